@@ -1,0 +1,82 @@
+"""JSON Schema: jsonschema-rs decides, jsonschema words the refusal.
+
+The dialect is 2020-12 as jsonschema-rs reads it. The two libraries differ in corners (`\\d`, `$`,
+`multipleOf`), so only one of them may decide; where the other finds nothing wrong, or cannot say it, the
+decider's own words are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import jsonschema
+import jsonschema_rs
+
+from queue_tool.errors import BadTaskType
+
+MAX_ERRORS = 10
+"""Reasons kept for one refused element."""
+
+MAX_MESSAGE = 300
+"""Characters kept of one reason; a message may quote the whole value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldError:
+    """One reason of a refusal: where in the element (a JSON Pointer, RFC 6901) and why."""
+
+    path: str
+    message: str
+
+
+class Schema:
+    """A compiled JSON Schema."""
+
+    def __init__(self, document: dict[str, object] | bool) -> None:
+        """Compile a schema.
+
+        Raises:
+            BadTaskType: the document is not a JSON Schema of the dialect 2020-12.
+        """
+        self.document = document
+        try:
+            self._decider = jsonschema_rs.Draft202012Validator(document)
+        except (ValueError, jsonschema_rs.ReferencingError) as error:
+            raise BadTaskType(f"The JSON Schema cannot be used: {_first_line(str(error))}.") from None
+        self._wording = jsonschema.Draft202012Validator(document)
+
+    def accepts(self, value: object) -> bool:
+        """Tell whether a value satisfies the schema."""
+        return self._decider.is_valid(value)
+
+    def errors(self, value: object) -> tuple[FieldError, ...]:
+        """Say why a value does not satisfy the schema; empty for one that does."""
+        if self.accepts(value):
+            return ()
+        return tuple(islice(self._worded(value), MAX_ERRORS)) or tuple(islice(self._decided(value), MAX_ERRORS))
+
+    def _worded(self, value: object) -> Iterator[FieldError]:
+        try:
+            found = sorted(self._wording.iter_errors(value), key=lambda error: error.json_path)
+            yield from (_field_error(error.absolute_path, error.message) for error in found)
+        except RecursionError:  # a value nested deeper than Python can print; the decider can
+            return
+
+    def _decided(self, value: object) -> Iterator[FieldError]:
+        for error in self._decider.iter_errors(value):
+            yield _field_error(error.instance_path, error.message)
+
+
+def _field_error(path: Iterable[str | int], message: str) -> FieldError:
+    pointer = "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path)
+    return FieldError(path=pointer, message=_shortened(message))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
+
+
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0].rstrip(".")

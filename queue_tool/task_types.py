@@ -1,0 +1,198 @@
+"""Task types: which function does a task, and which JSON Schema its data must satisfy."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from queue_tool.errors import BadTaskType
+from queue_tool.schema import Schema
+from queue_tool.tasks import Lane, Priority
+
+Timeout = float | Callable[[Any], float]
+"""Seconds (0: no limit), or a function of the task's data that returns them."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskType:
+    """One kind of work."""
+
+    name: str
+    function: Callable[..., Any]
+    schema: Schema
+    lane: Lane
+    priority: Priority = Priority.NORMAL
+    timeout: Timeout | None = None  # None: the setting's
+    max_attempts: int | None = None  # None: the setting's
+    description: str = ""
+    takes_context: bool = False
+
+    @property
+    def list(self) -> str:
+        """Return the name of the RQ queue in which this type's tickets wait."""
+        return self.lane.list_of(self.priority.queue)
+
+    def timeout_of(self, data: object, default: float) -> float | None:
+        """Return the seconds that a run with this data may take; None is no limit."""
+        seconds = default if self.timeout is None else self.timeout
+        return (seconds(data) if callable(seconds) else seconds) or None
+
+
+class TaskTypes(Mapping[str, TaskType]):
+    """The task types that a process knows, by name."""
+
+    def __init__(self, types: Iterable[TaskType] = ()) -> None:
+        """Collect types.
+
+        Raises:
+            BadTaskType: two of them share a name.
+        """
+        self._types: dict[str, TaskType] = {}
+        for declared in types:
+            self.add(declared)
+
+    def add(self, declared: TaskType) -> None:
+        """Add a type; one that is declared again from the same place replaces the one before.
+
+        Raises:
+            BadTaskType: another function has this name already.
+        """
+        known = self._types.get(declared.name)
+        if known is not None and _origin(known.function) != _origin(declared.function):
+            raise BadTaskType(
+                f"Two functions are declared as the task type {declared.name!r}: "
+                f"{_origin(known.function)} and {_origin(declared.function)}."
+            )
+        self._types[declared.name] = declared
+
+    def __getitem__(self, name: str) -> TaskType:
+        """Return the type of this name."""
+        return self._types[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the names, in the order of declaration."""
+        return iter(self._types)
+
+    def __len__(self) -> int:
+        """Return how many types there are."""
+        return len(self._types)
+
+
+declared = TaskTypes()
+"""What `@task` has declared in this process so far."""
+
+
+def task(
+    name: str,
+    *,
+    schema: dict[str, object] | bool = True,
+    timeout: Timeout | None = None,
+    max_attempts: int | None = None,
+    priority: str = "normal",
+    isolated: bool = False,
+    description: str | None = None,
+) -> Callable[[Function], Function]:
+    """Declare a function as a task type; the function itself stays as it is.
+
+    Args:
+        name: what clients call it: 1 to 64 letters, digits, `_`, `.` or `-`.
+        schema: JSON Schema (2020-12) of the data; by default anything goes.
+        timeout: seconds that a run may take, or a function of the data that returns them; 0 is no limit.
+        max_attempts: how often it is tried.
+        priority: "high", "normal" or "low".
+        isolated: run it in a process of its own, which is killed at the deadline.
+        description: one sentence for people; by default the first line of the function's docstring.
+
+    Raises:
+        BadTaskType: one of these cannot be used, or the name is taken.
+    """
+
+    def declare(function: Function) -> Function:
+        declared.add(
+            make_task_type(
+                name,
+                function,
+                schema=schema,
+                timeout=timeout,
+                max_attempts=max_attempts,
+                priority=priority,
+                isolated=isolated,
+                description=description,
+            )
+        )
+        return function
+
+    return declare
+
+
+def make_task_type(
+    name: str,
+    function: Callable[..., Any],
+    *,
+    schema: dict[str, object] | bool = True,
+    timeout: Timeout | None = None,
+    max_attempts: int | None = None,
+    priority: str = "normal",
+    isolated: bool = False,
+    description: str | None = None,
+) -> TaskType:
+    """Return a task type without declaring it; the arguments are those of `task`.
+
+    Raises:
+        BadTaskType: one of the arguments cannot be used.
+    """
+    if not _NAME.fullmatch(name):
+        raise BadTaskType(f"{name!r} cannot name a task type: use 1 to 64 letters, digits, '_', '.' or '-'.")
+    if priority not in set(Priority):
+        raise BadTaskType(f"The task type {name!r} has the priority {priority!r}: use high, normal or low.")
+    if max_attempts is not None and max_attempts < 1:
+        raise BadTaskType(f"The task type {name!r} has max_attempts {max_attempts}: it must be at least 1.")
+    if isinstance(timeout, (int, float)) and timeout < 0:
+        raise BadTaskType(f"The task type {name!r} has the timeout {timeout}: it must not be negative.")
+    return TaskType(
+        name=name,
+        function=function,
+        schema=_compiled(name, schema),
+        lane=_lane_of(function, isolated=isolated),
+        priority=Priority(priority),
+        timeout=timeout,
+        max_attempts=max_attempts,
+        description=description or (inspect.getdoc(function) or "").partition("\n")[0],
+        takes_context=_takes_context(name, function),
+    )
+
+
+def _compiled(name: str, schema: dict[str, object] | bool) -> Schema:
+    try:
+        return Schema(schema)
+    except BadTaskType as error:
+        raise BadTaskType(f"The task type {name!r}: {error.sentence}") from None
+
+
+def _lane_of(function: Callable[..., Any], *, isolated: bool) -> Lane:
+    if isolated:
+        return Lane.ISOLATED
+    return Lane.LOOP if inspect.iscoroutinefunction(function) else Lane.THREADS
+
+
+def _takes_context(name: str, function: Callable[..., Any]) -> bool:
+    positional = [
+        parameter
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    needed = [parameter for parameter in positional if parameter.default is parameter.empty]
+    if not positional or len(needed) > len(("data", "context")):
+        raise BadTaskType(f"The function of the task type {name!r} must take (data) or (data, context).")
+    return any(parameter in needed or parameter.name == "context" for parameter in positional[1:2])
+
+
+def _origin(function: Callable[..., Any]) -> str:
+    return f"{function.__module__}.{function.__qualname__}"

@@ -1,0 +1,235 @@
+"""A task: its states, the legal moves between them, the fence, and the ticket that carries it to a worker.
+
+All of it is frozen data and pure functions. The store turns a move into one UPDATE; nobody else may change a
+task's state, and no state is changed but by one of `MOVES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from queue_tool.errors import IllegalMove, NaiveTime
+
+IN_PROGRESS = "Em processamento"
+FINISHED = "Finalizado"
+
+
+class State(StrEnum):
+    """Where a task stands."""
+
+    SCHEDULED = "scheduled"  # waits for its time: delayed, or between two attempts
+    QUEUED = "queued"  # waits for a worker
+    RUNNING = "running"  # a worker has really started it
+    FINISHED = "finished"  # ended well
+    FAILED = "failed"  # ended badly; these are the dead letters
+    CANCELED = "canceled"  # ended because somebody said so
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether a task in this state is done with, unless somebody reopens it by hand."""
+        return self in (State.FINISHED, State.FAILED, State.CANCELED)
+
+    @property
+    def message(self) -> str:
+        """Return what `/check` says. Failed and canceled tasks are "Finalizado" too: nobody waits for ever."""
+        return FINISHED if self.ended else IN_PROGRESS
+
+
+class Code(StrEnum):
+    """Why a task failed."""
+
+    ERROR = "error"  # its function raised
+    ABORTED = "aborted"  # its function gave up on purpose
+    TIMEOUT = "timeout"  # its function took too long
+    EXPIRED = "expired"  # it was never started in time
+    WORKER_LOST = "worker_lost"  # too many workers died under it
+    UNKNOWN_TASK_TYPE = "unknown_task_type"  # no worker knows its type
+    BAD_RESULT = "bad_result"  # what its function returned is not JSON
+
+
+class Priority(StrEnum):
+    """Which tasks go first. The value is what users write."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+    @property
+    def queue(self) -> str:
+        """Return the name of the queue, as RQ knows it."""
+        return "default" if self is Priority.NORMAL else self.value
+
+
+class Lane(StrEnum):
+    """How a task's function is run, which decides the list that its ticket waits in."""
+
+    LOOP = "loop"  # `async def`
+    THREADS = "threads"  # a plain function
+    ISOLATED = "isolated"  # in a process of its own, which can be killed
+
+    def list_of(self, queue: str) -> str:
+        """Return the name of the RQ queue for this lane of a queue."""
+        return queue if self is Lane.LOOP else f"{queue}.{self.value}"
+
+
+LISTS = tuple(lane.list_of(priority.queue) for priority in Priority for lane in Lane)
+"""Every list that tickets wait in, the most urgent first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fence:
+    """What must still be true of a task when a change is written: the guard against late and double work."""
+
+    state: State = State.QUEUED
+    run: int = 1  # grows by one each time that the task goes back for another run, and never shrinks
+    owner: int | None = None  # the process that claimed it; only while it runs
+    attempt: int = 1  # what users see and what a retry policy counts
+    losses: int = 0  # how many workers died under it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One legal change of state."""
+
+    sources: frozenset[State]
+    target: State
+    new_run: bool = False  # the fence's `run` grows: nothing of the run before may count any more
+    new_attempt: bool = False
+    loss: bool = False
+
+    @property
+    def leaves_running(self) -> bool:
+        """Tell whether only the owner of a running task can make this move."""
+        return self.sources == {State.RUNNING}
+
+
+def _move(*sources: State, to: State, new_run: bool = False, new_attempt: bool = False, loss: bool = False) -> Move:
+    return Move(sources=frozenset(sources), target=to, new_run=new_run, new_attempt=new_attempt, loss=loss)
+
+
+MOVES: Mapping[str, Move] = MappingProxyType(
+    {
+        "claim": _move(State.QUEUED, to=State.RUNNING),
+        "finish": _move(State.RUNNING, to=State.FINISHED),
+        "fail": _move(State.RUNNING, to=State.FAILED),
+        "put back": _move(State.RUNNING, to=State.QUEUED, new_run=True),
+        "lose": _move(State.RUNNING, to=State.QUEUED, new_run=True, loss=True),
+        "retry later": _move(State.RUNNING, to=State.SCHEDULED, new_run=True, new_attempt=True),
+        "come due": _move(State.SCHEDULED, to=State.QUEUED),
+        "expire": _move(State.SCHEDULED, State.QUEUED, to=State.FAILED),
+        "cancel": _move(State.SCHEDULED, State.QUEUED, State.RUNNING, to=State.CANCELED),
+        "reopen": _move(State.FAILED, State.CANCELED, to=State.QUEUED, new_run=True, new_attempt=True),
+    }
+)
+"""The table of legal moves, by name. The diagram in the README is made from it."""
+
+
+def moved(fence: Fence, name: str, owner: int | None = None) -> Fence:
+    """Return a task's fence after a move.
+
+    Raises:
+        IllegalMove: the task's state is none of those that the move starts from.
+    """
+    move = MOVES[name]
+    if fence.state not in move.sources:
+        raise IllegalMove(f"A task that is {fence.state} cannot {name}.")
+    return replace(
+        fence,
+        state=move.target,
+        owner=owner if move.target is State.RUNNING else None,
+        run=fence.run + move.new_run,
+        attempt=fence.attempt + move.new_attempt,
+        losses=fence.losses + move.loss,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """What carries one run of a task to a worker: RQ's job. It holds token and run and nothing else."""
+
+    token: str
+    run: int
+    list: str  # the RQ queue that it waits in
+    task_type: str  # for people who look into the queue
+
+    @property
+    def id(self) -> str:
+        """Return the id of RQ's job: the token for the first run, `token-run` after.
+
+        So a worker that comes back from the dead and cleans up after one run cannot remove the next one's.
+        """
+        return self.token if self.run == 1 else f"{self.token}-{self.run}"
+
+
+def read_ticket_id(job_id: str) -> tuple[str, int]:
+    """Return the token and the run that an RQ job's id stands for.
+
+    Raises:
+        ValueError: the id is not one of ours.
+    """
+    token, _, run = job_id.partition("-")
+    return token, int(run) if run else 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A task that this process has just moved to running, with all that its run needs."""
+
+    token: str
+    run: int
+    attempt: int
+    task_type: str
+    data: str  # JSON text
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a run ended: the move to make, and what to keep."""
+
+    token: str
+    run: int
+    move: str  # "finish", "fail" or "put back"
+    result: str | None = None  # JSON text
+    code: Code | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """What a user may know of a task by its token alone."""
+
+    token: str
+    batch: str | None
+    task_type: str
+    data: str  # JSON text
+    state: State
+    attempt: int
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    result: str | None  # JSON text
+    code: Code | None
+    error: str | None
+
+    @property
+    def duration(self) -> float | None:
+        """Return how long the last run took, in seconds; None until it has ended."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return (self.finished_at - self.started_at).total_seconds()
+
+
+def require_utc(time: datetime) -> datetime:
+    """Return a time as it is, if it knows its time zone.
+
+    Raises:
+        NaiveTime: it does not.
+    """
+    if time.tzinfo is None:
+        raise NaiveTime(f"{time.isoformat()} has no time zone.")
+    return time

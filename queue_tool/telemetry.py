@@ -1,0 +1,47 @@
+"""What happens has a name: the verbs say it here, and logs (later metrics) only listen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+
+
+class Event(StrEnum):
+    """Everything that is told, by its name in the log."""
+
+    STARTED = "started"
+    READY = "ready"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    WARNING = "warning"
+    REQUEST = "request"
+    BATCH_ACCEPTED = "batch accepted"
+    BATCH_REPEATED = "batch repeated"
+    BATCH_FINISHED = "batch finished"
+    PUSH_POSTPONED = "push postponed"
+    TASK_STARTED = "task started"
+    TASK_ENDED = "task ended"
+    TASK_PUT_BACK = "task put back"
+    TICKET_DROPPED = "ticket dropped"
+    SWEPT_UNPUSHED = "swept: pushed what was never pushed"
+    SWEPT_LOST = "swept: took back from dead workers"
+    SWEPT_MISSING = "swept: pushed again what Redis had lost"
+    SWEEP_FAILED = "sweep failed"
+    CHILD_STARTED = "child started"
+    CHILD_DIED = "child died"
+
+
+Listener = Callable[[Event, dict[str, object]], None]
+
+
+class Telemetry:
+    """Passes each event to every listener, in order, in the thread in which it happened."""
+
+    def __init__(self, *listeners: Listener) -> None:
+        """Keep the listeners; without any, events are said to nobody."""
+        self._listeners = listeners
+
+    def emit(self, event: Event, **fields: object) -> None:
+        """Say that something happened; the fields are small, printable and free of secrets."""
+        for listener in self._listeners:
+            listener(event, fields)

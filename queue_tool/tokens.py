@@ -1,0 +1,31 @@
+"""Tokens: the only public id of a task, and the ids of batches and keys.
+
+A token is a UUID of version 7 (RFC 9562, section 5.7) as 32 lower-case hexadecimal digits: 48 bits of Unix
+milliseconds, then 74 random bits. Time order keeps the database's index fast at millions of rows; the random
+bits, from the system's secure source, make a token impossible to guess.
+"""
+
+from __future__ import annotations
+
+import re
+
+ENTROPY_BYTES = 10
+"""Random bytes that one token consumes (80 bits, of which 74 are used)."""
+
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+_WELL_FORMED = re.compile("[0-9a-f]{32}", re.ASCII)
+
+
+def make(milliseconds: int, entropy: bytes) -> list[str]:
+    """Return one token for every ten bytes of entropy, all of the same millisecond."""
+    stamp = f"{milliseconds:012x}7"
+    digits = entropy.hex()
+    return [
+        stamp + digits[start : start + 3] + _VARIANT[digits[start + 3]] + digits[start + 4 : start + 19]
+        for start in range(0, len(digits), 2 * ENTROPY_BYTES)
+    ]
+
+
+def is_well_formed(text: str) -> bool:
+    """Tell whether a text could be a token: 32 lower-case hexadecimal digits and nothing else."""
+    return _WELL_FORMED.fullmatch(text) is not None
