@@ -1,0 +1,27 @@
+"""The store: the one place that knows SQLAlchemy. Its verbs are plural; one is a batch of one."""
+
+from __future__ import annotations
+
+from queue_tool.store.batches import Batches, Remembered, Totals
+from queue_tool.store.database import Database
+from queue_tool.store.keys import Keys
+from queue_tool.store.tasks import Settled, Tasks
+from queue_tool.store.workers import Process, Worker, Workers
+
+__all__ = ["Process", "Remembered", "Settled", "Store", "Totals", "Worker"]
+
+
+class Store:
+    """Everything that is kept, by what it is about."""
+
+    def __init__(self, database: Database) -> None:
+        """Work on this database, which has the tables already."""
+        self.database = database
+        self.batches = Batches(database)
+        self.tasks = Tasks(database)
+        self.workers = Workers(database)
+        self.keys = Keys(database)
+
+    def close(self) -> None:
+        """Close every connection that is not in use."""
+        self.database.close()

@@ -1,0 +1,237 @@
+"""Batches in the store: added whole or not at all, counted, remembered by their idempotency key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+
+from queue_tool import json_text
+from queue_tool.batch import Accepted, Batch, Element, IdempotencyKey, NewBatch, Refused
+from queue_tool.errors import BatchNotFound, TooManyWaiting
+from queue_tool.schema import FieldError
+from queue_tool.store.database import Database, micros, moment, moment_or_none
+from queue_tool.store.tables import batches, idempotency_keys, in_state, refusals, tasks
+from queue_tool.tasks import Fence, State
+
+IDEMPOTENCY_LIFETIME = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """What an idempotency key was used for before."""
+
+    digest: str  # of the body that came with it
+    batch: str | None  # None where the array was empty
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """How much was ever sent, and how much of it is still to do."""
+
+    batches: int
+    accepted: int
+    rejected: int
+    open: int
+    running: int
+
+
+class Batches:
+    """The table of batches, with the refusals and the idempotency keys that belong to them."""
+
+    def __init__(self, database: Database) -> None:
+        """Work on this database."""
+        self._database = database
+
+    def add(self, new: NewBatch, max_waiting: int = 0) -> Remembered | None:
+        """Keep a batch with its tasks and refusals in one transaction.
+
+        Returns:
+            None if it was added; what was done before, if its idempotency key was used already.
+
+        Raises:
+            TooManyWaiting: more than `max_waiting` tasks would wait; 0 is no limit.
+            StoreAway: nothing was kept.
+        """
+        with self._database.write() as connection:
+            if new.idempotency and (before := _recall(connection, new.idempotency, new.created_at)):
+                return before
+            if max_waiting and _waiting(connection) + len(new.accepted) > max_waiting:
+                raise TooManyWaiting(retry_after=30)
+            batch_id = _insert(connection, new) if new.elements else None
+            if new.idempotency:
+                _remember(connection, new.idempotency, batch_id, new.created_at)
+        return None
+
+    def recall(self, key: IdempotencyKey, now: datetime) -> Remembered | None:
+        """Return what an idempotency key was used for in the last 24 hours."""
+        with self._database.read() as connection:
+            return _recall(connection, key, now)
+
+    def get(self, public_id: str) -> Batch:
+        """Return a batch with its counts.
+
+        Raises:
+            BatchNotFound: there is none with this id.
+        """
+        with self._database.read() as connection:
+            row = connection.execute(select(batches).where(batches.c.public_id == public_id)).first()
+            if row is None:
+                raise BatchNotFound
+            counted = {each.state: each.number for each in connection.execute(_COUNTS, {"batch_id": row.id})}
+        return Batch(
+            id=public_id,
+            accepted=row.accepted,
+            rejected=row.rejected,
+            counts={state: counted.get(state.value, 0) for state in State},
+            created_at=moment(row.created_at),
+            finished_at=moment_or_none(row.finished_at),
+        )
+
+    def elements(self, public_id: str) -> list[Element]:
+        """Return what was answered when a batch was sent, in the order sent."""
+        with self._database.read() as connection:
+            mine = select(batches.c.id).where(batches.c.public_id == public_id).scalar_subquery()
+            good = connection.execute(
+                select(tasks.c.position, tasks.c.token, tasks.c.data).where(tasks.c.batch_id == mine)
+            ).all()
+            bad = connection.execute(select(refusals).where(refusals.c.batch_id == mine)).all()
+        elements: list[Element] = [
+            Accepted(index=row.position, token=row.token, data=json_text.loads(row.data)) for row in good
+        ]
+        elements += [_refused(row.position, row.item, row.errors) for row in bad]
+        return sorted(elements, key=lambda element: element.index)
+
+    def totals(self) -> Totals:
+        """Return the sums over all batches."""
+        with self._database.read() as connection:
+            count, accepted, rejected, still_open = connection.execute(
+                select(
+                    func.count(),
+                    func.coalesce(func.sum(batches.c.accepted), 0),
+                    func.coalesce(func.sum(batches.c.rejected), 0),
+                    func.coalesce(func.sum(batches.c.open), 0),
+                )
+            ).one()
+            running = connection.execute(
+                select(func.count()).select_from(tasks).where(in_state(State.RUNNING))
+            ).scalar_one()
+        return Totals(batches=count, accepted=accepted, rejected=rejected, open=still_open, running=running)
+
+    def unpushed(self, created_before: datetime) -> list[str]:
+        """Return the ids of batches whose tickets are not known to be in Redis, the oldest first."""
+        with self._database.read() as connection:
+            return list(
+                connection.execute(
+                    select(batches.c.public_id)
+                    .where(batches.c.pushed_at.is_(None), batches.c.created_at < micros(created_before))
+                    .order_by(batches.c.id)
+                ).scalars()
+            )
+
+    def mark_pushed(self, public_id: str, now: datetime) -> None:
+        """Keep that every ticket of a batch is in Redis."""
+        with self._database.write() as connection:
+            connection.execute(update(batches).where(batches.c.public_id == public_id).values(pushed_at=micros(now)))
+
+
+_COUNTS = (
+    select(tasks.c.state, func.count().label("number"))
+    .where(tasks.c.batch_id == bindparam("batch_id"))
+    .group_by(tasks.c.state)
+)
+
+
+def _recall(connection: Connection, key: IdempotencyKey, now: datetime) -> Remembered | None:
+    row = connection.execute(
+        select(idempotency_keys.c.digest, batches.c.public_id)
+        .outerjoin(batches, batches.c.id == idempotency_keys.c.batch_id)
+        .where(
+            idempotency_keys.c.scope == key.scope,
+            idempotency_keys.c.key == key.key,
+            idempotency_keys.c.created_at > micros(now - IDEMPOTENCY_LIFETIME),
+        )
+    ).first()
+    return None if row is None else Remembered(digest=row.digest, batch=row.public_id)
+
+
+def _remember(connection: Connection, key: IdempotencyKey, batch_id: int | None, now: datetime) -> None:
+    connection.execute(
+        delete(idempotency_keys).where(
+            idempotency_keys.c.scope == key.scope,
+            idempotency_keys.c.key == key.key,
+            idempotency_keys.c.created_at <= micros(now - IDEMPOTENCY_LIFETIME),
+        )
+    )
+    connection.execute(
+        insert(idempotency_keys).values(
+            scope=key.scope, key=key.key, digest=key.digest, batch_id=batch_id, created_at=micros(now)
+        )
+    )
+
+
+def _waiting(connection: Connection) -> int:
+    waiting = select(func.count()).select_from(tasks).where(in_state(State.QUEUED))
+    return connection.execute(waiting).scalar_one()
+
+
+def _insert(connection: Connection, new: NewBatch) -> int:
+    now = micros(new.created_at)
+    batch_id: int = connection.execute(
+        insert(batches)
+        .values(
+            public_id=new.id,
+            accepted=len(new.accepted),
+            rejected=len(new.refused),
+            open=len(new.accepted),
+            created_at=now,
+            pushed_at=None if new.accepted else now,
+            finished_at=None if new.accepted else now,
+        )
+        .returning(batches.c.id)
+    ).scalar_one()
+    if new.accepted:
+        connection.execute(insert(tasks), _task_rows(new, batch_id, now))
+    if new.refused:
+        connection.execute(insert(refusals), _refusal_rows(new.refused, batch_id))
+    return batch_id
+
+
+def _task_rows(new: NewBatch, batch_id: int, now: int) -> list[dict[str, object]]:
+    fresh = Fence()
+    same = {
+        "batch_id": batch_id,
+        "task_type": new.task_type.name,
+        "priority": new.task_type.priority.value,
+        "lane": new.task_type.lane.value,
+        "state": fresh.state.value,
+        "run": fresh.run,
+        "attempt": fresh.attempt,
+        "losses": fresh.losses,
+        "created_at": now,
+        "pushed_at": now,  # as far as the task knows; the batch's own `pushed_at` says whether it is true
+    }
+    return [
+        same | {"token": one.token, "position": one.index, "data": json_text.dumps(one.data).decode()}
+        for one in new.accepted
+    ]
+
+
+def _refusal_rows(refused: Sequence[Refused], batch_id: int) -> list[dict[str, object]]:
+    return [
+        {
+            "batch_id": batch_id,
+            "position": one.index,
+            "item": json_text.dumps(one.item).decode(),
+            "errors": json_text.dumps([asdict(error) for error in one.errors]).decode(),
+        }
+        for one in refused
+    ]
+
+
+def _refused(position: int, item: str, errors: str) -> Refused:
+    reasons = json_text.loads(errors)
+    assert isinstance(reasons, list)  # noqa: S101 - we wrote it so
+    return Refused(index=position, item=json_text.loads(item), errors=tuple(FieldError(**reason) for reason in reasons))

@@ -1,0 +1,108 @@
+"""The database: where connections come from, how a transaction begins, and what its failures mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, exc
+from sqlalchemy.engine import make_url
+
+from queue_tool.errors import StoreAway
+from queue_tool.store.gate import Gate
+from queue_tool.tasks import require_utc
+
+PATIENCE = 5.0
+"""Seconds that a transaction waits for another one before it gives up."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Database:
+    """One database, written by one connection of this process and read by a few.
+
+    On SQLite a transaction that reads and then writes fails at once when another one wrote in between,
+    whatever the timeout; so every one that may write begins with BEGIN IMMEDIATE, behind the gate.
+    """
+
+    def __init__(self, url: str, patience: float = PATIENCE) -> None:
+        """Prepare the connections; none is made yet."""
+        self.url = url
+        self.path = Path(make_url(url).database or "")
+        self._gate = Gate(self.path.with_name(self.path.name + ".gate"), patience)
+        self._writer = _sqlite_engine(url, "BEGIN IMMEDIATE", patience, pool_size=1, max_overflow=0)
+        self._reader = _sqlite_engine(url, "BEGIN", patience, pool_size=8, max_overflow=64)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Run one transaction that may write; it is committed at the end, or nothing of it is kept.
+
+        Raises:
+            StoreAway: the database is locked, full, read-only, or not there.
+        """
+        with _failures_named(), self._gate.held(), self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Run one transaction that only reads.
+
+        Raises:
+            StoreAway: the database is not there.
+        """
+        with _failures_named(), self._reader.connect() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close every connection that is not in use."""
+        self._writer.dispose()
+        self._reader.dispose()
+        self._gate.close()
+
+
+def micros(time: datetime) -> int:
+    """Return a time as it is kept: microseconds since 1970 in UTC.
+
+    Raises:
+        NaiveTime: the time has no time zone.
+    """
+    return (require_utc(time) - _EPOCH) // _MICROSECOND
+
+
+def moment(value: int) -> datetime:
+    """Return the time that is kept as this number."""
+    return _EPOCH + value * _MICROSECOND
+
+
+def moment_or_none(value: int | None) -> datetime | None:
+    """Return the time that is kept as this number, where there is one."""
+    return None if value is None else moment(value)
+
+
+@contextmanager
+def _failures_named() -> Iterator[None]:
+    try:
+        yield
+    except (exc.OperationalError, exc.TimeoutError, TimeoutError, OSError) as error:
+        raise StoreAway(retry_after=1) from error
+    except exc.DatabaseError as error:
+        if type(error) is not exc.DatabaseError:  # its children are mistakes of ours, not of the database's
+            raise
+        raise StoreAway(retry_after=1) from error
+
+
+def _sqlite_engine(url: str, begin: str, patience: float, **pool: int) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": patience}, pool_timeout=patience, hide_parameters=True, **pool)
+
+    def prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # the driver's own BEGIN comes too late; ours is below
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    event.listen(engine, "connect", prepare)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine

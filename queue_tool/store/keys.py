@@ -1,0 +1,79 @@
+"""API keys in the store: only the digest of a key is ever kept."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, insert, select, update
+
+from queue_tool.access import KEY_ROLES, ApiKey
+from queue_tool.errors import KeyNotFound
+from queue_tool.store.database import Database, micros, moment, moment_or_none
+from queue_tool.store.tables import api_keys
+
+
+class Keys:
+    """The table of API keys."""
+
+    def __init__(self, database: Database) -> None:
+        """Work on this database."""
+        self._database = database
+
+    def add(self, key: ApiKey, digest: str) -> None:
+        """Keep a new key by its digest."""
+        with self._database.write() as connection:
+            connection.execute(
+                insert(api_keys).values(
+                    public_id=key.id,
+                    name=key.name,
+                    role=key.role.name.lower(),
+                    digest=digest,
+                    created_at=micros(key.created_at),
+                )
+            )
+
+    def find(self, digest: str) -> ApiKey | None:
+        """Return the valid key that has this digest."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                select(api_keys).where(api_keys.c.digest == digest, api_keys.c.revoked_at.is_(None))
+            ).first()
+        return None if row is None else _api_key(row)
+
+    def exist(self) -> bool:
+        """Tell whether there is any valid key."""
+        with self._database.read() as connection:
+            return connection.execute(
+                select(select(api_keys.c.id).where(api_keys.c.revoked_at.is_(None)).exists())
+            ).scalar_one()
+
+    def all(self) -> list[ApiKey]:
+        """Return every key, revoked ones too, in the order in which they were made."""
+        with self._database.read() as connection:
+            return [_api_key(row) for row in connection.execute(select(api_keys).order_by(api_keys.c.id))]
+
+    def revoke(self, public_id: str, now: datetime) -> None:
+        """Make a key invalid from now on; one that is already stays as it is.
+
+        Raises:
+            KeyNotFound: there is none with this id.
+        """
+        with self._database.write() as connection:
+            found = connection.execute(
+                update(api_keys)
+                .where(api_keys.c.public_id == public_id)
+                .values(revoked_at=func.coalesce(api_keys.c.revoked_at, micros(now)))
+            ).rowcount
+        if not found:
+            raise KeyNotFound
+
+
+def _api_key(row: Row[Any]) -> ApiKey:
+    return ApiKey(
+        id=row.public_id,
+        name=row.name,
+        role=KEY_ROLES[row.role],
+        created_at=moment(row.created_at),
+        revoked_at=moment_or_none(row.revoked_at),
+    )

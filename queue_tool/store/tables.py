@@ -1,0 +1,138 @@
+"""The tables, as SQLAlchemy Core sees them; the migrations make the same, and a test compares the two.
+
+Times are whole microseconds since 1970 in UTC. JSON is text, never a database's own JSON type, which would
+change numbers and refuse U+0000. There are no foreign keys: each would cost every insert, and rows are only
+ever removed from the leaves upwards.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    literal_column,
+    or_,
+    text,
+)
+
+from queue_tool.tasks import State
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite counts rows by itself only in a column that says INTEGER and nothing else.
+RowId = BigInteger().with_variant(Integer(), "sqlite")
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("public_id", Text, nullable=False, unique=True),
+    Column("accepted", Integer, nullable=False),
+    Column("rejected", Integer, nullable=False),
+    Column("open", Integer, nullable=False),  # tasks that have not ended; its zero ends the batch
+    Column("created_at", BigInteger, nullable=False),
+    Column("pushed_at", BigInteger),  # when the tickets were known to be in Redis; NULL: push them again
+    Column("finished_at", BigInteger),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", RowId, primary_key=True),  # the order of submission
+    Column("token", Text, nullable=False, unique=True),
+    Column("batch_id", BigInteger),
+    Column("position", Integer, nullable=False),  # index in the array that was sent
+    Column("task_type", Text, nullable=False),
+    Column("priority", Text, nullable=False),
+    Column("lane", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("run", Integer, nullable=False),
+    Column("owner", BigInteger),  # workers.id
+    Column("attempt", Integer, nullable=False),
+    Column("losses", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("pushed_at", BigInteger),  # NULL: the ticket of this run waits to be pushed
+    Column("started_at", BigInteger),
+    Column("finished_at", BigInteger),
+    Column("code", Text),
+    Column("error", Text),
+    Column("result", Text),
+)
+
+
+def _partial(name: str, column: Column[int], condition: str) -> None:
+    Index(name, column, sqlite_where=text(condition), postgresql_where=text(condition))
+
+
+_partial("ix_batches_unpushed", batches.c.id, "pushed_at IS NULL")
+Index("ix_tasks_batch_id", tasks.c.batch_id)
+_partial("ix_tasks_queued", tasks.c.id, "state = 'queued'")
+_partial("ix_tasks_unpushed", tasks.c.id, "state = 'queued' AND pushed_at IS NULL")
+_partial("ix_tasks_running", tasks.c.owner, "state = 'running'")
+
+
+def in_state(*states: State) -> ColumnElement[bool]:
+    """Return the condition that a task is in one of these states.
+
+    The states stand in the statement itself: with a parameter in their place no partial index would be used.
+    """
+    return or_(*(tasks.c.state == literal_column(f"'{state.value}'") for state in sorted(states)))
+
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("batch_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("item", Text, nullable=False),
+    Column("errors", Text, nullable=False),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("batch_id", BigInteger),  # NULL for an array that was empty
+    Column("created_at", BigInteger, nullable=False),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", RowId, primary_key=True),  # never used twice: a task's owner must not come back as another
+    Column("kind", Text, nullable=False),
+    Column("host", Text, nullable=False),  # for people
+    Column("machine", Text, nullable=False),  # where `pid` means something
+    Column("pid", Integer, nullable=False),
+    Column("pid_started", Text, nullable=False),  # tells a process from a later one with the same pid
+    Column("beat", BigInteger, nullable=False),  # grows while the process lives
+    Column("started_at", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("public_id", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+)

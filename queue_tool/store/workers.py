@@ -1,0 +1,109 @@
+"""Workers in the store: who holds tasks, and whether they still live.
+
+A heartbeat is a counter and not a time: whoever watches it judges by a clock of its own, so a skewed clock or
+a laptop's sleep makes nobody dead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, insert, select, update
+
+from queue_tool.store.database import Database, micros
+from queue_tool.store.tables import in_state, tasks, workers
+from queue_tool.tasks import State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """A process as it can be found again."""
+
+    kind: str  # what it is, for people
+    host: str  # for people
+    machine: str  # where the pid means something: one kernel, one namespace of pids
+    pid: int
+    pid_started: str  # tells it from a later process with the same pid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """A process that holds tasks."""
+
+    id: int
+    process: Process
+    beat: int
+
+
+class Workers:
+    """The table of workers."""
+
+    def __init__(self, database: Database) -> None:
+        """Work on this database."""
+        self._database = database
+
+    def register(self, process: Process, now: datetime) -> int:
+        """Enter a process that is about to claim tasks; return the id under which it owns them."""
+        with self._database.write() as connection:
+            row_id: int = connection.execute(
+                insert(workers)
+                .values(
+                    kind=process.kind,
+                    host=process.host,
+                    machine=process.machine,
+                    pid=process.pid,
+                    pid_started=process.pid_started,
+                    beat=0,
+                    started_at=micros(now),
+                )
+                .returning(workers.c.id)
+            ).scalar_one()
+        return row_id
+
+    def beat(self, worker: int) -> bool:
+        """Say that a worker lives; False if it was given up for dead and removed in the meantime."""
+        with self._database.write() as connection:
+            found = connection.execute(update(workers).where(workers.c.id == worker).values(beat=workers.c.beat + 1))
+        return found.rowcount == 1
+
+    def all(self) -> list[Worker]:
+        """Return every worker that has not been removed, dead or alive."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(workers).order_by(workers.c.id)).all()
+        return [
+            Worker(
+                id=row.id,
+                process=Process(
+                    kind=row.kind,
+                    host=row.host,
+                    machine=row.machine,
+                    pid=row.pid,
+                    pid_started=row.pid_started,
+                ),
+                beat=row.beat,
+            )
+            for row in rows
+        ]
+
+    def orphans(self) -> list[int]:
+        """Return owners of running tasks that are in no worker's row: theirs was removed too early."""
+        with self._database.read() as connection:
+            return list(
+                connection.execute(
+                    select(tasks.c.owner)
+                    .distinct()
+                    .where(in_state(State.RUNNING), tasks.c.owner.not_in(select(workers.c.id)))
+                ).scalars()
+            )
+
+    def remove(self, ids: Sequence[int]) -> None:
+        """Forget workers that hold nothing any more."""
+        with self._database.write() as connection:
+            connection.execute(
+                delete(workers).where(
+                    workers.c.id.in_(ids),
+                    ~select(tasks.c.id).where(in_state(State.RUNNING), tasks.c.owner == workers.c.id).exists(),
+                )
+            )
