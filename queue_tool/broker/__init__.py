@@ -1,0 +1,54 @@
+"""The broker: what carries tickets to workers. RQ on Redis or Valkey, or nothing at all (`inline`).
+
+It may lose every ticket without losing a task: the rows in the store say what should be there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from queue_tool.broker.inline import InlineBroker
+from queue_tool.broker.rq import RqBroker
+from queue_tool.tasks import Ticket
+
+__all__ = ["Broker", "InlineBroker", "RqBroker"]
+
+
+class Broker(Protocol):
+    """What every broker can do. Each verb is safe to repeat."""
+
+    def push(self, tickets: Sequence[Ticket]) -> None:
+        """Put tickets into their lists, in this order.
+
+        Raises:
+            BrokerAway: some or all of them may be missing.
+        """
+
+    def discard(self, tickets: Sequence[Ticket]) -> None:
+        """Remove all that is held of tickets that nobody will work on any more.
+
+        Raises:
+            BrokerAway: some of it may still be there.
+        """
+
+    def queued(self) -> set[str]:
+        """Return the ids of all tickets that wait in a list.
+
+        Raises:
+            BrokerAway: it cannot be known.
+        """
+
+    def incarnation(self) -> str:
+        """Return a text that changes whenever tickets may have been lost: at a restart, at a wipe.
+
+        Raises:
+            BrokerAway: it cannot be known.
+        """
+
+    def check(self) -> None:
+        """Do nothing if the broker answers.
+
+        Raises:
+            BrokerAway: it does not.
+        """

@@ -1,0 +1,43 @@
+"""The breaker: after a failure, nobody tries again for a while, so that nobody waits for what is not there."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from queue_tool.errors import BrokerAway
+
+PAUSE = 5.0
+"""Seconds after a failure in which nothing is tried."""
+
+
+class Breaker:
+    """Lets calls through until one fails, then refuses them for a pause."""
+
+    def __init__(self, pause: float = PAUSE, clock: Callable[[], float] = time.monotonic) -> None:
+        """Let everything through at first."""
+        self._pause = pause
+        self._clock = clock
+        self._closed_until: float | None = None
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def guard(self) -> Iterator[None]:
+        """Run a block that talks to the broker.
+
+        Raises:
+            BrokerAway: the block raised it, or did so less than a pause ago.
+        """
+        with self._lock:
+            if self._closed_until is not None and self._clock() < self._closed_until:
+                raise BrokerAway
+        try:
+            yield
+        except BrokerAway:
+            with self._lock:
+                self._closed_until = self._clock() + self._pause
+            raise
+        with self._lock:
+            self._closed_until = None

@@ -1,0 +1,163 @@
+"""Tickets as RQ jobs on Redis or Valkey.
+
+A ticket is an RQ job that any worker of RQ's can run: its function is named by a text, it has no arguments
+(token and run stand in its id), and it is JSON, never pickle. RQ makes the first ticket of a kind through its
+public API; the others of the same push get that one's fields, so they follow RQ's format by themselves.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+from rq import Queue
+from rq.defaults import RQ_KEY_PREFIX
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from queue_tool.broker.breaker import Breaker
+from queue_tool.errors import BrokerAway
+from queue_tool.tasks import LISTS, Ticket
+
+FUNCTION = "queue_tool.worker.ticket.run"
+"""What a stock worker of RQ's calls for a ticket."""
+
+MARKER = f"{RQ_KEY_PREFIX}:queue_tool:marker"
+"""A key that is there unless Redis was wiped."""
+
+CONNECT_TIMEOUT = 1.0
+"""Seconds in which Redis must accept a connection."""
+
+ANSWER_TIMEOUT = 5.0
+"""Seconds in which Redis must answer a command."""
+
+CHUNK = 1000
+"""Tickets that go in one pipeline."""
+
+
+def connect(url: str) -> Redis:
+    """Return a client that fails soon: a stopped Redis must not stop a request for long."""
+    return Redis.from_url(
+        url,
+        socket_connect_timeout=CONNECT_TIMEOUT,
+        socket_timeout=ANSWER_TIMEOUT,
+        retry=Retry(NoBackoff(), 1),  # a connection that Redis closed while idle is made again
+    )
+
+
+class RqBroker:
+    """The broker on Redis or Valkey."""
+
+    def __init__(self, url: str) -> None:
+        """Prepare a client for this URL; nothing is connected yet."""
+        self._redis = connect(url)
+        self._breaker = Breaker()
+
+    def push(self, tickets: Sequence[Ticket]) -> None:
+        """Put tickets into their lists; each list gets its own in this order.
+
+        Raises:
+            BrokerAway: some or all of them may be missing.
+        """
+        with self._talking():
+            for kind in _kinds(tickets):
+                self._push_kind(kind)
+
+    def discard(self, tickets: Sequence[Ticket]) -> None:
+        """Remove the jobs of tickets that nobody will work on any more, from wherever RQ keeps them.
+
+        Raises:
+            BrokerAway: some of them may still be there.
+        """
+        with self._talking():
+            for start in range(0, len(tickets), CHUNK):
+                job_ids = [ticket.id for ticket in tickets[start : start + CHUNK]]
+                for job in Job.fetch_many(job_ids, connection=self._redis, serializer=JSONSerializer):
+                    if job is not None:
+                        job.delete()
+
+    def queued(self) -> set[str]:
+        """Return the ids of all tickets that wait in a list, read at one moment.
+
+        Raises:
+            BrokerAway: Redis does not answer.
+        """
+        with self._talking(), self._redis.pipeline() as pipeline:
+            for name in LISTS:
+                pipeline.lrange(Queue(name, connection=self._redis).key, 0, -1)
+            return {job_id.decode() for ids in pipeline.execute() for job_id in ids}
+
+    def incarnation(self) -> str:
+        """Return a text that changes when Redis was restarted or wiped.
+
+        Raises:
+            BrokerAway: Redis does not answer.
+        """
+        with self._talking(), self._redis.pipeline() as pipeline:
+            pipeline.info("server")
+            pipeline.set(MARKER, uuid.uuid4().hex, nx=True)
+            pipeline.get(MARKER)
+            server, _, marker = pipeline.execute()
+            return f"{server['run_id']}/{marker.decode()}"
+
+    def check(self) -> None:
+        """Do nothing if Redis answers.
+
+        Raises:
+            BrokerAway: it does not.
+        """
+        with self._talking():
+            self._redis.ping()
+
+    @contextmanager
+    def _talking(self) -> Iterator[None]:
+        with self._breaker.guard():
+            try:
+                yield
+            except RedisError as error:
+                raise BrokerAway(f"Redis does not answer: {type(error).__name__}.") from error
+
+    def _push_kind(self, tickets: Sequence[Ticket]) -> None:
+        """Push tickets that differ in nothing but their ids."""
+        queue = Queue(tickets[0].list, connection=self._redis, serializer=JSONSerializer)
+        first, rest = tickets[0], tickets[1:]
+        with self._redis.pipeline() as pipeline:
+            queue.enqueue_many([_job_data(first)], pipeline=pipeline)
+            pipeline.hgetall(Job.key_for(first.id))  # in the same transaction: a worker may be quick
+            made = pipeline.execute()[-1]
+        fields = {name: value for name, value in made.items() if value != b""}
+        for start in range(0, len(rest), CHUNK):
+            self._stamp(queue.key, [ticket.id for ticket in rest[start : start + CHUNK]], fields)
+
+    def _stamp(self, list_key: str, job_ids: Sequence[str], fields: dict[Any, Any]) -> None:
+        """Write jobs with these fields, then put them into their list: a worker finds whole jobs only."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for job_id in job_ids:
+                pipeline.hset(Job.key_for(job_id), mapping=fields)
+            pipeline.rpush(list_key, *job_ids)
+            pipeline.execute()
+
+
+def _kinds(tickets: Iterable[Ticket]) -> Iterable[list[Ticket]]:
+    """Return the tickets by list and task type, each in the order given."""
+    kinds: dict[tuple[str, str], list[Ticket]] = {}
+    for ticket in tickets:
+        kinds.setdefault((ticket.list, ticket.task_type), []).append(ticket)
+    return kinds.values()
+
+
+def _job_data(ticket: Ticket) -> Any:
+    return Queue.prepare_data(
+        FUNCTION,
+        job_id=ticket.id,
+        timeout=-1,  # deadlines are kept inside: RQ's own works on the main thread only
+        result_ttl=0,  # an ended ticket leaves at once
+        failure_ttl=60,
+        description=ticket.task_type,
+    )
