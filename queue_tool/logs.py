@@ -1,0 +1,95 @@
+"""Logs: they listen to what happens and write one line each to stderr, each line saying which process it is from."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from datetime import UTC, datetime
+
+import orjson
+
+from queue_tool.telemetry import Event
+
+_LEVELS = {
+    Event.WARNING: logging.WARNING,
+    Event.PUSH_POSTPONED: logging.WARNING,
+    Event.TASK_PUT_BACK: logging.WARNING,
+    Event.SWEPT_LOST: logging.WARNING,
+    Event.SWEPT_MISSING: logging.WARNING,
+    Event.SWEEP_FAILED: logging.ERROR,
+    Event.CHILD_DIED: logging.ERROR,
+    Event.TICKET_DROPPED: logging.DEBUG,
+}
+
+_logger = logging.getLogger("queue_tool")
+
+
+def configure(process: str, level: str, style: str) -> None:
+    """Send this process's log to stderr.
+
+    Args:
+        process: what each line says it is from, such as "web".
+        level: "debug", "info", "warning" or "error".
+        style: "text" or "json".
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonLines(process) if style == "json" else _TextLines(process))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)  # libraries speak up only when something is wrong
+    _logger.setLevel(level.upper())
+    logging.captureWarnings(True)
+
+
+def listen(event: Event, fields: dict[str, object]) -> None:
+    """Write a line about something that happened."""
+    _logger.log(_LEVELS.get(event, logging.INFO), "%s", event.value, extra={"fields": fields})
+
+
+class _TextLines(logging.Formatter):
+    """Lines for people: time, level, process, what happened, and the fields as name=value."""
+
+    def __init__(self, process: str) -> None:
+        super().__init__()
+        self._label = f"{process}[{os.getpid()}]"
+
+    def format(self, record: logging.LogRecord) -> str:
+        pairs = "".join(f" {name}={_shown(value)}" for name, value in _fields(record).items())
+        line = f"{_time(record)} {record.levelname.lower():7} {self._label} {record.getMessage()}{pairs}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+class _JsonLines(logging.Formatter):
+    """Lines for collectors: one JSON object each."""
+
+    def __init__(self, process: str) -> None:
+        super().__init__()
+        self._label = process
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "process": self._label,
+            "pid": record.process,
+            "event": record.getMessage(),
+            **_fields(record),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return orjson.dumps(line, default=str).decode()
+
+
+def _fields(record: logging.LogRecord) -> dict[str, object]:
+    fields: dict[str, object] = getattr(record, "fields", {})
+    return fields
+
+
+def _time(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _shown(value: object) -> str:
+    text = f"{value:.3f}" if isinstance(value, float) else str(value)
+    return text if text and text.isprintable() and " " not in text else repr(text)
