@@ -1,0 +1,49 @@
+"""Status: how tasks and batches stand, from the store alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from queue_tool import tokens
+from queue_tool.batch import Batch
+from queue_tool.errors import BatchNotFound, TaskNotFound
+from queue_tool.store import Store, Totals
+from queue_tool.tasks import State, Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """The verb, with what it works on."""
+
+    store: Store
+
+    def task(self, token: str) -> Status:
+        """Return how a task stands.
+
+        Raises:
+            TaskNotFound: the token is unknown, or could not be one.
+        """
+        found = self.store.tasks.status(token) if tokens.is_well_formed(token) else None
+        if found is None:
+            raise TaskNotFound
+        return found
+
+    def states(self, wanted: Sequence[str]) -> list[State | None]:
+        """Return the state of each token in the order asked; None for one that is unknown."""
+        known = self.store.tasks.states([token for token in wanted if tokens.is_well_formed(token)])
+        return [known.get(token) for token in wanted]
+
+    def batch(self, public_id: str) -> Batch:
+        """Return how a batch stands.
+
+        Raises:
+            BatchNotFound: there is none with this id.
+        """
+        if not tokens.is_well_formed(public_id):
+            raise BatchNotFound
+        return self.store.batches.get(public_id)
+
+    def totals(self) -> Totals:
+        """Return the sums over everything that was ever sent."""
+        return self.store.batches.totals()
