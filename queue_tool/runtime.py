@@ -1,0 +1,208 @@
+"""Runtime: from settings to a store, a broker and verbs. The only place that chooses and reads the environment."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from queue_tool import logs, settings
+from queue_tool.access import NOT_LOCAL, is_loopback
+from queue_tool.broker import Broker, InlineBroker, RqBroker
+from queue_tool.builtin import sleep_type
+from queue_tool.errors import BadTaskType
+from queue_tool.host import data_dir, lifeline, valkey
+from queue_tool.owner import Owner, lives_here
+from queue_tool.run import Run
+from queue_tool.settings import INLINE, Settings
+from queue_tool.status import Ask
+from queue_tool.store import Store, migrations
+from queue_tool.store.database import Database
+from queue_tool.submit import Submit
+from queue_tool.sweep import Sweep
+from queue_tool.task_types import TaskTypes, declared
+from queue_tool.telemetry import Event, Telemetry
+
+SWEEP_EVERY = 1.0
+"""Seconds between two passes of a sweeper."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """Everything that a door needs, put together."""
+
+    settings: Settings
+    telemetry: Telemetry
+    types: TaskTypes
+    store: Store
+    broker: Broker
+    owner: Owner
+    submit: Submit
+    ask: Ask
+    run: Run
+
+    def sweep(self) -> Sweep:
+        """Return a sweeper, which remembers what it has seen."""
+        return Sweep(
+            store=self.store,
+            broker=self.broker,
+            telemetry=self.telemetry,
+            now=now,
+            monotonic=time.monotonic,
+            lives_here=lives_here,
+        )
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.store.close()
+
+
+def now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
+def environment() -> dict[str, str]:
+    """Return the environment over what the file `.env` in the current directory says."""
+    file = {name: value for name, value in dotenv_values(Path(".env")).items() if value is not None}
+    return file | dict(os.environ)
+
+
+def load_settings(overrides: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings of the environment, with some of them said otherwise.
+
+    Raises:
+        BadSetting: one of them cannot be read.
+    """
+    return settings.read(environment() | dict(overrides or {}))
+
+
+def child_environment(overrides: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for a child process, with some settings said otherwise."""
+    return dict(os.environ) | dict(overrides)
+
+
+def say(overrides: Mapping[str, str]) -> None:
+    """Say some settings otherwise for this process and those that it forks."""
+    os.environ.update(overrides)
+
+
+def lifeline_of_parent() -> int | None:
+    """Return the file descriptor by which this process learns of its owner's death, if it has an owner."""
+    descriptor = os.environ.get(lifeline.VARIABLE)
+    return int(descriptor) if descriptor else None
+
+
+def start_logging(process: str, chosen: Settings) -> Telemetry:
+    """Send this process's log to stderr, and return what the verbs tell their news to."""
+    logs.configure(process, chosen.log_level, chosen.log_format)
+    telemetry = Telemetry(logs.listen)
+    for name in settings.unknown(environment()):
+        if name != lifeline.VARIABLE:
+            telemetry.emit(Event.WARNING, reason=f"{name} is no setting and was ignored")
+    return telemetry
+
+
+def warn_of_an_open_door(chosen: Settings, telemetry: Telemetry) -> None:
+    """Say so where the address is for others and no key lets them in, or no key keeps them out."""
+    if is_loopback(chosen.host):
+        return
+    store = open_store(chosen)
+    if chosen.auth == "off":
+        reason = "QUEUE_TOOL_AUTH is off: everyone who reaches this address may do everything"
+    elif not store.keys.exist():
+        reason = NOT_LOCAL
+    else:
+        reason = ""
+    store.close()
+    if reason:
+        telemetry.emit(Event.WARNING, reason=reason)
+
+
+def open_runtime(chosen: Settings, telemetry: Telemetry, kind: str, *, migrate: bool = False) -> Runtime:
+    """Put everything together.
+
+    Args:
+        chosen: the settings.
+        telemetry: who is told what happens.
+        kind: what this process is, for people.
+        migrate: whether to bring the database up to date first.
+
+    Raises:
+        QueueToolError: something that it stands on cannot be used; the sentence says what.
+    """
+    store = open_store(chosen, migrate=migrate)
+    types = load_types(chosen)
+    owner = Owner(store, kind, now)
+    run = Run(store=store, types=types, telemetry=telemetry, now=now, timeout=chosen.timeout)
+    broker: Broker = (
+        InlineBroker(lambda tickets: run(tickets, owner.id()))
+        if chosen.redis_url == INLINE
+        else RqBroker(redis_url(chosen))
+    )
+    return Runtime(
+        settings=chosen,
+        telemetry=telemetry,
+        types=types,
+        store=store,
+        broker=broker,
+        owner=owner,
+        submit=Submit(
+            store=store,
+            broker=broker,
+            telemetry=telemetry,
+            now=now,
+            max_batch=chosen.max_batch,
+            max_waiting=chosen.max_waiting,
+        ),
+        ask=Ask(store=store),
+        run=run,
+    )
+
+
+def open_store(chosen: Settings, *, migrate: bool = False) -> Store:
+    """Return the store.
+
+    Raises:
+        DataDirUnusable: nothing can be written in the data directory.
+        SchemaOutdated: the database is of another version, and `migrate` is not asked for.
+        StoreAway: the database is locked.
+    """
+    data_dir.prepare(chosen.data_dir)
+    database = Database(chosen.database)
+    if migrate:
+        migrations.upgrade(database)
+    migrations.require_current(database)
+    return Store(database)
+
+
+def load_types(chosen: Settings) -> TaskTypes:
+    """Return the task types that come with the package and those of the user's modules.
+
+    Raises:
+        BadTaskType: a module cannot be imported, or declares what cannot be used.
+    """
+    if chosen.tasks and "" not in sys.path:
+        sys.path.insert(0, "")  # a command's own directory comes first there; people mean the current one
+    for name in chosen.tasks:
+        try:
+            importlib.import_module(name)
+        except BadTaskType:
+            raise
+        except Exception as error:
+            raise BadTaskType(
+                f"The module {name!r} of QUEUE_TOOL_TASKS cannot be imported: {type(error).__name__}: {error}."
+            ) from error
+    return TaskTypes([sleep_type(chosen.max_valor), *declared.values()])
+
+
+def redis_url(chosen: Settings) -> str:
+    """Return the URL of Redis: the one that is set, or the embedded one's, whether it runs or not."""
+    return chosen.redis_url or valkey.url(chosen.data_dir)
