@@ -1,0 +1,1 @@
+"""The worker door: where tickets are taken from RQ and worked on."""

@@ -1,0 +1,82 @@
+"""A worker process: one of RQ's own, on every list, which stops in time and comes back to a lost Redis."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import SimpleWorker
+from rq.serializers import JSONSerializer
+
+from queue_tool.errors import StoreAway
+from queue_tool.host import lifeline
+from queue_tool.runtime import (
+    lifeline_of_parent,
+    load_settings,
+    load_types,
+    open_store,
+    redis_url,
+    start_logging,
+)
+from queue_tool.tasks import LISTS
+from queue_tool.telemetry import Event
+from queue_tool.worker import ticket
+
+RETRY_AFTER = 1.0
+"""Seconds between two tries to reach a Redis that is away."""
+
+
+class _Worker(SimpleWorker):
+    """RQ's worker that does a job in its own process, with a limit to how long stopping may take."""
+
+    drain = 0.0
+
+    def request_stop(self, signum: int, frame: Any) -> None:
+        """Stop after the current job, or at the end of the drain in the middle of it."""
+        stopping.set()
+        timer = threading.Timer(max(self.drain, 1.1), os.kill, [os.getpid(), signal.SIGTERM])
+        timer.daemon = True  # RQ ignores a second signal within a second of the first
+        timer.start()
+        super().request_stop(signum, frame)
+
+
+stopping = threading.Event()
+
+
+def work() -> None:
+    """Work on tickets until somebody says stop.
+
+    Raises:
+        QueueToolError: what the worker stands on cannot be used; the sentence says what.
+    """
+    settings = load_settings()
+    telemetry = start_logging("worker", settings)
+    load_types(settings)
+    open_store(settings).close()
+    descriptor = lifeline_of_parent()
+    if descriptor is not None:
+        lifeline.watch(descriptor, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stopping.set())
+    telemetry.emit(Event.STARTED, lists=",".join(LISTS))
+    while not stopping.is_set():
+        try:
+            _work_on(redis_url(settings), settings.drain)
+        except RedisError as error:
+            telemetry.emit(Event.WARNING, reason=f"Redis does not answer: {type(error).__name__}")
+        stopping.wait(0 if stopping.is_set() else RETRY_AFTER)
+    with contextlib.suppress(StoreAway):
+        ticket.leave()
+    telemetry.emit(Event.STOPPED)
+
+
+def _work_on(url: str, drain: float) -> None:
+    worker = _Worker(LISTS, connection=Redis.from_url(url), serializer=JSONSerializer)
+    worker.drain = drain
+    worker.log_job_description = False
+    worker.work(logging_level="WARNING")

@@ -1,0 +1,40 @@
+"""The ticket's function: what a worker of RQ's calls, whatever its class.
+
+It takes no arguments, since token and run stand in its job's id, and returns nothing: how the task ended is
+kept in the store, and a task's error is an outcome there, not a failure of RQ's.
+"""
+
+from __future__ import annotations
+
+import os
+
+from rq import get_current_job
+
+from queue_tool.runtime import Runtime, load_settings, open_runtime, start_logging
+from queue_tool.tasks import read_ticket_id
+
+_runtimes: dict[int, Runtime] = {}
+"""By process id: a connection must not be used in the child of a fork."""
+
+
+def run() -> None:
+    """Claim this job's task, do its work and keep the outcome; do nothing if it is not ours to do."""
+    job = get_current_job()
+    if job is None:
+        raise RuntimeError("this function is called by a worker of RQ's, as a job")
+    runtime = _runtime()
+    runtime.run([read_ticket_id(job.id)], runtime.owner.id())
+
+
+def _runtime() -> Runtime:
+    """Return what this process works with, put together at its first ticket."""
+    if os.getpid() not in _runtimes:
+        settings = load_settings()
+        _runtimes[os.getpid()] = open_runtime(settings, start_logging("worker", settings), "worker")
+    return _runtimes[os.getpid()]
+
+
+def leave() -> None:
+    """Say that this process works on nothing any more."""
+    if os.getpid() in _runtimes:
+        _runtimes[os.getpid()].owner.leave()
