@@ -1,0 +1,70 @@
+"""`POST /api`: a JSON array in; for each element a token, or why there is none."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, g, request
+
+from queue_tool.access import Role
+from queue_tool.batch import INVALID, Accepted, Element, IdempotencyKey, Submission
+from queue_tool.errors import BadIdempotencyKey, NotAnArray
+from queue_tool.submit import body_digest
+from queue_tool.web.bodies import json_body
+from queue_tool.web.gate import needs
+from queue_tool.web.hands import answer, runtime
+
+RECEIVED = "Itens recebidos para processamento"
+TASK_TYPE = "sleep"
+LONGEST_KEY = 255
+
+routes = Blueprint("api", __name__)
+
+
+@routes.post("/api")
+@needs(Role.SUBMIT)
+def submit() -> Response:
+    """Take a batch of items."""
+    with json_body() as (body, value):
+        if not isinstance(value, list):
+            raise NotAnArray
+        hands = runtime()
+        submission = hands.submit(value, hands.types[TASK_TYPE], idempotency_key(body))
+        return received(submission)
+
+
+def received(submission: Submission) -> Response:
+    """Return the answer to a batch."""
+    body: dict[str, object] = {
+        "message": RECEIVED,
+        "processing_items": [_shown(element) for element in submission.elements],
+    }
+    if submission.batch is None:
+        return answer(body)
+    response = answer(body | {"batch": submission.batch})
+    response.headers["Location"] = f"/batches/{submission.batch}"
+    return response
+
+
+def idempotency_key(body: bytes) -> IdempotencyKey | None:
+    """Return the current request's idempotency key, if it has one.
+
+    Raises:
+        BadIdempotencyKey: it is empty or too long.
+    """
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not 1 <= len(key) <= LONGEST_KEY:
+        raise BadIdempotencyKey
+    return IdempotencyKey(scope=f"{g.key_id} {request.path}", key=key, digest=body_digest(body))
+
+
+def _shown(element: Element) -> dict[str, object]:
+    if isinstance(element, Accepted):
+        item = element.data.get("item") if isinstance(element.data, dict) else None
+        return {"hash": element.token, "index": element.index, "item": item}
+    return {
+        "hash": INVALID,
+        "index": element.index,
+        "item": element.item,
+        "errors": [{"path": error.path, "message": error.message} for error in element.errors],
+    }

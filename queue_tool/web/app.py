@@ -1,0 +1,68 @@
+"""The application: the routes, the rule of access before each, one answer for every error, one log line after each."""
+
+from __future__ import annotations
+
+import time
+
+from flask import Flask, Response, g, request
+
+from queue_tool.runtime import Runtime, load_settings, open_runtime, start_logging
+from queue_tool.telemetry import Event
+from queue_tool.web import api, batches, bodies, check, gate, health, home, problems
+from queue_tool.web.hands import EXTENSION, runtime
+
+_PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def create_app(parts: Runtime | None = None) -> Flask:
+    """Return the WSGI application.
+
+    Args:
+        parts: what it works with; without it, all is put together as the environment says.
+
+    Raises:
+        QueueToolError: something that it stands on cannot be used.
+    """
+    app = Flask("queue_tool.web")
+    app.extensions[EXTENSION] = parts or _from_the_environment()
+    app.extensions[bodies.EXTENSION] = bodies.Uploads()
+    app.config["MAX_CONTENT_LENGTH"] = app.extensions[EXTENSION].settings.max_body
+    app.before_request(_start_the_clock)
+    app.before_request(gate.admit)
+    for blueprint in (home.pages, api.routes, check.routes, batches.routes, health.routes):
+        app.register_blueprint(blueprint)
+    problems.register(app)
+    app.after_request(_protect)
+    app.after_request(_log)
+    return app
+
+
+def _from_the_environment() -> Runtime:
+    settings = load_settings()
+    return open_runtime(settings, start_logging("web", settings), "web", migrate=settings.embedded)
+
+
+def _start_the_clock() -> None:
+    g.began = time.perf_counter()
+
+
+def _protect(response: Response) -> Response:
+    """Tell browsers to load nothing from elsewhere and to guess nothing."""
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if response.mimetype == "text/html":
+        response.headers["Content-Security-Policy"] = _PAGE_POLICY
+        response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def _log(response: Response) -> Response:
+    runtime().telemetry.emit(
+        Event.REQUEST,
+        method=request.method,
+        path=request.path,
+        status=response.status_code,
+        ms=(time.perf_counter() - g.began) * 1000,
+    )
+    return response

@@ -1,0 +1,49 @@
+"""The home page: what this is, how much is going on, and a form to send a batch."""
+
+from __future__ import annotations
+
+import json
+
+from flask import Blueprint, Response, render_template, request
+
+from queue_tool import json_text
+from queue_tool.access import Role
+from queue_tool.errors import Forbidden, NotAnArray, QueueToolError
+from queue_tool.web.api import TASK_TYPE
+from queue_tool.web.gate import needs
+from queue_tool.web.hands import runtime
+from queue_tool.web.languages import words
+from queue_tool.web.problems import STATUSES
+
+EXAMPLE = json.dumps([{"item": "item01", "valor": 10}, {"item": "Teste1", "valor": "10"}], indent=1)
+
+pages = Blueprint("home", __name__)
+
+
+@pages.get("/")
+@needs(Role.READ)
+def show() -> Response:
+    """Show the page."""
+    return _page(text=EXAMPLE)
+
+
+@pages.post("/")
+@needs(Role.SUBMIT)
+def send() -> Response:
+    """Send the batch that was typed in, and show what became of each item."""
+    if request.headers.get("Sec-Fetch-Site") not in (None, "same-origin", "none"):
+        raise Forbidden("A form on another site cannot send work here.")
+    text = request.form.get("items", "")
+    try:
+        elements = json_text.loads(text)
+        if not isinstance(elements, list):
+            raise NotAnArray
+        submission = runtime().submit(elements, runtime().types[TASK_TYPE])
+    except QueueToolError as error:
+        return _page(text=text, problem=error.sentence, status=STATUSES.get(error.code, 500))
+    return _page(text=text, submission=submission)
+
+
+def _page(status: int = 200, **shown: object) -> Response:
+    page = render_template("home.html", totals=runtime().ask.totals(), words=words(), **shown)
+    return Response(page, status=status, mimetype="text/html")

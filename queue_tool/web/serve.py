@@ -1,0 +1,76 @@
+"""Serving: granian in front of the application, as one process or several."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+
+from flask import Flask
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+
+from queue_tool.errors import PortTaken
+from queue_tool.host.lifeline import Lifeline, watch
+from queue_tool.runtime import lifeline_of_parent
+from queue_tool.settings import Settings
+from queue_tool.web.app import create_app
+
+THREADS = 8
+"""Requests that one process works on at once."""
+
+_of_server: Lifeline | None = None
+"""By which a process that serves learns that granian's main process is gone."""
+
+
+def serve(settings: Settings) -> None:
+    """Serve until somebody says stop.
+
+    Raises:
+        PortTaken: another process listens there.
+    """
+    global _of_server  # noqa: PLW0603 - granian forks, and the child must find it
+    require_free(settings.host, settings.port)
+    _of_server = Lifeline()
+    descriptor = lifeline_of_parent()
+    if descriptor is not None:
+        watch(descriptor, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    Granian(
+        "queue_tool.web.serve:application",
+        factory=True,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=30_000),
+        address=settings.host,
+        port=settings.port,
+        workers=settings.web,
+        blocking_threads=THREADS,
+        respawn_failed_workers=True,
+        log_enabled=False,
+    ).serve()
+
+
+def application() -> Flask:
+    """Return the application, in a process that serves."""
+    if _of_server is not None:
+        _of_server.keep_reading_only()
+        watch(_of_server.reading, lambda: os._exit(1))
+    return create_app()
+
+
+def require_free(host: str, port: int) -> None:
+    """Do nothing if one could listen there.
+
+    Raises:
+        PortTaken: another process does, or the address is none of this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortTaken(
+                f"Cannot listen on {host}:{port}: {error.strerror}. Set QUEUE_TOOL_HOST or QUEUE_TOOL_PORT."
+            ) from None
