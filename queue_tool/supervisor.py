@@ -1,0 +1,194 @@
+"""The supervisor: `queue-tool up`, a whole system under one process.
+
+It starts Valkey (in embedded mode), the workers and the web processes, sweeps, starts again what dies, and
+stops all of it in the order in which nothing is lost. Its children run in sessions of their own, so Ctrl-C
+reaches the supervisor alone; when it is killed, they learn of it by the lifeline.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from queue_tool.errors import ChildKeepsDying, QueueToolError
+from queue_tool.host import valkey
+from queue_tool.host.lifeline import VARIABLE, Lifeline
+from queue_tool.runtime import SWEEP_EVERY, Runtime
+from queue_tool.telemetry import Event, Telemetry
+
+TOO_SHORT = 5.0
+"""Seconds that a child must live for its death to count as an accident."""
+
+TOO_OFTEN = 5
+"""Deaths in a row after lives too short, at which the whole system gives up."""
+
+KILL_AFTER = 5.0
+"""Seconds beyond its own time that a child gets before it is killed."""
+
+_STOP = "stop"
+
+
+@dataclass(slots=True)
+class _Child:
+    """A part of the system, and its process of the moment."""
+
+    name: str
+    start: Callable[[], subprocess.Popen[bytes]]
+    patience: float  # seconds that it may take to stop
+    process: subprocess.Popen[bytes] | None = None
+    born: float = 0.0
+    early_deaths: int = 0
+    gone: threading.Event = field(default_factory=threading.Event)
+
+
+class Supervisor:
+    """Everything that `queue-tool up` runs."""
+
+    def __init__(self, runtime: Runtime, environment: Mapping[str, str]) -> None:
+        """Plan the children; nothing is started yet. The environment is the one that they get."""
+        self._runtime = runtime
+        self._telemetry: Telemetry = runtime.telemetry
+        self._environment = dict(environment)
+        self._lifeline = Lifeline()
+        self._news: queue.SimpleQueue[_Child | str] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._hurry = False
+        settings = runtime.settings
+        self._valkey = [
+            _Child("valkey", lambda: valkey.start(settings.data_dir), KILL_AFTER * 2)
+        ] if settings.embedded else []  # fmt: skip
+        self._workers = [
+            _Child(f"worker-{number}", lambda: self._command("worker"), settings.drain)
+            for number in range(1, settings.workers + 1)
+        ]
+        self._web = [_Child("web", lambda: self._command("web"), settings.drain)]
+
+    def run(self) -> None:
+        """Start everything and stay until somebody says stop.
+
+        Raises:
+            ChildKeepsDying: a part ends as soon as it is started.
+            QueueToolError: a part cannot be started at all.
+        """
+        for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(name, self._on_signal)
+        sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
+        try:
+            for child in (*self._valkey, *self._workers, *self._web):
+                self._start(child)
+            sweeper.start()
+            threading.Thread(target=self._tell_when_ready, name="greeter", daemon=True).start()
+            self._look_after()
+        finally:
+            self._stop(sweeper)
+
+    # -- while it runs -------------------------------------------------------------------------------------
+
+    def _command(self, name: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 - our own command
+            [sys.executable, "-m", "queue_tool", name],
+            env=self._environment | {VARIABLE: str(self._lifeline.reading)},
+            pass_fds=[self._lifeline.reading],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def _start(self, child: _Child) -> None:
+        child.gone = threading.Event()
+        child.process, child.born = child.start(), time.monotonic()
+        self._telemetry.emit(Event.CHILD_STARTED, child=child.name, pid=child.process.pid)
+        threading.Thread(target=self._await_end, args=[child, child.process], daemon=True).start()
+
+    def _await_end(self, child: _Child, process: subprocess.Popen[bytes]) -> None:
+        process.wait()
+        child.gone.set()
+        self._news.put(child)
+
+    def _look_after(self) -> None:
+        while True:
+            news = self._news.get()
+            if isinstance(news, str):
+                return
+            if news.gone.is_set():
+                self._bury(news)
+            else:
+                self._start(news)
+
+    def _bury(self, child: _Child) -> None:
+        """Deal with a child that died: clear what is left of its session, and start it again a little later."""
+        assert child.process is not None  # noqa: S101 - only what was started can die
+        _signal_group(child.process, signal.SIGKILL)
+        lived = time.monotonic() - child.born
+        child.early_deaths = child.early_deaths + 1 if lived < TOO_SHORT else 0
+        self._telemetry.emit(Event.CHILD_DIED, child=child.name, code=child.process.returncode, lived=lived)
+        if child.early_deaths >= TOO_OFTEN:
+            raise ChildKeepsDying(
+                f"{child.name} ended {TOO_OFTEN} times as soon as it was started: see the lines above."
+            )
+        child.gone = threading.Event()
+        later = threading.Timer(0.1 * 2**child.early_deaths, self._news.put, [child])
+        later.daemon = True
+        later.start()
+
+    def _sweep(self) -> None:
+        sweep = self._runtime.sweep()
+        while not self._stopping.wait(SWEEP_EVERY):
+            try:
+                sweep()
+            except QueueToolError as error:
+                self._telemetry.emit(Event.SWEEP_FAILED, reason=error.sentence)
+
+    def _tell_when_ready(self) -> None:
+        """Say where to go as soon as somebody answers there."""
+        settings = self._runtime.settings
+        while not self._stopping.wait(0.05):
+            with contextlib.suppress(OSError), socket.create_connection((settings.host, settings.port), 1):
+                self._telemetry.emit(Event.READY, open=f"http://{settings.host}:{settings.port}", stop="Ctrl-C")
+                return
+
+    # -- the end -------------------------------------------------------------------------------------------
+
+    def _on_signal(self, signum: int, _frame: object) -> None:
+        self._hurry = self._stopping.is_set() and signum == signal.SIGINT
+        self._stopping.set()
+        self._news.put(_STOP)
+
+    def _stop(self, sweeper: threading.Thread) -> None:
+        """Stop web, workers, sweeper, Valkey, in this order."""
+        self._stopping.set()
+        self._telemetry.emit(Event.STOPPING)
+        for group in (self._web, self._workers):
+            self._stop_group(group)
+        if sweeper.is_alive():
+            sweeper.join()
+        self._stop_group(self._valkey)
+        self._lifeline.cut()
+        self._telemetry.emit(Event.STOPPED)
+
+    def _stop_group(self, group: list[_Child]) -> None:
+        running = [(child, child.process) for child in group if child.process is not None]
+        for _, process in running:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+        for child, process in running:
+            until = time.monotonic() + child.patience + KILL_AFTER
+            while not child.gone.wait(0.05) and process.poll() is None:
+                if time.monotonic() > until or (self._hurry and child not in self._valkey):
+                    break
+            _signal_group(process, signal.SIGKILL)
+            process.wait()
+
+
+def _signal_group(process: subprocess.Popen[bytes], signum: signal.Signals) -> None:
+    """Reach everything that is left in a child's session; often nothing is."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signum)
