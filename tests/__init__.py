@@ -1,0 +1,1 @@
+"""The tests: words, contracts, verbs, doors, journeys, from the pure to the whole."""

@@ -1,0 +1,138 @@
+"""Fixtures: a real Valkey for the session, and a runtime on a database of its own for each test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from redis import Redis
+
+from queue_tool import settings as words_of_settings
+from queue_tool.host import valkey
+from queue_tool.runtime import Runtime, open_runtime
+from queue_tool.telemetry import Event, Telemetry
+from queue_tool.web import create_app
+from tests.support import eventually
+
+
+class News:
+    """A listener that remembers what happened."""
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self.heard: list[tuple[Event, dict[str, object]]] = []
+
+    def __call__(self, event: Event, fields: dict[str, object]) -> None:
+        """Remember an event."""
+        self.heard.append((event, fields))
+
+    def of(self, event: Event) -> list[dict[str, object]]:
+        """Return the fields of each such event."""
+        return [fields for name, fields in self.heard if name is event]
+
+
+RuntimeFactory = Callable[..., Runtime]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where skips are forbidden, let one fail the session."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("NO_SKIPS") and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Redis of this session's, from the system's packages; its URL."""
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("no redis-server on this machine")
+    folder = tmp_path_factory.mktemp("redis")
+    path = folder / "r.sock"
+    server = subprocess.Popen(
+        [program, "--port", "0", "--unixsocket", str(path), "--dir", str(folder), "--save", ""],
+        stdout=subprocess.DEVNULL,
+    )
+    eventually(path.is_socket)
+    yield f"unix://{path}"
+    server.terminate()
+    server.wait(20)
+
+
+@pytest.fixture(scope="session")
+def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Valkey of this session's; its URL."""
+    data_dir = tmp_path_factory.mktemp("valkey")
+    guardian = valkey.start(data_dir)
+    yield valkey.url(data_dir)
+    assert guardian.stdin is not None
+    guardian.stdin.close()
+    guardian.wait(20)
+
+
+@pytest.fixture
+def redis(valkey_server: str) -> Iterator[Redis]:
+    """A client of the session's Valkey, which is empty at the start of each test."""
+    client = Redis.from_url(valkey_server)
+    client.flushall()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def news() -> News:
+    """What the verbs have told."""
+    return News()
+
+
+@pytest.fixture
+def make_runtime(tmp_path: Path, news: News) -> Iterator[RuntimeFactory]:
+    """Makes runtimes on one database of this test's; settings are given by their short names, as texts."""
+    made: list[Runtime] = []
+
+    def make(**said: str) -> Runtime:
+        texts = {"DATA_DIR": str(tmp_path / "data"), "REDIS_URL": "inline:"} | said
+        chosen = words_of_settings.read({f"QUEUE_TOOL_{name}": text for name, text in texts.items()})
+        made.append(open_runtime(chosen, Telemetry(news), "test", migrate=True))
+        return made[-1]
+
+    yield make
+    for runtime in made:
+        runtime.owner.leave()
+        runtime.close()
+
+
+@pytest.fixture
+def runtime(make_runtime: RuntimeFactory, redis: Redis, valkey_server: str) -> Runtime:
+    """A runtime whose tickets wait in the session's Valkey; no worker takes them."""
+    return make_runtime(REDIS_URL=valkey_server)
+
+
+@pytest.fixture
+def inline(make_runtime: RuntimeFactory) -> Runtime:
+    """A runtime that does each task in the request that sends it."""
+    return make_runtime()
+
+
+@pytest.fixture
+def app(runtime: Runtime) -> Flask:
+    """The application whose tasks wait; pytest-flask's `client` talks to it."""
+    return testing(create_app(runtime))
+
+
+@pytest.fixture
+def inline_client(inline: Runtime) -> Any:
+    """A client of an application that does each task in the request that sends it."""
+    return testing(create_app(inline)).test_client()
+
+
+def testing(app: Flask) -> Flask:
+    """Return the application with answers to errors as users get them."""
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    return app

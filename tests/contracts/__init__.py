@@ -1,0 +1,1 @@
+"""One suite per seam, on each of its implementations."""

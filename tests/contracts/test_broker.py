@@ -1,0 +1,179 @@
+"""The broker's promises, on each of its implementations; and what RQ itself must find in Redis."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from rq import Queue
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from queue_tool.broker import Broker, InlineBroker, RqBroker
+from queue_tool.broker.breaker import Breaker
+from queue_tool.broker.rq import FUNCTION, MARKER
+from queue_tool.errors import BrokerAway
+from queue_tool.tasks import LISTS, Ticket
+from tests.support import free_port
+
+
+def tickets(count: int, list_name: str = "default", run: int = 1, task_type: str = "sleep") -> list[Ticket]:
+    return [
+        Ticket(token=f"{number:032x}", run=run, list=list_name, task_type=task_type) for number in range(1, count + 1)
+    ]
+
+
+@pytest.fixture(params=["valkey", "redis"])
+def server(request: pytest.FixtureRequest) -> str:
+    url: str = request.getfixturevalue(f"{request.param}_server")
+    with Redis.from_url(url) as client:
+        client.flushall()
+    return url
+
+
+@pytest.fixture
+def rq_broker(server: str) -> RqBroker:
+    return RqBroker(server)
+
+
+@pytest.fixture(params=["valkey", "redis", "inline"])
+def broker(request: pytest.FixtureRequest) -> Broker:
+    if request.param == "inline":
+        return InlineBroker(lambda runs: None)
+    url: str = request.getfixturevalue(f"{request.param}_server")
+    return RqBroker(url)
+
+
+# -- every broker ------------------------------------------------------------------------------------------
+
+
+def test_every_verb_may_be_repeated_and_may_be_given_nothing(broker: Broker) -> None:
+    broker.check()
+    for some in ([], tickets(3)):
+        for _ in range(2):
+            broker.push(some)
+            broker.discard(some)
+    assert broker.queued() == set()
+
+
+def test_its_incarnation_stays_while_nothing_happens(broker: Broker) -> None:
+    assert broker.incarnation() == broker.incarnation()
+
+
+# -- on Redis and Valkey -----------------------------------------------------------------------------------
+
+
+def test_tickets_wait_in_their_lists_in_order(rq_broker: RqBroker, server: str) -> None:
+    rq_broker.push([*tickets(2500), *tickets(2, "high.threads", run=3)])
+    with Redis.from_url(server) as client:
+        assert Queue("default", connection=client).job_ids == [f"{number:032x}" for number in range(1, 2501)]
+        assert Queue("high.threads", connection=client).job_ids == [f"{number:032x}-3" for number in (1, 2)]
+    assert len(rq_broker.queued()) == 2502
+
+
+@pytest.mark.parametrize("position", [0, 1, 1500])
+def test_a_ticket_is_a_job_that_rq_reads(rq_broker: RqBroker, server: str, position: int) -> None:
+    pushed = tickets(1501)
+    rq_broker.push(pushed)
+    with Redis.from_url(server) as client:
+        job = Job.fetch(pushed[position].id, connection=client, serializer=JSONSerializer)
+        assert (job.func_name, job.args, job.kwargs) == (FUNCTION, [], {})
+        assert (job.origin, job.timeout, job.result_ttl, job.failure_ttl) == ("default", -1, 0, 60)
+        assert (job.description, job.get_status().value) == ("sleep", "queued")
+        assert job.enqueued_at is not None
+
+
+def test_a_stamped_ticket_has_the_fields_that_rq_itself_writes(rq_broker: RqBroker, server: str) -> None:
+    rq_broker.push(tickets(2))
+    with Redis.from_url(server) as client:
+        made, stamped = (client.hgetall(Job.key_for(ticket.id)) for ticket in tickets(2))
+    assert stamped == {name: value for name, value in made.items() if value}
+
+
+def test_discarded_tickets_leave_nothing_behind(rq_broker: RqBroker, server: str) -> None:
+    rq_broker.push(tickets(1200))
+    rq_broker.discard(tickets(1200))
+    with Redis.from_url(server) as client:
+        assert set(client.keys()) == {b"rq:queues"}
+
+
+def test_a_wipe_changes_the_incarnation(rq_broker: RqBroker, server: str) -> None:
+    before = rq_broker.incarnation()
+    with Redis.from_url(server) as client:
+        client.flushall()
+    after = rq_broker.incarnation()
+    assert after != before
+    assert after == rq_broker.incarnation()
+
+
+def test_the_marker_keeps_out_of_the_way_of_rq(rq_broker: RqBroker, server: str) -> None:
+    rq_broker.incarnation()
+    with Redis.from_url(server) as client:
+        assert client.exists(MARKER)
+        assert Queue.all(connection=client) == []
+
+
+def test_a_redis_that_is_away_is_said_to_be_away() -> None:
+    broker = RqBroker(f"redis://127.0.0.1:{free_port()}")
+    for _ in range(2):
+        with pytest.raises(BrokerAway):
+            broker.push(tickets(1))
+
+
+# -- the inline broker and the breaker ---------------------------------------------------------------------
+
+
+def test_the_inline_broker_works_at_once_and_in_order() -> None:
+    done: list[tuple[str, int]] = []
+
+    def work(runs: Sequence[tuple[str, int]]) -> None:
+        done.extend(runs)
+
+    InlineBroker(work).push(tickets(3, run=2))
+    assert done == [(ticket.token, 2) for ticket in tickets(3)]
+
+
+def test_the_breaker_tries_again_only_after_its_pause() -> None:
+    clock = [0.0]
+    tried: list[float] = []
+    breaker = Breaker(pause=5, clock=lambda: clock[0])
+
+    def call(*, fails: bool) -> bool:
+        try:
+            with breaker.guard():
+                tried.append(clock[0])
+                if fails:
+                    raise BrokerAway
+        except BrokerAway:
+            return False
+        return True
+
+    assert [call(fails=True), call(fails=False)] == [False, False]
+    clock[0] = 4.9
+    assert not call(fails=False)
+    clock[0] = 5.1
+    assert call(fails=False)
+    assert call(fails=False)
+    assert tried == [0.0, 5.1, 5.1]
+
+
+# -- RQ's own commands -------------------------------------------------------------------------------------
+
+
+def test_rq_info_counts_our_tickets(rq_broker: RqBroker, server: str) -> None:
+    rq_broker.push(tickets(5))
+    rq = Path(sys.executable).with_name("rq")
+    said = subprocess.run([rq, "info", "-u", server, "--raw"], capture_output=True, text=True, check=True).stdout
+    assert "queue default 5" in said
+
+
+def test_every_lane_of_every_priority_has_a_list() -> None:
+    assert (
+        *("high", "high.threads", "high.isolated"),
+        *("default", "default.threads", "default.isolated"),
+        *("low", "low.threads", "low.isolated"),
+    ) == LISTS

@@ -1,0 +1,361 @@
+"""The store's promises, on every database that it knows."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+
+from queue_tool.access import ApiKey, Role
+from queue_tool.batch import Accepted, IdempotencyKey, NewBatch, Refused, judge
+from queue_tool.builtin import sleep_type
+from queue_tool.errors import BatchNotFound, KeyNotFound, NaiveTime, StoreAway, TooManyWaiting
+from queue_tool.owner import describe
+from queue_tool.store import Remembered, Store, migrations
+from queue_tool.store.database import Database
+from queue_tool.submit import make_tokens
+from queue_tool.tasks import Code, Outcome, State
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+SLEEP = sleep_type(86400)
+GOOD = {"item": "a", "valor": 0}
+BAD = {"item": "b", "valor": "x"}
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    made = Database(f"sqlite:///{tmp_path / 'tasks.db'}", patience=0.3)
+    migrations.upgrade(made)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def store(database: Database) -> Store:
+    return Store(database)
+
+
+def new_batch(*elements: object, key: IdempotencyKey | None = None, at: datetime = NOW) -> NewBatch:
+    batch_id, *tokens = make_tokens(len(elements) + 1, at)
+    judged = [judge(one, index, token, SLEEP) for index, (one, token) in enumerate(zip(elements, tokens, strict=True))]
+    return NewBatch(
+        id=batch_id,
+        task_type=SLEEP,
+        elements=judged,
+        accepted=[one for one in judged if isinstance(one, Accepted)],
+        refused=[one for one in judged if isinstance(one, Refused)],
+        created_at=at,
+        idempotency=key,
+    )
+
+
+def added(store: Store, *elements: object) -> NewBatch:
+    batch = new_batch(*elements)
+    assert store.batches.add(batch) is None
+    return batch
+
+
+def finished(token: str, run: int = 1) -> Outcome:
+    return Outcome(token=token, run=run, move="finish", result="null")
+
+
+# -- batches -----------------------------------------------------------------------------------------------
+
+
+def test_a_batch_is_kept_with_all_its_elements_in_order(store: Store) -> None:
+    batch = added(store, GOOD, BAD, 7, GOOD)
+    assert store.batches.elements(batch.id) == batch.elements
+
+
+def test_the_counts_of_a_batch_sum_to_its_total(store: Store) -> None:
+    batch = added(store, GOOD, BAD, GOOD)
+    found = store.batches.get(batch.id)
+    assert (found.total, found.accepted, found.rejected) == (3, 2, 1)
+    assert sum(found.counts.values()) + found.rejected == found.total
+    assert found.counts[State.QUEUED] == 2
+
+
+def test_a_batch_that_is_all_refused_is_over_from_its_birth(store: Store) -> None:
+    batch = added(store, BAD, None)
+    found = store.batches.get(batch.id)
+    assert (found.progress, found.finished_at, found.message) == (1, NOW, "Finalizado")
+    assert store.batches.unpushed(NOW + timedelta(days=1)) == []
+
+
+def test_an_unknown_batch_is_not_found(store: Store) -> None:
+    with pytest.raises(BatchNotFound):
+        store.batches.get("0" * 32)
+
+
+def test_a_batch_beyond_the_limit_of_waiting_tasks_leaves_nothing(store: Store) -> None:
+    added(store, GOOD, GOOD)
+    with pytest.raises(TooManyWaiting):
+        store.batches.add(new_batch(GOOD, GOOD), max_waiting=3)
+    assert store.batches.add(new_batch(GOOD), max_waiting=3) is None
+    assert store.batches.totals().accepted == 3
+
+
+def test_a_time_without_a_zone_is_refused_where_it_enters(store: Store) -> None:
+    with pytest.raises(NaiveTime):
+        store.batches.add(new_batch(GOOD, at=NOW.replace(tzinfo=None)))
+
+
+def test_an_idempotency_key_counts_once_within_a_day(store: Store) -> None:
+    key = IdempotencyKey(scope="s", key="k", digest="d")
+    first = new_batch(GOOD, key=key)
+    assert store.batches.add(first) is None
+    again = new_batch(GOOD, key=key, at=NOW + timedelta(hours=23))
+    assert store.batches.add(again) == Remembered(digest="d", batch=first.id)
+    assert store.batches.totals().batches == 1
+    late = new_batch(GOOD, key=key, at=NOW + timedelta(hours=25))
+    assert store.batches.add(late) is None
+    assert store.batches.recall(key, NOW + timedelta(hours=26)) == Remembered(digest="d", batch=late.id)
+
+
+# -- the life of a run -------------------------------------------------------------------------------------
+
+
+def test_a_task_is_claimed_once(store: Store) -> None:
+    token = added(store, GOOD).accepted[0].token
+    (claimed,) = store.tasks.claim([(token, 1)], owner=1, now=NOW)
+    assert (claimed.token, claimed.run, claimed.attempt, claimed.started_at) == (token, 1, 1, NOW)
+    assert store.tasks.claim([(token, 1)], owner=2, now=NOW) == []
+
+
+def test_many_threads_that_claim_the_same_tasks_share_them_without_overlap(store: Store) -> None:
+    tokens = [one.token for one in added(store, *[GOOD] * 200).accepted]
+    got: list[str] = []
+
+    def take(owner: int) -> None:
+        for start in range(0, len(tokens), 10):
+            runs = [(token, 1) for token in tokens[start : start + 10]]
+            got.extend(task.token for task in store.tasks.claim(runs, owner, NOW))
+
+    threads = [threading.Thread(target=take, args=[owner]) for owner in range(1, 5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(got) == sorted(tokens)
+
+
+def test_a_claim_of_another_run_finds_nothing(store: Store) -> None:
+    token = added(store, GOOD).accepted[0].token
+    assert store.tasks.claim([(token, 2), ("f" * 32, 1)], owner=1, now=NOW) == []
+
+
+def test_a_claim_of_thousands_is_one_verb(store: Store) -> None:
+    batch = added(store, *[GOOD] * 2500)
+    runs = [(one.token, 1) for one in batch.accepted]
+    assert len(store.tasks.claim(runs, owner=1, now=NOW)) == 2500
+    settled = store.tasks.settle([finished(token) for token, _ in runs], owner=1, now=NOW)
+    assert len(settled.tokens) == 2500
+    assert settled.finished == (batch.id,)
+
+
+def test_a_second_outcome_of_a_run_changes_nothing(store: Store) -> None:
+    batch = added(store, GOOD)
+    token = batch.accepted[0].token
+    store.tasks.claim([(token, 1)], owner=1, now=NOW)
+    assert store.tasks.settle([finished(token)], owner=1, now=NOW).finished == (batch.id,)
+    worse = Outcome(token=token, run=1, move="fail", code=Code.ERROR, error="late")
+    late = store.tasks.settle([worse], owner=1, now=NOW + timedelta(hours=1))
+    assert (late.tokens, late.finished) == (frozenset(), ())
+    kept = store.tasks.status(token)
+    assert kept is not None
+    assert (kept.state, kept.code, kept.finished_at) == (State.FINISHED, None, NOW)
+
+
+@pytest.mark.parametrize(("run", "owner"), [(1, 2), (2, 1)])
+def test_the_fence_keeps_others_out(store: Store, run: int, owner: int) -> None:
+    token = added(store, GOOD).accepted[0].token
+    store.tasks.claim([(token, 1)], owner=1, now=NOW)
+    assert store.tasks.settle([finished(token, run)], owner=owner, now=NOW).tokens == frozenset()
+
+
+def test_a_failure_is_kept_with_its_reason(store: Store) -> None:
+    token = added(store, GOOD).accepted[0].token
+    store.tasks.claim([(token, 1)], owner=1, now=NOW)
+    end = NOW + timedelta(seconds=2.5)
+    store.tasks.settle([Outcome(token=token, run=1, move="fail", code=Code.TIMEOUT, error="slow")], 1, end)
+    kept = store.tasks.status(token)
+    assert kept is not None
+    assert (kept.state, kept.code, kept.error, kept.duration) == (State.FAILED, Code.TIMEOUT, "slow", 2.5)
+
+
+def test_what_is_put_back_runs_again_as_the_same_attempt(store: Store) -> None:
+    batch = added(store, GOOD)
+    token = batch.accepted[0].token
+    store.tasks.claim([(token, 1)], owner=1, now=NOW)
+    store.tasks.settle([Outcome(token=token, run=1, move="put back")], owner=1, now=NOW)
+    assert store.batches.get(batch.id).counts[State.QUEUED] == 1
+    (ticket,) = store.tasks.unpushed()
+    assert (ticket.id, ticket.list) == (f"{token}-2", "default")
+    (again,) = store.tasks.claim([(token, 2)], owner=2, now=NOW)
+    assert (again.run, again.attempt) == (2, 1)
+
+
+def test_what_a_dead_worker_held_is_taken_back_and_its_late_outcome_ignored(store: Store) -> None:
+    batch = added(store, GOOD, GOOD)
+    lost, other = (one.token for one in batch.accepted)
+    store.tasks.claim([(lost, 1)], owner=1, now=NOW)
+    store.tasks.claim([(other, 1)], owner=2, now=NOW)
+    assert [ticket.id for ticket in store.tasks.take_back([1])] == [f"{lost}-2"]
+    assert store.tasks.settle([finished(lost)], owner=1, now=NOW).tokens == frozenset()
+    assert store.batches.get(batch.id).counts == dict.fromkeys(State, 0) | {State.QUEUED: 1, State.RUNNING: 1}
+
+
+def test_states_of_many_tokens_are_read_at_once(store: Store) -> None:
+    tokens = [one.token for one in added(store, *[GOOD] * 1200).accepted]
+    store.tasks.claim([(tokens[0], 1)], owner=1, now=NOW)
+    states = store.tasks.states([*tokens, "e" * 32])
+    assert len(states) == 1200
+    assert (states[tokens[0]], states[tokens[1]]) == (State.RUNNING, State.QUEUED)
+
+
+# -- tickets -----------------------------------------------------------------------------------------------
+
+
+def test_a_batch_waits_for_its_push_until_it_is_marked(store: Store) -> None:
+    batch = added(store, GOOD, GOOD, GOOD)
+    assert store.batches.unpushed(NOW) == []
+    assert store.batches.unpushed(NOW + timedelta(seconds=1)) == [batch.id]
+    first = store.tasks.waiting_in(batch.id, limit=2)
+    rest = store.tasks.waiting_in(batch.id, after=first.last, limit=2)
+    assert [one.token for one in (*first.tickets, *rest.tickets)] == [one.token for one in batch.accepted]
+    store.batches.mark_pushed(batch.id, NOW)
+    assert store.batches.unpushed(NOW + timedelta(seconds=1)) == []
+
+
+def test_what_went_back_waits_for_its_push_until_it_is_marked(store: Store) -> None:
+    token = added(store, GOOD).accepted[0].token
+    store.tasks.claim([(token, 1)], owner=1, now=NOW)
+    store.tasks.take_back([1])
+    tickets = store.tasks.unpushed()
+    assert len(tickets) == 1
+    store.tasks.mark_pushed(tickets, NOW)
+    assert store.tasks.unpushed() == ()
+    assert store.tasks.waiting(NOW).tickets == ()
+    assert store.tasks.waiting(NOW + timedelta(seconds=1)).tickets == tickets
+
+
+# -- workers and keys --------------------------------------------------------------------------------------
+
+
+def test_a_worker_beats_until_it_is_removed(store: Store) -> None:
+    worker = store.workers.register(describe("test"), NOW)
+    assert store.workers.beat(worker)
+    assert [(one.id, one.beat, one.process) for one in store.workers.all()] == [(worker, 1, describe("test"))]
+    store.workers.remove([worker])
+    assert not store.workers.beat(worker)
+    assert store.workers.register(describe("test"), NOW) > worker
+
+
+def test_a_worker_that_holds_a_task_is_not_removed(store: Store) -> None:
+    worker = store.workers.register(describe("test"), NOW)
+    token = added(store, GOOD).accepted[0].token
+    store.tasks.claim([(token, 1)], worker, NOW)
+    store.workers.remove([worker])
+    assert [one.id for one in store.workers.all()] == [worker]
+    assert store.workers.orphans() == []
+
+
+def test_a_task_whose_owner_is_not_registered_is_an_orphan(store: Store) -> None:
+    token = added(store, GOOD).accepted[0].token
+    store.tasks.claim([(token, 1)], owner=77, now=NOW)
+    assert store.workers.orphans() == [77]
+
+
+def test_a_key_is_found_by_its_digest_until_it_is_revoked(store: Store) -> None:
+    key = ApiKey(id="a" * 32, name="n", role=Role.SUBMIT, created_at=NOW)
+    assert not store.keys.exist()
+    store.keys.add(key, "digest")
+    assert store.keys.exist()
+    assert store.keys.find("digest") == key
+    store.keys.revoke(key.id, NOW)
+    assert store.keys.find("digest") is None
+    assert not store.keys.exist()
+    assert [one.revoked_at for one in store.keys.all()] == [NOW]
+    with pytest.raises(KeyNotFound):
+        store.keys.revoke("b" * 32, NOW)
+
+
+# -- a database that is busy or away -----------------------------------------------------------------------
+
+
+def test_a_locked_database_is_said_to_be_away_and_keeps_nothing(store: Store, database: Database) -> None:
+    other = sqlite3.connect(database.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreAway) as refusal:
+        store.batches.add(new_batch(GOOD))
+    assert refusal.value.retry_after
+    assert store.batches.totals().batches == 0  # reading goes on
+    other.execute("ROLLBACK")
+    other.close()
+    added(store, GOOD)
+
+
+def test_a_database_that_is_no_database_is_said_to_be_away(tmp_path: Path) -> None:
+    path = tmp_path / "broken.db"
+    path.write_bytes(b"no database at all, and long enough to be read as a header" * 20)
+    broken = Database(f"sqlite:///{path}", patience=0.1)
+    with pytest.raises(StoreAway):
+        migrations.upgrade(broken)
+    broken.close()
+
+
+def test_a_process_that_holds_the_gate_for_too_long_is_not_waited_for(store: Store, database: Database) -> None:
+    other = Database(database.url, patience=0.1)
+    with database.write(), pytest.raises(StoreAway):
+        Store(other).batches.add(new_batch(GOOD))
+    other.close()
+    added(store, GOOD)
+
+
+def test_no_statement_on_the_way_of_a_task_reads_a_whole_table(store: Store, database: Database) -> None:
+    said: list[tuple[str, Any]] = []
+
+    def remember(_c: object, _cursor: object, statement: str, parameters: Any, _x: object, many: bool) -> None:
+        said.append((statement, parameters[0] if many else parameters))
+
+    event.listen(Engine, "before_cursor_execute", remember)
+    try:
+        batch = added(store, *[GOOD] * 3)
+        first, second, third = (one.token for one in batch.accepted)
+        store.batches.unpushed(NOW)
+        store.batches.mark_pushed(batch.id, NOW)
+        store.tasks.claim([(first, 1), (second, 1), (third, 1)], 1, NOW)
+        store.tasks.settle([finished(first), Outcome(token=second, run=1, move="put back")], 1, NOW)
+        store.tasks.take_back([1])
+        store.tasks.mark_pushed(store.tasks.unpushed(), NOW)
+        store.tasks.waiting(NOW, after=1)
+        store.tasks.waiting_in(batch.id)
+        store.tasks.status(first)
+        store.tasks.states([first, second])
+        store.batches.get(batch.id)
+        store.batches.elements(batch.id)
+        store.workers.orphans()
+        store.workers.remove([1])
+    finally:
+        event.remove(Engine, "before_cursor_execute", remember)
+    plans = {}
+    with closing(sqlite3.connect(database.path)) as connection:
+        for statement, parameters in said:
+            if statement.lstrip().startswith(("SELECT", "UPDATE", "DELETE")):
+                rows = connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                plans[statement] = [row[3] for row in rows]
+    assert len(plans) >= 15
+    whole = {
+        statement: plan
+        for statement, plan in plans.items()
+        if any(re.match(r"SCAN (tasks|batches)(?! USING INDEX)", step) for step in plan)
+    }
+    assert whole == {}

@@ -1,0 +1,29 @@
+"""A system of real processes in a directory of its own, of which nothing is left after the test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import System
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> Iterator[System]:
+    """A whole system, running."""
+    made = System(tmp_path)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.kill_all()
+
+
+@pytest.fixture
+def stopped_system(tmp_path: Path) -> Iterator[System]:
+    """A whole system that the test starts itself."""
+    made = System(tmp_path)
+    yield made
+    made.kill_all()

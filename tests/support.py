@@ -1,0 +1,199 @@
+"""What several tests need: waiting without sleeping, free ports, systems of real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+Found = TypeVar("Found")
+
+POLL = 0.02
+"""Seconds between two looks at what is awaited."""
+
+
+def eventually(look: Callable[[], Found], within: float = 20.0) -> Found:
+    """Look again and again until the look is true and raises no AssertionError or OSError; return what it found."""
+    until = time.monotonic() + within
+    pause = threading.Event()
+    while True:
+        try:
+            found = look()
+            if found:
+                return found
+            problem: Exception = AssertionError(f"still {found!r}")
+        except (AssertionError, OSError) as error:
+            problem = error
+        if time.monotonic() > until:
+            raise AssertionError(f"not within {within:g} s: {problem}") from problem
+        pause.wait(POLL)
+
+
+def free_port() -> int:
+    """Return a port of this machine's on which nobody listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def clean_environment(**said: str) -> dict[str, str]:
+    """Return this process's environment without any setting of the project's, and with those that are said."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("QUEUE_TOOL_")}
+    return inherited | {f"QUEUE_TOOL_{name}": value for name, value in said.items()}
+
+
+def run_command(*words: str, cwd: Path, within: float = 60, **said: str) -> subprocess.CompletedProcess[str]:
+    """Run `queue-tool` with these words in a directory, and wait for its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "queue_tool", *words],
+        cwd=cwd,
+        env=clean_environment(**said),
+        capture_output=True,
+        text=True,
+        timeout=within,
+        check=False,
+    )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server said."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """Return the body as JSON."""
+        return json.loads(self.body)
+
+
+def http(method: str, url: str, body: object = None, headers: Mapping[str, str] | None = None) -> Answer:
+    """Send a request; a body that is not bytes goes as JSON. Errors are answers too."""
+    data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+    wanted = ({"Content-Type": "application/json"} if data is not None else {}) | dict(headers or {})
+    request = urllib.request.Request(url, data=data, method=method, headers=wanted)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return Answer(response.status, dict(response.headers), response.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return Answer(error.code, dict(error.headers), error.read())
+
+
+@dataclass
+class System:
+    """`queue-tool up` in a directory of its own, with its children."""
+
+    directory: Path
+    said: dict[str, str] = field(default_factory=dict)
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> str:
+        """Return all that the system has written, from every start."""
+        path = self.directory / "up.log"
+        return path.read_text("utf-8", "replace") if path.exists() else ""
+
+    @property
+    def up(self) -> subprocess.Popen[bytes]:
+        """Return the supervisor's process."""
+        assert self.process is not None
+        return self.process
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        with (self.directory / "up.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "queue_tool", "up", "--port", str(self.port)],
+                cwd=self.directory,
+                env=clean_environment(**self.said),
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            eventually(lambda: http("GET", self.url("/health/live")).status == 200)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log}") from error
+
+    def url(self, path: str) -> str:
+        """Return the address of a path."""
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def post(self, items: object, **headers: str) -> Answer:
+        """Send a batch."""
+        return http("POST", self.url("/api"), items, headers)
+
+    def check(self, token: str) -> Any:
+        """Ask how a task stands."""
+        return http("GET", self.url(f"/check/{token}")).json
+
+    def await_status(self, token: str, status: str, within: float = 60) -> Any:
+        """Wait until a task has a status; return all that is said of it."""
+
+        def look() -> Any:
+            found = self.check(token)
+            assert found.get("status") == status, found
+            return found
+
+        try:
+            return eventually(look, within)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log[-5000:]}") from error
+
+    def pids(self) -> dict[int, str]:
+        """Return every process that belongs to this system, found by its directory or its ancestors."""
+        return {pid: words for pid, words, cwd in _processes() if str(self.directory) in (cwd, *_part_of(words))} | {
+            pid: words for pid, words, cwd in _processes() if cwd.startswith(str(self.directory))
+        }
+
+    def kill_all(self) -> None:
+        """End every process of this system at once, the hard way."""
+        for pid in self.pids():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        if self.process is not None:
+            self.process.wait()
+        eventually(lambda: not self.pids())
+
+    def stop(self) -> int:
+        """Ask it to stop and wait; return the exit code."""
+        self.up.terminate()
+        return self.up.wait(60)
+
+    def child(self, name: str) -> int:
+        """Return the pid of the child that was started last under this name."""
+        lines = [line for line in self.log.splitlines() if f"child started child={name} pid=" in line]
+        return int(lines[-1].rpartition("pid=")[2])
+
+
+def _part_of(words: str) -> list[str]:
+    return words.split("\0")
+
+
+def _processes() -> Iterator[tuple[int, str, str]]:
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdecimal():
+            continue
+        try:
+            words = (folder / "cmdline").read_bytes().decode("utf-8", "replace")
+            cwd = str((folder / "cwd").readlink())
+        except OSError:
+            continue
+        yield int(folder.name), words, cwd

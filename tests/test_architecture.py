@@ -1,0 +1,74 @@
+"""The architecture: floors, vendors, sizes, and words that know no world."""
+
+from __future__ import annotations
+
+import ast
+import re
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FILES = sorted((ROOT / "queue_tool").rglob("*.py"))
+
+WORDS = (
+    *("access", "batch", "context", "errors", "json_text", "schema", "settings"),
+    *("task_types", "tasks", "telemetry", "tokens", "builtin/__init__", "builtin/sleep"),
+)
+
+
+def test_imports_only_fall() -> None:
+    said = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert said.returncode == 0, said.stdout
+
+
+def test_only_the_runtime_knows_the_environment() -> None:
+    readers = {
+        str(path.relative_to(ROOT)) for path in FILES if re.search(r"os\.environ|os\.getenv", path.read_text("utf-8"))
+    }
+    assert readers == {"queue_tool/runtime.py"}
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_words_have_no_clock_no_files_and_no_network(name: str) -> None:
+    tree = ast.parse((ROOT / "queue_tool" / f"{name}.py").read_text("utf-8"))
+    imported = {
+        alias.name.partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
+    } | {(node.module or "").partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert not imported & {"os", "sys", "time", "socket", "subprocess", "sqlite3", "requests", "random", "secrets"}
+
+
+def test_a_file_fits_in_the_head() -> None:
+    sizes = {str(path.relative_to(ROOT)): len(path.read_text("utf-8").splitlines()) for path in FILES}
+    assert {name: size for name, size in sizes.items() if size > 320} == {}
+    assert statistics.median(sizes.values()) <= 120
+
+
+def test_functions_are_short() -> None:
+    lengths = sorted(
+        (node.end_lineno or node.lineno) - node.lineno + 1
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    assert lengths[int(len(lengths) * 0.9)] <= 30
+
+
+def test_importing_the_package_brings_in_no_vendor() -> None:
+    code = (
+        "import sys, queue_tool; from queue_tool import task, Context; "
+        "print(*sorted({'flask', 'redis', 'rq', 'sqlalchemy', 'granian'} & set(sys.modules)))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == ""
+
+
+def test_what_is_offered_is_what_is_meant_whatever_was_imported_before() -> None:
+    code = "import queue_tool.runtime; from queue_tool import task, Context, create_app; print(callable(task))"
+    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "True"

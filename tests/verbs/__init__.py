@@ -1,0 +1,1 @@
+"""The verbs, on a real store and a real broker."""

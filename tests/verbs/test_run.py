@@ -1,0 +1,126 @@
+"""Run, on a real store; what a worker of RQ's would do, called by hand."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import pytest
+
+from queue_tool.batch import Accepted
+from queue_tool.context import Context
+from queue_tool.runtime import Runtime
+from queue_tool.task_types import make_task_type
+from queue_tool.tasks import Code, State, Status
+from queue_tool.telemetry import Event
+from tests.conftest import News
+
+
+def send(runtime: Runtime, function: Any, data: object = None, **options: Any) -> str:
+    """Submit one task of a type made of this function; no worker is there to take it."""
+    runtime.types.add(make_task_type(function.__name__.strip("_"), function, **options))
+    (element,) = runtime.submit([data], runtime.types[function.__name__.strip("_")]).elements
+    assert isinstance(element, Accepted)
+    return element.token
+
+
+def run(runtime: Runtime, token: str, number: int = 1) -> Status:
+    runtime.run([(token, number)], runtime.owner.id())
+    return runtime.ask.task(token)
+
+
+def double(data: int) -> int:
+    return 2 * data
+
+
+async def slow(data: object, context: Context) -> str:
+    return context.token
+
+
+def explode(data: object) -> None:
+    raise ValueError("no good")
+
+
+def never(data: object, context: Context) -> None:
+    context.canceled.wait(30)
+
+
+def strange(data: object) -> object:
+    return {1, 2}
+
+
+def test_a_result_is_kept(runtime: Runtime, news: News) -> None:
+    token = send(runtime, double, 21)
+    ended = run(runtime, token)
+    assert (ended.state, ended.result, ended.code) == (State.FINISHED, "42", None)
+    assert ended.started_at is not None
+    assert [fields["token"] for fields in news.of(Event.TASK_STARTED)] == [token]
+    assert [fields["status"] for fields in news.of(Event.TASK_ENDED)] == ["finished"]
+    assert len(news.of(Event.BATCH_FINISHED)) == 1
+
+
+def test_a_coroutine_gets_its_context(runtime: Runtime) -> None:
+    token = send(runtime, slow)
+    assert run(runtime, token).result == f'"{token}"'
+
+
+@pytest.mark.parametrize(
+    ("function", "options", "code", "words"),
+    [
+        (explode, {}, Code.ERROR, "ValueError: no good"),
+        (never, {"timeout": 0.05}, Code.TIMEOUT, "longer than 0.05 seconds"),
+        (strange, {}, Code.BAD_RESULT, "not JSON"),
+        (double, {"timeout": lambda data: data["absent"]}, Code.ERROR, "timeout"),
+    ],
+)
+def test_a_failure_has_a_code_and_a_sentence(
+    runtime: Runtime, function: Any, options: dict[str, Any], code: Code, words: str
+) -> None:
+    ended = run(runtime, send(runtime, function, {}, **options))
+    assert (ended.state, ended.code) == (State.FAILED, code)
+    assert words in (ended.error or "")
+
+
+def test_a_type_that_nobody_knows_is_a_failure(runtime: Runtime, make_runtime: Any, valkey_server: str) -> None:
+    token = send(runtime, double, 1)
+    assert run(make_runtime(REDIS_URL=valkey_server), token).code is Code.UNKNOWN_TASK_TYPE
+
+
+def test_a_ticket_that_comes_twice_runs_once(runtime: Runtime, news: News) -> None:
+    token = send(runtime, double, 1)
+    first = run(runtime, token)
+    assert run(runtime, token) == first
+    assert len(news.of(Event.TASK_STARTED)) == 1
+    assert news.of(Event.TICKET_DROPPED) == [{"token": token, "run": 1}]
+
+
+def test_an_interruption_puts_the_task_back(runtime: Runtime) -> None:
+    token = send(runtime, never)
+
+    def interrupt(signum: int, frame: object) -> None:
+        raise SystemExit
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(SystemExit):
+            run(runtime, token)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    again = runtime.ask.task(token)
+    assert (again.state, again.attempt, again.started_at) == (State.QUEUED, 1, None)
+    (ticket,) = runtime.store.tasks.unpushed()
+    assert ticket.id == f"{token}-2"
+
+
+def test_what_was_taken_back_in_the_meantime_is_not_recorded(runtime: Runtime, news: News) -> None:
+    owner = runtime.owner.id()
+
+    def robbed(data: object) -> str:
+        runtime.store.tasks.take_back([owner])
+        return "late"
+
+    token = send(runtime, robbed)
+    after = run(runtime, token)
+    assert (after.state, after.result) == (State.QUEUED, None)
+    assert news.of(Event.TASK_ENDED) == []

@@ -1,0 +1,66 @@
+"""Submit, on a real store and a real Valkey."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+
+from redis import Redis
+from rq import Queue
+
+from queue_tool.batch import Accepted, IdempotencyKey, Refused, Submission
+from queue_tool.runtime import Runtime
+from queue_tool.tasks import State
+from queue_tool.telemetry import Event
+from tests.conftest import News, RuntimeFactory
+from tests.support import free_port
+
+GOOD = {"item": "a", "valor": 0}
+FAR_FUTURE = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+def submit(runtime: Runtime, *elements: object, key: str | None = None) -> Submission:
+    idempotency = IdempotencyKey(scope="", key=key, digest=repr(elements)) if key else None
+    return runtime.submit(elements, runtime.types["sleep"], idempotency)
+
+
+def tokens(submission: Submission) -> list[str]:
+    return [element.token for element in submission.elements if isinstance(element, Accepted)]
+
+
+def test_good_elements_become_tasks_with_tickets_and_bad_ones_reasons(runtime: Runtime, redis: Redis) -> None:
+    submission = submit(runtime, GOOD, {"item": "b"}, 3, GOOD)
+    assert [isinstance(element, Refused) for element in submission.elements] == [False, True, True, False]
+    assert [element.index for element in submission.elements] == [0, 1, 2, 3]
+    assert Queue("default", connection=redis).job_ids == tokens(submission)
+
+
+def test_nothing_sent_is_nothing_kept(runtime: Runtime) -> None:
+    assert submit(runtime).batch is None
+    assert runtime.ask.totals().batches == 0
+
+
+def test_a_batch_that_was_pushed_waits_for_no_other_push(runtime: Runtime) -> None:
+    submit(runtime, GOOD)
+    runtime.sweep()()
+    assert runtime.broker.queued() == {ticket.id for ticket in runtime.store.tasks.waiting(FAR_FUTURE).tickets}
+
+
+def test_without_redis_the_push_is_postponed(make_runtime: RuntimeFactory, news: News) -> None:
+    runtime = make_runtime(REDIS_URL=f"redis://127.0.0.1:{free_port()}")
+    submission = submit(runtime, GOOD)
+    assert [runtime.ask.task(token).state for token in tokens(submission)] == [State.QUEUED]
+    assert len(news.of(Event.PUSH_POSTPONED)) == 1
+
+
+def test_of_many_at_once_with_one_key_one_wins_and_all_answer_the_same(runtime: Runtime) -> None:
+    answers: list[Submission] = []
+    threads = [threading.Thread(target=lambda: answers.append(submit(runtime, GOOD, 7, key="k"))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 8
+    assert {answer.batch for answer in answers} == {answers[0].batch}
+    assert all(list(answer.elements) == list(answers[0].elements) for answer in answers)
+    assert runtime.ask.totals().batches == 1

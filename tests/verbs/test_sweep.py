@@ -1,0 +1,210 @@
+"""Sweep, on a real store and a real Valkey that loses things."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from redis import Redis
+from rq import Queue
+
+from queue_tool.batch import Accepted
+from queue_tool.broker import RqBroker
+from queue_tool.owner import describe
+from queue_tool.runtime import Runtime
+from queue_tool.store import Process
+from queue_tool.sweep import Sweep
+from queue_tool.tasks import State
+from queue_tool.telemetry import Event
+from tests.conftest import News, RuntimeFactory
+from tests.support import free_port
+
+GOOD = {"item": "a", "valor": 0}
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass
+class World:
+    """A sweeper with a clock that is set by hand, and workers that live or die at a word."""
+
+    runtime: Runtime
+    now: datetime = field(default_factory=lambda: datetime.now(UTC) + timedelta(seconds=1))
+    seconds: float = 0.0
+    dead: set[str] = field(default_factory=set)
+    elsewhere: set[str] = field(default_factory=set)
+    sweep: Sweep = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sweep = self.new_sweeper()
+
+    def new_sweeper(self) -> Sweep:
+        return Sweep(
+            store=self.runtime.store,
+            broker=self.runtime.broker,
+            telemetry=self.runtime.telemetry,
+            now=lambda: self.now,
+            monotonic=lambda: self.seconds,
+            lives_here=self.lives_here,
+        )
+
+    def lives_here(self, process: Process) -> bool | None:
+        return None if process.kind in self.elsewhere else process.kind not in self.dead
+
+    def wait(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+        self.seconds += seconds
+
+    def worker(self, kind: str) -> int:
+        return self.runtime.store.workers.register(describe(kind), self.now)
+
+    def send(self, count: int = 1) -> list[str]:
+        elements = self.runtime.submit([GOOD] * count, self.runtime.types["sleep"]).elements
+        return [element.token for element in elements if isinstance(element, Accepted)]
+
+
+@pytest.fixture
+def world(runtime: Runtime) -> World:
+    return World(runtime)
+
+
+def waiting(redis: Redis) -> list[str]:
+    return Queue("default", connection=redis).job_ids
+
+
+def test_nothing_to_do_is_nothing_done(world: World, redis: Redis, news: News) -> None:
+    sent = world.send(3)
+    for _ in range(3):
+        world.sweep()
+        world.wait(31)
+    assert waiting(redis) == sent
+    assert not [name for name, _ in news.heard if "swept" in name]
+
+
+def test_tickets_that_could_not_be_pushed_are_pushed_when_redis_is_back(
+    make_runtime: RuntimeFactory, redis: Redis, valkey_server: str
+) -> None:
+    away = make_runtime(REDIS_URL=f"redis://127.0.0.1:{free_port()}")
+    sent = World(away).send(3)
+    World(away).sweep()  # Redis is still away: nothing happens, and nothing is wrong
+    back = World(make_runtime(REDIS_URL=valkey_server))
+    back.wait(10)
+    back.sweep()
+    assert waiting(redis) == sent
+    back.sweep()
+    assert waiting(redis) == sent
+
+
+def test_a_batch_on_its_way_is_not_pushed_twice(world: World, redis: Redis) -> None:
+    sent = world.send(2)
+    world.runtime.broker.incarnation()
+    assert world.runtime.store.batches.unpushed(world.now) == []
+    world.sweep()
+    assert waiting(redis) == sent
+
+
+def test_a_wiped_redis_gets_every_waiting_ticket_again_at_once(world: World, redis: Redis, news: News) -> None:
+    sent = world.send(1500)
+    world.sweep()
+    redis.flushall()
+    world.wait(1)
+    world.sweep()
+    assert waiting(redis) == sent
+    assert news.of(Event.SWEPT_MISSING) == [{"tickets": 1500}]
+
+
+def test_a_single_lost_ticket_is_missed_at_the_next_audit(world: World, redis: Redis) -> None:
+    lost, kept = world.send(2)
+    world.sweep()
+    Queue("default", connection=redis).remove(lost)
+    world.wait(20)
+    world.sweep()
+    assert waiting(redis) == [kept]
+    world.wait(11)
+    world.sweep()
+    assert waiting(redis) == [kept, lost]
+
+
+def test_a_dead_worker_of_this_machine_gives_its_tasks_back_at_once(world: World, redis: Redis, news: News) -> None:
+    worker = world.worker("doomed")
+    (token,) = world.send()
+    world.runtime.store.tasks.claim([(token, 1)], worker, world.now)
+    world.sweep()
+    assert world.runtime.ask.task(token).state is State.RUNNING
+    world.dead.add("doomed")
+    world.sweep()
+    assert world.runtime.ask.task(token).state is State.QUEUED
+    assert waiting(redis) == [f"{token}-2"]
+    assert not redis.exists(f"rq:job:{token}")
+    assert world.runtime.store.workers.all() == []
+    assert news.of(Event.SWEPT_LOST) == [{"tasks": 1, "workers": 1}]
+
+
+def test_a_worker_elsewhere_is_dead_when_its_heart_stands_still(world: World) -> None:
+    worker = world.worker("far")
+    world.elsewhere.add("far")
+    (token,) = world.send()
+    world.runtime.store.tasks.claim([(token, 1)], worker, world.now)
+    for _ in range(4):  # a beating heart, whatever the clock says
+        world.sweep()
+        world.wait(25)
+        world.runtime.store.workers.beat(worker)
+    world.sweep()
+    world.wait(29)
+    world.sweep()
+    assert world.runtime.ask.task(token).state is State.RUNNING
+    world.wait(2)
+    world.sweep()
+    assert world.runtime.ask.task(token).state is State.QUEUED
+
+
+def test_a_sweeper_that_has_just_started_gives_a_far_worker_its_time(world: World) -> None:
+    world.worker("far")
+    world.elsewhere.add("far")
+    world.wait(1000)
+    world.new_sweeper()()
+    assert len(world.runtime.store.workers.all()) == 1
+
+
+def test_a_clock_that_jumps_makes_nobody_dead(world: World) -> None:
+    world.worker("far")
+    world.elsewhere.add("far")
+    world.sweep()
+    world.now += timedelta(days=365)
+    world.sweep()
+    assert len(world.runtime.store.workers.all()) == 1
+
+
+def test_tasks_of_a_forgotten_owner_are_taken_back(world: World) -> None:
+    (token,) = world.send()
+    world.runtime.store.tasks.claim([(token, 1)], 4711, world.now)
+    world.sweep()
+    assert world.runtime.ask.task(token).state is State.QUEUED
+
+
+def test_two_sweepers_do_no_harm(world: World, redis: Redis) -> None:
+    other = world.new_sweeper()
+    worker = world.worker("doomed")
+    (token,) = world.send()
+    world.runtime.store.tasks.claim([(token, 1)], worker, world.now)
+    world.dead.add("doomed")
+    world.sweep()
+    other()
+    redis.flushall()
+    world.wait(1)
+    world.sweep()
+    other()
+    assert set(waiting(redis)) == {f"{token}-2"}
+    (claimed,) = world.runtime.store.tasks.claim([(token, 2)], world.worker("new"), world.now)
+    assert claimed.attempt == 1
+
+
+def test_a_redis_that_is_away_does_not_keep_dead_workers_tasks(make_runtime: RuntimeFactory) -> None:
+    world = World(make_runtime(REDIS_URL=f"redis://127.0.0.1:{free_port()}"))
+    assert isinstance(world.runtime.broker, RqBroker)
+    worker = world.worker("doomed")
+    (token,) = world.send()
+    world.runtime.store.tasks.claim([(token, 1)], worker, world.now)
+    world.dead.add("doomed")
+    world.sweep()
+    assert world.runtime.ask.task(token).state is State.QUEUED
