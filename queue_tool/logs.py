@@ -40,11 +40,16 @@ def configure(process: str, level: str, style: str) -> None:
     root.setLevel(logging.WARNING)  # libraries speak up only when something is wrong
     _logger.setLevel(level.upper())
     logging.captureWarnings(True)
+    logging.getLogger("werkzeug").addFilter(_is_no_access_line)  # ours says each request already
 
 
 def listen(event: Event, fields: dict[str, object]) -> None:
     """Write a line about something that happened."""
     _logger.log(_LEVELS.get(event, logging.INFO), "%s", event.value, extra={"fields": fields})
+
+
+def _is_no_access_line(record: logging.LogRecord) -> bool:
+    return " - - [" not in record.getMessage()
 
 
 class _TextLines(logging.Formatter):

@@ -137,7 +137,7 @@ class Settings:
     auth: str = _setting("keys", _one_of("keys", "off"), "`off` for those who have a gate of their own")
     host: str = _setting("127.0.0.1", _text, "address that `up` and `web` listen on")
     port: int = _setting(5000, _whole(1, _MAX_PORT), "port that `up` and `web` listen on")
-    web: int = _setting(1, _whole(1, 1000), "web processes of `up` and `web`")
+    web: int = _setting(1, _whole(0, 1000), "web processes of `up` and `web`; with 0, `up` does not serve")
     log_level: str = _setting("info", _one_of("debug", "info", "warning", "error"), "what is logged, to stderr")
     log_format: str = _setting("text", _one_of("text", "json"), "`text` for people, `json` for collectors")
 

@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 
 from queue_tool.errors import ChildKeepsDying, QueueToolError
 from queue_tool.host import valkey
-from queue_tool.host.lifeline import VARIABLE, Lifeline
-from queue_tool.runtime import SWEEP_EVERY, Runtime
+from queue_tool.host.lifeline import VARIABLE, Lifeline, watch
+from queue_tool.runtime import SWEEP_EVERY, Runtime, lifeline_of_parent
 from queue_tool.telemetry import Event, Telemetry
 
 TOO_SHORT = 5.0
@@ -70,7 +70,7 @@ class Supervisor:
             _Child(f"worker-{number}", lambda: self._command("worker"), settings.drain)
             for number in range(1, settings.workers + 1)
         ]
-        self._web = [_Child("web", lambda: self._command("web"), settings.drain)]
+        self._web = [_Child("web", lambda: self._command("web"), settings.drain)] if settings.web else []
 
     def run(self) -> None:
         """Start everything and stay until somebody says stop.
@@ -81,12 +81,16 @@ class Supervisor:
         """
         for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(name, self._on_signal)
+        owner = lifeline_of_parent()
+        if owner is not None:
+            watch(owner, lambda: os.kill(os.getpid(), signal.SIGTERM))
         sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
         try:
             for child in (*self._valkey, *self._workers, *self._web):
                 self._start(child)
             sweeper.start()
-            threading.Thread(target=self._tell_when_ready, name="greeter", daemon=True).start()
+            if self._web:
+                threading.Thread(target=self._tell_when_ready, name="greeter", daemon=True).start()
             self._look_after()
         finally:
             self._stop(sweeper)
@@ -94,7 +98,7 @@ class Supervisor:
     # -- while it runs -------------------------------------------------------------------------------------
 
     def _command(self, name: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(  # noqa: S603 - our own command
+        return subprocess.Popen(
             [sys.executable, "-m", "queue_tool", name],
             env=self._environment | {VARIABLE: str(self._lifeline.reading)},
             pass_fds=[self._lifeline.reading],

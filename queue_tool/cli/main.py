@@ -54,7 +54,8 @@ def up(host: str | None, port: str | None, workers: str | None) -> None:
     telemetry = runtime.start_logging("up", chosen)
     data_dir.prepare(chosen.data_dir)
     with data_dir.Ownership(chosen.data_dir.absolute()):
-        _require_free(chosen.host, chosen.port)
+        if chosen.web:
+            _require_free(chosen.host, chosen.port)
         parts = runtime.open_runtime(chosen, telemetry, "sweeper", migrate=True)
         telemetry.emit(
             Event.STARTED,

@@ -29,7 +29,7 @@ def main() -> int:
     """Run the server until it ends or the owner is gone; return the exit code."""
     directory, command = Path(sys.argv[1]), sys.argv[2:]
     end_leftover(directory)
-    server = subprocess.Popen(command, cwd=directory, stdin=subprocess.DEVNULL)  # noqa: S603 - our own command
+    server = subprocess.Popen(command, cwd=directory, stdin=subprocess.DEVNULL)
     (directory / NOTE).write_text(f"{server.pid} {processes.started(server.pid)}", "ascii")
     for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         # In a thread: the main one waits for the server and cannot do so twice.

@@ -21,6 +21,10 @@ class Lifeline:
         """Open the pipe; neither end is inherited unless it is passed on by name."""
         self.reading, self._writing = os.pipe()
 
+    def pass_on(self) -> None:
+        """Let every child inherit the reading end, also those that somebody else starts."""
+        os.set_inheritable(self.reading, True)
+
     def keep_reading_only(self) -> None:
         """Close the writing end that a child of a fork has inherited, so that only the owner holds one."""
         os.close(self._writing)

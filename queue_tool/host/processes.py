@@ -50,9 +50,7 @@ def is_alive(pid: int, pid_started: str) -> bool:
 
 
 def _started_by_ps(pid: int) -> str | None:
-    found = subprocess.run(  # noqa: S603 - no shell, a number as the only argument
-        ["/bin/ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
+    found = subprocess.run(["/bin/ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return found.stdout.strip() or None
 
 

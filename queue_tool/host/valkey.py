@@ -61,7 +61,7 @@ def start(data_dir: Path) -> subprocess.Popen[bytes]:
     folder = _folder(data_dir)
     folder.mkdir(mode=0o700, exist_ok=True)
     _make_private(socket_path(data_dir).parent)
-    guardian = subprocess.Popen(  # noqa: S603 - our own command
+    guardian = subprocess.Popen(
         [sys.executable, "-m", "queue_tool.host.guardian", str(folder), *_command(data_dir)],
         stdin=subprocess.PIPE,
         start_new_session=True,

@@ -8,7 +8,7 @@ from flask import Flask, Response, g, request
 
 from queue_tool.runtime import Runtime, load_settings, open_runtime, start_logging
 from queue_tool.telemetry import Event
-from queue_tool.web import api, batches, bodies, check, gate, health, home, problems
+from queue_tool.web import api, batches, bodies, check, flask_run, gate, health, home, problems
 from queue_tool.web.hands import EXTENSION, runtime
 
 _PAGE_POLICY = (
@@ -41,7 +41,10 @@ def create_app(parts: Runtime | None = None) -> Flask:
 
 def _from_the_environment() -> Runtime:
     settings = load_settings()
-    return open_runtime(settings, start_logging("web", settings), "web", migrate=settings.embedded)
+    telemetry = start_logging("web", settings)
+    parts = open_runtime(settings, telemetry, "web", migrate=settings.embedded)
+    flask_run.start_the_rest(settings, telemetry)
+    return parts
 
 
 def _start_the_clock() -> None:

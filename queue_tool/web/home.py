@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from flask import Blueprint, Response, render_template, request
 
 from queue_tool import json_text
@@ -15,7 +13,10 @@ from queue_tool.web.hands import runtime
 from queue_tool.web.languages import words
 from queue_tool.web.problems import STATUSES
 
-EXAMPLE = json.dumps([{"item": "item01", "valor": 10}, {"item": "Teste1", "valor": "10"}], indent=1)
+EXAMPLE = """[
+  {"item": "item01", "valor": 10},
+  {"item": "Teste1", "valor": "10"}
+]"""
 
 pages = Blueprint("home", __name__)
 

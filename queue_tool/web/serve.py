@@ -44,7 +44,7 @@ def serve(settings: Settings) -> None:
         http1_settings=HTTP1Settings(header_read_timeout=30_000),
         address=settings.host,
         port=settings.port,
-        workers=settings.web,
+        workers=max(1, settings.web),
         blocking_threads=THREADS,
         respawn_failed_workers=True,
         log_enabled=False,
