@@ -1,0 +1,102 @@
+"""Batches: what stands of them, and each element judged on its own."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from queue_tool.batch import INVALID, Accepted, Batch, Refused, judge
+from queue_tool.builtin import sleep_type
+from queue_tool.tasks import State
+
+relaxed = settings(deadline=None)
+SLEEP = sleep_type(86400.0)
+NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+TOKEN = "019ab2f0c3d47e1aa3378b81ba69d255"
+
+counts_of = st.dictionaries(st.sampled_from(State), st.integers(0, 1000))
+
+
+def batch(counts: dict[State, int], rejected: int = 0, finished_at: datetime | None = None) -> Batch:
+    return Batch(
+        id="0" * 32,
+        accepted=sum(counts.values()),
+        rejected=rejected,
+        counts=counts,
+        created_at=NOON,
+        finished_at=finished_at,
+    )
+
+
+@relaxed
+@given(counts_of, st.integers(1, 1000))
+def test_the_counts_and_the_rejected_sum_to_the_total(counts: dict[State, int], rejected: int) -> None:
+    one = batch(counts, rejected)
+    assert one.total == sum(one.counts.values()) + one.rejected
+
+
+@relaxed
+@given(counts_of, st.integers(1, 1000))
+def test_progress_goes_from_0_to_1_and_is_1_when_nothing_is_open(counts: dict[State, int], rejected: int) -> None:
+    one = batch(counts, rejected)
+    still_open = sum(count for state, count in counts.items() if not state.ended)
+    assert 0 <= one.progress <= 1
+    assert (one.progress == 1) == (still_open == 0)
+
+
+@pytest.mark.parametrize(
+    ("counts", "rejected", "progress"),
+    [
+        ({State.QUEUED: 4}, 0, 0.0),
+        ({State.RUNNING: 2, State.SCHEDULED: 1}, 1, 0.25),
+        ({State.FINISHED: 1, State.FAILED: 1, State.CANCELED: 1, State.QUEUED: 1}, 0, 0.75),
+        ({State.FINISHED: 1, State.QUEUED: 2}, 1, 0.5),
+        ({}, 3, 1.0),
+    ],
+)
+def test_progress_is_the_share_that_needs_no_more_work(
+    counts: dict[State, int], rejected: int, progress: float
+) -> None:
+    assert batch(counts, rejected).progress == progress
+
+
+def test_a_batch_speaks_the_two_messages_of_check() -> None:
+    assert batch({State.QUEUED: 1}).message == "Em processamento"
+    assert batch({State.FAILED: 1}, finished_at=NOON).message == "Finalizado"
+
+
+def test_what_stands_for_a_refused_element_is_the_word_of_the_contract() -> None:
+    assert INVALID == "INVALID_JOB_REQUEST"
+
+
+def test_a_good_element_is_accepted_under_its_token_with_all_that_it_brought() -> None:
+    value = {"item": "item01", "valor": 10, "more": [1]}
+    assert judge(value, 3, TOKEN, SLEEP) == Accepted(index=3, token=TOKEN, data=value)
+
+
+@pytest.mark.parametrize(
+    ("value", "item"),
+    [
+        ({"item": "Teste1", "valor": "10"}, "Teste1"),
+        ({"item": 5, "valor": 1}, 5),
+        ({"item": {"a": [1]}, "valor": 1}, {"a": [1]}),
+        ({"item": None, "valor": 1}, None),
+        ({"valor": 1}, None),
+        ({}, None),
+        ([], None),
+        (["item"], None),
+        ("item", None),
+        (None, None),
+        (True, None),
+        (1, None),
+    ],
+)
+def test_a_refused_element_keeps_its_place_its_item_and_the_reasons(value: object, item: object) -> None:
+    refused = judge(value, 7, TOKEN, SLEEP)
+    assert isinstance(refused, Refused)
+    assert refused.index == 7
+    assert refused.item == item
+    assert refused.errors == SLEEP.schema.errors(value) != ()

@@ -1,0 +1,109 @@
+"""Errors: one tree, a stable code and a sentence for each, one table of what they mean in HTTP."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import pytest
+
+from queue_tool import errors
+from queue_tool.errors import QueueToolError
+from queue_tool.web.problems import STATUSES
+
+TREE = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, QueueToolError)]
+
+PUBLISHED = {
+    "internal_error",
+    "bad_request",
+    "malformed_json",
+    "not_an_array",
+    "bad_tokens",
+    "bad_idempotency_key",
+    "idempotency_key_reused",
+    "unsupported_media_type",
+    "body_too_large",
+    "too_many_items",
+    "too_many_waiting",
+    "too_many_uploads",
+    "not_found",
+    "task_not_found",
+    "batch_not_found",
+    "key_not_found",
+    "method_not_allowed",
+    "unauthorized",
+    "forbidden",
+    "store_away",
+    "schema_outdated",
+    "broker_away",
+    "bad_setting",
+    "bad_task_type",
+    "data_dir_unusable",
+    "data_dir_in_use",
+    "port_taken",
+    "no_embedded_server",
+    "child_keeps_dying",
+    "illegal_move",
+    "naive_time",
+}
+"""Codes that programs may know by now; none of them may go away."""
+
+
+def test_every_exception_of_the_module_is_in_the_tree() -> None:
+    exceptions = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, BaseException)]
+    assert exceptions == TREE
+    assert len(TREE) > 20
+
+
+@pytest.mark.parametrize("kind", TREE)
+def test_an_error_has_a_code_of_its_own(kind: type[QueueToolError]) -> None:
+    assert "code" in vars(kind)
+    assert [one for one in TREE if one.code == kind.code] == [kind]
+    assert kind.code.isidentifier()
+    assert kind.code == kind.code.lower()
+
+
+def test_no_published_code_goes_away() -> None:
+    assert {kind.code for kind in TREE} >= PUBLISHED
+
+
+@pytest.mark.parametrize("kind", TREE)
+def test_an_errors_docstring_is_its_sentence(kind: type[QueueToolError]) -> None:
+    assert "__doc__" in vars(kind)
+    sentence = (kind.__doc__ or "").strip()
+    assert sentence
+    assert "\n" not in sentence
+    assert kind().sentence == str(kind()) == kind.default_sentence() == sentence
+
+
+@pytest.mark.parametrize("kind", [kind for kind in TREE if kind is not errors.TaskNotFound])
+def test_a_sentence_begins_and_ends_like_one(kind: type[QueueToolError]) -> None:
+    assert kind.default_sentence()[0].isupper()
+    assert kind.default_sentence().endswith(".")
+
+
+def test_an_unknown_token_has_the_words_of_the_original() -> None:
+    assert errors.TaskNotFound().sentence == "Job not found"
+
+
+@pytest.mark.parametrize("kind", TREE)
+def test_an_error_may_say_something_better(kind: type[QueueToolError]) -> None:
+    error = kind("Something better.", retry_after=5)
+    assert (error.sentence, str(error), error.retry_after) == ("Something better.", "Something better.", 5)
+    assert kind().retry_after is None
+
+
+def test_a_class_without_a_docstring_says_what_the_tree_says() -> None:
+    class Bare(QueueToolError):
+        pass
+
+    assert Bare().sentence == QueueToolError.default_sentence()
+
+
+def test_http_knows_only_codes_that_exist() -> None:
+    assert STATUSES.keys() <= {kind.code for kind in TREE}
+
+
+@pytest.mark.parametrize("code", STATUSES)
+def test_a_status_is_one_of_an_error(code: str) -> None:
+    status = HTTPStatus(STATUSES[code])
+    assert 400 <= status < 500 or status is HTTPStatus.SERVICE_UNAVAILABLE

@@ -1,0 +1,403 @@
+"""Execution: whatever a task's function does, what comes back is a value, and in time."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import multiprocessing
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from queue_tool.context import Context
+from queue_tool.execution import LONGEST_ERROR, Ended, Failed, Returned, execute
+from queue_tool.task_types import LONGEST_TIMEOUT, make_task_type
+from queue_tool.tasks import Code
+
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+"""Python 3.12 and later warn of every fork beside threads, which is what an isolated task is."""
+
+SHORT = 0.05
+LONG = 30.0
+TOKEN = "019ab2f0c3d47e1aa3378b81ba69d255"
+
+
+def new_context() -> Context:
+    return Context(token=TOKEN, attempt=2, deadline=None)
+
+
+def executed(
+    function: Callable[..., Any],
+    data: object = None,
+    *,
+    timeout: float | None = LONG,
+    isolated: bool = False,
+    context: Context | None = None,
+) -> Ended:
+    return execute(make_task_type("a", function, isolated=isolated), data, context or new_context(), timeout)
+
+
+def failed(ended: Ended) -> Failed:
+    assert isinstance(ended, Failed), ended
+    return ended
+
+
+lanes = pytest.mark.parametrize("isolated", [False, True], ids=["thread", "process"])
+
+
+# -- it returns --------------------------------------------------------------------------------------------
+
+
+def given_back(data: object) -> object:
+    return data
+
+
+async def given_back_later(data: object) -> object:
+    await asyncio.to_thread(lambda: None)
+    return data
+
+
+@lanes
+@pytest.mark.parametrize("function", [given_back, given_back_later])
+@pytest.mark.parametrize(
+    ("data", "result"),
+    [(None, "null"), ({"a": [1, 2.5, "ü"]}, '{"a":[1,2.5,"ü"]}'), ((1, 2), "[1,2]"), ("x" * 200_000, None)],
+    ids=["none", "object", "tuple", "large"],
+)
+def test_what_a_function_returns_is_its_result(
+    function: Callable[..., Any], data: object, result: str | None, isolated: bool
+) -> None:
+    assert executed(function, data, isolated=isolated) == Returned(result=result or f'"{data}"')
+
+
+@lanes
+def test_no_timeout_waits_for_the_end(isolated: bool) -> None:
+    assert executed(given_back, 1, timeout=None, isolated=isolated) == Returned(result="1")
+    assert executed(given_back_later, 1, timeout=None, isolated=isolated) == Returned(result="1")
+
+
+def its_context(data: object, context: Context) -> object:
+    return [data, context.token, context.attempt, context.canceled.is_set()]
+
+
+async def its_context_later(data: object, context: Context) -> object:
+    return its_context(data, context)
+
+
+@lanes
+@pytest.mark.parametrize("function", [its_context, its_context_later])
+def test_a_function_that_takes_a_context_gets_it(function: Callable[..., Any], isolated: bool) -> None:
+    assert executed(function, 5, isolated=isolated) == Returned(result=f'[5,"{TOKEN}",2,false]')
+
+
+def where(data: object) -> object:
+    return [os.getpid(), threading.current_thread().name]
+
+
+def test_a_function_runs_in_a_thread_named_by_its_token() -> None:
+    assert executed(where) == Returned(result=f'[{os.getpid()},"{TOKEN}"]')
+
+
+def is_elsewhere(data: object) -> object:
+    return os.getpid() != data
+
+
+def test_an_isolated_function_runs_in_another_process_that_is_gone_afterwards() -> None:
+    assert executed(is_elsewhere, os.getpid(), isolated=True) == Returned(result="true")
+    assert multiprocessing.active_children() == []
+
+
+def test_progress_and_log_of_a_plain_function_reach_its_context() -> None:
+    def reporting(data: object, context: Context) -> None:
+        context.progress(0.5, "half")
+        context.log("a line")
+
+    context = new_context()
+    assert executed(reporting, context=context) == Returned(result="null")
+    assert (context._notes, context._lines) == ([(0.5, "half")], ["a line"])
+
+
+# -- it raises ---------------------------------------------------------------------------------------------
+
+
+def raising(data: Any) -> None:
+    raise data
+
+
+async def raising_later(data: Any) -> None:
+    raise data
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("even this")
+
+
+@lanes
+@pytest.mark.parametrize("function", [raising, raising_later])
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ValueError("a reason"), "ValueError: a reason"),
+        (KeyError("valor"), "KeyError: 'valor'"),
+        (TimeoutError("its own"), "TimeoutError: its own"),
+        (SystemExit(3), "SystemExit: 3"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (GeneratorExit(), "GeneratorExit"),
+        (asyncio.CancelledError(), "asyncio.exceptions.CancelledError"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+def test_whatever_a_function_raises_is_its_outcome(
+    function: Callable[..., Any], error: BaseException, words: str, isolated: bool
+) -> None:
+    ended = failed(executed(function, error, isolated=isolated))
+    assert (ended.code, ended.error) == (Code.ERROR, words)
+    assert ended.traceback.startswith("Traceback (most recent call last):")
+    assert function.__name__ in ended.traceback
+
+
+def leaving(data: Any) -> None:
+    sys.exit("enough")
+
+
+async def leaving_later(data: Any) -> None:
+    sys.exit("enough")
+
+
+@lanes
+@pytest.mark.parametrize("function", [leaving, leaving_later])
+def test_a_function_cannot_end_its_worker(function: Callable[..., Any], isolated: bool) -> None:
+    ended = failed(executed(function, isolated=isolated))
+    assert (ended.code, ended.error) == (Code.ERROR, "SystemExit: enough")
+
+
+def test_an_error_that_cannot_be_printed_is_an_outcome_too() -> None:
+    ended = failed(executed(raising, Unspeakable()))
+    assert ended.code is Code.ERROR
+    assert "Unspeakable" in ended.error
+
+
+def test_a_long_error_is_shortened() -> None:
+    ended = failed(executed(raising, ValueError("x" * 10_000)))
+    assert len(ended.error) == LONGEST_ERROR
+    assert ended.error.startswith("ValueError: xxx")
+    assert ended.error.endswith("x…")
+
+
+def test_a_function_called_with_data_that_it_does_not_understand_fails() -> None:
+    def needs_a_number(data: Any) -> object:
+        return data + 1
+
+    ended = failed(executed(needs_a_number, "1"))
+    assert ended.code is Code.ERROR
+    assert ended.error.startswith("TypeError: ")
+
+
+# -- its result is no JSON ---------------------------------------------------------------------------------
+
+NO_JSON = {
+    "nan": lambda data: math.nan,
+    "infinity": lambda data: [math.inf],
+    "set": lambda data: {1},
+    "bytes": lambda data: b"a",
+    "surrogate": lambda data: {"a": "\ud800"},
+    "object": lambda data: object(),
+    "key": lambda data: {(1, 2): 3},
+    "coroutine function": lambda data: given_back_later,
+}
+
+
+@lanes
+@pytest.mark.parametrize("name", NO_JSON)
+def test_a_result_that_is_no_json_is_a_failure_of_its_own(name: str, isolated: bool) -> None:
+    ended = failed(executed(NO_JSON[name], isolated=isolated))
+    assert ended.code is Code.BAD_RESULT
+    assert ended.error.startswith("The result is not JSON: ")
+
+
+def test_a_coroutines_result_that_is_no_json_is_a_failure_of_its_own() -> None:
+    assert failed(executed(given_back_later, {1})).code is Code.BAD_RESULT
+
+
+def test_a_long_error_of_a_result_is_shortened() -> None:
+    class Strange:
+        pass
+
+    Strange.__name__ = "S" * 5000
+    ended = failed(executed(lambda data: Strange()))
+    assert (ended.code, len(ended.error)) == (Code.BAD_RESULT, LONGEST_ERROR)
+
+
+# -- it takes too long -------------------------------------------------------------------------------------
+
+TIMED_OUT = Failed(code=Code.TIMEOUT, error="The task took longer than 0.05 seconds.")
+
+
+def patient(data: Any, context: Context) -> None:
+    context.canceled.wait(LONG)
+
+
+async def waiting(data: Any) -> None:
+    await asyncio.Event().wait()
+
+
+async def blocking(data: Any, context: Context) -> None:
+    context.canceled.wait(LONG)  # as a coroutine should not
+
+
+@pytest.mark.parametrize("function", [patient, waiting, blocking])
+def test_at_its_deadline_a_run_is_over_whatever_the_function_does(function: Callable[..., Any]) -> None:
+    assert executed(function, timeout=SHORT) == TIMED_OUT
+
+
+def test_a_function_that_is_too_late_is_told_so() -> None:
+    noticed = threading.Event()
+
+    def watching(data: Any, context: Context) -> None:
+        if context.canceled.wait(LONG):
+            noticed.set()
+
+    context = new_context()
+    assert executed(watching, timeout=SHORT, context=context) == TIMED_OUT
+    assert context.canceled.is_set()
+    assert noticed.wait(LONG)
+
+
+def test_a_coroutine_that_is_too_late_is_canceled() -> None:
+    canceled = threading.Event()
+
+    async def cleaning_up(data: Any) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            canceled.set()
+
+    assert executed(cleaning_up, timeout=SHORT) == TIMED_OUT
+    assert canceled.wait(LONG)
+
+
+def test_a_function_that_is_in_time_is_not_canceled() -> None:
+    context = new_context()
+    assert executed(given_back, context=context) == Returned(result="null")
+    assert not context.canceled.is_set()
+
+
+def test_a_result_that_comes_too_late_changes_nothing() -> None:
+    context, late = new_context(), threading.Event()
+
+    def late_result(data: Any, context: Context) -> str:
+        context.canceled.wait(LONG)
+        late.set()
+        return "late"
+
+    ended = executed(late_result, timeout=SHORT, context=context)
+    assert late.wait(LONG)
+    assert ended == TIMED_OUT
+
+
+@pytest.mark.parametrize("function", [patient, waiting, blocking])
+def test_an_isolated_function_is_killed_at_its_deadline(function: Callable[..., Any]) -> None:
+    assert executed(function, timeout=SHORT, isolated=True) == TIMED_OUT
+    assert multiprocessing.active_children() == []
+
+
+# -- its process dies --------------------------------------------------------------------------------------
+
+
+def exiting(data: int) -> None:
+    os._exit(data)
+
+
+def killing_itself(data: int) -> None:
+    os.kill(os.getpid(), data)
+    threading.Event().wait(LONG)
+
+
+@pytest.mark.parametrize("timeout", [LONG, None])
+@pytest.mark.parametrize(("function", "data", "code"), [(exiting, 0, 0), (exiting, 7, 7), (killing_itself, 9, -9)])
+def test_a_process_that_dies_is_a_failure_that_says_its_code(
+    function: Callable[..., Any], data: int, code: int, timeout: float | None
+) -> None:
+    ended = failed(executed(function, data, isolated=True, timeout=timeout))
+    assert (ended.code, ended.error) == (Code.ERROR, f"The task's own process ended with code {code}.")
+    assert multiprocessing.active_children() == []
+
+
+def test_many_runs_at_once_do_not_mix_their_results() -> None:
+    ended: dict[int, Ended] = {}
+
+    def one(number: int) -> None:
+        ended[number] = executed(given_back_later if number % 2 else given_back, number)
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ended == {number: Returned(result=str(number)) for number in range(20)}
+
+
+# -- what once went wrong ----------------------------------------------------------------------------------
+
+
+def an_unwritable_error(data: object) -> None:
+    raise ValueError("bad \udcff \0 name")
+
+
+@lanes
+def test_an_error_is_kept_in_a_form_that_every_database_takes(isolated: bool) -> None:
+    ended = failed(executed(an_unwritable_error, isolated=isolated))
+    assert ended.error == r"ValueError: bad \udcff \x00 name"
+    assert ended.traceback.encode()
+
+
+async def too_late(data: object) -> str:
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        return "late"
+    return "never"
+
+
+async def too_late_and_angry(data: object) -> None:
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        raise ValueError("late") from None
+
+
+@pytest.mark.parametrize("function", [too_late, too_late_and_angry])
+def test_at_the_deadline_the_run_is_over_whatever_the_function_does(function: Callable[..., Any]) -> None:
+    for _ in range(40):
+        context = new_context()
+        assert failed(executed(function, timeout=0.005, context=context)).code is Code.TIMEOUT
+        assert context.canceled.wait(LONG)
+
+
+class Spiteful(dict[str, int]):
+    def items(self) -> Any:
+        raise RuntimeError("not today")
+
+
+def spite(data: object) -> object:
+    return Spiteful(a=1)
+
+
+def a_number_beyond_double(data: object) -> object:
+    return 10**400
+
+
+@lanes
+@pytest.mark.parametrize("function", [spite, a_number_beyond_double])
+def test_a_result_that_cannot_be_written_or_read_again_is_bad(function: Callable[..., Any], isolated: bool) -> None:
+    assert failed(executed(function, isolated=isolated)).code is Code.BAD_RESULT
+
+
+@lanes
+def test_the_longest_timeout_can_be_waited_for(isolated: bool) -> None:
+    assert executed(given_back, 1, timeout=LONGEST_TIMEOUT, isolated=isolated) == Returned(result="1")

@@ -1,0 +1,270 @@
+"""JSON Schema: jsonschema-rs decides, jsonschema words, and the reasons stay few, short and placed."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from queue_tool import json_text
+from queue_tool.errors import BadTaskType
+from queue_tool.schema import MAX_ERRORS, MAX_MESSAGE, FieldError, Schema
+
+relaxed = settings(deadline=None)
+keys = st.text(max_size=5) | st.sampled_from(["/", "~", "~0", "~1", "a/b~c", "", "0"])
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.floats(-1e9, 1e9) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4),
+    max_leaves=10,
+)
+
+DOCUMENTS: list[dict[str, object] | bool] = [
+    True,
+    False,
+    {"type": "object", "required": ["a"]},
+    {"type": ["integer", "string"]},
+    {"type": "array", "items": {"type": "integer"}, "uniqueItems": True},
+    {"additionalProperties": {"minimum": 0}},
+    {"anyOf": [{"const": 1}, {"maxLength": 2}]},
+    {"not": {"type": "null"}},
+    {"multipleOf": 0.5},
+    {"enum": [None, True, 1, "", []]},
+    {"propertyNames": {"maxLength": 1}},
+    {"$defs": {"tree": {"items": {"$ref": "#/$defs/tree"}, "not": {"type": "null"}}}, "$ref": "#/$defs/tree"},
+]
+
+
+# -- who decides -------------------------------------------------------------------------------------------
+
+
+@relaxed
+@given(st.sampled_from(DOCUMENTS), values)
+def test_jsonschema_rs_decides(document: dict[str, object] | bool, value: object) -> None:
+    decider = jsonschema_rs.Draft202012Validator(document)
+    assert Schema(document).accepts(value) is decider.is_valid(value)
+
+
+@relaxed
+@given(st.sampled_from(DOCUMENTS), values)
+def test_reasons_are_given_exactly_for_what_is_refused(document: dict[str, object] | bool, value: object) -> None:
+    schema = Schema(document)
+    errors = schema.errors(value)
+    assert bool(errors) is not schema.accepts(value)
+    assert len(errors) <= MAX_ERRORS
+    assert all(0 < len(error.message) <= MAX_MESSAGE for error in errors)
+
+
+def test_a_digit_is_an_ascii_digit_as_the_decider_reads_it() -> None:
+    schema = Schema({"type": "string", "pattern": r"^\d$"})
+    assert schema.accepts("3")
+    assert not schema.accepts("٣")
+
+
+def test_a_line_break_at_the_end_is_no_end_as_the_decider_reads_it() -> None:
+    schema = Schema({"type": "string", "pattern": "^a$"})
+    assert schema.accepts("a")
+    assert not schema.accepts("a\n")
+
+
+@pytest.mark.parametrize(("pattern", "value"), [(r"^\d$", "٣"), ("^a$", "a\n")])
+def test_where_jsonschema_finds_nothing_wrong_the_decider_speaks(pattern: str, value: str) -> None:
+    (error,) = Schema({"pattern": pattern}).errors(value)
+    (decided,) = jsonschema_rs.Draft202012Validator({"pattern": pattern}).iter_errors(value)
+    assert error == FieldError(path="", message=decided.message)
+
+
+def test_the_deciders_own_words_have_a_place_too() -> None:
+    schema = Schema({"properties": {"a/b~c": {"items": {"pattern": "^a$"}}}})
+    (error,) = schema.errors({"a/b~c": ["a", "a\n"]})
+    assert error.path == "/a~1b~0c/1"
+
+
+def test_a_boolean_is_no_number() -> None:
+    schema = Schema({"type": "number"})
+    assert not schema.accepts(True)
+    assert schema.accepts(1)
+
+
+def test_a_double_without_a_fraction_is_an_integer() -> None:
+    assert Schema({"type": "integer"}).accepts(1.0)
+
+
+# -- the words ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("document", "value", "path", "message"),
+    [
+        ({"required": ["a"]}, {}, "", "'a' is a required property"),
+        ({"properties": {"a": {"type": "number"}}}, {"a": "1"}, "/a", "'1' is not of type 'number'"),
+        ({"properties": {"a": {"minimum": 0}}}, {"a": -1}, "/a", "-1 is less than the minimum of 0"),
+        ({"maximum": 86400}, 86401, "", "86401 is greater than the maximum of 86400"),
+        ({"items": {"type": "string"}}, ["a", 1], "/1", "1 is not of type 'string'"),
+        ({"properties": {"a": {"items": {"const": 1}}}}, {"a": [1, 2]}, "/a/1", "1 was expected"),
+        (False, 1, "", "False schema does not allow 1"),
+    ],
+)
+def test_a_refusal_is_worded_and_placed_by_jsonschema(
+    document: dict[str, object] | bool, value: object, path: str, message: str
+) -> None:
+    assert Schema(document).errors(value) == (FieldError(path=path, message=message),)
+
+
+def pointed_at(value: object, pointer: str) -> object:
+    """Return what a JSON Pointer points at, read as RFC 6901 says."""
+    for step in pointer.split("/")[1:]:
+        name = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, dict):
+            value = value[name]
+        else:
+            assert isinstance(value, list)
+            value = value[int(name)]
+    return value
+
+
+def forbidding_null() -> Schema:
+    here = {"$ref": "#"}
+    return Schema({"not": {"type": "null"}, "items": here, "additionalProperties": here})
+
+
+@relaxed
+@given(values)
+def test_a_path_is_a_json_pointer_to_what_is_wrong(value: object) -> None:
+    assert all(pointed_at(value, error.path) is None for error in forbidding_null().errors(value))
+
+
+@relaxed
+@given(st.lists(keys, min_size=1, max_size=6))
+def test_the_path_of_a_nested_mistake_names_each_key_on_the_way(names: list[str]) -> None:
+    value: object = None
+    for name in reversed(names):
+        value = {name: value}
+    (error,) = forbidding_null().errors(value)
+    assert error.path == "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in names)
+
+
+def test_at_most_ten_reasons_are_kept() -> None:
+    errors = Schema({"items": {"type": "string"}}).errors(list(range(50)))
+    assert len(errors) == MAX_ERRORS == 10
+    assert len(set(errors)) == 10
+
+
+def test_at_most_ten_of_the_deciders_own_reasons_are_kept() -> None:
+    assert len(Schema({"items": {"pattern": "^a$"}}).errors(["a\n"] * 50)) == 10
+
+
+@pytest.mark.parametrize("length", [1, 275, 276, 277, 278, 5000])
+def test_a_long_message_is_shortened(length: int) -> None:
+    (error,) = Schema({"type": "integer"}).errors("x" * length)
+    whole = f"'{'x' * length}' is not of type 'integer'"
+    if len(whole) <= MAX_MESSAGE == 300:
+        assert error.message == whole
+    else:
+        assert error.message == whole[:299] + "…"
+
+
+def test_a_long_message_of_the_deciders_is_shortened() -> None:
+    (error,) = Schema({"pattern": "^a*$"}).errors("a" * 5000 + "\n")
+    assert len(error.message) == MAX_MESSAGE
+
+
+# -- deep values -------------------------------------------------------------------------------------------
+
+
+def nested(depth: int, leaf: object = 1) -> object:
+    value = leaf
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+DEPTHS = [200, 254, 255, 256, 300, 1000, 1023]
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize(
+    "document", [True, {"type": "array"}, {"items": {"type": "array"}}, {"type": "array", "minItems": 1}], ids=str
+)
+def test_a_value_may_be_as_deep_as_json_may_be(document: dict[str, object] | bool, depth: int) -> None:
+    assert Schema(document).accepts(nested(depth))
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_a_schema_looks_as_deep_as_json_may_be(depth: int) -> None:
+    schema = Schema({"items": {"$ref": "#"}, "not": {"type": "null"}})
+    assert schema.accepts(nested(depth))
+    assert not schema.accepts(nested(depth, None))
+    assert [error.path for error in schema.errors(nested(depth, None))] == ["/0" * depth]
+
+
+@pytest.mark.parametrize("depth", [200, 254, 255, 256, 300])
+def test_a_deep_value_is_refused_with_a_reason(depth: int) -> None:
+    (error,) = Schema({"type": "object"}).errors(nested(depth))
+    assert error.path == ""
+    assert error.message.startswith("[[[")
+    assert len(error.message) == MAX_MESSAGE
+
+
+# -- schemas that cannot be used ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"type": "strin"},
+        {"type": 5},
+        {"required": "a"},
+        {"minimum": "1"},
+        {"pattern": "("},
+        {"properties": []},
+        {"$ref": "#/nowhere"},
+        {"$ref": "nowhere.json"},
+        {"$schema": "http://json-schema.org/draft-07/schema#", "items": [{"type": "string"}]},
+        {"enum": {1}},
+    ],
+    ids=str,
+)
+def test_what_is_no_schema_of_the_dialect_is_refused_in_one_sentence(document: dict[str, object]) -> None:
+    with pytest.raises(BadTaskType) as caught:
+        Schema(document)
+    assert caught.value.sentence.startswith("The JSON Schema cannot be used: ")
+    assert caught.value.sentence.endswith(".")
+    assert not caught.value.sentence.endswith("..")
+    assert "\n" not in caught.value.sentence
+
+
+def test_a_schema_keeps_its_document() -> None:
+    document: dict[str, object] = {"type": "string"}
+    assert Schema(document).document is document
+
+
+def test_every_document_of_these_tests_accepts_and_refuses_something_or_is_boolean() -> None:
+    samples = [None, 1, 0.3, -1, "", "abc", [], [1, 1], {}, {"a": 1}, {"ab": -1}, [[None]], json_text.loads("[[[1]]]")]
+    judged = itertools.product([one for one in DOCUMENTS if not isinstance(one, bool)], samples)
+    verdicts = [(str(document), Schema(document).accepts(sample)) for document, sample in judged]
+    assert len(set(verdicts)) == 2 * (len(DOCUMENTS) - 2)
+
+
+def nested_in(depth: int) -> object:
+    value: object = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("depth", [253, 500, 900, 960, 990, 1020])
+@pytest.mark.parametrize("document", [{"type": "object"}, False, {"uniqueItems": True, "maxItems": 0}])
+def test_a_refusal_of_any_depth_is_put_into_words(document: Any, depth: int) -> None:
+    errors = Schema(document).errors([nested_in(depth), nested_in(depth)])
+    assert errors
+    assert all(error.message for error in errors)
+
+
+@pytest.mark.parametrize("pattern", [r"^\p{L}+$", "(?<a>x)"])
+def test_a_pattern_that_only_the_decider_reads_is_worded_by_the_decider(pattern: str) -> None:
+    (error,) = Schema({"pattern": pattern}).errors("1")
+    assert error.message

@@ -1,0 +1,312 @@
+"""Settings: defaults, what each text may be, one sentence for a bad one, and no secret in any of them."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from queue_tool.errors import BadSetting
+from queue_tool.settings import INLINE, PREFIX, Settings, described, read, unknown, without_secrets
+
+relaxed = settings(deadline=None)
+
+DEFAULTS = {
+    "DATA_DIR": "instance",
+    "DATABASE_URL": "SQLite in the data directory",
+    "REDIS_URL": "an embedded Valkey in the data directory",
+    "TASKS": "none",
+    "WORKERS": "1",
+    "DRAIN": "20",
+    "MAX_BATCH": "100000",
+    "MAX_BODY": "64 MiB",
+    "MAX_VALOR": "86400",
+    "MAX_WAITING": "0",
+    "TIMEOUT": "3600",
+    "AUTH": "keys",
+    "HOST": "127.0.0.1",
+    "PORT": "5000",
+    "WEB": "1",
+    "LOG_LEVEL": "info",
+    "LOG_FORMAT": "text",
+}
+"""What the contract says of every setting that exists so far."""
+
+IN_WORDS = {"DATABASE_URL", "REDIS_URL", "TASKS"}
+"""Settings whose default is told in words that are no value."""
+
+
+def said(**texts: str) -> Settings:
+    return read({PREFIX + name: text for name, text in texts.items()})
+
+
+def value_of(chosen: Settings, name: str) -> Any:
+    return getattr(chosen, name.lower())
+
+
+# -- defaults and descriptions -----------------------------------------------------------------------------
+
+
+def test_nothing_said_gives_the_defaults() -> None:
+    assert read({}) == Settings()
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_a_default_is_described_as_the_contract_says(name: str) -> None:
+    (one,) = [each for each in described() if each.name == PREFIX + name]
+    assert one.default == DEFAULTS[name]
+
+
+def test_every_setting_is_described_once_with_a_meaning() -> None:
+    names = [each.name for each in described()]
+    assert names == [PREFIX + field.name.upper() for field in fields(Settings)]
+    assert all(each.default.strip() and each.meaning.strip() for each in described())
+
+
+@pytest.mark.parametrize("name", sorted(DEFAULTS.keys() - IN_WORDS))
+def test_a_default_that_is_written_out_reads_as_the_default(name: str) -> None:
+    assert said(**{name: DEFAULTS[name]}) == Settings()
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_an_empty_text_counts_as_absent(name: str) -> None:
+    assert said(**{name: ""}) == Settings()
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Settings().port = 1  # type: ignore[misc]
+
+
+def test_names_of_others_are_passed_over() -> None:
+    assert read({"PORT": "x", "queue_tool_port": "x", "PATH": "/bin"}) == Settings()
+
+
+# -- good values -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("DATA_DIR", "/var/lib/queue", Path("/var/lib/queue")),
+        ("DATABASE_URL", "sqlite:////tmp/tasks.db", "sqlite:////tmp/tasks.db"),
+        ("REDIS_URL", "redis://localhost:6379/1", "redis://localhost:6379/1"),
+        ("REDIS_URL", "rediss://:pw@example.org", "rediss://:pw@example.org"),
+        ("REDIS_URL", "unix:///run/valkey.sock", "unix:///run/valkey.sock"),
+        ("REDIS_URL", "inline:", INLINE),
+        ("TASKS", "myapp.tasks", ("myapp.tasks",)),
+        ("TASKS", " a , b.c ,", ("a", "b.c")),
+        ("WORKERS", "0", 0),
+        ("WORKERS", "1000", 1000),
+        ("DRAIN", "0.5", 0.5),
+        ("MAX_BATCH", "1", 1),
+        ("MAX_BODY", "1000", 1000),
+        ("MAX_BODY", "3 KiB", 3072),
+        ("MAX_BODY", "2 mib", 2 * 2**20),
+        ("MAX_BODY", "1 GiB", 2**30),
+        ("MAX_VALOR", "0", 0.0),
+        ("MAX_WAITING", "5", 5),
+        ("TIMEOUT", "0", 0.0),
+        ("TIMEOUT", "1e3", 1000.0),
+        ("AUTH", "OFF", "off"),
+        ("HOST", " ::1 ", "::1"),
+        ("PORT", "1", 1),
+        ("PORT", "65535", 65535),
+        ("WEB", "4", 4),
+        ("LOG_LEVEL", "Warning", "warning"),
+        ("LOG_FORMAT", "json", "json"),
+    ],
+)
+def test_a_good_value_is_read(name: str, text: str, value: object) -> None:
+    assert value_of(said(**{name: text}), name) == value
+
+
+@relaxed
+@given(st.integers(1, 65535), st.integers(0, 1000), st.floats(0, 1e6))
+def test_numbers_read_as_they_are_written(port: int, workers: int, drain: float) -> None:
+    chosen = said(PORT=str(port), WORKERS=str(workers), DRAIN=repr(drain))
+    assert (chosen.port, chosen.workers, chosen.drain) == (port, workers, drain)
+
+
+# -- bad values --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("DATA_DIR", "  "),
+        ("DATABASE_URL", "sqlite://"),
+        ("DATABASE_URL", "sqlite:///"),
+        ("DATABASE_URL", "sqlite:///  "),
+        ("DATABASE_URL", "mysql://localhost/x"),
+        ("DATABASE_URL", "tasks.db"),
+        ("REDIS_URL", "localhost:6379"),
+        ("REDIS_URL", "http://localhost"),
+        ("REDIS_URL", "redis://[::1"),
+        ("REDIS_URL", "redis://localhost:port"),
+        ("REDIS_URL", "redis://localhost:99999"),
+        ("REDIS_URL", "inline"),
+        ("REDIS_URL", "inline:x"),
+        ("TASKS", "my-app"),
+        ("TASKS", "a..b"),
+        ("TASKS", "a b"),
+        ("TASKS", "a/b.py"),
+        ("WORKERS", "-1"),
+        ("WORKERS", "1001"),
+        ("WORKERS", "1.5"),
+        ("WORKERS", "two"),
+        ("DRAIN", "-0.1"),
+        ("DRAIN", "nan"),
+        ("DRAIN", "inf"),
+        ("DRAIN", "20s"),
+        ("MAX_BATCH", "0"),
+        ("MAX_BODY", "0"),
+        ("MAX_BODY", "-1"),
+        ("MAX_BODY", "64 MB"),
+        ("MAX_BODY", "1.5 GiB"),
+        ("MAX_BODY", "MiB"),
+        ("MAX_VALOR", "-1"),
+        ("MAX_VALOR", "infinity"),
+        ("MAX_WAITING", "-1"),
+        ("TIMEOUT", "-1"),
+        ("TIMEOUT", "none"),
+        ("AUTH", "on"),
+        ("HOST", "  "),
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("PORT", "http"),
+        ("WEB", "-1"),
+        ("LOG_LEVEL", "loud"),
+        ("LOG_FORMAT", "xml"),
+    ],
+)
+def test_a_bad_value_is_refused_in_one_sentence_that_names_the_setting(name: str, text: str) -> None:
+    with pytest.raises(BadSetting) as caught:
+        said(**{name: text})
+    sentence = caught.value.sentence
+    assert sentence.startswith(f"{PREFIX}{name} must be ")
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+    assert (repr(text) in sentence) is not name.endswith("_URL")
+
+
+def test_every_setting_has_a_bad_value_in_these_tests() -> None:
+    marks = test_a_bad_value_is_refused_in_one_sentence_that_names_the_setting.pytestmark  # type: ignore[attr-defined]
+    assert {name for name, _ in marks[0].args[1]} == set(DEFAULTS)
+
+
+def test_a_sentence_says_what_the_value_may_be() -> None:
+    with pytest.raises(BadSetting) as caught:
+        said(PORT="0")
+    assert caught.value.sentence == "QUEUE_TOOL_PORT must be a whole number of at least 1 and at most 65535, not '0'."
+
+
+# -- secrets -----------------------------------------------------------------------------------------------
+
+passwords = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=20).map(
+    lambda text: "hunter2" + quote(text, safe="")
+)
+users = st.sampled_from(["", "somebody"])
+
+
+@relaxed
+@given(
+    st.sampled_from(["DATABASE_URL", "REDIS_URL"]),
+    st.sampled_from(["mysql://{}@h/x", "http://{}@h", "redis://{}@h:99999", "redis://{}@h:x", "redis://{}@[::1", "{}"]),
+    users,
+    passwords,
+)
+def test_a_password_is_never_in_the_sentence(name: str, shape: str, user: str, password: str) -> None:
+    with pytest.raises(BadSetting) as caught:
+        said(**{name: shape.format(f"{user}:{password}")})
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+@relaxed
+@given(
+    st.sampled_from(["redis", "rediss", "unix", "postgresql", "amqp"]),
+    users,
+    passwords | st.just("hunter2@h@unter2"),
+    st.sampled_from(["example.org", "example.org:6379", "[::1]:6379", ""]),
+    st.sampled_from(["", "/", "/1"]),
+)
+def test_a_password_is_never_shown(scheme: str, user: str, password: str, host: str, path: str) -> None:
+    url = f"{scheme}://{user}:{password}@{host}{path}"
+    shown = without_secrets(url)
+    assert "hunter2" not in shown
+    assert "somebody" not in shown
+    assert shown == f"{scheme}://***@{host}{path}"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://h:1?password=hunter2", "redis://h:1"),
+        ("unix:///s?password=hunter2", "unix:///s"),
+        ("redis://:12/34@host", "redis://***@host"),
+    ],
+)
+def test_a_password_in_an_odd_place_is_not_shown_either(url: str, shown: str) -> None:
+    assert without_secrets(url) == shown
+
+
+@pytest.mark.parametrize("url", ["redis:foo", "unix:", "unix://", "REDIS://h", "redis://:12/34@host", "redis://h:x"])
+def test_a_redis_url_that_no_client_understands_stops_the_start(url: str) -> None:
+    with pytest.raises(BadSetting, match="QUEUE_TOOL_REDIS_URL") as refusal:
+        read({"QUEUE_TOOL_REDIS_URL": url})
+    assert "34@" not in refusal.value.sentence
+
+
+@pytest.mark.parametrize(("name", "text"), [("MAX_BODY", "9" * 5000), ("MAX_BATCH", "9" * 5000), ("TIMEOUT", "1e10")])
+def test_a_number_beyond_use_is_refused_in_words(name: str, text: str) -> None:
+    with pytest.raises(BadSetting, match=f"^QUEUE_TOOL_{name} must be a (whole )?number"):
+        read({f"QUEUE_TOOL_{name}": text})
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://localhost:6379/1", "unix:///run/valkey.sock", "inline:", "sqlite:////tmp/queue_tool.db"],
+)
+def test_a_url_without_a_secret_is_shown_as_it_is(url: str) -> None:
+    assert without_secrets(url) == url
+
+
+# -- what follows from the settings ------------------------------------------------------------------------
+
+
+def test_the_database_is_in_the_data_directory_unless_said_otherwise(tmp_path: Path) -> None:
+    assert said(DATA_DIR=str(tmp_path)).database == f"sqlite:///{tmp_path}/queue_tool.db"
+    assert Settings().database == f"sqlite:///{Path.cwd()}/instance/queue_tool.db"
+    assert said(DATA_DIR=str(tmp_path), DATABASE_URL="sqlite:///other.db").database == "sqlite:///other.db"
+
+
+@pytest.mark.parametrize(("url", "embedded"), [("", True), ("redis://localhost", False), (INLINE, False)])
+def test_valkey_is_embedded_unless_a_url_is_said(url: str, embedded: bool) -> None:
+    assert said(REDIS_URL=url).embedded is embedded
+
+
+# -- slips of the pen --------------------------------------------------------------------------------------
+
+
+def test_names_that_are_no_settings_are_found() -> None:
+    texts = {"QUEUE_TOOL_PROT": "1", "QUEUE_TOOL_PORT": "1", "QUEUE_TOOL_": "", "QUEUE_TOOLS": "1", "PORT": "1"}
+    assert unknown(texts) == ["QUEUE_TOOL_", "QUEUE_TOOL_PROT"]
+
+
+def test_no_setting_is_unknown() -> None:
+    assert unknown({each.name: "x" for each in described()}) == []
+
+
+@relaxed
+@given(st.sets(st.text(max_size=8)))
+def test_every_name_with_the_prefix_is_a_setting_or_unknown(endings: set[str]) -> None:
+    names = {PREFIX + ending for ending in endings}
+    known = {each.name for each in described()}
+    assert unknown(dict.fromkeys(names, "")) == sorted(names - known)

@@ -1,0 +1,321 @@
+"""Task types: how a function becomes one, what cannot, and what a type says of its tasks."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from queue_tool.context import Context
+from queue_tool.errors import BadTaskType
+from queue_tool.task_types import TaskTypes, declared, make_task_type, task
+from queue_tool.tasks import Lane, Priority
+
+relaxed = settings(deadline=None)
+
+
+def plain(data: object) -> object:
+    """Give it back.
+
+    And nothing else.
+    """
+    return data
+
+
+async def coroutine(data: object) -> object:
+    return data
+
+
+def decorated() -> Callable[[object], object]:
+    @functools.wraps(coroutine)
+    async def wrapper(data: object) -> object:
+        return await coroutine(data)
+
+    return wrapper
+
+
+@pytest.fixture
+def types() -> Iterator[TaskTypes]:
+    """What `@task` declares in, without what the test has added once it is over."""
+    before = dict(declared)
+    yield declared
+    declared._types.clear()
+    declared._types.update(before)
+
+
+# -- declaring ---------------------------------------------------------------------------------------------
+
+
+def test_a_declared_function_stays_as_it_is_and_is_known_by_its_name(types: TaskTypes) -> None:
+    assert task("words.plain")(plain) is plain
+    assert types["words.plain"].function is plain
+    assert "words.plain" in types
+
+
+def test_a_declaration_keeps_what_was_said(types: TaskTypes) -> None:
+    document: dict[str, object] = {"type": "string"}
+    task("words.said", schema=document, timeout=60, max_attempts=3, priority="low", description="Says it.")(plain)
+    said = types["words.said"]
+    assert said.schema.document == document
+    assert (said.timeout, said.max_attempts, said.priority, said.description) == (60, 3, Priority.LOW, "Says it.")
+
+
+def test_a_declaration_that_says_nothing_takes_anything_and_leaves_the_rest_to_the_settings(types: TaskTypes) -> None:
+    task("words.silent")(plain)
+    silent = types["words.silent"]
+    anything: list[object] = [None, 1, "a", [], {}]
+    assert all(silent.schema.accepts(value) for value in anything)
+    assert (silent.timeout, silent.max_attempts, silent.priority) == (None, None, Priority.NORMAL)
+    assert silent.description == "Give it back."
+    assert not silent.takes_context
+
+
+def test_a_bad_declaration_declares_nothing(types: TaskTypes) -> None:
+    with pytest.raises(BadTaskType):
+        task("words.bad", priority="urgent")(plain)
+    assert "words.bad" not in types
+
+
+# -- lanes -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("function", "isolated", "lane"),
+    [
+        (plain, False, Lane.THREADS),
+        (coroutine, False, Lane.LOOP),
+        (decorated(), False, Lane.LOOP),
+        (functools.partial(coroutine), False, Lane.LOOP),
+        (plain, True, Lane.ISOLATED),
+        (coroutine, True, Lane.ISOLATED),
+    ],
+)
+def test_the_kind_of_a_function_decides_its_lane(function: Callable[..., Any], isolated: bool, lane: Lane) -> None:
+    assert make_task_type("a", function, isolated=isolated).lane is lane
+
+
+@pytest.mark.parametrize(
+    ("function", "isolated", "priority", "name"),
+    [
+        (coroutine, False, "high", "high"),
+        (coroutine, False, "normal", "default"),
+        (plain, False, "normal", "default.threads"),
+        (plain, False, "low", "low.threads"),
+        (plain, True, "high", "high.isolated"),
+    ],
+)
+def test_tickets_wait_in_the_list_of_priority_and_lane(
+    function: Callable[..., Any], isolated: bool, priority: str, name: str
+) -> None:
+    assert make_task_type("a", function, isolated=isolated, priority=priority).list == name
+
+
+# -- parameters --------------------------------------------------------------------------------------------
+
+
+def with_context(data: object, context: Context) -> None: ...
+
+
+def with_another_name_for_it(data: object, run: Context) -> None: ...
+
+
+def with_an_optional_context(data: object, context: Context | None = None) -> None: ...
+
+
+def with_an_option(data: object, factor: int = 2) -> None: ...
+
+
+def with_more_arguments(data: object, *more: object, **named: object) -> None: ...
+
+
+def with_an_optional_word(data: object, *, word: str = "") -> None: ...
+
+
+def with_positional_only(data: object, context: Context, /) -> None: ...
+
+
+async def coroutine_with_context(data: object, context: Context) -> None: ...
+
+
+class Holder:
+    def method(self, data: object) -> None: ...
+
+    def method_with_context(self, data: object, context: Context) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("function", "takes_context"),
+    [
+        (plain, False),
+        (with_context, True),
+        (with_another_name_for_it, True),
+        (with_an_optional_context, True),
+        (with_an_option, False),
+        (with_more_arguments, False),
+        (with_an_optional_word, False),
+        (with_positional_only, True),
+        (coroutine_with_context, True),
+        (Holder().method, False),
+        (Holder().method_with_context, True),
+    ],
+)
+def test_a_second_parameter_is_the_context(function: Callable[..., Any], takes_context: bool) -> None:
+    assert make_task_type("a", function).takes_context is takes_context
+
+
+def without_parameters() -> None: ...
+
+
+def with_any_arguments(*everything: object) -> None: ...
+
+
+def with_words_only(*, data: object) -> None: ...
+
+
+def with_three(data: object, context: Context, third: object) -> None: ...
+
+
+@pytest.mark.parametrize("function", [without_parameters, with_any_arguments, with_words_only, with_three])
+def test_a_function_that_cannot_be_called_with_data_is_refused(function: Callable[..., Any]) -> None:
+    with pytest.raises(BadTaskType, match=r"'a' must take \(data\) or \(data, context\)\.$"):
+        make_task_type("a", function)
+
+
+# -- names -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["a", "Z", "7", "_", "reverse_text", "image.resize-2", "a" * 64])
+def test_a_name_is_made_of_letters_digits_underscores_dots_and_dashes(name: str) -> None:
+    assert make_task_type(name, plain).name == name
+
+
+@pytest.mark.parametrize("name", ["", "a" * 65, "a b", "a/b", "a\n", "ação", "a,b", "٣", "a\0", " a"])
+def test_another_name_is_refused(name: str) -> None:
+    with pytest.raises(BadTaskType) as caught:
+        make_task_type(name, plain)
+    assert caught.value.sentence.startswith(f"{name!r} cannot name a task type: ")
+
+
+@relaxed
+@given(st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", fullmatch=True))
+def test_every_such_name_can_be_used(name: str) -> None:
+    assert make_task_type(name, plain).name == name
+
+
+def made_of(*functions: Callable[..., Any]) -> TaskTypes:
+    return TaskTypes(make_task_type("same", function) for function in functions)
+
+
+def test_two_functions_cannot_share_a_name() -> None:
+    with pytest.raises(BadTaskType) as caught:
+        made_of(plain, coroutine)
+    assert "'same'" in caught.value.sentence
+    assert f"{__name__}.plain and {__name__}.coroutine" in caught.value.sentence
+
+
+def test_the_first_function_of_a_name_stays_when_a_second_is_refused() -> None:
+    types = made_of(plain)
+    with pytest.raises(BadTaskType):
+        types.add(make_task_type("same", coroutine))
+    assert types["same"].function is plain
+
+
+def test_a_function_that_is_declared_again_replaces_itself() -> None:
+    first, second = decorated(), decorated()
+    types = made_of(first, second)
+    assert len(types) == 1
+    assert types["same"].function is second
+
+
+def test_one_function_may_have_two_names() -> None:
+    types = TaskTypes([make_task_type("one", plain), make_task_type("two", plain)])
+    assert list(types) == ["one", "two"]
+    assert dict(types).keys() == {"one", "two"}
+    assert len(types) == 2
+
+
+def test_an_unknown_name_is_not_there() -> None:
+    assert TaskTypes().get("a") is None
+    with pytest.raises(KeyError):
+        TaskTypes()["a"]
+
+
+# -- other bad arguments -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("schema", [{"type": "strin"}, {"pattern": "("}, {"$ref": "#/nowhere"}], ids=str)
+def test_a_bad_schema_is_refused_in_a_sentence_that_names_the_type(schema: dict[str, object]) -> None:
+    with pytest.raises(BadTaskType, match=r"^The task type 'a': The JSON Schema cannot be used: "):
+        make_task_type("a", plain, schema=schema)
+
+
+@pytest.mark.parametrize("priority", ["", "HIGH", "default", "urgent"])
+def test_a_bad_priority_is_refused(priority: str) -> None:
+    with pytest.raises(BadTaskType, match="use high, normal or low"):
+        make_task_type("a", plain, priority=priority)
+
+
+@pytest.mark.parametrize("max_attempts", [0, -1])
+def test_a_task_is_tried_at_least_once(max_attempts: int) -> None:
+    with pytest.raises(BadTaskType, match="at least 1"):
+        make_task_type("a", plain, max_attempts=max_attempts)
+
+
+@pytest.mark.parametrize("timeout", [-1, -0.001, float("-inf"), float("nan"), float("inf"), 10**10, True, "60"])
+def test_a_timeout_that_nobody_can_wait_for_is_refused(timeout: Any) -> None:
+    with pytest.raises(BadTaskType, match="must be seconds from 0 to"):
+        make_task_type("a", plain, timeout=timeout)
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), 1e14, "10", None])
+def test_a_timeout_that_a_function_makes_up_is_checked_too(seconds: Any) -> None:
+    with pytest.raises(ValueError, match="no number of seconds"):
+        make_task_type("a", plain, timeout=lambda data: seconds).timeout_of({}, 60)
+
+
+def needs_a_keyword(data: object, *, context: object) -> None: ...
+
+
+@pytest.mark.parametrize("function", [needs_a_keyword, dict, max])
+def test_what_cannot_be_read_as_such_a_function_is_refused(function: Any) -> None:
+    with pytest.raises(BadTaskType, match="must take"):
+        make_task_type("a", function)
+
+
+@pytest.mark.parametrize(("name", "more"), [(5, {}), (".x", {}), ("a", {"max_attempts": "3"})])
+def test_what_is_of_the_wrong_kind_is_refused_in_words(name: Any, more: dict[str, Any]) -> None:
+    with pytest.raises(BadTaskType):
+        make_task_type(name, plain, **more)
+
+
+# -- timeouts ----------------------------------------------------------------------------------------------
+
+
+def a_minute_more(data: Any) -> float:
+    return float(data["seconds"]) + 60
+
+
+def no_limit(data: Any) -> float:
+    return 0.0
+
+
+@pytest.mark.parametrize(
+    ("timeout", "default", "seconds"),
+    [
+        (None, 3600.0, 3600.0),
+        (None, 0.0, None),
+        (5, 3600.0, 5),
+        (0, 3600.0, None),
+        (a_minute_more, 3600.0, 70),
+        (no_limit, 3600.0, None),
+    ],
+    ids=["default", "no default", "own", "none", "of the data", "none of the data"],
+)
+def test_a_timeout_is_the_types_own_or_the_default_and_0_is_no_limit(
+    timeout: Any, default: float, seconds: float | None
+) -> None:
+    assert make_task_type("a", plain, timeout=timeout).timeout_of({"seconds": 10}, default) == seconds
