@@ -1,0 +1,1 @@
+"""The routes and commands, one file for each group."""

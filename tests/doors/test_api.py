@@ -1,0 +1,371 @@
+"""`POST /api`: the exact answer, the rules of one element, the limits of one body."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from typing import Any
+
+import orjson
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from redis import Redis
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from queue_tool.runtime import Runtime
+from queue_tool.web import create_app
+from tests.conftest import RuntimeFactory
+
+TOKEN = re.compile(r"[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}")
+BIG = 4 * 2**20
+CHUNKED: dict[str, Any] = {
+    "headers": {"Transfer-Encoding": "chunked"},
+    "environ_overrides": {"wsgi.input_terminated": True},
+}
+"""What makes a body one that does not say its length, as a server passes it on."""
+
+
+def send(client: FlaskClient, body: bytes | str, **headers: str) -> Any:
+    return client.post("/api", data=body, content_type="application/json", headers=headers)
+
+
+def got(client: FlaskClient, path: str) -> Any:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    return answer.json
+
+
+def nothing_was_kept(runtime: Runtime) -> bool:
+    totals = runtime.store.batches.totals()
+    return (totals.batches, totals.accepted, totals.rejected) == (0, 0, 0)
+
+
+def nested(depth: int) -> str:
+    return "[" * depth + "]" * depth
+
+
+# -- the answer --------------------------------------------------------------------------------------------
+
+
+def test_the_example_of_the_contract_is_answered_exactly(client: FlaskClient) -> None:
+    answer = client.post("/api", json=[{"item": "item01", "valor": 10}, {"item": "Teste1", "valor": "10"}])
+    assert answer.status_code == 200
+    assert answer.mimetype == "application/json"
+    body = json.loads(answer.data)
+    assert list(body) == ["message", "processing_items", "batch"]
+    assert body["message"] == "Itens recebidos para processamento"
+    good, bad = body["processing_items"]
+    assert list(good) == ["hash", "index", "item"]
+    assert TOKEN.fullmatch(good["hash"])
+    assert (good["index"], good["item"]) == (0, "item01")
+    assert list(bad) == ["hash", "index", "item", "errors"]
+    assert (bad["hash"], bad["index"], bad["item"]) == ("INVALID_JOB_REQUEST", 1, "Teste1")
+    (error,) = bad["errors"]
+    assert list(error) == ["path", "message"]
+    assert error["path"] == "/valor"
+    assert error["message"]
+    assert TOKEN.fullmatch(body["batch"])
+    assert answer.headers["Location"] == f"/batches/{body['batch']}"
+
+
+def test_an_empty_array_has_no_batch_and_no_location(client: FlaskClient, runtime: Runtime) -> None:
+    answer = send(client, "[]")
+    assert answer.status_code == 200
+    assert answer.json == {"message": "Itens recebidos para processamento", "processing_items": []}
+    assert "Location" not in answer.headers
+    assert nothing_was_kept(runtime)
+
+
+def test_a_batch_that_is_all_refused_is_over_from_its_birth(client: FlaskClient) -> None:
+    answer = send(client, "[1, null]")
+    assert answer.status_code == 200
+    assert [one["hash"] for one in answer.json["processing_items"]] == ["INVALID_JOB_REQUEST"] * 2
+    batch = got(client, answer.headers["Location"])
+    assert (batch["message"], batch["progress"], batch["total"], batch["rejected"]) == ("Finalizado", 1, 2, 2)
+
+
+def test_a_token_is_the_id_of_its_rq_job(client: FlaskClient, redis: Redis) -> None:
+    token = send(client, '[{"item": "a", "valor": 1}]').json["processing_items"][0]["hash"]
+    job = Job.fetch(token, connection=redis, serializer=JSONSerializer)
+    assert job.id == token
+    assert job.origin == "default"
+
+
+def test_answers_come_in_the_order_of_the_items(client: FlaskClient) -> None:
+    sent = [{"item": f"n{number}", "valor": number % 2 or "x"} for number in range(50)]
+    items = send(client, json.dumps(sent)).json["processing_items"]
+    assert [(one["index"], one["item"]) for one in items] == [(n, f"n{n}") for n in range(50)]
+    assert [one["hash"] == "INVALID_JOB_REQUEST" for one in items] == [n % 2 == 0 for n in range(50)]
+    assert len({one["hash"] for one in items}) == 26
+
+
+# -- one element -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "element",
+    [
+        '{"item": "a", "valor": 0}',
+        '{"item": "a", "valor": 0.5}',
+        '{"item": "a", "valor": -0.0}',
+        '{"item": "a", "valor": 86400}',
+        '{"item": "a", "valor": 1e2}',
+        '{"item": "a", "valor": 1e-400}',
+        '{"item": "", "valor": 1}',
+        '{"item": "caf\\u00e9 \\ud83d\\ude00 <b>", "valor": 1}',
+        '{"item": "a", "valor": 1, "more": {"ignored": [true, null]}}',
+        '{"item": "a", "valor": 1, "more": "\\u0000"}',
+        '{"item": "a", "valor": 1, "more": 123456789012345678901234567890}',
+        '{"item": "x", "item": "a", "valor": "x", "valor": 1}',
+    ],
+)
+def test_a_good_element_gets_a_token_and_its_item_back(client: FlaskClient, element: str) -> None:
+    answer = send(client, f"[{element}]")
+    assert answer.status_code == 200
+    (one,) = answer.json["processing_items"]
+    assert one["item"] == json.loads(element)["item"]
+    assert "errors" not in one
+    assert got(client, f"/check/{one['hash']}")["message"] == "Em processamento"
+
+
+@pytest.mark.parametrize(
+    ("element", "item", "path"),
+    [
+        ("1", None, ""),
+        ("1.5", None, ""),
+        ("null", None, ""),
+        ("true", None, ""),
+        ('"text"', None, ""),
+        ("[]", None, ""),
+        (nested(500), None, ""),
+        ("{}", None, ""),
+        ('{"valor": 1}', None, ""),
+        ('{"item": "a"}', "a", ""),
+        ('{"item": null, "valor": 1}', None, "/item"),
+        ('{"item": 7, "valor": 1}', 7, "/item"),
+        ('{"item": {"deep": [1]}, "valor": 1}', {"deep": [1]}, "/item"),
+        ('{"item": "a\\u0000b", "valor": 1}', "a\0b", "/item"),
+        ('{"item": "a", "valor": true}', "a", "/valor"),
+        ('{"item": "a", "valor": false}', "a", "/valor"),
+        ('{"item": "a", "valor": null}', "a", "/valor"),
+        ('{"item": "a", "valor": "1"}', "a", "/valor"),
+        ('{"item": "a", "valor": [1]}', "a", "/valor"),
+        ('{"item": "a", "valor": -1}', "a", "/valor"),
+        ('{"item": "a", "valor": -1e-9}', "a", "/valor"),
+        ('{"item": "a", "valor": 86400.001}', "a", "/valor"),
+        ('{"item": "a", "valor": 1e308}', "a", "/valor"),
+        ('{"item": "a", "valor": 18446744073709551615}', "a", "/valor"),
+        ('{"item": "a", "valor": 123456789012345678901234567890}', "a", "/valor"),
+        ('{"item": "a", "valor": -123456789012345678901234567890}', "a", "/valor"),
+    ],
+)
+def test_a_bad_element_is_refused_with_its_item_and_a_path_and_hurts_no_other(
+    client: FlaskClient, element: str, item: object, path: str
+) -> None:
+    answer = send(client, f'[{element}, {{"item": "good", "valor": 1}}]')
+    assert answer.status_code == 200
+    bad, good = answer.json["processing_items"]
+    assert (bad["hash"], bad["index"], bad["item"]) == ("INVALID_JOB_REQUEST", 0, item)
+    assert path in [error["path"] for error in bad["errors"]]
+    assert all(error["message"] for error in bad["errors"])
+    assert TOKEN.fullmatch(good["hash"])
+
+
+def test_each_reason_of_a_refusal_is_said(client: FlaskClient) -> None:
+    (one,) = send(client, '[{"item": 1, "valor": "x"}]').json["processing_items"]
+    assert {error["path"] for error in one["errors"]} == {"/item", "/valor"}
+
+
+def test_the_longest_valor_is_a_setting(make_runtime: RuntimeFactory, redis: Redis, valkey_server: str) -> None:
+    client = create_app(make_runtime(REDIS_URL=valkey_server, MAX_VALOR="2")).test_client()
+    answer = send(client, '[{"item": "a", "valor": 2}, {"item": "b", "valor": 2.1}]')
+    items = answer.json["processing_items"]
+    assert [one["hash"] == "INVALID_JOB_REQUEST" for one in items] == [False, True]
+
+
+# -- the type of the body ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [None, "", "text/plain", "text/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"],
+)
+def test_a_body_that_does_not_say_that_it_is_json_is_415(
+    client: FlaskClient, runtime: Runtime, content_type: str | None
+) -> None:
+    answer: Any = client.post("/api", data=b'[{"item": "a", "valor": 1}]', content_type=content_type)
+    assert (answer.status_code, answer.json["code"]) == (415, "unsupported_media_type")
+    assert nothing_was_kept(runtime)
+
+
+@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON"])
+def test_json_is_json_with_a_charset_and_in_capitals(client: FlaskClient, content_type: str) -> None:
+    assert client.post("/api", data=b"[]", content_type=content_type).status_code == 200
+
+
+# -- malformed bodies --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b" ",
+        b"not json",
+        b"[1,]",
+        b"[",
+        b"[] []",
+        b"{'item': 'a'}",
+        b"[NaN]",
+        b"[Infinity]",
+        b"[-Infinity]",
+        b'[{"item": "a", "valor": NaN}]',
+        b"[1e400]",
+        b"[-1e400]",
+        b"[1" + b"0" * 400 + b"]",
+        b'["\\ud800"]',
+        b'["\\udc00\\ud800"]',
+        b'["\xed\xa0\x80"]',
+        b'["\xff"]',
+        b'["a\nb"]',
+        b"\xef\xbb\xbf[]",
+        "[]".encode("utf-16"),
+        nested(1025).encode(),
+        b'[{"a":' * 600 + b"1" + b"}]" * 600,
+        b"[" * 200_000,
+    ],
+    ids=repr,
+)
+def test_a_malformed_body_is_400_and_nothing_is_kept(client: FlaskClient, runtime: Runtime, body: bytes) -> None:
+    answer = send(client, body)
+    assert (answer.status_code, answer.json["code"]) == (400, "malformed_json")
+    assert nothing_was_kept(runtime)
+
+
+@pytest.mark.parametrize("body", ["{}", '{"item": "a", "valor": 1}', "7", '"text"', "null", "true"])
+def test_a_body_that_is_no_array_is_400_and_nothing_is_kept(client: FlaskClient, runtime: Runtime, body: str) -> None:
+    answer = send(client, body)
+    assert (answer.status_code, answer.json["code"]) == (400, "not_an_array")
+    assert nothing_was_kept(runtime)
+
+
+@pytest.mark.parametrize("depth", [253, 254, 255, 500, 1021, 1022])
+def test_a_deep_key_that_is_ignored_is_fine_and_its_token_can_be_checked(client: FlaskClient, depth: int) -> None:
+    answer = send(client, f'[{{"item": "deep", "valor": 1, "more": {nested(depth)}}}]')
+    assert answer.status_code == 200
+    assert got(client, f"/check/{answer.json['processing_items'][0]['hash']}")["item"] == "deep"
+
+
+@pytest.mark.parametrize("depth", [940, 960, 980, 990, 1021])
+def test_a_very_deep_element_does_not_hurt_its_neighbours(client: FlaskClient, depth: int) -> None:
+    answer = send(client, f'[{{"item": {nested(depth)}, "valor": 1}}, {nested(depth)}, {{"item": "good", "valor": 1}}]')
+    assert answer.status_code == 200
+    elements = orjson.loads(answer.data)["processing_items"]  # deeper than the standard library reads
+    assert [one["hash"] == "INVALID_JOB_REQUEST" for one in elements] == [True, True, False]
+    assert all(error["message"] for one in elements[:2] for error in one["errors"])
+
+
+@pytest.mark.parametrize("depth", [253, 500, 900])
+def test_a_deep_item_is_refused_and_comes_back_whole(client: FlaskClient, depth: int) -> None:
+    answer = send(client, f'[{{"item": {nested(depth)}, "valor": 1}}]')
+    assert answer.status_code == 200
+    assert nested(depth) in answer.text
+    assert "/item" in [error["path"] for error in answer.json["processing_items"][0]["errors"]]
+
+
+# -- limits ------------------------------------------------------------------------------------------------
+
+
+def test_a_hundred_thousand_items_are_accepted(client: FlaskClient, redis: Redis) -> None:
+    answer = send(client, b"[" + b",".join([b'{"item":"a","valor":1}'] * 100_000) + b"]")
+    assert answer.status_code == 200
+    assert len({one["hash"] for one in answer.json["processing_items"]}) == 100_000
+    assert got(client, answer.headers["Location"])["counts"]["queued"] == 100_000
+    assert redis.llen("rq:queue:default") == 100_000
+
+
+def test_one_item_more_is_413_and_nothing_is_kept(client: FlaskClient, runtime: Runtime) -> None:
+    answer = send(client, b"[" + b",".join([b"0"] * 100_001) + b"]")
+    assert (answer.status_code, answer.json["code"]) == (413, "too_many_items")
+    assert "100000" in answer.json["message"]
+    assert nothing_was_kept(runtime)
+
+
+def test_the_most_items_of_one_request_are_a_setting(make_runtime: RuntimeFactory) -> None:
+    client = create_app(make_runtime(MAX_BATCH="2")).test_client()
+    assert client.post("/api", json=[1, 2]).status_code == 200
+    assert client.post("/api", json=[1, 2, 3]).status_code == 413
+
+
+@pytest.mark.parametrize(("size", "status"), [(1024, 200), (1025, 413)])
+def test_a_body_may_have_just_as_many_bytes_as_the_setting_says(
+    make_runtime: RuntimeFactory, size: int, status: int
+) -> None:
+    runtime = make_runtime(MAX_BODY="1 KiB")
+    answer = send(create_app(runtime).test_client(), b'[{"item": "a", "valor": 0}]'.ljust(size))
+    assert answer.status_code == status
+    assert nothing_was_kept(runtime) == (status == 413)
+    assert answer.json.get("code") == ("body_too_large" if status == 413 else None)
+
+
+def test_a_body_that_does_not_say_its_length_is_read_to_its_end(make_runtime: RuntimeFactory) -> None:
+    client = create_app(make_runtime(MAX_BODY="1 KiB")).test_client()
+    body = b"[1" + b",1" * 510 + b" ]"
+    assert len(body) == 1024
+    answer: Any = client.post("/api", input_stream=io.BytesIO(body), content_type="application/json", **CHUNKED)
+    assert answer.status_code == 200
+    assert len(answer.json["processing_items"]) == 511
+
+
+@pytest.mark.parametrize("body", [b"[1]".ljust(1025), b"[1]".ljust(5000), b"[" + b"1," * 2499 + b"1]"])
+def test_a_body_that_does_not_say_its_length_is_never_cut(make_runtime: RuntimeFactory, body: bytes) -> None:
+    runtime = make_runtime(MAX_BODY="1 KiB")
+    client = create_app(runtime).test_client()
+    answer: Any = client.post("/api", input_stream=io.BytesIO(body), content_type="application/json", **CHUNKED)
+    assert (answer.status_code, answer.json["code"]) == (413, "body_too_large")
+    assert nothing_was_kept(runtime)
+
+
+def test_the_third_big_body_at_once_is_told_to_come_again(app: Flask, client: FlaskClient, runtime: Runtime) -> None:
+    uploads = app.extensions["queue_tool.uploads"]
+    big = b"[1]".ljust(BIG + 1)
+    with uploads.place():
+        assert send(client, big).status_code == 200
+        with uploads.place():
+            before = runtime.store.batches.totals()
+            answer = send(client, big)
+            assert (answer.status_code, answer.json["code"]) == (503, "too_many_uploads")
+            assert int(answer.headers["Retry-After"]) >= 1
+            assert runtime.store.batches.totals() == before
+            assert send(client, b"[1]".ljust(BIG)).status_code == 200
+    assert send(client, big).status_code == 200
+
+
+def test_a_body_of_unknown_length_counts_as_big(app: Flask, client: FlaskClient) -> None:
+    uploads = app.extensions["queue_tool.uploads"]
+    with uploads.place(), uploads.place():
+        answer = client.post("/api", input_stream=io.BytesIO(b"[]"), content_type="application/json", **CHUNKED)
+    assert answer.status_code == 503
+
+
+def test_a_big_body_that_is_refused_gives_its_place_back(client: FlaskClient) -> None:
+    assert [send(client, b"[".ljust(BIG + 1)).status_code for _ in range(4)] == [400] * 4
+
+
+def test_more_tasks_than_may_wait_are_429_and_nothing_is_kept(
+    make_runtime: RuntimeFactory, redis: Redis, valkey_server: str
+) -> None:
+    runtime = make_runtime(REDIS_URL=valkey_server, MAX_WAITING="2")
+    client = create_app(runtime).test_client()
+    good = {"item": "a", "valor": 1}
+    answer = client.post("/api", json=[good] * 3)
+    assert answer.json is not None
+    assert (answer.status_code, answer.json["code"]) == (429, "too_many_waiting")
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert nothing_was_kept(runtime)
+    assert client.post("/api", json=[good, 1, good, 2]).status_code == 200
+    assert client.post("/api", json=[good]).status_code == 429
+    assert client.post("/api", json=[1, 2, 3]).status_code == 200

@@ -1,0 +1,222 @@
+"""`queue-tool`: what each command says, in real processes."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from queue_tool import __version__
+from queue_tool.host import valkey
+from tests.support import System, free_port, run_command
+
+COMMANDS = ("up", "web", "worker", "sweep", "db", "keys", "redis-url")
+AWAY = "redis://127.0.0.1:1"
+
+
+def the_one_sentence(done: CompletedProcess[str]) -> str:
+    """Return the sentence with which a command has ended, which is all that it may have said."""
+    assert done.returncode == 1, done.stderr
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("queue-tool: ")
+    assert lines[0].endswith(".")
+    assert done.stdout == ""
+    return lines[0]
+
+
+# -- help --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [["--help"], ["-h"]])
+def test_help_lists_every_command(tmp_path: Path, words: list[str]) -> None:
+    done = run_command(*words, cwd=tmp_path)
+    assert done.returncode == 0
+    assert set(re.findall(r"^  ([a-z-]+) ", done.stdout, re.MULTILINE)) >= set(COMMANDS)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_version_is_said(tmp_path: Path) -> None:
+    assert __version__ in run_command("--version", cwd=tmp_path).stdout
+
+
+def test_a_command_that_is_none_is_a_mistake_of_usage(tmp_path: Path) -> None:
+    done = run_command("dance", cwd=tmp_path)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert "dance" in done.stderr
+
+
+# -- settings ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("PORT", "many"),
+        ("PORT", "70000"),
+        ("MAX_BODY", "lots"),
+        ("MAX_BATCH", "0"),
+        ("AUTH", "maybe"),
+        ("TASKS", "no-module!"),
+        ("REDIS_URL", "http://user:hunter2@example.org"),
+        ("DATABASE_URL", "mysql://user:hunter2@example.org/x"),
+    ],
+)
+def test_a_bad_setting_stops_the_start_with_a_sentence_that_names_it(tmp_path: Path, name: str, text: str) -> None:
+    said = the_one_sentence(run_command("up", cwd=tmp_path, within=60, **{name: text}))
+    assert f"QUEUE_TOOL_{name}" in said
+    assert "hunter2" not in said
+
+
+def test_a_bad_option_is_named_as_its_setting(tmp_path: Path) -> None:
+    assert "QUEUE_TOOL_PORT" in the_one_sentence(run_command("up", "--port", "many", cwd=tmp_path))
+
+
+def test_a_file_of_settings_is_read_and_the_environment_goes_first(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("QUEUE_TOOL_REDIS_URL=redis://from-the-file:1\n")
+    assert run_command("redis-url", cwd=tmp_path).stdout == "redis://from-the-file:1\n"
+    assert run_command("redis-url", cwd=tmp_path, REDIS_URL=AWAY).stdout == f"{AWAY}\n"
+
+
+@pytest.mark.parametrize("words", [["up"], ["db", "upgrade"], ["keys", "list"]])
+def test_a_data_directory_that_cannot_be_one_is_named(tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "instance").write_text("a file")
+    assert str(tmp_path / "instance") in the_one_sentence(run_command(*words, cwd=tmp_path))
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        said = the_one_sentence(run_command("up", "--port", str(port), cwd=tmp_path))
+        assert f"127.0.0.1:{port}" in said
+        assert "QUEUE_TOOL_PORT" in said
+
+
+@pytest.mark.parametrize(
+    ("code", "says"), [(None, "No module named"), ("1 +", "SyntaxError"), ("raise OSError('so broken')", "so broken")]
+)
+def test_a_module_of_tasks_that_cannot_be_imported_is_named(tmp_path: Path, code: str | None, says: str) -> None:
+    if code:
+        (tmp_path / "my_tasks.py").write_text(code)
+    said = the_one_sentence(run_command("up", cwd=tmp_path, TASKS="my_tasks", PORT=str(free_port())))
+    assert "'my_tasks' of QUEUE_TOOL_TASKS" in said
+    assert says in said
+
+
+# -- redis-url ---------------------------------------------------------------------------------------------
+
+
+def test_the_url_of_the_embedded_server_leads_to_its_socket(tmp_path: Path) -> None:
+    done = run_command("redis-url", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, valkey.url(tmp_path / "instance") + "\n")
+    assert done.stdout.startswith("unix:///")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:6399/3", "unix:///tmp/x.sock", "rediss://me:word@example.org:1"])
+def test_the_url_of_a_redis_that_is_set_is_printed_as_it_is(tmp_path: Path, url: str) -> None:
+    assert run_command("redis-url", cwd=tmp_path, REDIS_URL=url).stdout == f"{url}\n"
+
+
+# -- the database ------------------------------------------------------------------------------------------
+
+
+def test_the_database_is_upgraded_and_a_second_time_changes_nothing(tmp_path: Path) -> None:
+    first, second = (run_command("db", "upgrade", cwd=tmp_path) for _ in range(2))
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert re.search(r"at revision \w+\.", first.stdout)
+    assert first.stdout == second.stdout
+    assert (tmp_path / "instance" / "queue_tool.db").exists()
+
+
+@pytest.mark.parametrize("command", ["web", "worker", "sweep"])
+def test_a_part_alone_asks_for_the_upgrade(tmp_path: Path, command: str) -> None:
+    done = run_command(command, cwd=tmp_path, REDIS_URL=AWAY, PORT=str(free_port()))
+    assert "`queue-tool db upgrade`" in the_one_sentence(done)
+
+
+# -- keys --------------------------------------------------------------------------------------------------
+
+
+def test_a_key_is_shown_once_listed_without_it_and_revoked(tmp_path: Path) -> None:
+    made = run_command("keys", "create", "--role", "submit", "--name", "printer", cwd=tmp_path)
+    assert made.returncode == 0
+    secret = made.stdout.strip()
+    assert re.fullmatch(r"qt_[\w-]{43}", secret)
+    assert made.stdout == f"{secret}\n"
+    (key_id,) = re.findall(r"[0-9a-f]{32}", made.stderr)
+    listed = run_command("keys", "list", cwd=tmp_path).stdout
+    assert [word in listed for word in (key_id, "submit", "printer", "valid")] == [True] * 4
+    assert run_command("keys", "revoke", key_id, cwd=tmp_path).returncode == 0
+    after = run_command("keys", "list", cwd=tmp_path).stdout
+    assert [word in after for word in (key_id, "revoked", "valid")] == [True, True, False]
+    kept = b"".join(path.read_bytes() for path in (tmp_path / "instance").rglob("*") if path.is_file())
+    assert key_id.encode() in kept
+    assert secret.encode() not in kept
+    assert secret not in made.stderr + listed + after
+
+
+@pytest.mark.parametrize("words", [[], ["--role", "king"], ["--role", "open"]])
+def test_a_key_is_made_only_for_a_role_that_there_is(tmp_path: Path, words: list[str]) -> None:
+    done = run_command("keys", "create", *words, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert all(role in done.stderr for role in ("read", "submit", "admin"))
+
+
+def test_a_key_that_is_not_there_cannot_be_revoked(tmp_path: Path) -> None:
+    assert "no API key with this id" in the_one_sentence(run_command("keys", "revoke", "0" * 32, cwd=tmp_path))
+
+
+# -- a system that runs ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A whole system of real processes."""
+    running = System(tmp_path_factory.mktemp("up"))
+    try:
+        running.start()
+        yield running
+    finally:
+        if running.process is not None:
+            running.stop()
+
+
+def test_a_second_system_on_one_data_directory_says_who_owns_it(system: System) -> None:
+    done = run_command("up", "--port", str(free_port()), cwd=system.directory)
+    said = the_one_sentence(done)
+    assert f"in use by process {system.up.pid}" in said
+    assert str(system.directory / "instance") in said
+
+
+def test_the_port_of_a_system_is_taken_for_the_web_door_of_another(system: System, tmp_path: Path) -> None:
+    said = the_one_sentence(run_command("web", "--port", str(system.port), cwd=tmp_path))
+    assert f"127.0.0.1:{system.port}" in said
+
+
+def test_a_body_in_chunks_is_read_to_its_end(system: System) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", system.port, timeout=20)
+    pieces = iter([b"[1,", b"2,"] + [b"3,"] * 100 + [b"4]"])
+    connection.request("POST", "/api", pieces, {"Content-Type": "application/json"}, encode_chunked=True)
+    answer = connection.getresponse()
+    assert answer.status == 200
+    assert len(json.loads(answer.read())["processing_items"]) == 103
+    connection.close()
+
+
+def test_an_old_client_is_told_to_use_a_key(system: System) -> None:
+    with socket.create_connection(("127.0.0.1", system.port), 20) as client:
+        client.sendall(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        said = b""
+        while piece := client.recv(65536):
+            said += piece
+    assert said.split()[1] == b"401"
+    assert b"queue-tool keys create" in said

@@ -1,0 +1,50 @@
+"""`/health`: whether the process answers and whether the system can work."""
+
+from __future__ import annotations
+
+from flask.testing import FlaskClient
+
+from queue_tool.runtime import Runtime
+from queue_tool.store import Process
+
+
+def test_the_process_says_that_it_lives(client: FlaskClient) -> None:
+    answer = client.get("/health/live")
+    assert (answer.status_code, answer.json) == (200, {"status": "ok"})
+
+
+def test_without_a_worker_the_system_is_not_ready_and_says_which_part(client: FlaskClient) -> None:
+    answer = client.get("/health/ready")
+    assert answer.status_code == 503
+    assert answer.json is not None
+    assert answer.json["status"] == "unavailable"
+    checks = answer.json["checks"]
+    assert (checks["database"], checks["broker"]) == ("ok", "ok")
+    assert "queue-tool worker" in checks["workers"]
+
+
+def test_with_a_worker_that_lives_the_system_is_ready(client: FlaskClient, runtime: Runtime) -> None:
+    runtime.owner.id()
+    answer = client.get("/health/ready")
+    assert answer.status_code == 200
+    assert answer.json == {"status": "ok", "checks": {"database": "ok", "broker": "ok", "workers": "ok"}}
+
+
+def test_a_worker_that_died_here_does_not_count(client: FlaskClient, runtime: Runtime) -> None:
+    mine = runtime.store.workers
+    runtime.owner.id()
+    (alive,) = mine.all()
+    runtime.owner.leave()
+    dead = Process(
+        kind="worker",
+        host=alive.process.host,
+        machine=alive.process.machine,
+        pid=alive.process.pid,
+        pid_started="long ago",
+    )
+    mine.register(dead, runtime.submit.now())
+    assert client.get("/health/ready").status_code == 503
+
+
+def test_inline_the_system_is_ready_without_a_worker(inline_client: FlaskClient) -> None:
+    assert inline_client.get("/health/ready").status_code == 200
