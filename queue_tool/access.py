@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -17,6 +18,9 @@ from queue_tool.errors import Forbidden, Unauthorized
 
 FORWARDING_HEADERS = ("Forwarded", "X-Real-IP", "Via")
 """Headers that a proxy adds; `X-Forwarded-*` count as well."""
+
+MODERN = ("HTTP/1.1", "HTTP/2", "HTTP/2.0", "HTTP/3", "HTTP/3.0")
+"""Versions of HTTP in which the Host header cannot be left out, as WSGI servers write them."""
 
 NOT_LOCAL = (
     "Without an API key only this machine is served: make a key with `queue-tool keys create` and send it as "
@@ -64,7 +68,7 @@ class Visitor:
             and is_loopback(_without_port(self.host))
             and not self._came_through_a_proxy()
             and self.sec_fetch_site in (None, "same-origin", "none")
-            and self.protocol not in ("HTTP/0.9", "HTTP/1", "HTTP/1.0")
+            and self.protocol in MODERN
         )
 
     def _came_through_a_proxy(self) -> bool:
@@ -85,7 +89,7 @@ def admit(needed: Role, visitor: Visitor, *, presented: bool, role: Role | None,
         visitor: where the request came from.
         presented: whether the request carried a key at all.
         role: the role of that key; None where no such key is valid.
-        keys_exist: whether the store holds any valid key.
+        keys_exist: whether a key was ever made.
 
     Raises:
         Unauthorized: a key is needed, or the one that was sent is not valid.
@@ -110,7 +114,7 @@ def is_loopback(host: str) -> bool:
     if host.rstrip(".").lower() == "localhost":
         return True
     try:
-        address = ipaddress.ip_address(host.strip("[]"))
+        address = ipaddress.ip_address(host[1:-1] if host[:1] == "[" and host[-1:] == "]" else host)
     except ValueError:
         return False
     mapped = getattr(address, "ipv4_mapped", None)
@@ -118,6 +122,4 @@ def is_loopback(host: str) -> bool:
 
 
 def _without_port(host: str) -> str:
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0]
+    return re.sub(r":[0-9]{1,5}$", "", host)

@@ -9,19 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 import multiprocessing
 import os
 import queue
 import threading
+import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
 from typing import Any
 
 from queue_tool import json_text
 from queue_tool.context import Context
 from queue_tool.task_types import TaskType
 from queue_tool.tasks import Code, Lane
+
+LONGEST_POLL = 86400.0
+"""Seconds that one wait for a child may take."""
 
 LONGEST_ERROR = 2000
 """Characters kept of an error."""
@@ -75,23 +81,45 @@ def _in_a_process(task_type: TaskType, data: object, context: Context, timeout: 
 
     def answer() -> None:
         _end_with_the_parent()
-        sending.send(_call(task_type, data, context, None))
+        sending.send_bytes(_written(_call(task_type, data, context, None)))
 
     child = fork.Process(target=answer, name=context.token, daemon=True)
     child.start()
     sending.close()
     try:
-        if not receiving.poll(timeout):
+        if not _arrives(receiving, timeout):
             return _timed_out(timeout)
-        ended: Ended = receiving.recv()
+        return _read(receiving.recv_bytes())
     except EOFError:
         child.join()
         return Failed(code=Code.ERROR, error=f"The task's own process ended with code {child.exitcode}.")
-    else:
-        return ended
     finally:
         child.kill()
         child.join()
+        receiving.close()
+
+
+def _arrives(receiving: Connection, timeout: float | None) -> bool:
+    """Wait for the child's answer, in turns: the system waits for a few weeks at the longest."""
+    until = math.inf if timeout is None else time.monotonic() + timeout
+    while not receiving.poll(min(LONGEST_POLL, max(0.0, until - time.monotonic()))):
+        if time.monotonic() >= until:
+            return False
+    return True
+
+
+def _written(ended: Ended) -> bytes:
+    return json_text.dumps({"failed": isinstance(ended, Failed)} | asdict(ended))
+
+
+def _read(text: bytes) -> Ended:
+    match json_text.loads(text):
+        case {"failed": False, "result": str(result)}:
+            return Returned(result=result)
+        case {"code": str(code), "error": str(error), "traceback": str(trace)}:
+            return Failed(code=Code(code), error=error, traceback=trace)
+        case other:
+            return Failed(code=Code.ERROR, error=f"The task's own process said {other!r}.")
 
 
 def _end_with_the_parent() -> None:
@@ -112,16 +140,17 @@ def _call(task_type: TaskType, data: object, context: Context, timeout: float | 
     try:
         returned = _finished(task_type.function, arguments, timeout)
     except _TookTooLong:
+        context.canceled.set()
         return _timed_out(timeout)
     except BaseException as error:  # noqa: BLE001 - whatever a task raises is its outcome
         return Failed(
             code=Code.ERROR,
             error=_shortened("".join(traceback.format_exception_only(error)).strip()),
-            traceback="".join(traceback.format_exception(error)),
+            traceback=_encodable("".join(traceback.format_exception(error))),
         )
     try:
         return Returned(result=json_text.dumps_result(returned))
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - a result may be of a type that does anything when it is read
         return Failed(code=Code.BAD_RESULT, error=_shortened(f"The result is not JSON: {error}."))
 
 
@@ -138,10 +167,9 @@ def _finished(function: Callable[..., Any], arguments: tuple[Any, ...], timeout:
         try:
             async with deadline:
                 return await function(*arguments)
-        except TimeoutError:
-            if deadline.expired():
-                raise _TookTooLong from None
-            raise
+        finally:
+            if deadline.expired():  # whatever the function made of it
+                raise _TookTooLong
 
     return asyncio.run(within_the_deadline())
 
@@ -151,4 +179,10 @@ def _timed_out(timeout: float | None) -> Failed:
 
 
 def _shortened(text: str) -> str:
+    text = _encodable(text)
     return text if len(text) <= LONGEST_ERROR else text[: LONGEST_ERROR - 1] + "…"
+
+
+def _encodable(text: str) -> str:
+    """Return a text that every database can keep: valid in UTF-8, without U+0000."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")

@@ -49,14 +49,15 @@ def dumps_result(value: object) -> str:
     Stricter than `dumps`, which would write NaN as null and a date as a string.
 
     Raises:
-        ValueError: it holds NaN, Infinity, a lone surrogate or a cycle, or is nested too deeply.
+        ValueError: it holds NaN, Infinity, a number beyond double, a lone surrogate or a cycle, or is nested too
+            deeply: what is written here can be read by `loads`.
         TypeError: it holds something that JSON has no word for.
     """
     try:
         text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    text.encode()
+    orjson.loads(text)  # a number beyond double or depth beyond reading is not worth keeping
     return text
 
 

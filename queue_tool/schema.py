@@ -7,7 +7,8 @@ decider's own words are used.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 
@@ -21,6 +22,9 @@ MAX_ERRORS = 10
 
 MAX_MESSAGE = 300
 """Characters kept of one reason; a message may quote the whole value."""
+
+TOO_DEEP = "The value is nested too deeply."
+"""What is said of a value whose faults nobody can put into words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,25 +52,31 @@ class Schema:
         self._wording = jsonschema.Draft202012Validator(document)
 
     def accepts(self, value: object) -> bool:
-        """Tell whether a value satisfies the schema."""
-        return self._decider.is_valid(value)
+        """Tell whether a value satisfies the schema; one that is too deep to be judged does not."""
+        try:
+            return self._decider.is_valid(value)
+        except ValueError:
+            return False
 
     def errors(self, value: object) -> tuple[FieldError, ...]:
         """Say why a value does not satisfy the schema; empty for one that does."""
         if self.accepts(value):
             return ()
-        return tuple(islice(self._worded(value), MAX_ERRORS)) or tuple(islice(self._decided(value), MAX_ERRORS))
+        return self._worded(value) or self._decided(value) or (FieldError(path="", message=TOO_DEEP),)
 
-    def _worded(self, value: object) -> Iterator[FieldError]:
+    def _worded(self, value: object) -> tuple[FieldError, ...]:
         try:
             found = sorted(self._wording.iter_errors(value), key=lambda error: error.json_path)
-            yield from (_field_error(error.absolute_path, error.message) for error in found)
-        except RecursionError:  # a value nested deeper than Python can print; the decider can
-            return
+            return tuple(_field_error(error.absolute_path, error.message) for error in found[:MAX_ERRORS])
+        except (RecursionError, re.error):  # deeper than Python can print, or a pattern that only Rust reads
+            return ()
 
-    def _decided(self, value: object) -> Iterator[FieldError]:
-        for error in self._decider.iter_errors(value):
-            yield _field_error(error.instance_path, error.message)
+    def _decided(self, value: object) -> tuple[FieldError, ...]:
+        try:
+            found = islice(self._decider.iter_errors(value), MAX_ERRORS)
+            return tuple(_field_error(error.instance_path, error.message) for error in found)
+        except ValueError:  # deeper than it can print, too
+            return ()
 
 
 def _field_error(path: Iterable[str | int], message: str) -> FieldError:

@@ -6,6 +6,7 @@ made from these fields.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -19,7 +20,11 @@ PREFIX = "QUEUE_TOOL_"
 INLINE = "inline:"
 """The Redis URL that stands for no Redis at all: tasks run in the request that sends them."""
 
+LONGEST = 10**9
+"""Seconds, about thirty years: no setting is a longer time."""
+
 _SIZES = {"kib": 2**10, "mib": 2**20, "gib": 2**30, "": 1}
+_IS_SMALL_NUMBER = re.compile("[0-9]{1,15}").fullmatch
 _MAX_PORT = 65535
 
 
@@ -56,14 +61,14 @@ def _seconds(text: str) -> float:
         number = float(text)
     except ValueError:
         raise ValueError("a number of seconds") from None
-    if not 0 <= number < float("inf"):
-        raise ValueError("a number of seconds that is not negative")
+    if not 0 <= number <= LONGEST:
+        raise ValueError(f"a number of seconds from 0 to {LONGEST}")
     return number
 
 
 def _size(text: str) -> int:
     number, _, unit = text.strip().partition(" ")
-    if not number.isdecimal() or unit.lower() not in _SIZES or int(number) == 0:
+    if not _IS_SMALL_NUMBER(number) or unit.lower() not in _SIZES or int(number) == 0:
         raise ValueError("a number of bytes, or one with KiB, MiB or GiB, as in `64 MiB`")
     return int(number) * _SIZES[unit.lower()]
 
@@ -99,8 +104,12 @@ def _redis_url(text: str) -> str:
         _ = parts.port
     except ValueError:
         raise ValueError(wanted) from None
-    if parts.scheme not in ("redis", "rediss", "unix"):
+    if not text.strip().startswith(("redis://", "rediss://", "unix://")):
         raise ValueError(wanted)
+    if parts.scheme == "unix" and not parts.path:
+        raise ValueError("`unix://` and the path of a socket")
+    if parts.scheme != "unix" and "@" in parts.path:
+        raise ValueError("a URL in which every `/` of the password is written `%2F`")
     return text.strip()
 
 
@@ -195,11 +204,12 @@ def unknown(texts: Mapping[str, str]) -> list[str]:
 
 
 def without_secrets(url: str) -> str:
-    """Return a URL that may be shown: a user name or password in it is replaced."""
-    parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return url
-    return parts._replace(netloc=f"***@{parts.netloc.rpartition('@')[2]}", query="").geturl()
+    """Return a URL that may be shown: without what stands before its host or behind its question mark."""
+    scheme, separator, rest = url.partition("://")
+    rest = rest.partition("?")[0]
+    if "@" in rest and scheme != "sqlite":
+        rest = f"***@{rest.rpartition('@')[2]}"
+    return f"{scheme}{separator}{rest}"
 
 
 def _name_of(field_name: str) -> str:

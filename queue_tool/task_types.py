@@ -20,6 +20,15 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", re.ASCII)
 
 
+LONGEST_TIMEOUT = 10**9
+"""Seconds, about thirty years: what goes beyond is no time that a system can wait."""
+
+
+def is_timeout(seconds: object) -> bool:
+    """Tell whether something is a number of seconds that a task may take."""
+    return isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 <= seconds <= LONGEST_TIMEOUT
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskType:
     """One kind of work."""
@@ -40,9 +49,17 @@ class TaskType:
         return self.lane.list_of(self.priority.queue)
 
     def timeout_of(self, data: object, default: float) -> float | None:
-        """Return the seconds that a run with this data may take; None is no limit."""
-        seconds = default if self.timeout is None else self.timeout
-        return (seconds(data) if callable(seconds) else seconds) or None
+        """Return the seconds that a run with this data may take; None is no limit.
+
+        Raises:
+            ValueError: the type's own function returned something else than a number of seconds.
+            Exception: whatever that function raises.
+        """
+        chosen = default if self.timeout is None else self.timeout
+        seconds = chosen(data) if callable(chosen) else chosen
+        if not is_timeout(seconds):
+            raise ValueError(f"{seconds!r} is no number of seconds from 0 to {LONGEST_TIMEOUT}")
+        return seconds or None
 
 
 class TaskTypes(Mapping[str, TaskType]):
@@ -148,14 +165,20 @@ def make_task_type(
     Raises:
         BadTaskType: one of the arguments cannot be used.
     """
-    if not _NAME.fullmatch(name):
-        raise BadTaskType(f"{name!r} cannot name a task type: use 1 to 64 letters, digits, '_', '.' or '-'.")
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise BadTaskType(
+            f"{name!r} cannot name a task type: use 1 to 64 letters, digits, '_', '.' or '-', no dot or dash first."
+        )
     if priority not in set(Priority):
         raise BadTaskType(f"The task type {name!r} has the priority {priority!r}: use high, normal or low.")
-    if max_attempts is not None and max_attempts < 1:
-        raise BadTaskType(f"The task type {name!r} has max_attempts {max_attempts}: it must be at least 1.")
-    if isinstance(timeout, (int, float)) and timeout < 0:
-        raise BadTaskType(f"The task type {name!r} has the timeout {timeout}: it must not be negative.")
+    if max_attempts is not None and (not isinstance(max_attempts, int) or max_attempts < 1):
+        raise BadTaskType(
+            f"The task type {name!r} has max_attempts {max_attempts!r}: it must be a whole number of at least 1."
+        )
+    if timeout is not None and not callable(timeout) and not is_timeout(timeout):
+        raise BadTaskType(
+            f"The task type {name!r} has the timeout {timeout!r}: it must be seconds from 0 to {LONGEST_TIMEOUT}."
+        )
     return TaskType(
         name=name,
         function=function,
@@ -183,16 +206,18 @@ def _lane_of(function: Callable[..., Any], *, isolated: bool) -> Lane:
 
 
 def _takes_context(name: str, function: Callable[..., Any]) -> bool:
-    positional = [
-        parameter
-        for parameter in inspect.signature(function).parameters.values()
-        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-    ]
-    needed = [parameter for parameter in positional if parameter.default is parameter.empty]
-    if not positional or len(needed) > len(("data", "context")):
-        raise BadTaskType(f"The function of the task type {name!r} must take (data) or (data, context).")
+    wrong = BadTaskType(f"The function of the task type {name!r} must take (data) or (data, context).")
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        raise wrong from None
+    positional = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    needed = [one for one in positional if one.default is one.empty]
+    keywords = [one for one in parameters if one.kind is one.KEYWORD_ONLY and one.default is one.empty]
+    if not positional or keywords or len(needed) > len(("data", "context")):
+        raise wrong
     return any(parameter in needed or parameter.name == "context" for parameter in positional[1:2])
 
 
 def _origin(function: Callable[..., Any]) -> str:
-    return f"{function.__module__}.{function.__qualname__}"
+    return f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', repr(function))}"

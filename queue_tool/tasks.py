@@ -6,12 +6,14 @@ task's state, and no state is changed but by one of `MOVES`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from queue_tool import tokens
 from queue_tool.errors import IllegalMove, NaiveTime
 
 IN_PROGRESS = "Em processamento"
@@ -171,8 +173,10 @@ def read_ticket_id(job_id: str) -> tuple[str, int]:
     Raises:
         ValueError: the id is not one of ours.
     """
-    token, _, run = job_id.partition("-")
-    return token, int(run) if run else 1
+    token, dash, run = job_id.partition("-")
+    if not tokens.is_well_formed(token) or (dash and not re.fullmatch("[1-9][0-9]{0,17}", run)) or run == "1":
+        raise ValueError(f"The job {job_id[:80]!r} is not a ticket of this service.")
+    return token, int(run or "1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

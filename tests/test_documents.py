@@ -26,7 +26,7 @@ def test_the_parts_that_are_made_from_the_code_are_up_to_date() -> None:
 def test_the_readme_lists_each_route(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
         if rule.endpoint != "static":
-            shown = re.sub(r"<(\w+)>", r"<\1>", rule.rule)
+            shown = re.sub(r"<(?:\w+:)?(\w+)>", r"<\1>", rule.rule)
             assert f"`{shown}`" in README or f" {shown}`" in README, shown
 
 
@@ -45,7 +45,9 @@ def test_every_make_target_has_a_line_of_help() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     targets = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
     assert targets is not None
-    said = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     assert sorted(line.split()[1] for line in said.splitlines()) == sorted(targets[1].split())
 
 

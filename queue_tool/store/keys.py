@@ -42,11 +42,9 @@ class Keys:
         return None if row is None else _api_key(row)
 
     def exist(self) -> bool:
-        """Tell whether there is any valid key."""
+        """Tell whether there ever was a key: revoking the last one closes the door, it opens none."""
         with self._database.read() as connection:
-            return connection.execute(
-                select(select(api_keys.c.id).where(api_keys.c.revoked_at.is_(None)).exists())
-            ).scalar_one()
+            return connection.execute(select(select(api_keys.c.id).exists())).scalar_one()
 
     def all(self) -> list[ApiKey]:
         """Return every key, revoked ones too, in the order in which they were made."""

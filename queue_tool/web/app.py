@@ -28,7 +28,8 @@ def create_app(parts: Runtime | None = None) -> Flask:
     app = Flask("queue_tool.web")
     app.extensions[EXTENSION] = parts or _from_the_environment()
     app.extensions[bodies.EXTENSION] = bodies.Uploads()
-    app.config["MAX_CONTENT_LENGTH"] = app.extensions[EXTENSION].settings.max_body
+    app.config["MAX_CONTENT_LENGTH"] = app.extensions[EXTENSION].settings.max_body + bodies.ONE_BYTE_MORE
+    app.url_map.merge_slashes = False  # a token with a slash in it is an unknown token, not another address
     app.before_request(_start_the_clock)
     app.before_request(gate.admit)
     for blueprint in (home.pages, api.routes, check.routes, batches.routes, health.routes):

@@ -9,12 +9,16 @@ from contextlib import contextmanager, nullcontext
 from flask import current_app, request
 
 from queue_tool import json_text
-from queue_tool.errors import TooManyUploads, UnsupportedMediaType
+from queue_tool.errors import BodyTooLarge, TooManyUploads, UnsupportedMediaType
+from queue_tool.web.hands import runtime
 
 EXTENSION = "queue_tool.uploads"
 
 BIG = 4 * 2**20
 """Bytes beyond which a body counts as big; so does one that does not say its length."""
+
+ONE_BYTE_MORE = 1
+"""Read beyond the limit: a stream of unknown length is cut at its limit without a word."""
 
 AT_ONCE = 2
 """Big bodies that one process works on at once."""
@@ -61,4 +65,6 @@ def json_body() -> Iterator[tuple[bytes, object]]:
     length = request.content_length
     with uploads.place() if length is None or length > BIG else nullcontext():
         body = request.get_data(cache=False)
+        if len(body) > runtime().settings.max_body:
+            raise BodyTooLarge
         yield body, json_text.loads(body)

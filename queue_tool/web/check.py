@@ -17,7 +17,7 @@ MAX_TOKENS = 100_000
 routes = Blueprint("check", __name__)
 
 
-@routes.get("/check/<token>")
+@routes.get("/check/<path:token>")
 @needs(Role.OPEN)
 def one(token: str) -> Response:
     """Say how one task stands; its token is all that is needed."""

@@ -6,6 +6,7 @@ from flask import Blueprint, Response, render_template, request
 
 from queue_tool import json_text
 from queue_tool.access import Role
+from queue_tool.batch import Accepted, Element
 from queue_tool.errors import Forbidden, NotAnArray, QueueToolError
 from queue_tool.web.api import TASK_TYPE
 from queue_tool.web.gate import needs
@@ -17,6 +18,9 @@ EXAMPLE = """[
   {"item": "item01", "valor": 10},
   {"item": "Teste1", "valor": "10"}
 ]"""
+
+MOST_ROWS = 1000
+LONGEST_ITEM = 200
 
 pages = Blueprint("home", __name__)
 
@@ -42,7 +46,20 @@ def send() -> Response:
         submission = runtime().submit(elements, runtime().types[TASK_TYPE])
     except QueueToolError as error:
         return _page(text=text, problem=error.sentence, status=STATUSES.get(error.code, 500))
-    return _page(text=text, submission=submission)
+    rows = [_row(element) for element in submission.elements[:MOST_ROWS]]
+    return _page(text=text, batch=submission.batch, rows=rows)
+
+
+def _row(element: Element) -> dict[str, object]:
+    if isinstance(element, Accepted):
+        item = element.data.get("item") if isinstance(element.data, dict) else None
+        return {"index": element.index, "item": _short(item), "token": element.token}
+    return {"index": element.index, "item": _short(element.item), "errors": element.errors}
+
+
+def _short(item: object) -> str:
+    text = item if isinstance(item, str) else json_text.dumps(item).decode()
+    return text if len(text) <= LONGEST_ITEM else f"{text[:LONGEST_ITEM]}…"
 
 
 def _page(status: int = 200, **shown: object) -> Response:
