@@ -99,3 +99,27 @@ def judge(value: object, index: int, token: str, task_type: TaskType) -> Element
         return Accepted(index=index, token=token, data=value)
     item = value.get("item") if isinstance(value, dict) else None
     return Refused(index=index, item=item, errors=task_type.schema.errors(value))
+
+
+def new_batch(
+    elements: Sequence[object],
+    task_type: TaskType,
+    tokens: Sequence[str],
+    created_at: datetime,
+    idempotency: IdempotencyKey | None = None,
+) -> NewBatch:
+    """Check every element and return them as a batch; the first token is its id, one more is needed for each."""
+    batch_id, *fresh = tokens
+    judged = [
+        judge(element, index, token, task_type)
+        for index, (element, token) in enumerate(zip(elements, fresh, strict=True))
+    ]
+    return NewBatch(
+        id=batch_id,
+        task_type=task_type,
+        elements=judged,
+        accepted=[element for element in judged if isinstance(element, Accepted)],
+        refused=[element for element in judged if isinstance(element, Refused)],
+        created_at=created_at,
+        idempotency=idempotency,
+    )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from queue_tool import tokens
-from queue_tool.batch import Accepted, Element, IdempotencyKey, NewBatch, Refused, Submission, judge
+from queue_tool.batch import IdempotencyKey, NewBatch, Submission, new_batch
 from queue_tool.broker import Broker
 from queue_tool.errors import BrokerAway, IdempotencyKeyReused, StoreAway, TooManyItems
 from queue_tool.store import Remembered, Store
@@ -44,7 +44,8 @@ class Submit:
         """
         if len(elements) > self.max_batch:
             raise TooManyItems(f"One request may have {self.max_batch} elements, and this one has {len(elements)}.")
-        batch = self._judged(elements, task_type, key)
+        now = self.now()
+        batch = new_batch(elements, task_type, make_tokens(len(elements) + 1, now), now, key)
         if not elements and key is None:
             return Submission(batch=None, elements=())
         before = self.store.batches.add(batch, self.max_waiting)
@@ -55,23 +56,6 @@ class Submit:
         self._tell(batch)
         self._push(batch)
         return Submission(batch=batch.id, elements=batch.elements)
-
-    def _judged(self, elements: Sequence[object], task_type: TaskType, key: IdempotencyKey | None) -> NewBatch:
-        now = self.now()
-        batch_id, *fresh = make_tokens(len(elements) + 1, now)
-        judged: list[Element] = [
-            judge(element, index, token, task_type)
-            for index, (element, token) in enumerate(zip(elements, fresh, strict=True))
-        ]
-        return NewBatch(
-            id=batch_id,
-            task_type=task_type,
-            elements=judged,
-            accepted=[element for element in judged if isinstance(element, Accepted)],
-            refused=[element for element in judged if isinstance(element, Refused)],
-            created_at=now,
-            idempotency=key,
-        )
 
     def _repeated(self, before: Remembered, key: IdempotencyKey | None) -> Submission:
         """Answer as the first time, from what was kept."""

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from queue_tool.access import ApiKey, Role
-from queue_tool.batch import Accepted, IdempotencyKey, NewBatch, Refused, judge
+from queue_tool.batch import IdempotencyKey, NewBatch, new_batch
 from queue_tool.builtin import sleep_type
 from queue_tool.errors import BatchNotFound, KeyNotFound, NaiveTime, StoreAway, TooManyWaiting
 from queue_tool.owner import describe
@@ -43,22 +43,12 @@ def store(database: Database) -> Store:
     return Store(database)
 
 
-def new_batch(*elements: object, key: IdempotencyKey | None = None, at: datetime = NOW) -> NewBatch:
-    batch_id, *tokens = make_tokens(len(elements) + 1, at)
-    judged = [judge(one, index, token, SLEEP) for index, (one, token) in enumerate(zip(elements, tokens, strict=True))]
-    return NewBatch(
-        id=batch_id,
-        task_type=SLEEP,
-        elements=judged,
-        accepted=[one for one in judged if isinstance(one, Accepted)],
-        refused=[one for one in judged if isinstance(one, Refused)],
-        created_at=at,
-        idempotency=key,
-    )
+def batch_of(*elements: object, key: IdempotencyKey | None = None, at: datetime = NOW) -> NewBatch:
+    return new_batch(elements, SLEEP, make_tokens(len(elements) + 1, at), at, key)
 
 
 def added(store: Store, *elements: object) -> NewBatch:
-    batch = new_batch(*elements)
+    batch = batch_of(*elements)
     assert store.batches.add(batch) is None
     return batch
 
@@ -98,24 +88,24 @@ def test_an_unknown_batch_is_not_found(store: Store) -> None:
 def test_a_batch_beyond_the_limit_of_waiting_tasks_leaves_nothing(store: Store) -> None:
     added(store, GOOD, GOOD)
     with pytest.raises(TooManyWaiting):
-        store.batches.add(new_batch(GOOD, GOOD), max_waiting=3)
-    assert store.batches.add(new_batch(GOOD), max_waiting=3) is None
+        store.batches.add(batch_of(GOOD, GOOD), max_waiting=3)
+    assert store.batches.add(batch_of(GOOD), max_waiting=3) is None
     assert store.batches.totals().accepted == 3
 
 
 def test_a_time_without_a_zone_is_refused_where_it_enters(store: Store) -> None:
     with pytest.raises(NaiveTime):
-        store.batches.add(new_batch(GOOD, at=NOW.replace(tzinfo=None)))
+        store.batches.add(batch_of(GOOD, at=NOW.replace(tzinfo=None)))
 
 
 def test_an_idempotency_key_counts_once_within_a_day(store: Store) -> None:
     key = IdempotencyKey(scope="s", key="k", digest="d")
-    first = new_batch(GOOD, key=key)
+    first = batch_of(GOOD, key=key)
     assert store.batches.add(first) is None
-    again = new_batch(GOOD, key=key, at=NOW + timedelta(hours=23))
+    again = batch_of(GOOD, key=key, at=NOW + timedelta(hours=23))
     assert store.batches.add(again) == Remembered(digest="d", batch=first.id)
     assert store.batches.totals().batches == 1
-    late = new_batch(GOOD, key=key, at=NOW + timedelta(hours=25))
+    late = batch_of(GOOD, key=key, at=NOW + timedelta(hours=25))
     assert store.batches.add(late) is None
     assert store.batches.recall(key, NOW + timedelta(hours=26)) == Remembered(digest="d", batch=late.id)
 
@@ -295,7 +285,7 @@ def test_a_locked_database_is_said_to_be_away_and_keeps_nothing(store: Store, da
     other = sqlite3.connect(database.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreAway) as refusal:
-        store.batches.add(new_batch(GOOD))
+        store.batches.add(batch_of(GOOD))
     assert refusal.value.retry_after
     assert store.batches.totals().batches == 0  # reading goes on
     other.execute("ROLLBACK")
@@ -315,7 +305,7 @@ def test_a_database_that_is_no_database_is_said_to_be_away(tmp_path: Path) -> No
 def test_a_process_that_holds_the_gate_for_too_long_is_not_waited_for(store: Store, database: Database) -> None:
     other = Database(database.url, patience=0.1)
     with database.write(), pytest.raises(StoreAway):
-        Store(other).batches.add(new_batch(GOOD))
+        Store(other).batches.add(batch_of(GOOD))
     other.close()
     added(store, GOOD)
 
