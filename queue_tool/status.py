@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from queue_tool import tokens
 from queue_tool.batch import Batch
@@ -43,6 +44,11 @@ class Ask:
         if not tokens.is_well_formed(public_id):
             raise BatchNotFound
         return self.store.batches.get(public_id)
+
+    def lag(self, now: datetime) -> float:
+        """Return how long the oldest task that waits for a worker has waited, in seconds; 0 where none waits."""
+        oldest = self.store.tasks.oldest_waiting()
+        return 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())
 
     def totals(self) -> Totals:
         """Return the sums over everything that was ever sent."""

@@ -113,6 +113,11 @@ class Tasks:
         """Return a page of tickets that are waiting in Redis as far as the store knows."""
         return self._page(_TICKETS.where(tasks.c.pushed_at < micros(pushed_before), tasks.c.id > after), limit)
 
+    def oldest_waiting(self) -> datetime | None:
+        """Return when the task was sent that waits for a worker first; None if none waits."""
+        with self._database.read() as connection:
+            return moment_or_none(connection.execute(_OLDEST).scalar())
+
     def _page(self, statement: Select[Any], limit: int) -> Waiting:
         with self._database.read() as connection:
             rows = connection.execute(statement.limit(limit)).all()
@@ -153,6 +158,7 @@ def _update_for(name: str) -> Update:
 
 _TICKET_COLUMNS = (tasks.c.id, tasks.c.token, tasks.c.run, tasks.c.priority, tasks.c.lane, tasks.c.task_type)
 _TICKETS = select(*_TICKET_COLUMNS).where(in_state(State.QUEUED)).order_by(tasks.c.id)
+_OLDEST = select(tasks.c.created_at).where(in_state(State.QUEUED)).order_by(tasks.c.id).limit(1)
 
 _CLAIM = (
     _update_for("claim")

@@ -9,6 +9,7 @@ from flask import Blueprint, Response
 from queue_tool.access import Role
 from queue_tool.errors import QueueToolError
 from queue_tool.owner import lives_here
+from queue_tool.runtime import now
 from queue_tool.settings import INLINE
 from queue_tool.web.gate import needs
 from queue_tool.web.hands import answer, runtime
@@ -35,7 +36,8 @@ def ready() -> Response:
         "workers": _said(_workers),
     }
     well = all(said == OK for said in checks.values())
-    return answer({"status": OK if well else "unavailable", "checks": checks}, 200 if well else 503)
+    body = {"status": OK if well else "unavailable", "checks": checks, "lag": _lag()}
+    return answer(body, 200 if well else 503)
 
 
 class _NotReady(QueueToolError):
@@ -48,6 +50,14 @@ def _said(check: Callable[[], None]) -> str:
     except QueueToolError as error:
         return error.sentence
     return OK
+
+
+def _lag() -> float | None:
+    """Return the seconds that the oldest waiting task has waited; None where the database cannot say."""
+    try:
+        return runtime().ask.lag(now())
+    except QueueToolError:
+        return None
 
 
 def _database() -> None:

@@ -15,14 +15,7 @@ from rq.serializers import JSONSerializer
 
 from queue_tool.errors import StoreAway
 from queue_tool.host import lifeline
-from queue_tool.runtime import (
-    lifeline_of_parent,
-    load_settings,
-    load_types,
-    open_store,
-    redis_url,
-    start_logging,
-)
+from queue_tool.runtime import lifeline_of_parent, redis_url
 from queue_tool.tasks import LISTS
 from queue_tool.telemetry import Event
 from queue_tool.worker import ticket
@@ -54,10 +47,8 @@ def work() -> None:
     Raises:
         QueueToolError: what the worker stands on cannot be used; the sentence says what.
     """
-    settings = load_settings()
-    telemetry = start_logging("worker", settings)
-    load_types(settings)
-    open_store(settings).close()
+    runtime = ticket.join()
+    settings, telemetry = runtime.settings, runtime.telemetry
     descriptor = lifeline_of_parent()
     if descriptor is not None:
         lifeline.watch(descriptor, lambda: os.kill(os.getpid(), signal.SIGTERM))

@@ -22,16 +22,22 @@ def run() -> None:
     job = get_current_job()
     if job is None:
         raise RuntimeError("this function is called by a worker of RQ's, as a job")
-    runtime = _runtime()
+    runtime = join()
     runtime.run([read_ticket_id(job.id)], runtime.owner.id())
 
 
-def _runtime() -> Runtime:
-    """Return what this process works with, put together at its first ticket."""
+def join() -> Runtime:
+    """Return what this process works with; at the first call it is put together, and the process registered.
+
+    Raises:
+        QueueToolError: something that it stands on cannot be used; the sentence says what.
+    """
     if os.getpid() not in _runtimes:
         settings = load_settings()
         _runtimes[os.getpid()] = open_runtime(settings, start_logging("worker", settings), "worker")
-    return _runtimes[os.getpid()]
+    runtime = _runtimes[os.getpid()]
+    runtime.owner.id()
+    return runtime
 
 
 def leave() -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from flask.testing import FlaskClient
 
+from queue_tool.batch import new_batch
 from queue_tool.runtime import Runtime
 from queue_tool.store import Process
+from queue_tool.submit import make_tokens
 
 
 def test_the_process_says_that_it_lives(client: FlaskClient) -> None:
@@ -27,7 +31,7 @@ def test_with_a_worker_that_lives_the_system_is_ready(client: FlaskClient, runti
     runtime.owner.id()
     answer = client.get("/health/ready")
     assert answer.status_code == 200
-    assert answer.json == {"status": "ok", "checks": {"database": "ok", "broker": "ok", "workers": "ok"}}
+    assert answer.json == {"status": "ok", "checks": {"database": "ok", "broker": "ok", "workers": "ok"}, "lag": 0.0}
 
 
 def test_a_worker_that_died_here_does_not_count(client: FlaskClient, runtime: Runtime) -> None:
@@ -48,3 +52,10 @@ def test_a_worker_that_died_here_does_not_count(client: FlaskClient, runtime: Ru
 
 def test_inline_the_system_is_ready_without_a_worker(inline_client: FlaskClient) -> None:
     assert inline_client.get("/health/ready").status_code == 200
+
+
+def test_the_lag_is_how_long_the_oldest_task_has_waited(client: FlaskClient, runtime: Runtime) -> None:
+    long_ago = datetime.now(UTC) - timedelta(hours=1)
+    tokens = make_tokens(2, long_ago)
+    runtime.store.batches.add(new_batch([{"item": "a", "valor": 0}], runtime.types["sleep"], tokens, long_ago))
+    assert 3600 <= client.get("/health/ready").json["lag"] < 3700  # type: ignore[index]

@@ -50,6 +50,10 @@ def test_the_example_from_post_to_finalizado(system: System) -> None:
         assert not [key for key in redis.scan_iter() if redis.type(key) == b"zset" and redis.zcard(key)]
 
 
+def test_a_system_is_ready_before_its_first_task(system: System) -> None:
+    eventually(lambda: http("GET", system.url("/health/ready")).status == 200)
+
+
 def test_a_task_that_waits_is_an_rq_job(system: System) -> None:
     first, second = tokens(system.post(items(2, valor=3)))
     system.await_status(first, "running")

@@ -1,0 +1,52 @@
+"""Logs: what a line looks like, and which lines are written, in a process of their own."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+SAY = """
+import logging, sys
+from queue_tool import logs
+from queue_tool.telemetry import Event, Telemetry
+logs.configure("web", sys.argv[1], sys.argv[2])
+say = Telemetry(logs.listen).emit
+say(Event.REQUEST, method="GET", path="/a b", status=200, ms=1.23456)
+say(Event.WARNING, reason="two\\nlines")
+logging.getLogger("some.library").info("chatter")
+logging.getLogger("werkzeug").error('127.0.0.1 - - [22/Nov/2026 20:45:47] "GET / HTTP/1.1" 200 -')
+try:
+    raise ValueError("no")
+except ValueError:
+    logging.getLogger("queue_tool.web").exception("it broke")
+"""
+
+
+def lines(level: str, style: str) -> list[str]:
+    said = subprocess.run([sys.executable, "-c", SAY, level, style], capture_output=True, text=True, check=True)
+    assert said.stdout == ""
+    return said.stderr.splitlines()
+
+
+def test_a_line_for_people_has_time_level_process_event_and_fields() -> None:
+    request, warning, broke, *trace = lines("info", "text")
+    time, _, rest = request.partition(" ")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", time)
+    assert re.fullmatch(r"info    web\[\d+\] request method=GET path='/a b' status=200 ms=1\.235", rest), rest
+    assert warning.endswith(r"warning reason='two\nlines'")
+    assert broke.endswith("it broke")
+    assert trace[-1] == "ValueError: no"
+
+
+def test_a_line_for_collectors_is_one_json_object() -> None:
+    request, warning, broke = (json.loads(line) for line in lines("info", "json"))
+    assert (request["event"], request["status"], request["process"]) == ("request", 200, "web")
+    assert warning["level"] == "warning"
+    assert "ValueError: no" in broke["traceback"]
+
+
+def test_the_level_is_the_settings() -> None:
+    assert [json.loads(line)["event"] for line in lines("warning", "json")] == ["warning", "it broke"]
+    assert [json.loads(line)["event"] for line in lines("error", "json")] == ["it broke"]
