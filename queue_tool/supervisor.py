@@ -113,6 +113,9 @@ class Supervisor:
         threading.Thread(target=self._await_end, args=[child, child.process], daemon=True).start()
 
     def _await_end(self, child: _Child, process: subprocess.Popen[bytes]) -> None:
+        if hasattr(os, "waitid"):  # until it is waited for, its pid and so its group's name is nobody else's
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+            _kill_group(process)
         process.wait()
         child.gone.set()
         self._news.put(child)
@@ -123,17 +126,22 @@ class Supervisor:
             if isinstance(news, str):
                 return
             if news.gone.is_set():
-                self._bury(news)
+                lived = time.monotonic() - news.born
+                self._telemetry.emit(Event.CHILD_DIED, child=news.name, code=_exit_code(news), lived=lived)
+                self._start_later(news, early=lived < TOO_SHORT)
             else:
-                self._start(news)
+                self._start_again(news)
 
-    def _bury(self, child: _Child) -> None:
-        """Deal with a child that died: clear what is left of its session, and start it again a little later."""
-        assert child.process is not None  # noqa: S101 - only what was started can die
-        _signal_group(child.process, signal.SIGKILL)
-        lived = time.monotonic() - child.born
-        child.early_deaths = child.early_deaths + 1 if lived < TOO_SHORT else 0
-        self._telemetry.emit(Event.CHILD_DIED, child=child.name, code=child.process.returncode, lived=lived)
+    def _start_again(self, child: _Child) -> None:
+        try:
+            self._start(child)
+        except QueueToolError as error:
+            self._telemetry.emit(Event.CHILD_DIED, child=child.name, reason=error.sentence)
+            self._start_later(child, early=True)
+
+    def _start_later(self, child: _Child, *, early: bool) -> None:
+        """Start a child that died again, the later the more often it died early."""
+        child.early_deaths = child.early_deaths + 1 if early else 0
         if child.early_deaths >= TOO_OFTEN:
             raise ChildKeepsDying(
                 f"{child.name} ended {TOO_OFTEN} times as soon as it was started: see the lines above."
@@ -180,19 +188,25 @@ class Supervisor:
 
     def _stop_group(self, group: list[_Child]) -> None:
         running = [(child, child.process) for child in group if child.process is not None]
-        for _, process in running:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
+        for child, process in running:
+            if not child.gone.is_set():
+                with contextlib.suppress(ProcessLookupError):
+                    process.terminate()
         for child, process in running:
             until = time.monotonic() + child.patience + KILL_AFTER
-            while not child.gone.wait(0.05) and process.poll() is None:
+            while not child.gone.wait(0.05):
                 if time.monotonic() > until or (self._hurry and child not in self._valkey):
                     break
-            _signal_group(process, signal.SIGKILL)
-            process.wait()
+            if not child.gone.is_set():
+                _kill_group(process)
+                child.gone.wait()
 
 
-def _signal_group(process: subprocess.Popen[bytes], signum: signal.Signals) -> None:
-    """Reach everything that is left in a child's session; often nothing is."""
+def _exit_code(child: _Child) -> int | None:
+    return None if child.process is None else child.process.returncode
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    """End everything that is left in a child's session; often nothing is."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signum)
+        os.killpg(process.pid, signal.SIGKILL)

@@ -27,6 +27,7 @@ RETRY_AFTER = 1.0
 class _Worker(SimpleWorker):
     """RQ's worker that does a job in its own process, with a limit to how long stopping may take."""
 
+    max_connection_wait_time = 5.0  # RQ's own waits grow to a minute: too long for a Redis that is back
     drain = 0.0
 
     def request_stop(self, signum: int, frame: Any) -> None:
@@ -52,8 +53,7 @@ def work() -> None:
     descriptor = lifeline_of_parent()
     if descriptor is not None:
         lifeline.watch(descriptor, lambda: os.kill(os.getpid(), signal.SIGTERM))
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stopping.set())
+    _listen()
     telemetry.emit(Event.STARTED, lists=",".join(LISTS))
     while not stopping.is_set():
         try:
@@ -70,4 +70,13 @@ def _work_on(url: str, drain: float) -> None:
     worker = _Worker(LISTS, connection=Redis.from_url(url), serializer=JSONSerializer)
     worker.drain = drain
     worker.log_job_description = False
-    worker.work(logging_level="WARNING")
+    try:
+        worker.work(logging_level="WARNING")
+    finally:
+        _listen()
+
+
+def _listen() -> None:
+    """Hear the signals ourselves, while no worker of RQ's does."""
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stopping.set())

@@ -1,0 +1,84 @@
+"""The supervisor when its children will not live, and when its user is in a hurry."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support import System, clean_environment, eventually, free_port, http
+
+
+def test_a_child_that_dies_at_once_again_and_again_ends_the_whole_with_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "fragile.py").write_text("import os, sys\nif sys.argv[1:] == ['worker']:\n    os._exit(3)\n", "utf-8")
+    ended = subprocess.run(
+        [sys.executable, "-m", "queue_tool", "up", "--port", str(free_port())],
+        cwd=tmp_path,
+        env=clean_environment(TASKS="fragile"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == (
+        "queue-tool: worker-1 ended 5 times as soon as it was started: see the lines above."
+    )
+    assert ended.stderr.count("child died child=worker-1 code=3") == 5
+    assert not System(tmp_path).pids()
+
+
+def test_a_second_ctrl_c_does_not_wait_for_the_drain(stopped_system: System) -> None:
+    system = stopped_system
+    system.said["DRAIN"] = "600"
+    system.start()
+    token = system.post([{"item": "a", "valor": 3600}]).json["processing_items"][0]["hash"]
+    system.await_status(token, "running")
+    os.killpg(system.up.pid, signal.SIGINT)
+    eventually(lambda: " stopping" in system.log)
+    os.killpg(system.up.pid, signal.SIGINT)
+    system.up.wait(20)
+    eventually(lambda: not system.pids())
+    system.start()
+    system.await_status(token, "running")
+
+
+def test_a_worker_started_before_its_redis_waits_for_it(tmp_path: Path) -> None:
+    system = System(tmp_path)
+    system.said["WORKERS"] = "0"
+    worker: subprocess.Popen[bytes] | None = None
+    try:
+        system.start()
+        system.stop()
+        with (tmp_path / "worker.log").open("wb") as log:
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "queue_tool", "worker"],
+                cwd=tmp_path,
+                env=clean_environment(),
+                stderr=log,
+                start_new_session=True,
+            )
+        eventually(lambda: "Redis does not answer" in (tmp_path / "worker.log").read_text())
+        system.start()
+        token = system.post([{"item": "a", "valor": 0}]).json["processing_items"][0]["hash"]
+        system.await_status(token, "finished")
+        system.stop()
+        eventually(lambda: (tmp_path / "worker.log").read_text().count("could not connect to Redis") >= 1)
+        worker.terminate()
+        assert worker.wait(20) == 0
+    finally:
+        system.kill_all()
+        if worker is not None:
+            worker.wait()
+
+
+def test_a_worker_that_is_stopped_for_a_while_goes_on(system: System) -> None:
+    worker = system.child("worker-1")
+    token = system.post([{"item": "a", "valor": 0.5}]).json["processing_items"][0]["hash"]
+    system.await_status(token, "running")
+    os.kill(worker, signal.SIGSTOP)
+    assert http("GET", system.url("/health/live")).status == 200
+    os.kill(worker, signal.SIGCONT)
+    assert system.await_status(token, "finished")["attempt"] == 1
