@@ -15,13 +15,17 @@ from itertools import islice
 import jsonschema
 import jsonschema_rs
 
+from queue_tool import json_text
 from queue_tool.errors import BadTaskType
 
 MAX_ERRORS = 10
 """Reasons kept for one refused element."""
 
 MAX_MESSAGE = 300
-"""Characters kept of one reason; a message may quote the whole value."""
+"""Characters kept of one reason."""
+
+MAX_QUOTED = 100
+"""Characters kept of the value that a reason begins with, so that the reason itself can still be read."""
 
 TOO_DEEP = "The value is nested too deeply."
 """What is said of a value whose faults nobody can put into words."""
@@ -67,7 +71,7 @@ class Schema:
     def _worded(self, value: object) -> tuple[FieldError, ...]:
         try:
             found = sorted(self._wording.iter_errors(value), key=lambda error: error.json_path)
-            return tuple(_field_error(error.absolute_path, error.message) for error in found[:MAX_ERRORS])
+            return tuple(_field_error(error.absolute_path, _in_json(error)) for error in found[:MAX_ERRORS])
         except (RecursionError, re.error):  # deeper than Python can print, or a pattern that only Rust reads
             return ()
 
@@ -81,11 +85,19 @@ class Schema:
 
 def _field_error(path: Iterable[str | int], message: str) -> FieldError:
     pointer = "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path)
-    return FieldError(path=pointer, message=_shortened(message))
+    return FieldError(path=pointer, message=_shortened(message, MAX_MESSAGE))
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
+def _in_json(error: jsonschema.ValidationError) -> str:
+    """Return a sentence that quotes the value as JSON, where it begins by quoting it as Python."""
+    python = repr(error.instance)
+    if not error.message.startswith(python):
+        return error.message
+    return _shortened(json_text.dumps(error.instance).decode(), MAX_QUOTED) + error.message.removeprefix(python)
+
+
+def _shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def _first_line(text: str) -> str:

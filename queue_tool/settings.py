@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from queue_tool.errors import BadSetting
 
@@ -38,7 +38,7 @@ def _text(text: str) -> str:
 
 
 def _path(text: str) -> Path:
-    return Path(_text(text))
+    return Path(_text(text)).expanduser()
 
 
 def _whole(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
@@ -152,8 +152,8 @@ class Settings:
 
     @property
     def database(self) -> str:
-        """Return the database's URL."""
-        return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'queue_tool.db'}"
+        """Return the database's URL; in a URL a path's `?` and `%` must be written otherwise."""
+        return self.database_url or f"sqlite:///{quote(str(self.data_dir.absolute() / 'queue_tool.db'))}"
 
     @property
     def embedded(self) -> bool:

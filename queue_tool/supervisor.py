@@ -23,6 +23,7 @@ from queue_tool.errors import ChildKeepsDying, QueueToolError
 from queue_tool.host import valkey
 from queue_tool.host.lifeline import VARIABLE, Lifeline, watch
 from queue_tool.runtime import SWEEP_EVERY, Runtime, lifeline_of_parent
+from queue_tool.settings import INLINE
 from queue_tool.telemetry import Event, Telemetry
 
 TOO_SHORT = 5.0
@@ -33,6 +34,9 @@ TOO_OFTEN = 5
 
 KILL_AFTER = 5.0
 """Seconds beyond its own time that a child gets before it is killed."""
+
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - it is only recognised here
+"""Addresses to listen on that nobody can open."""
 
 _STOP = "stop"
 
@@ -68,7 +72,7 @@ class Supervisor:
         ] if settings.embedded else []  # fmt: skip
         self._workers = [
             _Child(f"worker-{number}", lambda: self._command("worker"), settings.drain)
-            for number in range(1, settings.workers + 1)
+            for number in range(1, 1 + (0 if settings.redis_url == INLINE else settings.workers))
         ]
         self._web = [_Child("web", lambda: self._command("web"), settings.drain)] if settings.web else []
 
@@ -164,7 +168,8 @@ class Supervisor:
         settings = self._runtime.settings
         while not self._stopping.wait(0.05):
             with contextlib.suppress(OSError), socket.create_connection((settings.host, settings.port), 1):
-                self._telemetry.emit(Event.READY, open=f"http://{settings.host}:{settings.port}", stop="Ctrl-C")
+                host = "127.0.0.1" if settings.host in EVERYWHERE else settings.host
+                self._telemetry.emit(Event.READY, open=f"http://{host}:{settings.port}", stop="Ctrl-C")
                 return
 
     # -- the end -------------------------------------------------------------------------------------------
@@ -177,7 +182,7 @@ class Supervisor:
     def _stop(self, sweeper: threading.Thread) -> None:
         """Stop web, workers, sweeper, Valkey, in this order."""
         self._stopping.set()
-        self._telemetry.emit(Event.STOPPING)
+        self._telemetry.emit(Event.STOPPING, at_most=f"{self._runtime.settings.drain:g} s", at_once="Ctrl-C")
         for group in (self._web, self._workers):
             self._stop_group(group)
         if sweeper.is_alive():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from typing import Any
 
@@ -11,7 +10,7 @@ import click
 
 from queue_tool import __version__
 from queue_tool.cli.operate import db, keys
-from queue_tool.errors import QueueToolError, StoreAway
+from queue_tool.errors import BadSetting, QueueToolError, StoreAway
 
 
 class _Commands(click.Group):
@@ -119,9 +118,12 @@ def sweep() -> None:
 @main.command("redis-url")
 def redis_url() -> None:
     """Print the URL of Redis, for RQ's own commands."""
-    from queue_tool import runtime
+    from queue_tool import runtime, settings
 
-    sys.stdout.write(runtime.redis_url(runtime.load_settings()) + "\n")
+    chosen = runtime.load_settings()
+    if chosen.redis_url == settings.INLINE:
+        raise BadSetting(f"QUEUE_TOOL_REDIS_URL is `{settings.INLINE}`: there is no Redis.")
+    click.echo(runtime.redis_url(chosen))
 
 
 def _require_free(host: str, port: int) -> None:

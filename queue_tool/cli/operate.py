@@ -61,7 +61,10 @@ def create(role: str, name: str) -> None:
 @keys.command("list")
 def list_keys() -> None:
     """Print every key's id, role, name and dates; never the key itself."""
-    for key in _store().keys.all():
+    found = _store().keys.all()
+    if not found:
+        click.echo("There are no keys: only this machine is served.", err=True)
+    for key in found:
         state = f"revoked {key.revoked_at:%Y-%m-%d %H:%M}" if key.revoked_at else "valid"
         click.echo(f"{key.id}  {key.role.name.lower():6}  {key.created_at:%Y-%m-%d %H:%M}  {state}  {key.name}")
 

@@ -41,11 +41,12 @@ def create_app(parts: Runtime | None = None) -> Flask:
 
 
 def _from_the_environment() -> Runtime:
-    settings = load_settings()
-    telemetry = start_logging("web", settings)
-    parts = open_runtime(settings, telemetry, "web", migrate=settings.embedded)
-    flask_run.start_the_rest(settings, telemetry)
-    return parts
+    with flask_run.one_sentence():
+        settings = load_settings()
+        telemetry = start_logging("web", settings)
+        parts = open_runtime(settings, telemetry, "web", migrate=settings.embedded)
+        flask_run.start_the_rest(settings, telemetry)
+        return parts
 
 
 def _start_the_clock() -> None:

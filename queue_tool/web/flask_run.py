@@ -12,11 +12,14 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 from flask.cli import run_command
 from werkzeug.serving import is_running_from_reloader
 
+from queue_tool.errors import QueueToolError
 from queue_tool.host import valkey
 from queue_tool.host.lifeline import VARIABLE, Lifeline, watch
 from queue_tool.runtime import child_environment, lifeline_of_parent, say
@@ -25,6 +28,21 @@ from queue_tool.telemetry import Event, Telemetry
 
 START_TIMEOUT = 60.0
 """Seconds in which the rest of the system must be up."""
+
+
+@contextmanager
+def one_sentence() -> Iterator[None]:
+    """Let a command of Flask's end with the sentence alone where the application cannot be made.
+
+    Raises:
+        click.ClickException: with the sentence, if one of Flask's commands is loading the application.
+    """
+    try:
+        yield
+    except QueueToolError as error:
+        if click.get_current_context(silent=True) is None:
+            raise
+        raise click.ClickException(error.sentence) from error
 
 
 def start_the_rest(settings: Settings, telemetry: Telemetry) -> None:

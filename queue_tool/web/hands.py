@@ -19,8 +19,8 @@ def runtime() -> Runtime:
 
 
 def answer(value: object, status: int = 200, mimetype: str = "application/json") -> Response:
-    """Return a response that carries a value as JSON."""
-    return Response(json_text.dumps(value), status=status, mimetype=mimetype)
+    """Return a response that carries a value as JSON, and a line's end for those who look at it in a terminal."""
+    return Response(json_text.dumps(value) + b"\n", status=status, mimetype=mimetype)
 
 
 def rfc3339(time: datetime | None) -> str | None:

@@ -11,11 +11,13 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import SimpleWorker
+from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from queue_tool.errors import StoreAway
+from queue_tool.errors import BadSetting, StoreAway
 from queue_tool.host import lifeline
-from queue_tool.runtime import lifeline_of_parent, redis_url
+from queue_tool.runtime import lifeline_of_parent, load_settings, redis_url
+from queue_tool.settings import INLINE
 from queue_tool.tasks import LISTS
 from queue_tool.telemetry import Event
 from queue_tool.worker import ticket
@@ -29,6 +31,11 @@ class _Worker(SimpleWorker):
 
     max_connection_wait_time = 5.0  # RQ's own waits grow to a minute: too long for a Redis that is back
     drain = 0.0
+
+    def handle_exception(self, job: Job, *exc_info: Any) -> None:
+        """Say nothing of a job that we ourselves have interrupted; its task has been put back."""
+        if not isinstance(exc_info[1], SystemExit):
+            super().handle_exception(job, *exc_info)
 
     def request_stop(self, signum: int, frame: Any) -> None:
         """Stop after the current job, or at the end of the drain in the middle of it."""
@@ -48,13 +55,15 @@ def work() -> None:
     Raises:
         QueueToolError: what the worker stands on cannot be used; the sentence says what.
     """
+    if load_settings().redis_url == INLINE:
+        raise BadSetting(f"QUEUE_TOOL_REDIS_URL is `{INLINE}`: tasks are done where they are sent, by no worker.")
     runtime = ticket.join()
     settings, telemetry = runtime.settings, runtime.telemetry
     descriptor = lifeline_of_parent()
     if descriptor is not None:
         lifeline.watch(descriptor, lambda: os.kill(os.getpid(), signal.SIGTERM))
     _listen()
-    telemetry.emit(Event.STARTED, lists=",".join(LISTS))
+    telemetry.emit(Event.STARTED)
     while not stopping.is_set():
         try:
             _work_on(redis_url(settings), settings.drain)

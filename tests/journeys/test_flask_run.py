@@ -82,3 +82,21 @@ def test_other_commands_of_flask_start_nothing(system: FlaskRun, command: list[s
     assert ended.returncode == 0, ended.stderr
     assert not (system.directory / "instance" / "valkey").exists()
     assert not system.pids()
+
+
+def test_a_bad_setting_stops_it_with_one_sentence(system: FlaskRun) -> None:
+    flask = Path(sys.executable).with_name("flask")
+    ended = subprocess.run(
+        [flask, "--app", "queue_tool", "run", "--port", str(system.port)],
+        cwd=system.directory,
+        env=clean_environment(WORKERS="many"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode != 0
+    assert (
+        ended.stderr.strip()
+        == "Error: QUEUE_TOOL_WORKERS must be a whole number of at least 0 and at most 1000, not 'many'."
+    )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from queue_tool import json_text
 from queue_tool.errors import BadTaskType
-from queue_tool.schema import MAX_ERRORS, MAX_MESSAGE, FieldError, Schema
+from queue_tool.schema import MAX_ERRORS, MAX_MESSAGE, MAX_QUOTED, FieldError, Schema
 
 relaxed = settings(deadline=None)
 keys = st.text(max_size=5) | st.sampled_from(["/", "~", "~0", "~1", "a/b~c", "", "0"])
@@ -100,7 +100,7 @@ def test_a_double_without_a_fraction_is_an_integer() -> None:
     ("document", "value", "path", "message"),
     [
         ({"required": ["a"]}, {}, "", "'a' is a required property"),
-        ({"properties": {"a": {"type": "number"}}}, {"a": "1"}, "/a", "'1' is not of type 'number'"),
+        ({"properties": {"a": {"type": "number"}}}, {"a": "1"}, "/a", "\"1\" is not of type 'number'"),
         ({"properties": {"a": {"minimum": 0}}}, {"a": -1}, "/a", "-1 is less than the minimum of 0"),
         ({"maximum": 86400}, 86401, "", "86401 is greater than the maximum of 86400"),
         ({"items": {"type": "string"}}, ["a", 1], "/1", "1 is not of type 'string'"),
@@ -157,14 +157,25 @@ def test_at_most_ten_of_the_deciders_own_reasons_are_kept() -> None:
     assert len(Schema({"items": {"pattern": "^a$"}}).errors(["a\n"] * 50)) == 10
 
 
-@pytest.mark.parametrize("length", [1, 275, 276, 277, 278, 5000])
-def test_a_long_message_is_shortened(length: int) -> None:
+@pytest.mark.parametrize("length", [1, 97, 98, 99, 100, 5000])
+def test_a_long_value_is_quoted_in_short_and_as_json(length: int) -> None:
     (error,) = Schema({"type": "integer"}).errors("x" * length)
-    whole = f"'{'x' * length}' is not of type 'integer'"
-    if len(whole) <= MAX_MESSAGE == 300:
-        assert error.message == whole
-    else:
-        assert error.message == whole[:299] + "…"
+    quoted = f'"{"x" * length}"'
+    shown = quoted if len(quoted) <= MAX_QUOTED == 100 else quoted[:99] + "…"
+    assert error.message == f"{shown} is not of type 'integer'"
+
+
+def test_a_long_reason_is_shortened() -> None:
+    (error,) = Schema({"enum": ["y" * 500]}).errors("x")
+    assert error.message.startswith('"x" is not one of')
+    assert len(error.message) == MAX_MESSAGE == 300
+    assert error.message.endswith("…")
+
+
+@pytest.mark.parametrize(("value", "quoted"), [(None, "null"), (True, "true"), ({"a": "\0"}, '{"a":"\\u0000"}')])
+def test_a_reason_speaks_json(value: object, quoted: str) -> None:
+    (error,) = Schema({"type": "integer"}).errors(value)
+    assert error.message == f"{quoted} is not of type 'integer'"
 
 
 def test_a_long_message_of_the_deciders_is_shortened() -> None:
@@ -205,8 +216,7 @@ def test_a_schema_looks_as_deep_as_json_may_be(depth: int) -> None:
 def test_a_deep_value_is_refused_with_a_reason(depth: int) -> None:
     (error,) = Schema({"type": "object"}).errors(nested(depth))
     assert error.path == ""
-    assert error.message.startswith("[[[")
-    assert len(error.message) == MAX_MESSAGE
+    assert error.message == "[" * 99 + "… is not of type 'object'"
 
 
 # -- schemas that cannot be used ---------------------------------------------------------------------------

@@ -88,7 +88,7 @@ def test_a_bad_element_is_refused_with_the_place_of_its_mistake(text: str, path:
 
 def test_a_boolean_is_no_valor() -> None:
     (error,) = SLEEP.schema.errors({"item": "a", "valor": True})
-    assert error.message == "True is not of type 'number'"
+    assert error.message == "true is not of type 'number'"
 
 
 def test_every_mistake_of_an_element_is_named() -> None:
