@@ -16,6 +16,8 @@ from redis import Redis
 from queue_tool import settings as words_of_settings
 from queue_tool.host import valkey
 from queue_tool.runtime import Runtime, open_runtime
+from queue_tool.store import migrations
+from queue_tool.store.database import Database
 from queue_tool.telemetry import Event, Telemetry
 from queue_tool.web import create_app
 from tests.support import eventually
@@ -91,10 +93,22 @@ def news() -> News:
     return News()
 
 
+@pytest.fixture(scope="session")
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with its tables and nothing in them, to be copied: making one costs more than most tests."""
+    path = tmp_path_factory.mktemp("database") / "queue_tool.db"
+    database = Database(f"sqlite:///{path}")
+    migrations.upgrade(database)
+    database.close()
+    return path
+
+
 @pytest.fixture
-def make_runtime(tmp_path: Path, news: News) -> Iterator[RuntimeFactory]:
+def make_runtime(tmp_path: Path, news: News, migrated_database: Path) -> Iterator[RuntimeFactory]:
     """Makes runtimes on one database of this test's; settings are given by their short names, as texts."""
     made: list[Runtime] = []
+    (tmp_path / "data").mkdir(mode=0o700)
+    shutil.copyfile(migrated_database, tmp_path / "data" / "queue_tool.db")
 
     def make(**said: str) -> Runtime:
         texts = {"DATA_DIR": str(tmp_path / "data"), "REDIS_URL": "inline:"} | said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -21,6 +22,7 @@ def folder() -> Path:
     return inside if inside.is_dir() else package.parent / "migrations"
 
 
+@cache
 def head() -> str:
     """Return the version that this code needs."""
     return ScriptDirectory(str(folder())).get_current_head() or ""
@@ -40,6 +42,8 @@ def upgrade(database: Database, revision: str = "head") -> None:
     Raises:
         StoreAway: the database is locked or cannot be made.
     """
+    if revision == "head" and current(database) == head():
+        return
     _run(database, command.upgrade, revision)
 
 
