@@ -27,12 +27,16 @@ def tickets(count: int, list_name: str = "default", run: int = 1, task_type: str
     ]
 
 
-@pytest.fixture(params=["valkey", "redis"])
-def server(request: pytest.FixtureRequest) -> str:
-    url: str = request.getfixturevalue(f"{request.param}_server")
+def empty_server(request: pytest.FixtureRequest, name: str) -> str:
+    url: str = request.getfixturevalue(f"{name}_server")
     with Redis.from_url(url) as client:
         client.flushall()
     return url
+
+
+@pytest.fixture(params=["valkey", "redis"])
+def server(request: pytest.FixtureRequest) -> str:
+    return empty_server(request, request.param)
 
 
 @pytest.fixture
@@ -44,8 +48,7 @@ def rq_broker(server: str) -> RqBroker:
 def broker(request: pytest.FixtureRequest) -> Broker:
     if request.param == "inline":
         return InlineBroker(lambda runs: None)
-    url: str = request.getfixturevalue(f"{request.param}_server")
-    return RqBroker(url)
+    return RqBroker(empty_server(request, request.param))
 
 
 # -- every broker ------------------------------------------------------------------------------------------
