@@ -9,7 +9,6 @@ import socket
 from flask import Flask
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
 
 from queue_tool.errors import PortTaken
 from queue_tool.host.lifeline import Lifeline, watch
@@ -41,7 +40,6 @@ def serve(settings: Settings) -> None:
         factory=True,
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=30_000),
         address=settings.host,
         port=settings.port,
         workers=max(1, settings.web),
