@@ -97,8 +97,12 @@ def judge(value: object, index: int, token: str, task_type: TaskType) -> Element
     """Check one element on its own, once; it is accepted under this token or refused with the reasons."""
     if task_type.schema.accepts(value):
         return Accepted(index=index, token=token, data=value)
-    item = value.get("item") if isinstance(value, dict) else None
-    return Refused(index=index, item=item, errors=task_type.schema.errors(value))
+    return Refused(index=index, item=item_of(value), errors=task_type.schema.errors(value))
+
+
+def item_of(value: object) -> object:
+    """Return what an element calls itself: its `item`; None where it has none."""
+    return value.get("item") if isinstance(value, dict) else None
 
 
 def new_batch(

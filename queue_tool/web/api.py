@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, request
 
 from queue_tool.access import Role
-from queue_tool.batch import INVALID, Accepted, Element, IdempotencyKey, Submission
+from queue_tool.batch import INVALID, Accepted, Element, IdempotencyKey, Submission, item_of
 from queue_tool.errors import BadIdempotencyKey, NotAnArray
 from queue_tool.submit import body_digest
 from queue_tool.web.bodies import json_body
@@ -60,8 +60,7 @@ def idempotency_key(body: bytes) -> IdempotencyKey | None:
 
 def _shown(element: Element) -> dict[str, object]:
     if isinstance(element, Accepted):
-        item = element.data.get("item") if isinstance(element.data, dict) else None
-        return {"hash": element.token, "index": element.index, "item": item}
+        return {"hash": element.token, "index": element.index, "item": item_of(element.data)}
     return {
         "hash": INVALID,
         "index": element.index,

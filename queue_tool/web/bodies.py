@@ -47,6 +47,19 @@ class Uploads:
 
 
 @contextmanager
+def place_for_body() -> Iterator[None]:
+    """Hold a place while the current request is worked on, if its body is big or does not say how long it is.
+
+    Raises:
+        TooManyUploads: it is big, and enough big ones are being read.
+    """
+    uploads: Uploads = current_app.extensions[EXTENSION]
+    length = request.content_length
+    with uploads.place() if length is None or length > BIG else nullcontext():
+        yield
+
+
+@contextmanager
 def json_body() -> Iterator[tuple[bytes, object]]:
     """Read the current request's body and hold its place until its value is no longer needed.
 
@@ -61,9 +74,7 @@ def json_body() -> Iterator[tuple[bytes, object]]:
     """
     if request.mimetype != "application/json":
         raise UnsupportedMediaType
-    uploads: Uploads = current_app.extensions[EXTENSION]
-    length = request.content_length
-    with uploads.place() if length is None or length > BIG else nullcontext():
+    with place_for_body():
         body = request.get_data(cache=False)
         if len(body) > runtime().settings.max_body:
             raise BodyTooLarge

@@ -6,6 +6,7 @@ from flask import Blueprint, Response
 
 from queue_tool import json_text
 from queue_tool.access import Role
+from queue_tool.batch import item_of
 from queue_tool.errors import BadTokens, TaskNotFound, TooManyItems
 from queue_tool.tasks import State, Status
 from queue_tool.web.bodies import json_body
@@ -36,13 +37,12 @@ def many() -> Response:
 
 def shown(task: Status) -> dict[str, object]:
     """Return what a user may know of a task."""
-    data = json_text.loads(task.data)
     return {
         "message": task.state.message,
         "token": task.token,
         "batch": task.batch,
         "task_type": task.task_type,
-        "item": data.get("item") if isinstance(data, dict) else None,
+        "item": item_of(json_text.loads(task.data)),
         "status": task.state,
         "attempt": task.attempt,
         "created_at": rfc3339(task.created_at),

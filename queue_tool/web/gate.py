@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from flask import current_app, g, request
 
@@ -60,6 +61,18 @@ def admit() -> None:
         role=found.role if found else None,
         keys_exist=found is not None or runtime().store.keys.exist(),
     )
+
+
+def refuse_other_sites() -> None:
+    """Refuse a form that stands on another site: a browser sends it with whatever opens the door here.
+
+    Raises:
+        Forbidden: the browser says that it comes from elsewhere.
+    """
+    origin = request.headers.get("Origin")
+    elsewhere = origin is not None and urlsplit(origin).netloc != request.host
+    if elsewhere or request.headers.get("Sec-Fetch-Site") not in (None, "same-origin", "none"):
+        raise Forbidden("A form on another site cannot send work here.")
 
 
 def _presented_key() -> str | None:

@@ -6,10 +6,11 @@ from flask import Blueprint, Response, render_template, request
 
 from queue_tool import json_text
 from queue_tool.access import Role
-from queue_tool.batch import Accepted, Element
-from queue_tool.errors import Forbidden, NotAnArray, QueueToolError
+from queue_tool.batch import Accepted, Element, item_of
+from queue_tool.errors import NotAnArray, QueueToolError
 from queue_tool.web.api import TASK_TYPE
-from queue_tool.web.gate import needs
+from queue_tool.web.bodies import place_for_body
+from queue_tool.web.gate import needs, refuse_other_sites
 from queue_tool.web.hands import runtime
 from queue_tool.web.languages import words
 from queue_tool.web.problems import STATUSES
@@ -36,9 +37,12 @@ def show() -> Response:
 @needs(Role.SUBMIT)
 def send() -> Response:
     """Send the batch that was typed in, and show what became of each item."""
-    if request.headers.get("Sec-Fetch-Site") not in (None, "same-origin", "none"):
-        raise Forbidden("A form on another site cannot send work here.")
-    text = request.form.get("items", "")
+    refuse_other_sites()
+    with place_for_body():
+        return _sent(request.form.get("items", ""))
+
+
+def _sent(text: str) -> Response:
     try:
         elements = json_text.loads(text)
         if not isinstance(elements, list):
@@ -52,8 +56,7 @@ def send() -> Response:
 
 def _row(element: Element) -> dict[str, object]:
     if isinstance(element, Accepted):
-        item = element.data.get("item") if isinstance(element.data, dict) else None
-        return {"index": element.index, "item": _short(item), "token": element.token}
+        return {"index": element.index, "item": _short(item_of(element.data)), "token": element.token}
     return {"index": element.index, "item": _short(element.item), "errors": element.errors}
 
 

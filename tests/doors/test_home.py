@@ -182,3 +182,11 @@ def test_a_deep_item_is_shown_shortened(client: FlaskClient, depth: int) -> None
     answer = send(client, f'[{{"item": {"[" * depth}{"]" * depth}, "valor": 0}}]')
     assert answer.status_code == 200
     assert "[" * 200 + "…" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [("http://evil.example", 403), ("null", 403), ("http://localhost:81", 403), ("http://localhost", 200)],
+)
+def test_a_form_says_where_it_stands_by_its_origin_too(client: FlaskClient, origin: str, status: int) -> None:
+    assert send(client, "[]", Origin=origin).status_code == status
