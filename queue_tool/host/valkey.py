@@ -17,8 +17,11 @@ from queue_tool.errors import DataDirUnusable, NoEmbeddedServer
 LONGEST_SOCKET_PATH = 100
 """Bytes that the path of a Unix socket may have on every system that we run on."""
 
-START_TIMEOUT = 60.0
-"""Seconds in which the server must have read its file of commands again."""
+START_TIMEOUT = 30.0
+"""Seconds in which the server must say something."""
+
+COMMANDS = "appendonlydir"
+"""Where the server keeps its file of commands."""
 
 
 def socket_path(data_dir: Path) -> Path:
@@ -41,18 +44,13 @@ def url(data_dir: Path) -> str:
 
 def answers(data_dir: Path) -> bool:
     """Tell whether the server is there and ready."""
-    try:
-        with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(1)
-            client.connect(str(socket_path(data_dir)))
-            client.sendall(b"PING\r\n")
-            return client.recv(64).startswith(b"+PONG")
-    except OSError:
-        return False
+    return _reply(data_dir).startswith(b"+PONG")
 
 
 def start(data_dir: Path) -> subprocess.Popen[bytes]:
     """Start the server under its guardian and wait until it answers; closing the guardian's stdin ends both.
+
+    A file of commands that the server cannot read is put aside: it held tickets only, and the store knows them.
 
     Raises:
         NoEmbeddedServer: there is no server for this platform, or it does not start.
@@ -61,18 +59,46 @@ def start(data_dir: Path) -> subprocess.Popen[bytes]:
     folder = _folder(data_dir)
     folder.mkdir(mode=0o700, exist_ok=True)
     _make_private(socket_path(data_dir).parent)
+    guardian = _started(data_dir)
+    if guardian is None and (folder / COMMANDS).exists():
+        (folder / COMMANDS).rename(folder / f"{COMMANDS}.unreadable-{time.time_ns()}")
+        guardian = _started(data_dir)
+    if guardian is None:
+        raise NoEmbeddedServer(f"The embedded Valkey does not start: see {folder / 'valkey.log'}.")
+    return guardian
+
+
+def _started(data_dir: Path) -> subprocess.Popen[bytes] | None:
+    """Start a guardian and wait until its server answers; None if it ended instead, or did not answer in time."""
     guardian = subprocess.Popen(
-        [sys.executable, "-m", "queue_tool.host.guardian", str(folder), *_command(data_dir)],
+        [sys.executable, "-m", "queue_tool.host.guardian", str(_folder(data_dir)), *_command(data_dir)],
         stdin=subprocess.PIPE,
         start_new_session=True,
     )
     until = time.monotonic() + START_TIMEOUT
-    while not answers(data_dir):
-        if guardian.poll() is not None or time.monotonic() > until:
-            guardian.kill()
-            raise NoEmbeddedServer(f"The embedded Valkey does not start: see {folder / 'valkey.log'}.")
+    while guardian.poll() is None and time.monotonic() < until:
+        reply = _reply(data_dir)
+        if reply.startswith(b"+PONG"):
+            return guardian
+        if reply.startswith(b"-LOADING"):  # it reads its file of commands: that may take as long as it likes
+            until = time.monotonic() + START_TIMEOUT
         time.sleep(0.02)
-    return guardian
+    assert guardian.stdin is not None  # noqa: S101 - it was asked for
+    guardian.stdin.close()
+    guardian.wait()
+    return None
+
+
+def _reply(data_dir: Path) -> bytes:
+    """Return what the server says when it is asked whether it is there; nothing if nobody answers."""
+    try:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(1)
+            client.connect(str(socket_path(data_dir)))
+            client.sendall(b"PING\r\n")
+            return client.recv(64)
+    except OSError:
+        return b""
 
 
 def _folder(data_dir: Path) -> Path:
