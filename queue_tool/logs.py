@@ -15,6 +15,7 @@ _LEVELS = {
     Event.WARNING: logging.WARNING,
     Event.PUSH_POSTPONED: logging.WARNING,
     Event.TASK_PUT_BACK: logging.WARNING,
+    Event.OUTCOME_HELD: logging.WARNING,
     Event.SWEPT_LOST: logging.WARNING,
     Event.SWEPT_MISSING: logging.WARNING,
     Event.SWEEP_FAILED: logging.ERROR,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable
 from datetime import datetime
 
-from queue_tool.errors import StoreAway
 from queue_tool.host import processes
 from queue_tool.store import Process, Store
+
+_log = logging.getLogger("queue_tool.owner")
 
 BEAT_EVERY = 5.0
 """Seconds between two heartbeats."""
@@ -45,6 +47,7 @@ class Owner:
         with self._lock:
             if self._id is not None:
                 self._store.workers.remove([self._id])
+                self._id = None
 
     def _register(self) -> int:
         return self._store.workers.register(describe(self._kind), self._now())
@@ -55,8 +58,8 @@ class Owner:
                 with self._lock:
                     if self._id is not None and not self._store.workers.beat(self._id):
                         self._id = self._register()  # given up for dead: what it holds is somebody else's now
-            except StoreAway:
-                continue
+            except Exception:  # noqa: BLE001 - a heart that stops for a mistake of ours would give all tasks away
+                _log.exception("the heartbeat missed a beat")
 
 
 def describe(kind: str) -> Process:

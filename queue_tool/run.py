@@ -10,7 +10,7 @@ from queue_tool import json_text
 from queue_tool.context import Context
 from queue_tool.errors import StoreAway
 from queue_tool.execution import Ended, Failed, Returned, execute
-from queue_tool.store import Store
+from queue_tool.store import Settled, Store
 from queue_tool.task_types import TaskType, TaskTypes
 from queue_tool.tasks import Claimed, Code, Outcome
 from queue_tool.telemetry import Event, Telemetry
@@ -37,12 +37,13 @@ class Run:
     telemetry: Telemetry
     now: Callable[[], datetime]
     timeout: float  # seconds; of types that say nothing
+    pause: Callable[[], None]  # waits a moment before a store that was away is tried again
 
     def __call__(self, runs: Sequence[tuple[str, int]], owner: int) -> None:
         """Do the work of these tickets, one after the other, as this owner.
 
         Raises:
-            StoreAway: an outcome could not be kept; the sweeper will find the task.
+            StoreAway: nothing could be claimed.
             BaseException: what interrupted the work; the task has been put back.
         """
         for ticket in runs:
@@ -64,10 +65,10 @@ class Run:
         if known is None:
             sentence = f"No worker here knows the task type {task.task_type!r}."
             return replace(run, ended=Failed(code=Code.UNKNOWN_TASK_TYPE, error=sentence))
-        data = json_text.loads(task.data)
         try:
+            data = json_text.loads(task.data)
             timeout = known.timeout_of(data, self.timeout)
-        except Exception as error:  # noqa: BLE001 - the type's own function, and so the task's error
+        except Exception as error:  # noqa: BLE001 - a type's own function may raise anything
             return replace(run, ended=Failed(code=Code.ERROR, error=f"Its timeout cannot be known: {error!r}."))
         return replace(run, task_type=known, data=data, timeout=timeout)
 
@@ -81,6 +82,8 @@ class Run:
         )
         try:
             return replace(run, ended=execute(run.task_type, run.data, context, run.timeout))
+        except Exception as error:  # noqa: BLE001 - such as a thread or a process that cannot be started
+            return replace(run, ended=Failed(code=Code.ERROR, error=f"It could not be started: {error!r}."))
         except BaseException:
             context.canceled.set()
             self._put_back(run.task, owner)
@@ -99,10 +102,19 @@ class Run:
     def _record(self, run: _Run, owner: int) -> _Run:
         if run.outcome is None:
             return run
-        settled = self.store.tasks.settle([run.outcome], owner, self.now())
+        settled = self._keep(run.outcome, owner)
         for batch in settled.finished:
             self.telemetry.emit(Event.BATCH_FINISHED, batch=batch)
         return run if run.task.token in settled.tokens else replace(run, outcome=None)
+
+    def _keep(self, outcome: Outcome, owner: int) -> Settled:
+        """Write an outcome, however long the store is away: as long as this process lives, nobody else will."""
+        while True:
+            try:
+                return self.store.tasks.settle([outcome], owner, self.now())
+            except StoreAway:
+                self.telemetry.emit(Event.OUTCOME_HELD, token=outcome.token, run=outcome.run)
+                self.pause()
 
     def _tell(self, run: _Run) -> None:
         fields: dict[str, object] = {"token": run.task.token, "run": run.task.run}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ from queue_tool import logs, settings
 from queue_tool.access import NOT_LOCAL, is_loopback
 from queue_tool.broker import Broker, InlineBroker, RqBroker
 from queue_tool.builtin import sleep_type
-from queue_tool.errors import BadTaskType
+from queue_tool.errors import BadTaskType, QueueToolError
 from queue_tool.host import data_dir, lifeline, valkey
 from queue_tool.owner import Owner, lives_here
 from queue_tool.run import Run
@@ -29,6 +31,11 @@ from queue_tool.submit import Submit
 from queue_tool.sweep import Sweep
 from queue_tool.task_types import TaskTypes, declared
 from queue_tool.telemetry import Event, Telemetry
+
+_log = logging.getLogger("queue_tool.runtime")
+
+STORE_PAUSE = 0.5
+"""Seconds before an outcome that could not be kept is tried again."""
 
 SWEEP_EVERY = 1.0
 """Seconds between two passes of a sweeper."""
@@ -58,6 +65,17 @@ class Runtime:
             monotonic=time.monotonic,
             lives_here=lives_here,
         )
+
+    def sweep_until(self, stopping: threading.Event) -> None:
+        """Sweep again and again until the event is set; whatever goes wrong in one pass, the next one comes."""
+        sweep = self.sweep()
+        while not stopping.wait(SWEEP_EVERY):
+            try:
+                sweep()
+            except QueueToolError as error:
+                self.telemetry.emit(Event.SWEEP_FAILED, reason=error.sentence)
+            except Exception:  # noqa: BLE001 - the next pass must come, and the log has all of it
+                _log.exception("a pass of the sweeper failed")
 
     def close(self) -> None:
         """Close every connection."""
@@ -141,7 +159,14 @@ def open_runtime(chosen: Settings, telemetry: Telemetry, kind: str, *, migrate: 
     store = open_store(chosen, migrate=migrate)
     types = load_types(chosen)
     owner = Owner(store, kind, now)
-    run = Run(store=store, types=types, telemetry=telemetry, now=now, timeout=chosen.timeout)
+    run = Run(
+        store=store,
+        types=types,
+        telemetry=telemetry,
+        now=now,
+        timeout=chosen.timeout,
+        pause=lambda: time.sleep(STORE_PAUSE),
+    )
     broker: Broker = (
         InlineBroker(lambda tickets: run(tickets, owner.id()))
         if chosen.redis_url == INLINE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Sequence
@@ -45,6 +46,9 @@ class Submit:
         if len(elements) > self.max_batch:
             raise TooManyItems(f"One request may have {self.max_batch} elements, and this one has {len(elements)}.")
         now = self.now()
+        before = self.store.batches.recall(key, now) if key else None
+        if before is not None:
+            return self._repeated(before, key)
         batch = new_batch(elements, task_type, make_tokens(len(elements) + 1, now), now, key)
         if not elements and key is None:
             return Submission(batch=None, elements=())
@@ -81,8 +85,12 @@ class Submit:
         try:
             self.broker.push(tickets)
             self.store.batches.mark_pushed(batch.id, self.now())
-        except (BrokerAway, StoreAway) as error:
+        except BrokerAway as error:
             self.telemetry.emit(Event.PUSH_POSTPONED, batch=batch.id, reason=error.sentence)
+            with contextlib.suppress(StoreAway):  # then the sweeper waits for the grace to end
+                self.store.batches.mark_push_failed(batch.id, self.now())
+        except StoreAway:
+            return  # the tickets are there, and the sweeper will see that they are
 
 
 def make_tokens(count: int, now: datetime) -> list[str]:

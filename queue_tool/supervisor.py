@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from queue_tool.errors import ChildKeepsDying, QueueToolError
 from queue_tool.host import valkey
 from queue_tool.host.lifeline import VARIABLE, Lifeline, watch
-from queue_tool.runtime import SWEEP_EVERY, Runtime, lifeline_of_parent
+from queue_tool.runtime import Runtime, lifeline_of_parent
 from queue_tool.settings import INLINE
 from queue_tool.telemetry import Event, Telemetry
 
@@ -51,6 +51,7 @@ class _Child:
     process: subprocess.Popen[bytes] | None = None
     born: float = 0.0
     early_deaths: int = 0
+    proved: bool = False  # has lived long enough once: whatever kills it now is no mistake of its own
     gone: threading.Event = field(default_factory=threading.Event)
 
 
@@ -88,7 +89,7 @@ class Supervisor:
         owner = lifeline_of_parent()
         if owner is not None:
             watch(owner, lambda: os.kill(os.getpid(), signal.SIGTERM))
-        sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
+        sweeper = threading.Thread(target=self._runtime.sweep_until, args=[self._stopping], name="sweeper", daemon=True)
         try:
             for child in (*self._valkey, *self._workers, *self._web):
                 self._start(child)
@@ -117,12 +118,14 @@ class Supervisor:
         threading.Thread(target=self._await_end, args=[child, child.process], daemon=True).start()
 
     def _await_end(self, child: _Child, process: subprocess.Popen[bytes]) -> None:
-        if hasattr(os, "waitid"):  # until it is waited for, its pid and so its group's name is nobody else's
-            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-            _kill_group(process)
-        process.wait()
-        child.gone.set()
-        self._news.put(child)
+        try:
+            if hasattr(os, "waitid"):  # until it is waited for, its pid and so its group's name is nobody else's
+                os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+                _kill_group(process)
+            process.wait()
+        finally:
+            child.gone.set()
+            self._news.put(child)
 
     def _look_after(self) -> None:
         while True:
@@ -139,29 +142,22 @@ class Supervisor:
     def _start_again(self, child: _Child) -> None:
         try:
             self._start(child)
-        except QueueToolError as error:
-            self._telemetry.emit(Event.CHILD_DIED, child=child.name, reason=error.sentence)
+        except (QueueToolError, OSError) as error:
+            self._telemetry.emit(Event.CHILD_DIED, child=child.name, reason=str(error))
             self._start_later(child, early=True)
 
     def _start_later(self, child: _Child, *, early: bool) -> None:
         """Start a child that died again, the later the more often it died early."""
         child.early_deaths = child.early_deaths + 1 if early else 0
-        if child.early_deaths >= TOO_OFTEN:
+        child.proved = child.proved or not early
+        if child.early_deaths >= TOO_OFTEN and not child.proved:
             raise ChildKeepsDying(
                 f"{child.name} ended {TOO_OFTEN} times as soon as it was started: see the lines above."
             )
         child.gone = threading.Event()
-        later = threading.Timer(0.1 * 2**child.early_deaths, self._news.put, [child])
+        later = threading.Timer(min(5.0, 0.1 * 2**child.early_deaths), self._news.put, [child])
         later.daemon = True
         later.start()
-
-    def _sweep(self) -> None:
-        sweep = self._runtime.sweep()
-        while not self._stopping.wait(SWEEP_EVERY):
-            try:
-                sweep()
-            except QueueToolError as error:
-                self._telemetry.emit(Event.SWEEP_FAILED, reason=error.sentence)
 
     def _tell_when_ready(self) -> None:
         """Say where to go as soon as somebody answers there."""
@@ -175,7 +171,7 @@ class Supervisor:
     # -- the end -------------------------------------------------------------------------------------------
 
     def _on_signal(self, signum: int, _frame: object) -> None:
-        self._hurry = self._stopping.is_set() and signum == signal.SIGINT
+        self._hurry = self._hurry or (self._stopping.is_set() and signum == signal.SIGINT)
         self._stopping.set()
         self._news.put(_STOP)
 
@@ -196,7 +192,7 @@ class Supervisor:
         for child, process in running:
             if not child.gone.is_set():
                 with contextlib.suppress(ProcessLookupError):
-                    process.terminate()
+                    os.kill(process.pid, signal.SIGTERM)  # Popen.terminate would wait for it, which another thread does
         for child, process in running:
             until = time.monotonic() + child.patience + KILL_AFTER
             while not child.gone.wait(0.05):

@@ -1,32 +1,29 @@
 """Sweep: what went wrong between the store and Redis, put right again and again.
 
 Every action is a compare-and-set or a push that may be repeated, so any number of sweepers may run at once and
-none of them leads.
+none of them leads; at worst a ticket is pushed twice, and its second one dropped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from queue_tool.broker import Broker
 from queue_tool.errors import BrokerAway
 from queue_tool.store import Process, Store, Worker
-from queue_tool.tasks import Ticket
+from queue_tool.tasks import Code, State, Ticket
 from queue_tool.telemetry import Event, Telemetry
 
 LIFELESS_AFTER = 30.0
-"""Seconds without a heartbeat after which a worker of another machine counts as dead."""
+"""Seconds without a heartbeat after which a worker counts as dead, whether its process is there or not."""
 
-AUDIT_EVERY = 30.0
-"""Seconds between two audits of Redis."""
+AUDIT_EVERY = 15.0
+"""Seconds between two audits of Redis; a ticket that two of them miss is pushed again."""
 
-SUBMIT_GRACE = timedelta(seconds=5)
-"""How long a batch may be on its way between its commit and its push before the sweeper pushes it."""
-
-PUSH_GRACE = timedelta(seconds=30)
-"""How long a ticket may be on its way to a worker before an audit misses it."""
+SUBMIT_GRACE = timedelta(seconds=20)
+"""How long a batch may be on its way into Redis, if nobody says that its push has failed."""
 
 
 @dataclass(slots=True)
@@ -68,6 +65,8 @@ class Sweep:
         self._lives_here = lives_here
         self._pulses: dict[int, _Pulse] = {}
         self._audited: tuple[str, float] | None = None  # the incarnation, and when
+        self._missed: frozenset[str] = frozenset()  # ids that the last audit did not find
+        self._away = False
 
     def __call__(self) -> None:
         """Make one pass.
@@ -79,8 +78,11 @@ class Sweep:
         try:
             self._push_unpushed()
             self._audit_if_due()
-        except BrokerAway:
-            return  # its tickets are pushed when it is back; submit has told about it
+            self._away = False
+        except BrokerAway as error:  # its tickets are pushed when it is back
+            if not self._away:
+                self._telemetry.emit(Event.WARNING, reason=error.sentence)
+            self._away = True
 
     # -- workers that died ---------------------------------------------------------------------------------
 
@@ -89,15 +91,20 @@ class Sweep:
         dead = [worker.id for worker in workers if self._is_dead(worker)]
         held = dead + self._store.workers.orphans()
         if held:
-            tickets = self._store.tasks.take_back(held)
-            if tickets:
-                self._telemetry.emit(Event.SWEPT_LOST, tasks=len(tickets), workers=len(held))
-                self._discard_runs_before(tickets)
+            taken = self._store.tasks.take_back(held, self._now())
+            self._telemetry.emit(
+                Event.SWEPT_LOST, workers=len(held), tasks=len(taken.tickets), given_up=len(taken.given_up)
+            )
+            for token in taken.given_up:
+                self._telemetry.emit(Event.TASK_ENDED, token=token, status=State.FAILED, code=Code.WORKER_LOST)
+            for batch in taken.finished:
+                self._telemetry.emit(Event.BATCH_FINISHED, batch=batch)
+            self._discard_runs_before(taken.tickets)
         if dead:
             self._store.workers.remove(dead)
         self._pulses = {worker.id: self._pulses[worker.id] for worker in workers if worker.id not in dead}
 
-    def _discard_runs_before(self, tickets: list[Ticket]) -> None:
+    def _discard_runs_before(self, tickets: Sequence[Ticket]) -> None:
         """Remove what Redis still holds of the runs that died."""
         try:
             self._broker.discard([replace(ticket, run=ticket.run - 1) for ticket in tickets])
@@ -109,29 +116,30 @@ class Sweep:
         pulse = self._pulses.setdefault(worker.id, _Pulse(worker.beat, now))
         if pulse.beat != worker.beat:
             pulse.beat, pulse.seen = worker.beat, now
-        lives = self._lives_here(worker.process)
-        if lives is None:
-            return now - pulse.seen > LIFELESS_AFTER
-        return not lives
+        return self._lives_here(worker.process) is False or now - pulse.seen > LIFELESS_AFTER
 
     # -- tickets that were never pushed --------------------------------------------------------------------
 
     def _push_unpushed(self) -> None:
+        batches = self._store.batches.unpushed(self._now(), SUBMIT_GRACE)
         pushed = 0
-        for batch in self._store.batches.unpushed(self._now() - SUBMIT_GRACE):
-            pushed += self._push_batch(batch)
+        if batches:
+            present = self._broker.queued()  # a push that was cut short has put some of them there
+            for batch in batches:
+                pushed += self._push_batch(batch, present)
         while tickets := self._store.tasks.unpushed():
             self._push(tickets)
             pushed += len(tickets)
         if pushed:
             self._telemetry.emit(Event.SWEPT_UNPUSHED, tickets=pushed)
 
-    def _push_batch(self, batch: str) -> int:
+    def _push_batch(self, batch: str, present: set[str]) -> int:
         pushed = 0
         page = self._store.tasks.waiting_in(batch)
         while page.tickets:
-            self._broker.push(page.tickets)
-            pushed += len(page.tickets)
+            absent = [ticket for ticket in page.tickets if ticket.id not in present]
+            self._broker.push(absent)
+            pushed += len(absent)
             page = self._store.tasks.waiting_in(batch, after=page.last)
         self._store.batches.mark_pushed(batch, self._now())
         return pushed
@@ -141,31 +149,35 @@ class Sweep:
     def _audit_if_due(self) -> None:
         """Audit now and then, and at once when Redis is another one than at the last audit."""
         incarnation, now = self._broker.incarnation(), self._monotonic()
-        if self._audited is not None and self._audited[0] == incarnation:
-            if now - self._audited[1] < AUDIT_EVERY:
-                return
-            self._audit(self._now() - PUSH_GRACE)
-        else:
-            self._audit(self._now())
+        same = self._audited is not None and self._audited[0] == incarnation
+        if same and self._audited is not None and now - self._audited[1] < AUDIT_EVERY:
+            return
+        self._audit(trusting=same)
         self._audited = (incarnation, now)
 
-    def _audit(self, pushed_before: datetime) -> None:
-        """Push again what waits in the store and not in Redis.
+    def _audit(self, *, trusting: bool) -> None:
+        """Push again what should wait in Redis and does not.
 
-        Redis is read first: a ticket that is taken in between is then missing on both sides, or on neither.
+        Redis is read first: a ticket that is taken in between is then missing on both sides, or on neither. One
+        that is missed for the first time may be in the hands of a worker that is about to claim it, unless
+        Redis is another one than before; then it is gone.
         """
         present = self._broker.queued()
-        missing = 0
-        page = self._store.tasks.waiting(pushed_before)
+        missed: set[str] = set()
+        pushed = 0
+        page = self._store.tasks.waiting()
         while page.tickets:
-            lost = [ticket for ticket in page.tickets if ticket.id not in present]
+            absent = [ticket for ticket in page.tickets if ticket.id not in present]
+            lost = [ticket for ticket in absent if not trusting or ticket.id in self._missed]
             if lost:
                 self._push(lost)
-                missing += len(lost)
-            page = self._store.tasks.waiting(pushed_before, after=page.last)
-        if missing:
-            self._telemetry.emit(Event.SWEPT_MISSING, tickets=missing)
+                pushed += len(lost)
+            missed |= {ticket.id for ticket in absent}
+            page = self._store.tasks.waiting(after=page.last)
+        self._missed = frozenset(missed)
+        if pushed:
+            self._telemetry.emit(Event.SWEPT_MISSING, tickets=pushed)
 
-    def _push(self, tickets: tuple[Ticket, ...] | list[Ticket]) -> None:
+    def _push(self, tickets: Sequence[Ticket]) -> None:
         self._broker.push(tickets)
         self._store.tasks.mark_pushed(tickets, self._now())

@@ -103,11 +103,6 @@ class Move:
     new_attempt: bool = False
     loss: bool = False
 
-    @property
-    def leaves_running(self) -> bool:
-        """Tell whether only the owner of a running task can make this move."""
-        return self.sources == {State.RUNNING}
-
 
 def _move(*sources: State, to: State, new_run: bool = False, new_attempt: bool = False, loss: bool = False) -> Move:
     return Move(sources=frozenset(sources), target=to, new_run=new_run, new_attempt=new_attempt, loss=loss)
@@ -120,6 +115,7 @@ MOVES: Mapping[str, Move] = MappingProxyType(
         "fail": _move(State.RUNNING, to=State.FAILED),
         "put back": _move(State.RUNNING, to=State.QUEUED, new_run=True),
         "lose": _move(State.RUNNING, to=State.QUEUED, new_run=True, loss=True),
+        "give up": _move(State.RUNNING, to=State.FAILED, loss=True),
         "retry later": _move(State.RUNNING, to=State.SCHEDULED, new_run=True, new_attempt=True),
         "come due": _move(State.SCHEDULED, to=State.QUEUED),
         "expire": _move(State.SCHEDULED, State.QUEUED, to=State.FAILED),
@@ -147,6 +143,10 @@ def moved(fence: Fence, name: str, owner: int | None = None) -> Fence:
         attempt=fence.attempt + move.new_attempt,
         losses=fence.losses + move.loss,
     )
+
+
+MOST_LOSSES = 3
+"""Workers that may die under a task before it counts as the one that kills them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

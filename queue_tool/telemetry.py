@@ -22,6 +22,7 @@ class Event(StrEnum):
     TASK_STARTED = "task started"
     TASK_ENDED = "task ended"
     TASK_PUT_BACK = "task put back"
+    OUTCOME_HELD = "outcome held"
     TICKET_DROPPED = "ticket dropped"
     SWEPT_UNPUSHED = "swept: pushed what was never pushed"
     SWEPT_LOST = "swept: took back from dead workers"

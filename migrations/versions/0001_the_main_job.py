@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("open", sa.Integer, nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.Column("pushed_at", sa.BigInteger),
+        sa.Column("push_failed_at", sa.BigInteger),
         sa.Column("finished_at", sa.BigInteger),
         sa.PrimaryKeyConstraint("id", name="pk_batches"),
         sa.UniqueConstraint("public_id", name="uq_batches_public_id"),

@@ -31,8 +31,10 @@ class Breaker:
             BrokerAway: the block raised it, or did so less than a pause ago.
         """
         with self._lock:
-            if self._closed_until is not None and self._clock() < self._closed_until:
-                raise BrokerAway
+            if self._closed_until is not None:
+                if self._clock() < self._closed_until:
+                    raise BrokerAway
+                self._closed_until = self._clock() + self._pause  # one tries, the others go on waiting for it
         try:
             yield
         except BrokerAway:

@@ -14,10 +14,12 @@ from typing import Any
 
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue
 from rq.defaults import RQ_KEY_PREFIX
+from rq.exceptions import InvalidJobOperation
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
@@ -34,20 +36,24 @@ MARKER = f"{RQ_KEY_PREFIX}:queue_tool:marker"
 CONNECT_TIMEOUT = 1.0
 """Seconds in which Redis must accept a connection."""
 
-ANSWER_TIMEOUT = 5.0
-"""Seconds in which Redis must answer a command."""
+ANSWER_TIMEOUT = 1.0
+"""Seconds in which Redis must answer a command of a request."""
+
+READ_TIMEOUT = 10.0
+"""Seconds in which Redis must answer a sweeper that reads every list."""
 
 CHUNK = 1000
 """Tickets that go in one pipeline."""
 
 
-def connect(url: str) -> Redis:
+def connect(url: str, answer_timeout: float) -> Redis:
     """Return a client that fails soon: a stopped Redis must not stop a request for long."""
     return Redis.from_url(
         url,
         socket_connect_timeout=CONNECT_TIMEOUT,
-        socket_timeout=ANSWER_TIMEOUT,
-        retry=Retry(NoBackoff(), 1),  # a connection that Redis closed while idle is made again
+        socket_timeout=answer_timeout,
+        # A connection that Redis closed while idle is made again; one that hangs is not tried twice.
+        retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
     )
 
 
@@ -56,7 +62,8 @@ class RqBroker:
 
     def __init__(self, url: str) -> None:
         """Prepare a client for this URL; nothing is connected yet."""
-        self._redis = connect(url)
+        self._redis = connect(url, ANSWER_TIMEOUT)
+        self._reader = connect(url, READ_TIMEOUT)
         self._breaker = Breaker()
 
     def push(self, tickets: Sequence[Ticket]) -> None:
@@ -76,11 +83,8 @@ class RqBroker:
             BrokerAway: some of them may still be there.
         """
         with self._talking():
-            for start in range(0, len(tickets), CHUNK):
-                job_ids = [ticket.id for ticket in tickets[start : start + CHUNK]]
-                for job in Job.fetch_many(job_ids, connection=self._redis, serializer=JSONSerializer):
-                    if job is not None:
-                        job.delete()
+            for ticket in tickets:
+                self._delete(ticket)
 
     def queued(self) -> set[str]:
         """Return the ids of all tickets that wait in a list, read at one moment.
@@ -88,9 +92,9 @@ class RqBroker:
         Raises:
             BrokerAway: Redis does not answer.
         """
-        with self._talking(), self._redis.pipeline() as pipeline:
+        with self._talking(), self._reader.pipeline() as pipeline:
             for name in LISTS:
-                pipeline.lrange(Queue(name, connection=self._redis).key, 0, -1)
+                pipeline.lrange(Queue(name, connection=self._reader).key, 0, -1)
             return {job_id.decode() for ids in pipeline.execute() for job_id in ids}
 
     def incarnation(self) -> str:
@@ -122,6 +126,15 @@ class RqBroker:
                 yield
             except RedisError as error:
                 raise BrokerAway(f"Redis does not answer: {type(error).__name__}.") from error
+
+    def _delete(self, ticket: Ticket) -> None:
+        """Delete a job without reading it: whatever its fields hold, it must go."""
+        job = Job(ticket.id, connection=self._redis, serializer=JSONSerializer)
+        job.origin = ticket.list
+        try:
+            job.delete()
+        except (InvalidJobOperation, ValueError):  # it is not there, or has a status that RQ does not know
+            self._redis.delete(job.key)
 
     def _push_kind(self, tickets: Sequence[Ticket]) -> None:
         """Push tickets that differ in nothing but their ids."""

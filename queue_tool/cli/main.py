@@ -10,7 +10,7 @@ import click
 
 from queue_tool import __version__
 from queue_tool.cli.operate import db, keys
-from queue_tool.errors import BadSetting, QueueToolError, StoreAway
+from queue_tool.errors import BadSetting, QueueToolError
 
 
 class _Commands(click.Group):
@@ -101,17 +101,12 @@ def sweep() -> None:
 
     chosen = runtime.load_settings()
     telemetry = runtime.start_logging("sweep", chosen)
-    one_pass = runtime.open_runtime(chosen, telemetry, "sweeper").sweep()
+    parts = runtime.open_runtime(chosen, telemetry, "sweeper")
     stopping = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stopping.set())
     telemetry.emit(Event.STARTED)
-    while not stopping.is_set():
-        try:
-            one_pass()
-        except StoreAway as error:
-            telemetry.emit(Event.SWEEP_FAILED, reason=error.sentence)
-        stopping.wait(runtime.SWEEP_EVERY)
+    parts.sweep_until(stopping)
     telemetry.emit(Event.STOPPED)
 
 

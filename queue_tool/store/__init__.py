@@ -5,10 +5,10 @@ from __future__ import annotations
 from queue_tool.store.batches import Batches, Remembered, Totals
 from queue_tool.store.database import Database
 from queue_tool.store.keys import Keys
-from queue_tool.store.tasks import Settled, Tasks
+from queue_tool.store.tasks import Settled, TakenBack, Tasks
 from queue_tool.store.workers import Process, Worker, Workers
 
-__all__ = ["Process", "Remembered", "Settled", "Store", "Totals", "Worker"]
+__all__ = ["Process", "Remembered", "Settled", "Store", "TakenBack", "Totals", "Worker"]
 
 
 class Store:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 
 from queue_tool import json_text
 from queue_tool.batch import Accepted, Batch, Element, IdempotencyKey, NewBatch, Refused
@@ -120,21 +120,34 @@ class Batches:
             ).scalar_one()
         return Totals(batches=count, accepted=accepted, rejected=rejected, open=still_open, running=running)
 
-    def unpushed(self, created_before: datetime) -> list[str]:
-        """Return the ids of batches whose tickets are not known to be in Redis, the oldest first."""
+    def unpushed(self, now: datetime, grace: timedelta) -> list[str]:
+        """Return the ids of batches whose tickets are not known to be in Redis, the oldest first.
+
+        One whose push has not failed is left out for a grace after its creation: somebody may be pushing it. One
+        from the future is not: then the clock was set back.
+        """
+        created = batches.c.created_at
+        nobody_pushes = or_(batches.c.push_failed_at.is_not(None), created < micros(now - grace), created > micros(now))
         with self._database.read() as connection:
             return list(
                 connection.execute(
                     select(batches.c.public_id)
-                    .where(batches.c.pushed_at.is_(None), batches.c.created_at < micros(created_before))
+                    .where(batches.c.pushed_at.is_(None), nobody_pushes)
                     .order_by(batches.c.id)
                 ).scalars()
             )
 
     def mark_pushed(self, public_id: str, now: datetime) -> None:
         """Keep that every ticket of a batch is in Redis."""
+        self._set(public_id, pushed_at=micros(now))
+
+    def mark_push_failed(self, public_id: str, now: datetime) -> None:
+        """Keep that tickets of a batch may be missing in Redis, and that nobody is pushing them any more."""
+        self._set(public_id, push_failed_at=micros(now))
+
+    def _set(self, public_id: str, **values: int) -> None:
         with self._database.write() as connection:
-            connection.execute(update(batches).where(batches.c.public_id == public_id).values(pushed_at=micros(now)))
+            connection.execute(update(batches).where(batches.c.public_id == public_id).values(values))
 
 
 _COUNTS = (

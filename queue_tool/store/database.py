@@ -57,6 +57,15 @@ class Database:
         with _failures_named(), self._reader.connect() as connection:
             yield connection
 
+    def make_private(self) -> None:
+        """Make the file, if it is not there, so that nobody else of this machine can read it.
+
+        Raises:
+            StoreAway: it cannot be made.
+        """
+        with _failures_named():
+            self.path.touch(mode=0o600)
+
     def close(self) -> None:
         """Close every connection that is not in use."""
         self._writer.dispose()

@@ -69,6 +69,7 @@ def require_current(database: Database) -> None:
 
 
 def _run(database: Database, step: Callable[[Config, str], None], revision: str) -> None:
+    database.make_private()
     config = Config()
     config.set_main_option("script_location", str(folder()).replace("%", "%%"))
     with database.write() as connection:

@@ -44,6 +44,7 @@ batches = Table(
     Column("open", Integer, nullable=False),  # tasks that have not ended; its zero ends the batch
     Column("created_at", BigInteger, nullable=False),
     Column("pushed_at", BigInteger),  # when the tickets were known to be in Redis; NULL: push them again
+    Column("push_failed_at", BigInteger),  # when they were known not to be: nobody is still pushing them
     Column("finished_at", BigInteger),
 )
 

@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Update, bindparam, case, select, update
+from sqlalchemy import Connection, Row, Select, Update, bindparam, case, or_, select, update
 
 from queue_tool.store.database import Database, micros, moment, moment_or_none
 from queue_tool.store.tables import batches, in_state, tasks
-from queue_tool.tasks import MOVES, Claimed, Code, Lane, Outcome, Priority, State, Status, Ticket
+from queue_tool.tasks import MOST_LOSSES, MOVES, Claimed, Code, Lane, Outcome, Priority, State, Status, Ticket
 
 CHUNK = 500
 """Rows that one statement names."""
+
+LOST_TOO_OFTEN = f"{MOST_LOSSES} workers died while they ran this task."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,15 @@ class Settled:
 
     tokens: frozenset[str]  # of the runs that ended by it
     finished: tuple[str, ...]  # ids of the batches whose last open task ended by it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenBack:
+    """What became of the tasks of dead workers."""
+
+    tickets: tuple[Ticket, ...]  # of those that run again
+    given_up: tuple[str, ...]  # tokens of those that do not
+    finished: tuple[str, ...]  # ids of the batches whose last open task was given up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,11 +96,18 @@ class Tasks:
             finished = _close(connection, ended, now)
         return Settled(tokens=frozenset(outcome.token for outcome in valid), finished=finished)
 
-    def take_back(self, owners: Sequence[int]) -> list[Ticket]:
-        """Put what dead workers held back into the queue, as new runs; return their tickets."""
+    def take_back(self, owners: Sequence[int], now: datetime) -> TakenBack:
+        """Put what dead workers held back into the queue, as new runs; give up what was lost too often."""
+        held = {"owners": list(owners)}
         with self._database.write() as connection:
-            rows = connection.execute(_LOSE, {"owners": list(owners)}).all()
-        return [_ticket(row) for row in rows]
+            given_up = connection.execute(_GIVE_UP, held | {"now": micros(now)}).all()
+            finished = _close(connection, Counter(row.batch_id for row in given_up), now)
+            rows = connection.execute(_LOSE, held).all()
+        return TakenBack(
+            tickets=tuple(_ticket(row) for row in rows),
+            given_up=tuple(row.token for row in given_up),
+            finished=finished,
+        )
 
     # -- tickets that should be in Redis -------------------------------------------------------------------
 
@@ -109,9 +127,9 @@ class Tasks:
         mine = select(batches.c.id).where(batches.c.public_id == batch).scalar_subquery()
         return self._page(_TICKETS.where(tasks.c.batch_id == mine, tasks.c.id > after), limit)
 
-    def waiting(self, pushed_before: datetime, after: int = 0, limit: int = 5000) -> Waiting:
-        """Return a page of tickets that are waiting in Redis as far as the store knows."""
-        return self._page(_TICKETS.where(tasks.c.pushed_at < micros(pushed_before), tasks.c.id > after), limit)
+    def waiting(self, after: int = 0, limit: int = 5000) -> Waiting:
+        """Return a page of the tickets that should be in Redis: not those whose push is still to come."""
+        return self._page(_SHOULD_WAIT.where(tasks.c.id > after), limit)
 
     def oldest_waiting(self) -> datetime | None:
         """Return when the task was sent that waits for a worker first; None if none waits."""
@@ -158,6 +176,12 @@ def _update_for(name: str) -> Update:
 
 _TICKET_COLUMNS = (tasks.c.id, tasks.c.token, tasks.c.run, tasks.c.priority, tasks.c.lane, tasks.c.task_type)
 _TICKETS = select(*_TICKET_COLUMNS).where(in_state(State.QUEUED)).order_by(tasks.c.id)
+
+_SHOULD_WAIT = _TICKETS.outerjoin_from(tasks, batches, batches.c.id == tasks.c.batch_id).where(
+    tasks.c.pushed_at.is_not(None),
+    or_(tasks.c.run > 1, tasks.c.batch_id.is_(None), batches.c.pushed_at.is_not(None)),
+)
+
 _OLDEST = select(tasks.c.created_at).where(in_state(State.QUEUED)).order_by(tasks.c.id).limit(1)
 
 _CLAIM = (
@@ -168,6 +192,13 @@ _CLAIM = (
 )
 
 _LOSE = _update_for("lose").where(tasks.c.owner.in_(bindparam("owners", expanding=True))).returning(*_TICKET_COLUMNS)
+
+_GIVE_UP = (
+    _update_for("give up")
+    .where(tasks.c.owner.in_(bindparam("owners", expanding=True)), tasks.c.losses >= MOST_LOSSES - 1)
+    .values(finished_at=bindparam("now"), code=Code.WORKER_LOST.value, error=LOST_TOO_OFTEN)
+    .returning(tasks.c.token, tasks.c.batch_id)
+)
 
 _FENCED = (
     tasks.c.token == bindparam("run_token"),

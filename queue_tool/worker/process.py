@@ -32,6 +32,12 @@ class _Worker(SimpleWorker):
     max_connection_wait_time = 5.0  # RQ's own waits grow to a minute: too long for a Redis that is back
     drain = 0.0
 
+    def _install_signal_handlers(self) -> None:
+        """Hear the signals from here on; one that came just before counts as well."""
+        super()._install_signal_handlers()
+        if stopping.is_set():
+            self._stop_requested = True
+
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
         """Say nothing of a job that we ourselves have interrupted; its task has been put back."""
         if not isinstance(exc_info[1], SystemExit):

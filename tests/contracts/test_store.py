@@ -28,6 +28,7 @@ NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SLEEP = sleep_type(86400)
 GOOD = {"item": "a", "valor": 0}
 BAD = {"item": "b", "valor": "x"}
+GRACE = timedelta(seconds=20)
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def test_a_batch_that_is_all_refused_is_over_from_its_birth(store: Store) -> Non
     batch = added(store, BAD, None)
     found = store.batches.get(batch.id)
     assert (found.progress, found.finished_at, found.message) == (1, NOW, "Finalizado")
-    assert store.batches.unpushed(NOW + timedelta(days=1)) == []
+    assert store.batches.unpushed(NOW + timedelta(days=1), GRACE) == []
 
 
 def test_an_unknown_batch_is_not_found(store: Store) -> None:
@@ -198,7 +199,7 @@ def test_what_a_dead_worker_held_is_taken_back_and_its_late_outcome_ignored(stor
     lost, other = (one.token for one in batch.accepted)
     store.tasks.claim([(lost, 1)], owner=1, now=NOW)
     store.tasks.claim([(other, 1)], owner=2, now=NOW)
-    assert [ticket.id for ticket in store.tasks.take_back([1])] == [f"{lost}-2"]
+    assert [ticket.id for ticket in store.tasks.take_back([1], NOW).tickets] == [f"{lost}-2"]
     assert store.tasks.settle([finished(lost)], owner=1, now=NOW).tokens == frozenset()
     assert store.batches.get(batch.id).counts == dict.fromkeys(State, 0) | {State.QUEUED: 1, State.RUNNING: 1}
 
@@ -216,25 +217,55 @@ def test_states_of_many_tokens_are_read_at_once(store: Store) -> None:
 
 def test_a_batch_waits_for_its_push_until_it_is_marked(store: Store) -> None:
     batch = added(store, GOOD, GOOD, GOOD)
-    assert store.batches.unpushed(NOW) == []
-    assert store.batches.unpushed(NOW + timedelta(seconds=1)) == [batch.id]
+    assert store.batches.unpushed(NOW, GRACE) == []
+    assert store.tasks.waiting().tickets == ()  # nobody has said that they are there
+    assert store.batches.unpushed(NOW + 2 * GRACE, GRACE) == [batch.id]
     first = store.tasks.waiting_in(batch.id, limit=2)
     rest = store.tasks.waiting_in(batch.id, after=first.last, limit=2)
     assert [one.token for one in (*first.tickets, *rest.tickets)] == [one.token for one in batch.accepted]
     store.batches.mark_pushed(batch.id, NOW)
-    assert store.batches.unpushed(NOW + timedelta(seconds=1)) == []
+    assert store.batches.unpushed(NOW + 2 * GRACE, GRACE) == []
+    assert [one.token for one in store.tasks.waiting().tickets] == [one.token for one in batch.accepted]
+
+
+def test_a_batch_whose_push_failed_waits_for_no_grace(store: Store) -> None:
+    batch = added(store, GOOD)
+    store.batches.mark_push_failed(batch.id, NOW)
+    assert store.batches.unpushed(NOW, GRACE) == [batch.id]
+
+
+def test_a_batch_from_the_future_waits_for_no_grace(store: Store) -> None:
+    batch = added(store, GOOD)
+    assert store.batches.unpushed(NOW - timedelta(hours=1), GRACE) == [batch.id]
 
 
 def test_what_went_back_waits_for_its_push_until_it_is_marked(store: Store) -> None:
     token = added(store, GOOD).accepted[0].token
     store.tasks.claim([(token, 1)], owner=1, now=NOW)
-    store.tasks.take_back([1])
+    store.tasks.take_back([1], NOW)
     tickets = store.tasks.unpushed()
     assert len(tickets) == 1
+    assert store.tasks.waiting().tickets == ()
     store.tasks.mark_pushed(tickets, NOW)
     assert store.tasks.unpushed() == ()
-    assert store.tasks.waiting(NOW).tickets == ()
-    assert store.tasks.waiting(NOW + timedelta(seconds=1)).tickets == tickets
+    assert store.tasks.waiting().tickets == tickets
+
+
+def test_a_task_under_which_three_workers_died_is_given_up(store: Store) -> None:
+    batch = added(store, GOOD, GOOD)
+    token, other = (one.token for one in batch.accepted)
+    store.tasks.claim([(other, 1)], owner=9, now=NOW)
+    store.tasks.settle([finished(other)], owner=9, now=NOW)
+    for run in (1, 2):
+        store.tasks.claim([(token, run)], owner=run, now=NOW)
+        assert len(store.tasks.take_back([run], NOW).tickets) == 1
+    store.tasks.claim([(token, 3)], owner=3, now=NOW)
+    taken = store.tasks.take_back([3], NOW)
+    assert (taken.tickets, taken.given_up, taken.finished) == ((), (token,), (batch.id,))
+    kept = store.tasks.status(token)
+    assert kept is not None
+    assert (kept.state, kept.code, kept.attempt, kept.finished_at) == (State.FAILED, Code.WORKER_LOST, 1, NOW)
+    assert store.batches.get(batch.id).progress == 1
 
 
 # -- workers and keys --------------------------------------------------------------------------------------
@@ -320,13 +351,13 @@ def test_no_statement_on_the_way_of_a_task_reads_a_whole_table(store: Store, dat
     try:
         batch = added(store, *[GOOD] * 3)
         first, second, third = (one.token for one in batch.accepted)
-        store.batches.unpushed(NOW)
+        store.batches.unpushed(NOW, GRACE)
         store.batches.mark_pushed(batch.id, NOW)
         store.tasks.claim([(first, 1), (second, 1), (third, 1)], 1, NOW)
         store.tasks.settle([finished(first), Outcome(token=second, run=1, move="put back")], 1, NOW)
-        store.tasks.take_back([1])
+        store.tasks.take_back([1], NOW)
         store.tasks.mark_pushed(store.tasks.unpushed(), NOW)
-        store.tasks.waiting(NOW, after=1)
+        store.tasks.waiting(after=1)
         store.tasks.waiting_in(batch.id)
         store.tasks.status(first)
         store.tasks.states([first, second])

@@ -14,7 +14,7 @@ def test_everything_stays_inside_of_the_data_directory(tmp_path: Path, name: str
     made = run_command("keys", "create", "--role", "read", cwd=tmp_path, DATA_DIR=str(tmp_path / name))
     assert made.returncode == 0, made.stderr
     assert [path.name for path in tmp_path.iterdir()] == [name]
-    assert (tmp_path / name / "queue_tool.db").is_file()
+    assert (tmp_path / name / "queue_tool.db").stat().st_mode & 0o077 == 0
     assert len(run_command("keys", "list", cwd=tmp_path, DATA_DIR=str(tmp_path / name)).stdout.splitlines()) == 1
 
 

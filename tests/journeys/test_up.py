@@ -101,6 +101,32 @@ def test_a_valkey_and_its_guardian_killed_are_started_again(system: System) -> N
     eventually(lambda: all_finished(system, wanted), within=60)
 
 
+def test_a_damaged_file_of_commands_is_put_aside(system: System) -> None:
+    first = tokens(system.post(items(3, valor=1)))
+    system.kill_all()
+    (damaged,) = (system.directory / "instance" / "valkey" / "appendonlydir").glob("*.incr.aof")
+    damaged.write_bytes(damaged.read_bytes()[:200] + b"no command!" + damaged.read_bytes()[200:])
+    system.start()
+    eventually(lambda: all_finished(system, first), within=60)
+    assert list((system.directory / "instance" / "valkey").glob("appendonlydir.unreadable-*"))
+
+
+def test_a_task_that_kills_its_worker_is_given_up_and_its_neighbours_are_not(stopped_system: System) -> None:
+    system = stopped_system
+    (system.directory / "mytasks.py").write_text(
+        "import os\nfrom queue_tool import task\n"
+        "@task('plain')\ndef plain(data): return 'plain'\n"
+        "@task('apart')\ndef apart(data): os._exit(9)\n"
+    )
+    system.said["TASKS"] = "mytasks"
+    system.start()
+    plain, deadly = sent_from_python(system)
+    assert system.await_status(deadly, "failed")["error"]["code"] == "worker_lost"
+    assert system.await_status(plain, "finished")["result"] == "plain"
+    (after,) = tokens(system.post(items(1)))
+    system.await_status(after, "finished")
+
+
 def test_a_killed_web_server_is_started_again(system: System) -> None:
     os.kill(system.child("web"), signal.SIGKILL)
     (token,) = tokens(eventually(lambda: system.post(items(1))))
@@ -189,16 +215,7 @@ def test_task_types_of_the_users_own_run_in_their_lanes(stopped_system: System) 
     )
     system.said["TASKS"] = "mytasks"
     system.start()
-    sent = subprocess.run(
-        [sys.executable, "-c", SEND],
-        cwd=system.directory,
-        env=clean_environment(**system.said),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    plain, apart = sent.stdout.split()
+    plain, apart = sent_from_python(system)
     assert system.await_status(plain, "finished")["result"] == "plain"
     assert system.await_status(apart, "failed")["error"]["code"] == "timeout"
 
@@ -210,3 +227,16 @@ runtime = open_runtime(load_settings(), Telemetry(), "test")
 for name in ("plain", "apart"):
     print(runtime.submit([None], runtime.types[name]).elements[0].token)
 """
+
+
+def sent_from_python(system: System) -> list[str]:
+    sent = subprocess.run(
+        [sys.executable, "-c", SEND],
+        cwd=system.directory,
+        env=clean_environment(**system.said),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return sent.stdout.split()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
+import threading
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -117,10 +120,32 @@ def test_what_was_taken_back_in_the_meantime_is_not_recorded(runtime: Runtime, n
     owner = runtime.owner.id()
 
     def robbed(data: object) -> str:
-        runtime.store.tasks.take_back([owner])
+        runtime.store.tasks.take_back([owner], datetime.now(UTC))
         return "late"
 
     token = send(runtime, robbed)
     after = run(runtime, token)
     assert (after.state, after.result) == (State.QUEUED, None)
     assert news.of(Event.TASK_ENDED) == []
+
+
+def test_an_outcome_waits_for_a_database_that_is_locked(runtime: Runtime, news: News) -> None:
+    other = sqlite3.connect(runtime.store.database.path, isolation_level=None, check_same_thread=False)
+
+    def lock(data: object) -> str:
+        other.execute("BEGIN IMMEDIATE")
+        threading.Timer(6, lambda: other.execute("ROLLBACK")).start()  # longer than the store's own patience
+        return "kept"
+
+    ended = run(runtime, send(runtime, lock))
+    assert (ended.state, ended.result) == (State.FINISHED, '"kept"')
+    assert len(news.of(Event.OUTCOME_HELD)) == 1
+    other.close()
+
+
+def test_data_that_nobody_can_read_is_a_failure(runtime: Runtime) -> None:
+    token = send(runtime, double, 1)
+    with sqlite3.connect(runtime.store.database.path) as connection:
+        connection.execute("UPDATE tasks SET data = '{'")
+    connection.close()
+    assert run(runtime, token).code is Code.ERROR

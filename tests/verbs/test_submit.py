@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
 
 from redis import Redis
 from rq import Queue
@@ -16,7 +15,6 @@ from tests.conftest import News, RuntimeFactory
 from tests.support import free_port
 
 GOOD = {"item": "a", "valor": 0}
-FAR_FUTURE = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def submit(runtime: Runtime, *elements: object, key: str | None = None) -> Submission:
@@ -43,7 +41,7 @@ def test_nothing_sent_is_nothing_kept(runtime: Runtime) -> None:
 def test_a_batch_that_was_pushed_waits_for_no_other_push(runtime: Runtime) -> None:
     submit(runtime, GOOD)
     runtime.sweep()()
-    assert runtime.broker.queued() == {ticket.id for ticket in runtime.store.tasks.waiting(FAR_FUTURE).tickets}
+    assert runtime.broker.queued() == {ticket.id for ticket in runtime.store.tasks.waiting().tickets}
 
 
 def test_without_redis_the_push_is_postponed(make_runtime: RuntimeFactory, news: News) -> None:

@@ -43,6 +43,7 @@ LEGAL = {
     ("fail", State.RUNNING): State.FAILED,
     ("put back", State.RUNNING): State.QUEUED,
     ("lose", State.RUNNING): State.QUEUED,
+    ("give up", State.RUNNING): State.FAILED,
     ("retry later", State.RUNNING): State.SCHEDULED,
     ("come due", State.SCHEDULED): State.QUEUED,
     ("expire", State.SCHEDULED): State.FAILED,
@@ -77,12 +78,12 @@ def test_a_run_grows_on_every_way_back_to_another_run() -> None:
 
 def test_a_drain_and_a_lost_worker_are_no_attempts() -> None:
     assert {name for name, move in MOVES.items() if move.new_attempt} == {"retry later", "reopen"}
-    assert {name for name, move in MOVES.items() if move.loss} == {"lose"}
+    assert {name for name, move in MOVES.items() if move.loss} == {"lose", "give up"}
 
 
 def test_moves_that_only_leave_running_are_known() -> None:
-    leaving = {name for name, move in MOVES.items() if move.leaves_running}
-    assert leaving == {"finish", "fail", "put back", "lose", "retry later"}
+    leaving = {name for name, move in MOVES.items() if move.sources == {State.RUNNING}}
+    assert leaving == {"finish", "fail", "put back", "lose", "give up", "retry later"}
 
 
 def test_the_table_of_moves_cannot_be_changed() -> None:
