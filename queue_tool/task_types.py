@@ -122,7 +122,7 @@ def task(
         name: what clients call it: 1 to 64 letters, digits, `_`, `.` or `-`.
         schema: JSON Schema (2020-12) of the data; by default anything goes.
         timeout: seconds that a run may take, or a function of the data that returns them; 0 is no limit.
-        max_attempts: how often it is tried.
+        max_attempts: how often it is tried; kept with the type, and of no effect until there are retries.
         priority: "high", "normal" or "low".
         isolated: run it in a process of its own, which is killed at the deadline.
         description: one sentence for people; by default the first line of the function's docstring.

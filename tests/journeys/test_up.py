@@ -188,6 +188,33 @@ def test_a_stock_rq_worker_does_the_work(stopped_system: System) -> None:
         assert not [key for token in wanted for key in redis.keys(f"*{token}*")]
 
 
+def test_a_stock_work_horse_killed_in_the_middle_of_a_task_loses_nothing(stopped_system: System) -> None:
+    system = stopped_system
+    system.said["WORKERS"] = "0"
+    system.start()
+    url = run_command("redis-url", cwd=system.directory).stdout.strip()
+    rq = Path(sys.executable).with_name("rq")
+    worker = subprocess.Popen(
+        [rq, "worker", "-S", "json", "-u", url, "high", "default", "low"],
+        cwd=system.directory,
+        env=clean_environment(),
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        (token,) = tokens(system.post(items(1, valor=2)))
+        system.await_status(token, "running")
+        (horse,) = (pid for pid in system.pids() if parent_of(pid) == worker.pid)
+        os.kill(horse, signal.SIGKILL)
+        assert system.await_status(token, "finished")["attempt"] == 1
+    finally:
+        worker.terminate()
+        worker.wait(20)
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[1])
+
+
 def test_a_deep_data_directory_with_spaces_works(tmp_path: Path) -> None:
     deep = tmp_path / ("a long name with spaces " * 5).strip() / ("and another one " * 6).strip()
     deep.mkdir(parents=True)
