@@ -69,7 +69,9 @@ class Run:
             data = json_text.loads(task.data)
             timeout = known.timeout_of(data, self.timeout)
         except Exception as error:  # noqa: BLE001 - a type's own function may raise anything
-            return replace(run, ended=Failed(code=Code.ERROR, error=f"Its timeout cannot be known: {error!r}."))
+            return replace(
+                run, ended=Failed(code=Code.ERROR, error=f"Its data or its timeout cannot be read: {error!r}.")
+            )
         return replace(run, task_type=known, data=data, timeout=timeout)
 
     def _process(self, run: _Run, owner: int) -> _Run:

@@ -48,7 +48,7 @@ class _Child:
     name: str
     start: Callable[[], subprocess.Popen[bytes]]
     patience: float  # seconds that it may take to stop
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | None = None  # None: not started yet, or dead and to be started again
     born: float = 0.0
     early_deaths: int = 0
     proved: bool = False  # has lived long enough once: whatever kills it now is no mistake of its own
@@ -132,12 +132,17 @@ class Supervisor:
             news = self._news.get()
             if isinstance(news, str):
                 return
-            if news.gone.is_set():
-                lived = time.monotonic() - news.born
-                self._telemetry.emit(Event.CHILD_DIED, child=news.name, code=_exit_code(news), lived=lived)
-                self._start_later(news, early=lived < TOO_SHORT)
-            else:
+            if news.process is None:
                 self._start_again(news)
+            else:
+                self._bury(news, news.process)
+
+    def _bury(self, child: _Child, process: subprocess.Popen[bytes]) -> None:
+        """Forget a process that has ended: its pid may be somebody else's from here on."""
+        child.process = None
+        lived = time.monotonic() - child.born
+        self._telemetry.emit(Event.CHILD_DIED, child=child.name, code=process.returncode, lived=lived)
+        self._start_later(child, early=lived < TOO_SHORT)
 
     def _start_again(self, child: _Child) -> None:
         try:
@@ -154,7 +159,6 @@ class Supervisor:
             raise ChildKeepsDying(
                 f"{child.name} ended {TOO_OFTEN} times as soon as it was started: see the lines above."
             )
-        child.gone = threading.Event()
         later = threading.Timer(min(5.0, 0.1 * 2**child.early_deaths), self._news.put, [child])
         later.daemon = True
         later.start()
@@ -201,10 +205,6 @@ class Supervisor:
             if not child.gone.is_set():
                 _kill_group(process)
                 child.gone.wait()
-
-
-def _exit_code(child: _Child) -> int | None:
-    return None if child.process is None else child.process.returncode
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
