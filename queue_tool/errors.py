@@ -206,6 +206,12 @@ class ChildKeepsDying(QueueToolError):
     code = "child_keeps_dying"
 
 
+class RestNotStarted(QueueToolError):
+    """The rest of the system did not start: see the lines above."""
+
+    code = "rest_not_started"
+
+
 # -- what only a mistake in the code can cause -------------------------------------------------------------
 
 

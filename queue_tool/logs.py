@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, datetime
 
 import orjson
+from click import unstyle
 
 from queue_tool.telemetry import Event
 
@@ -35,7 +36,8 @@ def configure(process: str, level: str, style: str) -> None:
         style: "text" or "json".
     """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonLines(process) if style == "json" else _TextLines(process))
+    lines = _JsonLines if style == "json" else _TerminalLines if sys.stderr.isatty() else _TextLines
+    handler.setFormatter(lines(process))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)  # libraries speak up only when something is wrong
@@ -62,8 +64,20 @@ class _TextLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         pairs = "".join(f" {name}={_shown(value)}" for name, value in _fields(record).items())
-        line = f"{_time(record)} {record.levelname.lower():7} {self._label} {record.getMessage()}{pairs}"
+        line = f"{self._head(record)} {_message(record)}{pairs}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+    def _head(self, record: logging.LogRecord) -> str:
+        return f"{_time(record)} {record.levelname.lower():7} {self._label}"
+
+
+class _TerminalLines(_TextLines):
+    """The same for those who look on: no date, no level that is not worth a word, and aligned."""
+
+    def _head(self, record: logging.LogRecord) -> str:
+        time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
+        level = "" if record.levelno == logging.INFO else f" {record.levelname.lower()}:"
+        return f"{time}  {self._label:<14}{level}"
 
 
 class _JsonLines(logging.Formatter):
@@ -79,12 +93,16 @@ class _JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "process": self._label,
             "pid": record.process,
-            "event": record.getMessage(),
+            "event": _message(record),
             **_fields(record),
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return orjson.dumps(line, default=str).decode()
+
+
+def _message(record: logging.LogRecord) -> str:
+    return unstyle(record.getMessage())  # Flask's own server writes in colours
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:

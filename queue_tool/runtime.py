@@ -15,12 +15,12 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from queue_tool import logs, settings
+from queue_tool import greeting, logs, settings
 from queue_tool.access import NOT_LOCAL, is_loopback
 from queue_tool.broker import Broker, InlineBroker, RqBroker
 from queue_tool.builtin import sleep_type
 from queue_tool.errors import BadTaskType, QueueToolError
-from queue_tool.host import data_dir, lifeline, valkey
+from queue_tool.host import data_dir, doorbell, lifeline, valkey
 from queue_tool.owner import Owner, lives_here
 from queue_tool.run import Run
 from queue_tool.settings import INLINE, Settings
@@ -31,6 +31,7 @@ from queue_tool.submit import Submit
 from queue_tool.sweep import Sweep
 from queue_tool.task_types import TaskTypes, declared
 from queue_tool.telemetry import Event, Telemetry
+from queue_tool.wait import Wait
 
 _log = logging.getLogger("queue_tool.runtime")
 
@@ -53,6 +54,7 @@ class Runtime:
     owner: Owner
     submit: Submit
     ask: Ask
+    wait: Wait
     run: Run
 
     def sweep(self) -> Sweep:
@@ -78,7 +80,8 @@ class Runtime:
                 _log.exception("a pass of the sweeper failed")
 
     def close(self) -> None:
-        """Close every connection."""
+        """Let everyone go who waits, and close every connection."""
+        self.wait.release()
         self.store.close()
 
 
@@ -112,18 +115,19 @@ def say(overrides: Mapping[str, str]) -> None:
     os.environ.update(overrides)
 
 
-def lifeline_of_parent() -> int | None:
-    """Return the file descriptor by which this process learns of its owner's death, if it has an owner."""
-    descriptor = os.environ.get(lifeline.VARIABLE)
+def inherited(variable: str) -> int | None:
+    """Return the file descriptor that this process was given under a name, if it was."""
+    descriptor = os.environ.get(variable)
     return int(descriptor) if descriptor else None
 
 
 def start_logging(process: str, chosen: Settings) -> Telemetry:
     """Send this process's log to stderr, and return what the verbs tell their news to."""
     logs.configure(process, chosen.log_level, chosen.log_format)
-    telemetry = Telemetry(logs.listen)
+    at_a_terminal = chosen.log_format == "text" and sys.stderr.isatty()
+    telemetry = Telemetry(logs.listen, *([greeting.listen] if at_a_terminal else []))
     for name in settings.unknown(environment()):
-        if name != lifeline.VARIABLE:
+        if name not in (lifeline.VARIABLE, doorbell.VARIABLE):
             telemetry.emit(Event.WARNING, reason=f"{name} is no setting and was ignored")
     return telemetry
 
@@ -188,6 +192,7 @@ def open_runtime(chosen: Settings, telemetry: Telemetry, kind: str, *, migrate: 
             max_waiting=chosen.max_waiting,
         ),
         ask=Ask(store=store),
+        wait=Wait(store, chosen.max_waits),
         run=run,
     )
 

@@ -47,7 +47,7 @@ class Ask:
 
     def lag(self, now: datetime) -> float:
         """Return how long the oldest task that waits for a worker has waited, in seconds; 0 where none waits."""
-        oldest = self.store.tasks.oldest_waiting()
+        oldest = self.store.tickets.oldest_waiting()
         return 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())
 
     def totals(self) -> Totals:

@@ -19,10 +19,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from queue_tool.errors import ChildKeepsDying, QueueToolError
-from queue_tool.host import valkey
-from queue_tool.host.lifeline import VARIABLE, Lifeline, watch
-from queue_tool.runtime import Runtime, lifeline_of_parent
+from queue_tool.errors import ChildKeepsDying, QueueToolError, StoreAway
+from queue_tool.host import doorbell, lifeline, valkey
+from queue_tool.host.lifeline import Lifeline
+from queue_tool.runtime import Runtime, inherited
 from queue_tool.settings import INLINE
 from queue_tool.telemetry import Event, Telemetry
 
@@ -39,6 +39,7 @@ EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - it is only recognised here
 """Addresses to listen on that nobody can open."""
 
 _STOP = "stop"
+_NEW_CODE = "new code"
 
 
 @dataclass(slots=True)
@@ -51,6 +52,7 @@ class _Child:
     process: subprocess.Popen[bytes] | None = None  # None: not started yet, or dead and to be started again
     born: float = 0.0
     early_deaths: int = 0
+    replaced: bool = False  # is asked to end, so that it gets new code
     proved: bool = False  # has lived long enough once: whatever kills it now is no mistake of its own
     gone: threading.Event = field(default_factory=threading.Event)
 
@@ -86,9 +88,11 @@ class Supervisor:
         """
         for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(name, self._on_signal)
-        owner = lifeline_of_parent()
+        owner, bell = inherited(lifeline.VARIABLE), inherited(doorbell.VARIABLE)
         if owner is not None:
-            watch(owner, lambda: os.kill(os.getpid(), signal.SIGTERM))
+            lifeline.watch(owner, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        if bell is not None:
+            doorbell.hear(bell, lambda: self._news.put(_NEW_CODE))
         sweeper = threading.Thread(target=self._runtime.sweep_until, args=[self._stopping], name="sweeper", daemon=True)
         try:
             for child in (*self._valkey, *self._workers, *self._web):
@@ -105,14 +109,14 @@ class Supervisor:
     def _command(self, name: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, "-m", "queue_tool", name],
-            env=self._environment | {VARIABLE: str(self._lifeline.reading)},
+            env=self._environment | {lifeline.VARIABLE: str(self._lifeline.reading)},
             pass_fds=[self._lifeline.reading],
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
 
     def _start(self, child: _Child) -> None:
-        child.gone = threading.Event()
+        child.gone, child.replaced = threading.Event(), False
         child.process, child.born = child.start(), time.monotonic()
         self._telemetry.emit(Event.CHILD_STARTED, child=child.name, pid=child.process.pid)
         threading.Thread(target=self._await_end, args=[child, child.process], daemon=True).start()
@@ -130,9 +134,11 @@ class Supervisor:
     def _look_after(self) -> None:
         while True:
             news = self._news.get()
-            if isinstance(news, str):
+            if news == _NEW_CODE:
+                self._replace_workers()
+            elif isinstance(news, str):
                 return
-            if news.process is None:
+            elif news.process is None:
                 self._start_again(news)
             else:
                 self._bury(news, news.process)
@@ -141,8 +147,22 @@ class Supervisor:
         """Forget a process that has ended: its pid may be somebody else's from here on."""
         child.process = None
         lived = time.monotonic() - child.born
+        if child.replaced:
+            self._start_again(child)
+            return
         self._telemetry.emit(Event.CHILD_DIED, child=child.name, code=process.returncode, lived=lived)
         self._start_later(child, early=lived < TOO_SHORT)
+
+    def _replace_workers(self) -> None:
+        """Drain the workers; each is started anew, with the code as it is then, as soon as it has ended."""
+        for child in self._workers:
+            if child.process is not None and not child.replaced:
+                child.replaced = True
+                self._telemetry.emit(Event.CHILD_REPLACED, child=child.name)
+                _ask_to_end(child, child.process)
+                too_late = threading.Timer(child.patience + KILL_AFTER, _kill_if_there, [child, child.process])
+                too_late.daemon = True
+                too_late.start()
 
     def _start_again(self, child: _Child) -> None:
         try:
@@ -164,13 +184,29 @@ class Supervisor:
         later.start()
 
     def _tell_when_ready(self) -> None:
-        """Say where to go as soon as somebody answers there."""
+        """Say where to go as soon as somebody answers there and somebody works."""
         settings = self._runtime.settings
-        while not self._stopping.wait(0.05):
-            with contextlib.suppress(OSError), socket.create_connection((settings.host, settings.port), 1):
-                host = "127.0.0.1" if settings.host in EVERYWHERE else settings.host
-                self._telemetry.emit(Event.READY, open=f"http://{host}:{settings.port}", stop="Ctrl-C")
+        while not (self._is_served() and self._is_worked_on()):
+            if self._stopping.wait(0.05):
                 return
+        host = "127.0.0.1" if settings.host in EVERYWHERE else settings.host
+        address = f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+        self._telemetry.emit(Event.READY, open=address, data=settings.data_dir.absolute(), stop="Ctrl-C")
+
+    def _is_served(self) -> bool:
+        settings = self._runtime.settings
+        try:
+            socket.create_connection((settings.host, settings.port), 1).close()
+        except OSError:
+            return False
+        return True
+
+    def _is_worked_on(self) -> bool:
+        try:
+            registered = {worker.process.pid for worker in self._runtime.store.workers.all()}
+        except StoreAway:
+            return False
+        return all(child.process is not None and child.process.pid in registered for child in self._workers)
 
     # -- the end -------------------------------------------------------------------------------------------
 
@@ -194,17 +230,26 @@ class Supervisor:
     def _stop_group(self, group: list[_Child]) -> None:
         running = [(child, child.process) for child in group if child.process is not None]
         for child, process in running:
-            if not child.gone.is_set():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(process.pid, signal.SIGTERM)  # Popen.terminate would wait for it, which another thread does
+            if not child.replaced:
+                _ask_to_end(child, process)
         for child, process in running:
             until = time.monotonic() + child.patience + KILL_AFTER
             while not child.gone.wait(0.05):
                 if time.monotonic() > until or (self._hurry and child not in self._valkey):
                     break
-            if not child.gone.is_set():
-                _kill_group(process)
-                child.gone.wait()
+            _kill_if_there(child, process)
+            child.gone.wait()
+
+
+def _ask_to_end(child: _Child, process: subprocess.Popen[bytes]) -> None:
+    if not child.gone.is_set():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGTERM)  # Popen.terminate would wait for it, which another thread does
+
+
+def _kill_if_there(child: _Child, process: subprocess.Popen[bytes]) -> None:
+    if child.process is process and not child.gone.is_set():
+        _kill_group(process)
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

@@ -127,7 +127,7 @@ class Sweep:
             present = self._broker.queued()  # a push that was cut short has put some of them there
             for batch in batches:
                 pushed += self._push_batch(batch, present)
-        while tickets := self._store.tasks.unpushed():
+        while tickets := self._store.tickets.unpushed():
             self._push(tickets)
             pushed += len(tickets)
         if pushed:
@@ -135,12 +135,12 @@ class Sweep:
 
     def _push_batch(self, batch: str, present: set[str]) -> int:
         pushed = 0
-        page = self._store.tasks.waiting_in(batch)
+        page = self._store.tickets.waiting_in(batch)
         while page.tickets:
             absent = [ticket for ticket in page.tickets if ticket.id not in present]
             self._broker.push(absent)
             pushed += len(absent)
-            page = self._store.tasks.waiting_in(batch, after=page.last)
+            page = self._store.tickets.waiting_in(batch, after=page.last)
         self._store.batches.mark_pushed(batch, self._now())
         return pushed
 
@@ -165,7 +165,7 @@ class Sweep:
         present = self._broker.queued()
         missed: set[str] = set()
         pushed = 0
-        page = self._store.tasks.waiting()
+        page = self._store.tickets.waiting()
         while page.tickets:
             absent = [ticket for ticket in page.tickets if ticket.id not in present]
             lost = [ticket for ticket in absent if not trusting or ticket.id in self._missed]
@@ -173,11 +173,11 @@ class Sweep:
                 self._push(lost)
                 pushed += len(lost)
             missed |= {ticket.id for ticket in absent}
-            page = self._store.tasks.waiting(after=page.last)
+            page = self._store.tickets.waiting(after=page.last)
         self._missed = frozenset(missed)
         if pushed:
             self._telemetry.emit(Event.SWEPT_MISSING, tickets=pushed)
 
     def _push(self, tickets: Sequence[Ticket]) -> None:
         self._broker.push(tickets)
-        self._store.tasks.mark_pushed(tickets, self._now())
+        self._store.tickets.mark_pushed(tickets, self._now())

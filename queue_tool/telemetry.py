@@ -30,6 +30,7 @@ class Event(StrEnum):
     SWEEP_FAILED = "sweep failed"
     CHILD_STARTED = "child started"
     CHILD_DIED = "child died"
+    CHILD_REPLACED = "child is replaced, for new code"
 
 
 Listener = Callable[[Event, dict[str, object]], None]

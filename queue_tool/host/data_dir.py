@@ -9,6 +9,9 @@ from typing import Self
 
 from queue_tool.errors import DataDirInUse, DataDirUnusable
 
+LOCK = "owner.lock"
+"""The file whose lock is the right to run a whole system, and whose text is the process that has it."""
+
 
 def prepare(path: Path) -> Path:
     """Make the directory if need be and return its absolute path.
@@ -27,6 +30,14 @@ def prepare(path: Path) -> Path:
     return path
 
 
+def owner(path: Path) -> int | None:
+    """Return the process that runs a whole system in this directory, or did so last; None where it is not known."""
+    try:
+        return int((path / LOCK).read_text("ascii"))
+    except (OSError, ValueError):
+        return None
+
+
 class Ownership:
     """The right to run a whole system in a data directory; it ends with the process that holds it."""
 
@@ -36,13 +47,12 @@ class Ownership:
         Raises:
             DataDirInUse: another process has it; the sentence says which.
         """
-        self._file = os.open(data_dir / "owner.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._file = os.open(data_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            owner = os.read(self._file, 32).decode("ascii", "replace").strip() or "unknown"
             os.close(self._file)
-            raise DataDirInUse(f"The data directory {data_dir} is in use by process {owner}.") from None
+            raise DataDirInUse(f"The data directory {data_dir} is in use by process {owner(data_dir)}.") from None
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from queue_tool.store.batches import Batches, Remembered, Totals
-from queue_tool.store.database import Database
+from queue_tool.store.database import Changes, Database
 from queue_tool.store.keys import Keys
 from queue_tool.store.tasks import Settled, TakenBack, Tasks
+from queue_tool.store.tickets import Tickets
 from queue_tool.store.workers import Process, Worker, Workers
 
-__all__ = ["Process", "Remembered", "Settled", "Store", "TakenBack", "Totals", "Worker"]
+__all__ = ["Changes", "Process", "Remembered", "Settled", "Store", "TakenBack", "Totals", "Worker"]
 
 
 class Store:
@@ -19,8 +20,13 @@ class Store:
         self.database = database
         self.batches = Batches(database)
         self.tasks = Tasks(database)
+        self.tickets = Tickets(database)
         self.workers = Workers(database)
         self.keys = Keys(database)
+
+    def changes(self) -> Changes:
+        """Return what tells whether anything was written since the last look."""
+        return Changes(self.database)
 
     def close(self) -> None:
         """Close every connection that is not in use."""

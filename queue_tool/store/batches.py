@@ -90,6 +90,12 @@ class Batches:
             finished_at=moment_or_none(row.finished_at),
         )
 
+    def ended(self, public_ids: Sequence[str]) -> set[str]:
+        """Return those of these batches whose tasks have all ended, or that are not there (any more)."""
+        still_open = select(batches.c.public_id).where(batches.c.public_id.in_(public_ids), batches.c.open > 0)
+        with self._database.read() as connection:
+            return set(public_ids) - set(connection.execute(still_open).scalars())
+
     def elements(self, public_id: str) -> list[Element]:
         """Return what was answered when a batch was sent, in the order sent."""
         with self._database.read() as connection:

@@ -57,6 +57,15 @@ class Database:
         with _failures_named(), self._reader.connect() as connection:
             yield connection
 
+    def watching(self) -> Any:
+        """Return a connection of the driver's own, outside of any transaction.
+
+        Raises:
+            StoreAway: the database is not there.
+        """
+        with _failures_named():
+            return self._reader.raw_connection()
+
     def make_private(self) -> None:
         """Make the file, if it is not there, so that nobody else of this machine can read it.
 
@@ -71,6 +80,33 @@ class Database:
         self._writer.dispose()
         self._reader.dispose()
         self._gate.close()
+
+
+class Changes:
+    """Tells whether the database was written to, at the price of a look into shared memory."""
+
+    def __init__(self, database: Database) -> None:
+        """Prepare; the connection, which must be the same for every look, is made at the first one."""
+        self._database = database
+        self._connection: Any = None
+
+    def version(self) -> int:
+        """Return a number that is another one whenever somebody has committed since the last look.
+
+        Raises:
+            StoreAway: the database is not there.
+        """
+        if self._connection is None:
+            self._connection = self._database.watching()
+        with _failures_named():
+            version: int = self._connection.driver_connection.execute("PRAGMA data_version").fetchone()[0]
+        return version
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
 def micros(time: datetime) -> int:

@@ -6,16 +6,17 @@ A row that such an UPDATE does not find was changed by somebody else in the mean
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Update, bindparam, case, or_, select, update
+from sqlalchemy import Connection, Row, Update, bindparam, case, select, update
 
 from queue_tool.store.database import Database, micros, moment, moment_or_none
 from queue_tool.store.tables import batches, in_state, tasks
-from queue_tool.tasks import MOST_LOSSES, MOVES, Claimed, Code, Lane, Outcome, Priority, State, Status, Ticket
+from queue_tool.store.tickets import TICKET_COLUMNS, ticket_of
+from queue_tool.tasks import MOST_LOSSES, MOVES, Claimed, Code, Outcome, State, Status, Ticket
 
 CHUNK = 500
 """Rows that one statement names."""
@@ -38,14 +39,6 @@ class TakenBack:
     tickets: tuple[Ticket, ...]  # of those that run again
     given_up: tuple[str, ...]  # tokens of those that do not
     finished: tuple[str, ...]  # ids of the batches whose last open task was given up
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
-    """A page of tickets, and where the next page begins."""
-
-    tickets: tuple[Ticket, ...]
-    last: int  # id of the last row
 
 
 class Tasks:
@@ -104,42 +97,10 @@ class Tasks:
             finished = _close(connection, Counter(row.batch_id for row in given_up), now)
             rows = connection.execute(_LOSE, held).all()
         return TakenBack(
-            tickets=tuple(_ticket(row) for row in rows),
+            tickets=tuple(ticket_of(row) for row in rows),
             given_up=tuple(row.token for row in given_up),
             finished=finished,
         )
-
-    # -- tickets that should be in Redis -------------------------------------------------------------------
-
-    def mark_pushed(self, tickets: Iterable[Ticket], now: datetime) -> None:
-        """Keep that these tickets are in Redis."""
-        rows = [{"ticket_token": one.token, "ticket_run": one.run, "now": micros(now)} for one in tickets]
-        if rows:
-            with self._database.write() as connection:
-                connection.execute(_MARK_PUSHED, rows)
-
-    def unpushed(self, limit: int = 1000) -> tuple[Ticket, ...]:
-        """Return tickets of tasks that went back into the queue and were not pushed yet, the oldest first."""
-        return self._page(_TICKETS.where(tasks.c.pushed_at.is_(None)), limit).tickets
-
-    def waiting_in(self, batch: str, after: int = 0, limit: int = 5000) -> Waiting:
-        """Return a page of a batch's tickets that wait for a worker, in the order of submission."""
-        mine = select(batches.c.id).where(batches.c.public_id == batch).scalar_subquery()
-        return self._page(_TICKETS.where(tasks.c.batch_id == mine, tasks.c.id > after), limit)
-
-    def waiting(self, after: int = 0, limit: int = 5000) -> Waiting:
-        """Return a page of the tickets that should be in Redis: not those whose push is still to come."""
-        return self._page(_SHOULD_WAIT.where(tasks.c.id > after), limit)
-
-    def oldest_waiting(self) -> datetime | None:
-        """Return when the task was sent that waits for a worker first; None if none waits."""
-        with self._database.read() as connection:
-            return moment_or_none(connection.execute(_OLDEST).scalar())
-
-    def _page(self, statement: Select[Any], limit: int) -> Waiting:
-        with self._database.read() as connection:
-            rows = connection.execute(statement.limit(limit)).all()
-        return Waiting(tickets=tuple(_ticket(row) for row in rows), last=rows[-1].id if rows else 0)
 
     # -- what users ask ------------------------------------------------------------------------------------
 
@@ -148,6 +109,11 @@ class Tasks:
         with self._database.read() as connection:
             row = connection.execute(_STATUS, {"token": token}).first()
         return None if row is None else _status(row)
+
+    def ended(self, tokens: Sequence[str]) -> set[str]:
+        """Return those of these tokens whose tasks have ended, or are not there (any more)."""
+        known = self.states(tokens)
+        return {token for token in tokens if token not in known or known[token].ended}
 
     def states(self, tokens: Sequence[str]) -> dict[str, State]:
         """Return the state of each task that is known."""
@@ -174,16 +140,6 @@ def _update_for(name: str) -> Update:
     return update(tasks).where(in_state(*move.sources)).values(values)
 
 
-_TICKET_COLUMNS = (tasks.c.id, tasks.c.token, tasks.c.run, tasks.c.priority, tasks.c.lane, tasks.c.task_type)
-_TICKETS = select(*_TICKET_COLUMNS).where(in_state(State.QUEUED)).order_by(tasks.c.id)
-
-_SHOULD_WAIT = _TICKETS.outerjoin_from(tasks, batches, batches.c.id == tasks.c.batch_id).where(
-    tasks.c.pushed_at.is_not(None),
-    or_(tasks.c.run > 1, tasks.c.batch_id.is_(None), batches.c.pushed_at.is_not(None)),
-)
-
-_OLDEST = select(tasks.c.created_at).where(in_state(State.QUEUED)).order_by(tasks.c.id).limit(1)
-
 _CLAIM = (
     _update_for("claim")
     .where(tasks.c.token.in_(bindparam("tokens", expanding=True)), tasks.c.run == bindparam("claimed_run"))
@@ -191,7 +147,7 @@ _CLAIM = (
     .returning(tasks.c.token, tasks.c.run, tasks.c.attempt, tasks.c.task_type, tasks.c.data, tasks.c.started_at)
 )
 
-_LOSE = _update_for("lose").where(tasks.c.owner.in_(bindparam("owners", expanding=True))).returning(*_TICKET_COLUMNS)
+_LOSE = _update_for("lose").where(tasks.c.owner.in_(bindparam("owners", expanding=True))).returning(*TICKET_COLUMNS)
 
 _GIVE_UP = (
     _update_for("give up")
@@ -227,16 +183,6 @@ _HELD = (
         tasks.c.owner == bindparam("owner"),
     )
     .with_for_update()
-)
-
-_MARK_PUSHED = (
-    update(tasks)
-    .where(
-        tasks.c.token == bindparam("ticket_token"),
-        tasks.c.run == bindparam("ticket_run"),
-        in_state(State.QUEUED),
-    )
-    .values(pushed_at=bindparam("now"))
 )
 
 _STATUS = (
@@ -280,11 +226,6 @@ def _close(connection: Connection, ended: Counter[int | None], now: datetime) ->
         if row.open == 0:
             finished.append(row.public_id)
     return tuple(finished)
-
-
-def _ticket(row: Row[Any]) -> Ticket:
-    queue = Priority(row.priority).queue
-    return Ticket(token=row.token, run=row.run, list=Lane(row.lane).list_of(queue), task_type=row.task_type)
 
 
 def _status(row: Row[Any]) -> Status:

@@ -12,6 +12,7 @@ from queue_tool.tasks import State, Status
 from queue_tool.web.bodies import json_body
 from queue_tool.web.gate import needs
 from queue_tool.web.hands import answer, rfc3339, runtime
+from queue_tool.web.prefer import answer_in_time
 
 MAX_TOKENS = 100_000
 
@@ -22,7 +23,13 @@ routes = Blueprint("check", __name__)
 @needs(Role.OPEN)
 def one(token: str) -> Response:
     """Say how one task stands; its token is all that is needed."""
-    return answer(shown(runtime().ask.task(token)))
+    hands = runtime()
+    return answer_in_time(
+        ask=lambda: hands.ask.task(token),
+        is_over=lambda task: task.state.ended,
+        wait=lambda seconds: hands.wait.task(token, seconds),
+        answer=lambda task: answer(shown(task)),
+    )
 
 
 @routes.post("/check")

@@ -2,16 +2,13 @@
 
 Flask loads the application for each of its commands, and twice where it reloads on change. Only for `run`, and
 only in the process that is not the reloader's child, one supervisor without a web server is started; it ends
-with the process that started it, however that ends.
+with the process that started it, however that ends. The reloader's child rings at the supervisor's door each
+time that it is loaded, so that the workers get the new code too.
 """
 
 from __future__ import annotations
 
-import atexit
 import os
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,14 +17,13 @@ from flask.cli import run_command
 from werkzeug.serving import is_running_from_reloader
 
 from queue_tool.errors import QueueToolError
-from queue_tool.host import valkey
-from queue_tool.host.lifeline import VARIABLE, Lifeline, watch
-from queue_tool.runtime import child_environment, lifeline_of_parent, say
+from queue_tool.host import doorbell, lifeline
+from queue_tool.host.doorbell import Doorbell
+from queue_tool.host.lifeline import Lifeline
+from queue_tool.runtime import inherited, say
 from queue_tool.settings import Settings
 from queue_tool.telemetry import Event, Telemetry
-
-START_TIMEOUT = 60.0
-"""Seconds in which the rest of the system must be up."""
+from queue_tool.web.companion import Companion
 
 
 @contextmanager
@@ -46,48 +42,32 @@ def one_sentence() -> Iterator[None]:
 
 
 def start_the_rest(settings: Settings, telemetry: Telemetry) -> None:
-    """Start what this process does not do itself, if it is `flask run` that loads the application."""
+    """Start what this process does not do itself, if it is `flask run` that loads the application.
+
+    Raises:
+        RestNotStarted: it ended at once, and has said why.
+    """
     context = click.get_current_context(silent=True)
     if context is None or context.command is not run_command:
         return
     if is_running_from_reloader():
         _follow_the_reloader()
         return
-    lifeline = Lifeline()
-    lifeline.pass_on()  # to the reloader's child, which Flask starts
-    say({VARIABLE: str(lifeline.reading)})
+    mine, bell = Lifeline(), Doorbell()
+    mine.pass_on()  # to the reloader's child, which Flask starts
+    bell.let_children_ring()
+    say({lifeline.VARIABLE: str(mine.reading), doorbell.VARIABLE: str(bell.writing)})
     if settings.embedded:
-        _start_supervisor(settings, lifeline)
+        Companion(settings, telemetry, mine, bell).start()
     else:
         telemetry.emit(Event.WARNING, reason="QUEUE_TOOL_REDIS_URL is set, so this only serves: start workers too")
 
 
 def _follow_the_reloader() -> None:
-    """End with the process that restarts this one on every change."""
-    descriptor = lifeline_of_parent()
-    if descriptor is not None:
-        watch(descriptor, lambda: os._exit(1))
-
-
-def _start_supervisor(settings: Settings, lifeline: Lifeline) -> None:
-    supervisor = subprocess.Popen(
-        [sys.executable, "-m", "queue_tool", "up"],
-        env=child_environment({"QUEUE_TOOL_WEB": "0"}),
-        pass_fds=[lifeline.reading],
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    atexit.register(_end, lifeline, supervisor)
-    _await(settings, supervisor)
-
-
-def _await(settings: Settings, supervisor: subprocess.Popen[bytes]) -> None:
-    """Wait until Redis is there, or the supervisor has said why it cannot be."""
-    until = time.monotonic() + START_TIMEOUT
-    while not valkey.answers(settings.data_dir) and supervisor.poll() is None and time.monotonic() < until:
-        time.sleep(0.02)
-
-
-def _end(lifeline: Lifeline, supervisor: subprocess.Popen[bytes]) -> None:
-    lifeline.cut()
-    supervisor.wait()
+    """End with the process that restarts this one on every change, and tell of the new code."""
+    owner = inherited(lifeline.VARIABLE)
+    if owner is not None:
+        lifeline.watch(owner, lambda: os._exit(1))
+    bell = inherited(doorbell.VARIABLE)
+    if bell is not None:
+        doorbell.ring(bell)

@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
+from collections.abc import Callable
 
 from flask import Flask
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 
 from queue_tool.errors import PortTaken
-from queue_tool.host.lifeline import Lifeline, watch
-from queue_tool.runtime import lifeline_of_parent
+from queue_tool.host.lifeline import VARIABLE, Lifeline, watch
+from queue_tool.runtime import inherited
 from queue_tool.settings import Settings
 from queue_tool.web.app import create_app
+from queue_tool.web.hands import EXTENSION
 
-THREADS = 8
-"""Requests that one process works on at once."""
+THREADS = 16
+"""Requests that one process works on at once, beside those that only wait. A thread is made when it is needed."""
 
 _of_server: Lifeline | None = None
 """By which a process that serves learns that granian's main process is gone."""
@@ -32,7 +35,7 @@ def serve(settings: Settings) -> None:
     global _of_server  # noqa: PLW0603 - granian forks, and the child must find it
     require_free(settings.host, settings.port)
     _of_server = Lifeline()
-    descriptor = lifeline_of_parent()
+    descriptor = inherited(VARIABLE)
     if descriptor is not None:
         watch(descriptor, lambda: os.kill(os.getpid(), signal.SIGTERM))
     Granian(
@@ -43,7 +46,7 @@ def serve(settings: Settings) -> None:
         address=settings.host,
         port=settings.port,
         workers=max(1, settings.web),
-        blocking_threads=THREADS,
+        blocking_threads=THREADS + settings.max_waits,
         respawn_failed_workers=True,
         log_enabled=False,
     ).serve()
@@ -54,7 +57,22 @@ def application() -> Flask:
     if _of_server is not None:
         _of_server.keep_reading_only()
         watch(_of_server.reading, lambda: os._exit(1))
-    return create_app()
+    app = create_app()
+    on_a_signal(app.extensions[EXTENSION].wait.release)  # or else those who wait would hold up the stop
+    return app
+
+
+def on_a_signal(then: Callable[[], None]) -> None:
+    """Call a function, in a thread of its own, at the first signal that this process handles, whoever handles it."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+
+    def wait() -> None:
+        os.read(reading, 1)
+        then()
+
+    threading.Thread(target=wait, name="signals", daemon=True).start()
 
 
 def require_free(host: str, port: int) -> None:

@@ -16,7 +16,7 @@ from rq.serializers import JSONSerializer
 
 from queue_tool.errors import BadSetting, StoreAway
 from queue_tool.host import lifeline
-from queue_tool.runtime import lifeline_of_parent, load_settings, redis_url
+from queue_tool.runtime import inherited, load_settings, redis_url
 from queue_tool.settings import INLINE
 from queue_tool.tasks import LISTS
 from queue_tool.telemetry import Event
@@ -65,7 +65,7 @@ def work() -> None:
         raise BadSetting(f"QUEUE_TOOL_REDIS_URL is `{INLINE}`: tasks are done where they are sent, by no worker.")
     runtime = ticket.join()
     settings, telemetry = runtime.settings, runtime.telemetry
-    descriptor = lifeline_of_parent()
+    descriptor = inherited(lifeline.VARIABLE)
     if descriptor is not None:
         lifeline.watch(descriptor, lambda: os.kill(os.getpid(), signal.SIGTERM))
     _listen()

@@ -188,7 +188,7 @@ def test_what_is_put_back_runs_again_as_the_same_attempt(store: Store) -> None:
     store.tasks.claim([(token, 1)], owner=1, now=NOW)
     store.tasks.settle([Outcome(token=token, run=1, move="put back")], owner=1, now=NOW)
     assert store.batches.get(batch.id).counts[State.QUEUED] == 1
-    (ticket,) = store.tasks.unpushed()
+    (ticket,) = store.tickets.unpushed()
     assert (ticket.id, ticket.list) == (f"{token}-2", "default")
     (again,) = store.tasks.claim([(token, 2)], owner=2, now=NOW)
     assert (again.run, again.attempt) == (2, 1)
@@ -218,14 +218,14 @@ def test_states_of_many_tokens_are_read_at_once(store: Store) -> None:
 def test_a_batch_waits_for_its_push_until_it_is_marked(store: Store) -> None:
     batch = added(store, GOOD, GOOD, GOOD)
     assert store.batches.unpushed(NOW, GRACE) == []
-    assert store.tasks.waiting().tickets == ()  # nobody has said that they are there
+    assert store.tickets.waiting().tickets == ()  # nobody has said that they are there
     assert store.batches.unpushed(NOW + 2 * GRACE, GRACE) == [batch.id]
-    first = store.tasks.waiting_in(batch.id, limit=2)
-    rest = store.tasks.waiting_in(batch.id, after=first.last, limit=2)
+    first = store.tickets.waiting_in(batch.id, limit=2)
+    rest = store.tickets.waiting_in(batch.id, after=first.last, limit=2)
     assert [one.token for one in (*first.tickets, *rest.tickets)] == [one.token for one in batch.accepted]
     store.batches.mark_pushed(batch.id, NOW)
     assert store.batches.unpushed(NOW + 2 * GRACE, GRACE) == []
-    assert [one.token for one in store.tasks.waiting().tickets] == [one.token for one in batch.accepted]
+    assert [one.token for one in store.tickets.waiting().tickets] == [one.token for one in batch.accepted]
 
 
 def test_a_batch_whose_push_failed_waits_for_no_grace(store: Store) -> None:
@@ -243,12 +243,12 @@ def test_what_went_back_waits_for_its_push_until_it_is_marked(store: Store) -> N
     token = added(store, GOOD).accepted[0].token
     store.tasks.claim([(token, 1)], owner=1, now=NOW)
     store.tasks.take_back([1], NOW)
-    tickets = store.tasks.unpushed()
+    tickets = store.tickets.unpushed()
     assert len(tickets) == 1
-    assert store.tasks.waiting().tickets == ()
-    store.tasks.mark_pushed(tickets, NOW)
-    assert store.tasks.unpushed() == ()
-    assert store.tasks.waiting().tickets == tickets
+    assert store.tickets.waiting().tickets == ()
+    store.tickets.mark_pushed(tickets, NOW)
+    assert store.tickets.unpushed() == ()
+    assert store.tickets.waiting().tickets == tickets
 
 
 def test_a_task_under_which_three_workers_died_is_given_up(store: Store) -> None:
@@ -356,9 +356,9 @@ def test_no_statement_on_the_way_of_a_task_reads_a_whole_table(store: Store, dat
         store.tasks.claim([(first, 1), (second, 1), (third, 1)], 1, NOW)
         store.tasks.settle([finished(first), Outcome(token=second, run=1, move="put back")], 1, NOW)
         store.tasks.take_back([1], NOW)
-        store.tasks.mark_pushed(store.tasks.unpushed(), NOW)
-        store.tasks.waiting(after=1)
-        store.tasks.waiting_in(batch.id)
+        store.tickets.mark_pushed(store.tickets.unpushed(), NOW)
+        store.tickets.waiting(after=1)
+        store.tickets.waiting_in(batch.id)
         store.tasks.status(first)
         store.tasks.states([first, second])
         store.batches.get(batch.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -49,6 +50,93 @@ def test_it_serves_and_works_and_leaves_nothing(
     system.up.send_signal(how)
     system.up.wait(30)
     eventually(lambda: not system.pids(), within=15)
+
+
+MYTASKS = "from queue_tool import task\n@task('plain')\ndef plain(data): return {said!r}\n"
+
+SEND = """
+from queue_tool.runtime import load_settings, open_runtime
+from queue_tool.telemetry import Telemetry
+runtime = open_runtime(load_settings(), Telemetry(), "test")
+print(runtime.submit([None], runtime.types["plain"]).elements[0].token)
+"""
+
+
+def result_of_plain(system: FlaskRun) -> object:
+    sent = subprocess.run(
+        [sys.executable, "-c", SEND],
+        cwd=system.directory,
+        env=clean_environment(**system.said),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return system.await_status(sent.stdout.strip(), "finished")["result"]
+
+
+def change(system: FlaskRun, text: str) -> None:
+    """Write the module of task types until the reloader, which may not have looked at it yet, sees a change."""
+    before = system.log.count("Detected change")
+
+    def look() -> bool:
+        (system.directory / "mytasks.py").write_text(text)
+        return system.log.count("Detected change") > before
+
+    eventually(look)
+
+
+def test_a_change_of_code_reaches_the_workers_and_valkey_stays(system: FlaskRun) -> None:
+    (system.directory / "mytasks.py").write_text(MYTASKS.format(said="old"))
+    system.said["TASKS"] = "mytasks"
+    system.start("--debug")
+    assert result_of_plain(system) == "old"
+    change(system, MYTASKS.format(said="newer"))
+    eventually(lambda: system.log.count("child started child=worker-1") == 2)
+    assert result_of_plain(system) == "newer"
+    change(system, "def broken(:\n")
+    eventually(lambda: "BadTaskType" in system.log)
+    change(system, MYTASKS.format(said="the newest"))
+    eventually(lambda: system.log.count("child started child=worker-1") == 3)
+    assert result_of_plain(system) == "the newest"
+    assert system.log.count("child started child=valkey") == 1
+
+
+@pytest.mark.parametrize("options", [(), ("--debug",)])
+def test_the_rest_of_the_system_is_started_again_when_it_was_killed(system: FlaskRun, options: tuple[str, ...]) -> None:
+    system.start(*options)
+    (rest,) = (pid for pid, words in system.pids().items() if words.split("\0")[-2:] == ["up", ""])
+    os.kill(rest, signal.SIGKILL)
+    token = system.post([{"item": "a", "valor": 0}]).json["processing_items"][0]["hash"]
+    system.await_status(token, "finished")
+
+
+def test_it_ends_with_the_rest_of_the_system(system: FlaskRun) -> None:
+    (system.directory / "fragile.py").write_text("import os, sys\nif sys.argv[1:] == ['worker']:\n    os._exit(3)\n")
+    system.said["TASKS"] = "fragile"
+    system.start()
+    assert system.up.wait(30) != 0
+    assert "worker-1 ended 5 times" in system.log
+    eventually(lambda: not system.pids(), within=15)
+
+
+def test_a_second_start_on_one_data_directory_says_who_has_it(system: FlaskRun) -> None:
+    system.start()
+    second = FlaskRun(system.directory)
+    ended = subprocess.run(
+        [Path(sys.executable).with_name("flask"), "--app", "queue_tool", "run", "--port", str(second.port)],
+        cwd=system.directory,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 1
+    owner = (system.directory / "instance" / "owner.lock").read_text().strip()
+    assert f"is in use by process {owner}." in ended.stderr
+    assert ended.stderr.splitlines()[-1] == "Error: The rest of the system did not start: see the lines above."
+    token = system.post([{"item": "a", "valor": 0}]).json["processing_items"][0]["hash"]
+    system.await_status(token, "finished")
 
 
 def test_with_a_redis_of_the_users_own_it_only_serves_and_says_so(system: FlaskRun) -> None:

@@ -112,7 +112,7 @@ def test_an_interruption_puts_the_task_back(runtime: Runtime) -> None:
         signal.signal(signal.SIGALRM, before)
     again = runtime.ask.task(token)
     assert (again.state, again.attempt, again.started_at) == (State.QUEUED, 1, None)
-    (ticket,) = runtime.store.tasks.unpushed()
+    (ticket,) = runtime.store.tickets.unpushed()
     assert ticket.id == f"{token}-2"
 
 

@@ -41,7 +41,7 @@ def test_nothing_sent_is_nothing_kept(runtime: Runtime) -> None:
 def test_a_batch_that_was_pushed_waits_for_no_other_push(runtime: Runtime) -> None:
     submit(runtime, GOOD)
     runtime.sweep()()
-    assert runtime.broker.queued() == {ticket.id for ticket in runtime.store.tasks.waiting().tickets}
+    assert runtime.broker.queued() == {ticket.id for ticket in runtime.store.tickets.waiting().tickets}
 
 
 def test_without_redis_the_push_is_postponed(make_runtime: RuntimeFactory, news: News) -> None:

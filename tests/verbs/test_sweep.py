@@ -103,7 +103,7 @@ def test_a_batch_on_its_way_is_not_pushed_twice(world: World, redis: Redis) -> N
     world.wait(19)
     world.sweep()
     assert waiting(redis) == []
-    world.runtime.broker.push(store.tasks.waiting_in(tokens[0]).tickets[:1])  # as far as its web process came
+    world.runtime.broker.push(store.tickets.waiting_in(tokens[0]).tickets[:1])  # as far as its web process came
     world.wait(2)
     world.sweep()
     world.sweep()

@@ -1,0 +1,55 @@
+"""`Prefer: wait` against a real server: many wait, nobody starves, and a stop lets everyone go."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.support import Answer, System, eventually, http
+
+MOST = 64
+"""Waits that one web process holds, unless it is said otherwise."""
+
+
+@pytest.fixture
+def clients() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(MOST) as pool:
+        yield pool
+
+
+def held_waits(system: System, clients: ThreadPoolExecutor, path: str) -> list[Future[Any]]:
+    """Return as many waits as the server holds, when it holds them all."""
+
+    def wait() -> Answer | None:
+        answer = http("GET", system.url(path), headers={"Prefer": "wait=60"})
+        return answer if "preference-applied" in answer.headers else None  # the look below has had the last place
+
+    held = [clients.submit(eventually, wait) for _ in range(MOST)]
+    eventually(lambda: "preference-applied" not in http("GET", system.url(path), headers={"Prefer": "wait=1"}).headers)
+    return held
+
+
+def test_sixty_four_wait_while_others_are_served_and_all_are_told_of_the_end(
+    system: System, clients: ThreadPoolExecutor
+) -> None:
+    answer = system.post([{"item": "a", "valor": 3}])
+    (token,) = (item["hash"] for item in answer.json["processing_items"])
+    held = held_waits(system, clients, f"/check/{token}")
+    for _ in range(20):
+        assert http("GET", system.url("/health/live")).status == 200
+        assert system.check(token)["message"] == "Em processamento"
+    assert not any(each.done() for each in held)
+    ends = [each.result(30) for each in held]
+    assert {end.json["message"] for end in ends} == {"Finalizado"}
+    assert {end.headers["preference-applied"] for end in ends} == {"wait=60"}
+
+
+def test_a_stop_lets_everyone_go_with_an_answer(system: System, clients: ThreadPoolExecutor) -> None:
+    answer = system.post([{"item": "a", "valor": 3600}])
+    held = held_waits(system, clients, answer.headers["location"])
+    system.up.send_signal(signal.SIGTERM)
+    assert {each.result(30).json["message"] for each in held} == {"Em processamento"}
