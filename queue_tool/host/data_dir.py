@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import stat
 from pathlib import Path
 from typing import Self
 
@@ -28,6 +30,19 @@ def prepare(path: Path) -> Path:
     except OSError as error:
         raise DataDirUnusable(f"The data directory {path} cannot be written: {error.strerror}.") from None
     return path
+
+
+def make_private(folder: Path) -> None:
+    """Make a directory, if it is not there, that only this user can enter.
+
+    Raises:
+        DataDirUnusable: what is there is open to others, somebody else's, or no directory.
+    """
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if found.st_uid != os.getuid() or found.st_mode & 0o077 or not stat.S_ISDIR(found.st_mode):
+        raise DataDirUnusable(f"{folder} must be a directory that only this user can enter.")
 
 
 def owner(path: Path) -> int | None:

@@ -12,7 +12,9 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
-from queue_tool.errors import DataDirUnusable, NoEmbeddedServer
+from queue_tool.errors import NoEmbeddedServer
+from queue_tool.host.data_dir import make_private
+from queue_tool.host.guardian import of_server
 
 LONGEST_SOCKET_PATH = 100
 """Bytes that the path of a Unix socket may have on every system that we run on."""
@@ -58,7 +60,7 @@ def start(data_dir: Path) -> subprocess.Popen[bytes]:
     """
     folder = _folder(data_dir)
     folder.mkdir(mode=0o700, exist_ok=True)
-    _make_private(socket_path(data_dir).parent)
+    make_private(socket_path(data_dir).parent)
     guardian = _started(data_dir)
     if guardian is None and (folder / COMMANDS).exists():
         (folder / COMMANDS).rename(folder / f"{COMMANDS}.unreadable-{time.time_ns()}")
@@ -70,15 +72,16 @@ def start(data_dir: Path) -> subprocess.Popen[bytes]:
 
 def _started(data_dir: Path) -> subprocess.Popen[bytes] | None:
     """Start a guardian and wait until its server answers; None if it ended instead, or did not answer in time."""
+    places = str(_folder(data_dir)), str(socket_path(data_dir))
     guardian = subprocess.Popen(
-        [sys.executable, "-m", "queue_tool.host.guardian", str(_folder(data_dir)), *_command(data_dir)],
+        [sys.executable, "-m", "queue_tool.host.guardian", *places, *_command(data_dir)],
         stdin=subprocess.PIPE,
         start_new_session=True,
     )
     until = time.monotonic() + START_TIMEOUT
     while guardian.poll() is None and time.monotonic() < until:
         reply = _reply(data_dir)
-        if reply.startswith(b"+PONG"):
+        if reply.startswith(b"+PONG") and of_server(_folder(data_dir)) == guardian.pid:  # not one that is just ending
             return guardian
         if reply.startswith(b"-LOADING"):  # it reads its file of commands: that may take as long as it likes
             until = time.monotonic() + START_TIMEOUT
@@ -103,13 +106,6 @@ def _reply(data_dir: Path) -> bytes:
 
 def _folder(data_dir: Path) -> Path:
     return data_dir.absolute() / "valkey"
-
-
-def _make_private(folder: Path) -> None:
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if found.st_uid != os.getuid() or found.st_mode & 0o077 or not folder.is_dir() or folder.is_symlink():
-        raise DataDirUnusable(f"{folder} must be a directory that only this user can enter.")
 
 
 def _command(data_dir: Path) -> list[str]:

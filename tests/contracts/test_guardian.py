@@ -1,0 +1,80 @@
+"""The guardian of the embedded Valkey, where two of them meet."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from queue_tool.errors import DataDirUnusable
+from queue_tool.host import data_dir, valkey
+from queue_tool.host.guardian import of_server
+from tests.support import eventually
+
+
+def cut(guardian: subprocess.Popen[bytes]) -> None:
+    """Do what the end of its owner does."""
+    assert guardian.stdin is not None
+    guardian.stdin.close()
+
+
+def test_one_that_is_started_while_the_one_before_still_ends_waits_for_its_own_server(tmp_path: Path) -> None:
+    first = valkey.start(tmp_path)
+    cut(first)
+    second = valkey.start(tmp_path)
+    assert of_server(tmp_path / "valkey") == second.pid
+    assert valkey.answers(tmp_path)
+    assert first.poll() == 0
+    cut(second)
+    assert second.wait(20) == 0
+    assert not valkey.socket_path(tmp_path).exists()
+
+
+def test_one_whose_turn_has_not_come_ends_with_its_owner_and_touches_nothing(tmp_path: Path) -> None:
+    first = valkey.start(tmp_path)
+    places = str(tmp_path / "valkey"), str(valkey.socket_path(tmp_path))
+    command = [sys.executable, "-m", "queue_tool.host.guardian", *places, "false"]
+    second = subprocess.Popen(command, stdin=subprocess.PIPE)
+    turn = (tmp_path / "valkey" / "guardian.lock").stat()
+    eventually(lambda: turn.st_ino in inodes_held_open_by(second.pid))
+    cut(second)
+    assert second.wait(20) == 1
+    assert valkey.answers(tmp_path)
+    assert of_server(tmp_path / "valkey") == first.pid
+    cut(first)
+    assert first.wait(20) == 0
+
+
+def test_what_a_killed_one_left_outside_of_a_deep_data_directory_goes_with_the_next(tmp_path: Path) -> None:
+    deep = tmp_path / ("so deep " * 20).strip()
+    deep.mkdir()
+    place = valkey.socket_path(deep).parent
+    first = valkey.start(deep)
+    first.kill()
+    first.wait()
+    assert (place / "valkey.sock").is_socket()
+    second = valkey.start(deep)
+    cut(first)
+    cut(second)
+    assert second.wait(20) == 0
+    assert not place.exists()
+
+
+def inodes_held_open_by(pid: int) -> set[int]:
+    return {path.stat().st_ino for path in Path(f"/proc/{pid}/fd").iterdir() if path.exists()}
+
+
+@pytest.mark.parametrize("what", ["open to others", "a link", "a file"])
+def test_a_place_for_the_socket_that_others_can_reach_is_refused(tmp_path: Path, what: str) -> None:
+    place = tmp_path / "place"
+    if what == "open to others":
+        place.mkdir(mode=0o755)
+    elif what == "a link":
+        (tmp_path / "elsewhere").mkdir(mode=0o700)
+        place.symlink_to(tmp_path / "elsewhere")
+    else:
+        place.touch(mode=0o600)
+    with pytest.raises(DataDirUnusable, match="only this user"):
+        data_dir.make_private(place)
