@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,11 @@ from redis import Redis
 from queue_tool import settings as words_of_settings
 from queue_tool.host import valkey
 from queue_tool.runtime import Runtime, open_runtime
-from queue_tool.store import migrations
+from queue_tool.store import Store, migrations
 from queue_tool.store.database import Database
 from queue_tool.telemetry import Event, Telemetry
 from queue_tool.web import create_app
-from tests.support import eventually
+from tests.support import System, eventually
 
 
 class News:
@@ -78,6 +79,17 @@ def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     guardian.wait(20)
 
 
+@pytest.fixture(scope="session")
+def lasting_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A whole system of real processes, for tests that leave it running and idle."""
+    running = System(tmp_path_factory.mktemp("up"))
+    try:
+        running.start()
+        yield running
+    finally:
+        running.kill_all()
+
+
 @pytest.fixture
 def redis(valkey_server: str) -> Iterator[Redis]:
     """A client of the session's Valkey, which is empty at the start of each test."""
@@ -126,6 +138,20 @@ def make_runtime(tmp_path: Path, news: News, migrated_database: Path) -> Iterato
 def runtime(make_runtime: RuntimeFactory, redis: Redis, valkey_server: str) -> Runtime:
     """A runtime whose tickets wait in the session's Valkey; no worker takes them."""
     return make_runtime(REDIS_URL=valkey_server)
+
+
+@pytest.fixture
+def hasty(runtime: Runtime) -> Iterator[Runtime]:
+    """The same, but it gives a locked database up after half a second."""
+    store = Store(Database(runtime.settings.database, patience=0.5))
+    yield replace(
+        runtime,
+        store=store,
+        submit=replace(runtime.submit, store=store),
+        ask=replace(runtime.ask, store=store),
+        run=replace(runtime.run, store=store),
+    )
+    store.close()
 
 
 @pytest.fixture

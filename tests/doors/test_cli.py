@@ -6,7 +6,6 @@ import http.client
 import json
 import re
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -178,32 +177,20 @@ def test_a_key_that_is_not_there_cannot_be_revoked(tmp_path: Path) -> None:
 # -- a system that runs ------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """A whole system of real processes."""
-    running = System(tmp_path_factory.mktemp("up"))
-    try:
-        running.start()
-        yield running
-    finally:
-        if running.process is not None:
-            running.stop()
-
-
-def test_a_second_system_on_one_data_directory_says_who_owns_it(system: System) -> None:
-    done = run_command("up", "--port", str(free_port()), cwd=system.directory)
+def test_a_second_system_on_one_data_directory_says_who_owns_it(lasting_system: System) -> None:
+    done = run_command("up", "--port", str(free_port()), cwd=lasting_system.directory)
     said = the_one_sentence(done)
-    assert f"in use by process {system.up.pid}" in said
-    assert str(system.directory / "instance") in said
+    assert f"in use by process {lasting_system.up.pid}" in said
+    assert str(lasting_system.directory / "instance") in said
 
 
-def test_the_port_of_a_system_is_taken_for_the_web_door_of_another(system: System, tmp_path: Path) -> None:
-    said = the_one_sentence(run_command("web", "--port", str(system.port), cwd=tmp_path))
-    assert f"127.0.0.1:{system.port}" in said
+def test_the_port_of_a_system_is_taken_for_the_web_door_of_another(lasting_system: System, tmp_path: Path) -> None:
+    said = the_one_sentence(run_command("web", "--port", str(lasting_system.port), cwd=tmp_path))
+    assert f"127.0.0.1:{lasting_system.port}" in said
 
 
-def test_a_body_in_chunks_is_read_to_its_end(system: System) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", system.port, timeout=20)
+def test_a_body_in_chunks_is_read_to_its_end(lasting_system: System) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", lasting_system.port, timeout=20)
     pieces = iter([b"[1,", b"2,"] + [b"3,"] * 100 + [b"4]"])
     connection.request("POST", "/api", pieces, {"Content-Type": "application/json"}, encode_chunked=True)
     answer = connection.getresponse()
@@ -212,8 +199,8 @@ def test_a_body_in_chunks_is_read_to_its_end(system: System) -> None:
     connection.close()
 
 
-def test_an_old_client_is_told_to_use_a_key(system: System) -> None:
-    with socket.create_connection(("127.0.0.1", system.port), 20) as client:
+def test_an_old_client_is_told_to_use_a_key(lasting_system: System) -> None:
+    with socket.create_connection(("127.0.0.1", lasting_system.port), 20) as client:
         client.sendall(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n")
         said = b""
         while piece := client.recv(65536):

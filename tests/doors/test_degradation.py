@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
 from queue_tool.runtime import Runtime
@@ -69,7 +68,8 @@ def test_what_was_sent_without_redis_is_repeated_by_its_idempotency_key(without_
     assert first.data == again.data
 
 
-def test_while_somebody_holds_the_database_writes_are_503_and_reads_go_on(app: Flask, runtime: Runtime) -> None:
+def test_while_somebody_holds_the_database_writes_are_503_and_reads_go_on(hasty: Runtime) -> None:
+    app, runtime = with_errors_as_users_get_them(create_app(hasty)), hasty
     client = app.test_client()
     first = client.post("/api", json=[GOOD]).json
     assert first is not None

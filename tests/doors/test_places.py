@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from queue_tool import settings
+from queue_tool.access import ApiKey, Role, digest
+from queue_tool.runtime import open_store
 from tests.support import run_command
 
 
 @pytest.mark.parametrize("name", ["a?1", "a#b", "a%20b", "a b", "ü", "a&b=c", "a:b@c"])
 def test_everything_stays_inside_of_the_data_directory(tmp_path: Path, name: str) -> None:
-    made = run_command("keys", "create", "--role", "read", cwd=tmp_path, DATA_DIR=str(tmp_path / name))
-    assert made.returncode == 0, made.stderr
+    chosen = settings.read({"QUEUE_TOOL_DATA_DIR": str(tmp_path / name)})
+    key = ApiKey(id="0" * 32, name="", role=Role.READ, created_at=datetime.now(UTC))
+    first = open_store(chosen, migrate=True)
+    first.keys.add(key, digest("secret"))
+    first.close()
+    second = open_store(chosen)
+    assert second.keys.all() == [key]
+    second.close()
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name / "queue_tool.db").stat().st_mode & 0o077 == 0
-    assert len(run_command("keys", "list", cwd=tmp_path, DATA_DIR=str(tmp_path / name)).stdout.splitlines()) == 1
 
 
 def test_inline_has_no_worker_and_no_redis(tmp_path: Path) -> None:

@@ -129,15 +129,15 @@ def test_what_was_taken_back_in_the_meantime_is_not_recorded(runtime: Runtime, n
     assert news.of(Event.TASK_ENDED) == []
 
 
-def test_an_outcome_waits_for_a_database_that_is_locked(runtime: Runtime, news: News) -> None:
-    other = sqlite3.connect(runtime.store.database.path, isolation_level=None, check_same_thread=False)
+def test_an_outcome_waits_for_a_database_that_is_locked(hasty: Runtime, news: News) -> None:
+    other = sqlite3.connect(hasty.store.database.path, isolation_level=None, check_same_thread=False)
 
     def lock(data: object) -> str:
         other.execute("BEGIN IMMEDIATE")
-        threading.Timer(6, lambda: other.execute("ROLLBACK")).start()  # longer than the store's own patience
+        threading.Timer(1, lambda: other.execute("ROLLBACK")).start()  # longer than the store's own patience
         return "kept"
 
-    ended = run(runtime, send(runtime, lock))
+    ended = run(hasty, send(hasty, lock))
     assert (ended.state, ended.result) == (State.FINISHED, '"kept"')
     assert len(news.of(Event.OUTCOME_HELD)) == 1
     other.close()
