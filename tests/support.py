@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -16,6 +17,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+
+from redis import Redis
+
+from queue_tool.host import valkey
 
 Found = TypeVar("Found")
 
@@ -44,11 +49,29 @@ def eventually(look: Callable[[], Found], within: float = 20.0) -> Found:
 
 
 def free_port() -> int:
-    """Return a port of this machine's on which nobody listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port of this machine's on which nobody listens now, and which this returns to nobody else."""
+    for port in _ports:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("unreachable: the ports never end")
+
+
+def _ports_of_this_process() -> Iterator[int]:
+    """Walk for ever through ports that neither a connection nor another process of these tests is given.
+
+    The kernel gives those from 32768 on to outgoing connections; each of pytest-xdist's workers has a range below.
+    """
+    first = 10_000 + 1_000 * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 20)
+    start = os.getpid() % 1_000  # two sessions at once begin at different places
+    return (first + (start + step) % 1_000 for step in itertools.count())
+
+
+_ports = _ports_of_this_process()
 
 
 def clean_environment(**said: str) -> dict[str, str]:
@@ -121,13 +144,19 @@ class System:
         assert self.process is not None
         return self.process
 
+    @property
+    def command(self) -> list[str | Path]:
+        """Return the command that starts it."""
+        return [*self.program, "up", "--port", str(self.port)]
+
     def start(self) -> None:
         """Start it and wait until it answers."""
         with (self.directory / "up.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*self.program, "up", "--port", str(self.port)],
+                self.command,
                 cwd=self.directory,
                 env=clean_environment(**self.said),
+                stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
@@ -188,9 +217,53 @@ class System:
         lines = [line for line in self.log.splitlines() if f"child started child={name} pid=" in line]
         return int(lines[-1].rpartition("pid=")[2])
 
+    def children(self, of: int) -> list[int]:
+        """Return the processes of this system that another one of its has started."""
+        return [pid for pid in self.pids() if _parent(pid) == of]
+
+    def valkey(self) -> int:
+        """Return the pid of the embedded Valkey."""
+        return int((self.directory / "instance" / "valkey" / "server.pid").read_text().split()[0])
+
+
+@dataclass
+class FlaskRun(System):
+    """The system as Flask starts it."""
+
+    options: tuple[str, ...] = ()
+
+    @property
+    def command(self) -> list[str | Path]:
+        """Return the command that starts it."""
+        flask = str(Path(sys.executable).with_name("flask"))
+        return [flask, "--app", "queue_tool", "run", "--port", str(self.port), *self.options]
+
+
+def items(count: int, valor: float = 0) -> list[dict[str, object]]:
+    """Return as many good items, each of which takes so many seconds."""
+    return [{"item": f"item{number}", "valor": valor} for number in range(count)]
+
+
+def tokens(answer: Answer) -> list[str]:
+    """Return the tokens that an answer to a batch gives, in its order."""
+    return [item["hash"] for item in answer.json["processing_items"]]
+
+
+def redis_of(system: System) -> Redis:
+    """Return a client of a system's embedded Valkey."""
+    return Redis.from_url(valkey.url(system.directory / "instance"))
+
 
 def _part_of(words: str) -> list[str]:
     return words.split("\0")
+
+
+def _parent(pid: int) -> int:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
+    except OSError:
+        return 0  # it has just ended
+    return int(stat.rpartition(")")[2].split()[1])
 
 
 def _processes() -> Iterator[tuple[int, str, str]]:

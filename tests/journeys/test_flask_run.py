@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,25 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import System, clean_environment, eventually, free_port, http
-
-
-class FlaskRun(System):
-    """The system as Flask starts it."""
-
-    def start(self, *options: str) -> None:
-        """Start it and wait until it answers."""
-        flask = Path(sys.executable).with_name("flask")
-        with (self.directory / "up.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [flask, "--app", "queue_tool", "run", "--port", str(self.port), *options],
-                cwd=self.directory,
-                env=clean_environment(**self.said),
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        eventually(lambda: http("GET", self.url("/health/live")).status == 200)
+from tests.support import FlaskRun, System, clean_environment, eventually, free_port, items, tokens
 
 
 @pytest.fixture
@@ -37,19 +17,6 @@ def system(tmp_path: Path) -> Iterator[FlaskRun]:
     made = FlaskRun(tmp_path)
     yield made
     made.kill_all()
-
-
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-@pytest.mark.parametrize("options", [(), ("--debug",)])
-def test_it_serves_and_works_and_leaves_nothing(
-    system: FlaskRun, options: tuple[str, ...], how: signal.Signals
-) -> None:
-    system.start(*options)
-    token = system.post([{"item": "a", "valor": 0}]).json["processing_items"][0]["hash"]
-    system.await_status(token, "finished")
-    system.up.send_signal(how)
-    system.up.wait(30)
-    eventually(lambda: not system.pids(), within=15)
 
 
 MYTASKS = "from queue_tool import task\n@task('plain')\ndef plain(data): return {said!r}\n"
@@ -88,7 +55,8 @@ def change(system: FlaskRun, text: str) -> None:
 def test_a_change_of_code_reaches_the_workers_and_valkey_stays(system: FlaskRun) -> None:
     (system.directory / "mytasks.py").write_text(MYTASKS.format(said="old"))
     system.said["TASKS"] = "mytasks"
-    system.start("--debug")
+    system.options = ("--debug",)
+    system.start()
     assert result_of_plain(system) == "old"
     change(system, MYTASKS.format(said="newer"))
     eventually(lambda: system.log.count("child started child=worker-1") == 2)
@@ -101,15 +69,6 @@ def test_a_change_of_code_reaches_the_workers_and_valkey_stays(system: FlaskRun)
     assert system.log.count("child started child=valkey") == 1
 
 
-@pytest.mark.parametrize("options", [(), ("--debug",)])
-def test_the_rest_of_the_system_is_started_again_when_it_was_killed(system: FlaskRun, options: tuple[str, ...]) -> None:
-    system.start(*options)
-    (rest,) = (pid for pid, words in system.pids().items() if words.split("\0")[-2:] == ["up", ""])
-    os.kill(rest, signal.SIGKILL)
-    token = system.post([{"item": "a", "valor": 0}]).json["processing_items"][0]["hash"]
-    system.await_status(token, "finished")
-
-
 def test_it_ends_with_the_rest_of_the_system(system: FlaskRun) -> None:
     (system.directory / "fragile.py").write_text("import os, sys\nif sys.argv[1:] == ['worker']:\n    os._exit(3)\n")
     system.said["TASKS"] = "fragile"
@@ -119,24 +78,37 @@ def test_it_ends_with_the_rest_of_the_system(system: FlaskRun) -> None:
     eventually(lambda: not system.pids(), within=15)
 
 
-def test_a_second_start_on_one_data_directory_says_who_has_it(system: FlaskRun) -> None:
-    system.start()
-    second = FlaskRun(system.directory)
-    ended = subprocess.run(
-        [Path(sys.executable).with_name("flask"), "--app", "queue_tool", "run", "--port", str(second.port)],
-        cwd=system.directory,
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert ended.returncode == 1
-    owner = (system.directory / "instance" / "owner.lock").read_text().strip()
-    assert f"is in use by process {owner}." in ended.stderr
-    assert ended.stderr.splitlines()[-1] == "Error: The rest of the system did not start: see the lines above."
-    token = system.post([{"item": "a", "valor": 0}]).json["processing_items"][0]["hash"]
-    system.await_status(token, "finished")
+@pytest.mark.parametrize(
+    ("first", "second", "last_line"),
+    [
+        (FlaskRun, FlaskRun, "Error: The rest of the system did not start: see the lines above."),
+        (System, FlaskRun, "Error: The rest of the system did not start: see the lines above."),
+        (FlaskRun, System, "queue-tool: The data directory {directory} is in use by process {owner}."),
+    ],
+)
+def test_a_second_start_on_one_data_directory_says_who_has_it(
+    tmp_path: Path, first: type[System], second: type[System], last_line: str
+) -> None:
+    system = first(tmp_path)
+    try:
+        system.start()
+        ended = subprocess.run(
+            second(tmp_path).command,
+            cwd=tmp_path,
+            env=clean_environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert ended.returncode == 1
+        owner = (tmp_path / "instance" / "owner.lock").read_text().strip()
+        assert f"is in use by process {owner}." in ended.stderr
+        assert ended.stderr.splitlines()[-1] == last_line.format(directory=tmp_path / "instance", owner=owner)
+        (token,) = tokens(system.post(items(1)))
+        system.await_status(token, "finished")
+    finally:
+        system.kill_all()
 
 
 def test_with_a_redis_of_the_users_own_it_only_serves_and_says_so(system: FlaskRun) -> None:

@@ -84,7 +84,8 @@ def test_a_worker_started_before_its_redis_waits_for_it(tmp_path: Path) -> None:
             worker.wait()
 
 
-def test_a_worker_that_is_stopped_for_a_while_goes_on(system: System) -> None:
+def test_a_worker_that_is_stopped_for_a_while_goes_on(lasting_system: System) -> None:
+    system = lasting_system
     worker = system.child("worker-1")
     token = system.post([{"item": "a", "valor": 0.5}]).json["processing_items"][0]["hash"]
     system.await_status(token, "running")

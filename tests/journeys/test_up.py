@@ -7,27 +7,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-import pytest
-from redis import Redis
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from queue_tool.host import valkey
-from tests.support import System, clean_environment, eventually, http, run_command
-
-
-def tokens(answer: Any) -> list[str]:
-    return [item["hash"] for item in answer.json["processing_items"]]
-
-
-def redis_of(system: System) -> Redis:
-    return Redis.from_url(valkey.url(system.directory / "instance"))
-
-
-def items(count: int, valor: float = 0) -> list[dict[str, object]]:
-    return [{"item": f"item{number}", "valor": valor} for number in range(count)]
+from tests.support import System, clean_environment, eventually, http, items, redis_of, run_command, tokens
 
 
 def all_finished(system: System, wanted: list[str]) -> bool:
@@ -35,7 +19,8 @@ def all_finished(system: System, wanted: list[str]) -> bool:
     return all(result["status"] == "finished" for result in found)
 
 
-def test_the_example_from_post_to_finalizado(system: System) -> None:
+def test_a_system_is_ready_before_its_first_task_and_runs_the_example_to_finalizado(system: System) -> None:
+    eventually(lambda: http("GET", system.url("/health/ready")).status == 200)
     answer = system.post([{"item": "item01", "valor": 1}, {"item": "Teste1", "valor": "10"}])
     good, bad = tokens(answer)
     assert bad == "INVALID_JOB_REQUEST"
@@ -50,65 +35,21 @@ def test_the_example_from_post_to_finalizado(system: System) -> None:
         assert not [key for key in redis.scan_iter() if redis.type(key) == b"zset" and redis.zcard(key)]
 
 
-def test_a_system_is_ready_before_its_first_task(system: System) -> None:
-    eventually(lambda: http("GET", system.url("/health/ready")).status == 200)
-
-
 def test_a_task_that_waits_is_an_rq_job(system: System) -> None:
-    first, second = tokens(system.post(items(2, valor=3)))
+    first, second = tokens(system.post(items(2, valor=3600)))
     system.await_status(first, "running")
     with redis_of(system) as redis:
         job = Job.fetch(second, connection=redis, serializer=JSONSerializer)
         assert (job.origin, job.get_status().value) == ("default", "queued")
-    system.await_status(second, "finished")
 
 
-def test_a_worker_killed_in_the_middle_of_a_task_loses_nothing(system: System) -> None:
-    (token,) = tokens(system.post(items(1, valor=2)))
-    system.await_status(token, "running")
-    os.kill(system.child("worker-1"), signal.SIGKILL)
-    ended = system.await_status(token, "finished", within=60)
-    assert ended["attempt"] == 1
-    with redis_of(system) as redis:
-        eventually(lambda: not redis.keys(f"*{token}*"))
-
-
-def test_everything_killed_and_started_again_loses_nothing(system: System) -> None:
-    wanted = tokens(system.post(items(30, valor=0.05)))
-    system.await_status(wanted[3], "finished")
-    system.kill_all()
-    system.start()
-    eventually(lambda: all_finished(system, wanted), within=60)
-
-
-def test_a_wiped_redis_loses_nothing(system: System) -> None:
+def test_a_wiped_redis_loses_nothing(lasting_system: System) -> None:
+    system = lasting_system
     wanted = tokens(system.post(items(30, valor=0.05)))
     system.await_status(wanted[3], "finished")
     with redis_of(system) as redis:
         redis.flushall()
     eventually(lambda: all_finished(system, wanted), within=60)
-
-
-def test_a_valkey_and_its_guardian_killed_are_started_again(system: System) -> None:
-    wanted = tokens(system.post(items(20, valor=0.05)))
-    guardian = system.child("valkey")
-    server = int((system.directory / "instance" / "valkey" / "server.pid").read_text().split()[0])
-    os.kill(guardian, signal.SIGKILL)
-    eventually(lambda: system.child("valkey") != guardian)
-    assert server not in system.pids()
-    wanted += tokens(system.post(items(5)))
-    os.kill(int((system.directory / "instance" / "valkey" / "server.pid").read_text().split()[0]), signal.SIGKILL)
-    eventually(lambda: all_finished(system, wanted), within=60)
-
-
-def test_a_damaged_file_of_commands_is_put_aside(system: System) -> None:
-    first = tokens(system.post(items(3, valor=1)))
-    system.kill_all()
-    (damaged,) = (system.directory / "instance" / "valkey" / "appendonlydir").glob("*.incr.aof")
-    damaged.write_bytes(damaged.read_bytes()[:200] + b"no command!" + damaged.read_bytes()[200:])
-    system.start()
-    eventually(lambda: all_finished(system, first), within=60)
-    assert list((system.directory / "instance" / "valkey").glob("appendonlydir.unreadable-*"))
 
 
 def test_a_task_that_kills_its_worker_is_given_up_and_its_neighbours_are_not(stopped_system: System) -> None:
@@ -127,24 +68,6 @@ def test_a_task_that_kills_its_worker_is_given_up_and_its_neighbours_are_not(sto
     system.await_status(after, "finished")
 
 
-def test_a_killed_web_server_is_started_again(system: System) -> None:
-    os.kill(system.child("web"), signal.SIGKILL)
-    (token,) = tokens(eventually(lambda: system.post(items(1))))
-    system.await_status(token, "finished")
-
-
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_stop_leaves_no_process_and_no_started_task(system: System, how: signal.Signals) -> None:
-    system.said["DRAIN"] = "1"
-    wanted = tokens(system.post(items(3, valor=1)))
-    system.await_status(wanted[0], "running")
-    system.up.send_signal(how)
-    assert system.up.wait(30) == 0
-    eventually(lambda: not system.pids(), within=15)
-    system.start()
-    eventually(lambda: all_finished(system, wanted), within=60)
-
-
 def test_a_drain_that_is_too_short_puts_the_task_back(stopped_system: System) -> None:
     system = stopped_system
     system.said["DRAIN"] = "1"
@@ -154,16 +77,6 @@ def test_a_drain_that_is_too_short_puts_the_task_back(stopped_system: System) ->
     assert system.stop() == 0
     assert "task put back" in system.log
     assert not system.pids()
-
-
-def test_a_killed_supervisor_takes_everything_with_it(system: System) -> None:
-    (token,) = tokens(system.post(items(1, valor=1)))
-    system.await_status(token, "running")
-    system.up.kill()
-    system.up.wait()
-    eventually(lambda: not system.pids(), within=25)
-    system.start()
-    system.await_status(token, "finished")
 
 
 def test_a_stock_rq_worker_does_the_work(stopped_system: System) -> None:
@@ -201,32 +114,14 @@ def test_a_stock_work_horse_killed_in_the_middle_of_a_task_loses_nothing(stopped
         stderr=subprocess.DEVNULL,
     )
     try:
-        (token,) = tokens(system.post(items(1, valor=2)))
+        (token,) = tokens(system.post(items(1, valor=1)))
         system.await_status(token, "running")
-        (horse,) = (pid for pid in system.pids() if parent_of(pid) == worker.pid)
+        (horse,) = system.children(worker.pid)
         os.kill(horse, signal.SIGKILL)
         assert system.await_status(token, "finished")["attempt"] == 1
     finally:
         worker.terminate()
         worker.wait(20)
-
-
-def parent_of(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[1])
-
-
-def test_a_deep_data_directory_with_spaces_works(tmp_path: Path) -> None:
-    deep = tmp_path / ("a long name with spaces " * 5).strip() / ("and another one " * 6).strip()
-    deep.mkdir(parents=True)
-    system = System(deep)
-    try:
-        system.start()
-        (token,) = tokens(system.post(items(1)))
-        system.await_status(token, "finished")
-    finally:
-        system.kill_all()
-        valkey.socket_path(deep / "instance").unlink(missing_ok=True)
-        valkey.socket_path(deep / "instance").parent.rmdir()
 
 
 def test_task_types_of_the_users_own_run_in_their_lanes(stopped_system: System) -> None:
