@@ -1,6 +1,8 @@
 # Each target works from a fresh clone, with Python 3.11 or later and nothing else.
 PYTHON ?= python3
 BIN := .venv/bin
+# Tests at once: many of them wait for processes, so one more than a small machine has processors.
+AT_ONCE ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help run test docs lint clean
@@ -12,7 +14,7 @@ run: .venv/run ## install what is needed into .venv and start the whole system o
 	@exec $(BIN)/queue-tool up
 
 test: .venv/test ## install the test tools too, and run all of the suite that this machine can
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n $(AT_ONCE) --dist worksteal
 
 lint: .venv/lint ## check format, lint and types
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports

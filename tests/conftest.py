@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from flask import Flask
 from redis import Redis
@@ -22,6 +23,10 @@ from queue_tool.store.database import Database
 from queue_tool.telemetry import Event, Telemetry
 from queue_tool.web import create_app
 from tests.support import System, eventually
+
+# Beside others a test may be slow for no reason of its own: how long its data take to make proves nothing.
+hypothesis.settings.register_profile("in company", suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("in company")
 
 
 class News:
