@@ -159,6 +159,7 @@ class System:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=_hear_signals,  # noqa: PLW1509 - it does nothing that a thread could have locked
             )
         try:
             eventually(lambda: http("GET", self.url("/health/live")).status == 200)
@@ -252,6 +253,12 @@ def tokens(answer: Answer) -> list[str]:
 def redis_of(system: System) -> Redis:
     """Return a client of a system's embedded Valkey."""
     return Redis.from_url(valkey.url(system.directory / "instance"))
+
+
+def _hear_signals() -> None:
+    """Let a process hear signals that the tests themselves may have been told to ignore, as by nohup."""
+    for name in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(name, signal.SIG_DFL)
 
 
 def _part_of(words: str) -> list[str]:

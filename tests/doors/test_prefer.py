@@ -25,8 +25,8 @@ def sent(client: FlaskClient) -> tuple[str, str]:
 
 def end(runtime: Runtime, token: str) -> None:
     owner = runtime.owner.id()
-    runtime.store.tasks.claim([(token, 1)], owner, now())
-    runtime.store.tasks.settle([Outcome(token=token, run=1, move="finish", result="null")], owner, now())
+    runtime.store.runs.claim([(token, 1)], owner, now())
+    runtime.store.runs.settle([Outcome(token=token, run=1, move="finish", result="null")], owner, now())
 
 
 def paths(client: FlaskClient) -> tuple[str, list[str]]:

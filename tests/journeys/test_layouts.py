@@ -118,7 +118,7 @@ def install(tmp_path_factory: pytest.TempPathFactory, built: Built) -> Install:
         for found in with_all_they_need([*declared_dependencies(), "poetry-core"]):
             if found.name != without:
                 link(found, made.packages)
-        options = ["--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
+        options = ["--quiet", "--no-cache-dir", "--no-deps", "--no-index", "--no-build-isolation"]
         subprocess.run(
             [sys.executable, "-m", "pip", "--python", made.python, "install", *options, *sources[layout]],
             timeout=60,
