@@ -10,13 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
+from typing import TYPE_CHECKING
 
-import jsonschema
 import jsonschema_rs
 
 from queue_tool import json_text
 from queue_tool.errors import BadTaskType
+
+if TYPE_CHECKING:
+    import jsonschema
 
 MAX_ERRORS = 10
 """Reasons kept for one refused element."""
@@ -53,7 +57,13 @@ class Schema:
             self._decider = jsonschema_rs.Draft202012Validator(document)
         except (ValueError, jsonschema_rs.ReferencingError) as error:
             raise BadTaskType(f"The JSON Schema cannot be used: {_first_line(str(error))}.") from None
-        self._wording = jsonschema.Draft202012Validator(document)
+
+    @cached_property
+    def _wording(self) -> jsonschema.Draft202012Validator:
+        """Return who words refusals, loaded at the first of them: a worker never needs it."""
+        import jsonschema
+
+        return jsonschema.Draft202012Validator(self.document)
 
     def accepts(self, value: object) -> bool:
         """Tell whether a value satisfies the schema; one that is too deep to be judged does not."""

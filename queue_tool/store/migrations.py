@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
 
 from queue_tool.errors import SchemaOutdated
 from queue_tool.store.database import Database
@@ -24,16 +20,22 @@ def folder() -> Path:
 
 @cache
 def head() -> str:
-    """Return the version that this code needs."""
-    return ScriptDirectory(str(folder())).get_current_head() or ""
+    """Return the version that this code needs: the last migration's, whose file's name begins with it.
+
+    Alembic would say the same, after it was loaded; every process asks, and hardly one has to migrate.
+    """
+    return max(path.name.partition("_")[0] for path in (folder() / "versions").glob("[0-9]*.py"))
 
 
 def current(database: Database) -> str | None:
-    """Return the database's version; None for one that was never made."""
+    """Return the database's version, where Alembic keeps it; None for one that was never made."""
     if not database.path.exists():
         return None
     with database.read() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        version: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return version
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
@@ -44,7 +46,7 @@ def upgrade(database: Database, revision: str = "head") -> None:
     """
     if revision == "head" and current(database) == head():
         return
-    _run(database, command.upgrade, revision)
+    _run(database, "upgrade", revision)
 
 
 def downgrade(database: Database, revision: str) -> None:
@@ -53,7 +55,7 @@ def downgrade(database: Database, revision: str) -> None:
     Raises:
         StoreAway: the database is locked.
     """
-    _run(database, command.downgrade, revision)
+    _run(database, "downgrade", revision)
 
 
 def require_current(database: Database) -> None:
@@ -68,10 +70,13 @@ def require_current(database: Database) -> None:
         raise SchemaOutdated(f"The database {have}, and this version needs {head()}: run `queue-tool db upgrade`.")
 
 
-def _run(database: Database, step: Callable[[Config, str], None], revision: str) -> None:
+def _run(database: Database, step: str, revision: str) -> None:
+    from alembic import command
+    from alembic.config import Config
+
     database.make_private()
     config = Config()
     config.set_main_option("script_location", str(folder()).replace("%", "%%"))
     with database.write() as connection:
         config.attributes["connection"] = connection
-        step(config, revision)
+        getattr(command, step)(config, revision)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from queue_tool.errors import SchemaOutdated
@@ -55,6 +56,10 @@ def test_every_migration_goes_down_and_up_again_with_rows_in_place(database: Dat
     assert migrations.current(database) is None
     migrations.upgrade(database)
     migrations.require_current(database)
+
+
+def test_the_newest_migration_is_alembics_head() -> None:
+    assert migrations.head() == ScriptDirectory(str(migrations.folder())).get_current_head()
 
 
 def test_two_upgrades_at_once_are_one(database: Database) -> None:
