@@ -15,6 +15,9 @@ from queue_tool.telemetry import Event
 _LEVELS = {
     Event.WARNING: logging.WARNING,
     Event.PUSH_POSTPONED: logging.WARNING,
+    Event.TASK_STARTED: logging.DEBUG,
+    Event.TASK_ENDED: logging.DEBUG,
+    Event.TASK_FAILED: logging.WARNING,
     Event.TASK_PUT_BACK: logging.WARNING,
     Event.OUTCOME_HELD: logging.WARNING,
     Event.SWEPT_LOST: logging.WARNING,
@@ -44,6 +47,12 @@ def configure(process: str, level: str, style: str) -> None:
     _logger.setLevel(level.upper())
     logging.captureWarnings(True)
     logging.getLogger("werkzeug").addFilter(_is_no_access_line)  # ours says each request already
+
+
+def unheard(level: str) -> frozenset[Event]:
+    """Return the events that are written at no level from this one on."""
+    least = logging.getLevelNamesMapping()[level.upper()]
+    return frozenset(event for event in Event if _LEVELS.get(event, logging.INFO) < least)
 
 
 def listen(event: Event, fields: dict[str, object]) -> None:

@@ -1,31 +1,44 @@
-"""Run: the life of a run, from a ticket to a record, read in one function."""
+"""Run: the life of a run, from a ticket to a record, read in one function.
+
+A worker of RQ's own does it one after the other, by calling `Run`. Our worker does the same steps with many runs
+at once: it turns (records what has ended, claims what comes next) by the batch, and does the work in its lanes.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from queue_tool import json_text
-from queue_tool.context import Context
+from queue_tool.context import Context, nobody
+from queue_tool.ended import Ended, Failed
 from queue_tool.errors import StoreAway
-from queue_tool.execution import Ended, Failed, Returned, execute
+from queue_tool.execution import execute
 from queue_tool.store import Settled, Store
 from queue_tool.task_types import TaskType, TaskTypes
-from queue_tool.tasks import Claimed, Code, Outcome
+from queue_tool.tasks import Claimed, Code, Note, Outcome, State
 from queue_tool.telemetry import Event, Telemetry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Run:
-    """One run on its way through the steps; a step whose precondition fails passes it on."""
+class Started:
+    """A run that this process has claimed, with all that its function needs."""
 
     task: Claimed
     task_type: TaskType | None = None
     data: object = None
     timeout: float | None = None  # seconds; None is no limit
-    ended: Ended | None = None
-    outcome: Outcome | None = None
+    ended: Ended | None = None  # at once, where it cannot even be started
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turned:
+    """What one turn has brought."""
+
+    started: list[Started]
+    settled: Settled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,92 +60,111 @@ class Run:
             BaseException: what interrupted the work; the task has been put back.
         """
         for ticket in runs:
-            for task in self._claim(ticket, owner):
-                self._tell(self._record(self._decide(self._process(self._load(task), owner)), owner))
+            for started in self.turn((), [ticket], owner).started:
+                began = time.monotonic()
+                ended = started.ended or self._process(started, owner)
+                self._record(decide(started.task, ended, time.monotonic() - began), owner)
 
-    def _claim(self, ticket: tuple[str, int], owner: int) -> list[_Run]:
-        claimed = self.store.tasks.claim([ticket], owner, self.now())
-        if not claimed:  # somebody else has it, or it is over: a ticket may come twice
-            self.telemetry.emit(Event.TICKET_DROPPED, token=ticket[0], run=ticket[1])
-        return [_Run(task=task) for task in claimed]
+    def turn(
+        self, outcomes: Sequence[Outcome], runs: Sequence[tuple[str, int]], owner: int, notes: Sequence[Note] = ()
+    ) -> Turned:
+        """Record how runs ended and claim the next ones in one transaction, tell of both, and load the new ones.
 
-    def _load(self, run: _Run) -> _Run:
-        task = run.task
-        self.telemetry.emit(
-            Event.TASK_STARTED, token=task.token, task_type=task.task_type, run=task.run, attempt=task.attempt
-        )
-        known = self.types.get(task.task_type)
-        if known is None:
+        Raises:
+            StoreAway: nothing of it was kept.
+        """
+        turn = self.store.runs.turn(outcomes, runs, owner, self.now(), notes)
+        if outcomes:
+            self._tell_ended(outcomes, turn.settled)
+        if runs:
+            self._tell_started(runs, turn.claimed)
+        return Turned(started=[self._load(task) for task in turn.claimed], settled=turn.settled)
+
+    def _load(self, task: Claimed) -> Started:
+        if task.task_type not in self.types:
             sentence = f"No worker here knows the task type {task.task_type!r}."
-            return replace(run, ended=Failed(code=Code.UNKNOWN_TASK_TYPE, error=sentence))
+            return Started(task=task, ended=Failed(code=Code.UNKNOWN_TASK_TYPE, error=sentence))
+        known = self.types[task.task_type]
         try:
             data = json_text.loads(task.data)
             timeout = known.timeout_of(data, self.timeout)
         except Exception as error:  # noqa: BLE001 - a type's own function may raise anything
-            return replace(
-                run, ended=Failed(code=Code.ERROR, error=f"Its data or its timeout cannot be read: {error!r}.")
-            )
-        return replace(run, task_type=known, data=data, timeout=timeout)
+            sentence = f"Its data or its timeout cannot be read: {error!r}."
+            return Started(task=task, ended=Failed(code=Code.ERROR, error=sentence))
+        return Started(task=task, task_type=known, data=data, timeout=timeout)
 
-    def _process(self, run: _Run, owner: int) -> _Run:
-        if run.task_type is None:
-            return run
-        context = Context(
-            token=run.task.token,
-            attempt=run.task.attempt,
-            deadline=run.task.started_at + timedelta(seconds=run.timeout) if run.timeout else None,
-        )
+    def _process(self, started: Started, owner: int) -> Ended:
+        assert started.task_type is not None  # noqa: S101 - or else it had ended at once
+        context = context_of(started)
         try:
-            return replace(run, ended=execute(run.task_type, run.data, context, run.timeout))
-        except Exception as error:  # noqa: BLE001 - such as a thread or a process that cannot be started
-            return replace(run, ended=Failed(code=Code.ERROR, error=f"It could not be started: {error!r}."))
-        except BaseException:
+            return execute(started.task_type, started.data, context, started.timeout)
+        except BaseException:  # RQ's handlers of signals raise all sorts of things in the middle of this
             context.canceled.set()
-            self._put_back(run.task, owner)
+            self._put_back(started.task, owner)
             raise
 
-    def _decide(self, run: _Run) -> _Run:
-        match run.ended:
-            case Returned(result=result):
-                outcome = Outcome(token=run.task.token, run=run.task.run, move="finish", result=result)
-            case Failed(code=code, error=error):
-                outcome = Outcome(token=run.task.token, run=run.task.run, move="fail", code=code, error=error)
-            case None:
-                return run
-        return replace(run, outcome=outcome)
-
-    def _record(self, run: _Run, owner: int) -> _Run:
-        if run.outcome is None:
-            return run
-        settled = self._keep(run.outcome, owner)
-        for batch in settled.finished:
-            self.telemetry.emit(Event.BATCH_FINISHED, batch=batch)
-        return run if run.task.token in settled.tokens else replace(run, outcome=None)
-
-    def _keep(self, outcome: Outcome, owner: int) -> Settled:
+    def _record(self, outcome: Outcome, owner: int) -> None:
         """Write an outcome, however long the store is away: as long as this process lives, nobody else will."""
         while True:
             try:
-                return self.store.tasks.settle([outcome], owner, self.now())
+                self.turn([outcome], (), owner)
             except StoreAway:
                 self.telemetry.emit(Event.OUTCOME_HELD, token=outcome.token, run=outcome.run)
                 self.pause()
-
-    def _tell(self, run: _Run) -> None:
-        fields: dict[str, object] = {"token": run.task.token, "run": run.task.run}
-        if run.outcome is None:  # taken back from us in the meantime: it counts as somebody else's
-            self.telemetry.emit(Event.TICKET_DROPPED, **fields)
-            return
-        if isinstance(run.ended, Failed):
-            fields |= {"code": run.ended.code, "error": run.ended.error}
-        duration = (self.now() - run.task.started_at).total_seconds()
-        state = "finished" if run.outcome.move == "finish" else "failed"
-        self.telemetry.emit(Event.TASK_ENDED, **fields, status=state, duration=duration)
+            else:
+                return
 
     def _put_back(self, task: Claimed, owner: int) -> None:
         """Give a task up so that somebody else runs it: the same attempt, a new run."""
         try:
-            self.store.tasks.settle([Outcome(token=task.token, run=task.run, move="put back")], owner, self.now())
+            self.turn([Outcome(token=task.token, run=task.run, move="put back")], (), owner)
         except StoreAway:
             return  # the sweeper will see that this process is gone
-        self.telemetry.emit(Event.TASK_PUT_BACK, token=task.token, run=task.run)
+
+    # -- what is told --------------------------------------------------------------------------------------
+
+    def _tell_started(self, runs: Sequence[tuple[str, int]], claimed: Sequence[Claimed]) -> None:
+        if self.telemetry.hears(Event.TASK_STARTED):
+            for task in claimed:
+                self.telemetry.emit(
+                    Event.TASK_STARTED, token=task.token, task_type=task.task_type, run=task.run, attempt=task.attempt
+                )
+        if len(claimed) < len(runs) and self.telemetry.hears(Event.TICKET_DROPPED):
+            ours = {(task.token, task.run) for task in claimed}
+            for token, run in runs:  # somebody else has it, or it is over: a ticket may come twice
+                if (token, run) not in ours:
+                    self.telemetry.emit(Event.TICKET_DROPPED, token=token, run=run)
+
+    def _tell_ended(self, outcomes: Sequence[Outcome], settled: Settled) -> None:
+        for outcome in outcomes:
+            event = _EVENTS[outcome.move] if outcome.token in settled.tokens else Event.TICKET_DROPPED
+            if self.telemetry.hears(event):
+                self.telemetry.emit(event, **_fields(outcome, event))
+        for batch in settled.finished:
+            self.telemetry.emit(Event.BATCH_FINISHED, batch=batch)
+
+
+def decide(task: Claimed, ended: Ended, seconds: float | None = None) -> Outcome:
+    """Return what is to be kept of how a run ended."""
+    if isinstance(ended, Failed):
+        return Outcome(token=task.token, run=task.run, move="fail", code=ended.code, error=ended.error, seconds=seconds)
+    return Outcome(token=task.token, run=task.run, move="finish", result=ended.result, seconds=seconds)
+
+
+def context_of(started: Started, on_news: Callable[[Context], None] | None = None) -> Context:
+    """Return what a run's function may know of it."""
+    task, timeout = started.task, started.timeout
+    deadline = task.started_at + timedelta(seconds=timeout) if timeout else None
+    return Context(token=task.token, attempt=task.attempt, run=task.run, deadline=deadline, on_news=on_news or nobody)
+
+
+_EVENTS = {"finish": Event.TASK_ENDED, "fail": Event.TASK_FAILED, "put back": Event.TASK_PUT_BACK}
+
+
+def _fields(outcome: Outcome, event: Event) -> dict[str, object]:
+    fields: dict[str, object] = {"token": outcome.token, "run": outcome.run}
+    if event is Event.TASK_FAILED:
+        fields |= {"code": outcome.code, "error": outcome.error}
+    if event in (Event.TASK_ENDED, Event.TASK_FAILED):
+        fields |= {"status": State.FINISHED if outcome.move == "finish" else State.FAILED, "duration": outcome.seconds}
+    return fields

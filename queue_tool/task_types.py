@@ -26,7 +26,7 @@ LONGEST_TIMEOUT = 10**9
 
 def is_timeout(seconds: object) -> bool:
     """Tell whether something is a number of seconds that a task may take."""
-    return isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 <= seconds <= LONGEST_TIMEOUT
+    return type(seconds) in (int, float) and 0 <= seconds <= LONGEST_TIMEOUT  # type: ignore[operator]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +92,10 @@ class TaskTypes(Mapping[str, TaskType]):
     def __getitem__(self, name: str) -> TaskType:
         """Return the type of this name."""
         return self._types[name]
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether there is a type of this name."""
+        return name in self._types
 
     def __iter__(self) -> Iterator[str]:
         """Return the names, in the order of declaration."""

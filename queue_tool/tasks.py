@@ -7,7 +7,7 @@ task's state, and no state is changed but by one of `MOVES`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -82,6 +82,22 @@ LISTS = tuple(lane.list_of(priority.queue) for priority in Priority for lane in 
 """Every list that tickets wait in, the most urgent first."""
 
 
+def lane_and_queue(name: str) -> tuple[Lane, str]:
+    """Return the lane and the queue that a list belongs to."""
+    queue, _, lane = name.rpartition(".")
+    return (Lane(lane), queue) if queue and lane in (Lane.THREADS, Lane.ISOLATED) else (Lane.LOOP, name)
+
+
+def lists_of(names: Sequence[str]) -> list[str]:
+    """Return every list of the queues that are named, the most urgent first; a list that is named stays alone."""
+    found = [
+        each
+        for name in names
+        for each in ([name] if name != lane_and_queue(name)[1] else [lane.list_of(name) for lane in Lane])
+    ]
+    return list(dict.fromkeys(found))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fence:
     """What must still be true of a task when a change is written: the guard against late and double work."""
@@ -145,6 +161,9 @@ def moved(fence: Fence, name: str, owner: int | None = None) -> Fence:
     )
 
 
+ALONE_FROM = 2
+"""Workers that may die under a task before it runs alone, in the isolated lane: a neighbour may be to blame."""
+
 MOST_LOSSES = 3
 """Workers that may die under a task before it counts as the one that kills them."""
 
@@ -160,11 +179,16 @@ class Ticket:
 
     @property
     def id(self) -> str:
-        """Return the id of RQ's job: the token for the first run, `token-run` after.
+        """Return the id of RQ's job."""
+        return ticket_id(self.token, self.run)
 
-        So a worker that comes back from the dead and cleans up after one run cannot remove the next one's.
-        """
-        return self.token if self.run == 1 else f"{self.token}-{self.run}"
+
+def ticket_id(token: str, run: int) -> str:
+    """Return the id of the RQ job of a run: the token for the first one, `token-run` after.
+
+    So a worker that comes back from the dead and cleans up after one run cannot remove the next one's.
+    """
+    return token if run == 1 else f"{token}-{run}"
 
 
 def read_ticket_id(job_id: str) -> tuple[str, int]:
@@ -189,6 +213,7 @@ class Claimed:
     task_type: str
     data: str  # JSON text
     started_at: datetime
+    losses: int = 0  # workers that died under it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +226,18 @@ class Outcome:
     result: str | None = None  # JSON text
     code: Code | None = None
     error: str | None = None
+    seconds: float | None = None  # that the run took, for the log
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """What a run says of itself while it runs."""
+
+    token: str
+    run: int
+    progress: float | None  # from 0 to 1; None: as before
+    note: str
+    lines: tuple[str, ...]  # new ones for its log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +256,10 @@ class Status:
     result: str | None  # JSON text
     code: Code | None
     error: str | None
+    progress: float | None = None
+    note: str | None = None
+    canceled_by: str | None = None
+    cancel_reason: str | None = None
 
     @property
     def duration(self) -> float | None:

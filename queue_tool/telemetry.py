@@ -21,8 +21,11 @@ class Event(StrEnum):
     PUSH_POSTPONED = "push postponed"
     TASK_STARTED = "task started"
     TASK_ENDED = "task ended"
+    TASK_FAILED = "task failed"
+    TASK_CANCELED = "task canceled"
     TASK_PUT_BACK = "task put back"
     OUTCOME_HELD = "outcome held"
+    LEFTOVERS_WRITTEN = "wrote outcomes that were put aside"
     TICKET_DROPPED = "ticket dropped"
     SWEPT_UNPUSHED = "swept: pushed what was never pushed"
     SWEPT_LOST = "swept: took back from dead workers"
@@ -39,9 +42,14 @@ Listener = Callable[[Event, dict[str, object]], None]
 class Telemetry:
     """Passes each event to every listener, in order, in the thread in which it happened."""
 
-    def __init__(self, *listeners: Listener) -> None:
-        """Keep the listeners; without any, events are said to nobody."""
+    def __init__(self, *listeners: Listener, unheard: frozenset[Event] = frozenset()) -> None:
+        """Keep the listeners, and the events that none of them cares for."""
         self._listeners = listeners
+        self._unheard = unheard if listeners else frozenset(Event)
+
+    def hears(self, event: Event) -> bool:
+        """Tell whether anybody cares: what happens thousands of times a second is only said if so."""
+        return event not in self._unheard
 
     def emit(self, event: Event, **fields: object) -> None:
         """Say that something happened; the fields are small, printable and free of secrets."""

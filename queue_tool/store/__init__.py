@@ -5,11 +5,12 @@ from __future__ import annotations
 from queue_tool.store.batches import Batches, Remembered, Totals
 from queue_tool.store.database import Changes, Database
 from queue_tool.store.keys import Keys
-from queue_tool.store.tasks import Settled, TakenBack, Tasks
+from queue_tool.store.runs import Canceled, Runs, Settled, TakenBack, Turn
+from queue_tool.store.tasks import Tasks
 from queue_tool.store.tickets import Tickets
 from queue_tool.store.workers import Process, Worker, Workers
 
-__all__ = ["Changes", "Process", "Remembered", "Settled", "Store", "TakenBack", "Totals", "Worker"]
+__all__ = ["Canceled", "Changes", "Process", "Remembered", "Settled", "Store", "TakenBack", "Totals", "Turn", "Worker"]
 
 
 class Store:
@@ -20,6 +21,7 @@ class Store:
         self.database = database
         self.batches = Batches(database)
         self.tasks = Tasks(database)
+        self.runs = Runs(database)
         self.tickets = Tickets(database)
         self.workers = Workers(database)
         self.keys = Keys(database)

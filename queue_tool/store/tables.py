@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ColumnElement,
+    Float,
     Index,
     Integer,
     MetaData,
@@ -71,6 +72,20 @@ tasks = Table(
     Column("code", Text),
     Column("error", Text),
     Column("result", Text),
+    Column("progress", Float),  # from 0 to 1, as the run says
+    Column("note", Text),  # its word about the progress
+    Column("canceled_by", Text),
+    Column("cancel_reason", Text),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("token", Text, nullable=False, index=True),
+    Column("run", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("text", Text, nullable=False),  # a line of the run's own log
 )
 
 
@@ -117,6 +132,7 @@ workers = Table(
     metadata,
     Column("id", RowId, primary_key=True),  # never used twice: a task's owner must not come back as another
     Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False, server_default=""),  # under which Redis knows it; empty where it does not
     Column("host", Text, nullable=False),  # for people
     Column("machine", Text, nullable=False),  # where `pid` means something
     Column("pid", Integer, nullable=False),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ from sqlalchemy import Row, Select, bindparam, or_, select, update
 
 from queue_tool.store.database import Database, micros, moment_or_none
 from queue_tool.store.tables import batches, in_state, tasks
+from queue_tool.store.tasks import chunks
 from queue_tool.tasks import Lane, Priority, State, Ticket
 
 
@@ -49,6 +50,16 @@ class Tickets:
         """Return a page of the tickets that should be in Redis: not those whose push is still to come."""
         return self._page(_SHOULD_WAIT.where(tasks.c.id > after), limit)
 
+    def still_waiting(self, runs: Sequence[tuple[str, int]]) -> tuple[Ticket, ...]:
+        """Return the tickets of those of these runs that wait for a worker."""
+        found: list[Ticket] = []
+        wanted = set(runs)
+        with self._database.read() as connection:
+            for chunk in chunks([token for token, _ in runs]):
+                rows = connection.execute(_TICKETS.where(tasks.c.token.in_(chunk))).all()
+                found += [ticket_of(row) for row in rows if (row.token, row.run) in wanted]
+        return tuple(found)
+
     def oldest_waiting(self) -> datetime | None:
         """Return when the task was sent that waits for a worker first; None if none waits."""
         with self._database.read() as connection:
@@ -60,7 +71,7 @@ class Tickets:
         return Waiting(tickets=tuple(ticket_of(row) for row in rows), last=rows[-1].id if rows else 0)
 
 
-def ticket_of(row: Row[Any]) -> Ticket:
+def ticket_of(row: Row[*tuple[Any, ...]]) -> Ticket:
     """Return the ticket of a row that has `TICKET_COLUMNS`."""
     queue = Priority(row.priority).queue
     return Ticket(token=row.token, run=row.run, list=Lane(row.lane).list_of(queue), task_type=row.task_type)

@@ -26,6 +26,7 @@ class Process:
     machine: str  # where the pid means something: one kernel, one namespace of pids
     pid: int
     pid_started: str  # tells it from a later process with the same pid
+    name: str = ""  # under which Redis knows it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,7 @@ class Workers:
                     machine=process.machine,
                     pid=process.pid,
                     pid_started=process.pid_started,
+                    name=process.name,
                     beat=0,
                     started_at=micros(now),
                 )
@@ -81,6 +83,7 @@ class Workers:
                     machine=row.machine,
                     pid=row.pid,
                     pid_started=row.pid_started,
+                    name=row.name,
                 ),
                 beat=row.beat,
             )

@@ -116,9 +116,9 @@ def test_an_idempotency_key_counts_once_within_a_day(store: Store) -> None:
 
 def test_a_task_is_claimed_once(store: Store) -> None:
     token = added(store, GOOD).accepted[0].token
-    (claimed,) = store.tasks.claim([(token, 1)], owner=1, now=NOW)
+    (claimed,) = store.runs.claim([(token, 1)], owner=1, now=NOW)
     assert (claimed.token, claimed.run, claimed.attempt, claimed.started_at) == (token, 1, 1, NOW)
-    assert store.tasks.claim([(token, 1)], owner=2, now=NOW) == []
+    assert store.runs.claim([(token, 1)], owner=2, now=NOW) == []
 
 
 def test_many_threads_that_claim_the_same_tasks_share_them_without_overlap(store: Store) -> None:
@@ -128,7 +128,7 @@ def test_many_threads_that_claim_the_same_tasks_share_them_without_overlap(store
     def take(owner: int) -> None:
         for start in range(0, len(tokens), 10):
             runs = [(token, 1) for token in tokens[start : start + 10]]
-            got.extend(task.token for task in store.tasks.claim(runs, owner, NOW))
+            got.extend(task.token for task in store.runs.claim(runs, owner, NOW))
 
     threads = [threading.Thread(target=take, args=[owner]) for owner in range(1, 5)]
     for thread in threads:
@@ -140,14 +140,14 @@ def test_many_threads_that_claim_the_same_tasks_share_them_without_overlap(store
 
 def test_a_claim_of_another_run_finds_nothing(store: Store) -> None:
     token = added(store, GOOD).accepted[0].token
-    assert store.tasks.claim([(token, 2), ("f" * 32, 1)], owner=1, now=NOW) == []
+    assert store.runs.claim([(token, 2), ("f" * 32, 1)], owner=1, now=NOW) == []
 
 
 def test_a_claim_of_thousands_is_one_verb(store: Store) -> None:
     batch = added(store, *[GOOD] * 2500)
     runs = [(one.token, 1) for one in batch.accepted]
-    assert len(store.tasks.claim(runs, owner=1, now=NOW)) == 2500
-    settled = store.tasks.settle([finished(token) for token, _ in runs], owner=1, now=NOW)
+    assert len(store.runs.claim(runs, owner=1, now=NOW)) == 2500
+    settled = store.runs.settle([finished(token) for token, _ in runs], owner=1, now=NOW)
     assert len(settled.tokens) == 2500
     assert settled.finished == (batch.id,)
 
@@ -155,10 +155,10 @@ def test_a_claim_of_thousands_is_one_verb(store: Store) -> None:
 def test_a_second_outcome_of_a_run_changes_nothing(store: Store) -> None:
     batch = added(store, GOOD)
     token = batch.accepted[0].token
-    store.tasks.claim([(token, 1)], owner=1, now=NOW)
-    assert store.tasks.settle([finished(token)], owner=1, now=NOW).finished == (batch.id,)
+    store.runs.claim([(token, 1)], owner=1, now=NOW)
+    assert store.runs.settle([finished(token)], owner=1, now=NOW).finished == (batch.id,)
     worse = Outcome(token=token, run=1, move="fail", code=Code.ERROR, error="late")
-    late = store.tasks.settle([worse], owner=1, now=NOW + timedelta(hours=1))
+    late = store.runs.settle([worse], owner=1, now=NOW + timedelta(hours=1))
     assert (late.tokens, late.finished) == (frozenset(), ())
     kept = store.tasks.status(token)
     assert kept is not None
@@ -168,15 +168,15 @@ def test_a_second_outcome_of_a_run_changes_nothing(store: Store) -> None:
 @pytest.mark.parametrize(("run", "owner"), [(1, 2), (2, 1)])
 def test_the_fence_keeps_others_out(store: Store, run: int, owner: int) -> None:
     token = added(store, GOOD).accepted[0].token
-    store.tasks.claim([(token, 1)], owner=1, now=NOW)
-    assert store.tasks.settle([finished(token, run)], owner=owner, now=NOW).tokens == frozenset()
+    store.runs.claim([(token, 1)], owner=1, now=NOW)
+    assert store.runs.settle([finished(token, run)], owner=owner, now=NOW).tokens == frozenset()
 
 
 def test_a_failure_is_kept_with_its_reason(store: Store) -> None:
     token = added(store, GOOD).accepted[0].token
-    store.tasks.claim([(token, 1)], owner=1, now=NOW)
+    store.runs.claim([(token, 1)], owner=1, now=NOW)
     end = NOW + timedelta(seconds=2.5)
-    store.tasks.settle([Outcome(token=token, run=1, move="fail", code=Code.TIMEOUT, error="slow")], 1, end)
+    store.runs.settle([Outcome(token=token, run=1, move="fail", code=Code.TIMEOUT, error="slow")], 1, end)
     kept = store.tasks.status(token)
     assert kept is not None
     assert (kept.state, kept.code, kept.error, kept.duration) == (State.FAILED, Code.TIMEOUT, "slow", 2.5)
@@ -185,28 +185,28 @@ def test_a_failure_is_kept_with_its_reason(store: Store) -> None:
 def test_what_is_put_back_runs_again_as_the_same_attempt(store: Store) -> None:
     batch = added(store, GOOD)
     token = batch.accepted[0].token
-    store.tasks.claim([(token, 1)], owner=1, now=NOW)
-    store.tasks.settle([Outcome(token=token, run=1, move="put back")], owner=1, now=NOW)
+    store.runs.claim([(token, 1)], owner=1, now=NOW)
+    store.runs.settle([Outcome(token=token, run=1, move="put back")], owner=1, now=NOW)
     assert store.batches.get(batch.id).counts[State.QUEUED] == 1
     (ticket,) = store.tickets.unpushed()
     assert (ticket.id, ticket.list) == (f"{token}-2", "default")
-    (again,) = store.tasks.claim([(token, 2)], owner=2, now=NOW)
+    (again,) = store.runs.claim([(token, 2)], owner=2, now=NOW)
     assert (again.run, again.attempt) == (2, 1)
 
 
 def test_what_a_dead_worker_held_is_taken_back_and_its_late_outcome_ignored(store: Store) -> None:
     batch = added(store, GOOD, GOOD)
     lost, other = (one.token for one in batch.accepted)
-    store.tasks.claim([(lost, 1)], owner=1, now=NOW)
-    store.tasks.claim([(other, 1)], owner=2, now=NOW)
-    assert [ticket.id for ticket in store.tasks.take_back([1], NOW).tickets] == [f"{lost}-2"]
-    assert store.tasks.settle([finished(lost)], owner=1, now=NOW).tokens == frozenset()
+    store.runs.claim([(lost, 1)], owner=1, now=NOW)
+    store.runs.claim([(other, 1)], owner=2, now=NOW)
+    assert [ticket.id for ticket in store.runs.take_back([1], NOW).tickets] == [f"{lost}-2"]
+    assert store.runs.settle([finished(lost)], owner=1, now=NOW).tokens == frozenset()
     assert store.batches.get(batch.id).counts == dict.fromkeys(State, 0) | {State.QUEUED: 1, State.RUNNING: 1}
 
 
 def test_states_of_many_tokens_are_read_at_once(store: Store) -> None:
     tokens = [one.token for one in added(store, *[GOOD] * 1200).accepted]
-    store.tasks.claim([(tokens[0], 1)], owner=1, now=NOW)
+    store.runs.claim([(tokens[0], 1)], owner=1, now=NOW)
     states = store.tasks.states([*tokens, "e" * 32])
     assert len(states) == 1200
     assert (states[tokens[0]], states[tokens[1]]) == (State.RUNNING, State.QUEUED)
@@ -241,8 +241,8 @@ def test_a_batch_from_the_future_waits_for_no_grace(store: Store) -> None:
 
 def test_what_went_back_waits_for_its_push_until_it_is_marked(store: Store) -> None:
     token = added(store, GOOD).accepted[0].token
-    store.tasks.claim([(token, 1)], owner=1, now=NOW)
-    store.tasks.take_back([1], NOW)
+    store.runs.claim([(token, 1)], owner=1, now=NOW)
+    store.runs.take_back([1], NOW)
     tickets = store.tickets.unpushed()
     assert len(tickets) == 1
     assert store.tickets.waiting().tickets == ()
@@ -254,13 +254,13 @@ def test_what_went_back_waits_for_its_push_until_it_is_marked(store: Store) -> N
 def test_a_task_under_which_three_workers_died_is_given_up(store: Store) -> None:
     batch = added(store, GOOD, GOOD)
     token, other = (one.token for one in batch.accepted)
-    store.tasks.claim([(other, 1)], owner=9, now=NOW)
-    store.tasks.settle([finished(other)], owner=9, now=NOW)
+    store.runs.claim([(other, 1)], owner=9, now=NOW)
+    store.runs.settle([finished(other)], owner=9, now=NOW)
     for run in (1, 2):
-        store.tasks.claim([(token, run)], owner=run, now=NOW)
-        assert len(store.tasks.take_back([run], NOW).tickets) == 1
-    store.tasks.claim([(token, 3)], owner=3, now=NOW)
-    taken = store.tasks.take_back([3], NOW)
+        store.runs.claim([(token, run)], owner=run, now=NOW)
+        assert len(store.runs.take_back([run], NOW).tickets) == 1
+    store.runs.claim([(token, 3)], owner=3, now=NOW)
+    taken = store.runs.take_back([3], NOW)
     assert (taken.tickets, taken.given_up, taken.finished) == ((), (token,), (batch.id,))
     kept = store.tasks.status(token)
     assert kept is not None
@@ -283,7 +283,7 @@ def test_a_worker_beats_until_it_is_removed(store: Store) -> None:
 def test_a_worker_that_holds_a_task_is_not_removed(store: Store) -> None:
     worker = store.workers.register(describe("test"), NOW)
     token = added(store, GOOD).accepted[0].token
-    store.tasks.claim([(token, 1)], worker, NOW)
+    store.runs.claim([(token, 1)], worker, NOW)
     store.workers.remove([worker])
     assert [one.id for one in store.workers.all()] == [worker]
     assert store.workers.orphans() == []
@@ -291,7 +291,7 @@ def test_a_worker_that_holds_a_task_is_not_removed(store: Store) -> None:
 
 def test_a_task_whose_owner_is_not_registered_is_an_orphan(store: Store) -> None:
     token = added(store, GOOD).accepted[0].token
-    store.tasks.claim([(token, 1)], owner=77, now=NOW)
+    store.runs.claim([(token, 1)], owner=77, now=NOW)
     assert store.workers.orphans() == [77]
 
 
@@ -353,9 +353,9 @@ def test_no_statement_on_the_way_of_a_task_reads_a_whole_table(store: Store, dat
         first, second, third = (one.token for one in batch.accepted)
         store.batches.unpushed(NOW, GRACE)
         store.batches.mark_pushed(batch.id, NOW)
-        store.tasks.claim([(first, 1), (second, 1), (third, 1)], 1, NOW)
-        store.tasks.settle([finished(first), Outcome(token=second, run=1, move="put back")], 1, NOW)
-        store.tasks.take_back([1], NOW)
+        store.runs.claim([(first, 1), (second, 1), (third, 1)], 1, NOW)
+        store.runs.settle([finished(first), Outcome(token=second, run=1, move="put back")], 1, NOW)
+        store.runs.take_back([1], NOW)
         store.tickets.mark_pushed(store.tickets.unpushed(), NOW)
         store.tickets.waiting(after=1)
         store.tickets.waiting_in(batch.id)

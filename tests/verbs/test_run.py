@@ -120,7 +120,7 @@ def test_what_was_taken_back_in_the_meantime_is_not_recorded(runtime: Runtime, n
     owner = runtime.owner.id()
 
     def robbed(data: object) -> str:
-        runtime.store.tasks.take_back([owner], datetime.now(UTC))
+        runtime.store.runs.take_back([owner], datetime.now(UTC))
         return "late"
 
     token = send(runtime, robbed)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from queue_tool.context import Context
+from queue_tool.context import LONGEST_LINE, MOST_LINES, Context, Notes
 
 relaxed = settings(deadline=None)
 
@@ -29,12 +29,13 @@ def test_two_runs_are_not_canceled_together() -> None:
 
 
 @relaxed
-@given(st.floats(0, 1) | st.integers(0, 1), st.text())
+@given(st.floats(0, 1) | st.integers(0, 1), st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=50))
 def test_progress_from_0_to_1_is_kept_and_the_last_one_counts(done: float, note: str) -> None:
     run = context()
     run.progress(0.5, "before")
     run.progress(done, note)
-    assert run._notes == [(done, note)]
+    assert run.take_notes() == Notes(progress=done, note=note, lines=())
+    assert run.take_notes() == Notes(progress=None, note="", lines=())
 
 
 @pytest.mark.parametrize("done", [-0.001, 1.001, 100, math.nan, math.inf, -math.inf])
@@ -43,15 +44,39 @@ def test_other_progress_is_refused_and_changes_nothing(done: float) -> None:
     run.progress(0.5, "half")
     with pytest.raises(ValueError, match="from 0 to 1"):
         run.progress(done)
-    assert run._notes == [(0.5, "half")]
+    assert run.take_notes().progress == 0.5
 
 
 def test_lines_of_the_log_keep_their_order() -> None:
     first, second = context(), context()
     for line in ("a", "b", "a"):
         first.log(line)
-    assert first._lines == ["a", "b", "a"]
-    assert second._lines == []
+    assert first.take_notes().lines == ("a", "b", "a")
+    assert first.take_notes().lines == ()
+    assert second.take_notes().lines == ()
+
+
+def test_a_log_keeps_its_last_lines_and_of_each_its_beginning() -> None:
+    run = context()
+    for number in range(MOST_LINES + 5):
+        run.log(f"{number} " + "x" * LONGEST_LINE)
+    lines = run.take_notes().lines
+    assert [line.partition(" ")[0] for line in lines] == [str(number) for number in range(5, MOST_LINES + 5)]
+    assert {len(line) for line in lines} == {LONGEST_LINE}
+
+
+def test_what_no_database_keeps_is_written_otherwise() -> None:
+    run = context()
+    run.log("a\0b\ud800")
+    assert run.take_notes().lines == ("a\\x00b\\ud800",)
+
+
+def test_somebody_is_told_of_news() -> None:
+    told: list[Context] = []
+    run = Context(token="0" * 32, attempt=1, deadline=None, on_news=told.append)
+    run.progress(0.5)
+    run.log("half")
+    assert told == [run, run]
 
 
 def test_a_function_cannot_change_its_token() -> None:

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from queue_tool.context import Context
-from queue_tool.execution import LONGEST_ERROR, Ended, Failed, Returned, execute
+from queue_tool.ended import Ended, Failed, Returned
+from queue_tool.execution import LONGEST_ERROR, execute
 from queue_tool.task_types import LONGEST_TIMEOUT, make_task_type
 from queue_tool.tasks import Code
 

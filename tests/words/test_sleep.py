@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from queue_tool import json_text
 from queue_tool.builtin import sleep_type
 from queue_tool.context import Context
-from queue_tool.execution import Returned, execute
+from queue_tool.ended import Returned
+from queue_tool.execution import execute
 from queue_tool.tasks import Lane, Priority
 
 relaxed = settings(deadline=None)

@@ -1,0 +1,41 @@
+"""What runs say of themselves, who canceled a task, and the name by which Redis knows a worker.
+
+Revision: 0002, after 0001.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+row_id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    """Make the change."""
+    op.add_column("workers", sa.Column("name", sa.Text, nullable=False, server_default=""))
+    op.add_column("tasks", sa.Column("progress", sa.Float))
+    op.add_column("tasks", sa.Column("note", sa.Text))
+    op.add_column("tasks", sa.Column("canceled_by", sa.Text))
+    op.add_column("tasks", sa.Column("cancel_reason", sa.Text))
+    op.create_table(
+        "events",
+        sa.Column("id", row_id, nullable=False),
+        sa.Column("token", sa.Text, nullable=False),
+        sa.Column("run", sa.Integer, nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("text", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_events"),
+    )
+    op.create_index("ix_events_token", "events", ["token"])
+
+
+def downgrade() -> None:
+    """Take the change back."""
+    op.drop_table("events")
+    for name in ("cancel_reason", "canceled_by", "note", "progress"):
+        op.drop_column("tasks", name)
+    op.drop_column("workers", "name")

@@ -1,0 +1,298 @@
+"""Runs in the store: every change of state is one UPDATE that says what must still be true.
+
+A row that such an UPDATE does not find was changed by somebody else in the meantime. That is not an error.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Update,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
+
+from queue_tool import json_text
+from queue_tool.store.database import Database, micros
+from queue_tool.store.tables import batches, events, in_state, tasks
+from queue_tool.store.tasks import chunks
+from queue_tool.store.tickets import TICKET_COLUMNS, ticket_of
+from queue_tool.tasks import ALONE_FROM, MOST_LOSSES, MOVES, Claimed, Code, Lane, Note, Outcome, State, Ticket
+
+LOST_TOO_OFTEN = f"{MOST_LOSSES} workers died while they ran this task."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What a settle has really changed."""
+
+    tokens: frozenset[str]  # of the runs that ended by it
+    finished: tuple[str, ...]  # ids of the batches whose last open task ended by it
+
+
+NOTHING_SETTLED = Settled(tokens=frozenset(), finished=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What one transaction of a worker has changed."""
+
+    settled: Settled
+    claimed: list[Claimed]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canceled:
+    """What a cancel has ended."""
+
+    tickets: tuple[Ticket, ...]  # of the tasks that it ended
+    running: frozenset[str]  # tokens of those that ran
+    finished: tuple[str, ...]  # ids of the batches whose last open task it was
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenBack:
+    """What became of the tasks of dead workers."""
+
+    tickets: tuple[Ticket, ...]  # of those that run again
+    given_up: tuple[str, ...]  # tokens of those that do not
+    finished: tuple[str, ...]  # ids of the batches whose last open task was given up
+
+
+class Runs:
+    """The runs of the table of tasks."""
+
+    def __init__(self, database: Database) -> None:
+        """Work on this database."""
+        self._database = database
+
+    # -- the life of a run ---------------------------------------------------------------------------------
+
+    def claim(self, runs: Sequence[tuple[str, int]], owner: int, now: datetime) -> list[Claimed]:
+        """Move queued tasks to running; what is missing in the answer is somebody else's, or over.
+
+        Args:
+            runs: token and run of each.
+            owner: the worker that claims them.
+            now: when they start.
+        """
+        return self.turn((), runs, owner, now).claimed
+
+    def settle(self, outcomes: Sequence[Outcome], owner: int, now: datetime) -> Settled:
+        """Keep how runs ended, where they still run and are this owner's."""
+        return self.turn(outcomes, (), owner, now).settled
+
+    def turn(
+        self,
+        outcomes: Sequence[Outcome],
+        runs: Sequence[tuple[str, int]],
+        owner: int,
+        now: datetime,
+        notes: Sequence[Note] = (),
+    ) -> Turn:
+        """Settle what has ended and claim what comes next, in one transaction."""
+        with self._database.write() as connection:
+            if notes:
+                _note(connection, notes, owner, now)
+            settled = _settle(connection, outcomes, owner, now) if outcomes else NOTHING_SETTLED
+            claimed = _claim(connection, runs, owner, now) if runs else []
+        return Turn(settled=settled, claimed=claimed)
+
+    def held(self, owner: int) -> set[str]:
+        """Return the tokens of the tasks that run at this owner."""
+        running = select(tasks.c.token).where(in_state(State.RUNNING), tasks.c.owner == owner)
+        with self._database.read() as connection:
+            return set(connection.execute(running).scalars())
+
+    def cancel(self, tokens: Sequence[str], by: str, reason: str, now: datetime) -> Canceled:
+        """End tasks that have not ended; what is missing in the answer had, or is not there."""
+        rows: list[tuple[Row[Any], bool]] = []
+        said = {"now": micros(now), "by": by, "reason": reason}
+        with self._database.write() as connection:
+            for chunk in chunks(tokens):
+                running = set(connection.execute(_RUNNING_OF, {"tokens": chunk}).scalars())
+                rows += [(row, row.token in running) for row in connection.execute(_CANCEL, said | {"tokens": chunk})]
+            finished = _close(connection, Counter(row.batch_id for row, _ in rows), now)
+        return Canceled(
+            tickets=tuple(ticket_of(row) for row, _ in rows),
+            running=frozenset(row.token for row, was_running in rows if was_running),
+            finished=finished,
+        )
+
+    def take_back(self, owners: Sequence[int], now: datetime) -> TakenBack:
+        """Put what dead workers held back into the queue, as new runs; give up what was lost too often."""
+        held = {"owners": list(owners)}
+        with self._database.write() as connection:
+            given_up = connection.execute(_GIVE_UP, held | {"now": micros(now)}).all()
+            finished = _close(connection, Counter(row.batch_id for row in given_up), now)
+            rows = connection.execute(_LOSE, held).all()
+        return TakenBack(
+            tickets=tuple(ticket_of(row) for row in rows),
+            given_up=tuple(row.token for row in given_up),
+            finished=finished,
+        )
+
+
+def _update_for(name: str) -> Update:
+    """Return the UPDATE of a move: its condition is the fence, its values are what the move changes."""
+    move = MOVES[name]
+    values: dict[str, Any] = {"state": move.target.value}
+    if move.target is not State.RUNNING:
+        values["owner"] = None
+    if move.new_run:
+        values |= {"run": tasks.c.run + 1, "pushed_at": None, "started_at": None}
+    if move.new_attempt:
+        values["attempt"] = tasks.c.attempt + 1
+    if move.loss:
+        values["losses"] = tasks.c.losses + 1
+    return update(tasks).where(in_state(*move.sources)).values(values)
+
+
+_entry = func.json_each(bindparam("rows")).table_valued("value", name="entry")
+"""The rows of a statement as one JSON array: it is compiled once, however many rows there are."""
+
+
+def _field(number: int) -> ColumnElement[Any]:
+    """Return a field of an entry that is an array itself."""
+    return _entry.c.value.op("->>")(literal_column(str(number)))
+
+
+_CLAIM = (
+    _update_for("claim")
+    .where(tasks.c.token.in_(select(_entry.c.value)), tasks.c.run == bindparam("claimed_run"))
+    .values(owner=bindparam("owner"), started_at=bindparam("now"))
+    .returning(tasks.c.token, tasks.c.run, tasks.c.attempt, tasks.c.task_type, tasks.c.data, tasks.c.losses)
+)
+
+_LOSE = (
+    _update_for("lose")
+    .where(tasks.c.owner.in_(bindparam("owners", expanding=True)))
+    .values(lane=case((tasks.c.losses >= ALONE_FROM - 1, Lane.ISOLATED.value), else_=tasks.c.lane))
+    .returning(*TICKET_COLUMNS)
+)
+
+_GIVE_UP = (
+    _update_for("give up")
+    .where(tasks.c.owner.in_(bindparam("owners", expanding=True)), tasks.c.losses >= MOST_LOSSES - 1)
+    .values(finished_at=bindparam("now"), code=Code.WORKER_LOST.value, error=LOST_TOO_OFTEN)
+    .returning(tasks.c.token, tasks.c.batch_id)
+)
+
+_FENCED = (
+    tasks.c.token == _field(0),
+    tasks.c.run == _field(1),
+    tasks.c.owner + 0 == bindparam("run_owner"),  # a bare column would make SQLite walk all that the owner holds
+)
+
+_ENDED: dict[str, Any] = {
+    "finished_at": bindparam("now"),
+    "result": _field(2),
+    "code": _field(3),
+    "error": _field(4),
+}
+
+_SETTLE = {
+    name: _update_for(name)
+    .where(*_FENCED)
+    .values(_ENDED if MOVES[name].target.ended else {})
+    .returning(tasks.c.token, tasks.c.batch_id)
+    for name in ("finish", "fail", "put back")
+}
+
+_CANCEL = (
+    _update_for("cancel")
+    .where(tasks.c.token.in_(bindparam("tokens", expanding=True)))
+    .values(finished_at=bindparam("now"), canceled_by=bindparam("by"), cancel_reason=bindparam("reason"))
+    .returning(*TICKET_COLUMNS, tasks.c.batch_id)
+)
+
+_RUNNING_OF = select(tasks.c.token).where(
+    tasks.c.token.in_(bindparam("tokens", expanding=True)), in_state(State.RUNNING)
+)
+
+_PROGRESS = (
+    update(tasks)
+    .where(*_FENCED, in_state(State.RUNNING))
+    .values(progress=func.coalesce(_field(2), tasks.c.progress), note=func.coalesce(_field(3), tasks.c.note))
+    .returning(tasks.c.token)
+)
+
+
+def _claim(connection: Connection, runs: Sequence[tuple[str, int]], owner: int, now: datetime) -> list[Claimed]:
+    said = {"owner": owner, "now": micros(now)}
+    return [
+        Claimed(token=token, run=run, attempt=attempt, task_type=task_type, data=data, started_at=now, losses=losses)
+        for number, tokens in _by_run(runs).items()
+        for token, run, attempt, task_type, data, losses in connection.execute(
+            _CLAIM, said | {"claimed_run": number, "rows": json_text.dumps(tokens).decode()}
+        )
+    ]
+
+
+def _settle(connection: Connection, outcomes: Sequence[Outcome], owner: int, now: datetime) -> Settled:
+    tokens: list[str] = []
+    ended: Counter[int | None] = Counter()
+    for name in dict.fromkeys(outcome.move for outcome in outcomes):
+        rows = [
+            (outcome.token, outcome.run, outcome.result, outcome.code, outcome.error)
+            for outcome in outcomes
+            if outcome.move == name
+        ]
+        said = {"run_owner": owner, "now": micros(now), "rows": json_text.dumps(rows).decode()}
+        changed = connection.execute(_SETTLE[name], said).all()
+        tokens += [token for token, _ in changed]
+        if MOVES[name].target.ended:
+            ended.update(batch_id for _, batch_id in changed)
+    return Settled(tokens=frozenset(tokens), finished=_close(connection, ended, now))
+
+
+def _note(connection: Connection, notes: Sequence[Note], owner: int, now: datetime) -> None:
+    """Keep progress and log lines of runs that are still this owner's."""
+    rows = [(one.token, one.run, one.progress, one.note if one.progress is not None else None) for one in notes]
+    said = {"run_owner": owner, "rows": json_text.dumps(rows).decode()}
+    ours = set(connection.execute(_PROGRESS, said).scalars())
+    lines = [
+        {"token": one.token, "run": one.run, "at": micros(now), "text": line}
+        for one in notes
+        if one.token in ours
+        for line in one.lines
+    ]
+    if lines:
+        connection.execute(insert(events), lines)
+
+
+def _close(connection: Connection, ended: Counter[int | None], now: datetime) -> tuple[str, ...]:
+    """Count ended tasks off their batches, in the order of the batches' ids; return those that are over."""
+    finished: list[str] = []
+    for batch_id in sorted(batch_id for batch_id in ended if batch_id is not None):
+        left = batches.c.open - ended[batch_id]
+        row = connection.execute(
+            update(batches)
+            .where(batches.c.id == batch_id)
+            .values(open=left, finished_at=case((left == 0, micros(now)), else_=None))
+            .returning(batches.c.public_id, batches.c.open)
+        ).one()
+        if row.open == 0:
+            finished.append(row.public_id)
+    return tuple(finished)
+
+
+def _by_run(runs: Sequence[tuple[str, int]]) -> dict[int, list[str]]:
+    """Return the tokens by their run: SQLite finds pairs of values in no index."""
+    grouped: dict[int, list[str]] = {}
+    for token, run in runs:
+        grouped.setdefault(run, []).append(token)
+    return grouped
