@@ -20,11 +20,12 @@ BEAT_EVERY = 5.0
 class Owner:
     """Registers this process when it is first asked for, and beats from a thread of its own."""
 
-    def __init__(self, store: Store, kind: str, now: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store, kind: str, now: Callable[[], datetime], name: str = "") -> None:
         """Prepare; nothing is registered yet."""
         self._store = store
         self._kind = kind
         self._now = now
+        self._name = name
         self._id: int | None = None
         self._lock = threading.Lock()
         self._left = threading.Event()
@@ -50,7 +51,7 @@ class Owner:
                 self._id = None
 
     def _register(self) -> int:
-        return self._store.workers.register(describe(self._kind), self._now())
+        return self._store.workers.register(describe(self._kind, self._name), self._now())
 
     def _beat(self) -> None:
         while not self._left.wait(BEAT_EVERY):
@@ -62,7 +63,7 @@ class Owner:
                 _log.exception("the heartbeat missed a beat")
 
 
-def describe(kind: str) -> Process:
+def describe(kind: str, name: str = "") -> Process:
     """Return this process in the words of the store."""
     return Process(
         kind=kind,
@@ -70,6 +71,7 @@ def describe(kind: str) -> Process:
         machine=processes.machine(),
         pid=os.getpid(),
         pid_started=processes.own_pid_started(),
+        name=name,
     )
 
 

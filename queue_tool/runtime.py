@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import os
@@ -15,11 +16,12 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from queue_tool import greeting, logs, settings
+from queue_tool import greeting, leftover, logs, settings
 from queue_tool.access import NOT_LOCAL, is_loopback
 from queue_tool.broker import Broker, InlineBroker, RqBroker
 from queue_tool.builtin import sleep_type
-from queue_tool.errors import BadTaskType, QueueToolError
+from queue_tool.control import Cancel
+from queue_tool.errors import BadTaskType, QueueToolError, StoreAway
 from queue_tool.host import data_dir, doorbell, lifeline, valkey
 from queue_tool.owner import Owner, lives_here
 from queue_tool.run import Run
@@ -55,6 +57,7 @@ class Runtime:
     submit: Submit
     ask: Ask
     wait: Wait
+    cancel: Cancel
     run: Run
 
     def sweep(self) -> Sweep:
@@ -78,6 +81,13 @@ class Runtime:
                 self.telemetry.emit(Event.SWEEP_FAILED, reason=error.sentence)
             except Exception:  # noqa: BLE001 - the next pass must come, and the log has all of it
                 _log.exception("a pass of the sweeper failed")
+
+    def write_leftovers(self) -> None:
+        """Write what workers could not write before their end, before somebody else does their tasks again."""
+        with contextlib.suppress(StoreAway):  # the files stay, and so do the tasks until they are taken back
+            written = leftover.write_what_was_put_aside(self.settings.data_dir, self.store, now())
+            if written:
+                self.telemetry.emit(Event.LEFTOVERS_WRITTEN, outcomes=written)
 
     def close(self) -> None:
         """Let everyone go who waits, and close every connection."""
@@ -125,7 +135,8 @@ def start_logging(process: str, chosen: Settings) -> Telemetry:
     """Send this process's log to stderr, and return what the verbs tell their news to."""
     logs.configure(process, chosen.log_level, chosen.log_format)
     at_a_terminal = chosen.log_format == "text" and sys.stderr.isatty()
-    telemetry = Telemetry(logs.listen, *([greeting.listen] if at_a_terminal else []))
+    listeners = [logs.listen, greeting.listen] if at_a_terminal else [logs.listen]
+    telemetry = Telemetry(*listeners, unheard=logs.unheard(chosen.log_level) - {Event.READY})
     for name in settings.unknown(environment()):
         if name not in (lifeline.VARIABLE, doorbell.VARIABLE):
             telemetry.emit(Event.WARNING, reason=f"{name} is no setting and was ignored")
@@ -148,13 +159,16 @@ def warn_of_an_open_door(chosen: Settings, telemetry: Telemetry) -> None:
         telemetry.emit(Event.WARNING, reason=reason)
 
 
-def open_runtime(chosen: Settings, telemetry: Telemetry, kind: str, *, migrate: bool = False) -> Runtime:
+def open_runtime(
+    chosen: Settings, telemetry: Telemetry, kind: str, *, name: str = "", migrate: bool = False
+) -> Runtime:
     """Put everything together.
 
     Args:
         chosen: the settings.
         telemetry: who is told what happens.
         kind: what this process is, for people.
+        name: by which Redis knows it, if it does.
         migrate: whether to bring the database up to date first.
 
     Raises:
@@ -162,7 +176,7 @@ def open_runtime(chosen: Settings, telemetry: Telemetry, kind: str, *, migrate: 
     """
     store = open_store(chosen, migrate=migrate)
     types = load_types(chosen)
-    owner = Owner(store, kind, now)
+    owner = Owner(store, kind, now, name)
     run = Run(
         store=store,
         types=types,
@@ -193,6 +207,7 @@ def open_runtime(chosen: Settings, telemetry: Telemetry, kind: str, *, migrate: 
         ),
         ask=Ask(store=store),
         wait=Wait(store, chosen.max_waits),
+        cancel=Cancel(store=store, broker=broker, telemetry=telemetry, now=now),
         run=run,
     )
 

@@ -6,14 +6,15 @@ none of them leads; at worst a ticket is pushed twice, and its second one droppe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from queue_tool.broker import Broker
 from queue_tool.errors import BrokerAway
 from queue_tool.store import Process, Store, Worker
-from queue_tool.tasks import Code, State, Ticket
+from queue_tool.tasks import Code, State, Ticket, read_ticket_id
 from queue_tool.telemetry import Event, Telemetry
 
 LIFELESS_AFTER = 30.0
@@ -91,7 +92,7 @@ class Sweep:
         dead = [worker.id for worker in workers if self._is_dead(worker)]
         held = dead + self._store.workers.orphans()
         if held:
-            taken = self._store.tasks.take_back(held, self._now())
+            taken = self._store.runs.take_back(held, self._now())
             self._telemetry.emit(
                 Event.SWEPT_LOST, workers=len(held), tasks=len(taken.tickets), given_up=len(taken.given_up)
             )
@@ -100,9 +101,20 @@ class Sweep:
             for batch in taken.finished:
                 self._telemetry.emit(Event.BATCH_FINISHED, batch=batch)
             self._discard_runs_before(taken.tickets)
-        if dead:
-            self._store.workers.remove(dead)
         self._pulses = {worker.id: self._pulses[worker.id] for worker in workers if worker.id not in dead}
+        if dead:
+            self._bury([worker for worker in workers if worker.id in dead])
+
+    def _bury(self, dead: Sequence[Worker]) -> None:
+        """Push again at once what dead workers had taken from their lists and not claimed, and forget them."""
+        try:
+            held = self._broker.forget([worker.process.name for worker in dead if worker.process.name])
+            tickets = self._store.tickets.still_waiting(list(_runs_of(held)))
+            if tickets:
+                self._push(tickets)
+        except BrokerAway:
+            return  # the next pass finds them again
+        self._store.workers.remove([worker.id for worker in dead])
 
     def _discard_runs_before(self, tickets: Sequence[Ticket]) -> None:
         """Remove what Redis still holds of the runs that died."""
@@ -181,3 +193,9 @@ class Sweep:
     def _push(self, tickets: Sequence[Ticket]) -> None:
         self._broker.push(tickets)
         self._store.tickets.mark_pushed(tickets, self._now())
+
+
+def _runs_of(job_ids: Iterable[str]) -> Iterator[tuple[str, int]]:
+    for job_id in job_ids:
+        with contextlib.suppress(ValueError):  # a job that is no ticket
+            yield read_ticket_id(job_id)

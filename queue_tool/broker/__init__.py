@@ -32,6 +32,20 @@ class Broker(Protocol):
             BrokerAway: some of it may still be there.
         """
 
+    def stop(self, tickets: Sequence[Ticket]) -> None:
+        """Tell the workers that run these tickets to stop; one that has just begun may not hear of it.
+
+        Raises:
+            BrokerAway: some may not have been told.
+        """
+
+    def forget(self, names: Sequence[str]) -> set[str]:
+        """Remove what is held of dead workers, by their names; return the ids of the tickets that they held.
+
+        Raises:
+            BrokerAway: some of it may still be there.
+        """
+
     def queued(self) -> set[str]:
         """Return the ids of all tickets that wait in a list.
 

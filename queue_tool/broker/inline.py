@@ -27,6 +27,13 @@ class InlineBroker:
     def discard(self, tickets: Sequence[Ticket]) -> None:
         """Do nothing: nothing is held."""
 
+    def stop(self, tickets: Sequence[Ticket]) -> None:
+        """Do nothing: whoever asks is not the one who works."""
+
+    def forget(self, names: Sequence[str]) -> set[str]:  # noqa: ARG002 - the word of every broker
+        """Return nothing: no worker is registered."""
+        return set()
+
     def queued(self) -> set[str]:
         """Return nothing: no ticket ever waits."""
         return set()

@@ -18,10 +18,15 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue
+from rq.command import send_command
 from rq.defaults import RQ_KEY_PREFIX
 from rq.exceptions import InvalidJobOperation
+from rq.executions import WORKER_EXECUTIONS_KEY_TEMPLATE, ExecutionRegistry
 from rq.job import Job
+from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
+from rq.worker import BaseWorker
+from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
 from queue_tool.broker.breaker import Breaker
 from queue_tool.errors import BrokerAway
@@ -85,6 +90,63 @@ class RqBroker:
         with self._talking():
             for ticket in tickets:
                 self._delete(ticket)
+
+    def stop(self, tickets: Sequence[Ticket]) -> None:
+        """Tell the workers that run these tickets to stop, in RQ's own words.
+
+        Raises:
+            BrokerAway: some may not have been told.
+        """
+        if not tickets:
+            return
+        with self._talking():
+            with self._redis.pipeline(transaction=False) as pipeline:
+                for ticket in tickets:
+                    pipeline.hget(Job.key_for(ticket.id), "worker_name")
+                names: list[bytes | None] = pipeline.execute()
+            for ticket, name in zip(tickets, names, strict=True):
+                if name:
+                    send_command(self._redis, name.decode(), "stop-job", job_id=ticket.id)
+
+    def forget(self, names: Sequence[str]) -> set[str]:
+        """Remove what Redis holds of dead workers; return the ids of the tickets that they held.
+
+        Raises:
+            BrokerAway: some of it may still be there.
+        """
+        if not names:
+            return set()
+        held: set[str] = set()
+        with self._talking():
+            for name in LISTS:
+                held |= self._forget_started(StartedJobRegistry(name, connection=self._reader).key, names)
+            keys = [BaseWorker.redis_worker_namespace_prefix + name for name in names]
+            with self._reader.pipeline() as pipeline:
+                pipeline.srem(REDIS_WORKER_KEYS, *keys)
+                for name in LISTS:
+                    pipeline.srem(WORKERS_BY_QUEUE_KEY % name, *keys)
+                pipeline.delete(*keys, *(WORKER_EXECUTIONS_KEY_TEMPLATE.format(name) for name in names))
+                pipeline.execute()
+        return held
+
+    def _forget_started(self, registry: str, names: Sequence[str]) -> set[str]:
+        """Remove these workers' entries from a registry, with the jobs; return the jobs' ids."""
+        executions = {execution_id(name) for name in names}
+        found: Any = self._reader.zrange(registry, 0, -1)
+        entries = [entry.decode() for entry in found]
+        theirs = [entry for entry in entries if entry.rpartition(":")[2] in executions]
+        for start in range(0, len(theirs), CHUNK):
+            chunk = theirs[start : start + CHUNK]
+            jobs = [entry.rpartition(":")[0] for entry in chunk]
+            with self._reader.pipeline() as pipeline:
+                pipeline.zrem(registry, *chunk)
+                pipeline.unlink(
+                    *(Job.key_for(job) for job in jobs),
+                    *(f"{RQ_KEY_PREFIX}:execution:{entry}" for entry in chunk),
+                    *(ExecutionRegistry(job, self._reader).key for job in jobs),
+                )
+                pipeline.execute()
+        return {entry.rpartition(":")[0] for entry in theirs}
 
     def queued(self) -> set[str]:
         """Return the ids of all tickets that wait in a list, read at one moment.
@@ -155,6 +217,11 @@ class RqBroker:
                 pipeline.hset(Job.key_for(job_id), mapping=fields)
             pipeline.rpush(list_key, *job_ids)
             pipeline.execute()
+
+
+def execution_id(worker: str) -> str:
+    """Return the id of the executions of a worker of ours: its name, so that the registries say who holds what."""
+    return worker.replace(":", "_")
 
 
 def _kinds(tickets: Iterable[Ticket]) -> Iterable[list[Ticket]]:

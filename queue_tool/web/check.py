@@ -56,6 +56,8 @@ def shown(task: Status) -> dict[str, object]:
         "started_at": rfc3339(task.started_at),
         "finished_at": rfc3339(task.finished_at),
         "duration": task.duration,
+        "progress": task.progress,
+        "note": task.note,
         "result": json_text.embed(task.result),
         "error": None if task.code is None else {"code": task.code, "message": task.error},
     }

@@ -1,1 +1,5 @@
 """The worker door: where tickets are taken from RQ and worked on."""
+
+from queue_tool.worker.worker import Worker
+
+__all__ = ["Worker"]

@@ -6,10 +6,12 @@ kept in the store, and a task's error is an outcome there, not a failure of RQ's
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from rq import get_current_job
 
+from queue_tool.errors import StoreAway
 from queue_tool.runtime import Runtime, load_settings, open_runtime, start_logging
 from queue_tool.tasks import read_ticket_id
 
@@ -26,21 +28,26 @@ def run() -> None:
     runtime.run([read_ticket_id(job.id)], runtime.owner.id())
 
 
-def join() -> Runtime:
+def join(name: str = "") -> Runtime:
     """Return what this process works with; at the first call it is put together, and the process registered.
+
+    Args:
+        name: by which Redis knows this process, if it does.
 
     Raises:
         QueueToolError: something that it stands on cannot be used; the sentence says what.
     """
     if os.getpid() not in _runtimes:
         settings = load_settings()
-        _runtimes[os.getpid()] = open_runtime(settings, start_logging("worker", settings), "worker")
+        _runtimes[os.getpid()] = open_runtime(settings, start_logging("worker", settings), "worker", name=name)
+        _runtimes[os.getpid()].write_leftovers()
     runtime = _runtimes[os.getpid()]
     runtime.owner.id()
     return runtime
 
 
 def leave() -> None:
-    """Say that this process works on nothing any more."""
+    """Say that this process works on nothing any more; if nobody can be told, the sweeper will see it."""
     if os.getpid() in _runtimes:
-        _runtimes[os.getpid()].owner.leave()
+        with contextlib.suppress(StoreAway):
+            _runtimes[os.getpid()].owner.leave()

@@ -42,7 +42,7 @@ def test_the_counts_always_sum_to_the_total(client: FlaskClient, runtime: Runtim
     answer = client.post("/api", json=[GOOD, GOOD, None, GOOD])
     assert answer.json is not None
     token = answer.json["processing_items"][0]["hash"]
-    runtime.store.tasks.claim([(token, 1)], runtime.owner.id(), datetime.now(UTC))
+    runtime.store.runs.claim([(token, 1)], runtime.owner.id(), datetime.now(UTC))
     found = client.get(answer.headers["Location"]).json
     assert found is not None
     assert (found["counts"]["running"], found["counts"]["queued"]) == (1, 2)

@@ -95,7 +95,7 @@ def test_a_task_that_waits_is_in_progress_and_says_the_rest(client: FlaskClient)
 
 def test_a_task_that_runs_is_in_progress(client: FlaskClient, runtime: Runtime) -> None:
     (token,) = sent(client, {"item": "a", "valor": 10})
-    assert runtime.store.tasks.claim([(token, 1)], runtime.owner.id(), datetime.now(UTC))
+    assert runtime.store.runs.claim([(token, 1)], runtime.owner.id(), datetime.now(UTC))
     found = check(client, token)
     assert (found["message"], found["status"], found["finished_at"]) == ("Em processamento", "running", None)
     assert TIME.fullmatch(found["started_at"])

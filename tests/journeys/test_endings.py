@@ -56,7 +56,7 @@ def system(start: str, made: dict[str, System], tmp_path_factory: pytest.TempPat
         made[name].kill_all()
     if start not in made:
         made[start] = STARTS[start](tmp_path_factory.mktemp("system"))
-        made[start].said["DRAIN"] = "1"
+        made[start].said |= {"DRAIN": "1", "LOG_LEVEL": "debug"}  # then each end of a task is a line
     system = made[start]
     if system.process is None or system.process.poll() is not None:
         system.kill_all()

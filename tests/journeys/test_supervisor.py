@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support import System, clean_environment, eventually, free_port, http
+from queue_tool.host import valkey
+from tests.support import System, clean_environment, eventually, free_port, http, items, tokens
 
 
 def test_a_child_that_dies_at_once_again_and_again_ends_the_whole_with_one_sentence(tmp_path: Path) -> None:
@@ -93,3 +94,16 @@ def test_a_worker_that_is_stopped_for_a_while_goes_on(lasting_system: System) ->
     assert http("GET", system.url("/health/live")).status == 200
     os.kill(worker, signal.SIGCONT)
     assert system.await_status(token, "finished")["attempt"] == 1
+
+
+def test_a_worker_that_is_stopped_while_its_redis_is_away_finishes_its_task(system: System) -> None:
+    (token,) = tokens(system.post(items(1, valor=1)))
+    system.await_status(token, "running")
+    system.up.send_signal(signal.SIGSTOP)  # so that nothing is started again
+    for pid in (system.child("valkey"), system.valkey()):
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not valkey.answers(system.directory / "instance"))
+    os.kill(system.child("worker-1"), signal.SIGTERM)
+    assert system.await_status(token, "finished")["attempt"] == 1
+    system.up.send_signal(signal.SIGCONT)
+    assert system.stop() == 0

@@ -147,7 +147,7 @@ def test_a_single_lost_ticket_is_missed_at_the_next_audit(world: World, redis: R
 def test_a_dead_worker_of_this_machine_gives_its_tasks_back_at_once(world: World, redis: Redis, news: News) -> None:
     worker = world.worker("doomed")
     (token,) = world.send()
-    world.runtime.store.tasks.claim([(token, 1)], worker, world.now)
+    world.runtime.store.runs.claim([(token, 1)], worker, world.now)
     world.sweep()
     assert world.runtime.ask.task(token).state is State.RUNNING
     world.dead.add("doomed")
@@ -163,7 +163,7 @@ def test_a_worker_elsewhere_is_dead_when_its_heart_stands_still(world: World) ->
     worker = world.worker("far")
     world.elsewhere.add("far")
     (token,) = world.send()
-    world.runtime.store.tasks.claim([(token, 1)], worker, world.now)
+    world.runtime.store.runs.claim([(token, 1)], worker, world.now)
     for _ in range(4):  # a beating heart, whatever the clock says
         world.sweep()
         world.wait(25)
@@ -180,7 +180,7 @@ def test_a_worker_elsewhere_is_dead_when_its_heart_stands_still(world: World) ->
 def test_a_worker_that_hangs_is_dead_even_where_its_process_is_there(world: World) -> None:
     worker = world.worker("stopped")
     (token,) = world.send()
-    world.runtime.store.tasks.claim([(token, 1)], worker, world.now)
+    world.runtime.store.runs.claim([(token, 1)], worker, world.now)
     world.sweep()
     world.wait(31)
     world.sweep()
@@ -190,7 +190,7 @@ def test_a_worker_that_hangs_is_dead_even_where_its_process_is_there(world: Worl
 def test_a_job_that_cannot_be_read_stops_no_sweeper(world: World, redis: Redis) -> None:
     worker = world.worker("doomed")
     sent = world.send(3)
-    world.runtime.store.tasks.claim([(token, 1) for token in sent], worker, world.now)
+    world.runtime.store.runs.claim([(token, 1) for token in sent], worker, world.now)
     for token, odd in zip(
         sent, ({"last_heartbeat": "x"}, {"status": "odd"}, {"data": "x", "timeout": "x"}), strict=True
     ):
@@ -221,7 +221,7 @@ def test_a_clock_that_jumps_makes_nobody_dead(world: World) -> None:
 
 def test_tasks_of_a_forgotten_owner_are_taken_back(world: World) -> None:
     (token,) = world.send()
-    world.runtime.store.tasks.claim([(token, 1)], 4711, world.now)
+    world.runtime.store.runs.claim([(token, 1)], 4711, world.now)
     world.sweep()
     assert world.runtime.ask.task(token).state is State.QUEUED
 
@@ -230,7 +230,7 @@ def test_two_sweepers_do_no_harm(world: World, redis: Redis) -> None:
     other = world.new_sweeper()
     worker = world.worker("doomed")
     (token,) = world.send()
-    world.runtime.store.tasks.claim([(token, 1)], worker, world.now)
+    world.runtime.store.runs.claim([(token, 1)], worker, world.now)
     world.dead.add("doomed")
     world.sweep()
     other()
@@ -239,7 +239,7 @@ def test_two_sweepers_do_no_harm(world: World, redis: Redis) -> None:
     world.sweep()
     other()
     assert set(waiting(redis)) == {f"{token}-2"}
-    (claimed,) = world.runtime.store.tasks.claim([(token, 2)], world.worker("new"), world.now)
+    (claimed,) = world.runtime.store.runs.claim([(token, 2)], world.worker("new"), world.now)
     assert claimed.attempt == 1
 
 
@@ -248,7 +248,7 @@ def test_a_redis_that_is_away_does_not_keep_dead_workers_tasks(make_runtime: Run
     assert isinstance(world.runtime.broker, RqBroker)
     worker = world.worker("doomed")
     (token,) = world.send()
-    world.runtime.store.tasks.claim([(token, 1)], worker, world.now)
+    world.runtime.store.runs.claim([(token, 1)], worker, world.now)
     world.dead.add("doomed")
     world.sweep()
     assert world.runtime.ask.task(token).state is State.QUEUED

@@ -46,9 +46,9 @@ def sent(runtime: Runtime, count: int = 1) -> tuple[str, list[str]]:
 
 def end(runtime: Runtime, tokens: list[str]) -> None:
     owner = runtime.owner.id()
-    runtime.store.tasks.claim([(token, 1) for token in tokens], owner, now())
+    runtime.store.runs.claim([(token, 1) for token in tokens], owner, now())
     outcomes = [Outcome(token=token, run=1, move="finish", result="null") for token in tokens]
-    runtime.store.tasks.settle(outcomes, owner, now())
+    runtime.store.runs.settle(outcomes, owner, now())
 
 
 def watchers() -> list[threading.Thread]:

@@ -1,0 +1,68 @@
+"""The isolated lane: each run in a process of its own, forked from a small server without threads.
+
+A fork of this process would take its locks with it in whatever state its threads have left them. The server is
+the standard library's; it has the user's task types loaded already, and ends with this process.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+
+from queue_tool import json_text
+from queue_tool.context import Context
+from queue_tool.ended import Ended
+from queue_tool.execution import execute_here
+from queue_tool.isolation import answer_parent, hear_child
+from queue_tool.run import Started, context_of
+from queue_tool.runtime import load_settings, load_types
+from queue_tool.task_types import TaskTypes
+from queue_tool.tasks import Claimed, Code
+from queue_tool.worker.lanes import CameBack, ThreadLane
+
+
+class IsolatedLane(ThreadLane):
+    """Functions in processes; each of a few threads waits for one of them."""
+
+    def __init__(self, slots: int, name: str, came_back: CameBack, on_news: Callable[[Context], None]) -> None:
+        """Run at most so many at once; the server is started with the first of them."""
+        super().__init__(slots, name, came_back, on_news)
+        self._forks = multiprocessing.get_context("forkserver")
+        self._forks.set_forkserver_preload(["queue_tool.worker.preload"])
+        self._children: dict[str, BaseProcess] = {}
+
+    def stop(self, ticket: str) -> None:
+        """Kill the process."""
+        child = self._children.get(ticket)
+        if child is not None:
+            child.kill()
+
+    def work(self, ticket: str, run: Started, context: Context | None) -> Ended:
+        """Run it in a process and wait for that."""
+        receiving, sending = self._forks.Pipe(duplex=False)
+        child = self._forks.Process(target=run_alone, args=(run.task, run.timeout, sending), name=ticket, daemon=True)
+        child.start()
+        self._children[ticket] = child
+        sending.close()
+        died = Code.WORKER_LOST if run.task.losses else Code.ERROR
+        try:
+            return hear_child(child, receiving, context or context_of(run), run.timeout, died)
+        finally:
+            del self._children[ticket]
+
+
+def run_alone(task: Claimed, timeout: float | None, sending: Connection) -> None:
+    """Do the work of one run in this process, which is there for nothing else."""
+    task_type, data = known_types()[task.task_type], json_text.loads(task.data)
+    context = context_of(Started(task=task, timeout=timeout))
+    answer_parent(sending, lambda heard: execute_here(task_type, data, replace(context, on_news=heard)))
+
+
+@cache
+def known_types() -> TaskTypes:
+    """Return the task types of the environment, loaded once in the server and there in each of its forks."""
+    return load_types(load_settings())

@@ -1,0 +1,203 @@
+"""The worker's side of Redis: tickets taken by the batch and removed by the batch, one round trip for both.
+
+A ticket is registered under its worker, in RQ's registry of started jobs, before it leaves its list: a kill at
+any moment leaves it where the sweeper finds it. What our scripts write is what RQ itself would write, and tests
+compare the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+import orjson
+from redis import Redis
+from rq import Queue
+from rq.defaults import RQ_KEY_PREFIX
+from rq.executions import WORKER_EXECUTIONS_KEY_TEMPLATE
+from rq.job import Job
+from rq.registry import StartedJobRegistry
+from rq.suspension import WORKERS_SUSPENDED
+from rq.utils import current_timestamp, now, utcformat
+from rq.worker import BaseWorker
+
+from queue_tool.broker.rq import execution_id
+from queue_tool.tasks import Lane
+
+MOST = 1000
+"""Tickets of one list in one call: a script cannot pass more than a few thousand arguments on."""
+
+_EXCHANGE = """
+local order = cjson.decode(ARGV[1])
+local function parts(list, visit)
+  for first = 1, #list, 1000 do visit(unpack(list, first, math.min(first + 999, #list))) end
+end
+for registry, jobs in pairs(order.gone) do
+  local entries, keys = {}, {}
+  for i, job in ipairs(jobs) do
+    entries[i] = job .. order.execution
+    keys[i] = order.job .. job
+  end
+  parts(entries, function(...) redis.call('ZREM', registry, ...) end)
+  parts(keys, function(...) redis.call('UNLINK', ...) end)
+end
+if #order.shown > 0 then
+  local entries, keys = {}, {}
+  for i, job in ipairs(order.shown) do
+    entries[i] = job .. order.execution
+    keys[2 * i - 1] = order.prefix .. ':execution:' .. job .. order.execution
+    keys[2 * i] = order.prefix .. ':executions:' .. job
+  end
+  parts(entries, function(...) redis.call('SREM', order.executions, ...) end)
+  parts(keys, function(...) redis.call('UNLINK', ...) end)
+end
+if order.ended > 0 and redis.call('EXISTS', order.worker) == 1 then
+  redis.call('HINCRBY', order.worker, 'successful_job_count', order.ended)
+end
+if #order.take > 0 and redis.call('EXISTS', order.suspended) == 1 then return false end
+local taken = {}
+for i, list in ipairs(order.take) do
+  local most, jobs = math.min(order.room[list.lane], 1000), {}
+  if most > 0 then jobs = redis.call('LRANGE', list.queue, 0, most - 1) end
+  if #jobs > 0 then
+    local entries = {}
+    for j, job in ipairs(jobs) do
+      entries[2 * j - 1] = '+inf'
+      entries[2 * j] = job .. order.execution
+    end
+    redis.call('ZADD', list.registry, unpack(entries))
+    redis.call('LTRIM', list.queue, #jobs, -1)
+    order.room[list.lane] = order.room[list.lane] - #jobs
+  end
+  taken[i] = table.concat(jobs, ' ') -- RQ's ids hold no space, and one text is read faster than a thousand
+end
+return taken
+"""
+
+_SHOW = """
+local order = cjson.decode(ARGV[1])
+for i, job in ipairs(order.jobs) do
+  local key = order.job .. job
+  if redis.call('EXISTS', key) == 1 then
+    redis.call('HSET', key, 'status', 'started', 'started_at', order.times[i], 'last_heartbeat', order.times[i],
+      'worker_name', order.name)
+    redis.call('HSET', order.prefix .. ':execution:' .. job .. order.execution, 'id', order.id, 'job_id', job,
+      'created_at', order.stamp, 'last_heartbeat', order.stamp, 'worker_name', order.name)
+    redis.call('ZADD', order.prefix .. ':executions:' .. job, '+inf', order.id)
+    redis.call('SADD', order.executions, job .. order.execution)
+  end
+end
+"""
+
+_GIVE_BACK = """
+local order = cjson.decode(ARGV[1])
+for i, job in ipairs(order.jobs) do
+  redis.call('LPUSH', order.queue, job)
+  redis.call('ZREM', order.registry, job .. order.execution)
+end
+"""
+
+
+class Gone(Protocol):
+    """A ticket that is no longer needed."""
+
+    @property
+    def ticket(self) -> str:
+        """Return its id."""
+
+    @property
+    def list(self) -> str:
+        """Return the list from which it was taken."""
+
+    @property
+    def shown(self) -> bool:
+        """Tell whether it was shown as started, so that more has to go."""
+
+
+class Lists:
+    """The lists that a worker serves."""
+
+    def __init__(self, redis: Redis, names: Iterable[str], worker: str) -> None:
+        """Work on these lists of this Redis, as the worker of this name."""
+        self._registries = {name: StartedJobRegistry(name, connection=redis).key for name in names}
+        self._exchange = redis.register_script(_EXCHANGE)
+        self._show = redis.register_script(_SHOW)
+        self._give_back = redis.register_script(_GIVE_BACK)
+        self._order = {
+            "prefix": RQ_KEY_PREFIX,
+            "job": Job.redis_job_namespace_prefix,
+            "id": execution_id(worker),
+            "execution": f":{execution_id(worker)}",
+            "name": worker,
+            "worker": BaseWorker.redis_worker_namespace_prefix + worker,
+            "executions": WORKER_EXECUTIONS_KEY_TEMPLATE.format(worker),
+            "suspended": WORKERS_SUSPENDED,
+        }
+
+    def exchange(
+        self, wanted: Mapping[str, Lane], room: Mapping[Lane, int], gone: Sequence[Gone], ended: int
+    ) -> dict[str, list[str]] | None:
+        """Remove tickets that are no longer needed, and take others, each list's from its head.
+
+        Args:
+            wanted: the lists to take from, the most urgent first, and the lane that each belongs to.
+            room: how many at most for each lane.
+            gone: tickets to remove.
+            ended: how many of them are tasks that have ended here, for RQ's own count.
+
+        Returns:
+            The ids of what was taken, by list; None if `rq suspend` says that nothing may be taken.
+
+        Raises:
+            RedisError: Redis does not answer; any part of it may have been done.
+        """
+        by_registry: dict[str, list[str]] = {}
+        for one in gone:
+            by_registry.setdefault(self._registries[one.list], []).append(one.ticket)
+        order = self._order | {
+            "gone": by_registry,
+            "shown": [one.ticket for one in gone if one.shown],
+            "ended": ended,
+            "room": {lane.value: slots for lane, slots in room.items()},
+            "take": [
+                {"queue": queue_key(name), "registry": self._registries[name], "lane": lane}
+                for name, lane in wanted.items()
+            ],
+        }
+        answer = self._exchange(args=[orjson.dumps(order)])
+        if answer is None:
+            return None
+        return {name: jobs.decode().split() for name, jobs in zip(wanted, answer, strict=True)}
+
+    def show(self, tickets: Iterable[str], seconds_ago: float) -> None:
+        """Let RQ's tools see that these tickets are being worked on, since so many seconds.
+
+        Raises:
+            RedisError: Redis does not answer.
+        """
+        jobs = list(tickets)
+        stamp = current_timestamp() - seconds_ago
+        began = utcformat(now())
+        for start in range(0, len(jobs), MOST):
+            chunk = jobs[start : start + MOST]
+            self._show(
+                args=[orjson.dumps(self._order | {"jobs": chunk, "times": [began] * len(chunk), "stamp": stamp})]
+            )
+
+    def give_back(self, name: str, tickets: Sequence[str]) -> None:
+        """Put tickets that were taken and not claimed back to the head of their list, in their order.
+
+        Raises:
+            RedisError: Redis does not answer.
+        """
+        order = self._order | {
+            "queue": queue_key(name),
+            "registry": self._registries[name],
+            "jobs": list(tickets)[::-1],
+        }
+        self._give_back(args=[orjson.dumps(order)])
+
+
+def queue_key(name: str) -> str:
+    """Return RQ's key of a list."""
+    return f"{Queue.redis_queue_namespace_prefix}{name}"

@@ -1,0 +1,226 @@
+"""The worker: an RQ worker that holds thousands of tasks at once and settles them by the batch.
+
+To RQ's tools it is one of theirs: it is listed, beats, can be suspended and told to stop. What RQ does job by
+job is done by the batch in `Pump`; RQ's own loop is not used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from redis import ConnectionPool, Redis
+from redis.exceptions import RedisError
+from rq import Queue, worker_registration
+from rq.command import parse_payload
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.worker import BaseWorker, WorkerStatus
+
+from queue_tool import leftover
+from queue_tool.errors import StoreAway
+from queue_tool.runtime import Runtime
+from queue_tool.tasks import Lane, Outcome, lane_and_queue, lists_of, read_ticket_id
+from queue_tool.telemetry import Event
+from queue_tool.worker import lanes, ticket
+from queue_tool.worker.intake import Intake
+from queue_tool.worker.isolated import IsolatedLane
+from queue_tool.worker.lanes import LoopLane, ThreadLane
+from queue_tool.worker.lists import Lists
+from queue_tool.worker.pump import Parts, Pump
+from queue_tool.worker.waker import Waker
+
+_log = logging.getLogger("queue_tool.worker")
+
+ANSWER_TIMEOUT = 5.0
+"""Seconds in which Redis must answer."""
+
+RETRY_AFTER = 1.0
+"""Seconds between two tries to reach a Redis that is away at the start."""
+
+NO_TICKET = "This job is no ticket of Queue Tool's, whose worker does nothing else."
+
+
+class Worker(BaseWorker):
+    """Serves every lane of the queues that it is given; `rq worker -w queue_tool.worker.Worker` starts it too."""
+
+    def __init__(self, queues: Any, *args: Any, **kwargs: Any) -> None:
+        """Prepare; the arguments are RQ's, of which the serializer is always JSON. Nothing is opened yet."""
+        names = [queue.name if isinstance(queue, Queue) else queue for queue in _several(queues)]
+        super().__init__(lists_of(names), *args, **(kwargs | {"serializer": JSONSerializer}))
+        self._pump = Pump()
+        self._asked = threading.Event()
+
+    def describe_this_process(self) -> None:
+        """Say which process this is without asking Redis, which may be away; RQ itself would ask."""
+        self.hostname, self.pid = socket.gethostname(), os.getpid()
+
+    def work(
+        self, burst: bool = False, *_: Any, max_jobs: int | None = None, with_scheduler: bool = False, **__: Any
+    ) -> bool:
+        """Work until somebody says stop; the arguments are RQ's.
+
+        Args:
+            burst: end when there is nothing left to do.
+            max_jobs: end after so many tasks.
+            with_scheduler: not for us, since schedules are in the store; a warning says so.
+
+        Returns:
+            Whether there was anything to do.
+
+        Raises:
+            QueueToolError: what the worker stands on cannot be used; the sentence says what.
+        """
+        runtime = ticket.join(self.name)
+        if with_scheduler:
+            runtime.telemetry.emit(Event.WARNING, reason="RQ's scheduler is not started: nothing here needs it")
+        return asyncio.run(self._serve(runtime, burst=burst, most=max_jobs)) > 0
+
+    def stop(self, within: float) -> None:
+        """Take nothing new, and end when what runs has ended, or after so many seconds."""
+        self._asked.set()
+        self._pump.finish(within)
+
+    # -- RQ's commands -------------------------------------------------------------------------------------
+
+    def handle_payload(self, message: Any) -> None:
+        """Hear a command of RQ's: to stop a job is to cancel its task, as over the API."""
+        payload = parse_payload(message)
+        if payload["command"] not in ("stop-job", "stop-execution"):
+            super().handle_payload(message)
+            return
+        with contextlib.suppress(ValueError, StoreAway):  # it is found out at the next look at what is held
+            token, _ = read_ticket_id(payload.get("job_id", ""))
+            ticket.join().cancel([token], by="rq", reason=payload["command"])
+            self._pump.stop_run(payload["job_id"])
+
+    # -- its life ------------------------------------------------------------------------------------------
+
+    async def _serve(self, runtime: Runtime, *, burst: bool, most: int | None) -> int:
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(RuntimeError, ValueError):  # outside of the main thread nobody sends us signals
+            for name in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(name, self._on_signal, runtime.settings.drain)
+        done: asyncio.Future[int] = loop.create_future()
+        parts, waker = self._parts(runtime, loop)
+
+        def pump() -> None:
+            try:
+                result: int | BaseException = self._pump_away(runtime, parts, waker, burst=burst, most=most)
+            except BaseException as error:  # noqa: BLE001 - a worker without its pump must end, and say why
+                result = error
+            loop.call_soon_threadsafe(_resolve, done, result)
+
+        threading.Thread(target=pump, name="pump", daemon=True).start()
+        return await done
+
+    def _pump_away(self, runtime: Runtime, parts: Parts, waker: Waker, *, burst: bool, most: int | None) -> int:
+        if not self._enter():
+            return 0
+        waker.start()
+        runtime.telemetry.emit(Event.STARTED, name=self.name)
+        try:
+            return self._pump.work(parts, burst=burst, most=most)
+        finally:
+            waker.close()
+            self._put_aside(runtime, self._pump.unwritten())
+            self._leave()
+            ticket.leave()
+
+    def _on_signal(self, drain: float) -> None:
+        self.stop(0 if self._asked.is_set() else drain)
+
+    def _parts(self, runtime: Runtime, loop: asyncio.AbstractEventLoop) -> tuple[Parts, Waker]:
+        settings, pump = runtime.settings, self._pump
+        redis, served = _own_pool(self.connection), {name: lane_and_queue(name)[0] for name in self.queue_names()}
+        waker = Waker(self.connection, served, pump.woken)
+        lists = Lists(redis, served, self.name)
+        by_lane: dict[Lane, lanes.Lane] = {
+            Lane.LOOP: LoopLane(settings.concurrency, loop, pump.came_back, pump.said),
+            Lane.THREADS: ThreadLane(settings.threads, "thread", pump.came_back, pump.said),
+            Lane.ISOLATED: IsolatedLane(settings.isolated, "isolated", pump.came_back, pump.said),
+        }
+        return Parts(
+            run=runtime.run,
+            owner=runtime.owner,
+            lists=lists,
+            lanes={lane: by_lane[lane] for lane in Lane if lane in served.values()},
+            intake=Intake(
+                lists=lists, served=served, watch=waker.watch, refuse=self._refuse, telemetry=runtime.telemetry
+            ),
+            beat=lambda: self._beat(redis),
+            drain=settings.drain,
+        ), waker
+
+    # -- its place in Redis --------------------------------------------------------------------------------
+
+    def _enter(self) -> bool:
+        """Register in Redis, however long it is away; False if asked to stop before that."""
+        while not self._asked.is_set():
+            try:
+                self.register_birth()
+                self.subscribe()
+                self.set_state(WorkerStatus.IDLE)
+            except RedisError as error:
+                ticket.join().telemetry.emit(Event.WARNING, reason=f"Redis does not answer: {type(error).__name__}")
+                self._asked.wait(RETRY_AFTER)
+            else:
+                return True
+        return False
+
+    def _beat(self, redis: Redis) -> None:
+        """Say that this worker lives; all of it, since Redis may have forgotten it."""
+        with redis.pipeline() as pipeline:
+            self.heartbeat(pipeline=pipeline)
+            pipeline.hset(self.key, mapping=self.serialize())
+            self.set_state(self._state_now(), pipeline=pipeline)
+            worker_registration.register(self, pipeline)
+            pipeline.execute()
+
+    def _state_now(self) -> str:
+        return WorkerStatus.BUSY if self._pump.is_busy else WorkerStatus.IDLE
+
+    def _leave(self) -> None:
+        with contextlib.suppress(RedisError):
+            self.register_death()
+            self.unsubscribe()
+
+    def _refuse(self, name: str, job_id: str) -> None:
+        """Move a job that is no ticket to RQ's registry of failed ones."""
+        queue = Queue(name, connection=self.connection, serializer=JSONSerializer)
+        try:
+            job = Job.fetch(job_id, connection=self.connection, serializer=JSONSerializer)
+            self.handle_job_failure(job, queue, exc_string=NO_TICKET)
+        except Exception:  # noqa: BLE001 - it is not ours, and whatever it is must not hold us up
+            _log.exception("a job that is no ticket could not be moved to the failed ones: %s", job_id[:80])
+
+    def _put_aside(self, runtime: Runtime, outcomes: list[Outcome]) -> None:
+        if outcomes:
+            leftover.put_aside(runtime.settings.data_dir, runtime.owner.id(), outcomes)
+
+
+def _resolve(done: asyncio.Future[int], result: int | BaseException) -> None:
+    if done.done():
+        return
+    if isinstance(result, BaseException):
+        done.set_exception(result)
+    else:
+        done.set_result(result)
+
+
+def _several(queues: Any) -> Iterable[Any]:
+    return queues if isinstance(queues, list | tuple) else [queues]
+
+
+def _own_pool(redis: Redis) -> Redis:
+    """Return a client of the same server whose answers are awaited for seconds: RQ's waits for minutes."""
+    pool = redis.connection_pool
+    settings = pool.connection_kwargs | {"socket_timeout": ANSWER_TIMEOUT, "socket_connect_timeout": ANSWER_TIMEOUT}
+    return Redis(connection_pool=ConnectionPool(connection_class=pool.connection_class, **settings))
