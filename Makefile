@@ -5,7 +5,7 @@ BIN := .venv/bin
 AT_ONCE ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help run test docs lint clean
+.PHONY: help run test bench docs lint clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -18,6 +18,9 @@ test: .venv/test ## install the test tools too, and run all of the suite that th
 
 lint: .venv/lint ## check format, lint and types
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+bench: .venv/run ## measure the speed beside RQ, dramatiq and huey (some minutes; QUICK=1 is shorter)
+	@$(BIN)/python -m bench.drain $(if $(QUICK),--quick)
 
 docs: .venv/test ## write the parts of the documentation that are made from the code
 	@$(BIN)/python docs/made.py
