@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from queue_tool.broker import Broker
 from queue_tool.errors import BrokerAway
-from queue_tool.store import Process, Store, Worker
+from queue_tool.store import Process, Store, TakenBack, Worker
 from queue_tool.tasks import Code, State, Ticket, read_ticket_id
 from queue_tool.telemetry import Event, Telemetry
 
@@ -89,39 +89,38 @@ class Sweep:
 
     def _take_back(self) -> None:
         workers = self._store.workers.all()
-        dead = [worker.id for worker in workers if self._is_dead(worker)]
-        held = dead + self._store.workers.orphans()
-        if held:
-            taken = self._store.runs.take_back(held, self._now())
-            self._telemetry.emit(
-                Event.SWEPT_LOST, workers=len(held), tasks=len(taken.tickets), given_up=len(taken.given_up)
-            )
-            for token in taken.given_up:
-                self._telemetry.emit(Event.TASK_ENDED, token=token, status=State.FAILED, code=Code.WORKER_LOST)
-            for batch in taken.finished:
-                self._telemetry.emit(Event.BATCH_FINISHED, batch=batch)
-            self._discard_runs_before(taken.tickets)
-        self._pulses = {worker.id: self._pulses[worker.id] for worker in workers if worker.id not in dead}
-        if dead:
-            self._bury([worker for worker in workers if worker.id in dead])
-
-    def _bury(self, dead: Sequence[Worker]) -> None:
-        """Push again at once what dead workers had taken from their lists and not claimed, and forget them."""
+        dead = [worker for worker in workers if self._is_dead(worker)]
+        gone = [worker.id for worker in dead]
+        self._pulses = {worker.id: self._pulses[worker.id] for worker in workers if worker.id not in gone}
+        owners = gone + self._store.workers.orphans()
+        if not owners:
+            return
+        taken = self._store.runs.take_back(owners, self._now())
+        self._tell_taken_back(taken, len(owners))
         try:
-            held = self._broker.forget([worker.process.name for worker in dead if worker.process.name])
-            tickets = self._store.tickets.still_waiting(list(_runs_of(held)))
-            if tickets:
-                self._push(tickets)
+            self._bury(dead, taken.tickets)
         except BrokerAway:
             return  # the next pass finds them again
-        self._store.workers.remove([worker.id for worker in dead])
+        self._store.workers.remove(gone)
 
-    def _discard_runs_before(self, tickets: Sequence[Ticket]) -> None:
-        """Remove what Redis still holds of the runs that died."""
-        try:
-            self._broker.discard([replace(ticket, run=ticket.run - 1) for ticket in tickets])
-        except BrokerAway:
-            return  # RQ's own maintenance will do it: such a ticket is failed, then forgotten
+    def _tell_taken_back(self, taken: TakenBack, owners: int) -> None:
+        if taken.tickets or taken.given_up:
+            self._telemetry.emit(
+                Event.SWEPT_LOST, workers=owners, tasks=len(taken.tickets), given_up=len(taken.given_up)
+            )
+        for token in taken.given_up:
+            self._telemetry.emit(Event.TASK_FAILED, token=token, status=State.FAILED, code=Code.WORKER_LOST)
+        for batch in taken.finished:
+            self._telemetry.emit(Event.BATCH_FINISHED, batch=batch)
+
+    def _bury(self, dead: Sequence[Worker], tickets: Sequence[Ticket]) -> None:
+        """Remove what Redis holds of dead workers, and push again at once what they had taken and not claimed."""
+        held = self._broker.forget([worker.process.name for worker in dead if worker.process.name])
+        waiting = self._store.tickets.still_waiting(list(_runs_of(held)))
+        if waiting:
+            self._push(waiting)
+        before = [replace(ticket, run=ticket.run - 1) for ticket in tickets]
+        self._broker.discard([ticket for ticket in before if ticket.id not in held])  # those of RQ's own workers
 
     def _is_dead(self, worker: Worker) -> bool:
         now = self._monotonic()

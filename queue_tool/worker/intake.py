@@ -61,13 +61,14 @@ class Intake:
         self._ready = set(served)
         self._gone: list[Gone] = []
         self._ended = 0  # of those that are gone
-        self._is_away = False
+        self.is_away = False  # Redis did not answer the last time
         self.taken: dict[str, Taken] = {}  # by ticket
         self.closed_until = 0.0  # monotonic: Redis is away, or a suspension lasts
 
-    def __len__(self) -> int:
-        """Return how many tickets are in hand."""
-        return len(self.taken) + len(self._gone)
+    @property
+    def is_full(self) -> bool:
+        """Tell whether a ticket is in hand, or has to go still."""
+        return bool(self.taken or self._gone)
 
     @property
     def is_ready(self) -> bool:
@@ -97,7 +98,7 @@ class Intake:
         except RedisError as error:
             self.failed(error)
             return False
-        self._is_away = False
+        self.is_away = False
         self._ended = 0
         del self._gone[: len(gone)]
         if answer is None:
@@ -108,9 +109,9 @@ class Intake:
 
     def failed(self, error: RedisError) -> None:
         """Let Redis rest for a moment; what is in its lists then is not known."""
-        if not self._is_away:
+        if not self.is_away:
             self._telemetry.emit(Event.WARNING, reason=f"Redis does not answer: {type(error).__name__}")
-        self._is_away = True
+        self.is_away = True
         self.closed_until = time.monotonic() + RETRY_AFTER
         self._ready |= set(self.served)
 
@@ -121,6 +122,7 @@ class Intake:
                 self._lists.give_back(name, [one.ticket for one in self.taken.values() if one.list == name])
             except RedisError:
                 return  # the sweeper will push them again
+        self.taken.clear()
 
     def _keep(self, answer: Mapping[str, Sequence[str]], free: dict[Lane, int]) -> None:
         """Keep what was taken, and watch the lists that have nothing left."""

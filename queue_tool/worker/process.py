@@ -16,6 +16,9 @@ from queue_tool.telemetry import Event
 from queue_tool.worker import ticket
 from queue_tool.worker.worker import Worker
 
+ORPHANS_DRAIN = 5.0
+"""Seconds that a worker goes on whose owner was killed: Valkey has ended with it, and nobody restarts what fails."""
+
 
 def work() -> None:
     """Work on tickets until somebody says stop.
@@ -23,7 +26,7 @@ def work() -> None:
     Raises:
         QueueToolError: what the worker stands on cannot be used; the sentence says what.
     """
-    logging.getLogger("rq").setLevel(logging.WARNING)  # what it says of each worker we say ourselves
+    logging.getLogger("rq.worker").setLevel(logging.WARNING)  # what it says of each worker we say ourselves
     settings = load_settings()
     if settings.redis_url == INLINE:
         raise BadSetting(f"QUEUE_TOOL_REDIS_URL is `{INLINE}`: tasks are done where they are sent, by no worker.")
@@ -34,6 +37,6 @@ def work() -> None:
     runtime = ticket.join(worker.name)
     descriptor = inherited(lifeline.VARIABLE)
     if descriptor is not None:
-        lifeline.watch(descriptor, lambda: worker.stop(settings.drain))
+        lifeline.watch(descriptor, lambda: worker.stop(min(settings.drain, ORPHANS_DRAIN)))
     worker.work()
     runtime.telemetry.emit(Event.STOPPED)

@@ -135,17 +135,24 @@ class Pump:
         """Return the outcomes that could not be written before the end."""
         return [outcome for outcome, _ in self._ended]
 
+    @property
+    def left_nothing(self) -> bool:
+        """Tell whether nothing of this worker is left in the store and in Redis."""
+        return not self._is_holding() and not self._intake.is_full
+
     def _is_over(self, *, burst: bool, most: int | None) -> bool:
         if self._drain_until is None and most is not None and self._claimed >= most:
             self._drain_until = float("inf")
         if self._drain_until is None:
-            return burst and not (self._intake.is_ready or self._awake or self._is_holding())
+            return burst and not (self._intake.is_ready or self._awake or self._is_holding() or self._intake.is_full)
         if len(self._table) and time.monotonic() >= self._drain_until:
             self._put_back()
-        return not self._is_holding() or time.monotonic() >= self._drain_until + LAST_TRIES
+        if self._is_holding():
+            return time.monotonic() >= self._drain_until + LAST_TRIES
+        return not self._intake.is_full or self._intake.is_away  # then the sweeper removes what is left
 
     def _is_holding(self) -> bool:
-        return bool(len(self._table) or self._ended or len(self._intake) or self._back)
+        return bool(len(self._table) or self._ended or self._back)
 
     def _hear(self) -> None:
         """Take in what the other threads have said."""

@@ -123,6 +123,7 @@ class Worker(BaseWorker):
 
     def _pump_away(self, runtime: Runtime, parts: Parts, waker: Waker, *, burst: bool, most: int | None) -> int:
         if not self._enter():
+            ticket.leave()
             return 0
         waker.start()
         runtime.telemetry.emit(Event.STARTED, name=self.name)
@@ -132,7 +133,8 @@ class Worker(BaseWorker):
             waker.close()
             self._put_aside(runtime, self._pump.unwritten())
             self._leave()
-            ticket.leave()
+            if self._pump.left_nothing:  # or else the sweeper, which finds this process dead, tidies up after it
+                ticket.leave()
 
     def _on_signal(self, drain: float) -> None:
         self.stop(0 if self._asked.is_set() else drain)
