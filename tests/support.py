@@ -250,6 +250,30 @@ def tokens(answer: Answer) -> list[str]:
     return [item["hash"] for item in answer.json["processing_items"]]
 
 
+SEND = """
+import sys
+from queue_tool.runtime import load_settings, open_runtime
+from queue_tool.telemetry import Telemetry
+runtime = open_runtime(load_settings(), Telemetry(), "test")
+for name in sys.argv[1:]:
+    print(runtime.submit([None], runtime.types[name]).elements[0].token)
+"""
+
+
+def sent_from_python(system: System, *task_types: str) -> list[str]:
+    """Send a task of each of these types as a script of a user's does; return the tokens."""
+    sent = subprocess.run(
+        [sys.executable, "-c", SEND, *task_types],
+        cwd=system.directory,
+        env=clean_environment(**system.said),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return sent.stdout.split()
+
+
 def redis_of(system: System) -> Redis:
     """Return a client of a system's embedded Valkey."""
     return Redis.from_url(valkey.url(system.directory / "instance"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import FlaskRun, System, clean_environment, eventually, free_port, items, tokens
+from tests.support import FlaskRun, System, clean_environment, eventually, free_port, items, sent_from_python, tokens
 
 
 @pytest.fixture
@@ -21,24 +21,10 @@ def system(tmp_path: Path) -> Iterator[FlaskRun]:
 
 MYTASKS = "from queue_tool import task\n@task('plain')\ndef plain(data): return {said!r}\n"
 
-SEND = """
-from queue_tool.runtime import load_settings, open_runtime
-from queue_tool.telemetry import Telemetry
-runtime = open_runtime(load_settings(), Telemetry(), "test")
-print(runtime.submit([None], runtime.types["plain"]).elements[0].token)
-"""
-
 
 def result_of_plain(system: FlaskRun) -> object:
-    sent = subprocess.run(
-        [sys.executable, "-c", SEND],
-        cwd=system.directory,
-        env=clean_environment(**system.said),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return system.await_status(sent.stdout.strip(), "finished")["result"]
+    (token,) = sent_from_python(system, "plain")
+    return system.await_status(token, "finished")["result"]
 
 
 def change(system: FlaskRun, text: str) -> None:

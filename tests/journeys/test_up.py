@@ -11,7 +11,17 @@ from pathlib import Path
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from tests.support import System, clean_environment, eventually, http, items, redis_of, run_command, tokens
+from tests.support import (
+    System,
+    clean_environment,
+    eventually,
+    http,
+    items,
+    redis_of,
+    run_command,
+    sent_from_python,
+    tokens,
+)
 
 
 def all_finished(system: System, wanted: list[str]) -> bool:
@@ -61,7 +71,7 @@ def test_a_task_that_kills_its_worker_is_given_up_and_its_neighbours_are_not(sto
     )
     system.said["TASKS"] = "mytasks"
     system.start()
-    plain, deadly = sent_from_python(system)
+    plain, deadly = sent_from_python(system, "plain", "apart")
     assert system.await_status(deadly, "failed")["error"]["code"] == "worker_lost"
     assert system.await_status(plain, "finished")["result"] == "plain"
     (after,) = tokens(system.post(items(1)))
@@ -137,28 +147,6 @@ def test_task_types_of_the_users_own_run_in_their_lanes(stopped_system: System) 
     )
     system.said["TASKS"] = "mytasks"
     system.start()
-    plain, apart = sent_from_python(system)
+    plain, apart = sent_from_python(system, "plain", "apart")
     assert system.await_status(plain, "finished")["result"] == "plain"
     assert system.await_status(apart, "failed")["error"]["code"] == "timeout"
-
-
-SEND = """
-from queue_tool.runtime import load_settings, open_runtime
-from queue_tool.telemetry import Telemetry
-runtime = open_runtime(load_settings(), Telemetry(), "test")
-for name in ("plain", "apart"):
-    print(runtime.submit([None], runtime.types[name]).elements[0].token)
-"""
-
-
-def sent_from_python(system: System) -> list[str]:
-    sent = subprocess.run(
-        [sys.executable, "-c", SEND],
-        cwd=system.directory,
-        env=clean_environment(**system.said),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    return sent.stdout.split()
