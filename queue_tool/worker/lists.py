@@ -76,6 +76,7 @@ return taken
 
 _SHOW = """
 local order = cjson.decode(ARGV[1])
+if redis.call('EXISTS', order.worker) == 1 then redis.call('HSET', order.worker, 'state', 'busy') end
 for i, job in ipairs(order.jobs) do
   local key = order.job .. job
   if redis.call('EXISTS', key) == 1 then
