@@ -20,8 +20,8 @@ ORPHANS_DRAIN = 5.0
 """Seconds that a worker goes on whose owner was killed: Valkey has ended with it, and nobody restarts what fails."""
 
 
-def work() -> None:
-    """Work on tickets until somebody says stop.
+def work(kind: type[Worker] = Worker) -> None:
+    """Work on tickets until somebody says stop, as a worker of this kind.
 
     Raises:
         QueueToolError: what the worker stands on cannot be used; the sentence says what.
@@ -30,7 +30,7 @@ def work() -> None:
     settings = load_settings()
     if settings.redis_url == INLINE:
         raise BadSetting(f"QUEUE_TOOL_REDIS_URL is `{INLINE}`: tasks are done where they are sent, by no worker.")
-    worker = Worker(
+    worker = kind(
         LISTS, connection=Redis.from_url(redis_url(settings)), serializer=JSONSerializer, prepare_for_work=False
     )
     worker.describe_this_process()

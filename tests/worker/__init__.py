@@ -1,0 +1,1 @@
+"""The worker: real processes on a real Valkey, and what becomes of them."""

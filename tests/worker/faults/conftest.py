@@ -1,0 +1,20 @@
+"""A place of work for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from tests.conftest import RuntimeFactory
+from tests.worker.faults.site import TASKS, Site
+
+
+@pytest.fixture
+def site(tmp_path: Path, make_runtime: RuntimeFactory, redis: Redis, valkey_server: str) -> Iterator[Site]:
+    """A store of this test's and the session's Valkey; no worker is left after the test."""
+    made = Site(tmp_path, make_runtime(REDIS_URL=valkey_server, TASKS=TASKS), redis, valkey_server)
+    yield made
+    made.kill_all()

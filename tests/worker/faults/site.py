@@ -1,0 +1,210 @@
+"""A place of work: a store, a Valkey, and worker processes that may die; and what must be true after all of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+
+from queue_tool.batch import Accepted
+from queue_tool.host import processes
+from queue_tool.runtime import Runtime, now
+from queue_tool.sweep import Sweep
+from queue_tool.tasks import State, Status
+from tests.support import clean_environment, eventually
+
+ROOT = Path(__file__).parents[3]
+
+WORKER = ("-m", "queue_tool", "worker")
+
+TASKS = "tests.worker.faults.hard"
+
+_DIARY = """
+CREATE TABLE claims (token TEXT, run INTEGER, owner INTEGER);
+CREATE TABLE ends (token TEXT, run INTEGER, finished_at INTEGER);
+CREATE TABLE batch_ends (public_id TEXT, open INTEGER, finished_at INTEGER);
+CREATE TRIGGER note_claims AFTER UPDATE OF state ON tasks WHEN NEW.state = 'running'
+  BEGIN INSERT INTO claims VALUES (NEW.token, NEW.run, NEW.owner); END;
+CREATE TRIGGER note_ends AFTER UPDATE ON tasks
+  WHEN NEW.state IN ('finished', 'failed', 'canceled') OR OLD.state IN ('finished', 'failed', 'canceled')
+  BEGIN INSERT INTO ends VALUES (NEW.token, NEW.run, NEW.finished_at); END;
+CREATE TRIGGER note_batch_ends AFTER UPDATE OF open, finished_at ON batches
+  WHEN NEW.open < 1 OR NEW.finished_at IS NOT NULL
+  BEGIN INSERT INTO batch_ends VALUES (NEW.public_id, NEW.open, NEW.finished_at); END;
+"""
+"""Every claim, and every change that ends a task or touches one that has ended: what a row alone cannot tell."""
+
+
+@dataclass
+class Site:
+    """What a test works with."""
+
+    directory: Path
+    runtime: Runtime
+    redis: Redis
+    redis_url: str
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    sweep: Sweep = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin a diary, and sweep from now on."""
+        self.sweep = self.runtime.sweep()
+        with self.database() as connection:
+            connection.executescript(_DIARY)
+
+    # -- what happens --------------------------------------------------------------------------------------
+
+    def send(self, task_type: str, data: Sequence[object]) -> list[str]:
+        """Send a batch; return its tokens."""
+        submission = self.runtime.submit(list(data), self.runtime.types[task_type])
+        return [element.token for element in submission.elements if isinstance(element, Accepted)]
+
+    def sleepers(self, count: int, valor: float = 0) -> list[str]:
+        """Send a batch of sleeps."""
+        return self.send("sleep", [{"item": "a", "valor": valor}] * count)
+
+    def start(self, *command: str, **said: str) -> subprocess.Popen[bytes]:
+        """Start a worker, or what is said in its place, in this directory."""
+        settings = {"DATA_DIR": str(self.runtime.settings.data_dir), "REDIS_URL": self.redis_url, "TASKS": TASKS}
+        with (self.directory / "workers.log").open("ab") as log:
+            worker = subprocess.Popen(
+                [sys.executable, *(command or WORKER)],
+                cwd=self.directory,
+                env=clean_environment(**settings | said) | {"PYTHONPATH": str(ROOT)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.workers.append(worker)
+        return worker
+
+    def stop(self, worker: subprocess.Popen[bytes]) -> None:
+        """Ask a worker to end, which it does well."""
+        worker.terminate()
+        assert worker.wait(60) == 0, self.log
+
+    def kill_all(self) -> None:
+        """End every worker that is left, and all that they have started."""
+        for worker in self.workers:
+            try:
+                os.killpg(worker.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        for worker in self.workers:
+            worker.wait()
+
+    def give_up_all_but(self, worker: subprocess.Popen[bytes]) -> None:
+        """Sweep once as if every other worker were dead."""
+        Sweep(
+            store=self.runtime.store,
+            broker=self.runtime.broker,
+            telemetry=self.runtime.telemetry,
+            now=now,
+            monotonic=time.monotonic,
+            lives_here=lambda process: process.pid == worker.pid,
+        )()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the database as somebody does who writes for long."""
+        with self.database() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+            connection.execute("ROLLBACK")
+
+    # -- what can be seen ----------------------------------------------------------------------------------
+
+    @property
+    def log(self) -> str:
+        """Return the last of what the workers have said."""
+        return (self.directory / "workers.log").read_text("utf-8", "replace")[-5000:]
+
+    @contextmanager
+    def database(self) -> Iterator[sqlite3.Connection]:
+        """Open the database, past the store."""
+        path = self.runtime.store.database.path
+        with closing(sqlite3.connect(path, isolation_level=None, timeout=20)) as connection:
+            yield connection
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Ask the database."""
+        with self.database() as connection:
+            return connection.execute(query).fetchall()
+
+    def task(self, token: str) -> Status:
+        """Ask for a task."""
+        return self.runtime.ask.task(token)
+
+    def tokens(self, state: State) -> set[str]:
+        """Return the tasks in a state."""
+        return {token for (token,) in self.rows(f"SELECT token FROM tasks WHERE state = '{state}'")}  # noqa: S608
+
+    def count(self, state: State) -> int:
+        """Return how many tasks are in a state."""
+        return len(self.tokens(state))
+
+    def open(self) -> int:
+        """Return how many tasks have not ended."""
+        ((count,),) = self.rows("SELECT count(*) FROM tasks WHERE state IN ('scheduled', 'queued', 'running')")
+        return int(count)
+
+    def started(self) -> set[str]:
+        """Return the tickets in RQ's registries of started jobs."""
+        entries = [entry for key in self.redis.keys("rq:wip:*") for entry in self.redis.zrange(key, 0, -1)]
+        return {entry.decode().rpartition(":")[0] for entry in entries}
+
+    def jobs(self) -> set[str]:
+        """Return the tickets that Redis knows."""
+        return {key.decode().rpartition(":")[2] for key in self.redis.keys("rq:job:*")}
+
+    def await_(self, look: Callable[[], object], within: float = 40) -> None:
+        """Wait until something is so."""
+        try:
+            eventually(look, within)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log}") from error
+
+    def await_end(self, within: float = 40) -> None:
+        """Sweep until every task has ended."""
+
+        def look() -> bool:
+            self.sweep()
+            return not self.open()
+
+        self.await_(look, within)
+
+    # -- what must be true ---------------------------------------------------------------------------------
+
+    def require_one_end_each(self) -> None:
+        """Every task was ended by one write that nothing touched after, every run claimed once, every batch is over."""
+        ended = self.rows("SELECT token, run, finished_at FROM ends ORDER BY token")
+        assert ended == self.rows("SELECT token, run, finished_at FROM tasks ORDER BY token")
+        assert all(finished_at for _, _, finished_at in ended)
+        assert self.rows("SELECT token, run FROM claims GROUP BY token, run HAVING count(*) > 1") == []
+        batches = self.rows("SELECT public_id, 0, finished_at FROM batches ORDER BY public_id")
+        assert batches == self.rows("SELECT public_id, open, finished_at FROM batch_ends ORDER BY public_id")
+        for batch, _, _ in batches:
+            status = self.runtime.ask.batch(batch)
+            assert sum(status.counts.values()) == status.accepted
+            assert status.progress == 1
+
+    def require_clean_redis(self) -> None:
+        """Redis holds nothing of any task, and nothing of a worker that did not end well."""
+        left = {key.decode() for key in self.redis.keys()} - {"rq:queues", "rq:queue_tool:marker"}
+        assert {key for key in left if not (key.startswith("rq:worker:") and self.redis.hexists(key, "death"))} == set()
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process is there, and no zombie."""
+    return processes.started(pid) is not None

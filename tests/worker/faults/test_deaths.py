@@ -1,0 +1,50 @@
+"""A worker that is killed between any two of its steps: its tasks run again, and each ends once."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from queue_tool.tasks import State
+from tests.worker.faults.site import Site
+
+
+def not_claimed(site: Site) -> bool:
+    """Tell whether tickets have been taken that nobody has claimed."""
+    return bool(site.started() - site.tokens(State.RUNNING) - site.tokens(State.FINISHED))
+
+
+def not_told(site: Site) -> bool:
+    """Tell whether tasks have ended whose tickets are there still."""
+    return bool(site.started() & site.tokens(State.FINISHED))
+
+
+LEFT: dict[str, Callable[[Site], bool]] = {
+    "before take": lambda site: site.started() == site.tokens(State.RUNNING) and site.count(State.QUEUED) > 0,
+    "after take": not_claimed,
+    "after claim": lambda site: site.count(State.RUNNING) > 0,
+    "while running": lambda site: site.count(State.RUNNING) > 0 and bool(site.redis.keys("rq:execution:*")),
+    "after settle": not_told,
+    "after tell": lambda site: site.count(State.FINISHED) > 0 and not not_told(site),
+}
+"""By step, what a worker that dies there leaves behind."""
+
+
+@pytest.mark.parametrize("turn", [1, 3])
+@pytest.mark.parametrize("step", LEFT)
+def test_a_worker_that_is_killed_at_any_step_loses_nothing(site: Site, step: str, turn: int) -> None:
+    sent = site.sleepers(20, valor=0.3 if step == "while running" else 0.001) + site.sleepers(20)
+    killed = site.start("-m", "tests.worker.faults.doomed", step, str(turn), CONCURRENCY="7")
+    assert killed.wait(60) == -signal.SIGKILL, site.log
+    assert LEFT[step](site)
+    lost = site.tokens(State.RUNNING)
+    healthy = site.start(CONCURRENCY="20")
+    site.await_end()
+    site.stop(healthy)
+    assert site.rows("SELECT token, state, run, attempt, losses FROM tasks ORDER BY token") == [
+        (token, "finished", 2, 1, 1) if token in lost else (token, "finished", 1, 1, 0) for token in sorted(sent)
+    ]
+    site.require_one_end_each()
+    site.require_clean_redis()
