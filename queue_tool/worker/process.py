@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import threading
 
 from redis import Redis
 from rq.serializers import JSONSerializer
@@ -18,6 +20,9 @@ from queue_tool.worker.worker import Worker
 
 ORPHANS_DRAIN = 5.0
 """Seconds that a worker goes on whose owner was killed: Valkey has ended with it, and nobody restarts what fails."""
+
+LAST_MOMENTS = 2.0
+"""Seconds that Python has to end a worker that is over."""
 
 
 def work(kind: type[Worker] = Worker) -> None:
@@ -38,5 +43,17 @@ def work(kind: type[Worker] = Worker) -> None:
     descriptor = inherited(lifeline.VARIABLE)
     if descriptor is not None:
         lifeline.watch(descriptor, lambda: worker.stop(min(settings.drain, ORPHANS_DRAIN)))
-    worker.work()
-    runtime.telemetry.emit(Event.STOPPED)
+    code = 1
+    try:
+        worker.work()
+        runtime.telemetry.emit(Event.STOPPED)
+        code = 0
+    finally:
+        _end_soon(code)
+
+
+def _end_soon(code: int) -> None:
+    """See to it that this process ends: Python would wait for threads that tasks have left behind."""
+    too_late = threading.Timer(LAST_MOMENTS, os._exit, [code])
+    too_late.daemon = True
+    too_late.start()

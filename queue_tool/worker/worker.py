@@ -10,10 +10,11 @@ import asyncio
 import contextlib
 import logging
 import os
+import queue
 import signal
 import socket
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from redis import ConnectionPool, Redis
@@ -34,6 +35,7 @@ from queue_tool.worker.intake import Intake
 from queue_tool.worker.isolated import IsolatedLane
 from queue_tool.worker.lanes import LoopLane, ThreadLane
 from queue_tool.worker.lists import Lists
+from queue_tool.worker.loop import Loop
 from queue_tool.worker.pump import Parts, Pump
 from queue_tool.worker.waker import Waker
 
@@ -44,6 +46,9 @@ ANSWER_TIMEOUT = 5.0
 
 RETRY_AFTER = 1.0
 """Seconds between two tries to reach a Redis that is away at the start."""
+
+LAST_MOMENTS = 1.0
+"""Seconds that coroutines have to clean up, once nobody waits for them."""
 
 NO_TICKET = "This job is no ticket of Queue Tool's, whose worker does nothing else."
 
@@ -57,6 +62,7 @@ class Worker(BaseWorker):
         super().__init__(lists_of(names), *args, **(kwargs | {"serializer": JSONSerializer}))
         self._pump = Pump()
         self._asked = threading.Event()
+        self._news: queue.SimpleQueue[int | BaseException | None] = queue.SimpleQueue()  # None: a signal
 
     def describe_this_process(self) -> None:
         """Say which process this is without asking Redis, which may be away; RQ itself would ask."""
@@ -81,7 +87,7 @@ class Worker(BaseWorker):
         runtime = ticket.join(self.name)
         if with_scheduler:
             runtime.telemetry.emit(Event.WARNING, reason="RQ's scheduler is not started: nothing here needs it")
-        return asyncio.run(self._serve(runtime, burst=burst, most=max_jobs)) > 0
+        return self._serve(runtime, burst=burst, most=max_jobs) > 0
 
     def stop(self, within: float) -> None:
         """Take nothing new, and end when what runs has ended, or after so many seconds."""
@@ -103,23 +109,39 @@ class Worker(BaseWorker):
 
     # -- its life ------------------------------------------------------------------------------------------
 
-    async def _serve(self, runtime: Runtime, *, burst: bool, most: int | None) -> int:
-        loop = asyncio.get_running_loop()
-        with contextlib.suppress(RuntimeError, ValueError):  # outside of the main thread nobody sends us signals
-            for name in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(name, self._on_signal, runtime.settings.drain)
-        done: asyncio.Future[int] = loop.create_future()
-        parts, waker = self._parts(runtime, loop)
+    def _serve(self, runtime: Runtime, *, burst: bool, most: int | None) -> int:
+        """Let the pump work in a thread of its own, while this one hears what signals say."""
+        loop = Loop()
+        parts, waker = self._parts(runtime, loop.events)
 
         def pump() -> None:
             try:
                 result: int | BaseException = self._pump_away(runtime, parts, waker, burst=burst, most=most)
             except BaseException as error:  # noqa: BLE001 - a worker without its pump must end, and say why
                 result = error
-            loop.call_soon_threadsafe(_resolve, done, result)
+            self._news.put(result)
 
         threading.Thread(target=pump, name="pump", daemon=True).start()
-        return await done
+        with self._signals_heard():
+            while (news := self._news.get()) is None:
+                self.stop(0 if self._asked.is_set() else runtime.settings.drain)
+        loop.close(LAST_MOMENTS)
+        if isinstance(news, BaseException):
+            raise news
+        return news
+
+    @contextlib.contextmanager
+    def _signals_heard(self) -> Iterator[None]:
+        """Hear signals, whatever functions do to the event loop; outside of the main thread nobody sends us any."""
+        before = {}
+        with contextlib.suppress(ValueError):
+            for name in (signal.SIGTERM, signal.SIGINT):
+                before[name] = signal.signal(name, lambda *_: self._news.put(None))
+        try:
+            yield
+        finally:
+            for name, handler in before.items():
+                signal.signal(name, handler)
 
     def _pump_away(self, runtime: Runtime, parts: Parts, waker: Waker, *, burst: bool, most: int | None) -> int:
         if not self._enter():
@@ -135,9 +157,6 @@ class Worker(BaseWorker):
             self._leave()
             if self._pump.left_nothing:  # or else the sweeper, which finds this process dead, tidies up after it
                 ticket.leave()
-
-    def _on_signal(self, drain: float) -> None:
-        self.stop(0 if self._asked.is_set() else drain)
 
     def _parts(self, runtime: Runtime, loop: asyncio.AbstractEventLoop) -> tuple[Parts, Waker]:
         settings, pump = runtime.settings, self._pump
@@ -206,15 +225,6 @@ class Worker(BaseWorker):
     def _put_aside(self, runtime: Runtime, outcomes: list[Outcome]) -> None:
         if outcomes:
             leftover.put_aside(runtime.settings.data_dir, runtime.owner.id(), outcomes)
-
-
-def _resolve(done: asyncio.Future[int], result: int | BaseException) -> None:
-    if done.done():
-        return
-    if isinstance(result, BaseException):
-        done.set_exception(result)
-    else:
-        done.set_result(result)
 
 
 def _several(queues: Any) -> Iterable[Any]:
