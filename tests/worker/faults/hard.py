@@ -55,7 +55,7 @@ def first_run_is_long_alone(data: str, context: Context) -> int:
 @task("hard.until")
 async def until(data: str, context: Context) -> int:
     """Wait for a file; return the run."""
-    while not Path(data).exists():  # noqa: ASYNC240
+    while not Path(data).exists():
         await asyncio.sleep(PAUSE)
     return context.run
 
@@ -94,12 +94,12 @@ async def too_long(data: object) -> None:
 @task("hard.deaf", timeout=0.3)
 async def deaf(data: str) -> str:
     """Wait for a file, whoever cancels it; say so in another one."""
-    while not Path(data).exists():  # noqa: ASYNC240
+    while not Path(data).exists():
         try:
             await asyncio.sleep(PAUSE)
         except asyncio.CancelledError:
             continue
-    Path(f"{data} seen").touch()  # noqa: ASYNC240
+    Path(f"{data} seen").touch()
     return "late"
 
 

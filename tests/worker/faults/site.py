@@ -161,12 +161,17 @@ class Site:
 
     def started(self) -> set[str]:
         """Return the tickets in RQ's registries of started jobs."""
-        entries = [entry for key in self.redis.keys("rq:wip:*") for entry in self.redis.zrange(key, 0, -1)]
+        entries: list[Any] = [entry for key in self.keys("rq:wip:*") for entry in self.redis.zrange(key, 0, -1)]
         return {entry.decode().rpartition(":")[0] for entry in entries}
 
     def jobs(self) -> set[str]:
         """Return the tickets that Redis knows."""
-        return {key.decode().rpartition(":")[2] for key in self.redis.keys("rq:job:*")}
+        return {key.rpartition(":")[2] for key in self.keys("rq:job:*")}
+
+    def keys(self, pattern: str = "*") -> set[str]:
+        """Return keys of Redis."""
+        found: Any = self.redis.keys(pattern)
+        return {key.decode() for key in found}
 
     def await_(self, look: Callable[[], object], within: float = 40) -> None:
         """Wait until something is so."""
@@ -201,7 +206,7 @@ class Site:
 
     def require_clean_redis(self) -> None:
         """Redis holds nothing of any task, and nothing of a worker that did not end well."""
-        left = {key.decode() for key in self.redis.keys()} - {"rq:queues", "rq:queue_tool:marker"}
+        left = self.keys() - {"rq:queues", "rq:queue_tool:marker"}
         assert {key for key in left if not (key.startswith("rq:worker:") and self.redis.hexists(key, "death"))} == set()
 
 

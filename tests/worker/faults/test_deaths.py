@@ -25,7 +25,7 @@ LEFT: dict[str, Callable[[Site], bool]] = {
     "before take": lambda site: site.started() == site.tokens(State.RUNNING) and site.count(State.QUEUED) > 0,
     "after take": not_claimed,
     "after claim": lambda site: site.count(State.RUNNING) > 0,
-    "while running": lambda site: site.count(State.RUNNING) > 0 and bool(site.redis.keys("rq:execution:*")),
+    "while running": lambda site: site.count(State.RUNNING) > 0 and bool(site.keys("rq:execution:*")),
     "after settle": not_told,
     "after tell": lambda site: site.count(State.FINISHED) > 0 and not not_told(site),
 }

@@ -79,7 +79,7 @@ def test_a_worker_that_was_given_up_for_dead_changes_nothing_any_more(site: Site
     gate = tmp_path / "gate"
     late = site.start()
     (token,) = site.send("hard.until", [str(gate)])
-    site.await_(lambda: site.redis.keys("rq:execution:*"))  # it has told everybody, and rests
+    site.await_(lambda: site.keys("rq:execution:*"))  # it has told everybody, and rests
     late.send_signal(signal.SIGSTOP)
     worker = site.start()
     site.give_up_all_but(worker)
