@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import multiprocessing
+import os
 import queue
 import threading
 import traceback
@@ -43,10 +44,13 @@ async def execute_on_loop(task_type: TaskType, data: object, context: Context | 
 
     Whatever the function raises is its outcome, SystemExit too, which would end the loop for everyone else.
     """
+    here = os.getpid()
     try:
         returned = await task_type.function(*_arguments(task_type, data, context))
     except BaseException as error:  # noqa: BLE001 - so is a cancellation from outside
         return _raised(error)
+    finally:
+        _end_forked(here)
     return _returned(returned)
 
 
@@ -86,6 +90,7 @@ def execute_here(
     task_type: TaskType, data: object, context: Context | None = None, timeout: float | None = None
 ) -> Ended:
     """Call the function in this thread, an `async def` on a loop of its own, whose deadline alone is kept here."""
+    here = os.getpid()
     try:
         returned = _finished(task_type.function, _arguments(task_type, data, context), timeout)
     except _TookTooLong:
@@ -94,7 +99,15 @@ def execute_here(
         return timed_out(timeout)
     except BaseException as error:  # noqa: BLE001 - whatever a task raises is its outcome
         return _raised(error)
+    finally:
+        _end_forked(here)
     return _returned(returned)
+
+
+def _end_forked(here: int) -> None:
+    """End a process that the function has forked and let come back: it holds copies of all that its parent does."""
+    if os.getpid() != here:
+        os._exit(0)
 
 
 def _arguments(task_type: TaskType, data: object, context: Context | None) -> tuple[Any, ...]:
