@@ -21,6 +21,9 @@ HOURS = 3600.0
 pause = threading.Event().wait
 
 
+_left: list[asyncio.Task[None]] = []
+
+
 class Mine(BaseException):
     """An exception that is no Exception."""
 
@@ -138,6 +141,9 @@ async def on_the_loop(data: str) -> object:
     if data == "leave something behind":
         left = [asyncio.create_task(_fail()), asyncio.create_task(asyncio.sleep(HOURS))]
         return len(left)
+    if data == "leave an exit behind":
+        asyncio.get_running_loop().call_later(0.05, lambda: _left.append(asyncio.create_task(_exit())))
+        return 1
     return _do(data)
 
 
@@ -195,6 +201,10 @@ def _fork(*, comes_back: bool) -> Any:
 
 def _raise() -> None:
     raise ValueError("in a thread of its own")
+
+
+async def _exit() -> None:
+    sys.exit(4)
 
 
 async def _fail() -> None:

@@ -1,0 +1,115 @@
+"""Functions that do what no function should: each has an outcome of its own, and its worker and neighbours go on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from queue_tool.tasks import Code, State
+from tests.worker.faults.site import Site, is_alive
+
+RAISES = {"exit": "SystemExit: 3", "interrupt": "KeyboardInterrupt", "mine": "tests.worker.faults.hard.Mine: a word"}
+
+
+def test_whatever_a_function_raises_is_its_outcome_alone(site: Site) -> None:
+    worker = site.start()
+    neighbours = site.send("hard.loop", ["before", "after"])
+    raising = {
+        token: sentence
+        for lane in ("hard.loop", "hard.thread", "hard.alone")
+        for token, sentence in zip(site.send(lane, list(RAISES)), RAISES.values(), strict=True)
+    }
+    bad = [token for lane in ("hard.loop", "hard.thread", "hard.alone") for token in site.send(lane, ["a set"])]
+    (unreadable,) = site.send("hard.unreadable", [{}])
+    site.await_end()
+    assert {token: site.task(token).error for token in raising} == raising
+    assert {site.task(token).code for token in raising} == {Code.ERROR}
+    assert {site.task(token).code for token in bad} == {Code.BAD_RESULT}
+    assert site.task(unreadable).code is Code.ERROR
+    assert "KeyError('absent')" in (site.task(unreadable).error or "")
+    assert {site.task(token).state for token in neighbours} == {State.FINISHED}
+    assert site.rows("SELECT DISTINCT losses, run FROM tasks") == [(0, 1)]
+    site.stop(worker)
+    site.require_one_end_each()
+    site.require_clean_redis()
+
+
+def test_what_a_function_leaves_behind_does_not_keep_its_worker(site: Site) -> None:
+    worker = site.start()
+    own = site.send("hard.thread", ["a thread", "a thread that stays"])
+    own += site.send("hard.loop", ["a thread that stays", "leave something behind"])
+    site.await_end()
+    assert [json.loads(site.task(token).result or "") for token in own] == ["joined", "left", "left", 2]
+    (after,) = site.send("hard.loop", ["after"])
+    site.await_end()
+    site.stop(worker)
+    assert site.task(after).state is State.FINISHED
+    site.require_one_end_each()
+    site.require_clean_redis()
+
+
+def test_a_task_left_behind_that_would_end_the_loop_ends_nobody_elses_work(site: Site, tmp_path: Path) -> None:
+    worker = site.start()
+    neighbours = site.send("hard.until", [str(tmp_path / "gate")] * 5)
+    site.await_(lambda: site.count(State.RUNNING) == len(neighbours))
+    (own,) = site.send("hard.loop", ["leave an exit behind"])
+    site.await_(lambda: "SystemExit" in site.log)
+    (after,) = site.send("hard.loop", ["after"])
+    site.await_(lambda: site.task(after).state.ended)
+    (tmp_path / "gate").touch()
+    site.await_end()
+    site.stop(worker)
+    assert {site.task(token).state for token in (own, after, *neighbours)} == {State.FINISHED}
+    assert site.rows("SELECT DISTINCT losses, run FROM tasks") == [(0, 1)]
+    site.require_one_end_each()
+    site.require_clean_redis()
+
+
+@pytest.mark.parametrize("task_type", ["hard.thread", "hard.loop", "hard.alone"])
+def test_a_fork_of_a_worker_never_goes_on_as_one(site: Site, task_type: str) -> None:
+    worker = site.start()
+    own = site.send(task_type, ["a fork", "a fork that comes back"])
+    site.await_end()
+    children = [json.loads(site.task(token).result or "")["child"] for token in own]
+    site.await_(lambda: not any(is_alive(child) for child in children))
+    (after,) = site.send(task_type, ["after"])
+    site.await_end()
+    site.stop(worker)
+    assert site.task(after).result == '"after"'
+    site.require_one_end_each()
+    site.require_clean_redis()
+
+
+def test_a_function_that_takes_its_worker_away_is_blamed_and_its_neighbours_are_not(site: Site, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    neighbours = site.send("hard.until", [str(gate)] * 3)
+    (killer,) = site.send("hard.killer", [None])
+    for losses in (1, 2):
+        assert site.start().wait(60) == 7
+        site.sweep()
+        assert site.rows("SELECT DISTINCT state, losses FROM tasks") == [("queued", losses)]
+    assert site.rows("SELECT DISTINCT lane FROM tasks") == [("isolated",)]
+    worker = site.start(ISOLATED="4")
+    site.await_(lambda: site.task(killer).state.ended)
+    gate.touch()
+    site.await_end()
+    site.stop(worker)
+    assert (site.task(killer).state, site.task(killer).code) == (State.FAILED, Code.WORKER_LOST)
+    assert {site.task(token).result for token in neighbours} == {"3"}
+    assert site.rows("SELECT DISTINCT losses, attempt FROM tasks") == [(2, 1)]
+    site.require_one_end_each()
+    site.require_clean_redis()
+
+
+def test_a_task_of_a_type_that_its_worker_does_not_know_fails(site: Site) -> None:
+    worker = site.start(TASKS="")
+    (token,) = site.send("hard.loop", ["x"])
+    (known,) = site.sleepers(1)
+    site.await_end()
+    site.stop(worker)
+    assert (site.task(token).state, site.task(token).code) == (State.FAILED, Code.UNKNOWN_TASK_TYPE)
+    assert site.task(known).state is State.FINISHED
+    site.require_one_end_each()
+    site.require_clean_redis()
