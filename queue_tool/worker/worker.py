@@ -10,11 +10,10 @@ import asyncio
 import contextlib
 import logging
 import os
-import queue
 import signal
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from redis import ConnectionPool, Redis
@@ -27,6 +26,7 @@ from rq.worker import BaseWorker, WorkerStatus
 
 from queue_tool import leftover
 from queue_tool.errors import StoreAway
+from queue_tool.host.signals import NO_SIGNAL, SignalPipe
 from queue_tool.runtime import Runtime
 from queue_tool.tasks import Lane, Outcome, lane_and_queue, lists_of, read_ticket_id
 from queue_tool.telemetry import Event
@@ -62,7 +62,6 @@ class Worker(BaseWorker):
         super().__init__(lists_of(names), *args, **(kwargs | {"serializer": JSONSerializer}))
         self._pump = Pump()
         self._asked = threading.Event()
-        self._news: queue.SimpleQueue[int | BaseException | None] = queue.SimpleQueue()  # None: a signal
 
     def describe_this_process(self) -> None:
         """Say which process this is without asking Redis, which may be away; RQ itself would ask."""
@@ -111,37 +110,26 @@ class Worker(BaseWorker):
 
     def _serve(self, runtime: Runtime, *, burst: bool, most: int | None) -> int:
         """Let the pump work in a thread of its own, while this one hears what signals say."""
-        loop = Loop()
+        loop, signals = Loop(), SignalPipe()
         parts, waker = self._parts(runtime, loop.events)
+        result: list[int | BaseException] = []
 
         def pump() -> None:
             try:
-                result: int | BaseException = self._pump_away(runtime, parts, waker, burst=burst, most=most)
+                result.append(self._pump_away(runtime, parts, waker, burst=burst, most=most))
             except BaseException as error:  # noqa: BLE001 - a worker without its pump must end, and say why
-                result = error
-            self._news.put(result)
+                result.append(error)
+            signals.wake()
 
-        threading.Thread(target=pump, name="pump", daemon=True).start()
-        with self._signals_heard():
-            while (news := self._news.get()) is None:
+        with signals.hearing(signal.SIGTERM, signal.SIGINT):
+            threading.Thread(target=pump, name="pump", daemon=True).start()
+            while signals.wait() != NO_SIGNAL:
                 self.stop(0 if self._asked.is_set() else runtime.settings.drain)
         loop.close(LAST_MOMENTS)
-        if isinstance(news, BaseException):
-            raise news
-        return news
-
-    @contextlib.contextmanager
-    def _signals_heard(self) -> Iterator[None]:
-        """Hear signals, whatever functions do to the event loop; outside of the main thread nobody sends us any."""
-        before = {}
-        with contextlib.suppress(ValueError):
-            for name in (signal.SIGTERM, signal.SIGINT):
-                before[name] = signal.signal(name, lambda *_: self._news.put(None))
-        try:
-            yield
-        finally:
-            for name, handler in before.items():
-                signal.signal(name, handler)
+        (came_of_it,) = result
+        if isinstance(came_of_it, BaseException):
+            raise came_of_it
+        return came_of_it
 
     def _pump_away(self, runtime: Runtime, parts: Parts, waker: Waker, *, burst: bool, most: int | None) -> int:
         if not self._enter():
