@@ -36,21 +36,24 @@ class IsolatedLane(ThreadLane):
         self._children: dict[str, BaseProcess] = {}
 
     def stop(self, ticket: str) -> None:
-        """Kill the process."""
+        """Kill the process, or do not let it begin."""
+        super().stop(ticket)
         child = self._children.get(ticket)
         if child is not None:
             child.kill()
 
-    def work(self, ticket: str, run: Started, context: Context | None) -> Ended:
+    def work(self, ticket: str, run: Started, context: Context) -> Ended:
         """Run it in a process and wait for that."""
         receiving, sending = self._forks.Pipe(duplex=False)
         child = self._forks.Process(target=run_alone, args=(run.task, run.timeout, sending), name=ticket, daemon=True)
         child.start()
         self._children[ticket] = child
         sending.close()
+        if context.canceled.is_set():  # it came while the process was being made
+            child.kill()
         died = Code.WORKER_LOST if run.task.losses else Code.ERROR
         try:
-            return hear_child(child, receiving, context or context_of(run), run.timeout, died)
+            return hear_child(child, receiving, context, run.timeout, died)
         finally:
             del self._children[ticket]
 

@@ -92,7 +92,7 @@ class ThreadLane:
         self._name = name
         self._came_back = came_back
         self._on_news = on_news
-        self._waiting: queue.SimpleQueue[Started] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[tuple[str, Started]] = queue.SimpleQueue()
         self._contexts: dict[str, Context] = {}
         self._is_open = False
 
@@ -103,29 +103,28 @@ class ThreadLane:
             for number in range(self.slots):
                 threading.Thread(target=self._serve, name=f"{self._name} {number + 1}", daemon=True).start()
         for run in runs:
-            self._waiting.put(run)
+            ticket = ticket_id(run.task.token, run.task.run)
+            self._contexts[ticket] = context_of(run, self._on_news)
+            self._waiting.put((ticket, run))
 
     def stop(self, ticket: str) -> None:
-        """Set the function's event; a function that does not look at it goes on."""
+        """Set the function's event; a function that does not look at it goes on, one that waits does not begin."""
         context = self._contexts.get(ticket)
         if context is not None:
             context.canceled.set()
 
-    def work(self, ticket: str, run: Started, context: Context | None) -> Ended:  # noqa: ARG002 - others need it
+    def work(self, ticket: str, run: Started, context: Context) -> Ended:  # noqa: ARG002 - others need it
         """Do the work of one run in the current thread."""
         assert run.task_type is not None  # noqa: S101 - or else it had ended at once
         return execute_here(run.task_type, run.data, context)
 
     def _serve(self) -> None:
         while True:
-            run = self._waiting.get()
-            ticket = ticket_id(run.task.token, run.task.run)
-            context = None
-            if run.task_type is not None and run.task_type.takes_context:
-                context = self._contexts[ticket] = context_of(run, self._on_news)
+            ticket, run = self._waiting.get()
+            context = self._contexts[ticket]
             try:
-                ended = self.work(ticket, run, context)
+                ended = CANCELED if context.canceled.is_set() else self.work(ticket, run, context)
             except Exception as error:  # noqa: BLE001 - such as a process that cannot be started
                 ended = not_started(error)
-            self._contexts.pop(ticket, None)
+            del self._contexts[ticket]
             self._came_back(ticket, ended)

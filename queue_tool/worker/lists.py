@@ -120,6 +120,7 @@ class Lists:
 
     def __init__(self, redis: Redis, names: Iterable[str], worker: str) -> None:
         """Work on these lists of this Redis, as the worker of this name."""
+        self._redis = redis
         self._registries = {name: StartedJobRegistry(name, connection=redis).key for name in names}
         self._exchange = redis.register_script(_EXCHANGE)
         self._show = redis.register_script(_SHOW)
@@ -177,13 +178,21 @@ class Lists:
             RedisError: Redis does not answer.
         """
         jobs = list(tickets)
-        stamp = current_timestamp() - seconds_ago
+        stamp = str(current_timestamp() - seconds_ago)  # Lua would write a number with fewer digits
         began = utcformat(now())
         for start in range(0, len(jobs), MOST):
             chunk = jobs[start : start + MOST]
             self._show(
                 args=[orjson.dumps(self._order | {"jobs": chunk, "times": [began] * len(chunk), "stamp": stamp})]
             )
+
+    def let_go(self, name: str, job: str) -> None:
+        """Register a job no longer that is no ticket, and leave the rest of it alone.
+
+        Raises:
+            RedisError: Redis does not answer.
+        """
+        self._redis.zrem(self._registries[name], f"{job}{self._order['execution']}")
 
     def give_back(self, name: str, tickets: Sequence[str]) -> None:
         """Put tickets that were taken and not claimed back to the head of their list, in their order.

@@ -14,12 +14,14 @@ import signal
 import socket
 import threading
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from redis import ConnectionPool, Redis
 from redis.exceptions import RedisError
 from rq import Queue, worker_registration
 from rq.command import parse_payload
+from rq.exceptions import NoSuchJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker, WorkerStatus
@@ -162,7 +164,11 @@ class Worker(BaseWorker):
             lists=lists,
             lanes={lane: by_lane[lane] for lane in Lane if lane in served.values()},
             intake=Intake(
-                lists=lists, served=served, watch=waker.watch, refuse=self._refuse, telemetry=runtime.telemetry
+                lists=lists,
+                served=served,
+                watch=waker.watch,
+                refuse=partial(self._refuse, lists),
+                telemetry=runtime.telemetry,
             ),
             beat=lambda: self._beat(redis),
             drain=settings.drain,
@@ -201,14 +207,16 @@ class Worker(BaseWorker):
             self.register_death()
             self.unsubscribe()
 
-    def _refuse(self, name: str, job_id: str) -> None:
+    def _refuse(self, lists: Lists, name: str, job_id: str) -> None:
         """Move a job that is no ticket to RQ's registry of failed ones."""
         queue = Queue(name, connection=self.connection, serializer=JSONSerializer)
-        try:
-            job = Job.fetch(job_id, connection=self.connection, serializer=JSONSerializer)
-            self.handle_job_failure(job, queue, exc_string=NO_TICKET)
-        except Exception:  # noqa: BLE001 - it is not ours, and whatever it is must not hold us up
-            _log.exception("a job that is no ticket could not be moved to the failed ones: %s", job_id[:80])
+        with contextlib.suppress(NoSuchJobError):
+            try:
+                job = Job.fetch(job_id, connection=self.connection, serializer=JSONSerializer)
+                self.handle_job_failure(job, queue, exc_string=NO_TICKET)
+            except (ValueError, TypeError, KeyError, UnicodeDecodeError) as error:  # whatever it is, it is not ours
+                _log.warning("the job %s could not be moved to the failed ones: %r", job_id[:80], error)
+        lists.let_go(name, job_id)
 
     def _put_aside(self, runtime: Runtime, outcomes: list[Outcome]) -> None:
         if outcomes:

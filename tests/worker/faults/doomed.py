@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any
 
 from queue_tool.run import Run, Turned
@@ -90,7 +91,7 @@ class DoomedWorker(Worker):
             lists=lists,
             served=parts.intake.served,
             watch=waker.watch,
-            refuse=self._refuse,
+            refuse=partial(self._refuse, lists),
             telemetry=runtime.telemetry,
         )
         return replace(parts, run=DoomedRun(**known, doom=self.doom), lists=lists, intake=intake), waker
