@@ -1,16 +1,14 @@
-"""Outcomes that a worker could not write before its end: put aside in the data directory, written at the next start."""
+"""Outcomes that a worker could not write before its end: put aside in the data directory, and written later."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from queue_tool import json_text
-from queue_tool.store import Store
 from queue_tool.tasks import Code, Outcome
 
 FOLDER = "outcomes"
@@ -29,23 +27,27 @@ def put_aside(data_dir: Path, owner: int, outcomes: Sequence[Outcome]) -> None:
     path.with_suffix(".new").rename(path)
 
 
-def write_what_was_put_aside(data_dir: Path, store: Store, now: datetime) -> int:
-    """Settle what was put aside, as the owner who ran it; return how many outcomes still counted.
+def write_down(data_dir: Path, settle: Callable[[Sequence[Outcome], int], object]) -> None:
+    """Settle what was put aside, as the owner who ran it; one that does not count any more changes nothing.
+
+    Several processes may do so at once. A file that cannot be read, as one of another version, is kept under
+    another name; its tasks run again.
 
     Raises:
         StoreAway: the database is busy or away; the files stay.
     """
-    count = 0
     for path in sorted((data_dir / FOLDER).glob("*.json")):
-        with contextlib.suppress(FileNotFoundError):  # another worker that starts was quicker
-            said = json_text.loads(path.read_bytes())
-            assert isinstance(said, dict)  # noqa: S101 - we wrote it so
-            outcomes = [_outcome(one) for one in said["outcomes"]]
-            count += len(store.runs.settle(outcomes, said["owner"], now).tokens)
-            path.unlink()
-    return count
+        try:
+            said: Any = json_text.loads(path.read_bytes())
+            owner, outcomes = int(said["owner"]), [_outcome(**one) for one in said["outcomes"]]
+        except FileNotFoundError:
+            continue  # somebody else was quicker
+        except Exception:  # noqa: BLE001 - whatever it is, no worker must fail to start for it
+            path.rename(path.with_suffix(".unreadable"))
+            continue
+        settle(outcomes, owner)
+        path.unlink(missing_ok=True)
 
 
-def _outcome(said: dict[str, object]) -> Outcome:
-    code = said.pop("code")
-    return Outcome(**said, code=Code(code) if code else None)  # type: ignore[arg-type]
+def _outcome(*, code: str | None, **said: Any) -> Outcome:
+    return Outcome(code=Code(code) if code else None, **said)

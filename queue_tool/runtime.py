@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import logging
 import os
@@ -21,7 +20,7 @@ from queue_tool.access import NOT_LOCAL, is_loopback
 from queue_tool.broker import Broker, InlineBroker, RqBroker
 from queue_tool.builtin import sleep_type
 from queue_tool.control import Cancel
-from queue_tool.errors import BadTaskType, QueueToolError, StoreAway
+from queue_tool.errors import BadTaskType, QueueToolError
 from queue_tool.host import data_dir, doorbell, lifeline, valkey
 from queue_tool.owner import Owner, lives_here
 from queue_tool.run import Run
@@ -71,23 +70,25 @@ class Runtime:
             lives_here=lives_here,
         )
 
+    def write_leftover(self) -> None:
+        """Keep the outcomes that workers could not write before their end; to be done before anybody takes back.
+
+        Raises:
+            StoreAway: the database is busy or away; the next one who does this goes on.
+        """
+        leftover.write_down(self.settings.data_dir, lambda outcomes, owner: self.run.turn(outcomes, (), owner))
+
     def sweep_until(self, stopping: threading.Event) -> None:
         """Sweep again and again until the event is set; whatever goes wrong in one pass, the next one comes."""
         sweep = self.sweep()
         while not stopping.wait(SWEEP_EVERY):
             try:
+                self.write_leftover()
                 sweep()
             except QueueToolError as error:
                 self.telemetry.emit(Event.SWEEP_FAILED, reason=error.sentence)
             except Exception:  # noqa: BLE001 - the next pass must come, and the log has all of it
                 _log.exception("a pass of the sweeper failed")
-
-    def write_leftovers(self) -> None:
-        """Write what workers could not write before their end, before somebody else does their tasks again."""
-        with contextlib.suppress(StoreAway):  # the files stay, and so do the tasks until they are taken back
-            written = leftover.write_what_was_put_aside(self.settings.data_dir, self.store, now())
-            if written:
-                self.telemetry.emit(Event.LEFTOVERS_WRITTEN, outcomes=written)
 
     def close(self) -> None:
         """Let everyone go who waits, and close every connection."""

@@ -25,7 +25,6 @@ class Event(StrEnum):
     TASK_CANCELED = "task canceled"
     TASK_PUT_BACK = "task put back"
     OUTCOME_HELD = "outcome held"
-    LEFTOVERS_WRITTEN = "wrote outcomes that were put aside"
     TICKET_DROPPED = "ticket dropped"
     SWEPT_UNPUSHED = "swept: pushed what was never pushed"
     SWEPT_LOST = "swept: took back from dead workers"

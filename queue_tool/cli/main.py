@@ -56,7 +56,6 @@ def up(host: str | None, port: str | None, workers: str | None) -> None:
         if chosen.web:
             _require_free(chosen.host, chosen.port)
         parts = runtime.open_runtime(chosen, telemetry, "sweeper", migrate=True)
-        parts.write_leftovers()
         telemetry.emit(
             Event.STARTED,
             version=__version__,

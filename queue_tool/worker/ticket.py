@@ -39,8 +39,9 @@ def join(name: str = "") -> Runtime:
     """
     if os.getpid() not in _runtimes:
         settings = load_settings()
-        _runtimes[os.getpid()] = open_runtime(settings, start_logging("worker", settings), "worker", name=name)
-        _runtimes[os.getpid()].write_leftovers()
+        runtime = open_runtime(settings, start_logging("worker", settings), "worker", name=name)
+        runtime.write_leftover()
+        _runtimes[os.getpid()] = runtime
     runtime = _runtimes[os.getpid()]
     runtime.owner.id()
     return runtime
