@@ -36,6 +36,9 @@ class Owner:
         Raises:
             StoreAway: it cannot be registered now.
         """
+        known = self._id
+        if known is not None:  # without the lock: a heartbeat may hold it for as long as the database is locked
+            return known
         with self._lock:
             if self._id is None:
                 self._id = self._register()
