@@ -35,6 +35,9 @@ TOO_OFTEN = 5
 KILL_AFTER = 5.0
 """Seconds beyond its own time that a child gets before it is killed."""
 
+LAST_WORDS = 10.0
+"""Seconds that a worker may take after its drain to write its last outcomes, or to find out that it cannot."""
+
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - it is only recognised here
 """Addresses to listen on that nobody can open."""
 
@@ -74,7 +77,7 @@ class Supervisor:
             _Child("valkey", lambda: valkey.start(settings.data_dir), KILL_AFTER * 2)
         ] if settings.embedded else []  # fmt: skip
         self._workers = [
-            _Child(f"worker-{number}", lambda: self._command("worker"), settings.drain)
+            _Child(f"worker-{number}", lambda: self._command("worker"), settings.drain + LAST_WORDS)
             for number in range(1, 1 + (0 if settings.redis_url == INLINE else settings.workers))
         ]
         self._web = [_Child("web", lambda: self._command("web"), settings.drain)] if settings.web else []

@@ -147,8 +147,9 @@ class Pump:
             return burst and not (self._intake.is_ready or self._awake or self._is_holding() or self._intake.is_full)
         if len(self._table) and time.monotonic() >= self._drain_until:
             self._put_back()
+        more = 0 if self._store_away_until else LAST_TRIES  # a try at a store that is away takes seconds by itself
         if self._is_holding():
-            return time.monotonic() >= self._drain_until + LAST_TRIES
+            return time.monotonic() >= self._drain_until + more
         return not self._intake.is_full or self._intake.is_away  # then the sweeper removes what is left
 
     def _is_holding(self) -> bool:
@@ -207,7 +208,7 @@ class Pump:
             self._parts.run.telemetry.emit(Event.OUTCOME_HELD, outcomes=len(self._ended), tickets=len(taken))
             self._store_away_until = time.monotonic() + RETRY_AFTER
             return False
-        self._last_turn = time.monotonic()
+        self._last_turn, self._store_away_until = time.monotonic(), 0.0
         for _ in ended:
             self._ended.popleft()
         self._intake.remove([run for _, run in ended], len(turned.settled.tokens))

@@ -144,8 +144,7 @@ class Worker(BaseWorker):
         finally:
             waker.close()
             self._put_aside(runtime, self._pump.unwritten())
-            self._leave()
-            if self._pump.left_nothing:  # or else the sweeper, which finds this process dead, tidies up after it
+            if self._leave() and self._pump.left_nothing:  # or else the sweeper must clean up as after a death
                 ticket.leave()
 
     def _parts(self, runtime: Runtime, loop: asyncio.AbstractEventLoop) -> tuple[Parts, Waker]:
@@ -202,10 +201,14 @@ class Worker(BaseWorker):
     def _state_now(self) -> str:
         return WorkerStatus.BUSY if self._pump.is_busy else WorkerStatus.IDLE
 
-    def _leave(self) -> None:
-        with contextlib.suppress(RedisError):
+    def _leave(self) -> bool:
+        """Leave Redis; False if it cannot be told."""
+        try:
             self.register_death()
             self.unsubscribe()
+        except RedisError:
+            return False
+        return True
 
     def _refuse(self, lists: Lists, name: str, job_id: str) -> None:
         """Move a job that is no ticket to RQ's registry of failed ones."""
