@@ -154,10 +154,9 @@ class Site:
         """Return how many tasks are in a state."""
         return len(self.tokens(state))
 
-    def open(self) -> int:
-        """Return how many tasks have not ended."""
-        ((count,),) = self.rows("SELECT count(*) FROM tasks WHERE state IN ('scheduled', 'queued', 'running')")
-        return int(count)
+    def open(self) -> set[str]:
+        """Return the tasks that have not ended."""
+        return {token for state in State if not state.ended for token in self.tokens(state)}
 
     def started(self) -> set[str]:
         """Return the tickets in RQ's registries of started jobs."""
@@ -182,10 +181,14 @@ class Site:
 
     def await_end(self, within: float = 40) -> None:
         """Sweep until every task has ended."""
+        self.await_end_of((), within)
+
+    def await_end_of(self, tokens: Sequence[str], within: float = 40) -> None:
+        """Sweep until these tasks have ended, or every one if none is named."""
 
         def look() -> bool:
             self.sweep()
-            return not self.open()
+            return not (self.open() & set(tokens) if tokens else self.open())
 
         self.await_(look, within)
 
