@@ -14,16 +14,16 @@ from dataclasses import dataclass
 
 from redis.exceptions import RedisError
 
-from queue_tool.context import Context
 from queue_tool.ended import Ended, timed_out
 from queue_tool.errors import StoreAway
 from queue_tool.owner import Owner
 from queue_tool.run import Run, Started, decide
-from queue_tool.tasks import Lane, Note, Outcome, ticket_id
+from queue_tool.tasks import Lane, Outcome, ticket_id
 from queue_tool.telemetry import Event
 from queue_tool.worker import lanes
 from queue_tool.worker.intake import Intake, Taken
 from queue_tool.worker.lists import Lists
+from queue_tool.worker.notebook import Notebook
 from queue_tool.worker.table import Held, Table
 
 BATCH = 500
@@ -31,9 +31,6 @@ BATCH = 500
 
 GATHER = 0.003
 """Seconds between two transactions while there is work: what ends in between shares the next one."""
-
-NOTES_EVERY = 0.25
-"""Seconds between two writings of what runs say of themselves."""
 
 LOOK_EVERY = 5.0
 """Seconds between two looks at whether the runs that are held here are still ours, and between two heartbeats."""
@@ -67,10 +64,10 @@ class Pump:
         self._back: deque[tuple[str, Ended]] = deque()
         self._stops: deque[str] = deque()
         self._awake: deque[str] = deque()
-        self._noted: dict[str, Context] = {}
+        self.notebook = Notebook()
         self._ended: deque[tuple[Outcome, Held]] = deque()
         self._drain_until: float | None = None
-        self._store_away_until = self._last_turn = self._last_notes = self._last_look = 0.0
+        self._store_away_until = self._last_turn = self._last_look = 0.0
         self._table = Table({})
         self._claimed = 0
 
@@ -90,10 +87,6 @@ class Pump:
         """Say that nobody waits for a run any more, since its task was canceled."""
         self._stops.append(ticket)
         self._wake()
-
-    def said(self, context: Context) -> None:
-        """Say that a run has something to say."""
-        self._noted[ticket_id(context.token, context.run)] = context
 
     def finish(self, within: float) -> None:
         """Ask for the end: nothing new is taken, and what runs has so many seconds."""
@@ -192,7 +185,7 @@ class Pump:
     def _turn(self) -> bool:
         """Settle what has ended and claim what was taken, in one transaction."""
         now = time.monotonic()
-        if now < self._store_away_until or not (self._ended or self._intake.taken or self._notes_are_due(now)):
+        if now < self._store_away_until or not (self._ended or self._intake.taken or self._has_notes_due(now)):
             return False
         self._gather(now)
         ended = [self._ended[number] for number in range(min(BATCH, len(self._ended)))]
@@ -202,7 +195,7 @@ class Pump:
                 [outcome for outcome, _ in ended],
                 [(one.token, one.run) for one in taken.values()],
                 self._parts.owner.id(),
-                self._notes(),
+                self.notebook.take(),
             )
         except StoreAway:
             self._parts.run.telemetry.emit(Event.OUTCOME_HELD, outcomes=len(self._ended), tickets=len(taken))
@@ -215,6 +208,10 @@ class Pump:
         self._intake.taken.clear()
         self._start(turned.started, taken)
         return True
+
+    def _has_notes_due(self, now: float) -> bool:
+        due = self.notebook.due()
+        return due is not None and now >= due
 
     def _gather(self, now: float) -> None:
         """Wait for a moment if more is about to end, so that it shares the transaction."""
@@ -247,21 +244,6 @@ class Pump:
             return {}
         left = BATCH if most is None else min(BATCH, most - self._claimed)
         return {lane: min(left, self._table.room(lane)) for lane in self._parts.lanes}
-
-    def _notes_are_due(self, now: float) -> bool:
-        return bool(self._noted) and now >= self._last_notes + NOTES_EVERY
-
-    def _notes(self) -> list[Note]:
-        """Return what runs have said of themselves since the last time."""
-        self._last_notes = time.monotonic()
-        notes: list[Note] = []
-        while self._noted:
-            _, context = self._noted.popitem()
-            said = context.take_notes()
-            notes.append(
-                Note(token=context.token, run=context.run, progress=said.progress, note=said.note, lines=said.lines)
-            )
-        return notes
 
     # -- now and then --------------------------------------------------------------------------------------
 
@@ -319,6 +301,6 @@ class Pump:
         times += [until for until in (self._intake.closed_until, self._store_away_until) if until > now]
         if self._drain_until is not None:
             times.append(self._drain_until if self._drain_until > now else self._drain_until + LAST_TRIES)
-        if self._noted:
-            times.append(max(self._last_notes + NOTES_EVERY, self._store_away_until))
+        if (due := self.notebook.due()) is not None:
+            times.append(max(due, self._store_away_until))
         self._news.wait(max(0.001, min(times) - now))

@@ -153,9 +153,9 @@ class Worker(BaseWorker):
         waker = Waker(self.connection, served, pump.woken)
         lists = Lists(redis, served, self.name)
         by_lane: dict[Lane, lanes.Lane] = {
-            Lane.LOOP: LoopLane(settings.concurrency, loop, pump.came_back, pump.said),
-            Lane.THREADS: ThreadLane(settings.threads, "thread", pump.came_back, pump.said),
-            Lane.ISOLATED: IsolatedLane(settings.isolated, "isolated", pump.came_back, pump.said),
+            Lane.LOOP: LoopLane(settings.concurrency, loop, pump.came_back, pump.notebook.note),
+            Lane.THREADS: ThreadLane(settings.threads, "thread", pump.came_back, pump.notebook.note),
+            Lane.ISOLATED: IsolatedLane(settings.isolated, "isolated", pump.came_back, pump.notebook.note),
         }
         return Parts(
             run=runtime.run,

@@ -1,0 +1,40 @@
+"""The notebook of a worker: what its runs say of themselves, until it is written."""
+
+from __future__ import annotations
+
+import time
+
+from queue_tool.context import Context
+from queue_tool.tasks import Note, ticket_id
+
+WRITE_EVERY = 0.25
+"""Seconds between two writings, unless something else is written anyway."""
+
+
+class Notebook:
+    """Collects from every thread what the pump takes."""
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self._said: dict[str, Context] = {}
+        self._written = 0.0
+
+    def note(self, context: Context) -> None:
+        """Hear that a run has something to say."""
+        self._said[ticket_id(context.token, context.run)] = context
+
+    def due(self) -> float | None:
+        """Return when it is to be written; None if there is nothing to write."""
+        return self._written + WRITE_EVERY if self._said else None
+
+    def take(self) -> list[Note]:
+        """Return what was said since the last time."""
+        self._written = time.monotonic()
+        notes: list[Note] = []
+        while self._said:
+            _, context = self._said.popitem()
+            said = context.take_notes()
+            notes.append(
+                Note(token=context.token, run=context.run, progress=said.progress, note=said.note, lines=said.lines)
+            )
+        return notes
