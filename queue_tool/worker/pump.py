@@ -174,6 +174,7 @@ class Pump:
 
     def _put_back(self) -> None:
         """Give up all that still runs, so that somebody else runs it: the same attempt, a new run."""
+        self._hear()  # what has come back during a transaction that took long has ended
         for run in self._table:
             self._table.give_up(run.ticket)
             self._parts.lanes[run.lane].stop(run.ticket)

@@ -63,6 +63,7 @@ def work_until_written(site: Site) -> None:
     """Let a worker alone find it."""
     worker = site.start()
     site.await_(lambda: site.count(State.FINISHED))
+    site.await_(lambda: site.log.count(" started name=") == 2)  # so that it hears signals
     site.stop(worker)
 
 
