@@ -45,6 +45,8 @@ async def execute_on_loop(task_type: TaskType, data: object, context: Context | 
     Whatever the function raises is its outcome, SystemExit too, which would end the loop for everyone else.
     """
     here = os.getpid()
+    if task_type.lane is not Lane.LOOP:  # it was an `async def` when the task was sent
+        return await asyncio.to_thread(execute_here, task_type, data, context)
     try:
         returned = await task_type.function(*_arguments(task_type, data, context))
     except BaseException as error:  # noqa: BLE001 - so is a cancellation from outside

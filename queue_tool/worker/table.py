@@ -59,7 +59,7 @@ class Table:
 
     def is_stuck(self, lane: Lane) -> bool:
         """Tell whether every slot of a lane is taken by a function that nobody waits for any more."""
-        if len(self._given_up) < self._slots[lane] or self.room(lane):
+        if lane not in self._slots or len(self._given_up) < self._slots[lane] or self.room(lane):
             return False
         return list(self._given_up.values()).count(lane) == self._slots[lane]
 

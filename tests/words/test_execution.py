@@ -15,7 +15,7 @@ import pytest
 
 from queue_tool.context import Context
 from queue_tool.ended import Ended, Failed, Returned
-from queue_tool.execution import LONGEST_ERROR, execute
+from queue_tool.execution import LONGEST_ERROR, execute, execute_on_loop
 from queue_tool.task_types import LONGEST_TIMEOUT, make_task_type
 from queue_tool.tasks import Code
 
@@ -402,3 +402,19 @@ def test_a_result_that_cannot_be_written_or_read_again_is_bad(function: Callable
 @lanes
 def test_the_longest_timeout_can_be_waited_for(isolated: bool) -> None:
     assert executed(given_back, 1, timeout=LONGEST_TIMEOUT, isolated=isolated) == Returned(result="1")
+
+
+async def stops_the_world(data: object) -> None:
+    raise SystemExit(data)
+
+
+def test_on_the_loop_whatever_is_raised_is_the_outcome() -> None:
+    ended = asyncio.run(execute_on_loop(make_task_type("stops", stops_the_world), 3, None))
+    assert isinstance(ended, Failed)
+    assert ended.error == "SystemExit: 3"
+
+
+def test_a_function_that_is_no_longer_a_coroutine_does_not_hold_up_the_loop() -> None:
+    ended = asyncio.run(execute_on_loop(make_task_type("where", where), None, None))
+    assert isinstance(ended, Returned)
+    assert "MainThread" not in ended.result

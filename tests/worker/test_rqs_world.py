@@ -231,6 +231,7 @@ def test_a_job_that_is_no_ticket_is_failed_and_holds_nothing_up(site: Site) -> N
         (["--burst", "high", "low"], 2),
         (["--max-jobs", "2", "default"], 2),
         (["--burst", "default.threads"], 0),
+        (["--burst", "default.isolated"], 0),
     ],
 )
 def test_rqs_own_command_starts_it(site: Site, options: list[str], finished: int) -> None:
