@@ -10,6 +10,7 @@ import multiprocessing
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
@@ -28,11 +29,15 @@ from queue_tool.worker.lanes import CameBack, ThreadLane
 class IsolatedLane(ThreadLane):
     """Functions in processes; each of a few threads waits for one of them."""
 
-    def __init__(self, slots: int, name: str, came_back: CameBack, on_news: Callable[[Context], None]) -> None:
-        """Run at most so many at once; the server is started with the first of them."""
+    def __init__(
+        self, slots: int, name: str, came_back: CameBack, on_news: Callable[[Context], None], *, soon: bool
+    ) -> None:
+        """Run at most so many at once; `soon` starts the server now, and not with the first of them."""
         super().__init__(slots, name, came_back, on_news)
         self._forks = multiprocessing.get_context("forkserver")
         self._forks.set_forkserver_preload(["queue_tool.worker.preload"])
+        if soon:
+            forkserver.ensure_running()
         self._children: dict[str, BaseProcess] = {}
 
     def stop(self, ticket: str) -> None:

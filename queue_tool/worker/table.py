@@ -68,7 +68,7 @@ class Table:
         self._held[run.ticket] = run
         self._busy[run.lane] += 1
         self._young.append(run)
-        if run.started.timeout is not None:
+        if run.started.timeout is not None and run.lane is not Lane.ISOLATED:  # which counts from the process's birth
             heapq.heappush(self._deadlines, (run.began + run.started.timeout, run.ticket))
             if len(self._deadlines) > 2 * len(self._held) + MOST_STALE:
                 self._forget_stale_deadlines()

@@ -155,7 +155,13 @@ class Worker(BaseWorker):
         by_lane: dict[Lane, lanes.Lane] = {
             Lane.LOOP: LoopLane(settings.concurrency, loop, pump.came_back, pump.notebook.note),
             Lane.THREADS: ThreadLane(settings.threads, "thread", pump.came_back, pump.notebook.note),
-            Lane.ISOLATED: IsolatedLane(settings.isolated, "isolated", pump.came_back, pump.notebook.note),
+            Lane.ISOLATED: IsolatedLane(
+                settings.isolated,
+                "isolated",
+                pump.came_back,
+                pump.notebook.note,
+                soon=any(known.lane is Lane.ISOLATED for known in runtime.types.values()),
+            ),
         }
         return Parts(
             run=runtime.run,
