@@ -216,3 +216,9 @@ class Site:
 def is_alive(pid: int) -> bool:
     """Tell whether a process is there, and no zombie."""
     return processes.started(pid) is not None
+
+
+def mebibytes(pid: int) -> float:
+    """Return the memory that a process has in use (RSS)."""
+    (line,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS:")]
+    return int(line.split()[1]) / 1024

@@ -1,0 +1,40 @@
+"""A worker that works on and on does not grow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from tests.conftest import RuntimeFactory
+from tests.worker.faults.site import TASKS, Site, mebibytes
+
+ROUND = 10_000
+"""Tasks."""
+
+
+@pytest.fixture
+def site(tmp_path: Path, make_runtime: RuntimeFactory, redis: Redis, valkey_server: str) -> Iterator[Site]:
+    """A store of this test's and the session's Valkey; no worker is left after the test."""
+    made = Site(tmp_path, make_runtime(REDIS_URL=valkey_server, TASKS=TASKS), redis, valkey_server)
+    yield made
+    made.kill_all()
+
+
+def test_a_hundred_thousand_tasks_leave_nothing_behind(site: Site) -> None:
+    worker = site.start()
+    sizes = []
+    for _ in range(10):
+        site.sleepers(ROUND - 3000)
+        site.send("hard.thread", ["a result"] * 1000)
+        site.send("hard.loop", ["exit"] * 1000)
+        site.send("hard.too-long", range(1000))
+        site.await_end(within=100)
+        sizes.append(mebibytes(worker.pid))
+    site.stop(worker)
+    assert sizes[-1] - sizes[0] < 20, sizes
+    assert site.rows("SELECT count(*), max(run) FROM ends") == [(10 * ROUND, 1)]
+    site.require_one_end_each()
+    site.require_clean_redis()
