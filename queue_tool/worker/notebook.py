@@ -17,6 +17,7 @@ class Notebook:
     def __init__(self) -> None:
         """Start with nothing."""
         self._said: dict[str, Context] = {}
+        self._taken: list[Note] = []
         self._written = 0.0
 
     def note(self, context: Context) -> None:
@@ -25,11 +26,20 @@ class Notebook:
 
     def due(self) -> float | None:
         """Return when it is to be written; None if there is nothing to write."""
-        return self._written + WRITE_EVERY if self._said else None
+        return self._written + WRITE_EVERY if self._said or self._taken else None
 
     def take(self) -> list[Note]:
-        """Return what was said since the last time."""
+        """Return what was said since the last time; the same again, until it is forgotten."""
         self._written = time.monotonic()
+        if not self._taken:
+            self._taken = self._collected()
+        return self._taken
+
+    def forget(self) -> None:
+        """Hear that what was taken has been written."""
+        self._taken = []
+
+    def _collected(self) -> list[Note]:
         notes: list[Note] = []
         while self._said:
             _, context = self._said.popitem()

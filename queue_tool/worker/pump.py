@@ -203,6 +203,7 @@ class Pump:
             self._store_away_until = time.monotonic() + RETRY_AFTER
             return False
         self._last_turn, self._store_away_until = time.monotonic(), 0.0
+        self.notebook.forget()
         for _ in ended:
             self._ended.popleft()
         self._intake.remove([run for _, run in ended], len(turned.settled.tokens))
