@@ -117,12 +117,13 @@ class Intake:
 
     def give_back(self) -> None:
         """Put what was not claimed back into its list."""
-        for name in {one.list for one in self.taken.values()}:
-            try:
+        try:
+            for name in {one.list for one in self.taken.values()}:
                 self._lists.give_back(name, [one.ticket for one in self.taken.values() if one.list == name])
-            except RedisError:
-                return  # the sweeper will push them again
-        self.taken.clear()
+        except RedisError as error:
+            self.failed(error)  # the sweeper will push them again
+        else:
+            self.taken.clear()
 
     def _keep(self, answer: Mapping[str, Sequence[str]], free: dict[Lane, int]) -> None:
         """Keep what was taken, and watch the lists that have nothing left."""

@@ -121,7 +121,6 @@ class Pump:
             self._show()
             if not moved and not turned:
                 self._rest()
-        self._intake.give_back()
         return self._claimed
 
     def unwritten(self) -> list[Outcome]:
@@ -138,6 +137,7 @@ class Pump:
             self._drain_until = float("inf")
         if self._drain_until is None:
             return burst and not (self._intake.is_ready or self._awake or self._is_holding() or self._intake.is_full)
+        self._intake.give_back()
         if len(self._table) and time.monotonic() >= self._drain_until:
             self._put_back()
         more = 0 if self._store_away_until else LAST_TRIES  # a try at a store that is away takes seconds by itself
