@@ -63,6 +63,15 @@ async def until(data: str, context: Context) -> int:
     return context.run
 
 
+@task("hard.says")
+async def says(data: str, context: Context) -> None:
+    """Wait for a file, say so, and wait for another one."""
+    await until(data, context)
+    context.progress(0.5, "halfway")
+    context.log("it is there")
+    await until(f"{data} end", context)
+
+
 @task("hard.until-in-a-thread")
 def until_in_a_thread(data: str) -> None:
     """Wait for a file."""

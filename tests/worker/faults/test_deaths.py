@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from queue_tool.tasks import State
-from tests.worker.faults.site import Site
+from tests.worker.faults.site import Site, is_alive
 
 
 def not_claimed(site: Site) -> bool:
@@ -46,5 +47,21 @@ def test_a_worker_that_is_killed_at_any_step_loses_nothing(site: Site, step: str
     assert site.rows("SELECT token, state, run, attempt, losses FROM tasks ORDER BY token") == [
         (token, "finished", 2, 1, 1) if token in lost else (token, "finished", 1, 1, 0) for token in sorted(sent)
     ]
+    site.require_one_end_each()
+    site.require_clean_redis()
+
+
+def test_a_killed_worker_takes_the_processes_of_its_isolated_tasks_with_it(site: Site, tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    worker = site.start()
+    (token,) = site.send("hard.first-run-is-long-alone", [str(note)])
+    site.await_(lambda: note.exists() and note.read_text())
+    worker.kill()
+    assert worker.wait(20) == -signal.SIGKILL
+    site.await_(lambda: not is_alive(int(note.read_text())))
+    healthy = site.start()
+    site.await_end()
+    site.stop(healthy)
+    assert site.task(token).result == "2"
     site.require_one_end_each()
     site.require_clean_redis()

@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+from rq import Queue
+from rq.suspension import resume, suspend
 
 from queue_tool.leftover import FOLDER
 from queue_tool.tasks import State
@@ -47,6 +49,20 @@ def test_outcomes_are_held_while_the_database_is_locked(site: Site, tmp_path: Pa
     assert site.rows("SELECT DISTINCT state, run, losses FROM tasks") == [("finished", 1, 0)]
     site.require_one_end_each()
     site.require_clean_redis()
+
+
+def test_what_a_run_says_of_itself_while_the_database_is_locked_is_kept(site: Site, tmp_path: Path) -> None:
+    worker = site.start()
+    (token,) = site.send("hard.says", [str(tmp_path / "gate")])
+    site.await_(lambda: site.count(State.RUNNING) == 1)
+    with site.locked():
+        (tmp_path / "gate").touch()
+        site.await_(lambda: "outcome held" in site.log)
+    site.await_(lambda: site.task(token).progress == 0.5)
+    assert site.rows("SELECT run, text FROM events") == [(1, "it is there")]
+    (tmp_path / "gate end").touch()
+    site.await_end()
+    site.stop(worker)
 
 
 def sweep_until_written(site: Site) -> None:
@@ -92,6 +108,26 @@ def test_outcomes_that_a_worker_cannot_write_before_its_end_are_written_after_it
         ("hard.until", "finished", 1, 1, 0),
         ("hard.first-run-is-long", "finished", 2, 1, 0),
     ]
+    site.require_one_end_each()
+    site.require_clean_redis()
+
+
+def test_tickets_that_a_worker_cannot_claim_before_its_end_go_back_in_their_order(site: Site) -> None:
+    worker = site.start(DRAIN="0")
+    site.await_(lambda: "started name=" in site.log)
+    suspend(site.redis)
+    sent = site.sleepers(10)
+    with site.locked():
+        resume(site.redis)
+        site.await_(lambda: site.started() == set(sent))
+        worker.terminate()
+        site.await_(lambda: Queue("default", connection=site.redis).job_ids == sent)
+    assert worker.wait(30) == 0
+    assert site.started() == set()
+    next_one = site.start()
+    site.await_end()
+    site.stop(next_one)
+    assert site.rows("SELECT DISTINCT state, run, losses FROM tasks") == [("finished", 1, 0)]
     site.require_one_end_each()
     site.require_clean_redis()
 
