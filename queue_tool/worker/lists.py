@@ -8,6 +8,7 @@ compare the two.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 import orjson
@@ -18,7 +19,7 @@ from rq.executions import WORKER_EXECUTIONS_KEY_TEMPLATE
 from rq.job import Job
 from rq.registry import StartedJobRegistry
 from rq.suspension import WORKERS_SUSPENDED
-from rq.utils import current_timestamp, now, utcformat
+from rq.utils import utcformat
 from rq.worker import BaseWorker
 
 from queue_tool.broker.rq import execution_id
@@ -83,7 +84,7 @@ for i, job in ipairs(order.jobs) do
     redis.call('HSET', key, 'status', 'started', 'started_at', order.times[i], 'last_heartbeat', order.times[i],
       'worker_name', order.name)
     redis.call('HSET', order.prefix .. ':execution:' .. job .. order.execution, 'id', order.id, 'job_id', job,
-      'created_at', order.stamp, 'last_heartbeat', order.stamp, 'worker_name', order.name)
+      'created_at', order.stamps[i], 'last_heartbeat', order.stamps[i], 'worker_name', order.name)
     redis.call('ZADD', order.prefix .. ':executions:' .. job, '+inf', order.id)
     redis.call('SADD', order.executions, job .. order.execution)
   end
@@ -171,20 +172,18 @@ class Lists:
             return None
         return {name: jobs.decode().split() for name, jobs in zip(wanted, answer, strict=True)}
 
-    def show(self, tickets: Iterable[str], seconds_ago: float) -> None:
-        """Let RQ's tools see that these tickets are being worked on, since so many seconds.
+    def show(self, began: Mapping[str, datetime]) -> None:
+        """Let RQ's tools see that tickets are being worked on, and since when each of them is.
 
         Raises:
             RedisError: Redis does not answer.
         """
-        jobs = list(tickets)
-        stamp = str(current_timestamp() - seconds_ago)  # Lua would write a number with fewer digits
-        began = utcformat(now())
+        jobs = list(began)
         for start in range(0, len(jobs), MOST):
             chunk = jobs[start : start + MOST]
-            self._show(
-                args=[orjson.dumps(self._order | {"jobs": chunk, "times": [began] * len(chunk), "stamp": stamp})]
-            )
+            times = [utcformat(began[job]) for job in chunk]
+            stamps = [str(began[job].timestamp()) for job in chunk]  # Lua would write numbers with fewer digits
+            self._show(args=[orjson.dumps(self._order | {"jobs": chunk, "times": times, "stamps": stamps})])
 
     def let_go(self, name: str, job: str) -> None:
         """Register a job no longer that is no ticket, and leave the rest of it alone.

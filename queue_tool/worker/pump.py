@@ -290,7 +290,7 @@ class Pump:
         for run in runs:
             run.shown = True
         try:
-            self._parts.lists.show([run.ticket for run in runs], now - runs[0].began)
+            self._parts.lists.show({run.ticket: run.started.task.started_at for run in runs})
         except RedisError as error:
             self._intake.failed(error)
 

@@ -6,8 +6,9 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -56,9 +57,9 @@ class DoomedLists(Lists):
         self._doom.at("after tell", happens=gone)
         return taken
 
-    def show(self, tickets: Iterable[str], seconds_ago: float) -> None:
+    def show(self, began: Mapping[str, datetime]) -> None:
         """Die while functions run, which RQ's tools can see."""
-        super().show(tickets, seconds_ago)
+        super().show(began)
         self._doom.at("while running", happens=True)
 
 
