@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from queue_tool.context import Context
 from queue_tool.tasks import Note, ticket_id
@@ -14,15 +15,19 @@ WRITE_EVERY = 0.25
 class Notebook:
     """Collects from every thread what the pump takes."""
 
-    def __init__(self) -> None:
-        """Start with nothing."""
+    def __init__(self, wake: Callable[[], None]) -> None:
+        """Start with nothing; `wake` is called at the first word after a silence."""
+        self._wake = wake
         self._said: dict[str, Context] = {}
         self._taken: list[Note] = []
         self._written = 0.0
 
     def note(self, context: Context) -> None:
         """Hear that a run has something to say."""
+        was_silent = not self._said
         self._said[ticket_id(context.token, context.run)] = context
+        if was_silent:
+            self._wake()
 
     def due(self) -> float | None:
         """Return when it is to be written; None if there is nothing to write."""

@@ -64,7 +64,7 @@ class Pump:
         self._back: deque[tuple[str, Ended]] = deque()
         self._stops: deque[str] = deque()
         self._awake: deque[str] = deque()
-        self.notebook = Notebook()
+        self.notebook = Notebook(self._wake)
         self._ended: deque[tuple[Outcome, Held]] = deque()
         self._drain_until: float | None = None
         self._store_away_until = self._last_turn = self._last_look = 0.0
