@@ -94,6 +94,10 @@ class Pump:
         self._drain_until = until if self._drain_until is None else min(until, self._drain_until)
         self._wake()
 
+    def holds(self, ticket: str) -> bool:
+        """Tell whether a run is in hand, and somebody waits for it."""
+        return ticket in self._table
+
     @property
     def is_busy(self) -> bool:
         """Tell whether anything is in hand."""

@@ -103,10 +103,13 @@ class Worker(BaseWorker):
         if payload["command"] not in ("stop-job", "stop-execution"):
             super().handle_payload(message)
             return
-        with contextlib.suppress(ValueError, StoreAway):  # it is found out at the next look at what is held
-            token, _ = read_ticket_id(payload.get("job_id", ""))
+        job_id = str(payload.get("job_id"))
+        if not self._pump.holds(job_id):
+            return  # what this worker does not run is not its to stop: the task may be somebody else's by now
+        with contextlib.suppress(StoreAway):
+            token, _ = read_ticket_id(job_id)
             ticket.join().cancel([token], by="rq", reason=payload["command"])
-            self._pump.stop_run(payload["job_id"])
+            self._pump.stop_run(job_id)
 
     # -- its life ------------------------------------------------------------------------------------------
 
