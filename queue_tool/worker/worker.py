@@ -222,13 +222,15 @@ class Worker(BaseWorker):
     def _refuse(self, lists: Lists, name: str, job_id: str) -> None:
         """Move a job that is no ticket to RQ's registry of failed ones."""
         queue = Queue(name, connection=self.connection, serializer=JSONSerializer)
-        with contextlib.suppress(NoSuchJobError):
-            try:
-                job = Job.fetch(job_id, connection=self.connection, serializer=JSONSerializer)
-                self.handle_job_failure(job, queue, exc_string=NO_TICKET)
-            except (ValueError, TypeError, KeyError, UnicodeDecodeError) as error:  # whatever it is, it is not ours
-                _log.warning("the job %s could not be moved to the failed ones: %r", job_id[:80], error)
-        lists.let_go(name, job_id)
+        try:
+            job = Job.fetch(job_id, connection=self.connection, serializer=JSONSerializer)
+            self.handle_job_failure(job, queue, exc_string=NO_TICKET)
+        except NoSuchJobError:
+            pass
+        except Exception as error:  # noqa: BLE001 - it is not ours, and whatever it is must not hold us up
+            _log.warning("the job %s could not be moved to the failed ones: %r", job_id[:80], error)
+        with contextlib.suppress(RedisError):
+            lists.let_go(name, job_id)
 
     def _put_aside(self, runtime: Runtime, outcomes: list[Outcome]) -> None:
         if outcomes:
