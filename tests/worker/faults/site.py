@@ -20,7 +20,7 @@ from queue_tool.batch import Accepted
 from queue_tool.host import processes
 from queue_tool.runtime import Runtime, now
 from queue_tool.sweep import Sweep
-from queue_tool.tasks import State, Status
+from queue_tool.tasks import State, Status, ticket_id
 from tests.support import clean_environment, eventually
 
 ROOT = Path(__file__).parents[3]
@@ -162,6 +162,16 @@ class Site:
         """Return the tickets in RQ's registries of started jobs."""
         entries: list[Any] = [entry for key in self.keys("rq:wip:*") for entry in self.redis.zrange(key, 0, -1)]
         return {entry.decode().rpartition(":")[0] for entry in entries}
+
+    def waiting(self) -> list[str]:
+        """Return the tickets in the lists."""
+        found: list[Any] = [job for key in self.keys("rq:queue:*") for job in self.redis.lrange(key, 0, -1)]
+        return [job.decode() for job in found]
+
+    def tickets(self, state: State) -> list[str]:
+        """Return the tickets of the tasks in a state, in their alphabetical order."""
+        rows = self.rows(f"SELECT token, run FROM tasks WHERE state = '{state}'")  # noqa: S608
+        return sorted(ticket_id(token, run) for token, run in rows)
 
     def jobs(self) -> set[str]:
         """Return the tickets that Redis knows."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rq.suspension import resume, suspend
 
 from queue_tool.tasks import State, Ticket
@@ -27,5 +29,22 @@ def test_two_workers_share_a_load_and_drop_what_was_pushed_twice(site: Site) -> 
     assert site.tokens(State.FINISHED) == set(sent)
     assert site.rows("SELECT count(*), count(DISTINCT owner) FROM claims") == [(TASKS, 2)]
     assert site.rows("SELECT DISTINCT run, losses FROM tasks") == [(1, 0)]
+    site.require_one_end_each()
+    site.require_clean_redis()
+
+
+def test_a_task_that_is_pushed_again_while_it_runs_is_left_alone(site: Site, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    worker = site.start()
+    (token,) = site.send("hard.until", [str(gate)])
+    site.await_(lambda: site.keys("rq:execution:*"))
+    site.runtime.broker.push([Ticket(token=token, run=1, list="default", task_type="hard.until")])
+    (after,) = site.sleepers(1)
+    site.await_(lambda: site.task(after).state.ended and not site.waiting() and site.started() == {token})
+    assert token in site.jobs()
+    gate.touch()
+    site.await_end()
+    site.stop(worker)
+    assert site.rows("SELECT token, run FROM claims ORDER BY rowid") == [(token, 1), (after, 1)]
     site.require_one_end_each()
     site.require_clean_redis()
