@@ -1,0 +1,59 @@
+"""Places of work: one with a worker that runs for many tests, and one in which a test starts its own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from queue_tool import settings
+from queue_tool.runtime import open_runtime
+from queue_tool.telemetry import Telemetry
+from tests.conftest import RuntimeFactory
+from tests.worker.tools import tasks
+from tests.worker.tools.place import Place
+
+
+@pytest.fixture(scope="module", params=["valkey", "redis"])
+def running(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated_database: Path
+) -> Iterator[Place]:
+    """A place with one worker, which each test leaves running and idle."""
+    directory, url = tmp_path_factory.mktemp("running"), request.getfixturevalue(f"{request.param}_server")
+    shutil.copyfile(migrated_database, directory / "queue_tool.db")
+    directory.chmod(0o700)
+    said = {"DATA_DIR": str(directory), "REDIS_URL": url, "TASKS": tasks.__name__}
+    runtime = open_runtime(
+        settings.read({f"QUEUE_TOOL_{name}": text for name, text in said.items()}), Telemetry(), "test"
+    )
+    with Redis.from_url(url) as redis:
+        redis.flushall()
+        place = Place(directory, runtime, redis, url)
+        worker = place.start()
+        try:
+            place.await_(place.rqs_workers)
+            yield place
+            place.stop(worker)
+        finally:
+            place.kill_all()
+            runtime.owner.leave()
+            runtime.close()
+
+
+@pytest.fixture
+def place(tmp_path: Path, make_runtime: RuntimeFactory, redis: Redis, valkey_server: str) -> Iterator[Place]:
+    """A place in which nobody works yet; no worker is left after the test."""
+    made = Place(tmp_path, make_runtime(REDIS_URL=valkey_server, TASKS=tasks.__name__), redis, valkey_server)
+    yield made
+    made.kill_all()
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Path]:
+    """A file for which tasks wait; it is there after the test at the latest."""
+    path = tmp_path / "gate"
+    yield path
+    path.touch()

@@ -1,0 +1,88 @@
+"""Task types for workers that are watched: their data are a path, and they wait until there is a file."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from pathlib import Path
+
+from queue_tool import Context, task
+
+PAUSE = 0.02
+"""Seconds between two looks at a file."""
+
+pause = threading.Event().wait
+
+
+@task("waits.loop")
+async def wait_on_the_loop(data: str, context: Context) -> str:
+    """Wait on the loop; leave a file if it is stopped."""
+    talk(context)
+    try:
+        while not Path(data).exists():
+            await asyncio.sleep(PAUSE)
+    except asyncio.CancelledError:
+        Path(f"{data} stopped").touch()
+        raise
+    return "waited"
+
+
+@task("waits.threads")
+def wait_in_a_thread(data: str, context: Context) -> str:
+    """Wait in a thread; leave a file if it is stopped, and come back late all the same."""
+    talk(context)
+    while not Path(data).exists():
+        if context.canceled.wait(PAUSE):
+            Path(f"{data} stopped").touch()
+            pause(PAUSE)
+    Path(f"{data} back").touch()
+    return "waited"
+
+
+@task("waits.isolated", isolated=True)
+def wait_alone(data: str, context: Context) -> str:
+    """Wait in a process of its own; say by which one."""
+    talk(context)
+    Path(f"{data} writing").write_text(str(os.getpid()))
+    Path(f"{data} writing").rename(f"{data} pid")
+    while not Path(data).exists():
+        pause(PAUSE)
+    return "waited"
+
+
+@task("talks")
+async def talk_when_asked(data: str, context: Context) -> None:
+    """Say how far it is each time that there is another file."""
+    for number in range(1, 5):
+        while not Path(f"{data} {number}").exists():
+            await asyncio.sleep(PAUSE)
+        context.progress(number / 4)
+
+
+@task("urgent", priority="high")
+async def urgent(data: object) -> None:
+    """Do nothing, first."""
+
+
+@task("urgent.in-a-thread", priority="high")
+def urgent_in_a_thread(data: object) -> None:
+    """Do nothing in a thread, first."""
+
+
+@task("patient", priority="low")
+async def patient(data: object) -> None:
+    """Do nothing, when there is nothing else to do."""
+
+
+@task("patient.alone", priority="low", isolated=True)
+def patient_alone(data: object) -> None:
+    """Do nothing in a process of its own, when there is nothing else to do."""
+
+
+def talk(context: Context) -> None:
+    """Say all that a run can say of itself."""
+    context.progress(0.25, "a quarter")
+    context.log("the first line")
+    context.progress(0.5, "half")
+    context.log("the second line")

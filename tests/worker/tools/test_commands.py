@@ -1,0 +1,183 @@
+"""What RQ's commands, and those who cancel tasks, bring about in a worker that runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rq.command import (
+    send_command,
+    send_kill_horse_command,
+    send_shutdown_command,
+    send_stop_execution_command,
+    send_stop_job_command,
+)
+from rq.registry import FailedJobRegistry
+from rq.serializers import JSONSerializer
+
+from queue_tool.tasks import Lane, State
+from tests.worker.faults.site import is_alive
+from tests.worker.tools.place import LANES, Place
+
+
+def stop_job(place: Place, token: str) -> tuple[str, str]:
+    """Ask as RQ's users do; return by whom and why the task counts as canceled then."""
+    send_stop_job_command(place.redis, token, serializer=JSONSerializer)
+    return "rq", "stop-job"
+
+
+def stop_execution(place: Place, token: str) -> tuple[str, str]:
+    (execution,) = place.job(token).get_executions()
+    send_stop_execution_command(place.redis, token, execution.id)
+    return "rq", "stop-execution"
+
+
+def cancel(place: Place, token: str) -> tuple[str, str]:
+    canceled = place.runtime.cancel([token], by="me", reason="no longer wanted")
+    assert canceled.running == {token}
+    return "me", "no longer wanted"
+
+
+def is_stopped(lane: str, gate: Path) -> bool:
+    """Tell whether a function has been told, or killed where it is isolated."""
+    if lane == Lane.ISOLATED:
+        return not is_alive(int(Path(f"{gate} pid").read_text()))
+    return Path(f"{gate} stopped").exists()
+
+
+@pytest.mark.parametrize("lane", LANES)
+@pytest.mark.parametrize("ask", [stop_job, stop_execution, cancel])
+def test_a_task_is_stopped_where_it_runs(running: Place, gate: Path, lane: str, ask: Any) -> None:
+    token = running.waiter(lane, gate)
+    running.await_shown(token)
+    running.await_(lambda: running.task(token).progress == 0.5)  # its function has begun
+    running.await_(lambda: lane != Lane.ISOLATED or Path(f"{gate} pid").exists())
+    by, why = ask(running, token)
+    running.await_state([token], State.CANCELED)
+    running.await_(lambda: is_stopped(lane, gate))
+    running.await_forgotten(token)
+    before = running.task(token)
+    assert (before.canceled_by, before.cancel_reason, before.result) == (by, why, None)
+    assert before.finished_at is not None
+    gate.touch()
+    running.await_(lambda: lane != Lane.THREADS or Path(f"{gate} back").exists())
+    (after,) = running.send(f"waits.{lane}", [str(gate)])
+    running.await_state([after], State.FINISHED)  # its worker goes on, and has heard of the late result by now
+    assert running.task(token) == before
+    running.require_one_end_each()
+    assert len(FailedJobRegistry(Lane(lane).list_of("default"), connection=running.redis)) == 0
+
+
+STRANGE: dict[str, object] = {
+    "a job of somebody else's": {"command": "stop-job", "job_id": "theirs"},
+    "a ticket of nobody's": {"command": "stop-job", "job_id": "0" * 32},
+    "another run of a task": {"command": "stop-job", "job_id": "<token>-2"},
+    "nothing": {"command": "stop-job"},
+    "no text": {"command": "stop-job", "job_id": None},
+    "an execution of nobody's": {"command": "stop-execution", "job_id": "0" * 32, "execution_id": "x"},
+    "a horse": {"command": "kill-horse"},
+    "a command of a later RQ": {"command": "dance"},
+}
+
+
+@pytest.mark.parametrize("what", STRANGE)
+def test_a_command_about_anything_else_changes_nothing(running: Place, gate: Path, what: str) -> None:
+    token = running.waiter("loop", gate)
+    running.await_shown(token)
+    name = running.only_worker().name
+    said: Any = json.loads(json.dumps(STRANGE[what]).replace("<token>", token))
+    send_command(running.redis, name, **said)
+    send_stop_job_command(running.redis, obedient := started(running, gate), serializer=JSONSerializer)
+    running.await_state([obedient], State.CANCELED)  # it listens still, and has heard what was said before
+    assert running.task(token).state is State.RUNNING
+    gate.touch()
+    running.await_state([token], State.FINISHED)
+
+
+def started(place: Place, gate: Path) -> str:
+    token = place.waiter("loop", gate)
+    place.await_shown(token)
+    return token
+
+
+def test_a_task_that_waits_is_not_stopped_by_a_worker_that_does_not_run_it(running: Place, gate: Path) -> None:
+    first, second = (running.waiter("isolated", gate) for _ in range(2))  # there is one slot
+    running.await_shown(first)
+    send_command(running.redis, running.only_worker().name, "stop-job", job_id=second)
+    send_stop_job_command(running.redis, obedient := started(running, gate), serializer=JSONSerializer)
+    running.await_state([obedient], State.CANCELED)
+    assert running.task(second).state is State.QUEUED
+    gate.touch()
+    running.await_state([first, second], State.FINISHED)
+
+
+@pytest.fixture
+def suspended(running: Place) -> Iterator[Place]:
+    """The same place, in which nothing new starts until somebody says so."""
+    running.rq("suspend")
+    yield running
+    running.rq("resume")
+
+
+def calls(place: Place) -> int:
+    """Return how often Redis was asked by a worker of ours."""
+    client: Any = place.redis
+    return int(client.info("commandstats").get("cmdstat_evalsha", {"calls": 0})["calls"])
+
+
+def test_while_workers_are_suspended_nothing_new_starts_and_what_runs_goes_on(suspended: Place, gate: Path) -> None:
+    suspended.rq("resume")
+    (running,) = suspended.sleepers(1, valor=1.5)
+    suspended.await_state([running], State.RUNNING)
+    suspended.rq("suspend")
+    before = calls(suspended)
+    waiting = [suspended.waiter(lane, gate) for lane in LANES]
+    gate.touch()
+    suspended.await_state([running], State.FINISHED)
+    assert {suspended.task(token).state for token in waiting} == {State.QUEUED}
+    assert suspended.queue().job_ids == waiting[:1]
+    assert calls(suspended) - before < 15  # about one look a second for each of three lists, and one show
+    suspended.rq("resume")
+    suspended.await_state(waiting, State.FINISHED)
+    suspended.await_forgotten(running, *waiting)
+
+
+def test_a_process_that_is_being_made_for_a_task_that_is_canceled_keeps_nobody_waiting(
+    place: Place, gate: Path
+) -> None:
+    worker = place.start()
+    token = place.waiter("isolated", gate)
+    place.await_shown(token)
+    cancel(place, token)  # the first process takes much longer to begin than a task to be shown
+    after = place.waiter("isolated", Path(f"{gate} after"))
+    place.await_state([after], State.RUNNING)
+    assert not Path(f"{gate} pid").exists() or is_stopped("isolated", gate)
+    Path(f"{gate} after").touch()
+    place.await_state([after], State.FINISHED)
+    place.await_forgotten(token, after)
+    place.stop(worker)
+    place.require_one_end_each()
+
+
+# -- commands that end a worker ----------------------------------------------------------------------------
+
+
+def test_the_command_to_shut_down_ends_a_worker_after_its_tasks(place: Place, gate: Path) -> None:
+    worker = place.start()
+    tokens = [place.waiter(lane, gate) for lane in LANES]
+    obedient = started(place, gate)
+    place.await_shown(*tokens)
+    name = place.only_worker().name
+    send_kill_horse_command(place.redis, name)
+    send_shutdown_command(place.redis, name)
+    send_stop_job_command(place.redis, obedient, serializer=JSONSerializer)
+    place.await_state([obedient], State.CANCELED)  # it has heard the one before too
+    assert place.tokens(State.RUNNING) == set(tokens)
+    gate.touch()
+    assert worker.wait(30) == 0, place.log
+    assert place.tokens(State.FINISHED) == set(tokens)
+    assert place.rqs_workers() == []
+    place.await_forgotten(*tokens)

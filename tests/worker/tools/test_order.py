@@ -1,0 +1,40 @@
+"""Which tasks go first, and which wait for which."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from queue_tool.tasks import State
+from tests.worker.tools.place import Place
+
+
+def test_with_one_slot_and_many_who_wait_the_urgent_go_first_and_the_rest_in_their_order(
+    place: Place, gate: Path
+) -> None:
+    worker = place.start(CONCURRENCY="1")
+    first = place.waiter("loop", gate)
+    place.await_state([first], State.RUNNING)
+    low = place.send("patient", [None] * 20)
+    middle = place.sleepers(20)
+    high = place.send("urgent", [None] * 20)
+    gate.touch()
+    place.await_state([first, *low, *middle, *high], State.FINISHED)
+    claimed = [token for (token,) in place.rows("SELECT token FROM claims ORDER BY rowid")]
+    assert claimed == [first, *high, *middle, *low]
+    place.stop(worker)
+
+
+def test_a_lane_that_is_full_holds_up_no_other(place: Place, gate: Path) -> None:
+    worker = place.start()
+    threads = place.send("waits.threads", [str(gate)] * 40)
+    isolated = place.send("waits.isolated", [str(gate)] * 3)
+    place.await_(lambda: place.count(State.RUNNING) == 33)  # 32 threads and one process, unless told otherwise
+    others = [*place.sleepers(100), *place.send("urgent", [None]), *place.send("patient", [None])]
+    place.await_state(others, State.FINISHED)
+    waiting = [*place.send("urgent.in-a-thread", [None]), *place.send("patient.alone", [None])]
+    assert place.tokens(State.QUEUED) == {*threads[32:], *isolated[1:], *waiting}
+    gate.touch()
+    place.await_state([*threads, *isolated, *waiting], State.FINISHED)
+    place.stop(worker)
+    place.require_one_end_each()
+    place.require_clean_redis()

@@ -1,0 +1,78 @@
+"""Workers that RQ's own command starts: ours, and RQ's beside ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from queue_tool.tasks import LISTS, State
+from tests.support import run_command
+from tests.worker.tools.place import OURS, RQ, Place
+
+SENT = {"sleep": "default", "urgent": "high", "patient": "low"} | {
+    "urgent.in-a-thread": "high.threads",
+    "patient.alone": "low.isolated",
+}
+"""The list of each task type."""
+
+
+@pytest.mark.parametrize(
+    ("queues", "left"),
+    [
+        (["high", "default", "low"], []),
+        (["default", "low"], ["urgent", "urgent.in-a-thread"]),
+        (["high.threads"], ["patient", "patient.alone", "sleep", "urgent"]),
+        ([], ["patient", "patient.alone", "urgent", "urgent.in-a-thread"]),  # RQ means `default`
+    ],
+)
+def test_in_burst_mode_it_ends_when_nothing_is_left_in_its_lists(
+    place: Place, queues: list[str], left: list[str]
+) -> None:
+    place.sleepers(40)
+    for task_type in SENT.keys() - {"sleep"}:
+        place.send(task_type, [None] * 2)
+    worker = place.start_rq("-S", "json", "--burst", *queues)
+    assert worker.wait(30) == 0, place.log
+    unfinished = "SELECT DISTINCT task_type FROM tasks WHERE state <> 'finished' ORDER BY task_type"
+    assert [name for (name,) in place.rows(unfinished)] == left
+    assert place.started() == set()
+    assert {name for name in LISTS if len(place.queue(name))} == {SENT[name] for name in left}
+    assert place.rqs_workers() == []
+    assert place.keys("rq:workers*") == set()
+
+
+def test_it_ends_after_as_many_tasks_as_it_was_told(place: Place) -> None:
+    tokens = place.sleepers(20)
+    worker = place.start_rq("--max-jobs", "7", "default")
+    assert worker.wait(30) == 0, place.log
+    assert (place.count(State.FINISHED), place.count(State.QUEUED)) == (7, 13)
+    assert place.queue().job_ids == tokens[7:]
+    assert place.jobs() == set(tokens[7:])
+
+
+def test_it_finds_its_settings_in_the_directory_where_it_is_started(place: Place) -> None:
+    tokens = place.sleepers(3)
+    (place.directory / ".env").write_text(
+        f"QUEUE_TOOL_DATA_DIR={place.runtime.settings.data_dir}\nQUEUE_TOOL_REDIS_URL={place.redis_url}\n"
+    )
+    words = ["worker", "-u", place.redis_url, "-S", "json", "-w", OURS, "--burst", "high", "default", "low"]
+    ended = run_command(*words, cwd=place.directory, program=[RQ])
+    assert ended.returncode == 0, ended.stderr
+    assert place.tokens(State.FINISHED) == set(tokens)
+
+
+@pytest.mark.parametrize("kind", ["rq.worker.SimpleWorker", "rq.worker.Worker"])
+def test_rqs_own_workers_share_its_lists_and_each_task_ends_once(place: Place, gate: Path, kind: str) -> None:
+    ours = place.start(CONCURRENCY="1", THREADS="1")
+    stock = place.start_rq("-S", "json", "default", "default.threads", kind=kind)
+    place.await_(lambda: len(place.rqs_workers()) == 2)
+    gate.touch()
+    tokens = [*place.sleepers(30, valor=0.05), *place.send("waits.threads", [str(gate)] * 10)]
+    place.await_state(tokens, State.FINISHED)
+    place.await_forgotten(*tokens)
+    owners = place.rows("SELECT count(DISTINCT owner) FROM claims")
+    assert owners >= [(2,)]  # a fork of RQ's is an owner each time
+    for worker in (ours, stock):
+        place.stop(worker)
+    place.require_one_end_each()
