@@ -38,7 +38,7 @@ LOOK_EVERY = 5.0
 RETRY_AFTER = 0.5
 """Seconds before a store that was away is tried again."""
 
-LAST_TRIES = 2.0
+LAST_TRIES = 8.0
 """Seconds beyond the drain in which the last outcomes may be written."""
 
 
