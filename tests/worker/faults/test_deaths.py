@@ -23,7 +23,7 @@ def not_told(site: Site) -> bool:
 
 
 LEFT: dict[str, Callable[[Site], bool]] = {
-    "before take": lambda site: site.started() == site.tokens(State.RUNNING) and site.count(State.QUEUED) > 0,
+    "before take": lambda site: not not_claimed(site) and site.count(State.QUEUED) > 0,
     "after take": not_claimed,
     "after claim": lambda site: site.count(State.RUNNING) > 0,
     "while running": lambda site: site.count(State.RUNNING) > 0 and bool(site.keys("rq:execution:*")),
