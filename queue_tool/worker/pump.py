@@ -133,8 +133,8 @@ class Pump:
 
     @property
     def left_nothing(self) -> bool:
-        """Tell whether nothing of this worker is left in the store and in Redis."""
-        return not self._is_holding() and not self._intake.is_full
+        """Tell whether nothing of this worker is left in the store and in Redis, whatever comes back after its end."""
+        return not (len(self._table) or self._ended or self._intake.is_full)
 
     def _is_over(self, *, burst: bool, most: int | None) -> bool:
         if self._drain_until is None and most is not None and self._claimed >= most:
