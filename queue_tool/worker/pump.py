@@ -117,14 +117,15 @@ class Pump:
         """
         self._parts, self._intake = parts, parts.intake
         self._table = Table({lane: each.slots for lane, each in parts.lanes.items()})
+        self._hear()
         while not self._is_over(burst=burst, most=most):
-            self._hear()
             self._look_after_runs()
             moved = self._intake.exchange(self._room(most))
             turned = self._turn()
             self._show()
             if not moved and not turned:
                 self._rest()
+            self._hear()
         return self._claimed
 
     def unwritten(self) -> list[Outcome]:
