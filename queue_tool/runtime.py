@@ -161,7 +161,13 @@ def warn_of_an_open_door(chosen: Settings, telemetry: Telemetry) -> None:
 
 
 def open_runtime(
-    chosen: Settings, telemetry: Telemetry, kind: str, *, name: str = "", migrate: bool = False
+    chosen: Settings,
+    telemetry: Telemetry,
+    kind: str,
+    *,
+    name: str = "",
+    migrate: bool = False,
+    judges: bool = True,
 ) -> Runtime:
     """Put everything together.
 
@@ -171,12 +177,15 @@ def open_runtime(
         kind: what this process is, for people.
         name: by which Redis knows it, if it does.
         migrate: whether to bring the database up to date first.
+        judges: whether it will check data against the schemas of the task types.
 
     Raises:
         QueueToolError: something that it stands on cannot be used; the sentence says what.
     """
     store = open_store(chosen, migrate=migrate)
     types = load_types(chosen)
+    if judges:
+        types.compile()
     owner = Owner(store, kind, now, name)
     run = Run(
         store=store,

@@ -14,13 +14,12 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING
 
-import jsonschema_rs
-
 from queue_tool import json_text
 from queue_tool.errors import BadTaskType
 
 if TYPE_CHECKING:
     import jsonschema
+    import jsonschema_rs
 
 MAX_ERRORS = 10
 """Reasons kept for one refused element."""
@@ -44,17 +43,27 @@ class FieldError:
 
 
 class Schema:
-    """A compiled JSON Schema."""
+    """A JSON Schema, compiled when it is first needed: a worker judges nothing, and the decider takes 10 MiB."""
 
     def __init__(self, document: dict[str, object] | bool) -> None:
-        """Compile a schema.
+        """Keep the document; `compile` says whether it can be used."""
+        self.document = document
+
+    def compile(self) -> None:
+        """Make ready to judge.
 
         Raises:
             BadTaskType: the document is not a JSON Schema of the dialect 2020-12.
         """
-        self.document = document
+        _ = self._decider
+
+    @cached_property
+    def _decider(self) -> jsonschema_rs.Draft202012Validator:
+        """Return who decides."""
+        import jsonschema_rs
+
         try:
-            self._decider = jsonschema_rs.Draft202012Validator(document)
+            return jsonschema_rs.Draft202012Validator(self.document)
         except (ValueError, jsonschema_rs.ReferencingError) as error:
             raise BadTaskType(f"The JSON Schema cannot be used: {_first_line(str(error))}.") from None
 

@@ -89,6 +89,18 @@ class TaskTypes(Mapping[str, TaskType]):
             )
         self._types[declared.name] = declared
 
+    def compile(self) -> None:
+        """Make every type's schema ready to judge.
+
+        Raises:
+            BadTaskType: one of them cannot be used.
+        """
+        for kind in self.values():
+            try:
+                kind.schema.compile()
+            except BadTaskType as error:
+                raise BadTaskType(f"The task type {kind.name!r}: {error.sentence}") from None
+
     def __getitem__(self, name: str) -> TaskType:
         """Return the type of this name."""
         return self._types[name]
@@ -124,7 +136,7 @@ def task(
 
     Args:
         name: what clients call it: 1 to 64 letters, digits, `_`, `.` or `-`.
-        schema: JSON Schema (2020-12) of the data; by default anything goes.
+        schema: JSON Schema (2020-12) of the data; by default anything goes. One that cannot be used stops the start.
         timeout: seconds that a run may take, or a function of the data that returns them; 0 is no limit.
         max_attempts: how often it is tried; kept with the type, and of no effect until there are retries.
         priority: "high", "normal" or "low".
@@ -186,7 +198,7 @@ def make_task_type(
     return TaskType(
         name=name,
         function=function,
-        schema=_compiled(name, schema),
+        schema=Schema(schema),
         lane=_lane_of(function, isolated=isolated),
         priority=Priority(priority),
         timeout=timeout,
@@ -194,13 +206,6 @@ def make_task_type(
         description=description or (inspect.getdoc(function) or "").partition("\n")[0],
         takes_context=_takes_context(name, function),
     )
-
-
-def _compiled(name: str, schema: dict[str, object] | bool) -> Schema:
-    try:
-        return Schema(schema)
-    except BadTaskType as error:
-        raise BadTaskType(f"The task type {name!r}: {error.sentence}") from None
 
 
 def _lane_of(function: Callable[..., Any], *, isolated: bool) -> Lane:

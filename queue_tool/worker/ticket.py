@@ -39,7 +39,7 @@ def join(name: str = "") -> Runtime:
     """
     if os.getpid() not in _runtimes:
         settings = load_settings()
-        runtime = open_runtime(settings, start_logging("worker", settings), "worker", name=name)
+        runtime = open_runtime(settings, start_logging("worker", settings), "worker", name=name, judges=False)
         runtime.write_leftover()
         _runtimes[os.getpid()] = runtime
     runtime = _runtimes[os.getpid()]

@@ -240,7 +240,7 @@ def test_a_deep_value_is_refused_with_a_reason(depth: int) -> None:
 )
 def test_what_is_no_schema_of_the_dialect_is_refused_in_one_sentence(document: dict[str, object]) -> None:
     with pytest.raises(BadTaskType) as caught:
-        Schema(document)
+        Schema(document).compile()
     assert caught.value.sentence.startswith("The JSON Schema cannot be used: ")
     assert caught.value.sentence.endswith(".")
     assert not caught.value.sentence.endswith("..")

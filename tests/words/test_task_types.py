@@ -250,7 +250,7 @@ def test_an_unknown_name_is_not_there() -> None:
 @pytest.mark.parametrize("schema", [{"type": "strin"}, {"pattern": "("}, {"$ref": "#/nowhere"}], ids=str)
 def test_a_bad_schema_is_refused_in_a_sentence_that_names_the_type(schema: dict[str, object]) -> None:
     with pytest.raises(BadTaskType, match=r"^The task type 'a': The JSON Schema cannot be used: "):
-        make_task_type("a", plain, schema=schema)
+        TaskTypes([make_task_type("a", plain, schema=schema)]).compile()
 
 
 @pytest.mark.parametrize("priority", ["", "HIGH", "default", "urgent"])
