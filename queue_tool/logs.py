@@ -14,6 +14,7 @@ from queue_tool.telemetry import Event
 
 _LEVELS = {
     Event.WARNING: logging.WARNING,
+    Event.ASKED: logging.DEBUG,  # thousands a second, from those who poll
     Event.PUSH_POSTPONED: logging.WARNING,
     Event.TASK_STARTED: logging.DEBUG,
     Event.TASK_ENDED: logging.DEBUG,

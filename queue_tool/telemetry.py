@@ -15,6 +15,7 @@ class Event(StrEnum):
     STOPPED = "stopped"
     WARNING = "warning"
     REQUEST = "request"
+    ASKED = "asked"
     BATCH_ACCEPTED = "batch accepted"
     BATCH_REPEATED = "batch repeated"
     BATCH_FINISHED = "batch finished"

@@ -1,8 +1,7 @@
 """Tickets as RQ jobs on Redis or Valkey.
 
 A ticket is an RQ job that any worker of RQ's can run: its function is named by a text, it has no arguments
-(token and run stand in its id), and it is JSON, never pickle. RQ makes the first ticket of a kind through its
-public API; the others of the same push get that one's fields, so they follow RQ's format by themselves.
+(token and run stand in its id), and it is JSON, never pickle.
 """
 
 from __future__ import annotations
@@ -29,11 +28,9 @@ from rq.worker import BaseWorker
 from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
 from queue_tool.broker.breaker import Breaker
+from queue_tool.broker.push import push_kind
 from queue_tool.errors import BrokerAway
 from queue_tool.tasks import LISTS, Ticket
-
-FUNCTION = "queue_tool.worker.ticket.run"
-"""What a stock worker of RQ's calls for a ticket."""
 
 MARKER = f"{RQ_KEY_PREFIX}:queue_tool:marker"
 """A key that is there unless Redis was wiped."""
@@ -48,7 +45,7 @@ READ_TIMEOUT = 10.0
 """Seconds in which Redis must answer a sweeper that reads every list."""
 
 CHUNK = 1000
-"""Tickets that go in one pipeline."""
+"""Tickets that go in one command."""
 
 
 def connect(url: str, answer_timeout: float) -> Redis:
@@ -79,7 +76,7 @@ class RqBroker:
         """
         with self._talking():
             for kind in _kinds(tickets):
-                self._push_kind(kind)
+                push_kind(self._redis, kind)
 
     def discard(self, tickets: Sequence[Ticket]) -> None:
         """Remove the jobs of tickets that nobody will work on any more, from wherever RQ keeps them.
@@ -198,26 +195,6 @@ class RqBroker:
         except (InvalidJobOperation, ValueError):  # it is not there, or has a status that RQ does not know
             self._redis.delete(job.key)
 
-    def _push_kind(self, tickets: Sequence[Ticket]) -> None:
-        """Push tickets that differ in nothing but their ids."""
-        queue = Queue(tickets[0].list, connection=self._redis, serializer=JSONSerializer)
-        first, rest = tickets[0], tickets[1:]
-        with self._redis.pipeline() as pipeline:
-            queue.enqueue_many([_job_data(first)], pipeline=pipeline)
-            pipeline.hgetall(Job.key_for(first.id))  # in the same transaction: a worker may be quick
-            made = pipeline.execute()[-1]
-        fields = {name: value for name, value in made.items() if value != b""}
-        for start in range(0, len(rest), CHUNK):
-            self._stamp(queue.key, [ticket.id for ticket in rest[start : start + CHUNK]], fields)
-
-    def _stamp(self, list_key: str, job_ids: Sequence[str], fields: dict[Any, Any]) -> None:
-        """Write jobs with these fields, then put them into their list: a worker finds whole jobs only."""
-        with self._redis.pipeline(transaction=False) as pipeline:
-            for job_id in job_ids:
-                pipeline.hset(Job.key_for(job_id), mapping=fields)
-            pipeline.rpush(list_key, *job_ids)
-            pipeline.execute()
-
 
 def execution_id(worker: str) -> str:
     """Return the id of the executions of a worker of ours: its name, so that the registries say who holds what."""
@@ -230,14 +207,3 @@ def _kinds(tickets: Iterable[Ticket]) -> Iterable[list[Ticket]]:
     for ticket in tickets:
         kinds.setdefault((ticket.list, ticket.task_type), []).append(ticket)
     return kinds.values()
-
-
-def _job_data(ticket: Ticket) -> Any:
-    return Queue.prepare_data(
-        FUNCTION,
-        job_id=ticket.id,
-        timeout=-1,  # deadlines are kept inside: RQ's own works on the main thread only
-        result_ttl=0,  # an ended ticket leaves at once
-        failure_ttl=60,
-        description=ticket.task_type,
-    )

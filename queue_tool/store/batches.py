@@ -6,17 +6,21 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Integer, Text, bindparam, delete, func, insert, literal_column, or_, select, update
 
 from queue_tool import json_text
 from queue_tool.batch import Accepted, Batch, Element, IdempotencyKey, NewBatch, Refused
 from queue_tool.errors import BatchNotFound, TooManyWaiting
 from queue_tool.schema import FieldError
 from queue_tool.store.database import Database, micros, moment, moment_or_none
+from queue_tool.store.rows import field
 from queue_tool.store.tables import batches, idempotency_keys, in_state, refusals, tasks
 from queue_tool.tasks import Fence, State
 
 IDEMPOTENCY_LIFETIME = timedelta(hours=24)
+
+ROWS = 5000
+"""Tasks that one statement adds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,22 +148,60 @@ class Batches:
             )
 
     def mark_pushed(self, public_id: str, now: datetime) -> None:
-        """Keep that every ticket of a batch is in Redis."""
-        self._set(public_id, pushed_at=micros(now))
+        """Keep that every ticket of a batch is in Redis; if it is forgotten they are pushed again."""
+        with self._database.note() as connection:
+            connection.execute(_MARK_PUSHED, {"id_of_batch": public_id, "now": micros(now)})
 
     def mark_push_failed(self, public_id: str, now: datetime) -> None:
         """Keep that tickets of a batch may be missing in Redis, and that nobody is pushing them any more."""
-        self._set(public_id, push_failed_at=micros(now))
+        with self._database.note() as connection:
+            connection.execute(_MARK_PUSH_FAILED, {"id_of_batch": public_id, "now": micros(now)})
 
-    def _set(self, public_id: str, **values: int) -> None:
-        with self._database.write() as connection:
-            connection.execute(update(batches).where(batches.c.public_id == public_id).values(values))
 
+_MARK_PUSHED = update(batches).where(batches.c.public_id == bindparam("id_of_batch")).values(pushed_at=bindparam("now"))
+
+_MARK_PUSH_FAILED = (
+    update(batches).where(batches.c.public_id == bindparam("id_of_batch")).values(push_failed_at=bindparam("now"))
+)
 
 _COUNTS = (
     select(tasks.c.state, func.count().label("number"))
     .where(tasks.c.batch_id == bindparam("batch_id"))
     .group_by(tasks.c.state)
+)
+
+
+_FRESH = Fence()
+
+_ADD_TASKS = insert(tasks).from_select(
+    [
+        "token",
+        "position",
+        "data",
+        "batch_id",
+        "task_type",
+        "priority",
+        "lane",
+        "created_at",
+        "pushed_at",  # as far as the task knows; the batch's own `pushed_at` says whether it is true
+        "state",
+        "run",
+        "attempt",
+        "losses",
+    ],
+    select(
+        *(field(number) for number in range(3)),
+        bindparam("batch_id", type_=Integer),
+        bindparam("task_type", type_=Text),
+        bindparam("priority", type_=Text),
+        bindparam("lane", type_=Text),
+        bindparam("now", type_=Integer),
+        bindparam("now", type_=Integer),
+        *(
+            literal_column(text)
+            for text in (f"'{_FRESH.state}'", str(_FRESH.run), str(_FRESH.attempt), str(_FRESH.losses))
+        ),
+    ),
 )
 
 
@@ -211,31 +253,28 @@ def _insert(connection: Connection, new: NewBatch) -> int:
         )
         .returning(batches.c.id)
     ).scalar_one()
-    if new.accepted:
-        connection.execute(insert(tasks), _task_rows(new, batch_id, now))
+    for start in range(0, len(new.accepted), ROWS):
+        connection.execute(_ADD_TASKS, _same(new, batch_id) | {"rows": _rows(new.accepted[start : start + ROWS])})
     if new.refused:
         connection.execute(insert(refusals), _refusal_rows(new.refused, batch_id))
     return batch_id
 
 
-def _task_rows(new: NewBatch, batch_id: int, now: int) -> list[dict[str, object]]:
-    fresh = Fence()
-    same = {
+def _same(new: NewBatch, batch_id: int) -> dict[str, object]:
+    """Return what all tasks of a batch have in common."""
+    return {
         "batch_id": batch_id,
         "task_type": new.task_type.name,
         "priority": new.task_type.priority.value,
         "lane": new.task_type.lane.value,
-        "state": fresh.state.value,
-        "run": fresh.run,
-        "attempt": fresh.attempt,
-        "losses": fresh.losses,
-        "created_at": now,
-        "pushed_at": now,  # as far as the task knows; the batch's own `pushed_at` says whether it is true
+        "now": micros(new.created_at),
     }
-    return [
-        same | {"token": one.token, "position": one.index, "data": json_text.dumps(one.data).decode()}
-        for one in new.accepted
-    ]
+
+
+def _rows(accepted: Sequence[Accepted]) -> str:
+    """Return what each task has for itself, as `_ADD_TASKS` reads it."""
+    dumps = json_text.dumps
+    return dumps([(one.token, one.index, dumps(one.data).decode()) for one in accepted]).decode()
 
 
 def _refusal_rows(refused: Sequence[Refused], batch_id: int) -> list[dict[str, object]]:

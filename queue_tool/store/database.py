@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc
+from sqlalchemy import Connection, Engine, Select, create_engine, event, exc
 from sqlalchemy.engine import make_url
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from queue_tool.errors import StoreAway
 from queue_tool.store.gate import Gate
@@ -35,6 +36,7 @@ class Database:
         self.path = Path(make_url(url).database or "")
         self._gate = Gate(self.path.with_name(self.path.name + ".gate"), patience)
         self._writer = _sqlite_engine(url, "BEGIN IMMEDIATE", patience, pool_size=1, max_overflow=0)
+        self._noter = self._writer.execution_options(synchronous="NORMAL")
         self._reader = _sqlite_engine(url, "BEGIN", patience, pool_size=8, max_overflow=64)
 
     @contextmanager
@@ -48,6 +50,18 @@ class Database:
             yield connection
 
     @contextmanager
+    def note(self) -> Iterator[Connection]:
+        """Run one transaction like `write`, of something that a power failure may take back.
+
+        It does not wait for the disk, which is most of what a small transaction costs.
+
+        Raises:
+            StoreAway: the database is locked, full, read-only, or not there.
+        """
+        with _failures_named(), self._gate.held(), self._noter.begin() as connection:
+            yield connection
+
+    @contextmanager
     def read(self) -> Iterator[Connection]:
         """Run one transaction that only reads.
 
@@ -56,6 +70,25 @@ class Database:
         """
         with _failures_named(), self._reader.connect() as connection:
             yield connection
+
+    def compiled(self, statement: Select[Any]) -> SQLCompiler:
+        """Return a statement in this database's own words."""
+        compiled = statement.compile(self._reader)
+        assert isinstance(compiled, SQLCompiler)  # noqa: S101 - a SELECT is SQL
+        return compiled
+
+    def look(self, sql: str, parameters: Sequence[object]) -> Any:
+        """Return the first row of a statement that only reads, sent through the driver; None where there is none.
+
+        Raises:
+            StoreAway: the database is not there.
+        """
+        try:
+            with _failures_named(), closing(self._reader.raw_connection()) as connection:
+                driver: Any = connection.driver_connection
+                return driver.execute(sql, parameters).fetchone()
+        except self._reader.dialect.loaded_dbapi.Error as error:
+            raise StoreAway(retry_after=1) from error
 
     def watching(self) -> Any:
         """Return a connection of the driver's own, outside of any transaction.
@@ -145,9 +178,15 @@ def _sqlite_engine(url: str, begin: str, patience: float, **pool: int) -> Engine
 
     def prepare(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # the driver's own BEGIN comes too late; ours is below
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY"):
+        for pragma in ("journal_mode=WAL", "temp_store=MEMORY"):
             connection.execute(f"PRAGMA {pragma}").close()
 
+    def start(connection: Connection) -> None:
+        synchronous = connection.get_execution_options().get("synchronous", "FULL")
+        driver: Any = connection.connection.driver_connection
+        driver.execute(f"PRAGMA synchronous={synchronous}").close()
+        connection.exec_driver_sql(begin)
+
     event.listen(engine, "connect", prepare)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    event.listen(engine, "begin", start)
     return engine

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from queue_tool.access import KEY_ROLES, ApiKey
 from queue_tool.errors import KeyNotFound
 from queue_tool.store.database import Database, micros, moment, moment_or_none
+from queue_tool.store.lookup import Lookup
 from queue_tool.store.tables import api_keys
 
 
@@ -19,6 +20,8 @@ class Keys:
     def __init__(self, database: Database) -> None:
         """Work on this database."""
         self._database = database
+        self._exist = Lookup(database, _EXIST)
+        self._find = Lookup(database, _FIND)
 
     def add(self, key: ApiKey, digest: str) -> None:
         """Keep a new key by its digest."""
@@ -35,16 +38,12 @@ class Keys:
 
     def find(self, digest: str) -> ApiKey | None:
         """Return the valid key that has this digest."""
-        with self._database.read() as connection:
-            row = connection.execute(
-                select(api_keys).where(api_keys.c.digest == digest, api_keys.c.revoked_at.is_(None))
-            ).first()
+        row = self._find.first(digest=digest)
         return None if row is None else _api_key(row)
 
     def exist(self) -> bool:
         """Tell whether there ever was a key: revoking the last one closes the door, it opens none."""
-        with self._database.read() as connection:
-            return connection.execute(select(select(api_keys.c.id).exists())).scalar_one()
+        return self._exist.first() is not None
 
     def all(self) -> list[ApiKey]:
         """Return every key, revoked ones too, in the order in which they were made."""
@@ -67,7 +66,12 @@ class Keys:
             raise KeyNotFound
 
 
-def _api_key(row: Row[Any]) -> ApiKey:
+_EXIST = select(api_keys.c.id)
+
+_FIND = select(api_keys).where(api_keys.c.digest == bindparam("digest"), api_keys.c.revoked_at.is_(None))
+
+
+def _api_key(row: Any) -> ApiKey:
     return ApiKey(
         id=row.public_id,
         name=row.name,

@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Row,
     Update,
@@ -20,13 +19,13 @@ from sqlalchemy import (
     case,
     func,
     insert,
-    literal_column,
     select,
     update,
 )
 
 from queue_tool import json_text
 from queue_tool.store.database import Database, micros
+from queue_tool.store.rows import entry, field
 from queue_tool.store.tables import batches, events, in_state, tasks
 from queue_tool.store.tasks import chunks
 from queue_tool.store.tickets import TICKET_COLUMNS, ticket_of
@@ -161,18 +160,9 @@ def _update_for(name: str) -> Update:
     return update(tasks).where(in_state(*move.sources)).values(values)
 
 
-_entry = func.json_each(bindparam("rows")).table_valued("value", name="entry")
-"""The rows of a statement as one JSON array: it is compiled once, however many rows there are."""
-
-
-def _field(number: int) -> ColumnElement[Any]:
-    """Return a field of an entry that is an array itself."""
-    return _entry.c.value.op("->>")(literal_column(str(number)))
-
-
 _CLAIM = (
     _update_for("claim")
-    .where(tasks.c.token.in_(select(_entry.c.value)), tasks.c.run == bindparam("claimed_run"))
+    .where(tasks.c.token.in_(select(entry.c.value)), tasks.c.run == bindparam("claimed_run"))
     .values(owner=bindparam("owner"), started_at=bindparam("now"))
     .returning(tasks.c.token, tasks.c.run, tasks.c.attempt, tasks.c.task_type, tasks.c.data, tasks.c.losses)
 )
@@ -192,16 +182,16 @@ _GIVE_UP = (
 )
 
 _FENCED = (
-    tasks.c.token == _field(0),
-    tasks.c.run == _field(1),
+    tasks.c.token == field(0),
+    tasks.c.run == field(1),
     tasks.c.owner + 0 == bindparam("run_owner"),  # a bare column would make SQLite walk all that the owner holds
 )
 
 _ENDED: dict[str, Any] = {
     "finished_at": bindparam("now"),
-    "result": _field(2),
-    "code": _field(3),
-    "error": _field(4),
+    "result": field(2),
+    "code": field(3),
+    "error": field(4),
 }
 
 _SETTLE = {
@@ -226,7 +216,7 @@ _RUNNING_OF = select(tasks.c.token).where(
 _PROGRESS = (
     update(tasks)
     .where(*_FENCED, in_state(State.RUNNING))
-    .values(progress=func.coalesce(_field(2), tasks.c.progress), note=func.coalesce(_field(3), tasks.c.note))
+    .values(progress=func.coalesce(field(2), tasks.c.progress), note=func.coalesce(field(3), tasks.c.note))
     .returning(tasks.c.token)
 )
 

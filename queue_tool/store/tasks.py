@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import bindparam, select
 
 from queue_tool.store.database import Database, moment, moment_or_none
+from queue_tool.store.lookup import Lookup
 from queue_tool.store.tables import batches, tasks
 from queue_tool.tasks import Code, State, Status
 
@@ -21,11 +22,11 @@ class Tasks:
     def __init__(self, database: Database) -> None:
         """Work on this database."""
         self._database = database
+        self._status = Lookup(database, _STATUS)
 
     def status(self, token: str) -> Status | None:
         """Return how a task stands; None for a token that is not known."""
-        with self._database.read() as connection:
-            row = connection.execute(_STATUS, {"token": token}).first()
+        row = self._status.first(token=token)
         return None if row is None else _status(row)
 
     def ended(self, tokens: Sequence[str]) -> set[str]:
@@ -52,7 +53,7 @@ _STATUS = (
 _STATES = select(tasks.c.token, tasks.c.state).where(tasks.c.token.in_(bindparam("tokens", expanding=True)))
 
 
-def _status(row: Row[Any]) -> Status:
+def _status(row: Any) -> Status:
     return Status(
         token=row.token,
         batch=row.batch,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from http import HTTPStatus
 
 from flask import Flask, Response, g, request
 
 from queue_tool.runtime import Runtime, load_settings, open_runtime, start_logging
 from queue_tool.telemetry import Event
 from queue_tool.web import api, batches, bodies, check, flask_run, gate, health, home, problems
+from queue_tool.web.fast_check import FastCheck
 from queue_tool.web.hands import EXTENSION, runtime
 
 _PAGE_POLICY = (
@@ -37,6 +39,7 @@ def create_app(parts: Runtime | None = None) -> Flask:
     problems.register(app)
     app.after_request(_protect)
     app.after_request(_log)
+    app.wsgi_app = FastCheck(app.wsgi_app, app.extensions[EXTENSION])  # type: ignore[method-assign] # so Flask wants it
     return app
 
 
@@ -63,8 +66,9 @@ def _protect(response: Response) -> Response:
 
 
 def _log(response: Response) -> Response:
+    asked_well = request.method in ("GET", "HEAD") and response.status_code < HTTPStatus.BAD_REQUEST
     runtime().telemetry.emit(
-        Event.REQUEST,
+        Event.ASKED if asked_well else Event.REQUEST,
         method=request.method,
         path=request.path,
         status=response.status_code,

@@ -12,10 +12,12 @@ from redis import Redis
 from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.utils import utcparse
 
 from queue_tool.broker import Broker, InlineBroker, RqBroker
 from queue_tool.broker.breaker import Breaker
-from queue_tool.broker.rq import FUNCTION, MARKER
+from queue_tool.broker.push import FUNCTION
+from queue_tool.broker.rq import MARKER
 from queue_tool.errors import BrokerAway
 from queue_tool.tasks import LISTS, Ticket
 from tests.support import free_port
@@ -90,11 +92,33 @@ def test_a_ticket_is_a_job_that_rq_reads(rq_broker: RqBroker, server: str, posit
         assert job.enqueued_at is not None
 
 
-def test_a_stamped_ticket_has_the_fields_that_rq_itself_writes(rq_broker: RqBroker, server: str) -> None:
-    rq_broker.push(tickets(2))
+@pytest.mark.parametrize("position", [0, 1, 1000, 1001, 25_000])
+def test_every_ticket_has_the_fields_that_rq_itself_writes(rq_broker: RqBroker, server: str, position: int) -> None:
+    pushed = tickets(25_001)
+    rq_broker.push(pushed)
     with Redis.from_url(server) as client:
-        made, stamped = (client.hgetall(Job.key_for(ticket.id)) for ticket in tickets(2))
-    assert stamped == {name: value for name, value in made.items() if value}
+        queue = Queue("default", connection=client, serializer=JSONSerializer)
+        said = {"job_timeout": -1, "result_ttl": 0, "failure_ttl": 60, "description": "sleep"}
+        by_rq = client.hgetall(queue.enqueue(FUNCTION, **said).key)
+        ours = client.hgetall(Job.key_for(pushed[position].id))
+        assert queue.get_job_position(pushed[position].id) == position
+        assert client.object("encoding", Job.key_for(pushed[position].id)) == b"listpack"
+    times = {b"created_at", b"enqueued_at"}
+    assert {name: value for name, value in by_rq.items() if value and name not in times} == {
+        name: value for name, value in ours.items() if name not in times
+    }
+    assert all(utcparse(ours[name].decode()).tzinfo for name in times)
+
+
+def test_a_push_that_is_repeated_replaces_what_a_job_held(rq_broker: RqBroker, server: str) -> None:
+    rq_broker.push(tickets(3))
+    with Redis.from_url(server) as client:
+        before = client.hgetall(Job.key_for(tickets(3)[2].id))
+        client.hset(Job.key_for(tickets(3)[2].id), mapping={"status": "no such status", "data": b"spoilt"})
+        rq_broker.push(tickets(3))
+        after = client.hgetall(Job.key_for(tickets(3)[2].id))
+    assert after.keys() == before.keys()
+    assert (after[b"status"], after[b"data"]) == (b"queued", before[b"data"])
 
 
 def test_discarded_tickets_leave_nothing_behind(rq_broker: RqBroker, server: str) -> None:

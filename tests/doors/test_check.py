@@ -128,6 +128,23 @@ def test_a_task_that_failed_is_over_too_and_says_why(inline: Runtime, function: 
     assert found["finished_at"]
 
 
+@pytest.mark.parametrize("function", [lambda data: data, raises], ids=["ended well", "failed"])
+def test_who_prefers_to_wait_or_not_gets_the_same_answer_from_flask_itself(inline: Runtime, function: Any) -> None:
+    token = ended(inline, type_of("alike", function))["token"]
+    client = create_app(inline).test_client()
+    fast = client.get(f"/check/{token}")
+    slow = client.get(f"/check/{token}", headers={"Prefer": "handling=lenient"})
+    assert (fast.status, fast.data, sorted(fast.headers)) == (slow.status, slow.data, sorted(slow.headers))
+
+
+def test_a_head_of_a_check_has_no_body(inline: Runtime) -> None:
+    token = ended(inline, type_of("head", lambda data: data))["token"]
+    client = create_app(inline).test_client()
+    head = client.head(f"/check/{token}")
+    assert (head.status_code, head.data) == (200, b"")
+    assert sorted(head.headers) == sorted(client.get(f"/check/{token}").headers)
+
+
 def test_a_task_whose_type_nobody_knows_is_over_too(inline: Runtime) -> None:
     found = ended(inline, type_of("nobody_knows", echo), known=False)
     assert (found["message"], found["status"]) == ("Finalizado", "failed")

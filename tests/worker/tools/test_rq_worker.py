@@ -76,3 +76,15 @@ def test_rqs_own_workers_share_its_lists_and_each_task_ends_once(place: Place, g
     for worker in (ours, stock):
         place.stop(worker)
     place.require_one_end_each()
+
+
+KINDS = ["SimpleWorker", "Worker", "SpawnWorker", "RandomWorker", "RoundRobinWorker", "HerokuWorker"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_of_rqs_own_kinds_runs_the_first_ticket_of_a_push_and_its_copies(place: Place, kind: str) -> None:
+    tokens = place.sleepers(3)
+    stock = place.start_rq("-S", "json", "--burst", "default", kind=f"rq.worker.{kind}")
+    assert stock.wait(60) == 0
+    assert place.tokens(State.FINISHED) == set(tokens)
+    place.require_one_end_each()
