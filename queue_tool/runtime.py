@@ -42,6 +42,9 @@ STORE_PAUSE = 0.5
 SWEEP_EVERY = 1.0
 """Seconds between two passes of a sweeper."""
 
+SWEEP_SOON = 0.1
+"""The same while tickets wait for room in Redis, which workers make all the time."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
@@ -68,6 +71,7 @@ class Runtime:
             now=now,
             monotonic=time.monotonic,
             lives_here=lives_here,
+            max_pushed=self.settings.max_pushed,
         )
 
     def write_leftover(self) -> None:
@@ -81,10 +85,13 @@ class Runtime:
     def sweep_until(self, stopping: threading.Event) -> None:
         """Sweep again and again until the event is set; whatever goes wrong in one pass, the next one comes."""
         sweep = self.sweep()
-        while not stopping.wait(SWEEP_EVERY):
+        pause = SWEEP_EVERY
+        while not stopping.wait(pause):
+            pause = SWEEP_EVERY
             try:
                 self.write_leftover()
-                sweep()
+                if sweep():
+                    pause = SWEEP_SOON
             except QueueToolError as error:
                 self.telemetry.emit(Event.SWEEP_FAILED, reason=error.sentence)
             except Exception:  # noqa: BLE001 - the next pass must come, and the log has all of it
@@ -214,6 +221,7 @@ def open_runtime(
             now=now,
             max_batch=chosen.max_batch,
             max_waiting=chosen.max_waiting,
+            max_pushed=chosen.max_pushed,
         ),
         ask=Ask(store=store),
         wait=Wait(store, chosen.max_waits),

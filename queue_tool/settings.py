@@ -145,6 +145,9 @@ class Settings:
     max_body: int = _setting(64 * 2**20, _size, "bytes of one request", "64 MiB")
     max_valor: float = _setting(86400.0, _seconds, "longest `valor` of `sleep`, in seconds")
     max_waits: int = _setting(64, _whole(0, 10_000), "requests of one web process that may wait for an end at once")
+    max_pushed: int = _setting(
+        1_000_000, _whole(1), "tickets that one list holds in Redis; what comes beyond waits in the database, in order"
+    )
     max_waiting: int = _setting(0, _whole(0), "tasks that may wait; beyond it requests get 429; 0 is no limit")
     timeout: float = _setting(3600.0, _seconds, "seconds that a task may take, unless its type says; 0 is no limit")
     auth: str = _setting("keys", _one_of("keys", "off"), "`off` for those who have a gate of their own")

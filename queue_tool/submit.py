@@ -29,6 +29,7 @@ class Submit:
     now: Callable[[], datetime]
     max_batch: int
     max_waiting: int
+    max_pushed: int  # tickets that one list may hold in Redis
 
     def __call__(
         self, elements: Sequence[object], task_type: TaskType, key: IdempotencyKey | None = None
@@ -52,13 +53,15 @@ class Submit:
         batch = new_batch(elements, task_type, make_tokens(len(elements) + 1, now), now, key)
         if not elements and key is None:
             return Submission(batch=None, elements=())
-        before = self.store.batches.add(batch, self.max_waiting)
-        if before is not None:
-            return self._repeated(before, key)
+        hold = not self.broker.has_room(task_type.list, len(batch.accepted), self.max_pushed)
+        added = self.store.batches.add(batch, self.max_waiting, hold=hold)
+        if added.before is not None:
+            return self._repeated(added.before, key)
         if not elements:
             return Submission(batch=None, elements=())
         self._tell(batch)
-        self._push(batch)
+        if not added.held:
+            self._push(batch)
         return Submission(batch=batch.id, elements=batch.elements)
 
     def _repeated(self, before: Remembered, key: IdempotencyKey | None) -> Submission:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from queue_tool.broker import Broker
 from queue_tool.errors import BrokerAway
+from queue_tool.push import Push
 from queue_tool.store import Process, Store, TakenBack, Worker
 from queue_tool.tasks import Code, State, Ticket, read_ticket_id
 from queue_tool.telemetry import Event, Telemetry
@@ -22,9 +23,6 @@ LIFELESS_AFTER = 30.0
 
 AUDIT_EVERY = 15.0
 """Seconds between two audits of Redis; a ticket that two of them miss is pushed again."""
-
-SUBMIT_GRACE = timedelta(seconds=20)
-"""How long a batch may be on its way into Redis, if nobody says that its push has failed."""
 
 
 @dataclass(slots=True)
@@ -47,6 +45,7 @@ class Sweep:
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
         lives_here: Callable[[Process], bool | None],
+        max_pushed: int,
     ) -> None:
         """Prepare.
 
@@ -57,6 +56,7 @@ class Sweep:
             now: the time of day.
             monotonic: seconds that never jump; liveness is judged by it.
             lives_here: whether a process of this machine lives; None for one of another machine.
+            max_pushed: tickets that one list may hold in Redis.
         """
         self._store = store
         self._broker = broker
@@ -64,26 +64,29 @@ class Sweep:
         self._now = now
         self._monotonic = monotonic
         self._lives_here = lives_here
+        self._push = Push(store=store, broker=broker, now=now, max_pushed=max_pushed)
         self._pulses: dict[int, _Pulse] = {}
         self._audited: tuple[str, float] | None = None  # the incarnation, and when
         self._missed: frozenset[str] = frozenset()  # ids that the last audit did not find
         self._away = False
 
-    def __call__(self) -> None:
-        """Make one pass.
+    def __call__(self) -> bool:
+        """Make one pass; tell whether the next one should come soon, since tickets wait for room in Redis.
 
         Raises:
             StoreAway: the database is busy or away; the next pass goes on.
         """
         self._take_back()
         try:
-            self._push_unpushed()
-            self._audit_if_due()
+            self._audit_if_due()  # first: what Redis has lost was there before what has never been
+            held = self._push_unpushed()
             self._away = False
+            return held
         except BrokerAway as error:  # its tickets are pushed when it is back
             if not self._away:
                 self._telemetry.emit(Event.WARNING, reason=error.sentence)
             self._away = True
+            return False
 
     # -- workers that died ---------------------------------------------------------------------------------
 
@@ -118,7 +121,7 @@ class Sweep:
         held = self._broker.forget([worker.process.name for worker in dead if worker.process.name])
         waiting = self._store.tickets.still_waiting(list(_runs_of(held)))
         if waiting:
-            self._push(waiting)
+            self._push.tickets(waiting)
         before = [replace(ticket, run=ticket.run - 1) for ticket in tickets]
         self._broker.discard([ticket for ticket in before if ticket.id not in held])  # those of RQ's own workers
 
@@ -131,29 +134,11 @@ class Sweep:
 
     # -- tickets that were never pushed --------------------------------------------------------------------
 
-    def _push_unpushed(self) -> None:
-        batches = self._store.batches.unpushed(self._now(), SUBMIT_GRACE)
-        pushed = 0
-        if batches:
-            present = self._broker.queued()  # a push that was cut short has put some of them there
-            for batch in batches:
-                pushed += self._push_batch(batch, present)
-        while tickets := self._store.tickets.unpushed():
-            self._push(tickets)
-            pushed += len(tickets)
-        if pushed:
-            self._telemetry.emit(Event.SWEPT_UNPUSHED, tickets=pushed)
-
-    def _push_batch(self, batch: str, present: set[str]) -> int:
-        pushed = 0
-        page = self._store.tickets.waiting_in(batch)
-        while page.tickets:
-            absent = [ticket for ticket in page.tickets if ticket.id not in present]
-            self._broker.push(absent)
-            pushed += len(absent)
-            page = self._store.tickets.waiting_in(batch, after=page.last)
-        self._store.batches.mark_pushed(batch, self._now())
-        return pushed
+    def _push_unpushed(self) -> bool:
+        pushed = self._push()
+        if pushed.tickets:
+            self._telemetry.emit(Event.SWEPT_UNPUSHED, tickets=pushed.tickets)
+        return pushed.held
 
     # -- tickets that Redis has lost -----------------------------------------------------------------------
 
@@ -169,29 +154,27 @@ class Sweep:
     def _audit(self, *, trusting: bool) -> None:
         """Push again what should wait in Redis and does not.
 
-        Redis is read first: a ticket that is taken in between is then missing on both sides, or on neither. One
+        Redis is read first: a ticket that is taken in between is then missing on both sides, or on neither; and
+        before it the row until which all pushes are over, or else what is sent in between would seem lost. One
         that is missed for the first time may be in the hands of a worker that is about to claim it, unless
         Redis is another one than before; then it is gone.
         """
+        until = self._store.tickets.settled_until()
         present = self._broker.queued()
         missed: set[str] = set()
         pushed = 0
-        page = self._store.tickets.waiting()
+        page = self._store.tickets.waiting(until=until)
         while page.tickets:
             absent = [ticket for ticket in page.tickets if ticket.id not in present]
             lost = [ticket for ticket in absent if not trusting or ticket.id in self._missed]
             if lost:
-                self._push(lost)
+                self._push.tickets(lost)
                 pushed += len(lost)
             missed |= {ticket.id for ticket in absent}
-            page = self._store.tickets.waiting(after=page.last)
+            page = self._store.tickets.waiting(after=page.last, until=until)
         self._missed = frozenset(missed)
         if pushed:
             self._telemetry.emit(Event.SWEPT_MISSING, tickets=pushed)
-
-    def _push(self, tickets: Sequence[Ticket]) -> None:
-        self._broker.push(tickets)
-        self._store.tickets.mark_pushed(tickets, self._now())
 
 
 def _runs_of(job_ids: Iterable[str]) -> Iterator[tuple[str, int]]:

@@ -27,7 +27,7 @@ class Event(StrEnum):
     TASK_PUT_BACK = "task put back"
     OUTCOME_HELD = "outcome held"
     TICKET_DROPPED = "ticket dropped"
-    SWEPT_UNPUSHED = "swept: pushed what was never pushed"
+    SWEPT_UNPUSHED = "swept: pushed what waited"
     SWEPT_LOST = "swept: took back from dead workers"
     SWEPT_MISSING = "swept: pushed again what Redis had lost"
     SWEEP_FAILED = "sweep failed"

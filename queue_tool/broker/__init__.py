@@ -25,6 +25,19 @@ class Broker(Protocol):
             BrokerAway: some or all of them may be missing.
         """
 
+    def has_room(self, name: str, count: int, most: int) -> bool:
+        """Tell whether a list can take so many more tickets without holding more than `most`.
+
+        It asks only where what it was told at the last push leaves a doubt, and says yes where it cannot know.
+        """
+
+    def length(self, name: str) -> int:
+        """Return how many tickets wait in a list.
+
+        Raises:
+            BrokerAway: it cannot be known.
+        """
+
     def discard(self, tickets: Sequence[Ticket]) -> None:
         """Remove all that is held of tickets that nobody will work on any more.
 

@@ -44,30 +44,32 @@ return redis.call('RPUSH', list, unpack(ARGV, ids))
 """Make a job of these fields and copy it, then put all of them into the list."""
 
 
-def push_kind(redis: Redis, tickets: Sequence[Ticket]) -> None:
-    """Push tickets that differ in nothing but their ids, in their order.
+def push_kind(redis: Redis, tickets: Sequence[Ticket]) -> int:
+    """Push tickets that differ in nothing but their ids, in their order; return how many wait in the list then.
 
     Raises:
         RedisError: some or all of them may be missing.
     """
     queue = Queue(tickets[0].list, connection=redis, serializer=JSONSerializer)
-    fields = _make(redis, queue, tickets[0])
+    fields, length = _make(redis, queue, tickets[0])
     ids = [ticket.id for ticket in tickets[1:]]
     for start in range(0, len(ids), COPIES * CALLS):
         with redis.pipeline(transaction=False) as pipeline:
             for first in range(start, min(start + COPIES * CALLS, len(ids)), COPIES):
                 chunk = ids[first : first + COPIES]
                 pipeline.eval(_COPY, 1, queue.key, Job.key_for(""), len(fields), *fields, *chunk)
-            pipeline.execute()
+            length = pipeline.execute()[-1]
+    return length
 
 
-def _make(redis: Redis, queue: Queue, ticket: Ticket) -> list[Any]:
-    """Push a ticket through RQ; return its fields, name and value in turns."""
+def _make(redis: Redis, queue: Queue, ticket: Ticket) -> tuple[list[Any], int]:
+    """Push a ticket through RQ; return its fields, name and value in turns, and the list's length."""
     with redis.pipeline() as pipeline:
         queue.enqueue_many([_job_data(ticket)], pipeline=pipeline)
         pipeline.eval(_LIGHTEN, 1, Job.key_for(ticket.id))  # in the same transaction: a worker may be quick
-        fields: list[Any] = pipeline.execute()[-1]
-    return fields
+        pipeline.llen(queue.key)
+        *_, fields, length = pipeline.execute()
+    return fields, length
 
 
 def _job_data(ticket: Ticket) -> Any:

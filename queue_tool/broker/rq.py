@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from redis import Redis
@@ -67,6 +67,7 @@ class RqBroker:
         self._redis = connect(url, ANSWER_TIMEOUT)
         self._reader = connect(url, READ_TIMEOUT)
         self._breaker = Breaker()
+        self._lengths: dict[str, int] = {}  # of the lists, after the last push to each
 
     def push(self, tickets: Sequence[Ticket]) -> None:
         """Put tickets into their lists; each list gets its own in this order.
@@ -76,7 +77,29 @@ class RqBroker:
         """
         with self._talking():
             for kind in _kinds(tickets):
-                push_kind(self._redis, kind)
+                self._lengths[kind[0].list] = push_kind(self._redis, kind)
+
+    def has_room(self, name: str, count: int, most: int) -> bool:
+        """Tell whether a list can take so many more tickets without holding more than `most`.
+
+        Redis is asked only where its last answer leaves a doubt: what others push in between is overlooked, once.
+        """
+        if self._lengths.get(name, 0) + count <= most:
+            return True
+        with suppress(BrokerAway):
+            return self.length(name) + count <= most
+        return True
+
+    def length(self, name: str) -> int:
+        """Return how many tickets wait in a list.
+
+        Raises:
+            BrokerAway: Redis does not answer.
+        """
+        with self._talking():
+            length: Any = self._redis.llen(Queue.redis_queue_namespace_prefix + name)
+            self._lengths[name] = length
+            return int(length)
 
     def discard(self, tickets: Sequence[Ticket]) -> None:
         """Remove the jobs of tickets that nobody will work on any more, from wherever RQ keeps them.

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from queue_tool.store.batches import Batches, Remembered, Totals
+from queue_tool.store.batches import Added, Batches, Totals
 from queue_tool.store.database import Changes, Database
+from queue_tool.store.idempotency import Remembered
 from queue_tool.store.keys import Keys
 from queue_tool.store.runs import Canceled, Runs, Settled, TakenBack, Turn
 from queue_tool.store.tasks import Tasks
 from queue_tool.store.tickets import Tickets
 from queue_tool.store.workers import Process, Worker, Workers
 
-__all__ = ["Canceled", "Changes", "Process", "Remembered", "Settled", "Store", "TakenBack", "Totals", "Turn", "Worker"]
+__all__ = [
+    "Added",
+    "Canceled",
+    "Changes",
+    "Process",
+    "Remembered",
+    "Settled",
+    "Store",
+    "TakenBack",
+    "Totals",
+    "Turn",
+    "Worker",
+]
 
 
 class Store:

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Integer, Text, bindparam, delete, func, insert, literal_column, or_, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 
 from queue_tool import json_text
 from queue_tool.batch import Accepted, Batch, Element, IdempotencyKey, NewBatch, Refused
 from queue_tool.errors import BatchNotFound, TooManyWaiting
 from queue_tool.schema import FieldError
+from queue_tool.store import held
+from queue_tool.store.adding import add_rows
 from queue_tool.store.database import Database, micros, moment, moment_or_none
-from queue_tool.store.rows import field
-from queue_tool.store.tables import batches, idempotency_keys, in_state, refusals, tasks
-from queue_tool.tasks import Fence, State
-
-IDEMPOTENCY_LIFETIME = timedelta(hours=24)
-
-ROWS = 5000
-"""Tasks that one statement adds."""
+from queue_tool.store.idempotency import Remembered, recall, remember
+from queue_tool.store.tables import batches, in_state, refusals, tasks
+from queue_tool.store.waiting import Waiting
+from queue_tool.tasks import State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Remembered:
-    """What an idempotency key was used for before."""
+class Added:
+    """What became of a batch that was to be added."""
 
-    digest: str  # of the body that came with it
-    batch: str | None  # None where the array was empty
+    before: Remembered | None = None  # it was not added: its idempotency key was used for this already
+    held: bool = False  # its tasks wait in the store until there is room in Redis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,31 +46,37 @@ class Batches:
     def __init__(self, database: Database) -> None:
         """Work on this database."""
         self._database = database
+        self._waiting = Waiting()
 
-    def add(self, new: NewBatch, max_waiting: int = 0) -> Remembered | None:
+    def add(self, new: NewBatch, max_waiting: int = 0, *, hold: bool = False) -> Added:
         """Keep a batch with its tasks and refusals in one transaction.
 
-        Returns:
-            None if it was added; what was done before, if its idempotency key was used already.
+        Args:
+            new: the batch.
+            max_waiting: how many tasks may wait; 0 is no limit.
+            hold: let its tasks wait in the store: there is no room in Redis.
 
         Raises:
-            TooManyWaiting: more than `max_waiting` tasks would wait; 0 is no limit.
+            TooManyWaiting: more than `max_waiting` tasks would wait.
             StoreAway: nothing was kept.
         """
         with self._database.write() as connection:
-            if new.idempotency and (before := _recall(connection, new.idempotency, new.created_at)):
-                return before
-            if max_waiting and _waiting(connection) + len(new.accepted) > max_waiting:
+            if new.idempotency and (before := recall(connection, new.idempotency, new.created_at)):
+                return Added(before=before)
+            if max_waiting and not self._waiting.leave_room(connection, len(new.accepted), max_waiting):
                 raise TooManyWaiting(retry_after=30)
-            batch_id = _insert(connection, new) if new.elements else None
+            if hold:
+                held.hold(connection, [new.task_type.list], new.created_at)
+            waits_here = hold or held.is_held(connection, new.task_type.list)
+            batch_id = add_rows(connection, new, held=waits_here) if new.elements else None
             if new.idempotency:
-                _remember(connection, new.idempotency, batch_id, new.created_at)
-        return None
+                remember(connection, new.idempotency, batch_id, new.created_at)
+        return Added(held=waits_here)
 
     def recall(self, key: IdempotencyKey, now: datetime) -> Remembered | None:
         """Return what an idempotency key was used for in the last 24 hours."""
         with self._database.read() as connection:
-            return _recall(connection, key, now)
+            return recall(connection, key, now)
 
     def get(self, public_id: str) -> Batch:
         """Return a batch with its counts.
@@ -169,124 +173,6 @@ _COUNTS = (
     .where(tasks.c.batch_id == bindparam("batch_id"))
     .group_by(tasks.c.state)
 )
-
-
-_FRESH = Fence()
-
-_ADD_TASKS = insert(tasks).from_select(
-    [
-        "token",
-        "position",
-        "data",
-        "batch_id",
-        "task_type",
-        "priority",
-        "lane",
-        "created_at",
-        "pushed_at",  # as far as the task knows; the batch's own `pushed_at` says whether it is true
-        "state",
-        "run",
-        "attempt",
-        "losses",
-    ],
-    select(
-        *(field(number) for number in range(3)),
-        bindparam("batch_id", type_=Integer),
-        bindparam("task_type", type_=Text),
-        bindparam("priority", type_=Text),
-        bindparam("lane", type_=Text),
-        bindparam("now", type_=Integer),
-        bindparam("now", type_=Integer),
-        *(
-            literal_column(text)
-            for text in (f"'{_FRESH.state}'", str(_FRESH.run), str(_FRESH.attempt), str(_FRESH.losses))
-        ),
-    ),
-)
-
-
-def _recall(connection: Connection, key: IdempotencyKey, now: datetime) -> Remembered | None:
-    row = connection.execute(
-        select(idempotency_keys.c.digest, batches.c.public_id)
-        .outerjoin(batches, batches.c.id == idempotency_keys.c.batch_id)
-        .where(
-            idempotency_keys.c.scope == key.scope,
-            idempotency_keys.c.key == key.key,
-            idempotency_keys.c.created_at > micros(now - IDEMPOTENCY_LIFETIME),
-        )
-    ).first()
-    return None if row is None else Remembered(digest=row.digest, batch=row.public_id)
-
-
-def _remember(connection: Connection, key: IdempotencyKey, batch_id: int | None, now: datetime) -> None:
-    connection.execute(
-        delete(idempotency_keys).where(
-            idempotency_keys.c.scope == key.scope,
-            idempotency_keys.c.key == key.key,
-            idempotency_keys.c.created_at <= micros(now - IDEMPOTENCY_LIFETIME),
-        )
-    )
-    connection.execute(
-        insert(idempotency_keys).values(
-            scope=key.scope, key=key.key, digest=key.digest, batch_id=batch_id, created_at=micros(now)
-        )
-    )
-
-
-def _waiting(connection: Connection) -> int:
-    waiting = select(func.count()).select_from(tasks).where(in_state(State.QUEUED))
-    return connection.execute(waiting).scalar_one()
-
-
-def _insert(connection: Connection, new: NewBatch) -> int:
-    now = micros(new.created_at)
-    batch_id: int = connection.execute(
-        insert(batches)
-        .values(
-            public_id=new.id,
-            accepted=len(new.accepted),
-            rejected=len(new.refused),
-            open=len(new.accepted),
-            created_at=now,
-            pushed_at=None if new.accepted else now,
-            finished_at=None if new.accepted else now,
-        )
-        .returning(batches.c.id)
-    ).scalar_one()
-    for start in range(0, len(new.accepted), ROWS):
-        connection.execute(_ADD_TASKS, _same(new, batch_id) | {"rows": _rows(new.accepted[start : start + ROWS])})
-    if new.refused:
-        connection.execute(insert(refusals), _refusal_rows(new.refused, batch_id))
-    return batch_id
-
-
-def _same(new: NewBatch, batch_id: int) -> dict[str, object]:
-    """Return what all tasks of a batch have in common."""
-    return {
-        "batch_id": batch_id,
-        "task_type": new.task_type.name,
-        "priority": new.task_type.priority.value,
-        "lane": new.task_type.lane.value,
-        "now": micros(new.created_at),
-    }
-
-
-def _rows(accepted: Sequence[Accepted]) -> str:
-    """Return what each task has for itself, as `_ADD_TASKS` reads it."""
-    dumps = json_text.dumps
-    return dumps([(one.token, one.index, dumps(one.data).decode()) for one in accepted]).decode()
-
-
-def _refusal_rows(refused: Sequence[Refused], batch_id: int) -> list[dict[str, object]]:
-    return [
-        {
-            "batch_id": batch_id,
-            "position": one.index,
-            "item": json_text.dumps(one.item).decode(),
-            "errors": json_text.dumps([asdict(error) for error in one.errors]).decode(),
-        }
-        for one in refused
-    ]
 
 
 def _refused(position: int, item: str, errors: str) -> Refused:

@@ -7,6 +7,8 @@ ever removed from the leaves upwards.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -89,15 +91,15 @@ events = Table(
 )
 
 
-def _partial(name: str, column: Column[int], condition: str) -> None:
-    Index(name, column, sqlite_where=text(condition), postgresql_where=text(condition))
+def _partial(name: str, condition: str, *columns: Column[Any]) -> None:
+    Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
 
 
-_partial("ix_batches_unpushed", batches.c.id, "pushed_at IS NULL")
+_partial("ix_batches_unpushed", "pushed_at IS NULL", batches.c.id)
 Index("ix_tasks_batch_id", tasks.c.batch_id)
-_partial("ix_tasks_queued", tasks.c.id, "state = 'queued'")
-_partial("ix_tasks_unpushed", tasks.c.id, "state = 'queued' AND pushed_at IS NULL")
-_partial("ix_tasks_running", tasks.c.owner, "state = 'running'")
+_partial("ix_tasks_queued", "state = 'queued'", tasks.c.id)
+_partial("ix_tasks_unpushed", "state = 'queued' AND pushed_at IS NULL", tasks.c.priority, tasks.c.lane, tasks.c.id)
+_partial("ix_tasks_running", "state = 'running'", tasks.c.owner)
 
 
 def in_state(*states: State) -> ColumnElement[bool]:
@@ -107,6 +109,13 @@ def in_state(*states: State) -> ColumnElement[bool]:
     """
     return or_(*(tasks.c.state == literal_column(f"'{state.value}'") for state in sorted(states)))
 
+
+held_lists = Table(
+    "held_lists",
+    metadata,
+    Column("list", Text, primary_key=True),  # the RQ queue whose tasks wait here until there is room in Redis
+    Column("since", BigInteger, nullable=False),
+)
 
 refusals = Table(
     "refusals",

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, or_, select, update
+from sqlalchemy import Row, Select, bindparam, exists, func, literal, or_, select, union_all, update
 
+from queue_tool import json_text
+from queue_tool.store import held
 from queue_tool.store.database import Database, micros, moment_or_none
-from queue_tool.store.tables import batches, in_state, tasks
+from queue_tool.store.rows import field
+from queue_tool.store.tables import batches, held_lists, in_state, tasks
 from queue_tool.store.tasks import chunks
 from queue_tool.tasks import Lane, Priority, State, Ticket
+
+LAST = 2**63 - 1
+"""Beyond the id of every row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,25 +36,53 @@ class Tickets:
         """Work on this database."""
         self._database = database
 
-    def mark_pushed(self, tickets: Iterable[Ticket], now: datetime) -> None:
-        """Keep that these tickets are in Redis."""
-        rows = [{"ticket_token": one.token, "ticket_run": one.run, "now": micros(now)} for one in tickets]
+    def mark_pushed(self, tickets: Sequence[Ticket], now: datetime) -> None:
+        """Keep that these tickets are in Redis; if it is forgotten they are pushed again."""
+        rows = [(one.token, one.run) for one in tickets]
         if rows:
-            with self._database.write() as connection:
-                connection.execute(_MARK_PUSHED, rows)
+            with self._database.note() as connection:
+                connection.execute(_MARK_PUSHED, {"rows": json_text.dumps(rows).decode(), "now": micros(now)})
 
-    def unpushed(self, limit: int = 1000) -> tuple[Ticket, ...]:
-        """Return tickets of tasks that went back into the queue and were not pushed yet, the oldest first."""
-        return self._page(_TICKETS.where(tasks.c.pushed_at.is_(None)), limit).tickets
+    def lists_unpushed(self) -> list[str]:
+        """Return the lists of which tickets wait here to be pushed, the most urgent first."""
+        with self._database.read() as connection:
+            return list(connection.execute(_LISTS_UNPUSHED).scalars())
+
+    def unpushed(self, name: str, limit: int) -> tuple[Ticket, ...]:
+        """Return tickets of a list that wait here to be pushed, the oldest first."""
+        return self._page(_UNPUSHED[name], limit).tickets
+
+    def hold(self, batch: str, after: int, now: datetime) -> None:
+        """Let the tickets of a batch after this row wait here: there is no room for them in Redis."""
+        with self._database.write() as connection:
+            row = connection.execute(select(batches.c.id).where(batches.c.public_id == batch)).one()
+            rest = update(tasks).where(tasks.c.batch_id == row.id, tasks.c.id > after, in_state(State.QUEUED))
+            found = connection.execute(rest.values(pushed_at=None).returning(tasks.c.priority, tasks.c.lane))
+            held.hold(connection, {list_of(*each) for each in {tuple(row) for row in found}}, now)
+            connection.execute(update(batches).where(batches.c.id == row.id).values(pushed_at=micros(now)))
+
+    def let_go(self) -> bool:
+        """Let new tickets of a list go to Redis at once again, where none waits here; tell whether any still does."""
+        with self._database.read() as connection:
+            if connection.execute(select(held_lists)).first() is None:
+                return False
+        with self._database.write() as connection:
+            return held.let_go(connection)
+
+    def settled_until(self) -> int:
+        """Return the last row before which no push is on its way: what is missing in Redis up to there is lost."""
+        with self._database.read() as connection:
+            last: int = connection.execute(_SETTLED_UNTIL).scalar_one()
+        return last
 
     def waiting_in(self, batch: str, after: int = 0, limit: int = 5000) -> Waiting:
         """Return a page of a batch's tickets that wait for a worker, in the order of submission."""
         mine = select(batches.c.id).where(batches.c.public_id == batch).scalar_subquery()
         return self._page(_TICKETS.where(tasks.c.batch_id == mine, tasks.c.id > after), limit)
 
-    def waiting(self, after: int = 0, limit: int = 5000) -> Waiting:
+    def waiting(self, after: int = 0, until: int = LAST, limit: int = 5000) -> Waiting:
         """Return a page of the tickets that should be in Redis: not those whose push is still to come."""
-        return self._page(_SHOULD_WAIT.where(tasks.c.id > after), limit)
+        return self._page(_SHOULD_WAIT.where(tasks.c.id > after, tasks.c.id <= until), limit)
 
     def still_waiting(self, runs: Sequence[tuple[str, int]]) -> tuple[Ticket, ...]:
         """Return the tickets of those of these runs that wait for a worker."""
@@ -73,8 +107,12 @@ class Tickets:
 
 def ticket_of(row: Row[*tuple[Any, ...]]) -> Ticket:
     """Return the ticket of a row that has `TICKET_COLUMNS`."""
-    queue = Priority(row.priority).queue
-    return Ticket(token=row.token, run=row.run, list=Lane(row.lane).list_of(queue), task_type=row.task_type)
+    return Ticket(token=row.token, run=row.run, list=list_of(row.priority, row.lane), task_type=row.task_type)
+
+
+def list_of(priority: str, lane: str) -> str:
+    """Return the list in which tasks of a priority and a lane wait."""
+    return Lane(lane).list_of(Priority(priority).queue)
 
 
 TICKET_COLUMNS = (tasks.c.id, tasks.c.token, tasks.c.run, tasks.c.priority, tasks.c.lane, tasks.c.task_type)
@@ -87,12 +125,26 @@ _SHOULD_WAIT = _TICKETS.outerjoin_from(tasks, batches, batches.c.id == tasks.c.b
 
 _OLDEST = select(tasks.c.created_at).where(in_state(State.QUEUED)).order_by(tasks.c.id).limit(1)
 
+_LISTS_UNPUSHED = union_all(
+    *(select(literal(name)).where(exists().where(condition)) for name, condition in held.UNPUSHED.items())
+)
+
+_UNPUSHED = {
+    name: select(*TICKET_COLUMNS).where(condition).order_by(tasks.c.id) for name, condition in held.UNPUSHED.items()
+}
+
+_ON_ITS_WAY = select(batches.c.id).where(batches.c.pushed_at.is_(None)).order_by(batches.c.id).limit(1)
+
+_SETTLED_UNTIL = select(
+    func.coalesce(
+        select(func.min(tasks.c.id) - 1).where(tasks.c.batch_id == _ON_ITS_WAY.scalar_subquery()).scalar_subquery(),
+        select(func.max(tasks.c.id)).scalar_subquery(),
+        0,
+    )
+)
+
 _MARK_PUSHED = (
     update(tasks)
-    .where(
-        tasks.c.token == bindparam("ticket_token"),
-        tasks.c.run == bindparam("ticket_run"),
-        in_state(State.QUEUED),
-    )
+    .where(tasks.c.token == field(0), tasks.c.run == field(1), in_state(State.QUEUED))
     .values(pushed_at=bindparam("now"))
 )

@@ -19,10 +19,10 @@ from queue_tool.batch import IdempotencyKey, NewBatch, new_batch
 from queue_tool.builtin import sleep_type
 from queue_tool.errors import BatchNotFound, KeyNotFound, NaiveTime, StoreAway, TooManyWaiting
 from queue_tool.owner import describe
-from queue_tool.store import Remembered, Store, migrations
+from queue_tool.store import Added, Remembered, Store, migrations
 from queue_tool.store.database import Database
 from queue_tool.submit import make_tokens
-from queue_tool.tasks import Code, Outcome, State
+from queue_tool.tasks import Code, Outcome, State, Ticket
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SLEEP = sleep_type(86400)
@@ -50,8 +50,12 @@ def batch_of(*elements: object, key: IdempotencyKey | None = None, at: datetime 
 
 def added(store: Store, *elements: object) -> NewBatch:
     batch = batch_of(*elements)
-    assert store.batches.add(batch) is None
+    assert store.batches.add(batch) == Added()
     return batch
+
+
+def unpushed(store: Store) -> tuple[Ticket, ...]:
+    return store.tickets.unpushed("default", 1000)
 
 
 def finished(token: str, run: int = 1) -> Outcome:
@@ -90,8 +94,47 @@ def test_a_batch_beyond_the_limit_of_waiting_tasks_leaves_nothing(store: Store) 
     added(store, GOOD, GOOD)
     with pytest.raises(TooManyWaiting):
         store.batches.add(batch_of(GOOD, GOOD), max_waiting=3)
-    assert store.batches.add(batch_of(GOOD), max_waiting=3) is None
+    assert store.batches.add(batch_of(GOOD), max_waiting=3) == Added()
     assert store.batches.totals().accepted == 3
+
+
+def test_who_has_counted_once_sees_what_others_send_and_what_is_done(database: Database) -> None:
+    one, other = Store(database), Store(database)
+    first = batch_of(GOOD)
+    one.batches.add(first, max_waiting=3)
+    added(other, GOOD, GOOD)
+    with pytest.raises(TooManyWaiting):
+        one.batches.add(batch_of(GOOD), max_waiting=3)
+    other.runs.claim([(first.accepted[0].token, 1)], owner=1, now=NOW)
+    assert one.batches.add(batch_of(GOOD), max_waiting=3) == Added()
+
+
+def test_a_batch_without_room_is_held_and_so_is_what_comes_after_it(store: Store) -> None:
+    first = batch_of(GOOD, GOOD)
+    assert store.batches.add(first, hold=True) == Added(held=True)
+    second = batch_of(GOOD)
+    assert store.batches.add(second) == Added(held=True)
+    assert store.batches.unpushed(NOW + 2 * GRACE, GRACE) == []
+    assert store.tickets.waiting().tickets == ()
+    assert store.tickets.lists_unpushed() == ["default"]
+    store.tickets.let_go()
+    assert store.batches.add(batch_of(), hold=False) == Added(held=True)  # still
+    held = [one.token for one in (*first.accepted, *second.accepted)]
+    assert [ticket.token for ticket in unpushed(store)] == held
+    assert [ticket.token for ticket in store.tickets.unpushed("default", 2)] == held[:2]
+    store.tickets.mark_pushed(unpushed(store), NOW)
+    assert store.tickets.lists_unpushed() == []
+    store.tickets.let_go()
+    assert store.batches.add(batch_of(GOOD)) == Added()
+
+
+def test_the_rest_of_a_batch_can_be_held(store: Store) -> None:
+    batch = added(store, *[GOOD] * 4)
+    first = store.tickets.waiting_in(batch.id, limit=1)
+    store.tickets.hold(batch.id, first.last, NOW)
+    assert [ticket.token for ticket in unpushed(store)] == [one.token for one in batch.accepted[1:]]
+    assert [ticket.token for ticket in store.tickets.waiting().tickets] == [batch.accepted[0].token]
+    assert store.batches.add(batch_of(GOOD)) == Added(held=True)
 
 
 def test_a_time_without_a_zone_is_refused_where_it_enters(store: Store) -> None:
@@ -102,12 +145,12 @@ def test_a_time_without_a_zone_is_refused_where_it_enters(store: Store) -> None:
 def test_an_idempotency_key_counts_once_within_a_day(store: Store) -> None:
     key = IdempotencyKey(scope="s", key="k", digest="d")
     first = batch_of(GOOD, key=key)
-    assert store.batches.add(first) is None
+    assert store.batches.add(first) == Added()
     again = batch_of(GOOD, key=key, at=NOW + timedelta(hours=23))
-    assert store.batches.add(again) == Remembered(digest="d", batch=first.id)
+    assert store.batches.add(again) == Added(before=Remembered(digest="d", batch=first.id))
     assert store.batches.totals().batches == 1
     late = batch_of(GOOD, key=key, at=NOW + timedelta(hours=25))
-    assert store.batches.add(late) is None
+    assert store.batches.add(late) == Added()
     assert store.batches.recall(key, NOW + timedelta(hours=26)) == Remembered(digest="d", batch=late.id)
 
 
@@ -188,7 +231,7 @@ def test_what_is_put_back_runs_again_as_the_same_attempt(store: Store) -> None:
     store.runs.claim([(token, 1)], owner=1, now=NOW)
     store.runs.settle([Outcome(token=token, run=1, move="put back")], owner=1, now=NOW)
     assert store.batches.get(batch.id).counts[State.QUEUED] == 1
-    (ticket,) = store.tickets.unpushed()
+    (ticket,) = unpushed(store)
     assert (ticket.id, ticket.list) == (f"{token}-2", "default")
     (again,) = store.runs.claim([(token, 2)], owner=2, now=NOW)
     assert (again.run, again.attempt) == (2, 1)
@@ -243,11 +286,11 @@ def test_what_went_back_waits_for_its_push_until_it_is_marked(store: Store) -> N
     token = added(store, GOOD).accepted[0].token
     store.runs.claim([(token, 1)], owner=1, now=NOW)
     store.runs.take_back([1], NOW)
-    tickets = store.tickets.unpushed()
+    tickets = unpushed(store)
     assert len(tickets) == 1
     assert store.tickets.waiting().tickets == ()
     store.tickets.mark_pushed(tickets, NOW)
-    assert store.tickets.unpushed() == ()
+    assert unpushed(store) == ()
     assert store.tickets.waiting().tickets == tickets
 
 
@@ -356,7 +399,7 @@ def test_no_statement_on_the_way_of_a_task_reads_a_whole_table(store: Store, dat
         store.runs.claim([(first, 1), (second, 1), (third, 1)], 1, NOW)
         store.runs.settle([finished(first), Outcome(token=second, run=1, move="put back")], 1, NOW)
         store.runs.take_back([1], NOW)
-        store.tickets.mark_pushed(store.tickets.unpushed(), NOW)
+        store.tickets.mark_pushed(unpushed(store), NOW)
         store.tickets.waiting(after=1)
         store.tickets.waiting_in(batch.id)
         store.tasks.status(first)

@@ -62,6 +62,15 @@ def test_a_wiped_redis_loses_nothing(lasting_system: System) -> None:
     eventually(lambda: all_finished(system, wanted), within=60)
 
 
+def test_beyond_the_cap_tasks_wait_in_the_database_and_all_of_them_end(stopped_system: System) -> None:
+    system = stopped_system
+    system.said["MAX_PUSHED"] = "50"
+    system.start()
+    wanted = [token for _ in range(3) for token in tokens(system.post(items(400)))]
+    eventually(lambda: all_finished(system, wanted), within=60)
+    eventually(lambda: "pushed what waited" in system.log)
+
+
 def test_a_task_that_kills_its_worker_is_given_up_and_its_neighbours_are_not(stopped_system: System) -> None:
     system = stopped_system
     (system.directory / "mytasks.py").write_text(

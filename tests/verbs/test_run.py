@@ -112,7 +112,8 @@ def test_an_interruption_puts_the_task_back(runtime: Runtime) -> None:
         signal.signal(signal.SIGALRM, before)
     again = runtime.ask.task(token)
     assert (again.state, again.attempt, again.started_at) == (State.QUEUED, 1, None)
-    (ticket,) = runtime.store.tickets.unpushed()
+    (name,) = runtime.store.tickets.lists_unpushed()
+    (ticket,) = runtime.store.tickets.unpushed(name, 10)
     assert ticket.id == f"{token}-2"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -16,6 +17,7 @@ from queue_tool.runtime import Runtime
 from queue_tool.store import Process
 from queue_tool.submit import make_tokens
 from queue_tool.sweep import Sweep
+from queue_tool.task_types import make_task_type
 from queue_tool.tasks import State
 from queue_tool.telemetry import Event
 from tests.conftest import News, RuntimeFactory
@@ -47,6 +49,7 @@ class World:
             now=lambda: self.now,
             monotonic=lambda: self.seconds,
             lives_here=self.lives_here,
+            max_pushed=self.runtime.settings.max_pushed,
         )
 
     def lives_here(self, process: Process) -> bool | None:
@@ -108,6 +111,92 @@ def test_a_batch_on_its_way_is_not_pushed_twice(world: World, redis: Redis) -> N
     world.sweep()
     world.sweep()
     assert waiting(redis) == tokens[1:]
+
+
+def test_what_is_sent_while_redis_is_audited_for_the_first_time_is_not_pushed_twice(world: World, redis: Redis) -> None:
+    world.send(2)
+    until = world.runtime.store.tickets.settled_until()
+    on_its_way = make_tokens(2, world.now)
+    world.runtime.store.batches.add(new_batch([GOOD], world.runtime.types["sleep"], on_its_way, world.now))
+    world.send(2)
+    assert world.runtime.store.tickets.settled_until() == until  # what came after the one on its way may be, too
+    world.sweep()
+    assert len(waiting(redis)) == 4
+
+
+# -- the cap -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def capped(make_runtime: RuntimeFactory, redis: Redis, valkey_server: str) -> World:
+    redis.flushall()
+    return World(make_runtime(REDIS_URL=valkey_server, MAX_PUSHED="5"))
+
+
+def take(redis: Redis, count: int) -> list[str]:
+    """Take tickets as a worker does; their tokens."""
+    taken: Any = redis.lpop("rq:queue:default", count)
+    return [token.decode() for token in taken]
+
+
+def test_beyond_the_cap_tasks_wait_in_the_database_and_nobody_overtakes(capped: World, redis: Redis) -> None:
+    sent = [*capped.send(4), *capped.send(3)]  # the second batch finds no room for all of it
+    assert waiting(redis) == sent[:4]
+    sent += capped.send(1)  # there would be room for it, but others wait
+    capped.sweep()
+    assert waiting(redis) == sent[:5]
+    done = take(redis, 2)
+    sent += capped.send(1)
+    capped.sweep()
+    assert done + waiting(redis) == sent[:7]
+    done += take(redis, 5)
+    capped.sweep()
+    assert done + waiting(redis) == sent
+    sent += capped.send(1)  # nobody waits any more: it goes to Redis at once
+    assert done + waiting(redis) == sent
+
+
+def test_a_full_list_holds_up_no_other(capped: World, redis: Redis) -> None:
+    capped.send(6)
+    assert waiting(redis) == []
+    urgent = make_task_type("urgent", lambda data: data, priority="high")
+    capped.runtime.submit([None], urgent)
+    assert redis.llen("rq:queue:high.threads") == 1
+
+
+def test_what_redis_lost_while_it_was_full_comes_back_in_order(capped: World, redis: Redis) -> None:
+    sent = [*capped.send(4), *capped.send(5)]
+    capped.sweep()
+    redis.flushall()
+    capped.sweep()
+    assert waiting(redis) == sent[:5]
+    take(redis, 5)
+    capped.sweep()
+    assert waiting(redis) == sent[5:]
+
+
+def test_what_came_while_redis_was_away_is_held_to_the_cap_too(
+    make_runtime: RuntimeFactory, redis: Redis, valkey_server: str
+) -> None:
+    redis.flushall()
+    away = World(make_runtime(REDIS_URL=f"redis://127.0.0.1:{free_port()}", MAX_PUSHED="5"))
+    sent = [*away.send(3), *away.send(4)]
+    back = World(make_runtime(REDIS_URL=valkey_server, MAX_PUSHED="5"))
+    back.sweep()
+    assert waiting(redis) == sent[:5]
+    sent += back.send(1)
+    done = take(redis, 5)
+    back.sweep()
+    assert done + waiting(redis) == sent
+
+
+def test_the_cap_counts_tickets_in_redis_and_not_what_was_pushed_once(capped: World, redis: Redis) -> None:
+    done = []
+    sent = []
+    for _ in range(3):
+        sent += capped.send(5)
+        done += take(redis, 5)
+    assert done == sent
 
 
 def test_a_clock_that_was_set_back_hides_no_loss(world: World, redis: Redis) -> None:

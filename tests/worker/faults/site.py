@@ -113,6 +113,7 @@ class Site:
             now=now,
             monotonic=time.monotonic,
             lives_here=lambda process: process.pid == worker.pid,
+            max_pushed=self.runtime.settings.max_pushed,
         )()
 
     @contextmanager

@@ -1,0 +1,51 @@
+"""Held lists: those that are full in Redis, so that what comes next waits here until its turn.
+
+A list is held from the first task that found no room until the last one that waits has been pushed: in between
+everybody's tasks for it wait here, so nobody overtakes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, insert, literal_column, select
+
+from queue_tool.store.database import micros
+from queue_tool.store.tables import held_lists, in_state, tasks
+from queue_tool.tasks import Lane, Priority, State
+
+
+def is_held(connection: Connection, name: str) -> bool:
+    """Tell whether new tasks for a list must wait here."""
+    return connection.execute(select(held_lists.c.since).where(held_lists.c.list == name)).first() is not None
+
+
+def hold(connection: Connection, names: Iterable[str], now: datetime) -> None:
+    """Let everything that comes for these lists wait here from now on."""
+    known = set(connection.execute(select(held_lists.c.list)).scalars())
+    rows = [{"list": name, "since": micros(now)} for name in sorted(set(names) - known)]
+    if rows:
+        connection.execute(insert(held_lists), rows)
+
+
+def let_go(connection: Connection) -> bool:
+    """Let new tasks for a list go to Redis again, where none waits here; tell whether any list is still held."""
+    names = connection.execute(select(held_lists.c.list)).scalars().all()
+    over = [name for name in names if not connection.execute(select(exists().where(UNPUSHED[name]))).scalar_one()]
+    connection.execute(delete(held_lists).where(held_lists.c.list.in_(over)))
+    return len(over) < len(names)
+
+
+def _unpushed(priority: Priority, lane: Lane) -> ColumnElement[bool]:
+    """Return the condition that a task waits here for its turn; its words are those of the index."""
+    return and_(
+        in_state(State.QUEUED),
+        tasks.c.pushed_at.is_(None),
+        tasks.c.priority == literal_column(f"'{priority.value}'"),
+        tasks.c.lane == literal_column(f"'{lane.value}'"),
+    )
+
+
+UNPUSHED = {lane.list_of(priority.queue): _unpushed(priority, lane) for priority in Priority for lane in Lane}
+"""For each list the condition that a task of it waits here."""

@@ -1,0 +1,52 @@
+"""Idempotency keys in the store: what a request that is sent twice did the first time, kept for a day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, insert, select
+
+from queue_tool.batch import IdempotencyKey
+from queue_tool.store.database import micros
+from queue_tool.store.tables import batches, idempotency_keys
+
+LIFETIME = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """What an idempotency key was used for before."""
+
+    digest: str  # of the body that came with it
+    batch: str | None  # None where the array was empty
+
+
+def recall(connection: Connection, key: IdempotencyKey, now: datetime) -> Remembered | None:
+    """Return what a key was used for within its lifetime."""
+    row = connection.execute(
+        select(idempotency_keys.c.digest, batches.c.public_id)
+        .outerjoin(batches, batches.c.id == idempotency_keys.c.batch_id)
+        .where(
+            idempotency_keys.c.scope == key.scope,
+            idempotency_keys.c.key == key.key,
+            idempotency_keys.c.created_at > micros(now - LIFETIME),
+        )
+    ).first()
+    return None if row is None else Remembered(digest=row.digest, batch=row.public_id)
+
+
+def remember(connection: Connection, key: IdempotencyKey, batch_id: int | None, now: datetime) -> None:
+    """Keep what a key is used for now, in place of a use whose time is over."""
+    connection.execute(
+        delete(idempotency_keys).where(
+            idempotency_keys.c.scope == key.scope,
+            idempotency_keys.c.key == key.key,
+            idempotency_keys.c.created_at <= micros(now - LIFETIME),
+        )
+    )
+    connection.execute(
+        insert(idempotency_keys).values(
+            scope=key.scope, key=key.key, digest=key.digest, batch_id=batch_id, created_at=micros(now)
+        )
+    )

@@ -1,0 +1,30 @@
+"""How many tasks wait for a worker, counted as seldom as the answer allows."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, func, literal_column, select
+
+from queue_tool.store.tables import in_state, tasks
+from queue_tool.tasks import State
+
+
+class Waiting:
+    """Remembers the last count and the last row of that time: no more can wait now than these and the rows since."""
+
+    def __init__(self) -> None:
+        """Nothing was counted yet."""
+        self._counted: int | None = None
+        self._last_row = 0
+
+    def leave_room(self, connection: Connection, more: int, most: int) -> bool:
+        """Tell whether so many more tasks may wait, in a transaction that writes."""
+        last_row: int = connection.execute(_LAST_ROW).scalar_one()
+        if self._counted is not None and self._counted + last_row - self._last_row + more <= most:
+            return True
+        self._counted, self._last_row = connection.execute(_COUNT).scalar_one(), last_row
+        return self._counted + more <= most
+
+
+_LAST_ROW = select(func.coalesce(func.max(tasks.c.id), literal_column("0")))
+
+_COUNT = select(func.count()).select_from(tasks).where(in_state(State.QUEUED))
