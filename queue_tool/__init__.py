@@ -12,12 +12,19 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from queue_tool.context import Context
+    from queue_tool.retry import Abort, Backoff, Retry
     from queue_tool.task_types import task
 
 __version__ = "0.1.0"
-__all__ = ["Context", "create_app", "task"]
+__all__ = ["Abort", "Backoff", "Context", "Retry", "create_app", "task"]
 
-_HOMES = {"task": "queue_tool.task_types", "Context": "queue_tool.context"}
+_HOMES = {
+    "task": "queue_tool.task_types",
+    "Context": "queue_tool.context",
+    "Abort": "queue_tool.retry",
+    "Backoff": "queue_tool.retry",
+    "Retry": "queue_tool.retry",
+}
 
 
 def create_app() -> Flask:

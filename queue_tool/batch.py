@@ -8,7 +8,7 @@ from datetime import datetime
 
 from queue_tool.schema import FieldError
 from queue_tool.task_types import TaskType
-from queue_tool.tasks import FINISHED, IN_PROGRESS, State
+from queue_tool.tasks import AT_ONCE, FINISHED, IN_PROGRESS, State, Timing
 
 INVALID = "INVALID_JOB_REQUEST"
 """What stands in place of a token for an element that was refused."""
@@ -63,6 +63,12 @@ class NewBatch:
     refused: Sequence[Refused]
     created_at: datetime
     idempotency: IdempotencyKey | None = None
+    timing: Timing = AT_ONCE
+
+    @property
+    def must_wait(self) -> bool:
+        """Tell whether its tasks are not to be done yet."""
+        return self.timing.due_at is not None and self.timing.due_at > self.created_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +117,8 @@ def new_batch(
     tokens: Sequence[str],
     created_at: datetime,
     idempotency: IdempotencyKey | None = None,
+    *,
+    timing: Timing = AT_ONCE,
 ) -> NewBatch:
     """Check every element and return them as a batch; the first token is its id, one more is needed for each."""
     batch_id, *fresh = tokens
@@ -126,4 +134,5 @@ def new_batch(
         refused=[element for element in judged if isinstance(element, Refused)],
         created_at=created_at,
         idempotency=idempotency,
+        timing=timing,
     )

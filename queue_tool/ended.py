@@ -21,6 +21,8 @@ class Failed:
     code: Code
     error: str
     traceback: str = ""
+    final: bool = False  # it would fail again: no other attempt is made
+    after: float | None = None  # seconds until the next attempt, as the function wants it
 
 
 Ended = Returned | Failed

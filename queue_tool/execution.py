@@ -22,11 +22,15 @@ from queue_tool import json_text
 from queue_tool.context import Context
 from queue_tool.ended import NOTHING, Ended, Failed, Returned, not_started, timed_out
 from queue_tool.isolation import answer_parent, hear_child
+from queue_tool.retry import Abort, Retry
 from queue_tool.task_types import TaskType
 from queue_tool.tasks import Code, Lane
 
 LONGEST_ERROR = 2000
 """Characters kept of an error."""
+
+LONGEST_TRACEBACK = 10_000
+"""Characters kept of a traceback: the last ones, which say where it happened."""
 
 
 def execute(task_type: TaskType, data: object, context: Context, timeout: float | None) -> Ended:
@@ -50,7 +54,7 @@ async def execute_on_loop(task_type: TaskType, data: object, context: Context | 
     try:
         returned = await task_type.function(*_arguments(task_type, data, context))
     except BaseException as error:  # noqa: BLE001 - so is a cancellation from outside
-        return _raised(error)
+        return _raised(error, task_type)
     finally:
         _end_forked(here)
     return _returned(returned)
@@ -100,7 +104,7 @@ def execute_here(
             context.canceled.set()
         return timed_out(timeout)
     except BaseException as error:  # noqa: BLE001 - whatever a task raises is its outcome
-        return _raised(error)
+        return _raised(error, task_type)
     finally:
         _end_forked(here)
     return _returned(returned)
@@ -116,11 +120,14 @@ def _arguments(task_type: TaskType, data: object, context: Context | None) -> tu
     return (data, context) if task_type.takes_context else (data,)
 
 
-def _raised(error: BaseException) -> Failed:
+def _raised(error: BaseException, task_type: TaskType) -> Failed:
+    written = "".join(traceback.format_exception(error))
     return Failed(
-        code=Code.ERROR,
+        code=Code.ABORTED if isinstance(error, Abort) else Code.ERROR,
         error=_shortened("".join(traceback.format_exception_only(error)).strip()),
-        traceback=_encodable("".join(traceback.format_exception(error))),
+        traceback=_encodable(written if len(written) <= LONGEST_TRACEBACK else f"…{written[-LONGEST_TRACEBACK:]}"),
+        final=isinstance(error, (Abort, *task_type.no_retry)),
+        after=error.after if isinstance(error, Retry) else None,
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from typing import Any
 
 from queue_tool import json_text
 from queue_tool.context import Context
@@ -62,7 +63,7 @@ def answer_parent(sending: Connection, work: Callable[[Callable[[Context], None]
 
     ended = work(pass_on)
     with talking:
-        sending.send_bytes(json_text.dumps({"failed": isinstance(ended, Failed)} | asdict(ended)))
+        sending.send_bytes(json_text.dumps({"failed" if isinstance(ended, Failed) else "returned": asdict(ended)}))
 
 
 def _arrives(receiving: Connection, until: float) -> bool:
@@ -81,10 +82,11 @@ def _heard(text: bytes, context: Context) -> Ended | None:
             for line in lines:
                 context.log(str(line))
             return None
-        case {"failed": False, "result": str(result)}:
+        case {"returned": {"result": str(result)}}:
             return Returned(result=result)
-        case {"code": str(code), "error": str(error), "traceback": str(trace)}:
-            return Failed(code=Code(code), error=error, traceback=trace)
+        case {"failed": {"code": str(code), "error": str(error), "traceback": str(trace), "final": final, **rest}}:
+            after: Any = rest.get("after")
+            return Failed(code=Code(code), error=error, traceback=trace, final=bool(final), after=after)
         case other:
             return Failed(code=Code.ERROR, error=f"The task's own process said {other!r}.")
 

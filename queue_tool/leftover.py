@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,5 +50,6 @@ def write_down(data_dir: Path, settle: Callable[[Sequence[Outcome], int], object
         path.unlink(missing_ok=True)
 
 
-def _outcome(*, code: str | None, **said: Any) -> Outcome:
-    return Outcome(code=Code(code) if code else None, **said)
+def _outcome(*, code: str | None, started_at: str | None, due_at: str | None, **said: Any) -> Outcome:
+    started, due = (datetime.fromisoformat(time) if time else None for time in (started_at, due_at))
+    return Outcome(code=Code(code) if code else None, started_at=started, due_at=due, **said)

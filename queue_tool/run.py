@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from queue_tool import json_text
+from queue_tool import json_text, retry
 from queue_tool.context import Context, nobody
-from queue_tool.ended import Ended, Failed
+from queue_tool.ended import Ended, Failed, Returned
 from queue_tool.errors import StoreAway
 from queue_tool.execution import execute
 from queue_tool.store import Settled, Store
@@ -50,6 +50,9 @@ class Run:
     telemetry: Telemetry
     now: Callable[[], datetime]
     timeout: float  # seconds; of types that say nothing
+    max_attempts: int  # of types that say nothing
+    chance: Callable[[], float]  # draws a number from 0 to 1
+    tries_again: bool = True  # False where nobody would bring a task back when its time has come
     pause: Callable[[], None]  # waits a moment before a store that was away is tried again
 
     def __call__(self, runs: Sequence[tuple[str, int]], owner: int) -> None:
@@ -63,7 +66,7 @@ class Run:
             for started in self.turn((), [ticket], owner).started:
                 began = time.monotonic()
                 ended = started.ended or self._process(started, owner)
-                self._record(decide(started.task, ended, time.monotonic() - began), owner)
+                self._record(self.decide(started, ended, time.monotonic() - began), owner)
 
     def turn(
         self, outcomes: Sequence[Outcome], runs: Sequence[tuple[str, int]], owner: int, notes: Sequence[Note] = ()
@@ -80,6 +83,34 @@ class Run:
             self._tell_started(runs, turn.claimed)
         return Turned(started=[self._load(task) for task in turn.claimed], settled=turn.settled)
 
+    def decide(self, started: Started, ended: Ended, seconds: float) -> Outcome:
+        """Return what is to be kept of a run that took so long: its end, or when its task is tried again."""
+        task = started.task
+        if isinstance(ended, Returned):
+            return Outcome(token=task.token, run=task.run, move="finish", result=ended.result, seconds=seconds)
+        due = self._next_try(started, ended)
+        return Outcome(
+            token=task.token,
+            run=task.run,
+            move="fail" if due is None else "retry later",
+            code=ended.code,
+            error=ended.error,
+            traceback=ended.traceback,
+            attempt=task.attempt,
+            started_at=task.started_at,
+            due_at=due,
+            seconds=seconds,
+        )
+
+    def _next_try(self, started: Started, failed: Failed) -> datetime | None:
+        if not self.tries_again:
+            return None
+        task, kind = started.task, started.task_type
+        most = task.max_attempts or (kind and kind.max_attempts) or self.max_attempts
+        backoff = kind.backoff if kind else retry.STANDARD
+        attempt = task.attempt - task.forgiven
+        return retry.decide(failed, attempt, most, backoff=backoff, now=self.now(), chance=self.chance)
+
     def _load(self, task: Claimed) -> Started:
         if task.task_type not in self.types:
             sentence = f"No worker here knows the task type {task.task_type!r}."
@@ -90,7 +121,7 @@ class Run:
             timeout = known.timeout_of(data, self.timeout)
         except Exception as error:  # noqa: BLE001 - a type's own function may raise anything
             sentence = f"Its data or its timeout cannot be read: {error!r}."
-            return Started(task=task, ended=Failed(code=Code.ERROR, error=sentence))
+            return Started(task=task, task_type=known, ended=Failed(code=Code.ERROR, error=sentence, final=True))
         return Started(task=task, task_type=known, data=data, timeout=timeout)
 
     def _process(self, started: Started, owner: int) -> Ended:
@@ -144,13 +175,6 @@ class Run:
             self.telemetry.emit(Event.BATCH_FINISHED, batch=batch)
 
 
-def decide(task: Claimed, ended: Ended, seconds: float | None = None) -> Outcome:
-    """Return what is to be kept of how a run ended."""
-    if isinstance(ended, Failed):
-        return Outcome(token=task.token, run=task.run, move="fail", code=ended.code, error=ended.error, seconds=seconds)
-    return Outcome(token=task.token, run=task.run, move="finish", result=ended.result, seconds=seconds)
-
-
 def context_of(started: Started, on_news: Callable[[Context], None] | None = None) -> Context:
     """Return what a run's function may know of it."""
     task, timeout = started.task, started.timeout
@@ -158,13 +182,20 @@ def context_of(started: Started, on_news: Callable[[Context], None] | None = Non
     return Context(token=task.token, attempt=task.attempt, run=task.run, deadline=deadline, on_news=on_news or nobody)
 
 
-_EVENTS = {"finish": Event.TASK_ENDED, "fail": Event.TASK_FAILED, "put back": Event.TASK_PUT_BACK}
+_EVENTS = {
+    "finish": Event.TASK_ENDED,
+    "fail": Event.TASK_FAILED,
+    "retry later": Event.TASK_RETRIED,
+    "put back": Event.TASK_PUT_BACK,
+}
 
 
 def _fields(outcome: Outcome, event: Event) -> dict[str, object]:
     fields: dict[str, object] = {"token": outcome.token, "run": outcome.run}
-    if event is Event.TASK_FAILED:
-        fields |= {"code": outcome.code, "error": outcome.error}
+    if event in (Event.TASK_FAILED, Event.TASK_RETRIED):
+        fields |= {"code": outcome.code, "error": outcome.error, "attempt": outcome.attempt}
+    if event is Event.TASK_RETRIED and outcome.due_at:
+        fields["due_at"] = outcome.due_at.isoformat(timespec="milliseconds")
     if event in (Event.TASK_ENDED, Event.TASK_FAILED):
         fields |= {"status": State.FINISHED if outcome.move == "finish" else State.FAILED, "duration": outcome.seconds}
     return fields

@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import random
 import sys
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -19,7 +20,7 @@ from queue_tool import greeting, leftover, logs, settings
 from queue_tool.access import NOT_LOCAL, is_loopback
 from queue_tool.broker import Broker, InlineBroker, RqBroker
 from queue_tool.builtin import sleep_type
-from queue_tool.control import Cancel
+from queue_tool.control import Cancel, DeadLetters, Pause, Reopen
 from queue_tool.errors import BadTaskType, QueueToolError
 from queue_tool.host import data_dir, doorbell, lifeline, valkey
 from queue_tool.owner import Owner, lives_here
@@ -60,6 +61,9 @@ class Runtime:
     ask: Ask
     wait: Wait
     cancel: Cancel
+    reopen: Reopen
+    dead_letters: DeadLetters
+    pause: Pause
     run: Run
 
     def sweep(self) -> Sweep:
@@ -72,6 +76,7 @@ class Runtime:
             monotonic=time.monotonic,
             lives_here=lives_here,
             max_pushed=self.settings.max_pushed,
+            retention=timedelta(days=self.settings.retention_days) if self.settings.retention_days else None,
         )
 
     def write_leftover(self) -> None:
@@ -200,6 +205,9 @@ def open_runtime(
         telemetry=telemetry,
         now=now,
         timeout=chosen.timeout,
+        max_attempts=chosen.max_attempts,
+        chance=random.random,
+        tries_again=chosen.redis_url != INLINE,
         pause=lambda: time.sleep(STORE_PAUSE),
     )
     broker: Broker = (
@@ -226,6 +234,9 @@ def open_runtime(
         ask=Ask(store=store),
         wait=Wait(store, chosen.max_waits),
         cancel=Cancel(store=store, broker=broker, telemetry=telemetry, now=now),
+        reopen=Reopen(store=store, telemetry=telemetry),
+        dead_letters=DeadLetters(store=store, telemetry=telemetry, now=now),
+        pause=Pause(store=store, telemetry=telemetry, now=now),
         run=run,
     )
 

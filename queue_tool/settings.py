@@ -23,6 +23,9 @@ INLINE = "inline:"
 LONGEST = 10**9
 """Seconds, about thirty years: no setting is a longer time."""
 
+LONGEST_DAYS = 36_500
+"""A hundred years."""
+
 _SIZES = {"kib": 2**10, "mib": 2**20, "gib": 2**30, "": 1}
 _IS_SMALL_NUMBER = re.compile("[0-9]{1,15}").fullmatch
 _MAX_PORT = 65535
@@ -63,6 +66,16 @@ def _seconds(text: str) -> float:
         raise ValueError("a number of seconds") from None
     if not 0 <= number <= LONGEST:
         raise ValueError(f"a number of seconds from 0 to {LONGEST}")
+    return number
+
+
+def _days(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise ValueError("a number of days") from None
+    if not 0 <= number <= LONGEST_DAYS:
+        raise ValueError(f"a number of days from 0 to {LONGEST_DAYS}")
     return number
 
 
@@ -150,6 +163,8 @@ class Settings:
     )
     max_waiting: int = _setting(0, _whole(0), "tasks that may wait; beyond it requests get 429; 0 is no limit")
     timeout: float = _setting(3600.0, _seconds, "seconds that a task may take, unless its type says; 0 is no limit")
+    max_attempts: int = _setting(3, _whole(1, 1_000_000), "times that a task is tried, unless its type says")
+    retention_days: float = _setting(30.0, _days, "days for which an ended task is kept; 0 keeps it for ever")
     auth: str = _setting("keys", _one_of("keys", "off"), "`off` for those who have a gate of their own")
     host: str = _setting("127.0.0.1", _text, "address that `up` and `web` listen on")
     port: int = _setting(5000, _whole(1, _MAX_PORT), "port that `up` and `web` listen on")

@@ -15,7 +15,7 @@ from queue_tool.broker import Broker
 from queue_tool.errors import BrokerAway, IdempotencyKeyReused, StoreAway, TooManyItems
 from queue_tool.store import Remembered, Store
 from queue_tool.task_types import TaskType
-from queue_tool.tasks import Ticket
+from queue_tool.tasks import AT_ONCE, Ticket, Timing
 from queue_tool.telemetry import Event, Telemetry
 
 
@@ -32,7 +32,12 @@ class Submit:
     max_pushed: int  # tickets that one list may hold in Redis
 
     def __call__(
-        self, elements: Sequence[object], task_type: TaskType, key: IdempotencyKey | None = None
+        self,
+        elements: Sequence[object],
+        task_type: TaskType,
+        key: IdempotencyKey | None = None,
+        *,
+        timing: Timing = AT_ONCE,
     ) -> Submission:
         """Check every element, keep the good ones as tasks of a batch, push their tickets, and answer.
 
@@ -50,17 +55,17 @@ class Submit:
         before = self.store.batches.recall(key, now) if key else None
         if before is not None:
             return self._repeated(before, key)
-        batch = new_batch(elements, task_type, make_tokens(len(elements) + 1, now), now, key)
+        batch = new_batch(elements, task_type, make_tokens(len(elements) + 1, now), now, key, timing=timing)
         if not elements and key is None:
             return Submission(batch=None, elements=())
-        hold = not self.broker.has_room(task_type.list, len(batch.accepted), self.max_pushed)
+        hold = not batch.must_wait and not self.broker.has_room(task_type.list, len(batch.accepted), self.max_pushed)
         added = self.store.batches.add(batch, self.max_waiting, hold=hold)
         if added.before is not None:
             return self._repeated(added.before, key)
         if not elements:
             return Submission(batch=None, elements=())
         self._tell(batch)
-        if not added.held:
+        if not (added.held or batch.must_wait):
             self._push(batch)
         return Submission(batch=batch.id, elements=batch.elements)
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from queue_tool.audit import Audit
 from queue_tool.broker import Broker
+from queue_tool.due import Due
 from queue_tool.errors import BrokerAway
 from queue_tool.push import Push
 from queue_tool.store import Process, Store, TakenBack, Worker
@@ -20,9 +22,6 @@ from queue_tool.telemetry import Event, Telemetry
 
 LIFELESS_AFTER = 30.0
 """Seconds without a heartbeat after which a worker counts as dead, whether its process is there or not."""
-
-AUDIT_EVERY = 15.0
-"""Seconds between two audits of Redis; a ticket that two of them miss is pushed again."""
 
 
 @dataclass(slots=True)
@@ -46,6 +45,7 @@ class Sweep:
         monotonic: Callable[[], float],
         lives_here: Callable[[Process], bool | None],
         max_pushed: int,
+        retention: timedelta | None = None,
     ) -> None:
         """Prepare.
 
@@ -57,6 +57,7 @@ class Sweep:
             monotonic: seconds that never jump; liveness is judged by it.
             lives_here: whether a process of this machine lives; None for one of another machine.
             max_pushed: tickets that one list may hold in Redis.
+            retention: for how long an ended task is kept; None keeps it for ever.
         """
         self._store = store
         self._broker = broker
@@ -64,10 +65,10 @@ class Sweep:
         self._now = now
         self._monotonic = monotonic
         self._lives_here = lives_here
+        self._due = Due(store=store, telemetry=telemetry, now=now, monotonic=monotonic, retention=retention)
         self._push = Push(store=store, broker=broker, now=now, max_pushed=max_pushed)
         self._pulses: dict[int, _Pulse] = {}
-        self._audited: tuple[str, float] | None = None  # the incarnation, and when
-        self._missed: frozenset[str] = frozenset()  # ids that the last audit did not find
+        self._audit = Audit(store=store, broker=broker, push=self._push, telemetry=telemetry, monotonic=monotonic)
         self._away = False
 
     def __call__(self) -> bool:
@@ -77,8 +78,9 @@ class Sweep:
             StoreAway: the database is busy or away; the next pass goes on.
         """
         self._take_back()
+        self._due()
         try:
-            self._audit_if_due()  # first: what Redis has lost was there before what has never been
+            self._audit.if_due()  # first: what Redis has lost was there before what has never been
             held = self._push_unpushed()
             self._away = False
             return held
@@ -139,42 +141,6 @@ class Sweep:
         if pushed.tickets:
             self._telemetry.emit(Event.SWEPT_UNPUSHED, tickets=pushed.tickets)
         return pushed.held
-
-    # -- tickets that Redis has lost -----------------------------------------------------------------------
-
-    def _audit_if_due(self) -> None:
-        """Audit now and then, and at once when Redis is another one than at the last audit."""
-        incarnation, now = self._broker.incarnation(), self._monotonic()
-        same = self._audited is not None and self._audited[0] == incarnation
-        if same and self._audited is not None and now - self._audited[1] < AUDIT_EVERY:
-            return
-        self._audit(trusting=same)
-        self._audited = (incarnation, now)
-
-    def _audit(self, *, trusting: bool) -> None:
-        """Push again what should wait in Redis and does not.
-
-        Redis is read first: a ticket that is taken in between is then missing on both sides, or on neither; and
-        before it the row until which all pushes are over, or else what is sent in between would seem lost. One
-        that is missed for the first time may be in the hands of a worker that is about to claim it, unless
-        Redis is another one than before; then it is gone.
-        """
-        until = self._store.tickets.settled_until()
-        present = self._broker.queued()
-        missed: set[str] = set()
-        pushed = 0
-        page = self._store.tickets.waiting(until=until)
-        while page.tickets:
-            absent = [ticket for ticket in page.tickets if ticket.id not in present]
-            lost = [ticket for ticket in absent if not trusting or ticket.id in self._missed]
-            if lost:
-                self._push.tickets(lost)
-                pushed += len(lost)
-            missed |= {ticket.id for ticket in absent}
-            page = self._store.tickets.waiting(after=page.last, until=until)
-        self._missed = frozenset(missed)
-        if pushed:
-            self._telemetry.emit(Event.SWEPT_MISSING, tickets=pushed)
 
 
 def _runs_of(job_ids: Iterable[str]) -> Iterator[tuple[str, int]]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from queue_tool.errors import BadTaskType
+from queue_tool.retry import STANDARD, Backoff, backoff_of
 from queue_tool.schema import Schema
 from queue_tool.tasks import Lane, Priority
 
@@ -40,6 +41,8 @@ class TaskType:
     priority: Priority = Priority.NORMAL
     timeout: Timeout | None = None  # None: the setting's
     max_attempts: int | None = None  # None: the setting's
+    backoff: Backoff = STANDARD
+    no_retry: tuple[type[BaseException], ...] = ()  # errors after which no other attempt is made
     description: str = ""
     takes_context: bool = False
 
@@ -128,6 +131,8 @@ def task(
     schema: dict[str, object] | bool = True,
     timeout: Timeout | None = None,
     max_attempts: int | None = None,
+    backoff: Backoff | Sequence[float] | None = None,
+    no_retry: Iterable[type[BaseException]] = (),
     priority: str = "normal",
     isolated: bool = False,
     description: str | None = None,
@@ -138,7 +143,9 @@ def task(
         name: what clients call it: 1 to 64 letters, digits, `_`, `.` or `-`.
         schema: JSON Schema (2020-12) of the data; by default anything goes. One that cannot be used stops the start.
         timeout: seconds that a run may take, or a function of the data that returns them; 0 is no limit.
-        max_attempts: how often it is tried; kept with the type, and of no effect until there are retries.
+        max_attempts: how often it is tried; by default as the setting says.
+        backoff: how long it waits before the next attempt: a `Backoff`, or a list of seconds.
+        no_retry: kinds of errors after which it is not tried again.
         priority: "high", "normal" or "low".
         isolated: run it in a process of its own, which is killed at the deadline.
         description: one sentence for people; by default the first line of the function's docstring.
@@ -155,6 +162,8 @@ def task(
                 schema=schema,
                 timeout=timeout,
                 max_attempts=max_attempts,
+                backoff=backoff,
+                no_retry=no_retry,
                 priority=priority,
                 isolated=isolated,
                 description=description,
@@ -172,6 +181,8 @@ def make_task_type(
     schema: dict[str, object] | bool = True,
     timeout: Timeout | None = None,
     max_attempts: int | None = None,
+    backoff: Backoff | Sequence[float] | None = None,
+    no_retry: Iterable[type[BaseException]] = (),
     priority: str = "normal",
     isolated: bool = False,
     description: str | None = None,
@@ -203,9 +214,25 @@ def make_task_type(
         priority=Priority(priority),
         timeout=timeout,
         max_attempts=max_attempts,
+        backoff=_backoff(name, backoff),
+        no_retry=_kinds_of_errors(name, no_retry),
         description=description or (inspect.getdoc(function) or "").partition("\n")[0],
         takes_context=_takes_context(name, function),
     )
+
+
+def _backoff(name: str, said: Backoff | Sequence[float] | None) -> Backoff:
+    try:
+        return backoff_of(said)
+    except (TypeError, ValueError) as error:
+        raise BadTaskType(f"The task type {name!r} has a backoff that cannot be used: {error}.") from None
+
+
+def _kinds_of_errors(name: str, kinds: Iterable[type[BaseException]]) -> tuple[type[BaseException], ...]:
+    found = tuple(kinds)
+    if not all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in found):
+        raise BadTaskType(f"The task type {name!r} has something in no_retry that is no kind of error.")
+    return found
 
 
 def _lane_of(function: Callable[..., Any], *, isolated: bool) -> Lane:

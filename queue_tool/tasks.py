@@ -214,6 +214,8 @@ class Claimed:
     data: str  # JSON text
     started_at: datetime
     losses: int = 0  # workers that died under it
+    max_attempts: int | None = None  # None: the type's
+    forgiven: int = 0  # attempts before it was last retried by hand, which do not count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,11 +224,41 @@ class Outcome:
 
     token: str
     run: int
-    move: str  # "finish", "fail" or "put back"
+    move: str  # "finish", "fail", "retry later" or "put back"
     result: str | None = None  # JSON text
     code: Code | None = None
     error: str | None = None
+    traceback: str = ""
+    attempt: int = 1
+    started_at: datetime | None = None
+    due_at: datetime | None = None  # when the next attempt comes; only of "retry later"
     seconds: float | None = None  # that the run took, for the log
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """A run that did not succeed, as it is kept for those who want to know."""
+
+    attempt: int
+    run: int
+    worker: str  # which process it was, as far as that is known
+    started_at: datetime | None
+    ended_at: datetime
+    code: str  # why it failed; "canceled" where somebody ended it
+    error: str | None
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """When tasks may be done."""
+
+    due_at: datetime | None = None  # not before; None: at once
+    expires_at: datetime | None = None  # one that was never started by then is failed
+
+
+AT_ONCE = Timing()
+"""As soon as there is a worker, whenever that is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -128,7 +128,7 @@ def make_runtime(tmp_path: Path, news: News, migrated_database: Path) -> Iterato
     shutil.copyfile(migrated_database, tmp_path / "data" / "queue_tool.db")
 
     def make(**said: str) -> Runtime:
-        texts = {"DATA_DIR": str(tmp_path / "data"), "REDIS_URL": "inline:"} | said
+        texts = {"DATA_DIR": str(tmp_path / "data"), "REDIS_URL": "inline:", "MAX_ATTEMPTS": "1"} | said
         chosen = words_of_settings.read({f"QUEUE_TOOL_{name}": text for name, text in texts.items()})
         made.append(open_runtime(chosen, Telemetry(news), "test", migrate=True))
         return made[-1]

@@ -75,9 +75,12 @@ _ports = _ports_of_this_process()
 
 
 def clean_environment(**said: str) -> dict[str, str]:
-    """Return this process's environment without any setting of the project's, and with those that are said."""
+    """Return this process's environment without any setting of the project's, and with those that are said.
+
+    What fails is not tried again unless a test says so: most of them want to see the end.
+    """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("QUEUE_TOOL_")}
-    return inherited | {f"QUEUE_TOOL_{name}": value for name, value in said.items()}
+    return inherited | {f"QUEUE_TOOL_{name}": value for name, value in ({"MAX_ATTEMPTS": "1"} | said).items()}
 
 
 def run_command(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from queue_tool.store.attempts import Attempts
 from queue_tool.store.batches import Added, Batches, Totals
+from queue_tool.store.control import Canceled, Control
 from queue_tool.store.database import Changes, Database
 from queue_tool.store.idempotency import Remembered
 from queue_tool.store.keys import Keys
-from queue_tool.store.runs import Canceled, Runs, Settled, TakenBack, Turn
+from queue_tool.store.queues import Queues
+from queue_tool.store.runs import Runs, Settled, TakenBack, Turn
 from queue_tool.store.tasks import Tasks
 from queue_tool.store.tickets import Tickets
+from queue_tool.store.times import Times
 from queue_tool.store.workers import Process, Worker, Workers
 
 __all__ = [
@@ -38,6 +42,10 @@ class Store:
         self.tickets = Tickets(database)
         self.workers = Workers(database)
         self.keys = Keys(database)
+        self.control = Control(database)
+        self.times = Times(database)
+        self.attempts = Attempts(database)
+        self.queues = Queues(database)
 
     def changes(self) -> Changes:
         """Return what tells whether anything was written since the last look."""

@@ -9,10 +9,10 @@ from sqlalchemy import Connection, Integer, Text, bindparam, insert, literal_col
 
 from queue_tool import json_text
 from queue_tool.batch import Accepted, NewBatch, Refused
-from queue_tool.store.database import micros
+from queue_tool.store.database import micros, micros_or_none
 from queue_tool.store.rows import field
 from queue_tool.store.tables import batches, refusals, tasks
-from queue_tool.tasks import Fence
+from queue_tool.tasks import Fence, State
 
 ROWS = 5000
 """Tasks that one statement adds."""
@@ -27,6 +27,7 @@ def add_rows(connection: Connection, new: NewBatch, *, held: bool) -> int:
         held: whether its tasks wait here, and not in Redis, until there is room.
     """
     now = micros(new.created_at)
+    waits_here = held or new.must_wait
     batch_id: int = connection.execute(
         insert(batches).returning(batches.c.id),
         {
@@ -35,7 +36,7 @@ def add_rows(connection: Connection, new: NewBatch, *, held: bool) -> int:
             "rejected": len(new.refused),
             "open": len(new.accepted),
             "created_at": now,
-            "pushed_at": None if new.accepted and not held else now,
+            "pushed_at": None if new.accepted and not waits_here else now,
             "finished_at": None if new.accepted else now,
         },
     ).scalar_one()
@@ -44,8 +45,11 @@ def add_rows(connection: Connection, new: NewBatch, *, held: bool) -> int:
         "task_type": new.task_type.name,
         "priority": new.task_type.priority.value,
         "lane": new.task_type.lane.value,
+        "state": (State.SCHEDULED if new.must_wait else State.QUEUED).value,
+        "due_at": micros_or_none(new.timing.due_at),
+        "expires_at": micros_or_none(new.timing.expires_at),
         "created_at": now,
-        "pushed_at": None if held else now,  # as far as the task knows; the batch's own says whether it is true
+        "pushed_at": None if waits_here else now,  # as far as the task knows; the batch's own says whether it is true
     }
     for start in range(0, len(new.accepted), ROWS):
         connection.execute(_ADD_TASKS, same | {"rows": _task_rows(new.accepted[start : start + ROWS])})
@@ -84,7 +88,9 @@ _COLUMNS = {
     "lane": bindparam("lane", type_=Text),
     "created_at": bindparam("created_at", type_=Integer),
     "pushed_at": bindparam("pushed_at", type_=Integer),
-    "state": literal_column(f"'{_FRESH.state}'"),
+    "due_at": bindparam("due_at", type_=Integer),
+    "expires_at": bindparam("expires_at", type_=Integer),
+    "state": bindparam("state", type_=Text),
     "run": literal_column(str(_FRESH.run)),
     "attempt": literal_column(str(_FRESH.attempt)),
     "losses": literal_column(str(_FRESH.losses)),

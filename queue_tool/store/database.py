@@ -151,6 +151,11 @@ def micros(time: datetime) -> int:
     return (require_utc(time) - _EPOCH) // _MICROSECOND
 
 
+def micros_or_none(time: datetime | None) -> int | None:
+    """Return a time as it is kept, where there is one."""
+    return None if time is None else micros(time)
+
+
 def moment(value: int) -> datetime:
     """Return the time that is kept as this number."""
     return _EPOCH + value * _MICROSECOND

@@ -1,10 +1,8 @@
-"""Runs in the store: every change of state is one UPDATE that says what must still be true.
-
-A row that such an UPDATE does not find was changed by somebody else in the meantime. That is not an error.
-"""
+"""Runs in the store: claimed by the batch, settled by the batch, taken back from the dead."""
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,21 +11,22 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
-    Row,
-    Update,
     bindparam,
     case,
     func,
     insert,
+    or_,
     select,
     update,
 )
 
 from queue_tool import json_text
-from queue_tool.store.database import Database, micros
+from queue_tool.store import attempts
+from queue_tool.store.database import Database, micros, micros_or_none
+from queue_tool.store.moves import close, update_for
+from queue_tool.store.queues import PAUSED
 from queue_tool.store.rows import entry, field
-from queue_tool.store.tables import batches, events, in_state, tasks
-from queue_tool.store.tasks import chunks
+from queue_tool.store.tables import events, in_state, tasks
 from queue_tool.store.tickets import TICKET_COLUMNS, ticket_of
 from queue_tool.tasks import ALONE_FROM, MOST_LOSSES, MOVES, Claimed, Code, Lane, Note, Outcome, State, Ticket
 
@@ -51,15 +50,6 @@ class Turn:
 
     settled: Settled
     claimed: list[Claimed]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Canceled:
-    """What a cancel has ended."""
-
-    tickets: tuple[Ticket, ...]  # of the tasks that it ended
-    running: frozenset[str]  # tokens of those that ran
-    finished: tuple[str, ...]  # ids of the batches whose last open task it was
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,27 +106,13 @@ class Runs:
         with self._database.read() as connection:
             return set(connection.execute(running).scalars())
 
-    def cancel(self, tokens: Sequence[str], by: str, reason: str, now: datetime) -> Canceled:
-        """End tasks that have not ended; what is missing in the answer had, or is not there."""
-        rows: list[tuple[Row[Any], bool]] = []
-        said = {"now": micros(now), "by": by, "reason": reason}
-        with self._database.write() as connection:
-            for chunk in chunks(tokens):
-                running = set(connection.execute(_RUNNING_OF, {"tokens": chunk}).scalars())
-                rows += [(row, row.token in running) for row in connection.execute(_CANCEL, said | {"tokens": chunk})]
-            finished = _close(connection, Counter(row.batch_id for row, _ in rows), now)
-        return Canceled(
-            tickets=tuple(ticket_of(row) for row, _ in rows),
-            running=frozenset(row.token for row, was_running in rows if was_running),
-            finished=finished,
-        )
-
     def take_back(self, owners: Sequence[int], now: datetime) -> TakenBack:
         """Put what dead workers held back into the queue, as new runs; give up what was lost too often."""
         held = {"owners": list(owners)}
         with self._database.write() as connection:
+            attempts.add_lost(connection, owners, now)
             given_up = connection.execute(_GIVE_UP, held | {"now": micros(now)}).all()
-            finished = _close(connection, Counter(row.batch_id for row in given_up), now)
+            finished = close(connection, Counter(row.batch_id for row in given_up), now)
             rows = connection.execute(_LOSE, held).all()
         return TakenBack(
             tickets=tuple(ticket_of(row) for row in rows),
@@ -145,37 +121,36 @@ class Runs:
         )
 
 
-def _update_for(name: str) -> Update:
-    """Return the UPDATE of a move: its condition is the fence, its values are what the move changes."""
-    move = MOVES[name]
-    values: dict[str, Any] = {"state": move.target.value}
-    if move.target is not State.RUNNING:
-        values["owner"] = None
-    if move.new_run:
-        values |= {"run": tasks.c.run + 1, "pushed_at": None, "started_at": None}
-    if move.new_attempt:
-        values["attempt"] = tasks.c.attempt + 1
-    if move.loss:
-        values["losses"] = tasks.c.losses + 1
-    return update(tasks).where(in_state(*move.sources)).values(values)
-
-
 _CLAIM = (
-    _update_for("claim")
-    .where(tasks.c.token.in_(select(entry.c.value)), tasks.c.run == bindparam("claimed_run"))
+    update_for("claim")
+    .where(
+        tasks.c.token.in_(select(entry.c.value)),
+        tasks.c.run == bindparam("claimed_run"),
+        tasks.c.priority.not_in(PAUSED),
+        or_(tasks.c.expires_at.is_(None), tasks.c.expires_at > bindparam("now"), tasks.c.run > 1),
+    )
     .values(owner=bindparam("owner"), started_at=bindparam("now"))
-    .returning(tasks.c.token, tasks.c.run, tasks.c.attempt, tasks.c.task_type, tasks.c.data, tasks.c.losses)
+    .returning(
+        tasks.c.token,
+        tasks.c.run,
+        tasks.c.attempt,
+        tasks.c.task_type,
+        tasks.c.data,
+        tasks.c.losses,
+        tasks.c.max_attempts,
+        tasks.c.forgiven,
+    )
 )
 
 _LOSE = (
-    _update_for("lose")
+    update_for("lose")
     .where(tasks.c.owner.in_(bindparam("owners", expanding=True)))
     .values(lane=case((tasks.c.losses >= ALONE_FROM - 1, Lane.ISOLATED.value), else_=tasks.c.lane))
     .returning(*TICKET_COLUMNS)
 )
 
 _GIVE_UP = (
-    _update_for("give up")
+    update_for("give up")
     .where(tasks.c.owner.in_(bindparam("owners", expanding=True)), tasks.c.losses >= MOST_LOSSES - 1)
     .values(finished_at=bindparam("now"), code=Code.WORKER_LOST.value, error=LOST_TOO_OFTEN)
     .returning(tasks.c.token, tasks.c.batch_id)
@@ -194,24 +169,18 @@ _ENDED: dict[str, Any] = {
     "error": field(4),
 }
 
-_SETTLE = {
-    name: _update_for(name)
-    .where(*_FENCED)
-    .values(_ENDED if MOVES[name].target.ended else {})
-    .returning(tasks.c.token, tasks.c.batch_id)
-    for name in ("finish", "fail", "put back")
+_KEPT: dict[str, dict[str, Any]] = {
+    "finish": _ENDED,
+    "fail": _ENDED,
+    "retry later": {"due_at": field(5)},
+    "put back": {},
 }
+"""What is kept of a run by each move that may end it."""
 
-_CANCEL = (
-    _update_for("cancel")
-    .where(tasks.c.token.in_(bindparam("tokens", expanding=True)))
-    .values(finished_at=bindparam("now"), canceled_by=bindparam("by"), cancel_reason=bindparam("reason"))
-    .returning(*TICKET_COLUMNS, tasks.c.batch_id)
-)
-
-_RUNNING_OF = select(tasks.c.token).where(
-    tasks.c.token.in_(bindparam("tokens", expanding=True)), in_state(State.RUNNING)
-)
+_SETTLE = {
+    name: update_for(name).where(*_FENCED).values(kept).returning(tasks.c.token, tasks.c.batch_id)
+    for name, kept in _KEPT.items()
+}
 
 _PROGRESS = (
     update(tasks)
@@ -224,9 +193,19 @@ _PROGRESS = (
 def _claim(connection: Connection, runs: Sequence[tuple[str, int]], owner: int, now: datetime) -> list[Claimed]:
     said = {"owner": owner, "now": micros(now)}
     return [
-        Claimed(token=token, run=run, attempt=attempt, task_type=task_type, data=data, started_at=now, losses=losses)
+        Claimed(
+            token=token,
+            run=run,
+            attempt=attempt,
+            task_type=sys.intern(task_type),
+            data=data,
+            started_at=now,
+            losses=losses,
+            max_attempts=max_attempts,
+            forgiven=forgiven,
+        )
         for number, tokens in _by_run(runs).items()
-        for token, run, attempt, task_type, data, losses in connection.execute(
+        for token, run, attempt, task_type, data, losses, max_attempts, forgiven in connection.execute(
             _CLAIM, said | {"claimed_run": number, "rows": json_text.dumps(tokens).decode()}
         )
     ]
@@ -237,7 +216,7 @@ def _settle(connection: Connection, outcomes: Sequence[Outcome], owner: int, now
     ended: Counter[int | None] = Counter()
     for name in dict.fromkeys(outcome.move for outcome in outcomes):
         rows = [
-            (outcome.token, outcome.run, outcome.result, outcome.code, outcome.error)
+            (outcome.token, outcome.run, outcome.result, outcome.code, outcome.error, micros_or_none(outcome.due_at))
             for outcome in outcomes
             if outcome.move == name
         ]
@@ -246,7 +225,9 @@ def _settle(connection: Connection, outcomes: Sequence[Outcome], owner: int, now
         tokens += [token for token, _ in changed]
         if MOVES[name].target.ended:
             ended.update(batch_id for _, batch_id in changed)
-    return Settled(tokens=frozenset(tokens), finished=_close(connection, ended, now))
+    settled = frozenset(tokens)
+    attempts.add(connection, [one for one in outcomes if one.code and one.token in settled], owner, now)
+    return Settled(tokens=settled, finished=close(connection, ended, now))
 
 
 def _note(connection: Connection, notes: Sequence[Note], owner: int, now: datetime) -> None:
@@ -262,22 +243,6 @@ def _note(connection: Connection, notes: Sequence[Note], owner: int, now: dateti
     ]
     if lines:
         connection.execute(insert(events), lines)
-
-
-def _close(connection: Connection, ended: Counter[int | None], now: datetime) -> tuple[str, ...]:
-    """Count ended tasks off their batches, in the order of the batches' ids; return those that are over."""
-    finished: list[str] = []
-    for batch_id in sorted(batch_id for batch_id in ended if batch_id is not None):
-        left = batches.c.open - ended[batch_id]
-        row = connection.execute(
-            update(batches)
-            .where(batches.c.id == batch_id)
-            .values(open=left, finished_at=case((left == 0, micros(now)), else_=None))
-            .returning(batches.c.public_id, batches.c.open)
-        ).one()
-        if row.open == 0:
-            finished.append(row.public_id)
-    return tuple(finished)
 
 
 def _by_run(runs: Sequence[tuple[str, int]]) -> dict[int, list[str]]:

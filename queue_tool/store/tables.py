@@ -78,6 +78,33 @@ tasks = Table(
     Column("note", Text),  # its word about the progress
     Column("canceled_by", Text),
     Column("cancel_reason", Text),
+    Column("due_at", BigInteger),  # not to be done before
+    Column("expires_at", BigInteger),  # not to be started for the first time after
+    Column("max_attempts", Integer),  # NULL: its type's
+    Column("forgiven", Integer, nullable=False, server_default="0"),  # attempts that do not count any more
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("token", Text, nullable=False, index=True),
+    Column("attempt", Integer, nullable=False),
+    Column("run", Integer, nullable=False),
+    Column("worker", Text, nullable=False),  # for people
+    Column("started_at", BigInteger),
+    Column("ended_at", BigInteger, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("error", Text),
+    Column("traceback", Text, nullable=False),
+)
+
+queues = Table(
+    "queues",
+    metadata,
+    Column("priority", Text, primary_key=True),
+    Column("paused_at", BigInteger),  # NULL: it is not paused
+    Column("resumed_at", BigInteger),  # when it last went on
 )
 
 events = Table(
@@ -100,6 +127,9 @@ Index("ix_tasks_batch_id", tasks.c.batch_id)
 _partial("ix_tasks_queued", "state = 'queued'", tasks.c.id)
 _partial("ix_tasks_unpushed", "state = 'queued' AND pushed_at IS NULL", tasks.c.priority, tasks.c.lane, tasks.c.id)
 _partial("ix_tasks_running", "state = 'running'", tasks.c.owner)
+_partial("ix_tasks_scheduled", "state = 'scheduled'", tasks.c.due_at)
+_partial("ix_tasks_failed", "state = 'failed'", tasks.c.id)
+_partial("ix_tasks_expiring", "expires_at IS NOT NULL AND state IN ('queued', 'scheduled')", tasks.c.expires_at)
 
 
 def in_state(*states: State) -> ColumnElement[bool]:

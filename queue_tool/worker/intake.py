@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from queue_tool.tasks import Lane, read_ticket_id
 from queue_tool.telemetry import Event, Telemetry
 from queue_tool.worker.lists import Gone, Lists
+from queue_tool.worker.pauses import Pauses
 
 MOST_GONE = 1000
 """Tickets that are removed in one call."""
@@ -42,6 +43,7 @@ class Intake:
         served: Mapping[str, Lane],
         watch: Callable[[str], None],
         refuse: Callable[[str, str], None],
+        pauses: Pauses,
         telemetry: Telemetry,
     ) -> None:
         """Prepare.
@@ -51,12 +53,14 @@ class Intake:
             served: the lists to take from, the most urgent first, and the lane of each.
             watch: asks to be told once there is something in a list.
             refuse: takes a job that is no ticket: its list and its id.
+            pauses: from which lists nothing is taken now.
             telemetry: who is told.
         """
         self._lists = lists
         self.served = served
         self._watch = watch
         self._refuse = refuse
+        self._pauses = pauses
         self._telemetry = telemetry
         self._ready = set(served)
         self._gone: list[Gone] = []
@@ -72,8 +76,13 @@ class Intake:
 
     @property
     def is_ready(self) -> bool:
-        """Tell whether a list may have something."""
-        return bool(self._ready)
+        """Tell whether a list may have something that may be taken."""
+        return bool(self._ready - self._pauses.lists())
+
+    @property
+    def look_at(self) -> float | None:
+        """Return when a list that is paused and has something may go on; None if there is none."""
+        return self._pauses.look_at if self._ready & self._pauses.lists() else None
 
     def wake(self, name: str) -> None:
         """Hear that there is something in a list."""
@@ -89,7 +98,8 @@ class Intake:
         if time.monotonic() < self.closed_until:
             return False
         free = {lane: slots for lane, slots in room.items() if slots > 0} if not self.taken else {}
-        wanted = {name: lane for name, lane in self.served.items() if name in self._ready and lane in free}
+        ready = self._ready - self._pauses.lists() if free else set()
+        wanted = {name: lane for name, lane in self.served.items() if name in ready and lane in free}
         gone = self._gone[:MOST_GONE]
         if not wanted and not gone:
             return False

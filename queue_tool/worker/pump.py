@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from queue_tool.ended import Ended, timed_out
 from queue_tool.errors import StoreAway
 from queue_tool.owner import Owner
-from queue_tool.run import Run, Started, decide
+from queue_tool.run import Run, Started
 from queue_tool.tasks import Lane, Outcome, ticket_id
 from queue_tool.telemetry import Event
 from queue_tool.worker import lanes
@@ -167,7 +167,7 @@ class Pump:
             self._abandon(self._stops.popleft())
 
     def _end(self, run: Held, ended: Ended) -> None:
-        outcome = decide(run.started.task, ended, time.monotonic() - run.began)
+        outcome = self._parts.run.decide(run.started, ended, time.monotonic() - run.began)
         self._ended.append((outcome, run))
 
     def _abandon(self, ticket: str) -> None:
@@ -310,4 +310,6 @@ class Pump:
             times.append(self._drain_until if self._drain_until > now else self._drain_until + LAST_TRIES)
         if (due := self.notebook.due()) is not None:
             times.append(max(due, self._store_away_until))
+        if (look := self._intake.look_at) is not None:
+            times.append(look)
         self._news.wait(max(0.001, min(times) - now))

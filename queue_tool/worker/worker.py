@@ -38,6 +38,7 @@ from queue_tool.worker.isolated import IsolatedLane
 from queue_tool.worker.lanes import LoopLane, ThreadLane
 from queue_tool.worker.lists import Lists
 from queue_tool.worker.loop import Loop
+from queue_tool.worker.pauses import Pauses
 from queue_tool.worker.pump import Parts, Pump
 from queue_tool.worker.waker import Waker
 
@@ -176,6 +177,7 @@ class Worker(BaseWorker):
                 served=served,
                 watch=waker.watch,
                 refuse=partial(self._refuse, lists),
+                pauses=Pauses(runtime.store.queues.paused, served),
                 telemetry=runtime.telemetry,
             ),
             beat=lambda: self._beat(redis),

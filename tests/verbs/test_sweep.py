@@ -8,17 +8,20 @@ from typing import Any
 
 import pytest
 from redis import Redis
-from rq import Queue
+from rq import Queue, SimpleWorker
+from rq.job import Job
+from rq.serializers import JSONSerializer
 
 from queue_tool.batch import Accepted, new_batch
 from queue_tool.broker import RqBroker
+from queue_tool.broker.push import FUNCTION
 from queue_tool.owner import describe
 from queue_tool.runtime import Runtime
 from queue_tool.store import Process
 from queue_tool.submit import make_tokens
 from queue_tool.sweep import Sweep
 from queue_tool.task_types import make_task_type
-from queue_tool.tasks import State
+from queue_tool.tasks import Priority, State
 from queue_tool.telemetry import Event
 from tests.conftest import News, RuntimeFactory
 from tests.support import free_port
@@ -197,6 +200,38 @@ def test_the_cap_counts_tickets_in_redis_and_not_what_was_pushed_once(capped: Wo
         sent += capped.send(5)
         done += take(redis, 5)
     assert done == sent
+
+
+# -- paused queues -----------------------------------------------------------------------------------------
+
+
+def test_the_audit_passes_over_a_paused_queue_and_looks_at_once_when_it_goes_on(world: World, redis: Redis) -> None:
+    sent = world.send(3)
+    world.sweep()
+    world.runtime.pause(Priority.NORMAL)
+    redis.lpop("rq:queue:default", 2)  # as a worker does that does not know: the claim is refused, the tickets go
+    for _ in range(3):
+        world.wait(20)
+        world.sweep()
+    assert waiting(redis) == sent[2:]
+    world.runtime.pause.resume(Priority.NORMAL)
+    world.wait(1)
+    world.sweep()
+    assert sorted(waiting(redis)) == sorted(sent)
+
+
+def test_a_ticket_that_a_worker_of_rqs_own_cannot_read_comes_back(world: World, redis: Redis) -> None:
+    sent = world.send(3)
+    world.sweep()
+    SimpleWorker(["default"], connection=redis).work(burst=True)  # pickle is its language: it fails what is JSON
+    assert waiting(redis) == []
+    world.wait(20)
+    world.sweep()
+    world.wait(20)
+    world.sweep()
+    assert waiting(redis) == sent
+    job = Job.fetch(sent[0], connection=redis, serializer=JSONSerializer)
+    assert (job.get_status().value, job.func_name) == ("queued", FUNCTION)
 
 
 def test_a_clock_that_was_set_back_hides_no_loss(world: World, redis: Redis) -> None:

@@ -17,6 +17,7 @@ from queue_tool.runtime import Runtime
 from queue_tool.tasks import Lane, Note, Outcome
 from queue_tool.worker.intake import Intake
 from queue_tool.worker.lists import Gone, Lists
+from queue_tool.worker.pauses import Pauses
 from queue_tool.worker.process import work
 from queue_tool.worker.pump import Parts
 from queue_tool.worker.waker import Waker
@@ -93,6 +94,7 @@ class DoomedWorker(Worker):
             served=parts.intake.served,
             watch=waker.watch,
             refuse=partial(self._refuse, lists),
+            pauses=Pauses(runtime.store.queues.paused, parts.intake.served),
             telemetry=runtime.telemetry,
         )
         return replace(parts, run=DoomedRun(**known, doom=self.doom), lists=lists, intake=intake), waker

@@ -6,8 +6,9 @@ import asyncio
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
-from queue_tool import Context, task
+from queue_tool import Abort, Context, Retry, task
 
 PAUSE = 0.02
 """Seconds between two looks at a file."""
@@ -86,3 +87,35 @@ def talk(context: Context) -> None:
     context.log("the first line")
     context.progress(0.5, "half")
     context.log("the second line")
+
+
+class NotToday(Exception):
+    """What the tasks below fail with."""
+
+
+def behave(data: dict[str, Any], context: Context) -> str:
+    """Fail as often as the data say, and as they say."""
+    if context.attempt <= data["fails"]:
+        raise {
+            "error": NotToday("not today"),
+            "never": KeyError("never again"),
+            "retry": Retry("later", after=0),
+            "abort": Abort("no use"),
+        }[data["how"]]
+    return f"attempt {context.attempt}"
+
+
+async def behave_on_the_loop(data: dict[str, Any], context: Context) -> str:
+    """Do so on the loop."""
+    return behave(data, context)
+
+
+for lane, function in (("loop", behave_on_the_loop), ("threads", behave), ("isolated", behave)):
+    task(f"behaves.{lane}", isolated=lane == "isolated", max_attempts=3, backoff=[0], no_retry=[KeyError])(function)
+
+
+@task("hurries", timeout=0.05, max_attempts=2, backoff=[0])
+async def hurry(data: float, context: Context) -> int:
+    """Take too long at the first attempt."""
+    await asyncio.sleep(data if context.attempt == 1 else 0)
+    return context.attempt

@@ -1,0 +1,74 @@
+"""Due: what comes with time. Waiting tasks come due or expire, and ended ones are forgotten, a part at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from queue_tool.store import Store
+from queue_tool.tasks import Code, State
+from queue_tool.telemetry import Event, Telemetry
+
+PAGE = 1000
+"""Tasks that one transaction changes."""
+
+MOST_AT_ONCE = 20
+"""Pages of one kind in one call: whoever calls has other things to do as well."""
+
+WALK_EVERY = 600.0
+"""Seconds between two walks over all tasks in search of old ones."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Due:
+    """The verb, with what it works on, and where it is on its walk."""
+
+    store: Store
+    telemetry: Telemetry
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    retention: timedelta | None  # None keeps for ever
+    _after: int = field(default=0, init=False)
+    _walked: float | None = field(default=None, init=False)
+
+    def __call__(self) -> None:
+        """Do what is to be done at this time.
+
+        Raises:
+            StoreAway: the database is busy or away; the next call goes on.
+        """
+        self._expire()
+        self._come_due()
+        if self.retention is not None:
+            self._forget(self.now() - self.retention)
+
+    def _come_due(self) -> None:
+        count = 0
+        for _ in range(MOST_AT_ONCE):
+            found = self.store.times.come_due(self.now(), PAGE)
+            count += found
+            if found < PAGE:
+                break
+        if count:
+            self.telemetry.emit(Event.SWEPT_DUE, tasks=count)
+
+    def _expire(self) -> None:
+        expired = self.store.times.expire(self.now(), PAGE)
+        for token in expired.tokens:
+            self.telemetry.emit(Event.TASK_FAILED, token=token, status=State.FAILED, code=Code.EXPIRED)
+        for batch in expired.finished:
+            self.telemetry.emit(Event.BATCH_FINISHED, batch=batch)
+
+    def _forget(self, ended_before: datetime) -> None:
+        """Go one step further on the walk over all tasks; begin anew some time after the last one has ended."""
+        if self._walked is not None and self.monotonic() - self._walked < WALK_EVERY:
+            return
+        self._walked = None
+        removed = self.store.times.forget(ended_before, self._after, PAGE)
+        self._after = removed.last
+        if removed.last == 0:
+            self._walked = self.monotonic()
+            self.store.times.forget_batches(ended_before)
+        if removed.tasks:
+            self.telemetry.emit(Event.SWEPT_OLD, tasks=removed.tasks)

@@ -1,0 +1,111 @@
+"""Attempts in the store: a row for each run that did not succeed, so that history costs nothing where all is well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, Integer, bindparam, func, insert, literal, literal_column, select
+
+from queue_tool.store.database import Database, micros, micros_or_none, moment, moment_or_none
+from queue_tool.store.tables import attempts, in_state, tasks, workers
+from queue_tool.tasks import Attempt, Code, Outcome, State
+
+LOST = "The worker died while it ran this task."
+
+
+class Attempts:
+    """The table of attempts."""
+
+    def __init__(self, database: Database) -> None:
+        """Work on this database."""
+        self._database = database
+
+    def of(self, token: str) -> list[Attempt]:
+        """Return the runs of a task that did not succeed, the first one first."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(attempts).where(attempts.c.token == token).order_by(attempts.c.id)).all()
+        return [
+            Attempt(
+                attempt=row.attempt,
+                run=row.run,
+                worker=row.worker,
+                started_at=moment_or_none(row.started_at),
+                ended_at=moment(row.ended_at),
+                code=row.code,
+                error=row.error,
+                traceback=row.traceback,
+            )
+            for row in rows
+        ]
+
+
+def add(connection: Connection, outcomes: Sequence[Outcome], owner: int, now: datetime) -> None:
+    """Keep how these runs of an owner failed."""
+    if not outcomes:
+        return
+    worker = connection.execute(select(_WORKER).where(workers.c.id == owner)).scalar() or ""
+    rows = [
+        {
+            "token": one.token,
+            "attempt": one.attempt,
+            "run": one.run,
+            "worker": worker,
+            "started_at": micros_or_none(one.started_at),
+            "ended_at": micros(now),
+            "code": one.code,
+            "error": one.error,
+            "traceback": one.traceback,
+        }
+        for one in outcomes
+    ]
+    connection.execute(insert(attempts), rows)
+
+
+def add_lost(connection: Connection, owners: Sequence[int], now: datetime) -> None:
+    """Keep that the workers of what these owners hold have died."""
+    connection.execute(_ADD_LOST, {"owners": list(owners), "now": micros(now)})
+
+
+def add_canceled(connection: Connection, tokens: Sequence[str]) -> None:
+    """Keep the ends of canceled tasks, before they are reopened."""
+    connection.execute(_ADD_CANCELED, {"tokens": list(tokens)})
+
+
+_WORKER = (
+    workers.c.kind + literal(" ") + workers.c.host + literal(":") + func.cast(workers.c.pid, attempts.c.worker.type)
+)
+
+_COLUMNS = ["token", "attempt", "run", "worker", "started_at", "ended_at", "code", "error", "traceback"]
+
+_ADD_LOST = insert(attempts).from_select(
+    _COLUMNS,
+    select(
+        tasks.c.token,
+        tasks.c.attempt,
+        tasks.c.run,
+        func.coalesce(_WORKER, ""),
+        tasks.c.started_at,
+        bindparam("now", type_=Integer),
+        literal(Code.WORKER_LOST.value),
+        literal(LOST),
+        literal(""),
+    )
+    .outerjoin_from(tasks, workers, workers.c.id == tasks.c.owner)
+    .where(in_state(State.RUNNING), tasks.c.owner.in_(bindparam("owners", expanding=True))),
+)
+
+_ADD_CANCELED = insert(attempts).from_select(
+    _COLUMNS,
+    select(
+        tasks.c.token,
+        tasks.c.attempt,
+        tasks.c.run,
+        literal(""),
+        tasks.c.started_at,
+        tasks.c.finished_at,
+        literal(State.CANCELED.value),
+        tasks.c.cancel_reason,
+        literal_column("''"),
+    ).where(in_state(State.CANCELED), tasks.c.token.in_(bindparam("tokens", expanding=True))),
+)

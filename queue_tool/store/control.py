@@ -1,0 +1,135 @@
+"""What people do to tasks that they have sent before: cancel, reopen, remove; some by token, or all by a filter."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, bindparam, select
+
+from queue_tool.filter import Filter
+from queue_tool.store import attempts
+from queue_tool.store.database import Database, micros
+from queue_tool.store.moves import close, reopen, update_for
+from queue_tool.store.removal import remove
+from queue_tool.store.tables import batches, in_state, tasks
+from queue_tool.store.tasks import CHUNK, chunks
+from queue_tool.store.tickets import TICKET_COLUMNS, ticket_of
+from queue_tool.tasks import State, Ticket
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canceled:
+    """What a cancel has ended."""
+
+    tickets: tuple[Ticket, ...]  # of the tasks that it ended
+    running: frozenset[str]  # tokens of those that ran
+    finished: tuple[str, ...]  # ids of the batches whose last open task it was
+
+
+class Control:
+    """The table of tasks, as people change it."""
+
+    def __init__(self, database: Database) -> None:
+        """Work on this database."""
+        self._database = database
+
+    def cancel(self, tokens: Sequence[str], by: str, reason: str, now: datetime) -> Canceled:
+        """End tasks that have not ended; what is missing in the answer had, or is not there."""
+        rows: list[tuple[Row[Any], bool]] = []
+        said = {"now": micros(now), "by": by, "reason": reason}
+        with self._database.write() as connection:
+            for chunk in chunks(tokens):
+                running = set(connection.execute(_RUNNING_OF, {"tokens": chunk}).scalars())
+                rows += [(row, row.token in running) for row in connection.execute(_CANCEL, said | {"tokens": chunk})]
+            finished = close(connection, Counter(row.batch_id for row, _ in rows), now)
+        return Canceled(
+            tickets=tuple(ticket_of(row) for row, _ in rows),
+            running=frozenset(row.token for row, was_running in rows if was_running),
+            finished=finished,
+        )
+
+    def reopen(self, tokens: Sequence[str]) -> tuple[Ticket, ...]:
+        """Put tasks that failed or were canceled back into the queue; return the tickets of those that were.
+
+        Their ends stay as records of attempts; the attempts that they have had count no more.
+        """
+        rows: list[Row[Any]] = []
+        with self._database.write() as connection:
+            for chunk in chunks(tokens):
+                attempts.add_canceled(connection, chunk)
+                rows += connection.execute(_REOPEN, {"tokens": chunk}).all()
+            reopen(connection, Counter(row.batch_id for row in rows))
+        return tuple(ticket_of(row) for row in rows)
+
+    def remove(self, tokens: Sequence[str]) -> int:
+        """Remove tasks that have ended with all that is kept of them; return how many."""
+        with self._database.write() as connection:
+            return sum(remove(connection, tasks.c.token.in_(chunk)) for chunk in chunks(tokens))
+
+    def matching(self, wanted: Filter) -> Iterator[list[str]]:
+        """Return the tokens of the tasks that a filter means, in pages, in the order of submission.
+
+        Each page is read when it is asked for: what was changed in between is seen as it is then.
+        """
+        conditions = list(_conditions(wanted))
+        last = 0
+        while True:
+            page = select(tasks.c.id, tasks.c.token).where(tasks.c.id > last, *conditions)
+            with self._database.read() as connection:
+                rows = connection.execute(page.order_by(tasks.c.id).limit(CHUNK)).all()
+            if not rows:
+                return
+            last = rows[-1].id
+            yield [row.token for row in rows]
+
+
+def _conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
+    if wanted.states:
+        yield in_state(*wanted.states)
+    if wanted.batch is not None:
+        yield tasks.c.batch_id == select(batches.c.id).where(batches.c.public_id == wanted.batch).scalar_subquery()
+    if wanted.task_type is not None:
+        yield tasks.c.task_type == wanted.task_type
+    if wanted.priority is not None:
+        yield tasks.c.priority == wanted.priority.value
+    if wanted.code is not None:
+        yield tasks.c.code == wanted.code.value
+    if wanted.created_after is not None:
+        yield tasks.c.created_at > micros(wanted.created_after)
+    if wanted.created_before is not None:
+        yield tasks.c.created_at < micros(wanted.created_before)
+    if wanted.ended_before is not None:
+        yield tasks.c.finished_at < micros(wanted.ended_before)
+
+
+_CANCEL = (
+    update_for("cancel")
+    .where(tasks.c.token.in_(bindparam("tokens", expanding=True)))
+    .values(finished_at=bindparam("now"), canceled_by=bindparam("by"), cancel_reason=bindparam("reason"))
+    .returning(*TICKET_COLUMNS, tasks.c.batch_id)
+)
+
+_RUNNING_OF = select(tasks.c.token).where(
+    tasks.c.token.in_(bindparam("tokens", expanding=True)), in_state(State.RUNNING)
+)
+
+_REOPEN = (
+    update_for("reopen")
+    .where(tasks.c.token.in_(bindparam("tokens", expanding=True)))
+    .values(
+        forgiven=tasks.c.attempt,
+        losses=0,
+        due_at=None,
+        expires_at=None,
+        finished_at=None,
+        code=None,
+        error=None,
+        canceled_by=None,
+        cancel_reason=None,
+    )
+    .returning(*TICKET_COLUMNS, tasks.c.batch_id)
+)

@@ -1,0 +1,57 @@
+"""Moves as statements: every change of state is one UPDATE that says what must still be true.
+
+A row that such an UPDATE does not find was changed by somebody else in the meantime. That is not an error.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Update, case, update
+
+from queue_tool.store.database import micros
+from queue_tool.store.tables import batches, in_state, tasks
+from queue_tool.tasks import MOVES, State
+
+
+def update_for(name: str) -> Update:
+    """Return the UPDATE of a move: its condition is the fence, its values are what the move changes."""
+    move = MOVES[name]
+    values: dict[str, Any] = {"state": move.target.value}
+    if move.target is not State.RUNNING:
+        values["owner"] = None
+    if move.new_run:
+        values |= {"run": tasks.c.run + 1, "pushed_at": None, "started_at": None, "progress": None, "note": None}
+    if move.new_attempt:
+        values["attempt"] = tasks.c.attempt + 1
+    if move.loss:
+        values["losses"] = tasks.c.losses + 1
+    return update(tasks).where(in_state(*move.sources)).values(values)
+
+
+def close(connection: Connection, ended: Counter[int | None], now: datetime) -> tuple[str, ...]:
+    """Count ended tasks off their batches, in the order of the batches' ids; return those that are over."""
+    finished: list[str] = []
+    for batch_id in sorted(batch_id for batch_id in ended if batch_id is not None):
+        left = batches.c.open - ended[batch_id]
+        row = connection.execute(
+            update(batches)
+            .where(batches.c.id == batch_id)
+            .values(open=left, finished_at=case((left == 0, micros(now)), else_=None))
+            .returning(batches.c.public_id, batches.c.open)
+        ).one()
+        if row.open == 0:
+            finished.append(row.public_id)
+    return tuple(finished)
+
+
+def reopen(connection: Connection, opened: Counter[int | None]) -> None:
+    """Count tasks on to their batches again, in the order of the batches' ids."""
+    for batch_id in sorted(batch_id for batch_id in opened if batch_id is not None):
+        connection.execute(
+            update(batches)
+            .where(batches.c.id == batch_id)
+            .values(open=batches.c.open + opened[batch_id], finished_at=None)
+        )

@@ -1,0 +1,117 @@
+"""What comes with time: tasks that are due, that expire, and that have been kept for long enough."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, select
+
+from queue_tool.store.database import Database, micros
+from queue_tool.store.moves import close, update_for
+from queue_tool.store.removal import remove, remove_batches
+from queue_tool.store.tables import batches, in_state, tasks
+from queue_tool.tasks import Code, State
+
+EXPIRED = "Nobody had started it by the time at which it expired."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expired:
+    """What has failed because it was not started in time."""
+
+    tokens: tuple[str, ...]
+    finished: tuple[str, ...]  # ids of the batches whose last open task it was
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """What one step of a walk over all rows has removed."""
+
+    tasks: int
+    last: int  # where the next step begins; 0: this was the end
+
+
+class Times:
+    """The table of tasks, as time changes it. Each verb does a part; more is left while it did as much as `limit`."""
+
+    def __init__(self, database: Database) -> None:
+        """Work on this database."""
+        self._database = database
+
+    def come_due(self, now: datetime, limit: int) -> int:
+        """Let scheduled tasks whose time has come wait for a worker; return how many."""
+        said = {"now": micros(now), "most": limit}
+        with self._database.read() as connection:
+            if connection.execute(_DUE, said | {"most": 1}).first() is None:
+                return 0
+        with self._database.write() as connection:
+            return len(connection.execute(_COME_DUE, said).all())
+
+    def expire(self, now: datetime, limit: int) -> Expired:
+        """Fail tasks that were not started by the time at which they expire."""
+        said = {"now": micros(now), "most": limit}
+        with self._database.read() as connection:
+            if connection.execute(_LATE, said | {"most": 1}).first() is None:
+                return Expired(tokens=(), finished=())
+        with self._database.write() as connection:
+            rows = connection.execute(_EXPIRE, said).all()
+            finished = close(connection, Counter(row.batch_id for row in rows), now)
+        return Expired(tokens=tuple(row.token for row in rows), finished=finished)
+
+    def forget(self, ended_before: datetime, after: int, limit: int) -> Removed:
+        """Look at so many tasks after this row, and remove those that had ended before a time."""
+        with self._database.read() as connection:
+            rows = connection.execute(_NEXT_TASKS, {"after": after, "most": limit}).all()
+        if not rows:
+            return Removed(tasks=0, last=0)
+        old = [row.id for row in rows if row.finished_at is not None and row.finished_at < micros(ended_before)]
+        if old:
+            with self._database.write() as connection:
+                remove(connection, tasks.c.id.in_(old))
+        return Removed(tasks=len(old), last=rows[-1].id)
+
+    def forget_batches(self, ended_before: datetime) -> int:
+        """Remove the batches of which nothing is left but refusals, and that had ended before a time."""
+        old = batches.c.finished_at < micros(ended_before)
+        with self._database.read() as connection:
+            if connection.execute(select(batches.c.id).where(old, batches.c.accepted == 0).limit(1)).first() is None:
+                return 0
+        with self._database.write() as connection:
+            return remove_batches(connection, old)
+
+
+_DUE = (
+    select(tasks.c.id)
+    .where(in_state(State.SCHEDULED), tasks.c.due_at <= bindparam("now"))
+    .order_by(tasks.c.due_at)
+    .limit(bindparam("most"))
+)
+
+_LATE = (
+    select(tasks.c.id)
+    .where(
+        in_state(State.QUEUED, State.SCHEDULED),
+        tasks.c.expires_at.is_not(None),
+        tasks.c.expires_at <= bindparam("now"),
+        tasks.c.run == 1,  # it was never started: each start that did not succeed is followed by a new run
+    )
+    .limit(bindparam("most"))
+)
+
+_COME_DUE = update_for("come due").where(tasks.c.id.in_(_DUE)).values(pushed_at=None).returning(tasks.c.id)
+
+_EXPIRE = (
+    update_for("expire")
+    .where(tasks.c.id.in_(_LATE))
+    .values(finished_at=bindparam("now"), code=Code.EXPIRED.value, error=EXPIRED)
+    .returning(tasks.c.token, tasks.c.batch_id)
+)
+
+_NEXT_TASKS = (
+    select(tasks.c.id, tasks.c.finished_at)
+    .where(tasks.c.id > bindparam("after"))
+    .order_by(tasks.c.id)
+    .limit(bindparam("most"))
+)

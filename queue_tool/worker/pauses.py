@@ -1,0 +1,43 @@
+"""The pauses that a worker obeys: from a paused queue it neither takes nor waits for anything.
+
+A claim would refuse what was taken all the same; this spares the tickets the way there and back.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable
+
+from queue_tool.errors import StoreAway
+from queue_tool.tasks import Priority, lane_and_queue
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks, while anybody asks."""
+
+
+class Pauses:
+    """Which lists are paused."""
+
+    def __init__(self, read: Callable[[], Collection[Priority]], lists: Iterable[str]) -> None:
+        """Prepare.
+
+        Args:
+            read: returns the queues that are paused; may raise StoreAway.
+            lists: those that a worker serves.
+        """
+        self._read = read
+        self._queues = {name: lane_and_queue(name)[1] for name in lists}
+        self._paused: frozenset[str] = frozenset()
+        self.look_at = 0.0  # monotonic: what is known is too old then
+
+    def lists(self) -> frozenset[str]:
+        """Return the lists that are paused; while the store is away, those that were."""
+        now = time.monotonic()
+        if now >= self.look_at:
+            self.look_at = now + LOOK_EVERY
+            try:
+                queues = {priority.queue for priority in self._read()}
+            except StoreAway:
+                return self._paused
+            self._paused = frozenset(name for name, queue in self._queues.items() if queue in queues)
+        return self._paused

@@ -1,0 +1,49 @@
+"""Outcomes that were put aside come back as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from queue_tool import leftover
+from queue_tool.tasks import Code, Outcome
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+
+OUTCOMES = [
+    Outcome(token="a" * 32, run=1, move="finish", result="[1]", seconds=0.5),
+    Outcome(token="b" * 32, run=2, move="fail", code=Code.ERROR, error="no", traceback="here", attempt=3),
+    Outcome(
+        token="c" * 32,
+        run=3,
+        move="retry later",
+        code=Code.TIMEOUT,
+        error="slow",
+        attempt=2,
+        started_at=NOW,
+        due_at=NOW + timedelta(minutes=1),
+    ),
+    Outcome(token="d" * 32, run=1, move="put back"),
+]
+
+
+def test_every_kind_of_outcome_is_written_down_as_it_was_and_once(tmp_path: Path) -> None:
+    settled: list[tuple[list[Outcome], int]] = []
+
+    def settle(outcomes: Sequence[Outcome], owner: int) -> None:
+        settled.append((list(outcomes), owner))
+
+    leftover.put_aside(tmp_path, 7, OUTCOMES)
+    for _ in range(2):
+        leftover.write_down(tmp_path, settle)
+    assert settled == [(OUTCOMES, 7)]
+    assert list((tmp_path / leftover.FOLDER).iterdir()) == []
+
+
+def test_what_another_version_has_put_aside_is_kept_under_another_name(tmp_path: Path) -> None:
+    folder = tmp_path / leftover.FOLDER
+    folder.mkdir()
+    (folder / "1-2.json").write_text('{"owner": 1, "outcomes": [{"token": "a", "what": "else"}]}')
+    leftover.write_down(tmp_path, lambda outcomes, owner: None)
+    assert [path.name for path in folder.iterdir()] == ["1-2.unreadable"]

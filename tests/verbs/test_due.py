@@ -1,0 +1,179 @@
+"""Due: what comes with time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from queue_tool.batch import Accepted
+from queue_tool.due import WALK_EVERY, Due
+from queue_tool.errors import BatchNotFound, TaskNotFound
+from queue_tool.runtime import Runtime
+from queue_tool.tasks import Code, Outcome, State, Timing
+from queue_tool.telemetry import Event
+from tests.conftest import News
+
+GOOD = {"item": "a", "valor": 0}
+NOW = datetime.now(UTC)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+class World:
+    """A store with a clock that is set by hand."""
+
+    def __init__(self, runtime: Runtime, retention: timedelta | None = 30 * DAY) -> None:
+        self.runtime = runtime
+        self.now = NOW + timedelta(seconds=1)
+        self.seconds = 0.0
+        self.due = Due(
+            store=runtime.store,
+            telemetry=runtime.telemetry,
+            now=lambda: self.now,
+            monotonic=lambda: self.seconds,
+            retention=retention,
+        )
+
+    def wait(self, time: timedelta) -> None:
+        self.now += time
+        self.seconds += time.total_seconds()
+
+    def send(self, count: int = 1, **timing: datetime) -> list[str]:
+        elements = self.runtime.submit([GOOD] * count, self.runtime.types["sleep"], timing=Timing(**timing)).elements
+        return [element.token for element in elements if isinstance(element, Accepted)]
+
+    def state(self, token: str) -> State:
+        return self.runtime.ask.task(token).state
+
+    def end(self, *tokens: str, code: Code | None = None) -> None:
+        """Let tasks end now."""
+        self.runtime.store.runs.claim([(token, 1) for token in tokens], 1, self.now)
+        move = "fail" if code else "finish"
+        outcomes = [Outcome(token=token, run=1, move=move, result="null", code=code) for token in tokens]
+        self.runtime.store.runs.settle(outcomes, 1, self.now)
+
+
+@pytest.fixture
+def world(runtime: Runtime) -> World:
+    return World(runtime)
+
+
+def test_a_delayed_task_waits_in_the_database_until_its_time(world: World) -> None:
+    (token,) = world.send(due_at=NOW + HOUR)
+    assert world.state(token) is State.SCHEDULED
+    assert world.runtime.broker.queued() == set()
+    world.wait(HOUR / 2)
+    world.due()
+    assert world.state(token) is State.SCHEDULED
+    world.wait(HOUR / 2)
+    world.due()
+    assert world.state(token) is State.QUEUED
+    assert [ticket.id for ticket in world.runtime.store.tickets.unpushed("default", 9)] == [token]
+
+
+def test_a_time_that_has_come_already_is_no_delay(world: World) -> None:
+    (token,) = world.send(due_at=NOW - HOUR)
+    assert world.state(token) is State.QUEUED
+    assert world.runtime.broker.queued() == {token}
+
+
+def test_thousands_that_are_due_come_in_one_call(world: World) -> None:
+    tokens = world.send(2500, due_at=NOW + HOUR)
+    world.wait(HOUR)
+    world.due()
+    states = world.runtime.store.tasks.states(tokens)
+    assert len(states) == len(tokens)
+    assert set(states.values()) == {State.QUEUED}
+
+
+def test_what_nobody_has_started_in_time_expires_and_ends_its_batch(world: World, news: News) -> None:
+    (queued,), (scheduled,) = world.send(expires_at=NOW + HOUR), world.send(due_at=NOW + DAY, expires_at=NOW + HOUR)
+    world.due()
+    assert world.state(queued) is State.QUEUED
+    world.wait(HOUR)
+    world.due()
+    for token in (queued, scheduled):
+        task = world.runtime.ask.task(token)
+        assert (task.state, task.code, task.started_at) == (State.FAILED, Code.EXPIRED, None)
+        assert world.runtime.ask.batch(task.batch or "").finished_at is not None
+    assert len(news.of(Event.BATCH_FINISHED)) == 2
+
+
+def test_a_task_that_has_expired_is_not_started_though_no_sweeper_has_seen_it(world: World) -> None:
+    (token,) = world.send(expires_at=NOW + HOUR)
+    assert world.runtime.store.runs.claim([(token, 1)], 1, NOW + HOUR) == []
+
+
+def test_what_was_started_in_time_does_not_expire_when_it_goes_back(world: World) -> None:
+    (token,) = world.send(expires_at=NOW + HOUR)
+    world.runtime.store.runs.claim([(token, 1)], 1, NOW)
+    world.runtime.store.runs.settle([Outcome(token=token, run=1, move="put back")], 1, NOW)
+    world.wait(DAY)
+    world.due()
+    assert world.state(token) is State.QUEUED
+    assert world.runtime.store.runs.claim([(token, 2)], 1, world.now)
+
+
+# -- retention ---------------------------------------------------------------------------------------------
+
+
+def test_what_ended_long_ago_is_forgotten_and_the_rest_goes_on_to_sum(world: World, news: News) -> None:
+    old, new, waiting = world.send(3)
+    batch = world.runtime.ask.task(old).batch or ""
+    world.end(old, code=Code.ERROR)
+    world.wait(20 * DAY)
+    world.end(new)
+    world.wait(11 * DAY)
+    world.due()
+    with pytest.raises(TaskNotFound):
+        world.runtime.ask.task(old)
+    assert world.runtime.store.attempts.of(old) == []
+    assert (world.state(new), world.state(waiting)) == (State.FINISHED, State.QUEUED)
+    left = world.runtime.ask.batch(batch)
+    assert left.total == sum(left.counts.values()) + left.rejected == 2
+    assert news.of(Event.SWEPT_OLD) == [{"tasks": 1}]
+
+
+def test_a_batch_of_which_nothing_is_left_is_forgotten_too(world: World) -> None:
+    types = world.runtime.types
+    mixed = world.runtime.submit([GOOD, None], types["sleep"])
+    refused = world.runtime.submit([None], types["sleep"])
+    world.end(*[element.token for element in mixed.elements if isinstance(element, Accepted)])
+    world.wait(31 * DAY)
+    world.due()  # a walk is as many calls as there are pages, and one that finds the end
+    world.due()
+    for batch in (mixed.batch, refused.batch):
+        with pytest.raises(BatchNotFound):
+            world.runtime.ask.batch(batch or "")
+
+
+def test_a_walk_goes_in_steps_and_begins_anew_after_a_while(world: World) -> None:
+    tokens = world.send(2500)
+    world.end(*tokens)
+    world.wait(31 * DAY)
+    left: Callable[[], int] = lambda: len(world.runtime.store.tasks.states(tokens))  # noqa: E731
+    seen = []
+    for _ in range(4):
+        world.due()
+        seen.append(left())
+    assert seen == [1500, 500, 0, 0]
+    (late,) = world.send()
+    world.end(late)
+    world.now += 31 * DAY
+    world.due()
+    assert world.state(late) is State.FINISHED
+    world.seconds += WALK_EVERY
+    world.due()
+    with pytest.raises(TaskNotFound):
+        world.runtime.ask.task(late)
+
+
+def test_without_retention_everything_is_kept(runtime: Runtime) -> None:
+    world = World(runtime, retention=None)
+    (token,) = world.send()
+    world.end(token)
+    world.wait(10_000 * DAY)
+    world.due()
+    assert world.state(token) is State.FINISHED

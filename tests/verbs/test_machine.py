@@ -1,0 +1,231 @@
+"""The whole life of tasks as a machine: any verbs in any order, with crashes between them, on the real store.
+
+What must be true after each step: the counts of every batch sum, no run ends twice, no task makes a move that is not
+in the table, and what has not ended has not been lost.
+"""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import tempfile
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from queue_tool.batch import Accepted, new_batch
+from queue_tool.builtin import sleep_type
+from queue_tool.store import Process, Store, migrations
+from queue_tool.store.database import Database
+from queue_tool.submit import make_tokens
+from queue_tool.tasks import MOST_LOSSES, MOVES, Code, Outcome, Priority, State, Timing
+
+SLEEP = sleep_type(60)
+GOOD = {"item": "a", "valor": 0}
+STEP = timedelta(seconds=1)
+
+_DIARY = """
+CREATE TABLE diary (token TEXT, was TEXT, is_now TEXT, was_run INTEGER, run INTEGER);
+CREATE TRIGGER note_moves AFTER UPDATE OF state, run ON tasks WHEN NEW.state <> OLD.state OR NEW.run <> OLD.run
+  BEGIN INSERT INTO diary VALUES (NEW.token, OLD.state, NEW.state, OLD.run, NEW.run); END;
+"""
+
+_WAITING = "SELECT token, run FROM tasks WHERE state = 'queued'"
+
+_FENCE = "SELECT state, run, owner FROM tasks WHERE token = '{}'"
+
+ENDS = ["finish", "fail", "retry later", "put back"]
+
+picks = st.builds(random.Random, st.integers(0, 2**32 - 1))
+"""What a step chooses with: one number that can be drawn again."""
+
+
+@cache
+def empty_database() -> bytes:
+    """Return a database with all tables, and a diary of every move."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "queue_tool.db"
+        database = Database(f"sqlite:///{path}")
+        migrations.upgrade(database)
+        database.close()
+        with closing(sqlite3.connect(path)) as connection:
+            connection.executescript(_DIARY)
+        return path.read_bytes()
+
+
+class Life(RuleBasedStateMachine):
+    """Tasks, two workers and a sweeper that meet in one store."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = Path(self.folder.name) / "queue_tool.db"
+        self.path.write_bytes(empty_database())
+        self.store = Store(Database(f"sqlite:///{self.path}"))
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+        self.batches: dict[str, int] = {}
+        self.tokens: list[str] = []
+        self.in_hand: dict[int, list[tuple[str, int]]] = {}
+        self.workers = [self.new_worker(), self.new_worker()]
+        self.removed: set[str] = set()
+
+    def teardown(self) -> None:
+        if hasattr(self, "store"):
+            self.store.close()
+            self.folder.cleanup()
+
+    def new_worker(self) -> int:
+        owner = self.store.workers.register(
+            Process(kind="worker", host="h", machine="m", pid=1, pid_started="1"), self.now
+        )
+        self.in_hand[owner] = []
+        return owner
+
+    # -- what happens --------------------------------------------------------------------------------------
+
+    @rule(count=st.integers(1, 4), refused=st.integers(0, 2), delay=st.sampled_from([0, 0, 5]), held=st.booleans())
+    def submit(self, count: int, refused: int, delay: int, held: bool) -> None:
+        elements = [GOOD] * count + [None] * refused
+        timing = Timing(due_at=self.now + delay * STEP if delay else None, expires_at=self.now + 20 * STEP)
+        tokens = make_tokens(len(elements) + 1, self.now)
+        batch = new_batch(elements, SLEEP, tokens, self.now, timing=timing)
+        self.store.batches.add(batch, hold=held)
+        self.batches[batch.id] = refused
+        self.tokens += [element.token for element in batch.elements if isinstance(element, Accepted)]
+
+    @rule(seconds=st.integers(1, 15))
+    def wait(self, seconds: int) -> None:
+        self.now += seconds * STEP
+
+    @precondition(lambda self: self.tokens)
+    @rule(pick=picks, which=st.integers(0, 1), stale=st.booleans(), move=st.sampled_from(ENDS), again=st.booleans())
+    def work(self, pick: random.Random, which: int, stale: bool, move: str, again: bool) -> None:
+        """Claim some and end some, as one worker or as one that is thought to be dead."""
+        self.settle(pick, move, again)
+        owner = self.workers[which]
+        runs = self.rows("SELECT token, run FROM tasks") if stale else self.rows(_WAITING)
+        wanted = [(token, run - 1 if stale and run > 1 else run) for token, run in pick.sample(runs, min(3, len(runs)))]
+        self.in_hand[owner] += [(one.token, one.run) for one in self.store.runs.claim(wanted, owner, self.now)]
+        self.settle(pick, pick.choice(ENDS), again)
+
+    def settle(self, pick: random.Random, move: str, again: bool) -> None:
+        owner = pick.choice([*self.workers, *self.in_hand])
+        held = self.in_hand[owner] if pick.random() < 0.7 else [run for runs in self.in_hand.values() for run in runs]
+        for token, last_run in pick.sample(held, min(2, len(held))):
+            run = max(1, last_run - pick.choice([0, 0, 1]))  # or an end of the run before, that comes late
+            code = Code.ERROR if move in ("fail", "retry later") else None
+            due = self.now + 3 * STEP if move == "retry later" else None
+            outcome = Outcome(token=token, run=run, move=move, result="null", code=code, due_at=due)
+            for _ in range(1 + again):
+                counts = ("running", run, owner) in self.rows(_FENCE.format(token))
+                assert (token in self.store.runs.settle([outcome], owner, self.now).tokens) == counts
+
+    @rule(which=st.integers(0, 1))
+    def die(self, which: int) -> None:
+        gone = self.workers[which]
+        self.store.runs.take_back([gone], self.now)
+        self.store.workers.remove([gone])
+        self.workers[which] = self.new_worker()
+
+    @precondition(lambda self: self.tokens)
+    @rule(pick=picks, verb=st.sampled_from(["cancel", "reopen", "remove"]))
+    def control(self, pick: random.Random, verb: str) -> None:
+        some = pick.sample(self.tokens, min(2, len(self.tokens)))
+        if verb == "cancel":
+            self.store.control.cancel(some, "somebody", "", self.now)
+        elif verb == "reopen":
+            self.store.control.reopen(some)
+        else:
+            before = {token for (token,) in self.rows("SELECT token FROM tasks")}
+            self.store.control.remove(some)
+            self.removed |= before - {token for (token,) in self.rows("SELECT token FROM tasks")}
+
+    @rule(paused=st.booleans())
+    def pause(self, paused: bool) -> None:
+        if paused:
+            self.store.queues.pause(Priority.NORMAL, self.now)
+        else:
+            self.store.queues.resume(Priority.NORMAL, self.now)
+
+    @rule(crash=st.booleans())
+    def sweep(self, crash: bool) -> None:
+        """Do what a sweeper does to the store; one that crashes has pushed and not noted it."""
+        self.store.times.expire(self.now, 100)
+        self.store.times.come_due(self.now, 100)
+        for batch in self.store.batches.unpushed(self.now + timedelta(days=1), timedelta(0)):
+            if not crash:
+                self.store.batches.mark_pushed(batch, self.now)
+        for name in self.store.tickets.lists_unpushed():
+            tickets = self.store.tickets.unpushed(name, 3)
+            if not crash:
+                self.store.tickets.mark_pushed(tickets, self.now)
+        self.store.tickets.let_go()
+
+    @rule()
+    def restart(self) -> None:
+        """End the process and begin anew: what is in memory is gone."""
+        self.store.close()
+        self.store = Store(Database(f"sqlite:///{self.path}"))
+
+    # -- what must be true ---------------------------------------------------------------------------------
+
+    @invariant()
+    def counts_sum(self) -> None:
+        if not hasattr(self, "store"):
+            return
+        for row in self.rows("SELECT id, public_id, accepted, rejected, open, finished_at FROM batches"):
+            row_id, public_id, accepted, rejected, still_open, finished_at = row
+            batch = self.store.batches.get(public_id)
+            assert sum(batch.counts.values()) == accepted
+            assert rejected == self.batches[public_id]
+            assert still_open == sum(count for state, count in batch.counts.items() if not state.ended)
+            assert (still_open == 0) == (finished_at is not None), row_id
+
+    @invariant()
+    def moves_are_legal(self) -> None:
+        if not hasattr(self, "store"):
+            return
+        for _, was, is_now, was_run, run in self.rows("SELECT * FROM diary"):
+            moves = [
+                move
+                for move in MOVES.values()
+                if State(was) in move.sources and move.target is State(is_now) and run - was_run == move.new_run
+            ]
+            assert moves, (was, is_now, was_run, run)
+
+    @invariant()
+    def a_run_ends_once(self) -> None:
+        if not hasattr(self, "store"):
+            return
+        ends = "SELECT token, run FROM diary WHERE is_now IN ('finished', 'failed', 'canceled')"
+        assert self.rows(f"{ends} GROUP BY token, run HAVING count(*) > 1") == []
+
+    @invariant()
+    def nothing_is_lost(self) -> None:
+        if not hasattr(self, "store"):
+            return
+        known = {token for (token,) in self.rows("SELECT token FROM tasks")}
+        assert known == set(self.tokens) - self.removed
+        assert self.rows("SELECT token FROM tasks WHERE (state = 'running') <> (owner IS NOT NULL)") == []
+        assert all(losses <= MOST_LOSSES for (losses,) in self.rows("SELECT losses FROM tasks"))
+        owners = {owner for (owner,) in self.rows("SELECT owner FROM tasks WHERE state = 'running'")}
+        assert owners <= set(self.workers)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with self.store.database.read() as connection:
+            return [tuple(row) for row in connection.exec_driver_sql(query)]
+
+
+Life.TestCase.settings = settings(
+    max_examples=40,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+TestLife = Life.TestCase

@@ -1,0 +1,104 @@
+"""Retry: when a task that failed is tried again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from queue_tool.ended import Failed
+from queue_tool.errors import BadTaskType
+from queue_tool.retry import LONGEST_DELAY, STANDARD, Backoff, Retry, backoff_of, decide
+from queue_tool.task_types import make_task_type
+from queue_tool.tasks import Code
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+chances = st.floats(0, 1)
+attempts = st.integers(2, 100_000)
+
+
+def failed(code: Code = Code.ERROR, *, final: bool = False, after: float | None = None) -> Failed:
+    return Failed(code=code, error="no", final=final, after=after)
+
+
+def decided(failure: Failed, attempt: int = 1, most: int = 3, backoff: Backoff = STANDARD) -> datetime | None:
+    return decide(failure, attempt, most, backoff=backoff, now=NOW, chance=lambda: 0.5)
+
+
+@given(chance=chances, attempt=attempts, base=st.floats(0, 1000), factor=st.floats(1, 50), cap=st.floats(0, 1e6))
+def test_a_delay_is_drawn_from_all_that_the_curve_and_its_cap_allow(
+    chance: float, attempt: int, base: float, factor: float, cap: float
+) -> None:
+    backoff = Backoff(base=base, factor=factor, cap=cap)
+    most = backoff.before(attempt, 1)
+    assert 0 <= backoff.before(attempt, chance) <= most <= cap
+    assert backoff.before(attempt, 0) == 0
+    assert backoff.before(attempt, 0.5) == pytest.approx(most / 2)
+
+
+@given(attempt=attempts)
+def test_the_longest_delay_never_shrinks_from_one_attempt_to_the_next(attempt: int) -> None:
+    assert STANDARD.before(attempt, 1) <= STANDARD.before(attempt + 1, 1) <= STANDARD.cap
+
+
+def test_the_curve_grows_by_its_factor_up_to_its_cap() -> None:
+    backoff = Backoff(base=3, factor=2, cap=20)
+    assert [backoff.before(attempt, 1) for attempt in range(2, 7)] == [3, 6, 12, 20, 20]
+
+
+@given(chance=chances)
+def test_a_list_of_delays_is_taken_as_it_is_and_its_last_one_goes_on(chance: float) -> None:
+    backoff = backoff_of([1, 0, 2.5])
+    assert [backoff.before(attempt, chance) for attempt in range(2, 7)] == [1, 0, 2.5, 2.5, 2.5]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [-1], ["1"], [True], [float("nan")], [float("inf")], [LONGEST_DELAY + 1], 5, Backoff(base=-1),
+        Backoff(factor=0.9), Backoff(cap=float("inf")), Backoff(delays=(-1,)),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_backoff_that_means_none_is_refused_where_the_type_is_declared(said: Any) -> None:
+    with pytest.raises(BadTaskType, match=r"^The task type 'a' has a backoff that cannot be used"):
+        make_task_type("a", lambda data: data, backoff=said)
+
+
+@pytest.mark.parametrize("kinds", [["ValueError"], [ValueError()], [int]], ids=str)
+def test_what_is_no_kind_of_error_is_refused_too(kinds: Any) -> None:
+    with pytest.raises(BadTaskType, match="no_retry that is no kind of error"):
+        make_task_type("a", lambda data: data, no_retry=kinds)
+
+
+@pytest.mark.parametrize("code", [Code.ERROR, Code.TIMEOUT, Code.UNKNOWN_TASK_TYPE])
+def test_what_another_attempt_may_not_meet_is_tried_again_until_there_are_no_more(code: Code) -> None:
+    assert decided(failed(code)) == NOW + timedelta(seconds=2.5)
+    assert decided(failed(code), attempt=2) == NOW + timedelta(seconds=5)
+    assert decided(failed(code), attempt=3) is None
+    assert decided(failed(code), attempt=4) is None
+    assert decided(failed(code), most=1) is None
+
+
+@pytest.mark.parametrize("code", sorted(set(Code) - {Code.ERROR, Code.TIMEOUT, Code.UNKNOWN_TASK_TYPE}))
+def test_everything_else_would_fail_again(code: Code) -> None:
+    assert decided(failed(code)) is None
+
+
+def test_a_failure_that_is_final_is_not_tried_again() -> None:
+    assert decided(failed(final=True)) is None
+
+
+def test_who_asks_for_a_delay_gets_it_and_no_more_attempts_than_others() -> None:
+    assert decided(failed(after=7)) == NOW + timedelta(seconds=7)
+    assert decided(failed(after=0), backoff=backoff_of([9])) == NOW
+    assert decided(failed(after=7), attempt=3) is None
+
+
+@pytest.mark.parametrize("after", [-1, float("nan"), float("inf"), "5", True, LONGEST_DELAY + 1])
+def test_a_delay_that_is_none_is_refused_where_it_is_asked_for(after: Any) -> None:
+    with pytest.raises(ValueError, match="after is a number of seconds"):
+        Retry(after=after)
