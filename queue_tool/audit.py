@@ -18,6 +18,9 @@ from queue_tool.telemetry import Event, Telemetry
 EVERY = 15.0
 """Seconds between two audits; a ticket that two of them miss is pushed again."""
 
+SHARE = 0.1
+"""The most of the time that audits may take: with millions of tickets they come less often."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Audit:
@@ -30,7 +33,7 @@ class Audit:
     monotonic: Callable[[], float]
     _incarnation: str = field(default="", init=False)
     _resumed: Mapping[Priority, datetime | None] = field(default_factory=dict, init=False)
-    _last: float | None = field(default=None, init=False)
+    _next: float | None = field(default=None, init=False)
     _missed: frozenset[str] = field(default=frozenset(), init=False)  # ids that the last audit did not find
 
     def if_due(self) -> None:
@@ -41,11 +44,12 @@ class Audit:
             StoreAway: the database is busy or away.
         """
         incarnation, resumed, now = self.broker.incarnation(), self.store.queues.resumed(), self.monotonic()
-        trusting = self._last is not None and incarnation == self._incarnation and resumed == self._resumed
-        if trusting and self._last is not None and now - self._last < EVERY:
+        trusting = self._next is not None and incarnation == self._incarnation and resumed == self._resumed
+        if trusting and self._next is not None and now < self._next:
             return
         self._audit(trusting=trusting)
-        self._incarnation, self._resumed, self._last = incarnation, resumed, now
+        self._incarnation, self._resumed = incarnation, resumed
+        self._next = now + max(EVERY, (self.monotonic() - now) / SHARE)
 
     def _audit(self, *, trusting: bool) -> None:
         """Push again what should wait in Redis and does not; paused queues are passed over.

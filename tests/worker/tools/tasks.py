@@ -119,3 +119,9 @@ async def hurry(data: float, context: Context) -> int:
     """Take too long at the first attempt."""
     await asyncio.sleep(data if context.attempt == 1 else 0)
     return context.attempt
+
+
+@task("races", timeout=0.3, max_attempts=1)
+async def race(data: float) -> None:
+    """Take about as long as it may."""
+    await asyncio.sleep(data)

@@ -181,3 +181,18 @@ def test_the_command_to_shut_down_ends_a_worker_after_its_tasks(place: Place, ga
     assert place.tokens(State.FINISHED) == set(tokens)
     assert place.rqs_workers() == []
     place.await_forgotten(*tokens)
+
+
+def test_ends_deadlines_and_cancels_of_the_same_moment_end_each_task_once(place: Place) -> None:
+    worker = place.start()
+    place.await_(place.rqs_workers)
+    tokens = place.send("races", [0.25 + number / 6000 for number in range(600)])
+    place.await_(lambda: place.tokens(State.FINISHED) & set(tokens))  # now they end one after the other
+    canceled: set[str] = set()
+    for start in range(0, len(tokens), 20):
+        canceled |= {ticket.token for ticket in place.runtime.cancel(tokens[start : start + 20]).tickets}
+    place.await_(lambda: not place.open())
+    assert place.tokens(State.CANCELED) == canceled
+    place.require_one_end_each()
+    place.await_forgotten(*tokens)
+    place.stop(worker)
