@@ -22,8 +22,8 @@ soak: .venv/test ## run the tests that take minutes
 lint: .venv/lint ## check format, lint and types
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
 
-bench: .venv/run ## measure the speed beside RQ, dramatiq and huey (some minutes; QUICK=1 is shorter)
-	@$(BIN)/python -m bench.drain $(if $(QUICK),--quick)
+bench: .venv/run ## measure the speed beside RQ, Celery, dramatiq, huey and BullMQ (QUICK=1 is shorter)
+	@$(BIN)/python -m bench $(if $(QUICK),--quick)
 
 docs: .venv/test ## write the parts of the documentation that are made from the code
 	@$(BIN)/python docs/made.py

@@ -1,30 +1,26 @@
-"""How fast tasks are done: tasks that cost nothing (P2), and thousands that wait for a second (P3).
-
-    python -m bench.drain [--quick]
+"""P2 and P3: how fast tasks are done, those that cost nothing and thousands that wait for a second.
 
 Peers are counted when their function has run; we are counted when the outcome is committed to SQL.
 """
 
 from __future__ import annotations
 
-import os
-import platform
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from redis import Redis
 
-from bench.peers import PEERS, Peer
-from queue_tool.host import valkey
-from queue_tool.runtime import Runtime, load_settings, open_runtime
-from queue_tool.telemetry import Telemetry
+from bench import peers
+from bench.beside import beside
+from bench.figures import Better, Goal, Row, Table, medians
+from bench.own_worker import own_redis, still_open, submitted, working
+from bench.peers import Peer
+from bench.processes import peak_of
+from bench.servers import counters, plain_redis
+from queue_tool.runtime import Runtime
 
 POLL = 0.005
 """Seconds between two looks at how many tasks are left."""
@@ -32,92 +28,94 @@ POLL = 0.005
 LONGEST = 120.0
 """Seconds after which a run that does not end is given up."""
 
+WARM = 0.02
+"""Of the tasks, those that are done before the clock starts: processes start and connect meanwhile."""
+
+OURS = "ours, {} process{}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class Drained:
     """What one run has shown."""
 
     rate: float  # tasks a second
     commands: float  # of Redis, per task
-    reads: float  # of Redis's sockets, per task: one for each round trip, or fewer
-    memory: int  # MiB, the peak of one worker process; 0 where it was not looked at
-    seconds: float = 0.0
+    reads: float  # of Redis's sockets, per task
+    memory: int  # MiB, the greatest peak of one process
 
 
-def main() -> None:
-    """Run everything in turns and print the table."""
-    quick = "--quick" in sys.argv
-    tasks, rounds = (10_000, 1) if quick else (40_000, 3)
-    for peer in PEERS:
-        peer.install()
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder, redis(Path(folder)) as url:
-        runs: dict[str, list[Figure]] = {}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waited:
+    """What tasks that wait have shown."""
+
+    seconds: float  # from the first start to the last end, by their records
+    memory: int  # MiB, the peak of the worker's process
+
+
+def run(folder: Path, *, quick: bool) -> list[Table]:
+    """Measure it in turns; the tables of empty tasks, of the longest answer beside them, and of waiting ones."""
+    tasks, rounds = (10_000, 3) if quick else (40_000, 3)
+    runs: dict[str, list[Drained]] = {}
+    waits: dict[int, list[Waited]] = {}
+    with plain_redis(folder) as url, own_redis(folder):
         for _ in range(rounds):
-            for peer in PEERS:
-                runs.setdefault(f"{peer.name} ({peer.version()})", []).append(
-                    drain_peer(peer, url, Path(folder), tasks)
-                )
-            for processes in (1, 2):
-                runs.setdefault(f"ours, {processes} process(es)", []).append(drain_ours(Path(folder), tasks, processes))
-        waits = [waited(Path(folder), count) for count in (2_000, 10_000)]
-    print_table(runs, waits)
+            for peer in peers.there():
+                runs.setdefault(peer.name, []).append(_drain_peer(peer, url, folder, tasks))
+            for processes, plural in ((1, ""), (2, "es")):
+                seen = runs.setdefault(OURS.format(processes, plural), [])
+                seen.append(_drain_ours(folder, tasks, processes))
+        for count in (2_000, 10_000) * (1 if quick else rounds):
+            waits.setdefault(count, []).append(_wait(folder, count))
+    return [_of_empty(runs, tasks), beside(folder, seconds=5 if quick else 15), _of_waiting(waits)]
 
 
-def drain_peer(peer: Peer, url: str, folder: Path, tasks: int) -> Figure:
+def _drain_peer(peer: Peer, url: str, folder: Path, tasks: int) -> Drained:
     """Fill, start, and count the marks."""
     count = max(1000, int(tasks * peer.share) // 1000 * 1000)
     done = folder / "done"
     done.write_bytes(b"")
-    client = Redis.from_url(url)
-    client.flushall()
-    peer.fill(url, done, count)
-    with peer.working(url, done):
-        return timed(client, count, lambda: count - done.stat().st_size)
+    with Redis.from_url(url) as client:
+        client.flushall()
+        peer.fill(url, done, count)
+        with peer.working(url, done) as pids:
+            return _timed(client, count, lambda: count - done.stat().st_size, pids)
 
 
-def drain_ours(folder: Path, tasks: int, processes: int) -> Figure:
+def _drain_ours(folder: Path, tasks: int, processes: int) -> Drained:
     """Submit, start, and ask the store how many are still open."""
-    with submitted(folder, tasks, valor=0) as runtime, working(folder, processes) as workers:
-        client = Redis.from_url(valkey.url(folder / "instance"))
-        figure = timed(client, tasks, lambda: still_open(runtime))
-        return Figure(
-            rate=figure.rate, commands=figure.commands, reads=figure.reads, memory=max(map(peak_memory, workers))
-        )
+    with submitted(folder, tasks, valor=0) as (runtime, client), working(folder, processes) as pids:
+        return _timed(client, tasks, lambda: still_open(runtime), pids)
 
 
-def still_open(runtime: Runtime) -> int:
-    """Return how many tasks have not ended, as the batches say."""
+def _wait(folder: Path, count: int) -> Waited:
+    """Let one process do so many tasks of a second."""
+    with submitted(folder, count, valor=1) as (runtime, _), working(folder, 1) as pids:
+        _until(lambda: still_open(runtime), 0)
+        return Waited(seconds=_span(runtime), memory=max(map(peak_of, pids)))
+
+
+def _span(runtime: Runtime) -> float:
     with runtime.store.database.read() as connection:
-        found: int = connection.exec_driver_sql("SELECT sum(open) FROM batches").scalar_one()
-    return found
+        first, last = connection.exec_driver_sql("SELECT min(started_at), max(finished_at) FROM tasks").one()
+    return float(last - first) / 1e6
 
 
-def waited(folder: Path, count: int) -> tuple[int, float, int]:
-    """Return how long so many tasks of a second took in one process, by their records, and its peak memory."""
-    with submitted(folder, count, valor=1) as runtime, working(folder, 1) as workers:
-        wait_until(lambda: still_open(runtime), 0)
-        with runtime.store.database.read() as connection:
-            first, last = connection.exec_driver_sql("SELECT min(started_at), max(finished_at) FROM tasks").one()
-        return count, (last - first) / 1e6, peak_memory(workers[0])
-
-
-def timed(client: Redis, count: int, left: Callable[[], int]) -> Figure:
+def _timed(client: Redis, count: int, left: Callable[[], int], pids: list[int]) -> Drained:
     """Wait until the first are done, then until all are; return what happened in between."""
-    before = wait_until(left, count * 0.98)
-    began, stats = time.perf_counter(), client.info("stats")
-    wait_until(left, 0)
-    seconds, after = time.perf_counter() - began, client.info("stats")
-    return Figure(
-        rate=before / seconds,
-        commands=(after["total_commands_processed"] - stats["total_commands_processed"]) / before,
-        reads=(after["total_reads_processed"] - stats["total_reads_processed"]) / before,
-        memory=0,
-        seconds=seconds,
-    )
+    timed = _until(left, count * (1 - WARM))
+    began, before = time.perf_counter(), counters(client)
+    _until(left, 0)
+    seconds = time.perf_counter() - began
+    commands, reads = counters(client).since(before, timed)
+    return Drained(rate=timed / seconds, commands=commands, reads=reads, memory=max(map(peak_of, pids)))
 
 
-def wait_until(left: Callable[[], int], most: float) -> int:
-    """Wait until no more than so many are left; return how many."""
+def _until(left: Callable[[], int], most: float) -> int:
+    """Wait until no more than so many are left; return how many.
+
+    Raises:
+        SystemExit: it took too long.
+    """
     until = time.monotonic() + LONGEST
     while (found := left()) > most:
         if time.monotonic() > until:
@@ -126,70 +124,78 @@ def wait_until(left: Callable[[], int], most: float) -> int:
     return found
 
 
-@contextmanager
-def redis(folder: Path) -> Iterator[str]:
-    """Run a Valkey of the benchmark's own."""
-    (folder / "instance").mkdir()
-    guardian = valkey.start(folder / "instance")
-    try:
-        yield valkey.url(folder / "instance")
-    finally:
-        assert guardian.stdin is not None
-        guardian.stdin.close()
-        guardian.wait()
+def _of_empty(runs: dict[str, list[Drained]], tasks: int) -> Table:
+    rows = tuple(
+        Row(
+            name=name,
+            values=tuple(each.rate for each in seen),
+            beside=(
+                medians([each.commands for each in seen]),
+                medians([each.reads for each in seen]),
+                f"{max(each.memory for each in seen)}",
+            ),
+            ours="ours" in name,
+        )
+        for name, seen in runs.items()
+    )
+    table = Table(
+        part="P2",
+        title="Drain tasks that cost nothing",
+        unit="tasks/s",
+        better=Better.HIGHER,
+        rows=rows,
+        columns=("commands per task", "reads per task", "peak MiB"),
+        notes=(f"Of {tasks:,} tasks slow peers get 2 to 50 %, at least 1,000; the first 2 % are not timed.",),
+        charted=True,
+    )
+    return replace(
+        table, goals=(*_ratios(table), *_thrift([each for name in runs if "ours" in name for each in runs[name]]))
+    )
 
 
-@contextmanager
-def submitted(folder: Path, count: int, valor: float) -> Iterator[Runtime]:
-    """Send so many tasks to a new database."""
-    Redis.from_url(valkey.url(folder / "instance")).flushall()
-    for path in (folder / "instance").glob("queue_tool.db*"):
-        path.unlink()
-    settings = load_settings({"QUEUE_TOOL_DATA_DIR": str(folder / "instance")})
-    runtime = open_runtime(settings, Telemetry(), "bench", migrate=True)
-    for start in range(0, count, 10_000):
-        size = min(10_000, count - start)
-        runtime.submit([{"item": "a", "valor": valor}] * size, runtime.types["sleep"])
-    yield runtime
-    runtime.close()
+def _ratios(table: Table) -> list[Goal]:
+    """Return the goals beside each peer; of several forms of a peer the fastest counts, but for RQ, named twice."""
+    goals: list[Goal] = []
+    for word, limit in (("`rq worker`", 250), ("SimpleWorker", 60), ("dramatiq", 6), ("huey", 4), ("BullMQ", 2)):
+        for row in table.rows:
+            if word in row.name:
+                goals += table.against(row.name, limit)
+    return goals
 
 
-@contextmanager
-def working(folder: Path, processes: int) -> Iterator[list[int]]:
-    """Let so many of our workers work; their pids."""
-    said = dict(os.environ) | {"QUEUE_TOOL_DATA_DIR": str(folder / "instance"), "QUEUE_TOOL_LOG_LEVEL": "warning"}
-    workers = [
-        subprocess.Popen([sys.executable, "-m", "queue_tool", "worker"], env=said, cwd=folder) for _ in range(processes)
-    ]
-    try:
-        yield [worker.pid for worker in workers]
-    finally:
-        for worker in workers:
-            worker.terminate()
-        for worker in workers:
-            worker.wait(30)
+def _thrift(seen: list[Drained]) -> tuple[Goal, Goal]:
+    commands, reads = (
+        statistics.median(each.commands for each in seen),
+        statistics.median(each.reads for each in seen),
+    )
+    return (
+        Goal(said="reads of Redis per task of ours", found=reads, limit=0.02, at_most=True),
+        Goal(said="commands per task of ours", found=commands, limit=1, at_most=True),
+    )
 
 
-def peak_memory(pid: int) -> int:
-    """Return the most memory that a process has used, in MiB."""
-    lines = Path(f"/proc/{pid}/status").read_text("ascii").splitlines()
-    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))
-
-
-def print_table(runs: dict[str, list[Figure]], waits: list[tuple[int, float, int]]) -> None:
-    """Print the medians, and how many times each peer's rate is ours."""
-    ours = max(statistics.median(each.rate for each in figures) for name, figures in runs.items() if "ours" in name)
-    rounds = len(next(iter(runs.values())))
-    print(f"\nPython {platform.python_version()}, {os.cpu_count()} processors, medians of {rounds}")
-    print(f"{'P2: tasks of no cost':44}{'tasks/s':>10}{'we are':>10}{'commands':>10}{'reads':>8}{'MiB':>6}")
-    for name, figures in runs.items():
-        rate = statistics.median(each.rate for each in figures)
-        commands, reads = (statistics.median(getattr(each, name) for each in figures) for name in ("commands", "reads"))
-        memory = max(each.memory for each in figures) or "-"
-        print(f"{name:44}{rate:>10,.0f}{ours / rate:>9.1f}x{commands:>10.3f}{reads:>8.4f}{memory:>6}")
-    for count, seconds, memory in waits:
-        print(f"P3: {count:,} tasks of 1 s in one process: {seconds:.2f} s, peak {memory} MiB")
-
-
-if __name__ == "__main__":
-    main()
+def _of_waiting(waits: dict[int, list[Waited]]) -> Table:
+    rows = tuple(
+        Row(
+            name=f"ours, {count:,} tasks of 1 s in one process",
+            values=tuple(each.seconds for each in seen),
+            beside=(f"{max(each.memory for each in seen)}",),
+            ours=True,
+        )
+        for count, seen in waits.items()
+    )
+    memory = max(each.memory for seen in waits.values() for each in seen)
+    few, many = (row.median for row in rows)
+    return Table(
+        part="P3",
+        title="Tasks that wait for a second",
+        unit="s",
+        better=Better.LOWER,
+        rows=rows,
+        columns=("peak MiB",),
+        goals=(
+            Goal(said="2,000 tasks of 1 s", found=few, limit=1.1, unit=" s", at_most=True),
+            Goal(said="10,000 tasks of 1 s", found=many, limit=1.5, unit=" s", at_most=True),
+            Goal(said="peak memory of the worker", found=memory, limit=100, unit=" MiB", at_most=True),
+        ),
+    )

@@ -110,12 +110,15 @@ def load(url: str, connections: int, seconds: float) -> Load:
 
 async def _load(url: str, connections: int, length: float) -> Load:
     parts, seconds, refused = urlsplit(url), list[float](), list[int]()
+    assert parts.hostname is not None
+    assert parts.port is not None
+    host, port = parts.hostname, parts.port
     began = time.perf_counter()
     loop = asyncio.get_running_loop()
     askers = [
         (
             await loop.create_connection(
-                lambda: _Asker(request("GET", url), began + length, seconds, refused), parts.hostname, parts.port
+                lambda: _Asker(request("GET", url), began + length, seconds, refused), host, port
             )
         )[1]
         for _ in range(connections)

@@ -1,17 +1,19 @@
-"""The peers: how each is installed, filled and started, in its best documented form."""
+"""The peers that do tasks: how each is filled and started, in its best documented form."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-HERE = Path(__file__).parent
-ENVIRONMENTS = HERE.parent / ".venv" / "bench"
+from bench.environments import BULLMQ, CELERY, DRAMATIQ, HUEY, RQ, Environment, NodeEnvironment
+from bench.servers import SCRIPTS, process
+
+LONGEST_FILL = 120.0
+"""Seconds in which the tasks of one run must have been sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,80 +21,95 @@ class Peer:
     """One way of doing tasks with one library."""
 
     name: str
-    package: str
+    environment: Environment | NodeEnvironment
     module: str  # of bench/scripts: what it does, and how it is sent
-    command: tuple[str, ...]  # starts one process
+    command: tuple[str, ...]  # starts one process; URL stands for Redis's, NUMBER for the process's own
     processes: int = 2
     share: float = 1.0  # of the run's tasks: slow ones would take too long with all of them
 
     @property
-    def python(self) -> Path:
-        """Return the interpreter of the peer's own environment."""
-        return ENVIRONMENTS / self.library / "bin" / "python"
+    def there(self) -> bool:
+        """Tell whether this machine can run it."""
+        return isinstance(self.environment, Environment) or self.environment.there
 
     @property
-    def library(self) -> str:
-        """Return the package's name without its extras."""
-        return self.package.partition("[")[0]
-
-    def install(self) -> None:
-        """Make its environment, once."""
-        place = ENVIRONMENTS / self.library
-        if (place / "installed").exists():
-            return
-        subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)
-        subprocess.run([self.python, "-m", "pip", "install", "--quiet", self.package, "redis"], check=True)
-        (place / "installed").touch()
-
-    def version(self) -> str:
-        """Return what is installed."""
-        code = f"import importlib.metadata as m; print(m.version({self.library!r}))"
-        return subprocess.run([self.python, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+    def shown(self) -> str:
+        """Return the command that starts it, for people."""
+        times = f" (x {self.processes})" if self.processes > 1 else ""
+        return f"`{' '.join(self.command)}`{times}"
 
     def fill(self, url: str, done: Path, count: int) -> None:
         """Send so many tasks."""
-        code = f"import {self.module}; {self.module}.fill({url!r}, {count})"
-        subprocess.run([self.python, "-c", code], cwd=HERE / "scripts", env=_said(url, done), check=True)
+        if isinstance(self.environment, Environment):
+            code = f"import {self.module}; {self.module}.fill({url!r}, {count})"
+            command = [str(self.environment.python), "-c", code]
+        else:
+            command = ["node", f"{self.module}.cjs", "fill", str(count)]
+        said = os.environ | self._said(url, done)
+        subprocess.run(command, cwd=SCRIPTS, env=said, check=True, timeout=LONGEST_FILL)
 
     @contextmanager
-    def working(self, url: str, done: Path) -> Iterator[None]:
-        """Let its processes work for the length of a block."""
-        command = [str(self.python.with_name(word)) if word in PROGRAMS else word for word in self.command]
-        command = [url if word == "URL" else word for word in command]
-        with (done.parent / "peer.log").open("ab") as log:
-            processes = [
-                subprocess.Popen(command, cwd=HERE / "scripts", env=_said(url, done), stdout=log, stderr=log)
-                for _ in range(self.processes)
+    def working(self, url: str, done: Path) -> Iterator[list[int]]:
+        """Let its processes work for the length of a block; their pids."""
+        log = done.with_suffix(".log")
+        with ExitStack() as stack:
+            yield [
+                stack.enter_context(process(self._command(url, number), SCRIPTS, log, **self._said(url, done))).pid
+                for number in range(self.processes)
             ]
-            try:
-                yield
-            finally:
-                for process in processes:
-                    process.terminate()
-                for process in processes:
-                    process.wait(30)
+
+    def _command(self, url: str, number: int) -> list[str]:
+        words = [word.replace("URL", url).replace("NUMBER", str(number)) for word in self.command]
+        if isinstance(self.environment, Environment):
+            words[0] = self.environment.program(words[0])
+        return words
+
+    def _said(self, url: str, done: Path) -> dict[str, str]:
+        return {
+            "BENCH_REDIS": url,
+            "BENCH_DONE": str(done),
+            "BENCH_MODULES": f"{self.environment.folder}/",
+            "PYTHONPATH": ".",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
 
 
-PROGRAMS = {"rq", "huey_consumer", "dramatiq"}
+_CELERY = ("celery", "-A", "celery_peer", "worker", "-l", "warning", "-n", "wNUMBER")
+_ALONE = ("--without-gossip", "--without-mingle", "--without-heartbeat")
 
 PEERS = (
     Peer(
         name="RQ, `rq worker` x 2",
-        package="rq",
+        environment=RQ,
         module="stock_rq",
         command=("rq", "worker", "--quiet", "-u", "URL", "bench"),
         share=0.02,
     ),
     Peer(
         name="RQ, SimpleWorker x 2",
-        package="rq",
+        environment=RQ,
         module="stock_rq",
         command=("rq", "worker", "--quiet", "-u", "URL", "-w", "rq.worker.SimpleWorker", "bench"),
         share=0.05,
     ),
     Peer(
+        name="Celery, prefork 2",
+        environment=CELERY,
+        module="celery_peer",
+        command=(*_CELERY, "-P", "prefork", "-c", "2", *_ALONE),
+        processes=1,
+        share=0.1,
+    ),
+    Peer(
+        name="Celery, 2 x 8 threads",
+        environment=CELERY,
+        module="celery_peer",
+        command=(*_CELERY, "-P", "threads", "-c", "8", *_ALONE),
+        share=0.1,
+    ),
+    Peer(
         name="dramatiq, 2 x 8 threads",
-        package="dramatiq[redis]",
+        environment=DRAMATIQ,
         module="dramatiq_peer",
         command=("dramatiq", "--processes", "2", "--threads", "8", "dramatiq_peer"),
         processes=1,
@@ -100,13 +117,25 @@ PEERS = (
     ),
     Peer(
         name="huey, 2 x 8 threads",
-        package="huey",
+        environment=HUEY,
         module="huey_peer",
         command=("huey_consumer", "huey_peer.huey", "-k", "thread", "-w", "8", "--quiet"),
         share=0.5,
     ),
+    Peer(
+        name="BullMQ, 2 x concurrency 50",
+        environment=BULLMQ,
+        module="bullmq_peer",
+        command=("node", "bullmq_peer.cjs", "work", "50"),
+    ),
 )
 
 
-def _said(url: str, done: Path) -> dict[str, str]:
-    return dict(os.environ) | {"BENCH_REDIS": url, "BENCH_DONE": str(done), "PYTHONPATH": "."}
+def there() -> list[Peer]:
+    """Return the peers that this machine can run."""
+    return [peer for peer in PEERS if peer.there]
+
+
+def configurations() -> dict[str, str]:
+    """Return how each peer that this machine can run is started."""
+    return {peer.name: peer.shown for peer in there()}

@@ -5,7 +5,7 @@ import os
 from redis import Redis
 from rq import Queue
 
-done = os.open(os.environ["BENCH_DONE"], os.O_WRONLY | os.O_APPEND)
+done = os.open(os.environ.get("BENCH_DONE", os.devnull), os.O_WRONLY | os.O_APPEND)
 
 
 def noop() -> None:

@@ -1,0 +1,65 @@
+"""The benchmark: this service beside its peers.
+
+    python -m bench [--quick] [submit] [drain] [check] [memory] [idle]
+
+Without a name every part is run. A whole run that is not quick writes docs/benchmark.md and docs/benchmark.svg.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import check, drain, environments, idle, memory, page, submit
+from bench.figures import Table
+from bench.machine import described
+from bench.peers import configurations
+from bench.report import terminal, verdict
+
+PARTS: dict[str, Callable[..., list[Table]]] = {
+    "submit": submit.run,
+    "drain": drain.run,
+    "check": check.run,
+    "memory": memory.run,
+    "idle": idle.run,
+}
+
+
+def main() -> None:
+    """Install the peers, run the parts, print the tables, write the page."""
+    said = _said()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
+    began = time.monotonic()
+    environments.install()
+    tables: list[Table] = []
+    for name in said.parts or PARTS:
+        print(f"Measuring: {name} ...", flush=True)
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            made = PARTS[name](Path(folder), quick=said.quick)
+        print(f"\n{terminal(made)}\n", flush=True)
+        tables += made
+    print(f"{verdict(tables)} {time.monotonic() - began:.0f} s, {described().sentence}.")
+    if not said.quick and not said.parts:
+        page.write(tables, described(), environments.versions(), configurations())
+
+
+def _said() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.partition("\n")[0] if __doc__ else "")
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"what to run: {', '.join(PARTS)}; all")
+    parser.add_argument("--quick", action="store_true", help="fewer tasks and shorter times")
+    said = parser.parse_args()
+    if unknown := [name for name in said.parts if name not in PARTS]:
+        parser.error(f"there is no part {unknown[0]!r}; there are {', '.join(PARTS)}")
+    return said
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("\nStopped; all that was started has ended.")

@@ -1,0 +1,71 @@
+"""Our own workers, alone: tasks sent to a new database, and processes that do them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from redis import Redis
+
+from bench.servers import process
+from queue_tool.host import valkey
+from queue_tool.runtime import Runtime, load_settings, open_runtime
+from queue_tool.telemetry import Telemetry
+
+BATCH = 10_000
+
+
+@contextmanager
+def own_redis(folder: Path) -> Iterator[None]:
+    """Run the embedded Valkey as the service itself does, with its file of commands."""
+    data = _data(folder)
+    data.mkdir()
+    guardian = valkey.start(data)
+    try:
+        yield
+    finally:
+        assert guardian.stdin is not None
+        guardian.stdin.close()
+        guardian.wait(30)
+
+
+@contextmanager
+def submitted(folder: Path, count: int, valor: float) -> Iterator[tuple[Runtime, Redis]]:
+    """Send so many tasks to a new database; the open runtime and a client of Redis."""
+    data = _data(folder)
+    for path in data.glob("queue_tool.db*"):
+        path.unlink()
+    with Redis.from_url(valkey.url(data)) as client:
+        client.flushall()
+        runtime = open_runtime(load_settings({"QUEUE_TOOL_DATA_DIR": str(data)}), Telemetry(), "bench", migrate=True)
+        try:
+            for start in range(0, count, BATCH):
+                size = min(BATCH, count - start)
+                runtime.submit([{"item": "a", "valor": valor}] * size, runtime.types["sleep"])
+            yield runtime, client
+        finally:
+            runtime.close()
+
+
+@contextmanager
+def working(folder: Path, processes: int) -> Iterator[list[int]]:
+    """Let so many of our workers work for the length of a block; their pids."""
+    said = {"QUEUE_TOOL_DATA_DIR": str(_data(folder)), "QUEUE_TOOL_LOG_LEVEL": "warning"}
+    command = [sys.executable, "-m", "queue_tool", "worker"]
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(process(command, folder, folder / "workers.log", **said)).pid for _ in range(processes)
+        ]
+
+
+def still_open(runtime: Runtime) -> int:
+    """Return how many tasks have not ended, as the batches say."""
+    with runtime.store.database.read() as connection:
+        found: int = connection.exec_driver_sql("SELECT sum(open) FROM batches").scalar_one()
+    return found
+
+
+def _data(folder: Path) -> Path:
+    return folder / "instance"
