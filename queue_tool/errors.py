@@ -164,6 +164,12 @@ class BrokerAway(QueueToolError):
     code = "broker_away"
 
 
+class BrokerFull(BrokerAway):
+    """Redis is full and takes nothing new; tickets wait in the database until there is room."""
+
+    code = "broker_full"
+
+
 class BadSetting(QueueToolError):
     """A setting has a value that cannot be used."""
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from queue_tool.audit import Audit
 from queue_tool.broker import Broker
 from queue_tool.due import Due
-from queue_tool.errors import BrokerAway
+from queue_tool.errors import BrokerAway, BrokerFull
 from queue_tool.push import Push
 from queue_tool.store import Process, Store, TakenBack, Worker
 from queue_tool.tasks import Code, State, Ticket, read_ticket_id
@@ -22,6 +22,9 @@ from queue_tool.telemetry import Event, Telemetry
 
 LIFELESS_AFTER = 30.0
 """Seconds without a heartbeat after which a worker counts as dead, whether its process is there or not."""
+
+FULL_FOR = 5.0
+"""Seconds in which a full Redis is left alone: to find out what it lacks, all of its lists are read."""
 
 
 @dataclass(slots=True)
@@ -70,6 +73,7 @@ class Sweep:
         self._pulses: dict[int, _Pulse] = {}
         self._audit = Audit(store=store, broker=broker, push=self._push, telemetry=telemetry, monotonic=monotonic)
         self._away = False
+        self._full_until = 0.0
 
     def __call__(self) -> bool:
         """Make one pass; tell whether the next one should come soon, since tickets wait for room in Redis.
@@ -79,6 +83,8 @@ class Sweep:
         """
         self._take_back()
         self._due()
+        if self._monotonic() < self._full_until:
+            return False
         try:
             self._audit.if_due()  # first: what Redis has lost was there before what has never been
             held = self._push_unpushed()
@@ -88,6 +94,8 @@ class Sweep:
             if not self._away:
                 self._telemetry.emit(Event.WARNING, reason=error.sentence)
             self._away = True
+            if isinstance(error, BrokerFull):
+                self._full_until = self._monotonic() + FULL_FOR
             return False
 
     # -- workers that died ---------------------------------------------------------------------------------

@@ -1,4 +1,7 @@
-"""The breaker: after a failure, nobody tries again for a while, so that nobody waits for what is not there."""
+"""The breaker: after a failure, nobody tries again for a while, so that nobody waits for what is not there.
+
+A broker that is full is there: it says so at once, and can be asked everything else.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from queue_tool.errors import BrokerAway
+from queue_tool.errors import BrokerAway, BrokerFull
 
 PAUSE = 5.0
 """Seconds after a failure in which nothing is tried."""
@@ -21,6 +24,7 @@ class Breaker:
         self._pause = pause
         self._clock = clock
         self._closed_until: float | None = None
+        self._reason: str | None = None
         self._lock = threading.Lock()
 
     @contextmanager
@@ -33,13 +37,19 @@ class Breaker:
         with self._lock:
             if self._closed_until is not None:
                 if self._clock() < self._closed_until:
-                    raise BrokerAway
+                    raise BrokerAway(self._reason)
                 self._closed_until = self._clock() + self._pause  # one tries, the others go on waiting for it
         try:
             yield
-        except BrokerAway:
-            with self._lock:
-                self._closed_until = self._clock() + self._pause
+        except BrokerFull:
+            self._open()
             raise
+        except BrokerAway as error:
+            with self._lock:
+                self._closed_until, self._reason = self._clock() + self._pause, error.sentence
+            raise
+        self._open()
+
+    def _open(self) -> None:
         with self._lock:
             self._closed_until = None

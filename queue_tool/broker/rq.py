@@ -14,7 +14,6 @@ from typing import Any
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue
 from rq.command import send_command
@@ -28,6 +27,7 @@ from rq.worker import BaseWorker
 from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
 from queue_tool.broker.breaker import Breaker
+from queue_tool.broker.failures import failures_named
 from queue_tool.broker.push import push_kind
 from queue_tool.errors import BrokerAway
 from queue_tool.tasks import LISTS, Ticket
@@ -185,12 +185,9 @@ class RqBroker:
         Raises:
             BrokerAway: Redis does not answer.
         """
-        with self._talking(), self._redis.pipeline() as pipeline:
-            pipeline.info("server")
-            pipeline.set(MARKER, uuid.uuid4().hex, nx=True)
-            pipeline.get(MARKER)
-            server, _, marker = pipeline.execute()
-            return f"{server['run_id']}/{marker.decode()}"
+        with self._talking():
+            server: Any = self._redis.info("server")
+            return f"{server['run_id']}/{self._marker()}"
 
     def check(self) -> None:
         """Do nothing if Redis answers.
@@ -201,13 +198,18 @@ class RqBroker:
         with self._talking():
             self._redis.ping()
 
+    def _marker(self) -> str:
+        """Return the marker's text; it is made only where it is missing, since a full Redis would refuse even that."""
+        found: Any = self._redis.get(MARKER)
+        if found is None:
+            self._redis.set(MARKER, uuid.uuid4().hex, nx=True)
+            found = self._redis.get(MARKER)
+        return str(found.decode())
+
     @contextmanager
     def _talking(self) -> Iterator[None]:
-        with self._breaker.guard():
-            try:
-                yield
-            except RedisError as error:
-                raise BrokerAway(f"Redis does not answer: {type(error).__name__}.") from error
+        with self._breaker.guard(), failures_named():
+            yield
 
     def _delete(self, ticket: Ticket) -> None:
         """Delete a job without reading it: whatever its fields hold, it must go."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from redis.exceptions import RedisError
 
+from queue_tool.broker.failures import sentence_of
 from queue_tool.tasks import Lane, read_ticket_id
 from queue_tool.telemetry import Event, Telemetry
 from queue_tool.worker.lists import Gone, Lists
@@ -120,7 +121,7 @@ class Intake:
     def failed(self, error: RedisError) -> None:
         """Let Redis rest for a moment; what is in its lists then is not known."""
         if not self.is_away:
-            self._telemetry.emit(Event.WARNING, reason=f"Redis does not answer: {type(error).__name__}")
+            self._telemetry.emit(Event.WARNING, reason=sentence_of(error))
         self.is_away = True
         self.closed_until = time.monotonic() + RETRY_AFTER
         self._ready |= set(self.served)

@@ -8,11 +8,13 @@ compare the two.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Protocol
 
 import orjson
 from redis import Redis
+from redis.exceptions import OutOfMemoryError
 from rq import Queue
 from rq.defaults import RQ_KEY_PREFIX
 from rq.executions import WORKER_EXECUTIONS_KEY_TEMPLATE
@@ -56,6 +58,8 @@ if order.ended > 0 and redis.call('EXISTS', order.worker) == 1 then
   redis.call('HINCRBY', order.worker, 'successful_job_count', order.ended)
 end
 if #order.take > 0 and redis.call('EXISTS', order.suspended) == 1 then return false end
+-- A script that has written once may go on in a Redis that is full: what makes room must not lack it.
+redis.call('UNLINK', order.prefix .. ':queue_tool:nothing')
 local taken = {}
 for i, list in ipairs(order.take) do
   local most, jobs = math.min(order.room[list.lane], 1000), {}
@@ -94,8 +98,8 @@ end
 _GIVE_BACK = """
 local order = cjson.decode(ARGV[1])
 for i, job in ipairs(order.jobs) do
+  redis.call('ZREM', order.registry, job .. order.execution) -- first: in a full Redis LPUSH may not be
   redis.call('LPUSH', order.queue, job)
-  redis.call('ZREM', order.registry, job .. order.execution)
 end
 """
 
@@ -175,6 +179,8 @@ class Lists:
     def show(self, began: Mapping[str, datetime]) -> None:
         """Let RQ's tools see that tickets are being worked on, and since when each of them is.
 
+        A Redis that is full shows nothing: work needs none of this.
+
         Raises:
             RedisError: Redis does not answer.
         """
@@ -183,7 +189,8 @@ class Lists:
             chunk = jobs[start : start + MOST]
             times = [utcformat(began[job]) for job in chunk]
             stamps = [str(began[job].timestamp()) for job in chunk]  # Lua would write numbers with fewer digits
-            self._show(args=[orjson.dumps(self._order | {"jobs": chunk, "times": times, "stamps": stamps})])
+            with suppress(OutOfMemoryError):
+                self._show(args=[orjson.dumps(self._order | {"jobs": chunk, "times": times, "stamps": stamps})])
 
     def let_go(self, name: str, job: str) -> None:
         """Register a job no longer that is no ticket, and leave the rest of it alone.

@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any
 
 from redis import ConnectionPool, Redis
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, RedisError
 from rq import Queue, worker_registration
 from rq.command import parse_payload
 from rq.exceptions import NoSuchJobError
@@ -27,6 +27,7 @@ from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker, WorkerStatus
 
 from queue_tool import leftover
+from queue_tool.broker.failures import sentence_of
 from queue_tool.errors import StoreAway
 from queue_tool.host.signals import NO_SIGNAL, SignalPipe
 from queue_tool.runtime import Runtime
@@ -190,19 +191,26 @@ class Worker(BaseWorker):
         """Register in Redis, however long it is away; False if asked to stop before that."""
         while not self._asked.is_set():
             try:
-                self.register_birth()
+                self._register()
                 self.subscribe()
-                self.set_state(WorkerStatus.IDLE)
             except RedisError as error:
-                ticket.join().telemetry.emit(Event.WARNING, reason=f"Redis does not answer: {type(error).__name__}")
+                ticket.join().telemetry.emit(Event.WARNING, reason=sentence_of(error))
                 self._asked.wait(RETRY_AFTER)
             else:
                 return True
         return False
 
+    def _register(self) -> None:
+        """Let RQ's tools see this worker; where Redis is full, with the first heartbeat that finds room."""
+        try:
+            self.register_birth()
+            self.set_state(WorkerStatus.IDLE)
+        except OutOfMemoryError as error:
+            ticket.join().telemetry.emit(Event.WARNING, reason=sentence_of(error))
+
     def _beat(self, redis: Redis) -> None:
         """Say that this worker lives; all of it, since Redis may have forgotten it."""
-        with redis.pipeline() as pipeline:
+        with contextlib.suppress(OutOfMemoryError), redis.pipeline() as pipeline:
             self.heartbeat(pipeline=pipeline)
             pipeline.hset(self.key, mapping=self.serialize())
             self.set_state(self._state_now(), pipeline=pipeline)

@@ -2,49 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from redis import Redis
 
-from queue_tool.host import valkey
 from queue_tool.tasks import State
 from tests.conftest import RuntimeFactory
+from tests.server import Server
 from tests.worker.faults.site import TASKS, Site
-
-
-class Server:
-    """A Valkey of this test's own."""
-
-    def __init__(self, directory: Path) -> None:
-        """Start it."""
-        self.directory = directory
-        self.url = valkey.url(directory)
-        self.start()
-
-    def start(self) -> None:
-        """Start it again, with all that it has kept."""
-        self._guardian: subprocess.Popen[bytes] = valkey.start(self.directory)
-
-    def kill(self) -> None:
-        """End it at once."""
-        os.kill(int((self.directory / "valkey" / "server.pid").read_text().split()[0]), signal.SIGKILL)
-        self.stop()
-
-    def wipe(self) -> None:
-        """Forget all that it has kept."""
-        shutil.rmtree(self.directory / "valkey" / valkey.COMMANDS)
-
-    def stop(self) -> None:
-        """End it, if it is there."""
-        assert self._guardian.stdin is not None
-        self._guardian.stdin.close()
-        self._guardian.wait(20)
 
 
 @pytest.fixture

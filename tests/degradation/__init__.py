@@ -1,0 +1,1 @@
+"""What becomes of the system when something that it stands on is gone, full or damaged."""

@@ -1,0 +1,32 @@
+"""A Valkey of each test's own, and a place of work on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from tests.conftest import RuntimeFactory
+from tests.server import Server
+from tests.worker.faults.site import TASKS, Site
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A server of this test's own."""
+    (tmp_path / "v").mkdir(mode=0o700)
+    made = Server(tmp_path / "v")
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def site(tmp_path: Path, make_runtime: RuntimeFactory, server: Server) -> Iterator[Site]:
+    """A place of work on that server."""
+    client = Redis.from_url(server.url)
+    made = Site(tmp_path, make_runtime(REDIS_URL=server.url, TASKS=TASKS), client, server.url)
+    yield made
+    made.kill_all()
+    client.close()

@@ -1,0 +1,70 @@
+"""A Redis that is full (`maxmemory` with `noeviction`): it refuses what needs memory, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from redis.exceptions import OutOfMemoryError
+
+from queue_tool.errors import BrokerFull
+from queue_tool.tasks import State
+from queue_tool.telemetry import Event
+from queue_tool.web import create_app
+from tests.conftest import News
+from tests.worker.faults.site import Site
+
+FULL = BrokerFull.default_sentence()
+BATCH = 300
+
+
+@pytest.fixture
+def full(site: Site) -> Site:
+    """A place of work whose Redis has room for some hundreds of tickets, all of which is taken."""
+    info: Any = site.redis.info("memory")
+    site.redis.config_set("maxmemory", info["used_memory"] + 300_000)
+    for _ in range(20):
+        site.sleepers(BATCH)
+        if is_full(site):
+            return site
+    raise AssertionError("it takes everything")
+
+
+def is_full(site: Site) -> bool:
+    """Tell whether Redis refuses to take anything."""
+    try:
+        site.redis.set("probe", "x" * 100)
+    except OutOfMemoryError:
+        return True
+    site.redis.delete("probe")
+    return False
+
+
+def test_what_finds_no_room_is_kept_and_each_says_so_once(full: Site, news: News) -> None:
+    before = len(news.of(Event.PUSH_POSTPONED))
+    waiting = full.waiting()
+    client = create_app(full.runtime).test_client()
+    answer = client.post("/api", json=[{"item": "a", "valor": 0}])
+    assert answer.status_code == 200
+    assert [said["reason"] for said in news.of(Event.PUSH_POSTPONED)[before:]] == [FULL]
+    for _ in range(10):
+        full.sweep()
+    assert news.of(Event.WARNING) == [{"reason": FULL}]
+    assert full.waiting() == waiting
+    ready = client.get("/health/ready").json
+    assert ready is not None
+    assert ready["checks"]["broker"] == "ok"  # it answers, and workers make room
+
+
+def test_a_worker_that_is_started_on_a_full_redis_empties_it_and_everything_ends_once(full: Site) -> None:
+    waiting = full.waiting()
+    worker = full.start(CONCURRENCY="50")
+    full.await_(lambda: full.tokens(State.FINISHED) >= set(waiting))
+    full.redis.config_set("maxmemory", 0)  # what this small one has room for, its clients alone may take
+    full.await_end()
+    full.stop(worker)
+    assert full.rows("SELECT DISTINCT state, run, losses FROM tasks") == [("finished", 1, 0)]
+    full.require_one_end_each()
+    full.require_clean_redis()
+    assert full.log.count(FULL) == 1
+    assert "does not answer" not in full.log
