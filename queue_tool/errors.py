@@ -170,6 +170,12 @@ class BrokerFull(BrokerAway):
     code = "broker_full"
 
 
+class BrokerOfAnother(BrokerAway):
+    """This Redis carries the tickets of another database."""
+
+    code = "broker_of_another"
+
+
 class BadSetting(QueueToolError):
     """A setting has a value that cannot be used."""
 

@@ -21,7 +21,7 @@ from queue_tool.access import NOT_LOCAL, is_loopback
 from queue_tool.broker import Broker, InlineBroker, RqBroker
 from queue_tool.builtin import sleep_type
 from queue_tool.control import Cancel, DeadLetters, Pause, Reopen
-from queue_tool.errors import BadTaskType, QueueToolError
+from queue_tool.errors import BadTaskType, BrokerAway, BrokerOfAnother, QueueToolError
 from queue_tool.host import data_dir, doorbell, lifeline, valkey
 from queue_tool.owner import Owner, lives_here
 from queue_tool.run import Run
@@ -195,6 +195,7 @@ def open_runtime(
         QueueToolError: something that it stands on cannot be used; the sentence says what.
     """
     store = open_store(chosen, migrate=migrate)
+    require_own_redis(chosen, store)
     types = load_types(chosen)
     if judges:
         types.compile()
@@ -213,7 +214,7 @@ def open_runtime(
     broker: Broker = (
         InlineBroker(lambda tickets: run(tickets, owner.id()))
         if chosen.redis_url == INLINE
-        else RqBroker(redis_url(chosen))
+        else RqBroker(redis_url(chosen), store.identity())
     )
     return Runtime(
         settings=chosen,
@@ -239,6 +240,24 @@ def open_runtime(
         pause=Pause(store=store, telemetry=telemetry, now=now),
         run=run,
     )
+
+
+def require_own_redis(chosen: Settings, store: Store) -> None:
+    """Do nothing if Redis carries the tickets of no other database; one that is away is looked at when it is back.
+
+    An embedded Valkey is the data directory's own, and may not have been started yet.
+
+    Raises:
+        BrokerOfAnother: it does.
+    """
+    if chosen.embedded or chosen.redis_url == INLINE:
+        return
+    try:
+        RqBroker(redis_url(chosen), store.identity()).require_ours()
+    except BrokerOfAnother:
+        raise
+    except BrokerAway:
+        return
 
 
 def open_store(chosen: Settings, *, migrate: bool = False) -> Store:

@@ -98,7 +98,10 @@ class Supervisor:
             doorbell.hear(bell, lambda: self._news.put(_NEW_CODE))
         sweeper = threading.Thread(target=self._runtime.sweep_until, args=[self._stopping], name="sweeper", daemon=True)
         try:
-            for child in (*self._valkey, *self._workers, *self._web):
+            for child in self._valkey:
+                self._start(child)
+                self._runtime.broker.take_over()  # who owns the data directory owns what is in it
+            for child in (*self._workers, *self._web):
                 self._start(child)
             sweeper.start()
             if self._web:

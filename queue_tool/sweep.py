@@ -72,7 +72,7 @@ class Sweep:
         self._push = Push(store=store, broker=broker, now=now, max_pushed=max_pushed)
         self._pulses: dict[int, _Pulse] = {}
         self._audit = Audit(store=store, broker=broker, push=self._push, telemetry=telemetry, monotonic=monotonic)
-        self._away = False
+        self._away: str | None = None  # why nothing could be pushed the last time
         self._full_until = 0.0
 
     def __call__(self) -> bool:
@@ -88,12 +88,12 @@ class Sweep:
         try:
             self._audit.if_due()  # first: what Redis has lost was there before what has never been
             held = self._push_unpushed()
-            self._away = False
+            self._away = None
             return held
         except BrokerAway as error:  # its tickets are pushed when it is back
-            if not self._away:
+            if self._away != error.sentence:
                 self._telemetry.emit(Event.WARNING, reason=error.sentence)
-            self._away = True
+            self._away = error.sentence
             if isinstance(error, BrokerFull):
                 self._full_until = self._monotonic() + FULL_FOR
             return False

@@ -73,6 +73,13 @@ class Broker(Protocol):
             BrokerAway: it cannot be known.
         """
 
+    def take_over(self) -> None:
+        """Carry this database's tickets from now on, whosever it carried.
+
+        Raises:
+            BrokerAway: it does not answer.
+        """
+
     def check(self) -> None:
         """Do nothing if the broker answers.
 

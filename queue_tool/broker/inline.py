@@ -50,5 +50,8 @@ class InlineBroker:
         """Return the same text always: there is nothing to lose."""
         return "inline"
 
+    def take_over(self) -> None:
+        """Do nothing: it carries nothing."""
+
     def check(self) -> None:
         """Do nothing: it always answers."""

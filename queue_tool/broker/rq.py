@@ -6,7 +6,6 @@ A ticket is an RQ job that any worker of RQ's can run: its function is named by 
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -26,14 +25,12 @@ from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker
 from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
+from queue_tool.broker import marker
 from queue_tool.broker.breaker import Breaker
 from queue_tool.broker.failures import failures_named
 from queue_tool.broker.push import push_kind
 from queue_tool.errors import BrokerAway
 from queue_tool.tasks import LISTS, Ticket
-
-MARKER = f"{RQ_KEY_PREFIX}:queue_tool:marker"
-"""A key that is there unless Redis was wiped."""
 
 CONNECT_TIMEOUT = 1.0
 """Seconds in which Redis must accept a connection."""
@@ -62,8 +59,10 @@ def connect(url: str, answer_timeout: float) -> Redis:
 class RqBroker:
     """The broker on Redis or Valkey."""
 
-    def __init__(self, url: str) -> None:
-        """Prepare a client for this URL; nothing is connected yet."""
+    def __init__(self, url: str, database: str) -> None:
+        """Prepare a client for this URL, to carry the tickets of this database; nothing is connected yet."""
+        self._database = database
+        self._is_ours = False  # as far as was seen since the last failure
         self._redis = connect(url, ANSWER_TIMEOUT)
         self._reader = connect(url, READ_TIMEOUT)
         self._breaker = Breaker()
@@ -76,6 +75,9 @@ class RqBroker:
             BrokerAway: some or all of them may be missing.
         """
         with self._talking():
+            if not self._is_ours:
+                marker.read(self._redis, self._database)
+                self._is_ours = True
             for kind in _kinds(tickets):
                 self._lengths[kind[0].list] = push_kind(self._redis, kind)
 
@@ -183,11 +185,30 @@ class RqBroker:
         """Return a text that changes when Redis was restarted or wiped.
 
         Raises:
-            BrokerAway: Redis does not answer.
+            BrokerAway: Redis does not answer, or is another database's.
         """
         with self._talking():
             server: Any = self._redis.info("server")
-            return f"{server['run_id']}/{self._marker()}"
+            return f"{server['run_id']}/{marker.read(self._redis, self._database)}"
+
+    def require_ours(self) -> None:
+        """Do nothing if the tickets of no other database are in this Redis.
+
+        Raises:
+            BrokerOfAnother: they are.
+            BrokerAway: Redis does not answer.
+        """
+        with self._talking():
+            marker.read(self._redis, self._database)
+
+    def take_over(self) -> None:
+        """Let this Redis carry this database's tickets, whosever it carried.
+
+        Raises:
+            BrokerAway: Redis does not answer.
+        """
+        with self._talking():
+            marker.take_over(self._redis, self._database)
 
     def check(self) -> None:
         """Do nothing if Redis answers.
@@ -198,18 +219,14 @@ class RqBroker:
         with self._talking():
             self._redis.ping()
 
-    def _marker(self) -> str:
-        """Return the marker's text; it is made only where it is missing, since a full Redis would refuse even that."""
-        found: Any = self._redis.get(MARKER)
-        if found is None:
-            self._redis.set(MARKER, uuid.uuid4().hex, nx=True)
-            found = self._redis.get(MARKER)
-        return str(found.decode())
-
     @contextmanager
     def _talking(self) -> Iterator[None]:
-        with self._breaker.guard(), failures_named():
-            yield
+        try:
+            with self._breaker.guard(), failures_named():
+                yield
+        except BrokerAway:
+            self._is_ours = False
+            raise
 
     def _delete(self, ticket: Ticket) -> None:
         """Delete a job without reading it: whatever its fields hold, it must go."""

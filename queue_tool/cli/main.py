@@ -80,7 +80,9 @@ def web(host: str | None, port: str | None) -> None:
     runtime.say(said)
     chosen = runtime.load_settings()
     telemetry = runtime.start_logging("web", chosen)
-    runtime.open_store(chosen, migrate=chosen.embedded).close()
+    store = runtime.open_store(chosen, migrate=chosen.embedded)
+    runtime.require_own_redis(chosen, store)
+    store.close()
     runtime.warn_of_an_open_door(chosen, telemetry)
     serve(chosen)
 

@@ -7,6 +7,7 @@ from queue_tool.store.batches import Added, Batches, Totals
 from queue_tool.store.control import Canceled, Control
 from queue_tool.store.database import Changes, Database
 from queue_tool.store.idempotency import Remembered
+from queue_tool.store.identity import identity_of
 from queue_tool.store.keys import Keys
 from queue_tool.store.queues import Queues
 from queue_tool.store.runs import Runs, Settled, TakenBack, Turn
@@ -46,6 +47,10 @@ class Store:
         self.times = Times(database)
         self.attempts = Attempts(database)
         self.queues = Queues(database)
+
+    def identity(self) -> str:
+        """Return what tells this database from every other one; a copy of it has the same."""
+        return identity_of(self.database)
 
     def changes(self) -> Changes:
         """Return what tells whether anything was written since the last look."""

@@ -181,6 +181,12 @@ workers = Table(
     sqlite_autoincrement=True,
 )
 
+identity = Table(
+    "identity",
+    metadata,
+    Column("value", Text, primary_key=True),  # one row, made with the table: tells this database from all others
+)
+
 api_keys = Table(
     "api_keys",
     metadata,

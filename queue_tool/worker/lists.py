@@ -24,6 +24,7 @@ from rq.suspension import WORKERS_SUSPENDED
 from rq.utils import utcformat
 from rq.worker import BaseWorker
 
+from queue_tool.broker.marker import MARKER
 from queue_tool.broker.rq import execution_id
 from queue_tool.tasks import Lane
 
@@ -58,6 +59,10 @@ if order.ended > 0 and redis.call('EXISTS', order.worker) == 1 then
   redis.call('HINCRBY', order.worker, 'successful_job_count', order.ended)
 end
 if #order.take > 0 and redis.call('EXISTS', order.suspended) == 1 then return false end
+local marker = redis.call('GET', order.marker)
+if marker and string.match(marker, '^[^/]*') ~= order.database then
+  return redis.error_reply('it carries the tickets of another database')
+end
 -- A script that has written once may go on in a Redis that is full: what makes room must not lack it.
 redis.call('UNLINK', order.prefix .. ':queue_tool:nothing')
 local taken = {}
@@ -123,8 +128,8 @@ class Gone(Protocol):
 class Lists:
     """The lists that a worker serves."""
 
-    def __init__(self, redis: Redis, names: Iterable[str], worker: str) -> None:
-        """Work on these lists of this Redis, as the worker of this name."""
+    def __init__(self, redis: Redis, names: Iterable[str], worker: str, database: str) -> None:
+        """Work on these lists of this Redis, as the worker of this name, for the database of this identity."""
         self._redis = redis
         self._registries = {name: StartedJobRegistry(name, connection=redis).key for name in names}
         self._exchange = redis.register_script(_EXCHANGE)
@@ -139,6 +144,8 @@ class Lists:
             "worker": BaseWorker.redis_worker_namespace_prefix + worker,
             "executions": WORKER_EXECUTIONS_KEY_TEMPLATE.format(worker),
             "suspended": WORKERS_SUSPENDED,
+            "marker": MARKER,
+            "database": database,
         }
 
     def exchange(

@@ -27,6 +27,7 @@ from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker, WorkerStatus
 
 from queue_tool import leftover
+from queue_tool.broker import marker
 from queue_tool.broker.failures import sentence_of
 from queue_tool.errors import StoreAway
 from queue_tool.host.signals import NO_SIGNAL, SignalPipe
@@ -139,7 +140,7 @@ class Worker(BaseWorker):
         return came_of_it
 
     def _pump_away(self, runtime: Runtime, parts: Parts, waker: Waker, *, burst: bool, most: int | None) -> int:
-        if not self._enter():
+        if not self._enter(runtime.store.identity()):
             ticket.leave()
             return 0
         waker.start()
@@ -156,7 +157,7 @@ class Worker(BaseWorker):
         settings, pump = runtime.settings, self._pump
         redis, served = _own_pool(self.connection), {name: lane_and_queue(name)[0] for name in self.queue_names()}
         waker = Waker(self.connection, served, pump.woken)
-        lists = Lists(redis, served, self.name)
+        lists = Lists(redis, served, self.name, runtime.store.identity())
         by_lane: dict[Lane, lanes.Lane] = {
             Lane.LOOP: LoopLane(settings.concurrency, loop, pump.came_back, pump.notebook.note),
             Lane.THREADS: ThreadLane(settings.threads, "thread", pump.came_back, pump.notebook.note),
@@ -187,12 +188,19 @@ class Worker(BaseWorker):
 
     # -- its place in Redis --------------------------------------------------------------------------------
 
-    def _enter(self) -> bool:
-        """Register in Redis, however long it is away; False if asked to stop before that."""
+    def _enter(self, database: str) -> bool:
+        """Register in Redis, however long it is away; False if asked to stop before that.
+
+        Raises:
+            BrokerOfAnother: it carries the tickets of another database.
+        """
         while not self._asked.is_set():
             try:
-                self._register()
+                marker.read(self.connection, database)
+                self._show_itself()
                 self.subscribe()
+                with contextlib.suppress(OutOfMemoryError):
+                    self.set_state(WorkerStatus.IDLE)
             except RedisError as error:
                 ticket.join().telemetry.emit(Event.WARNING, reason=sentence_of(error))
                 self._asked.wait(RETRY_AFTER)
@@ -200,11 +208,10 @@ class Worker(BaseWorker):
                 return True
         return False
 
-    def _register(self) -> None:
-        """Let RQ's tools see this worker; where Redis is full, with the first heartbeat that finds room."""
+    def _show_itself(self) -> None:
+        """Let RQ's tools see this worker; where Redis is full, the first heartbeat that finds room does so."""
         try:
             self.register_birth()
-            self.set_state(WorkerStatus.IDLE)
         except OutOfMemoryError as error:
             ticket.join().telemetry.emit(Event.WARNING, reason=sentence_of(error))
 

@@ -16,11 +16,13 @@ from rq.utils import utcparse
 
 from queue_tool.broker import Broker, InlineBroker, RqBroker
 from queue_tool.broker.breaker import Breaker
+from queue_tool.broker.marker import MARKER
 from queue_tool.broker.push import FUNCTION
-from queue_tool.broker.rq import MARKER
 from queue_tool.errors import BrokerAway
 from queue_tool.tasks import LISTS, Ticket
 from tests.support import free_port
+
+DATABASE = "d" * 32
 
 
 def tickets(count: int, list_name: str = "default", run: int = 1, task_type: str = "sleep") -> list[Ticket]:
@@ -43,14 +45,14 @@ def server(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def rq_broker(server: str) -> RqBroker:
-    return RqBroker(server)
+    return RqBroker(server, DATABASE)
 
 
 @pytest.fixture(params=["valkey", "redis", "inline"])
 def broker(request: pytest.FixtureRequest) -> Broker:
     if request.param == "inline":
         return InlineBroker(lambda runs: None)
-    return RqBroker(empty_server(request, request.param))
+    return RqBroker(empty_server(request, request.param), DATABASE)
 
 
 # -- every broker ------------------------------------------------------------------------------------------
@@ -125,7 +127,7 @@ def test_discarded_tickets_leave_nothing_behind(rq_broker: RqBroker, server: str
     rq_broker.push(tickets(1200))
     rq_broker.discard(tickets(1200))
     with Redis.from_url(server) as client:
-        assert set(client.keys()) == {b"rq:queues"}
+        assert set(client.keys()) == {b"rq:queues", MARKER.encode()}
 
 
 def test_a_wipe_changes_the_incarnation(rq_broker: RqBroker, server: str) -> None:
@@ -145,7 +147,7 @@ def test_the_marker_keeps_out_of_the_way_of_rq(rq_broker: RqBroker, server: str)
 
 
 def test_a_redis_that_is_away_is_said_to_be_away() -> None:
-    broker = RqBroker(f"redis://127.0.0.1:{free_port()}")
+    broker = RqBroker(f"redis://127.0.0.1:{free_port()}", DATABASE)
     for _ in range(2):
         with pytest.raises(BrokerAway):
             broker.push(tickets(1))

@@ -10,6 +10,7 @@ from redis import Redis
 
 from tests.conftest import RuntimeFactory
 from tests.server import Server
+from tests.support import System
 from tests.worker.faults.site import TASKS, Site
 
 
@@ -30,3 +31,14 @@ def site(tmp_path: Path, make_runtime: RuntimeFactory, server: Server) -> Iterat
     yield made
     made.kill_all()
     client.close()
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> Iterator[System]:
+    """A whole system, running."""
+    made = System(tmp_path)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.kill_all()

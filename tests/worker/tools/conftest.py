@@ -26,11 +26,10 @@ def running(
     shutil.copyfile(migrated_database, directory / "queue_tool.db")
     directory.chmod(0o700)
     said = {"DATA_DIR": str(directory), "REDIS_URL": url, "TASKS": tasks.__name__}
-    runtime = open_runtime(
-        settings.read({f"QUEUE_TOOL_{name}": text for name, text in said.items()}), Telemetry(), "test"
-    )
+    chosen = settings.read({f"QUEUE_TOOL_{name}": text for name, text in said.items()})
     with Redis.from_url(url) as redis:
         redis.flushall()
+        runtime = open_runtime(chosen, Telemetry(), "test")
         place = Place(directory, runtime, redis, url)
         worker = place.start()
         try:

@@ -130,7 +130,7 @@ def test_redis_holds_of_a_started_ticket_what_rq_itself_would_have_written(
     token = running.waiter(lane, gate)
     running.await_shown(token)
     ours = running.job(token)
-    RqBroker(f"{running.redis_url}?db=1").push(
+    RqBroker(f"{running.redis_url}?db=1", running.runtime.store.identity()).push(
         [Ticket(token=token, run=1, list=ours.origin, task_type=f"waits.{lane}")]
     )
     theirs, stock = prepared_by_rq(other, ours.origin)

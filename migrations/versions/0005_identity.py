@@ -1,0 +1,25 @@
+"""The identity of a database, by which Redis knows whose tickets it carries.
+
+Revision: 0005, after 0004.
+"""
+
+import uuid
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make the change."""
+    table = op.create_table("identity", sa.Column("value", sa.Text, primary_key=True))
+    op.bulk_insert(table, [{"value": uuid.uuid4().hex}])
+
+
+def downgrade() -> None:
+    """Take the change back."""
+    op.drop_table("identity")

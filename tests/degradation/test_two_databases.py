@@ -1,0 +1,95 @@
+"""Two databases on one Redis: each would take the other's tickets for ones that are over. The second one is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from queue_tool.broker.marker import MARKER
+from queue_tool.store import migrations
+from queue_tool.store.database import Database
+from queue_tool.tasks import State
+from queue_tool.telemetry import Event
+from tests.conftest import News
+from tests.server import Server
+from tests.support import System, eventually, free_port, http, items, run_command, tokens
+from tests.worker.faults.site import Site
+
+SENTENCE = (
+    "This Redis carries the tickets of another database: give each a Redis, or an RQ_KEY_PREFIX, of its own; "
+    f"if the other one is gone for good, remove the key {MARKER}."
+)
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    """A data directory with another database in it."""
+    directory = tmp_path / "other"
+    directory.mkdir(mode=0o700)
+    database = Database(f"sqlite:///{directory / 'queue_tool.db'}")
+    migrations.upgrade(database)
+    database.close()
+    return directory
+
+
+@pytest.mark.parametrize("command", ["up", "web", "worker", "sweep"])
+def test_a_process_with_another_database_ends_with_one_sentence_and_touches_nothing(
+    site: Site, other: Path, command: str
+) -> None:
+    sent = site.sleepers(3)
+    said = {"DATA_DIR": str(other), "REDIS_URL": site.redis_url, "PORT": str(free_port())}
+    refused = run_command(command, cwd=other, within=30, **said)
+    assert (refused.returncode, refused.stderr.splitlines()[-1]) == (1, f"queue-tool: {SENTENCE}")
+    assert site.waiting() == sent
+    assert site.keys("rq:worker*") == set()
+
+
+def test_a_worker_that_was_started_while_redis_was_away_ends_when_it_is_back_and_not_its_own(
+    site: Site, server: Server, other: Path
+) -> None:
+    sent = site.sleepers(3)
+    server.kill()
+    worker = site.start(DATA_DIR=str(other))
+    site.await_(lambda: "Redis does not answer" in site.log)
+    server.start()
+    assert worker.wait(20) == 1
+    assert site.log.splitlines()[-1] == f"queue-tool: {SENTENCE}"
+    assert site.waiting() == sent
+
+
+def test_what_runs_when_redis_becomes_another_databases_pushes_nothing_more(site: Site, news: News) -> None:
+    site.redis.set(MARKER, "another/1")
+    for _ in range(3):
+        site.sweep()
+    assert news.of(Event.WARNING) == [{"reason": SENTENCE}]
+    sent = site.sleepers(3)
+    assert [said["reason"] for said in news.of(Event.PUSH_POSTPONED)] == [SENTENCE]
+    assert site.waiting() == []
+    assert site.tokens(State.QUEUED) == set(sent)
+
+
+def test_a_worker_takes_nothing_from_a_redis_that_has_become_another_databases(site: Site, server: Server) -> None:
+    worker = site.start()
+    site.await_(lambda: " started name=" in site.log)
+    site.redis.set(MARKER, "another/1")
+    site.redis.rpush("rq:queue:default", "0" * 32)
+    site.await_(lambda: "Redis refuses: it carries the tickets of another database." in site.log)
+    assert site.waiting() == ["0" * 32]
+    site.redis.flushall()
+    sent = site.sleepers(3)
+    site.await_(lambda: site.tokens(State.FINISHED) == set(sent))
+    site.stop(worker)
+
+
+def test_a_new_database_in_an_old_data_directory_takes_the_embedded_valkey_over(system: System) -> None:
+    (old,) = tokens(system.post(items(1, 3600)))
+    system.await_status(old, "running")
+    system.kill_all()
+    for path in (system.directory / "instance").glob("queue_tool.db*"):
+        path.unlink()
+    system.start()
+    (new,) = tokens(system.post(items(1)))
+    system.await_status(new, "finished")
+    assert http("GET", system.url(f"/check/{old}")).status == 404
+    eventually(lambda: http("GET", system.url("/health/ready")).status == 200)
