@@ -151,6 +151,11 @@ class StoreAway(QueueToolError):
 
     code = "store_away"
 
+    @property
+    def reason(self) -> str:
+        """Return what the database itself has said, which is for the log alone."""
+        return str(getattr(self.__cause__, "orig", self.__cause__) or self.sentence)
+
 
 class SchemaOutdated(QueueToolError):
     """The database is of another version: run `queue-tool db upgrade`."""

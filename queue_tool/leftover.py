@@ -16,7 +16,11 @@ FOLDER = "outcomes"
 
 
 def put_aside(data_dir: Path, owner: int, outcomes: Sequence[Outcome]) -> None:
-    """Write outcomes into a file of their own, whole or not at all."""
+    """Write outcomes into a file of their own, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     folder = data_dir / FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / f"{owner}-{os.getpid()}.json"

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 
+from queue_tool.errors import StoreAway
 from queue_tool.host import processes
 from queue_tool.store import Process, Store
 
@@ -62,6 +63,8 @@ class Owner:
                 with self._lock:
                     if self._id is not None and not self._store.workers.beat(self._id):
                         self._id = self._register()  # given up for dead: what it holds is somebody else's now
+            except StoreAway as error:
+                _log.warning("the heartbeat missed a beat: %s", error.reason)
             except Exception:  # noqa: BLE001 - a heart that stops for a mistake of ours would give all tasks away
                 _log.exception("the heartbeat missed a beat")
 

@@ -21,7 +21,7 @@ from queue_tool.access import NOT_LOCAL, is_loopback
 from queue_tool.broker import Broker, InlineBroker, RqBroker
 from queue_tool.builtin import sleep_type
 from queue_tool.control import Cancel, DeadLetters, Pause, Reopen
-from queue_tool.errors import BadTaskType, BrokerAway, BrokerOfAnother, QueueToolError
+from queue_tool.errors import BadTaskType, BrokerAway, BrokerOfAnother, QueueToolError, StoreAway
 from queue_tool.host import data_dir, doorbell, lifeline, valkey
 from queue_tool.owner import Owner, lives_here
 from queue_tool.run import Run
@@ -90,15 +90,19 @@ class Runtime:
     def sweep_until(self, stopping: threading.Event) -> None:
         """Sweep again and again until the event is set; whatever goes wrong in one pass, the next one comes."""
         sweep = self.sweep()
-        pause = SWEEP_EVERY
+        pause, said = SWEEP_EVERY, ""
         while not stopping.wait(pause):
             pause = SWEEP_EVERY
             try:
                 self.write_leftover()
                 if sweep():
                     pause = SWEEP_SOON
+                said = ""
             except QueueToolError as error:
-                self.telemetry.emit(Event.SWEEP_FAILED, reason=error.sentence)
+                reason = error.reason if isinstance(error, StoreAway) else error.sentence
+                if reason != said:
+                    self.telemetry.emit(Event.SWEEP_FAILED, reason=reason)
+                said = reason
             except Exception:  # noqa: BLE001 - the next pass must come, and the log has all of it
                 _log.exception("a pass of the sweeper failed")
 

@@ -20,8 +20,11 @@ from queue_tool.store import Process, Store, TakenBack, Worker
 from queue_tool.tasks import Code, State, Ticket, read_ticket_id
 from queue_tool.telemetry import Event, Telemetry
 
-LIFELESS_AFTER = 30.0
-"""Seconds without a heartbeat after which a worker counts as dead, whether its process is there or not."""
+SUSPECT_AFTER = 18.0
+"""Seconds without a heartbeat after which a worker is suspected to be dead, whether its process is there or not."""
+
+LIFELESS_AFTER = 12.0
+"""Seconds that a suspect has to beat since the database could be written to, as who cannot write cannot beat."""
 
 FULL_FOR = 5.0
 """Seconds in which a full Redis is left alone: to find out what it lacks, all of its lists are read."""
@@ -33,6 +36,7 @@ class _Pulse:
 
     beat: int
     seen: float  # monotonic
+    suspected: float | None = None  # when it stood still, and the database took what was written
 
 
 class Sweep:
@@ -139,8 +143,15 @@ class Sweep:
         now = self._monotonic()
         pulse = self._pulses.setdefault(worker.id, _Pulse(worker.beat, now))
         if pulse.beat != worker.beat:
-            pulse.beat, pulse.seen = worker.beat, now
-        return self._lives_here(worker.process) is False or now - pulse.seen > LIFELESS_AFTER
+            pulse.beat, pulse.seen, pulse.suspected = worker.beat, now, None
+        if self._lives_here(worker.process) is False:
+            return True
+        if now - pulse.seen <= SUSPECT_AFTER:
+            return False
+        if pulse.suspected is None:
+            self._store.workers.touch(worker.id)
+            pulse.suspected = now
+        return now - pulse.suspected > LIFELESS_AFTER
 
     # -- tickets that were never pushed --------------------------------------------------------------------
 

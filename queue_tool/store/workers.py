@@ -70,6 +70,15 @@ class Workers:
             found = connection.execute(update(workers).where(workers.c.id == worker).values(beat=workers.c.beat + 1))
         return found.rowcount == 1
 
+    def touch(self, worker: int) -> None:
+        """Write a worker's row anew as it is: as this can be done now, so can the worker beat.
+
+        Raises:
+            StoreAway: it cannot be written; nor can the worker, then.
+        """
+        with self._database.write() as connection:
+            connection.execute(update(workers).where(workers.c.id == worker).values(beat=workers.c.beat))
+
     def all(self) -> list[Worker]:
         """Return every worker that has not been removed, dead or alive."""
         with self._database.read() as connection:

@@ -53,6 +53,8 @@ def register(app: Flask) -> None:
 
 def _known(error: QueueToolError) -> Response:
     response = _rendered(STATUSES.get(error.code, 500), error.code, error.sentence)
+    if isinstance(error, errors.StoreAway):
+        _log.warning("the database is away: %s", error.reason)
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, errors.Unauthorized):

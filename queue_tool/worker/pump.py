@@ -203,8 +203,11 @@ class Pump:
                 self._parts.owner.id(),
                 self.notebook.take(),
             )
-        except StoreAway:
-            self._parts.run.telemetry.emit(Event.OUTCOME_HELD, outcomes=len(self._ended), tickets=len(taken))
+        except StoreAway as error:
+            if not self._store_away_until:  # said once, and not with each of the tries
+                self._parts.run.telemetry.emit(
+                    Event.OUTCOME_HELD, outcomes=len(self._ended), tickets=len(taken), reason=error.reason
+                )
             self._store_away_until = time.monotonic() + RETRY_AFTER
             return False
         self._last_turn, self._store_away_until = time.monotonic(), 0.0

@@ -250,8 +250,13 @@ class Worker(BaseWorker):
             lists.let_go(name, job_id)
 
     def _put_aside(self, runtime: Runtime, outcomes: list[Outcome]) -> None:
-        if outcomes:
+        if not outcomes:
+            return
+        try:
             leftover.put_aside(runtime.settings.data_dir, runtime.owner.id(), outcomes)
+        except OSError as error:
+            reason = f"{len(outcomes)} outcomes can be kept nowhere, and their tasks run again: {error.strerror}"
+            runtime.telemetry.emit(Event.WARNING, reason=reason)
 
 
 def _several(queues: Any) -> Iterable[Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +17,7 @@ from rq.serializers import JSONSerializer
 from queue_tool.batch import Accepted, new_batch
 from queue_tool.broker import RqBroker
 from queue_tool.broker.push import FUNCTION
+from queue_tool.errors import StoreAway
 from queue_tool.owner import describe
 from queue_tool.runtime import Runtime
 from queue_tool.store import Process
@@ -293,11 +296,13 @@ def test_a_worker_elsewhere_is_dead_when_its_heart_stands_still(world: World) ->
         world.wait(25)
         world.runtime.store.workers.beat(worker)
     world.sweep()
-    world.wait(29)
-    world.sweep()
+    for _ in range(29):
+        world.wait(1)
+        world.sweep()
     assert world.runtime.ask.task(token).state is State.RUNNING
-    world.wait(2)
-    world.sweep()
+    for _ in range(3):
+        world.wait(1)
+        world.sweep()
     assert world.runtime.ask.task(token).state is State.QUEUED
 
 
@@ -306,9 +311,34 @@ def test_a_worker_that_hangs_is_dead_even_where_its_process_is_there(world: Worl
     (token,) = world.send()
     world.runtime.store.runs.claim([(token, 1)], worker, world.now)
     world.sweep()
-    world.wait(31)
-    world.sweep()
+    for _ in range(2):
+        world.wait(19)
+        world.sweep()
     assert world.runtime.ask.task(token).state is State.QUEUED
+
+
+def test_a_database_that_nobody_could_write_to_makes_nobody_dead(world: World, hasty: Runtime) -> None:
+    worker = world.worker("held up")
+    (token,) = world.send()
+    world.runtime.store.runs.claim([(token, 1)], worker, world.now)
+    world.runtime = hasty
+    world.sweep = world.new_sweeper()
+    world.sweep()
+    with closing(sqlite3.connect(hasty.store.database.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for _ in range(2):
+            world.wait(60)
+            with pytest.raises(StoreAway):
+                world.sweep()
+        other.execute("ROLLBACK")
+    world.sweep()
+    world.wait(10)
+    world.sweep()
+    assert world.runtime.ask.task(token).state is State.RUNNING
+    world.runtime.store.workers.beat(worker)
+    world.wait(10)
+    world.sweep()
+    assert world.runtime.ask.task(token).state is State.RUNNING
 
 
 def test_a_job_that_cannot_be_read_stops_no_sweeper(world: World, redis: Redis) -> None:
