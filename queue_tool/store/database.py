@@ -38,6 +38,7 @@ class Database:
         self._writer = _sqlite_engine(url, "BEGIN IMMEDIATE", patience, pool_size=1, max_overflow=0)
         self._noter = self._writer.execution_options(synchronous="NORMAL")
         self._reader = _sqlite_engine(url, "BEGIN", patience, pool_size=8, max_overflow=64)
+        self._file: tuple[int, int] | None = None  # which the connections have open
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -46,7 +47,7 @@ class Database:
         Raises:
             StoreAway: the database is locked, full, read-only, or not there.
         """
-        with _failures_named(), self._gate.held(), self._writer.begin() as connection:
+        with _failures_named(), self._gate.held(), self._in_place(self._writer).begin() as connection:
             yield connection
 
     @contextmanager
@@ -58,7 +59,7 @@ class Database:
         Raises:
             StoreAway: the database is locked, full, read-only, or not there.
         """
-        with _failures_named(), self._gate.held(), self._noter.begin() as connection:
+        with _failures_named(), self._gate.held(), self._in_place(self._noter).begin() as connection:
             yield connection
 
     @contextmanager
@@ -107,6 +108,22 @@ class Database:
         """
         with _failures_named():
             self.path.touch(mode=0o600)
+
+    def _in_place(self, engine: Engine) -> Engine:
+        """Return an engine whose connections have the file open that is at the path.
+
+        SQLite would go on writing into one that was moved away or deleted, where nobody finds it again.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        found = self.path.stat()
+        file = found.st_dev, found.st_ino
+        if self._file is not None and self._file != file:
+            self._writer.dispose()
+            self._reader.dispose()
+        self._file = file
+        return engine
 
     def close(self) -> None:
         """Close every connection that is not in use."""

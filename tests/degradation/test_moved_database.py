@@ -1,0 +1,53 @@
+"""A database that is moved away, deleted or replaced under what runs, as when its disk is not there for a while."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from queue_tool.errors import StoreAway
+from queue_tool.tasks import State
+from queue_tool.web import create_app
+from tests.worker.faults.site import Site
+
+GOOD = {"item": "a", "valor": 0}
+
+
+def test_while_it_is_away_nothing_is_taken_in_and_nothing_that_ends_is_lost(site: Site, tmp_path: Path) -> None:
+    gate, place = tmp_path / "gate", site.runtime.settings.data_dir
+    worker = site.start()
+    running = site.send("hard.until", [str(gate)] * 5)
+    site.await_(lambda: site.count(State.RUNNING) == len(running))
+    place.rename(tmp_path / "elsewhere")
+    client = create_app(site.runtime).test_client()
+    refused = client.post("/api", json=[GOOD])
+    assert refused.json is not None
+    assert (refused.status_code, refused.json["code"]) == (503, "store_away")
+    assert client.get(f"/check/{running[0]}").status_code == 200
+    gate.touch()
+    site.await_(lambda: "outcome held" in site.log)
+    (tmp_path / "elsewhere").rename(place)
+    sent = site.sleepers(3)
+    site.await_end(within=10)
+    site.stop(worker)
+    assert site.tokens(State.FINISHED) == {*running, *sent}
+    assert site.rows("SELECT DISTINCT run, losses FROM tasks") == [(1, 0)]
+    site.require_one_end_each()
+
+
+def test_what_was_put_in_its_place_is_what_is_written_from_then_on(site: Site, tmp_path: Path) -> None:
+    path = site.runtime.store.database.path
+    (before,) = site.sleepers(1)
+    with site.database() as connection:
+        connection.execute("VACUUM INTO ?", [str(tmp_path / "backup.db")])
+    (after,) = site.sleepers(1)
+    for file in path.parent.glob(f"{path.name}*"):
+        file.unlink()
+    with pytest.raises(StoreAway):
+        site.sleepers(1)
+    shutil.copyfile(tmp_path / "backup.db", path)
+    (then,) = site.sleepers(1)
+    assert site.tokens(State.QUEUED) == {before, then}
+    assert site.runtime.ask.states([before, after, then]) == [State.QUEUED, None, State.QUEUED]
