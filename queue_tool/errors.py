@@ -157,6 +157,12 @@ class StoreAway(QueueToolError):
         return str(getattr(self.__cause__, "orig", self.__cause__) or self.sentence)
 
 
+class DriverMissing(QueueToolError):
+    """PostgreSQL needs its driver: `pip install 'queue_tool[postgres]'`."""
+
+    code = "driver_missing"
+
+
 class SchemaOutdated(QueueToolError):
     """The database is of another version: run `queue-tool db upgrade`."""
 

@@ -103,9 +103,12 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _database_url(text: str) -> str:
-    if not text.startswith("sqlite:///") or not text.removeprefix("sqlite:///").strip():
-        raise ValueError("`sqlite:///` and the path of a file")
-    return text.strip()
+    said = text.strip()
+    if said.startswith("sqlite:///") and said.removeprefix("sqlite:///").strip():
+        return said
+    if said.startswith(("postgresql://", "postgres://")) and said.partition("://")[2]:
+        return said.replace("postgres://", "postgresql://", 1)
+    raise ValueError("`sqlite:///` and the path of a file, or `postgresql://` and a database")
 
 
 def _redis_url(text: str) -> str:
@@ -141,7 +144,9 @@ class Settings:
     """Everything that an operator may choose."""
 
     data_dir: Path = _setting(Path("instance"), _path, "database, embedded Valkey and locks live here")
-    database_url: str | None = _setting(None, _database_url, "`sqlite:///` and a path", "SQLite in the data directory")
+    database_url: str | None = _setting(
+        None, _database_url, "`sqlite:///` and a path, or `postgresql://…`", "SQLite in the data directory"
+    )
     redis_url: str | None = _setting(
         None,
         _redis_url,

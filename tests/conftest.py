@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import hypothesis
@@ -22,6 +23,8 @@ from queue_tool.store import Store, migrations
 from queue_tool.store.database import Database
 from queue_tool.telemetry import Event, Telemetry
 from queue_tool.web import create_app
+from tests.postgres import Cluster, programs
+from tests.postgres import cluster as run_cluster
 from tests.support import System, eventually
 
 # Beside others a test may be slow for no reason of its own: how long its data take to make proves nothing.
@@ -120,15 +123,47 @@ def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A PostgreSQL of this session's, from the system's packages."""
+    where = programs()
+    if where is None:
+        pytest.skip("no PostgreSQL on this machine")
+    with TemporaryDirectory(prefix="pg") as folder, run_cluster(Path(folder), where) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated_template(cluster: Cluster) -> str:
+    """The name of a database of that server's with its tables and nothing in them, to be copied."""
+    name = cluster.new_database()
+    database = Database(cluster.url(name))
+    migrations.upgrade(database)
+    database.close()
+    return name
+
+
 @pytest.fixture
-def make_runtime(tmp_path: Path, news: News, migrated_database: Path) -> Iterator[RuntimeFactory]:
+def storage() -> str:
+    """In which kind of database a test's runtimes keep things; some folders of tests say both."""
+    return "sqlite"
+
+
+@pytest.fixture
+def make_runtime(request: pytest.FixtureRequest, tmp_path: Path, news: News, storage: str) -> Iterator[RuntimeFactory]:
     """Makes runtimes on one database of this test's; settings are given by their short names, as texts."""
     made: list[Runtime] = []
     (tmp_path / "data").mkdir(mode=0o700)
-    shutil.copyfile(migrated_database, tmp_path / "data" / "queue_tool.db")
+    database = {}
+    if storage == "postgres":
+        cluster: Cluster = request.getfixturevalue("cluster")
+        name = cluster.new_database(request.getfixturevalue("migrated_template"))
+        database = {"DATABASE_URL": cluster.url(name)}
+    else:
+        shutil.copyfile(request.getfixturevalue("migrated_database"), tmp_path / "data" / "queue_tool.db")
 
     def make(**said: str) -> Runtime:
-        texts = {"DATA_DIR": str(tmp_path / "data"), "REDIS_URL": "inline:", "MAX_ATTEMPTS": "1"} | said
+        texts = {"DATA_DIR": str(tmp_path / "data"), "REDIS_URL": "inline:", "MAX_ATTEMPTS": "1"} | database | said
         chosen = words_of_settings.read({f"QUEUE_TOOL_{name}": text for name, text in texts.items()})
         made.append(open_runtime(chosen, Telemetry(news), "test", migrate=True))
         return made[-1]
@@ -137,6 +172,8 @@ def make_runtime(tmp_path: Path, news: News, migrated_database: Path) -> Iterato
     for runtime in made:
         runtime.owner.leave()
         runtime.close()
+    if storage == "postgres":
+        cluster.drop(name)
 
 
 @pytest.fixture

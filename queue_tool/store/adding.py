@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from sqlalchemy import Connection, Integer, Text, bindparam, insert, literal_column, select
+from sqlalchemy import BigInteger, Connection, Integer, Text, bindparam, insert, literal_column, select
 
 from queue_tool import json_text
 from queue_tool.batch import Accepted, NewBatch, Refused
@@ -80,16 +80,16 @@ _FRESH = Fence()
 
 _COLUMNS = {
     "token": field(0),
-    "position": field(1),
+    "position": field(1, Integer()),
     "data": field(2),
-    "batch_id": bindparam("batch_id", type_=Integer),
+    "batch_id": bindparam("batch_id", type_=BigInteger),
     "task_type": bindparam("task_type", type_=Text),
     "priority": bindparam("priority", type_=Text),
     "lane": bindparam("lane", type_=Text),
-    "created_at": bindparam("created_at", type_=Integer),
-    "pushed_at": bindparam("pushed_at", type_=Integer),
-    "due_at": bindparam("due_at", type_=Integer),
-    "expires_at": bindparam("expires_at", type_=Integer),
+    "created_at": bindparam("created_at", type_=BigInteger),
+    "pushed_at": bindparam("pushed_at", type_=BigInteger),
+    "due_at": bindparam("due_at", type_=BigInteger),
+    "expires_at": bindparam("expires_at", type_=BigInteger),
     "state": bindparam("state", type_=Text),
     "run": literal_column(str(_FRESH.run)),
     "attempt": literal_column(str(_FRESH.attempt)),

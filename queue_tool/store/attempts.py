@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Integer, bindparam, func, insert, literal, literal_column, select
+from sqlalchemy import BigInteger, Connection, bindparam, func, insert, literal, literal_column, select
 
 from queue_tool.store.database import Database, micros, micros_or_none, moment, moment_or_none
 from queue_tool.store.tables import attempts, in_state, tasks, workers
@@ -86,7 +86,7 @@ _ADD_LOST = insert(attempts).from_select(
         tasks.c.run,
         func.coalesce(_WORKER, ""),
         tasks.c.started_at,
-        bindparam("now", type_=Integer),
+        bindparam("now", type_=BigInteger),
         literal(Code.WORKER_LOST.value),
         literal(LOST),
         literal(""),

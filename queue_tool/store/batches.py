@@ -15,7 +15,7 @@ from queue_tool.schema import FieldError
 from queue_tool.store import held
 from queue_tool.store.adding import add_rows
 from queue_tool.store.database import Database, micros, moment, moment_or_none
-from queue_tool.store.idempotency import Remembered, recall, remember
+from queue_tool.store.idempotency import Remembered, recall, remember, take_turns
 from queue_tool.store.tables import batches, in_state, refusals, tasks
 from queue_tool.store.waiting import Waiting
 from queue_tool.tasks import State
@@ -61,6 +61,8 @@ class Batches:
             StoreAway: nothing was kept.
         """
         with self._database.write() as connection:
+            if new.idempotency:
+                take_turns(connection, new.idempotency)
             if new.idempotency and (before := recall(connection, new.idempotency, new.created_at)):
                 return Added(before=before)
             if max_waiting and not self._waiting.leave_room(connection, len(new.accepted), max_waiting):

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import Connection, Engine, Select, create_engine, event, exc
+from sqlalchemy import Connection, Engine, Select, exc
 from sqlalchemy.engine import make_url
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from queue_tool.errors import StoreAway
-from queue_tool.store.gate import Gate
+from queue_tool.store.postgres import Postgres
+from queue_tool.store.sqlite import Sqlite
 from queue_tool.tasks import require_utc
 
 PATIENCE = 5.0
@@ -23,22 +24,39 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-class Database:
-    """One database, written by one connection of this process and read by a few.
+class Backend(Protocol):
+    """What each kind of database does in its own way."""
 
-    On SQLite a transaction that reads and then writes fails at once when another one wrote in between,
-    whatever the timeout; so every one that may write begins with BEGIN IMMEDIATE, behind the gate.
-    """
+    version: str  # a query whose answer is another one whenever somebody has committed
+    reader: Engine  # each transaction of it sees one moment
+    looker: Engine  # outside of transactions, for one row at a time
+
+    def writing(self, *, lasting: bool) -> AbstractContextManager[Connection]:
+        """Open a transaction that writes; one that is not lasting may be taken back by a power failure."""
+
+    def prepare(self) -> None:
+        """Make what the database needs before there are tables."""
+
+    def exists(self) -> bool:
+        """Tell whether it is there; one that is not need not be asked for its tables."""
+
+    def close(self) -> None:
+        """Close every connection that is not in use."""
+
+
+class Database:
+    """One database: where transactions come from, and what their failures mean."""
 
     def __init__(self, url: str, patience: float = PATIENCE) -> None:
-        """Prepare the connections; none is made yet."""
+        """Prepare the connections; none is made yet. `patience` is in seconds."""
         self.url = url
-        self.path = Path(make_url(url).database or "")
-        self._gate = Gate(self.path.with_name(self.path.name + ".gate"), patience)
-        self._writer = _sqlite_engine(url, "BEGIN IMMEDIATE", patience, pool_size=1, max_overflow=0)
-        self._noter = self._writer.execution_options(synchronous="NORMAL")
-        self._reader = _sqlite_engine(url, "BEGIN", patience, pool_size=8, max_overflow=64)
-        self._file: tuple[int, int] | None = None  # which the connections have open
+        self.is_postgres = url.startswith("postgresql")
+        self._backend: Backend = Postgres(url, patience) if self.is_postgres else Sqlite(url, patience)
+
+    @property
+    def path(self) -> Path:
+        """Return the file of a SQLite database."""
+        return Path(make_url(self.url).database or "")
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -47,7 +65,7 @@ class Database:
         Raises:
             StoreAway: the database is locked, full, read-only, or not there.
         """
-        with _failures_named(), self._gate.held(), self._in_place(self._writer).begin() as connection:
+        with _failures_named(), self._backend.writing(lasting=True) as connection:
             yield connection
 
     @contextmanager
@@ -59,7 +77,7 @@ class Database:
         Raises:
             StoreAway: the database is locked, full, read-only, or not there.
         """
-        with _failures_named(), self._gate.held(), self._in_place(self._noter).begin() as connection:
+        with _failures_named(), self._backend.writing(lasting=False) as connection:
             yield connection
 
     @contextmanager
@@ -69,67 +87,61 @@ class Database:
         Raises:
             StoreAway: the database is not there.
         """
-        with _failures_named(), self._reader.connect() as connection:
+        with _failures_named(), self._backend.reader.connect() as connection:
             yield connection
 
     def compiled(self, statement: Select[Any]) -> SQLCompiler:
         """Return a statement in this database's own words."""
-        compiled = statement.compile(self._reader)
+        compiled = statement.compile(self._backend.looker)
         assert isinstance(compiled, SQLCompiler)  # noqa: S101 - a SELECT is SQL
         return compiled
 
-    def look(self, sql: str, parameters: Sequence[object]) -> Any:
+    def look(self, sql: str, parameters: Any) -> Any:
         """Return the first row of a statement that only reads, sent through the driver; None where there is none.
 
         Raises:
             StoreAway: the database is not there.
         """
         try:
-            with _failures_named(), closing(self._reader.raw_connection()) as connection:
+            with _failures_named(), closing(self._backend.looker.raw_connection()) as connection:
                 driver: Any = connection.driver_connection
                 return driver.execute(sql, parameters).fetchone()
-        except self._reader.dialect.loaded_dbapi.Error as error:
+        except self.driver_error as error:
             raise StoreAway(retry_after=1) from error
 
-    def watching(self) -> Any:
-        """Return a connection of the driver's own, outside of any transaction.
+    @property
+    def driver_error(self) -> type[Exception]:
+        """Return what the driver itself raises when something is wrong."""
+        kind: type[Exception] = self._backend.looker.dialect.loaded_dbapi.Error
+        return kind
+
+    def watching(self) -> tuple[Any, str]:
+        """Return a connection outside of any transaction, and the query that tells it of changes.
 
         Raises:
             StoreAway: the database is not there.
         """
         with _failures_named():
-            return self._reader.raw_connection()
+            connection = self._backend.looker.raw_connection()
+        connection.detach()  # whoever closes it closes it for good: the pool may be gone by then
+        return connection, self._backend.version
 
-    def make_private(self) -> None:
-        """Make the file, if it is not there, so that nobody else of this machine can read it.
+    def prepare(self) -> None:
+        """Make what the database needs before there are tables.
 
         Raises:
             StoreAway: it cannot be made.
         """
         with _failures_named():
-            self.path.touch(mode=0o600)
+            self._backend.prepare()
 
-    def _in_place(self, engine: Engine) -> Engine:
-        """Return an engine whose connections have the file open that is at the path.
-
-        SQLite would go on writing into one that was moved away or deleted, where nobody finds it again.
-
-        Raises:
-            FileNotFoundError: there is none.
-        """
-        found = self.path.stat()
-        file = found.st_dev, found.st_ino
-        if self._file is not None and self._file != file:
-            self._writer.dispose()
-            self._reader.dispose()
-        self._file = file
-        return engine
+    def exists(self) -> bool:
+        """Tell whether there is a database at all."""
+        return self._backend.exists()
 
     def close(self) -> None:
         """Close every connection that is not in use."""
-        self._writer.dispose()
-        self._reader.dispose()
-        self._gate.close()
+        self._backend.close()
 
 
 class Changes:
@@ -139,18 +151,22 @@ class Changes:
         """Prepare; the connection, which must be the same for every look, is made at the first one."""
         self._database = database
         self._connection: Any = None
+        self._query = ""
 
-    def version(self) -> int:
-        """Return a number that is another one whenever somebody has committed since the last look.
+    def version(self) -> object:
+        """Return something that is another one whenever somebody has committed since the last look.
 
         Raises:
             StoreAway: the database is not there.
         """
         if self._connection is None:
-            self._connection = self._database.watching()
-        with _failures_named():
-            version: int = self._connection.driver_connection.execute("PRAGMA data_version").fetchone()[0]
-        return version
+            self._connection, self._query = self._database.watching()
+        try:
+            return self._connection.driver_connection.execute(self._query).fetchone()[0]
+        except self._database.driver_error as error:
+            self._connection.invalidate()
+            self._connection = None
+            raise StoreAway(retry_after=1) from error
 
     def close(self) -> None:
         """Give the connection back."""
@@ -193,22 +209,3 @@ def _failures_named() -> Iterator[None]:
         if type(error) is not exc.DatabaseError:  # its children are mistakes of ours, not of the database's
             raise
         raise StoreAway(retry_after=1) from error
-
-
-def _sqlite_engine(url: str, begin: str, patience: float, **pool: int) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": patience}, pool_timeout=patience, hide_parameters=True, **pool)
-
-    def prepare(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # the driver's own BEGIN comes too late; ours is below
-        for pragma in ("journal_mode=WAL", "temp_store=MEMORY"):
-            connection.execute(f"PRAGMA {pragma}").close()
-
-    def start(connection: Connection) -> None:
-        synchronous = connection.get_execution_options().get("synchronous", "FULL")
-        driver: Any = connection.connection.driver_connection
-        driver.execute(f"PRAGMA synchronous={synchronous}").close()
-        connection.exec_driver_sql(begin)
-
-    event.listen(engine, "connect", prepare)
-    event.listen(engine, "begin", start)
-    return engine

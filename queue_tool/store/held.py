@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, insert, literal_column, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, literal_column, select
 
 from queue_tool.store.database import micros
+from queue_tool.store.rows import insert_new
 from queue_tool.store.tables import held_lists, in_state, tasks
 from queue_tool.tasks import Lane, Priority, State
 
@@ -23,10 +24,7 @@ def is_held(connection: Connection, name: str) -> bool:
 
 def hold(connection: Connection, names: Iterable[str], now: datetime) -> None:
     """Let everything that comes for these lists wait here from now on."""
-    known = set(connection.execute(select(held_lists.c.list)).scalars())
-    rows = [{"list": name, "since": micros(now)} for name in sorted(set(names) - known)]
-    if rows:
-        connection.execute(insert(held_lists), rows)
+    insert_new(connection, held_lists, [{"list": name, "since": micros(now)} for name in sorted(set(names))])
 
 
 def let_go(connection: Connection) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from queue_tool.batch import IdempotencyKey
 from queue_tool.store.database import micros
@@ -20,6 +20,12 @@ class Remembered:
 
     digest: str  # of the body that came with it
     batch: str | None  # None where the array was empty
+
+
+def take_turns(connection: Connection, key: IdempotencyKey) -> None:
+    """Let those who come with the same key at once go one after the other, where several may write at once."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(_TAKE_TURNS, {"key": f"{key.scope} {key.key}"})
 
 
 def recall(connection: Connection, key: IdempotencyKey, now: datetime) -> Remembered | None:
@@ -50,3 +56,6 @@ def remember(connection: Connection, key: IdempotencyKey, batch_id: int | None, 
             scope=key.scope, key=key.key, digest=key.digest, batch_id=batch_id, created_at=micros(now)
         )
     )
+
+
+_TAKE_TURNS = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("key"), 0)))

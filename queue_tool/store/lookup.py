@@ -22,7 +22,7 @@ class Lookup:
         self._database = database
         compiled = database.compiled(statement)
         self._sql = str(compiled)
-        self._names: tuple[str, ...] = tuple(compiled.positiontup or ())
+        self._names: tuple[str, ...] | None = tuple(compiled.positiontup or ()) if compiled.positional else None
         self._columns = [str(column.key) for column in statement.selected_columns]
 
     def first(self, **parameters: object) -> Any:
@@ -31,5 +31,6 @@ class Lookup:
         Raises:
             StoreAway: the database is not there.
         """
-        row = self._database.look(self._sql, [parameters[name] for name in self._names])
+        said = parameters if self._names is None else [parameters[name] for name in self._names]
+        row = self._database.look(self._sql, said)
         return None if row is None else SimpleNamespace(**dict(zip(self._columns, row, strict=True)))

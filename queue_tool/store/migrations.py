@@ -10,6 +10,9 @@ from sqlalchemy import inspect, text
 from queue_tool.errors import SchemaOutdated
 from queue_tool.store.database import Database
 
+LOCK = 7_101_990_311
+"""The number by which processes that migrate wait for each other."""
+
 
 def folder() -> Path:
     """Return the folder of the migrations: inside of the package in a wheel, beside it in a checkout."""
@@ -29,7 +32,7 @@ def head() -> str:
 
 def current(database: Database) -> str | None:
     """Return the database's version, where Alembic keeps it; None for one that was never made."""
-    if not database.path.exists():
+    if not database.exists():
         return None
     with database.read() as connection:
         if not inspect(connection).has_table("alembic_version"):
@@ -74,9 +77,11 @@ def _run(database: Database, step: str, revision: str) -> None:
     from alembic import command
     from alembic.config import Config
 
-    database.make_private()
+    database.prepare()
     config = Config()
     config.set_main_option("script_location", str(folder()).replace("%", "%%"))
     with database.write() as connection:
+        if database.is_postgres:  # one at a time; SQLite lets one write at a time anyway
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
         config.attributes["connection"] = connection
         getattr(command, step)(config, revision)

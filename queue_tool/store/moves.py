@@ -9,15 +9,20 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Update, case, update
+from sqlalchemy import ColumnElement, Connection, Update, case, select, update
 
 from queue_tool.store.database import micros
 from queue_tool.store.tables import batches, in_state, tasks
 from queue_tool.tasks import MOVES, State
 
 
-def update_for(name: str) -> Update:
-    """Return the UPDATE of a move: its condition is the fence, its values are what the move changes."""
+def update_for(name: str, *, keyed: bool = True) -> Update:
+    """Return the UPDATE of a move: its condition is the fence, its values are what the move changes.
+
+    Args:
+        name: the move.
+        keyed: whether the rows are found by their keys, and not by their state.
+    """
     move = MOVES[name]
     values: dict[str, Any] = {"state": move.target.value}
     if move.target is not State.RUNNING:
@@ -28,7 +33,16 @@ def update_for(name: str) -> Update:
         values["attempt"] = tasks.c.attempt + 1
     if move.loss:
         values["losses"] = tasks.c.losses + 1
-    return update(tasks).where(in_state(*move.sources)).values(values)
+    return update(tasks).where(in_state(*move.sources, keyed=keyed)).values(values)
+
+
+def lock(connection: Connection, condition: ColumnElement[bool]) -> None:
+    """Take the rows of tasks that a transaction will change, in the order of their ids, as everybody does.
+
+    On SQLite, where one writes at a time, there is nothing to take.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(tasks.c.id).where(condition).order_by(tasks.c.id).with_for_update())
 
 
 def close(connection: Connection, ended: Counter[int | None], now: datetime) -> tuple[str, ...]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import select, update
 
 from queue_tool.store.database import Database, micros, moment_or_none
+from queue_tool.store.rows import insert_new
 from queue_tool.store.tables import queues
 from queue_tool.tasks import Priority
 
@@ -22,7 +23,7 @@ class Queues:
     def pause(self, priority: Priority, now: datetime) -> None:
         """Let no task of a queue be started from now on; one that is paused stays so."""
         with self._database.write() as connection:
-            _require_row(connection, priority)
+            insert_new(connection, queues, [{"priority": priority.value}])
             connection.execute(
                 update(queues)
                 .where(queues.c.priority == priority.value, queues.c.paused_at.is_(None))
@@ -51,9 +52,3 @@ class Queues:
 
 
 PAUSED = select(queues.c.priority).where(queues.c.paused_at.is_not(None))
-
-
-def _require_row(connection: Connection, priority: Priority) -> None:
-    known = connection.execute(select(queues.c.priority).where(queues.c.priority == priority.value)).first()
-    if known is None:
-        connection.execute(insert(queues), {"priority": priority.value})

@@ -10,7 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
     Connection,
+    Float,
+    Text,
+    Update,
     bindparam,
     case,
     func,
@@ -23,9 +28,9 @@ from sqlalchemy import (
 from queue_tool import json_text
 from queue_tool.store import attempts
 from queue_tool.store.database import Database, micros, micros_or_none
-from queue_tool.store.moves import close, update_for
+from queue_tool.store.moves import close, lock, update_for
 from queue_tool.store.queues import PAUSED
-from queue_tool.store.rows import entry, field
+from queue_tool.store.rows import field, is_among
 from queue_tool.store.tables import events, in_state, tasks
 from queue_tool.store.tickets import TICKET_COLUMNS, ticket_of
 from queue_tool.tasks import ALONE_FROM, MOST_LOSSES, MOVES, Claimed, Code, Lane, Note, Outcome, State, Ticket
@@ -110,6 +115,7 @@ class Runs:
         """Put what dead workers held back into the queue, as new runs; give up what was lost too often."""
         held = {"owners": list(owners)}
         with self._database.write() as connection:
+            lock(connection, in_state(State.RUNNING) & tasks.c.owner.in_(owners))
             attempts.add_lost(connection, owners, now)
             given_up = connection.execute(_GIVE_UP, held | {"now": micros(now)}).all()
             finished = close(connection, Counter(row.batch_id for row in given_up), now)
@@ -121,36 +127,46 @@ class Runs:
         )
 
 
-_CLAIM = (
-    update_for("claim")
-    .where(
-        tasks.c.token.in_(select(entry.c.value)),
-        tasks.c.run == bindparam("claimed_run"),
-        tasks.c.priority.not_in(PAUSED),
-        or_(tasks.c.expires_at.is_(None), tasks.c.expires_at > bindparam("now"), tasks.c.run > 1),
-    )
-    .values(owner=bindparam("owner"), started_at=bindparam("now"))
-    .returning(
-        tasks.c.token,
-        tasks.c.run,
-        tasks.c.attempt,
-        tasks.c.task_type,
-        tasks.c.data,
-        tasks.c.losses,
-        tasks.c.max_attempts,
-        tasks.c.forgiven,
-    )
+_CLAIMABLE = (
+    is_among(tasks.c.token, bindparam("rows", type_=Text)),
+    tasks.c.run == bindparam("claimed_run"),
+    tasks.c.priority.not_in(PAUSED),
+    or_(tasks.c.expires_at.is_(None), tasks.c.expires_at > bindparam("now"), tasks.c.run > 1),
 )
 
+_FREE = select(tasks.c.id).where(in_state(State.QUEUED, keyed=True), *_CLAIMABLE).with_for_update(skip_locked=True)
+"""Where several may write at once, what somebody else is claiming is passed over: nobody waits for it."""
+
+
+def _claim_of(*which: ColumnElement[bool]) -> Update:
+    return (
+        update_for("claim")
+        .where(*which)
+        .values(owner=bindparam("owner"), started_at=bindparam("now"))
+        .returning(
+            tasks.c.token,
+            tasks.c.run,
+            tasks.c.attempt,
+            tasks.c.task_type,
+            tasks.c.data,
+            tasks.c.losses,
+            tasks.c.max_attempts,
+            tasks.c.forgiven,
+        )
+    )
+
+
+_CLAIM = {"sqlite": _claim_of(*_CLAIMABLE), "postgresql": _claim_of(tasks.c.id.in_(_FREE))}
+
 _LOSE = (
-    update_for("lose")
+    update_for("lose", keyed=False)
     .where(tasks.c.owner.in_(bindparam("owners", expanding=True)))
     .values(lane=case((tasks.c.losses >= ALONE_FROM - 1, Lane.ISOLATED.value), else_=tasks.c.lane))
     .returning(*TICKET_COLUMNS)
 )
 
 _GIVE_UP = (
-    update_for("give up")
+    update_for("give up", keyed=False)
     .where(tasks.c.owner.in_(bindparam("owners", expanding=True)), tasks.c.losses >= MOST_LOSSES - 1)
     .values(finished_at=bindparam("now"), code=Code.WORKER_LOST.value, error=LOST_TOO_OFTEN)
     .returning(tasks.c.token, tasks.c.batch_id)
@@ -158,7 +174,7 @@ _GIVE_UP = (
 
 _FENCED = (
     tasks.c.token == field(0),
-    tasks.c.run == field(1),
+    tasks.c.run == field(1, BigInteger()),
     tasks.c.owner + 0 == bindparam("run_owner"),  # a bare column would make SQLite walk all that the owner holds
 )
 
@@ -172,7 +188,7 @@ _ENDED: dict[str, Any] = {
 _KEPT: dict[str, dict[str, Any]] = {
     "finish": _ENDED,
     "fail": _ENDED,
-    "retry later": {"due_at": field(5)},
+    "retry later": {"due_at": field(5, BigInteger())},
     "put back": {},
 }
 """What is kept of a run by each move that may end it."""
@@ -184,8 +200,8 @@ _SETTLE = {
 
 _PROGRESS = (
     update(tasks)
-    .where(*_FENCED, in_state(State.RUNNING))
-    .values(progress=func.coalesce(field(2), tasks.c.progress), note=func.coalesce(field(3), tasks.c.note))
+    .where(*_FENCED, in_state(State.RUNNING, keyed=True))
+    .values(progress=func.coalesce(field(2, Float()), tasks.c.progress), note=func.coalesce(field(3), tasks.c.note))
     .returning(tasks.c.token)
 )
 
@@ -206,7 +222,7 @@ def _claim(connection: Connection, runs: Sequence[tuple[str, int]], owner: int, 
         )
         for number, tokens in _by_run(runs).items()
         for token, run, attempt, task_type, data, losses, max_attempts, forgiven in connection.execute(
-            _CLAIM, said | {"claimed_run": number, "rows": json_text.dumps(tokens).decode()}
+            _CLAIM[connection.dialect.name], said | {"claimed_run": number, "rows": json_text.dumps(tokens).decode()}
         )
     ]
 
@@ -214,6 +230,7 @@ def _claim(connection: Connection, runs: Sequence[tuple[str, int]], owner: int, 
 def _settle(connection: Connection, outcomes: Sequence[Outcome], owner: int, now: datetime) -> Settled:
     tokens: list[str] = []
     ended: Counter[int | None] = Counter()
+    lock(connection, tasks.c.token.in_([outcome.token for outcome in outcomes]))
     for name in dict.fromkeys(outcome.move for outcome in outcomes):
         rows = [
             (outcome.token, outcome.run, outcome.result, outcome.code, outcome.error, micros_or_none(outcome.due_at))

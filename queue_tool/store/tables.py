@@ -132,12 +132,14 @@ _partial("ix_tasks_failed", "state = 'failed'", tasks.c.id)
 _partial("ix_tasks_expiring", "expires_at IS NOT NULL AND state IN ('queued', 'scheduled')", tasks.c.expires_at)
 
 
-def in_state(*states: State) -> ColumnElement[bool]:
+def in_state(*states: State, keyed: bool = False) -> ColumnElement[bool]:
     """Return the condition that a task is in one of these states.
 
-    The states stand in the statement itself: with a parameter in their place no partial index would be used.
+    The states stand in the statement itself: with a parameter in their place no partial index would be used. Where
+    the rows are found by a key (`keyed`), none of these indexes is to be used either: it would read the whole queue.
     """
-    return or_(*(tasks.c.state == literal_column(f"'{state.value}'") for state in sorted(states)))
+    state: ColumnElement[str] = tasks.c.state.concat(literal_column("''")) if keyed else tasks.c.state
+    return or_(*(state == literal_column(f"'{each.value}'") for each in sorted(states)))
 
 
 held_lists = Table(

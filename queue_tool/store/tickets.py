@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, exists, func, literal, or_, select, union_all, update
+from sqlalchemy import BigInteger, Row, Select, bindparam, exists, func, literal, or_, select, union_all, update
 
 from queue_tool import json_text
 from queue_tool.store import held
@@ -145,6 +145,6 @@ _SETTLED_UNTIL = select(
 
 _MARK_PUSHED = (
     update(tasks)
-    .where(tasks.c.token == field(0), tasks.c.run == field(1), in_state(State.QUEUED))
+    .where(tasks.c.token == field(0), tasks.c.run == field(1, BigInteger()), in_state(State.QUEUED, keyed=True))
     .values(pushed_at=bindparam("now"))
 )

@@ -30,11 +30,12 @@ GOOD = {"item": "a", "valor": 0}
 BAD = {"item": "b", "valor": "x"}
 GRACE = timedelta(seconds=20)
 
+on_sqlite = pytest.mark.parametrize("storage", ["sqlite"], indirect=True)
+
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(f"sqlite:///{tmp_path / 'tasks.db'}", patience=0.3)
-    migrations.upgrade(made)
+def database(migrated_url: str) -> Iterator[Database]:
+    made = Database(migrated_url, patience=0.3)
     yield made
     made.close()
 
@@ -355,6 +356,7 @@ def test_a_key_is_found_by_its_digest_until_it_is_revoked(store: Store) -> None:
 # -- a database that is busy or away -----------------------------------------------------------------------
 
 
+@on_sqlite
 def test_a_locked_database_is_said_to_be_away_and_keeps_nothing(store: Store, database: Database) -> None:
     other = sqlite3.connect(database.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -376,6 +378,21 @@ def test_a_database_that_is_no_database_is_said_to_be_away(tmp_path: Path) -> No
     broken.close()
 
 
+@pytest.mark.parametrize("storage", ["postgres"], indirect=True)
+def test_a_locked_table_is_said_to_be_away_and_keeps_nothing(store: Store, database: Database) -> None:
+    batch = added(store, GOOD)
+    other = Database(database.url)
+    with other.write() as connection:
+        connection.exec_driver_sql("LOCK TABLE tasks")
+        with pytest.raises(StoreAway):
+            store.batches.add(batch_of(GOOD))
+        with pytest.raises(StoreAway):
+            store.runs.claim([(batch.accepted[0].token, 1)], owner=1, now=NOW)
+    other.close()
+    assert store.batches.totals().batches == 1
+
+
+@on_sqlite
 def test_a_process_that_holds_the_gate_for_too_long_is_not_waited_for(store: Store, database: Database) -> None:
     other = Database(database.url, patience=0.1)
     with database.write(), pytest.raises(StoreAway):
@@ -384,6 +401,7 @@ def test_a_process_that_holds_the_gate_for_too_long_is_not_waited_for(store: Sto
     added(store, GOOD)
 
 
+@on_sqlite
 def test_no_statement_on_the_way_of_a_task_reads_a_whole_table(store: Store, database: Database) -> None:
     said: list[tuple[str, Any]] = []
 

@@ -18,6 +18,8 @@ from queue_tool.tasks import Code, State, Status
 from queue_tool.telemetry import Event
 from tests.conftest import News
 
+on_sqlite = pytest.mark.parametrize("storage", ["sqlite"], indirect=True)
+
 
 def send(runtime: Runtime, function: Any, data: object = None, **options: Any) -> str:
     """Submit one task of a type made of this function; no worker is there to take it."""
@@ -130,6 +132,7 @@ def test_what_was_taken_back_in_the_meantime_is_not_recorded(runtime: Runtime, n
     assert news.of(Event.TASK_ENDED) == []
 
 
+@on_sqlite
 def test_an_outcome_waits_for_a_database_that_is_locked(hasty: Runtime, news: News) -> None:
     other = sqlite3.connect(hasty.store.database.path, isolation_level=None, check_same_thread=False)
 
@@ -144,6 +147,7 @@ def test_an_outcome_waits_for_a_database_that_is_locked(hasty: Runtime, news: Ne
     other.close()
 
 
+@on_sqlite
 def test_data_that_nobody_can_read_is_a_failure(runtime: Runtime) -> None:
     token = send(runtime, double, 1)
     with sqlite3.connect(runtime.store.database.path) as connection:

@@ -317,6 +317,7 @@ def test_a_worker_that_hangs_is_dead_even_where_its_process_is_there(world: Worl
     assert world.runtime.ask.task(token).state is State.QUEUED
 
 
+@pytest.mark.parametrize("storage", ["sqlite"], indirect=True)  # there is no lock of all on PostgreSQL
 def test_a_database_that_nobody_could_write_to_makes_nobody_dead(world: World, hasty: Runtime) -> None:
     worker = world.worker("held up")
     (token,) = world.send()

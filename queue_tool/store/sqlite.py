@@ -1,0 +1,87 @@
+"""SQLite: one file, written by one connection of each process at a time, behind a gate.
+
+A transaction that reads and then writes fails at once when another one wrote in between, whatever the timeout; so
+every one that may write begins with BEGIN IMMEDIATE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+
+from queue_tool.store.gate import Gate
+
+
+class Sqlite:
+    """The database as a file."""
+
+    version = "PRAGMA data_version"
+
+    def __init__(self, url: str, patience: float) -> None:
+        """Prepare; `patience` is in seconds."""
+        self._path = Path(make_url(url).database or "")
+        self._gate = Gate(self._path.with_name(self._path.name + ".gate"), patience)
+        self._writer = _engine(url, "BEGIN IMMEDIATE", patience, pool_size=1, max_overflow=0)
+        self._noter = self._writer.execution_options(synchronous="NORMAL")
+        self.reader = self.looker = _engine(url, "BEGIN", patience, pool_size=8, max_overflow=64)
+        self._file: tuple[int, int] | None = None  # which the connections have open
+
+    @contextmanager
+    def writing(self, *, lasting: bool) -> Iterator[Connection]:
+        """Open a transaction that writes; one that is not lasting does not wait for the disk."""
+        with self._gate.held(), self._in_place(self._writer if lasting else self._noter).begin() as connection:
+            yield connection
+
+    def prepare(self) -> None:
+        """Make the file, if it is not there, so that nobody else of this machine can read it."""
+        self._path.touch(mode=0o600)
+
+    def exists(self) -> bool:
+        """Tell whether the file is there."""
+        return self._path.exists()
+
+    def _in_place(self, engine: Engine) -> Engine:
+        """Return an engine whose connections have the file open that is at the path.
+
+        SQLite would go on writing into one that was moved away or deleted, where nobody finds it again.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        found = self._path.stat()
+        file = found.st_dev, found.st_ino
+        if self._file is not None and self._file != file:
+            self._writer.dispose()
+            self.reader.dispose()
+        self._file = file
+        return engine
+
+    def close(self) -> None:
+        """Close every connection that is not in use."""
+        self._writer.dispose()
+        self.reader.dispose()
+        self._gate.close()
+
+
+def _engine(url: str, begin: str, patience: float, **pool: int) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": patience}, pool_timeout=patience, hide_parameters=True, **pool)
+
+    def prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # the driver's own BEGIN comes too late; ours is below
+        for pragma in ("journal_mode=WAL", "temp_store=MEMORY"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    def start(connection: Connection) -> None:
+        synchronous = connection.get_execution_options().get("synchronous", "FULL")
+        driver: Any = connection.connection.driver_connection
+        driver.execute(f"PRAGMA synchronous={synchronous}").close()
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine, "connect", prepare)
+    event.listen(engine, "begin", start)
+    return engine

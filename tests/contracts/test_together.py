@@ -1,0 +1,66 @@
+"""Many who work on the same batches at once: nobody is refused, nothing is done twice, every count sums."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from datetime import UTC, datetime
+
+from queue_tool.batch import new_batch
+from queue_tool.builtin import sleep_type
+from queue_tool.store import Store
+from queue_tool.store.database import Database
+from queue_tool.submit import make_tokens
+from queue_tool.tasks import Code, Outcome, State
+
+SLEEP = sleep_type(60)
+WORKERS = 8
+ROUNDS = 6
+
+
+def test_eight_who_work_and_cancel_meet_on_the_same_batches(migrated_url: str) -> None:
+    now = datetime.now(UTC)
+    store = Store(Database(migrated_url))
+    tokens: list[str] = []
+    for _ in range(5):
+        batch = new_batch([{"item": "a", "valor": 0}] * 200, SLEEP, make_tokens(201, now), now)
+        store.batches.add(batch)
+        tokens += [one.token for one in batch.accepted]
+    ended: Counter[str] = Counter()
+    failures: list[BaseException] = []
+
+    def work(owner: int) -> None:
+        mine, pick = Store(Database(migrated_url)), random.Random(owner)  # noqa: S311 - which of them it is, is no secret
+        try:
+            for _ in range(ROUNDS):
+                wanted = [(token, 1) for token in pick.sample(tokens, 200)]
+                claimed = mine.runs.claim(wanted, owner, now)
+                pick.shuffle(claimed)
+                canceled = mine.control.cancel(pick.sample(tokens, 100), "", "", now)
+                ended.update(ticket.token for ticket in canceled.tickets)
+                outcomes = [
+                    Outcome(token=one.token, run=1, move=move, result="1", code=Code.ERROR if move == "fail" else None)
+                    for one in claimed
+                    for move in [pick.choice(["finish", "fail"])]
+                ]
+                ended.update(mine.runs.settle(outcomes, owner, now).tokens)
+        except BaseException as error:  # noqa: BLE001 - the test is about every one of them
+            failures.append(error)
+        mine.close()
+
+    threads = [threading.Thread(target=work, args=[owner]) for owner in range(1, WORKERS + 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert set(ended.values()) == {1}
+    states = Counter(store.tasks.states(tokens).values())
+    assert sum(states[state] for state in State if state.ended) == len(ended)
+    assert states[State.RUNNING] == 0
+    for batch_id in {status.batch for token in tokens[::200] if (status := store.tasks.status(token))}:
+        batch_now = store.batches.get(batch_id or "")
+        assert sum(batch_now.counts.values()) == batch_now.accepted
+        assert (batch_now.finished_at is None) == (batch_now.counts[State.QUEUED] > 0)
+    store.close()

@@ -1,0 +1,69 @@
+"""`queue-tool up` on PostgreSQL: the same promises, and one more server that may die."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests.postgres import Cluster, programs
+from tests.postgres import cluster as run_cluster
+from tests.support import System, eventually, http, items, tokens
+
+
+@pytest.fixture
+def mortal() -> Iterator[Cluster]:
+    """A server that this test may kill."""
+    where = programs()
+    if where is None:
+        pytest.skip("no PostgreSQL on this machine")
+    with TemporaryDirectory(prefix="pg") as folder, run_cluster(Path(folder), where) as server:
+        yield server
+
+
+@pytest.fixture
+def system(stopped_system: System, mortal: Cluster) -> System:
+    """A whole system on that server, with two workers."""
+    stopped_system.said |= {"DATABASE_URL": mortal.url(mortal.new_database()), "WORKERS": "2"}
+    stopped_system.start()
+    return stopped_system
+
+
+def ended(system: System, wanted: list[str]) -> bool:
+    answer = http("POST", system.url("/check"), {"tokens": wanted})
+    return answer.status == 200 and all(one["status"] == "finished" for one in answer.json["results"])
+
+
+def test_from_post_to_finalizado_and_nothing_is_left_at_the_end(system: System) -> None:
+    wanted = tokens(system.post(items(500, valor=0.01)))
+    eventually(lambda: ended(system, wanted))
+    waited = http("GET", system.url(f"/check/{wanted[0]}"), headers={"Prefer": "wait=5"})
+    assert (waited.status, waited.json["message"]) == (200, "Finalizado")
+    assert not (system.directory / "instance" / "queue_tool.db").exists()
+    assert system.stop() == 0
+
+
+def test_a_killed_worker_gives_its_tasks_back(system: System) -> None:
+    wanted = tokens(system.post(items(200, valor=1)))
+    system.await_status(wanted[0], "running")
+    os.kill(system.child("worker-1"), signal.SIGKILL)
+    eventually(lambda: ended(system, wanted), within=60)
+
+
+def test_a_server_that_is_killed_in_the_middle_of_a_drain_loses_nothing(system: System, mortal: Cluster) -> None:
+    wanted = tokens(system.post(items(3000, valor=0.5)))
+    system.await_status(wanted[0], "running")
+    os.kill(int((mortal.folder / "data" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+    eventually(lambda: http("GET", system.url(f"/check/{wanted[0]}")).status == 503)
+    refused = system.post(items(1))
+    assert (refused.status, refused.headers.get("retry-after")) == (503, "1")
+    mortal.start()
+    eventually(lambda: ended(system, wanted), within=60)
+    batch = http("GET", system.url(f"/check/{wanted[0]}")).json["batch"]
+    counts = http("GET", system.url(f"/batches/{batch}")).json["counts"]
+    assert counts | {"finished": 3000, "queued": 0, "running": 0, "failed": 0} == counts
+    assert system.stop() == 0

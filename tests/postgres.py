@@ -1,0 +1,92 @@
+"""A PostgreSQL of the tests' own: a cluster in a temporary directory, on a socket, without a port."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from tests.support import eventually
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """A running server."""
+
+    folder: Path  # of its data and its socket
+    programs: Path
+
+    def url(self, database: str) -> str:
+        """Return the URL of one of its databases."""
+        return f"postgresql://postgres@/{database}?host={self.folder}"
+
+    def run(self, statement: str) -> None:
+        """Run a statement outside of any transaction."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def new_database(self, template: str = "template0") -> str:
+        """Make a database like another one; return its name."""
+        name = f"test_{os.getpid()}_{next(_numbers)}"
+        self.run(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
+    def drop(self, name: str) -> None:
+        """Remove a database, whoever is connected to it."""
+        self.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def start(self) -> None:
+        """Start it; after it was killed, as soon as what is left of it has gone."""
+        options = f"-c listen_addresses='' -k {self.folder} -c fsync=off -c max_connections=200"
+
+        def tried() -> bool:
+            try:
+                self.control("-o", options, "-l", str(self.folder / "log"), "start")
+            except subprocess.CalledProcessError:
+                return False
+            return True
+
+        eventually(tried)
+
+    def control(self, *words: str) -> None:
+        """Start or stop the server, and wait until it is so."""
+        _run(self.programs / "pg_ctl", "-D", str(self.folder / "data"), "-w", *words)
+
+
+def programs() -> Path | None:
+    """Return where the server's programs are; None where it is not installed."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or [
+        Path(each) for each in [shutil.which("initdb")] if each
+    ]
+    return found[-1].parent if found else None
+
+
+@contextmanager
+def cluster(folder: Path, where: Path) -> Iterator[Cluster]:
+    """Run a server for the length of a block; what it has written need not outlive the machine."""
+    server = Cluster(folder=folder, programs=where)
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+    _run(where / "initdb", "-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8")
+    server.start()
+    try:
+        yield server
+    finally:
+        server.control("-m", "immediate", "stop")
+
+
+def _run(program: Path, *words: str) -> None:
+    """Run one of the server's programs, which refuse to be run by root."""
+    as_whom = pwd.getpwnam("postgres") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
+    user, group = (as_whom.pw_uid, as_whom.pw_gid) if os.geteuid() == 0 else (None, None)
+    subprocess.run([program, *words], check=True, stdout=subprocess.DEVNULL, cwd="/", user=user, group=group)
