@@ -37,11 +37,13 @@ return redis.call('HGETALL', KEYS[1])
 _COPY = """
 local list, prefix, ids = KEYS[1], ARGV[1], 3 + tonumber(ARGV[2])
 local made = prefix .. ARGV[ids]
+local kind = redis.call('TYPE', made).ok
+if kind ~= 'hash' and kind ~= 'none' then redis.call('DEL', made) end
 redis.call('HSET', made, unpack(ARGV, 3, ids - 1))
 for i = ids + 1, #ARGV do redis.call('COPY', made, prefix .. ARGV[i], 'REPLACE') end
 return redis.call('RPUSH', list, unpack(ARGV, ids))
 """
-"""Make a job of these fields and copy it, then put all of them into the list."""
+"""Make a job of these fields, whatever is in its place, and copy it; then put all of them into the list."""
 
 
 def push_kind(redis: Redis, tickets: Sequence[Ticket]) -> int:
@@ -65,6 +67,7 @@ def push_kind(redis: Redis, tickets: Sequence[Ticket]) -> int:
 def _make(redis: Redis, queue: Queue, ticket: Ticket) -> tuple[list[Any], int]:
     """Push a ticket through RQ; return its fields, name and value in turns, and the list's length."""
     with redis.pipeline() as pipeline:
+        pipeline.delete(Job.key_for(ticket.id))  # whatever is left of it
         queue.enqueue_many([_job_data(ticket)], pipeline=pipeline)
         pipeline.eval(_LIGHTEN, 1, Job.key_for(ticket.id))  # in the same transaction: a worker may be quick
         pipeline.llen(queue.key)

@@ -41,6 +41,9 @@ ANSWER_TIMEOUT = 1.0
 READ_TIMEOUT = 10.0
 """Seconds in which Redis must answer a sweeper that reads every list."""
 
+ANY_BYTES = "latin-1"
+"""What ids are read with: a ticket's are ASCII, and what others have put into our lists may be anything."""
+
 CHUNK = 1000
 """Tickets that go in one command."""
 
@@ -155,13 +158,13 @@ class RqBroker:
         """Remove these workers' entries from a registry, with the jobs; return the jobs' ids."""
         executions = {execution_id(name) for name in names}
         found: Any = self._reader.zrange(registry, 0, -1)
-        entries = [entry.decode() for entry in found]
+        entries = [entry.decode(ANY_BYTES) for entry in found]
         theirs = [entry for entry in entries if entry.rpartition(":")[2] in executions]
         for start in range(0, len(theirs), CHUNK):
             chunk = theirs[start : start + CHUNK]
             jobs = [entry.rpartition(":")[0] for entry in chunk]
             with self._reader.pipeline() as pipeline:
-                pipeline.zrem(registry, *chunk)
+                pipeline.zrem(registry, *(entry.encode(ANY_BYTES) for entry in chunk))
                 pipeline.unlink(
                     *(Job.key_for(job) for job in jobs),
                     *(f"{RQ_KEY_PREFIX}:execution:{entry}" for entry in chunk),
@@ -179,7 +182,7 @@ class RqBroker:
         with self._talking(), self._reader.pipeline() as pipeline:
             for name in LISTS:
                 pipeline.lrange(Queue(name, connection=self._reader).key, 0, -1)
-            return {job_id.decode() for ids in pipeline.execute() for job_id in ids}
+            return {job_id.decode(ANY_BYTES) for ids in pipeline.execute() for job_id in ids}
 
     def incarnation(self) -> str:
         """Return a text that changes when Redis was restarted or wiped.

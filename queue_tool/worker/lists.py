@@ -25,7 +25,7 @@ from rq.utils import utcformat
 from rq.worker import BaseWorker
 
 from queue_tool.broker.marker import MARKER
-from queue_tool.broker.rq import execution_id
+from queue_tool.broker.rq import ANY_BYTES, execution_id
 from queue_tool.tasks import Lane
 
 MOST = 1000
@@ -89,7 +89,7 @@ local order = cjson.decode(ARGV[1])
 if redis.call('EXISTS', order.worker) == 1 then redis.call('HSET', order.worker, 'state', 'busy') end
 for i, job in ipairs(order.jobs) do
   local key = order.job .. job
-  if redis.call('EXISTS', key) == 1 then
+  if redis.call('TYPE', key).ok == 'hash' then
     redis.call('HSET', key, 'status', 'started', 'started_at', order.times[i], 'last_heartbeat', order.times[i],
       'worker_name', order.name)
     redis.call('HSET', order.prefix .. ':execution:' .. job .. order.execution, 'id', order.id, 'job_id', job,
@@ -181,7 +181,9 @@ class Lists:
         answer = self._exchange(args=[orjson.dumps(order)])
         if answer is None:
             return None
-        return {name: jobs.decode().split() for name, jobs in zip(wanted, answer, strict=True)}
+        return {
+            name: jobs.decode(ANY_BYTES).split(" ") if jobs else [] for name, jobs in zip(wanted, answer, strict=True)
+        }
 
     def show(self, began: Mapping[str, datetime]) -> None:
         """Let RQ's tools see that tickets are being worked on, and since when each of them is.
@@ -205,7 +207,7 @@ class Lists:
         Raises:
             RedisError: Redis does not answer.
         """
-        self._redis.zrem(self._registries[name], f"{job}{self._order['execution']}")
+        self._redis.zrem(self._registries[name], f"{job}{self._order['execution']}".encode(ANY_BYTES))
 
     def give_back(self, name: str, tickets: Sequence[str]) -> None:
         """Put tickets that were taken and not claimed back to the head of their list, in their order.
