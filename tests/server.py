@@ -26,8 +26,21 @@ class Server:
 
     def kill(self) -> None:
         """End it at once."""
-        os.kill(int((self.directory / "valkey" / "server.pid").read_text().split()[0]), signal.SIGKILL)
+        os.kill(self.pid, signal.SIGKILL)
         self.stop()
+
+    def hang(self) -> None:
+        """Let it answer nobody."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it answer again."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    @property
+    def pid(self) -> int:
+        """Return the server's process, which its guardian has noted."""
+        return int((self.directory / "valkey" / "server.pid").read_text().split()[0])
 
     def wipe(self) -> None:
         """Forget all that it has kept."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ def server(tmp_path: Path) -> Iterator[Server]:
     (tmp_path / "v").mkdir(mode=0o700)
     made = Server(tmp_path / "v")
     yield made
+    with suppress(OSError):  # it has ended already
+        made.go_on()
     made.stop()
 
 
