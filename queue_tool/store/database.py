@@ -162,7 +162,7 @@ class Changes:
         if self._connection is None:
             self._connection, self._query = self._database.watching()
         try:
-            return self._connection.driver_connection.execute(self._query).fetchone()[0]
+            return self._connection.dbapi_connection.execute(self._query).fetchone()[0]
         except self._database.driver_error as error:
             self._connection.invalidate()
             self._connection = None
