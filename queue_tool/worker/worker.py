@@ -196,7 +196,8 @@ class Worker(BaseWorker):
         """
         while not self._asked.is_set():
             try:
-                marker.read(self.connection, database)
+                with contextlib.suppress(OutOfMemoryError):  # it is nobody's so far, and cannot be told whose it is
+                    marker.read(self.connection, database)
                 self._show_itself()
                 self.subscribe()
                 with contextlib.suppress(OutOfMemoryError):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from redis.exceptions import OutOfMemoryError
 
+from queue_tool.broker.marker import MARKER
 from queue_tool.errors import BrokerFull
 from queue_tool.tasks import State
 from queue_tool.telemetry import Event
@@ -58,6 +59,8 @@ def test_what_finds_no_room_is_kept_and_each_says_so_once(full: Site, news: News
 
 def test_a_worker_that_is_started_on_a_full_redis_empties_it_and_everything_ends_once(full: Site) -> None:
     waiting = full.waiting()
+    full.redis.delete(MARKER)  # for which there is no room then either
+    assert is_full(full)
     worker = full.start(CONCURRENCY="50")
     full.await_(lambda: full.tokens(State.FINISHED) >= set(waiting))
     full.redis.config_set("maxmemory", 0)  # what this small one has room for, its clients alone may take
