@@ -16,6 +16,7 @@ from queue_tool.store import held
 from queue_tool.store.adding import add_rows
 from queue_tool.store.database import Database, micros, moment, moment_or_none
 from queue_tool.store.idempotency import Remembered, recall, remember, take_turns
+from queue_tool.store.lookup import Lookup, whether
 from queue_tool.store.tables import batches, in_state, refusals, tasks
 from queue_tool.store.waiting import Waiting
 from queue_tool.tasks import State
@@ -47,6 +48,7 @@ class Batches:
         """Work on this database."""
         self._database = database
         self._waiting = Waiting()
+        self._any_unpushed = Lookup(database, whether(batches.c.pushed_at.is_(None)))
 
     def add(self, new: NewBatch, max_waiting: int = 0, *, hold: bool = False) -> Added:
         """Keep a batch with its tasks and refusals in one transaction.
@@ -142,6 +144,8 @@ class Batches:
         One whose push has not failed is left out for a grace after its creation: somebody may be pushing it. One
         from the future is not: then the clock was set back.
         """
+        if self._any_unpushed.first() is None:
+            return []
         created = batches.c.created_at
         nobody_pushes = or_(batches.c.push_failed_at.is_not(None), created < micros(now - grace), created > micros(now))
         with self._database.read() as connection:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Select
+from sqlalchemy import ColumnElement, Select, exists, literal_column, select
 
 from queue_tool.store.database import Database
 
@@ -23,6 +23,7 @@ class Lookup:
         compiled = database.compiled(statement)
         self._sql = str(compiled)
         self._names: tuple[str, ...] | None = tuple(compiled.positiontup or ()) if compiled.positional else None
+        self._constants = dict(compiled.params)  # those that the statement itself says
         self._columns = [str(column.key) for column in statement.selected_columns]
 
     def first(self, **parameters: object) -> Any:
@@ -31,6 +32,11 @@ class Lookup:
         Raises:
             StoreAway: the database is not there.
         """
-        said = parameters if self._names is None else [parameters[name] for name in self._names]
-        row = self._database.look(self._sql, said)
+        said = self._constants | parameters
+        row = self._database.look(self._sql, said if self._names is None else [said[name] for name in self._names])
         return None if row is None else SimpleNamespace(**dict(zip(self._columns, row, strict=True)))
+
+
+def whether(condition: ColumnElement[bool]) -> Select[Any]:
+    """Return the question whether there is any row like this: what is asked every second finds none as a rule."""
+    return select(literal_column("1").label("found")).where(exists().where(condition))

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 
 from queue_tool.store.database import Database, micros, moment_or_none
+from queue_tool.store.lookup import Lookup, whether
 from queue_tool.store.rows import insert_new
 from queue_tool.store.tables import queues
 from queue_tool.tasks import Priority
@@ -19,6 +20,7 @@ class Queues:
     def __init__(self, database: Database) -> None:
         """Work on this database."""
         self._database = database
+        self._any = Lookup(database, whether(queues.c.priority.is_not(None)))
 
     def pause(self, priority: Priority, now: datetime) -> None:
         """Let no task of a queue be started from now on; one that is paused stays so."""
@@ -46,6 +48,8 @@ class Queues:
 
     def resumed(self) -> Mapping[Priority, datetime | None]:
         """Return when each queue that is not paused last went on, of those that ever were."""
+        if self._any.first() is None:
+            return {}
         with self._database.read() as connection:
             rows = connection.execute(select(queues).where(queues.c.paused_at.is_(None))).all()
         return {Priority(row.priority): moment_or_none(row.resumed_at) for row in rows}

@@ -77,9 +77,10 @@ def _engine(url: str, begin: str, patience: float, **pool: int) -> Engine:
             connection.execute(f"PRAGMA {pragma}").close()
 
     def start(connection: Connection) -> None:
-        synchronous = connection.get_execution_options().get("synchronous", "FULL")
         driver: Any = connection.connection.driver_connection
-        driver.execute(f"PRAGMA synchronous={synchronous}").close()
+        if begin != "BEGIN":
+            synchronous = connection.get_execution_options().get("synchronous", "FULL")
+            driver.execute(f"PRAGMA synchronous={synchronous}").close()
         connection.exec_driver_sql(begin)
 
     event.listen(engine, "connect", prepare)

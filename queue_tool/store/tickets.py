@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, Row, Select, bindparam, exists, func, literal
 from queue_tool import json_text
 from queue_tool.store import held
 from queue_tool.store.database import Database, micros, moment_or_none
+from queue_tool.store.lookup import Lookup, whether
 from queue_tool.store.rows import field
 from queue_tool.store.tables import batches, held_lists, in_state, tasks
 from queue_tool.store.tasks import chunks
@@ -35,6 +36,8 @@ class Tickets:
     def __init__(self, database: Database) -> None:
         """Work on this database."""
         self._database = database
+        self._any_unpushed = Lookup(database, whether(in_state(State.QUEUED) & tasks.c.pushed_at.is_(None)))
+        self._any_held = Lookup(database, whether(held_lists.c.since.is_not(None)))
 
     def mark_pushed(self, tickets: Sequence[Ticket], now: datetime) -> None:
         """Keep that these tickets are in Redis; if it is forgotten they are pushed again."""
@@ -45,6 +48,8 @@ class Tickets:
 
     def lists_unpushed(self) -> list[str]:
         """Return the lists of which tickets wait here to be pushed, the most urgent first."""
+        if self._any_unpushed.first() is None:
+            return []
         with self._database.read() as connection:
             return list(connection.execute(_LISTS_UNPUSHED).scalars())
 
@@ -63,9 +68,8 @@ class Tickets:
 
     def let_go(self) -> bool:
         """Let new tickets of a list go to Redis at once again, where none waits here; tell whether any still does."""
-        with self._database.read() as connection:
-            if connection.execute(select(held_lists)).first() is None:
-                return False
+        if self._any_held.first() is None:
+            return False
         with self._database.write() as connection:
             return held.let_go(connection)
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, select
 
 from queue_tool.store.database import Database, micros
+from queue_tool.store.lookup import Lookup, whether
 from queue_tool.store.moves import close, update_for
 from queue_tool.store.removal import remove, remove_batches
 from queue_tool.store.tables import batches, in_state, tasks
@@ -39,22 +40,23 @@ class Times:
     def __init__(self, database: Database) -> None:
         """Work on this database."""
         self._database = database
+        self._is_due = Lookup(database, _DUE)
+        self._is_late = Lookup(database, _LATE)
+        self._old_batch = Lookup(database, _OLD_BATCH)
 
     def come_due(self, now: datetime, limit: int) -> int:
         """Let scheduled tasks whose time has come wait for a worker; return how many."""
         said = {"now": micros(now), "most": limit}
-        with self._database.read() as connection:
-            if connection.execute(_DUE, said | {"most": 1}).first() is None:
-                return 0
+        if self._is_due.first(now=said["now"], most=1) is None:
+            return 0
         with self._database.write() as connection:
             return len(connection.execute(_COME_DUE, said).all())
 
     def expire(self, now: datetime, limit: int) -> Expired:
         """Fail tasks that were not started by the time at which they expire."""
         said = {"now": micros(now), "most": limit}
-        with self._database.read() as connection:
-            if connection.execute(_LATE, said | {"most": 1}).first() is None:
-                return Expired(tokens=(), finished=())
+        if self._is_late.first(now=said["now"], most=1) is None:
+            return Expired(tokens=(), finished=())
         with self._database.write() as connection:
             rows = connection.execute(_EXPIRE, said).all()
             finished = close(connection, Counter(row.batch_id for row in rows), now)
@@ -75,9 +77,8 @@ class Times:
     def forget_batches(self, ended_before: datetime) -> int:
         """Remove the batches of which nothing is left but refusals, and that had ended before a time."""
         old = batches.c.finished_at < micros(ended_before)
-        with self._database.read() as connection:
-            if connection.execute(select(batches.c.id).where(old, batches.c.accepted == 0).limit(1)).first() is None:
-                return 0
+        if self._old_batch.first(before=micros(ended_before)) is None:
+            return 0
         with self._database.write() as connection:
             return remove_batches(connection, old)
 
@@ -108,6 +109,8 @@ _EXPIRE = (
     .values(finished_at=bindparam("now"), code=Code.EXPIRED.value, error=EXPIRED)
     .returning(tasks.c.token, tasks.c.batch_id)
 )
+
+_OLD_BATCH = whether((batches.c.finished_at < bindparam("before")) & (batches.c.accepted == 0))
 
 _NEXT_TASKS = (
     select(tasks.c.id, tasks.c.finished_at)

@@ -13,6 +13,7 @@ from datetime import datetime
 from sqlalchemy import delete, insert, select, update
 
 from queue_tool.store.database import Database, micros
+from queue_tool.store.lookup import Lookup, whether
 from queue_tool.store.tables import in_state, tasks, workers
 from queue_tool.tasks import State
 
@@ -44,6 +45,7 @@ class Workers:
     def __init__(self, database: Database) -> None:
         """Work on this database."""
         self._database = database
+        self._any_running = Lookup(database, whether(in_state(State.RUNNING)))
 
     def register(self, process: Process, now: datetime) -> int:
         """Enter a process that is about to claim tasks; return the id under which it owns them."""
@@ -101,6 +103,8 @@ class Workers:
 
     def orphans(self) -> list[int]:
         """Return owners of running tasks that are in no worker's row: theirs was removed too early."""
+        if self._any_running.first() is None:
+            return []
         with self._database.read() as connection:
             return list(
                 connection.execute(
