@@ -34,7 +34,7 @@ def main() -> None:
     """Install the peers, run the parts, print the tables, write the page."""
     said = _said()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
-    began = time.monotonic()
+    began, machine = time.monotonic(), described()
     environments.install()
     tables: list[Table] = []
     for name in said.parts or PARTS:
@@ -43,9 +43,9 @@ def main() -> None:
             made = PARTS[name](Path(folder), quick=said.quick)
         print(f"\n{terminal(made)}\n", flush=True)
         tables += made
-    print(f"{verdict(tables)} {time.monotonic() - began:.0f} s, {described().sentence}.")
+    print(f"{verdict(tables)} {time.monotonic() - began:.0f} s, {machine.sentence}.")
     if not said.quick and not said.parts:
-        page.write(tables, described(), environments.versions(), configurations())
+        page.write(tables, machine, environments.versions(), configurations())
 
 
 def _said() -> argparse.Namespace:

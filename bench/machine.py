@@ -20,13 +20,15 @@ class Machine:
     memory: float  # GiB
     kernel: str
     python: str
+    load: float  # mean of processes that wanted a processor in the minute before
     packages: dict[str, str]  # ours, with their versions
 
     @property
     def sentence(self) -> str:
         """Return it on one line."""
         return (
-            f"{self.processors} processors ({self.model}), {self.memory:.0f} GiB, {self.kernel}, Python {self.python}"
+            f"{self.processors} processors ({self.model}), {self.memory:.0f} GiB, {self.kernel}, Python {self.python}; "
+            f"load {self.load:.1f} when it began"
         )
 
 
@@ -39,6 +41,7 @@ def described() -> Machine:
         memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIBIBYTE,
         kernel=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
+        load=os.getloadavg()[0],
         packages={name: version(name) for name in names},
     )
 

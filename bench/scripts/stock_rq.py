@@ -17,4 +17,5 @@ def fill(url: str, count: int) -> None:
     """Send so many tasks, in RQ's fastest way."""
     queue = Queue("bench", connection=Redis.from_url(url))
     for start in range(0, count, 1000):
-        queue.enqueue_many([Queue.prepare_data("stock_rq.noop", result_ttl=0) for _ in range(start, start + 1000)])
+        size = min(1000, count - start)
+        queue.enqueue_many([Queue.prepare_data("stock_rq.noop", result_ttl=0) for _ in range(size)])

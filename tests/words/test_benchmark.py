@@ -26,7 +26,7 @@ TABLE = Table(
     charted=True,
 )
 MACHINE = Machine(
-    processors=2, model="made up", memory=4.0, kernel="Linux 0", python="3.11.0", packages={"rq": "3.0.0"}
+    processors=2, model="made up", memory=4.0, kernel="Linux 0", python="3.11.0", load=0.5, packages={"rq": "3.0.0"}
 )
 
 
