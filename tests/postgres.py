@@ -45,6 +45,10 @@ class Cluster:
         """Remove a database, whoever is connected to it."""
         self.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
+    def cut_connections(self) -> None:
+        """End every connection but the one that says so, as a server's administrator would."""
+        self.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+
     def start(self) -> None:
         """Start it; after it was killed, as soon as what is left of it has gone."""
         options = f"-c listen_addresses='' -k {self.folder} -c fsync=off -c max_connections=200"

@@ -116,15 +116,19 @@ class Database:
         return kind
 
     def watching(self) -> tuple[Any, str]:
-        """Return a connection outside of any transaction, and the query that tells it of changes.
+        """Return a connection of the driver's outside of any transaction, and the query that tells it of changes.
 
         Raises:
             StoreAway: the database is not there.
         """
-        with _failures_named():
-            connection = self._backend.looker.raw_connection()
+        try:
+            with _failures_named():
+                connection = self._backend.looker.raw_connection()
+        except self.driver_error as error:
+            raise StoreAway(retry_after=1) from error
+        driver = connection.driver_connection
         connection.detach()  # whoever closes it closes it for good: the pool may be gone by then
-        return connection, self._backend.version
+        return driver, self._backend.version
 
     def prepare(self) -> None:
         """Make what the database needs before there are tables.
@@ -162,14 +166,13 @@ class Changes:
         if self._connection is None:
             self._connection, self._query = self._database.watching()
         try:
-            return self._connection.dbapi_connection.execute(self._query).fetchone()[0]
+            return self._connection.execute(self._query).fetchone()[0]
         except self._database.driver_error as error:
-            self._connection.invalidate()
-            self._connection = None
+            self.close()
             raise StoreAway(retry_after=1) from error
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

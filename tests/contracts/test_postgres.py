@@ -1,0 +1,45 @@
+"""What only a server can do: be gone, or cut a connection."""
+
+from __future__ import annotations
+
+import pytest
+
+from queue_tool.errors import StoreAway
+from queue_tool.store.database import Changes, Database
+from tests.postgres import Cluster
+
+
+@pytest.fixture
+def storage() -> str:
+    return "postgres"
+
+
+def test_who_watches_a_database_that_is_not_there_is_told(cluster: Cluster) -> None:
+    changes = Changes(Database(cluster.url("nowhere")))
+    with pytest.raises(StoreAway):
+        changes.version()
+
+
+def test_who_watches_is_told_of_a_cut_connection_once_and_goes_on(migrated_url: str, cluster: Cluster) -> None:
+    database = Database(migrated_url)
+    changes = Changes(database)
+    before = changes.version()
+    cluster.cut_connections()
+    with pytest.raises(StoreAway):
+        changes.version()
+    assert changes.version() == before
+    changes.close()
+    database.close()
+
+
+def test_a_cut_connection_fails_no_later_transaction(migrated_url: str, cluster: Cluster) -> None:
+    database = Database(migrated_url)
+    for use in (database.read, database.write, database.note):
+        with use() as connection:
+            connection.exec_driver_sql("SELECT 1")
+    cluster.cut_connections()
+    for use in (database.read, database.write, database.note):
+        with use() as connection:
+            assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+    assert database.look("SELECT 1", {}) == (1,)
+    database.close()
