@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Row, bindparam, select
 from queue_tool.filter import Filter
 from queue_tool.store import attempts
 from queue_tool.store.database import Database, micros
-from queue_tool.store.moves import close, lock, reopen, update_for
+from queue_tool.store.moves import close, lock_tokens, reopen, update_for
 from queue_tool.store.removal import remove
 from queue_tool.store.tables import batches, in_state, tasks
 from queue_tool.store.tasks import CHUNK, chunks
@@ -43,7 +43,7 @@ class Control:
         said = {"now": micros(now), "by": by, "reason": reason}
         with self._database.write() as connection:
             for chunk in chunks(sorted(tokens)):
-                lock(connection, tasks.c.token.in_(chunk))
+                lock_tokens(connection, chunk)
                 running = set(connection.execute(_RUNNING_OF, {"tokens": chunk}).scalars())
                 rows += [(row, row.token in running) for row in connection.execute(_CANCEL, said | {"tokens": chunk})]
             finished = close(connection, Counter(row.batch_id for row, _ in rows), now)
@@ -61,7 +61,7 @@ class Control:
         rows: list[Row[Any]] = []
         with self._database.write() as connection:
             for chunk in chunks(sorted(tokens)):
-                lock(connection, tasks.c.token.in_(chunk))
+                lock_tokens(connection, chunk)
                 attempts.add_canceled(connection, chunk)
                 rows += connection.execute(_REOPEN, {"tokens": chunk}).all()
             reopen(connection, Counter(row.batch_id for row in rows))

@@ -6,12 +6,15 @@ A row that such an UPDATE does not find was changed by somebody else in the mean
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Update, case, select, update
+from sqlalchemy import ColumnElement, Connection, Text, Update, bindparam, case, select, update
 
+from queue_tool import json_text
 from queue_tool.store.database import micros
+from queue_tool.store.rows import is_among
 from queue_tool.store.tables import batches, in_state, tasks
 from queue_tool.tasks import MOVES, State
 
@@ -37,12 +40,28 @@ def update_for(name: str, *, keyed: bool = True) -> Update:
 
 
 def lock(connection: Connection, condition: ColumnElement[bool]) -> None:
-    """Take the rows of tasks that a transaction will change, in the order of their ids, as everybody does.
+    """Take the rows of tasks that a transaction will change, in the order of their tokens, as everybody does.
 
-    On SQLite, where one writes at a time, there is nothing to take.
+    On SQLite, where one writes at a time, there is nothing to take. A row that somebody else has is waited for and
+    never passed over: who has it may be noting that its ticket was pushed, and a worker that took the task for
+    somebody else's would drop the ticket.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(select(tasks.c.id).where(condition).order_by(tasks.c.id).with_for_update())
+        connection.execute(select(tasks.c.id).where(condition).order_by(tasks.c.token).with_for_update())
+
+
+def lock_tokens(connection: Connection, tokens: Iterable[str]) -> None:
+    """Take the rows of these tasks."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(_LOCK_TOKENS, {"rows": json_text.dumps(list(tokens)).decode()})
+
+
+_LOCK_TOKENS = (
+    select(tasks.c.id)
+    .where(is_among(tasks.c.token, bindparam("rows", type_=Text)))
+    .order_by(tasks.c.token)
+    .with_for_update()
+)
 
 
 def close(connection: Connection, ended: Counter[int | None], now: datetime) -> tuple[str, ...]:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    ColumnElement,
     Connection,
     Float,
     Text,
-    Update,
     bindparam,
     case,
     func,
@@ -28,7 +26,7 @@ from sqlalchemy import (
 from queue_tool import json_text
 from queue_tool.store import attempts
 from queue_tool.store.database import Database, micros, micros_or_none
-from queue_tool.store.moves import close, lock, update_for
+from queue_tool.store.moves import close, lock, lock_tokens, update_for
 from queue_tool.store.queues import PAUSED
 from queue_tool.store.rows import field, is_among
 from queue_tool.store.tables import events, in_state, tasks
@@ -99,6 +97,7 @@ class Runs:
     ) -> Turn:
         """Settle what has ended and claim what comes next, in one transaction."""
         with self._database.write() as connection:
+            lock_tokens(connection, _tokens_of(notes, outcomes, runs))
             if notes:
                 _note(connection, notes, owner, now)
             settled = _settle(connection, outcomes, owner, now) if outcomes else NOTHING_SETTLED
@@ -134,29 +133,21 @@ _CLAIMABLE = (
     or_(tasks.c.expires_at.is_(None), tasks.c.expires_at > bindparam("now"), tasks.c.run > 1),
 )
 
-_FREE = select(tasks.c.id).where(in_state(State.QUEUED, keyed=True), *_CLAIMABLE).with_for_update(skip_locked=True)
-"""Where several may write at once, what somebody else is claiming is passed over: nobody waits for it."""
-
-
-def _claim_of(*which: ColumnElement[bool]) -> Update:
-    return (
-        update_for("claim")
-        .where(*which)
-        .values(owner=bindparam("owner"), started_at=bindparam("now"))
-        .returning(
-            tasks.c.token,
-            tasks.c.run,
-            tasks.c.attempt,
-            tasks.c.task_type,
-            tasks.c.data,
-            tasks.c.losses,
-            tasks.c.max_attempts,
-            tasks.c.forgiven,
-        )
+_CLAIM = (
+    update_for("claim")
+    .where(*_CLAIMABLE)
+    .values(owner=bindparam("owner"), started_at=bindparam("now"))
+    .returning(
+        tasks.c.token,
+        tasks.c.run,
+        tasks.c.attempt,
+        tasks.c.task_type,
+        tasks.c.data,
+        tasks.c.losses,
+        tasks.c.max_attempts,
+        tasks.c.forgiven,
     )
-
-
-_CLAIM = {"sqlite": _claim_of(*_CLAIMABLE), "postgresql": _claim_of(tasks.c.id.in_(_FREE))}
+)
 
 _LOSE = (
     update_for("lose", keyed=False)
@@ -222,7 +213,7 @@ def _claim(connection: Connection, runs: Sequence[tuple[str, int]], owner: int, 
         )
         for number, tokens in _by_run(runs).items()
         for token, run, attempt, task_type, data, losses, max_attempts, forgiven in connection.execute(
-            _CLAIM[connection.dialect.name], said | {"claimed_run": number, "rows": json_text.dumps(tokens).decode()}
+            _CLAIM, said | {"claimed_run": number, "rows": json_text.dumps(tokens).decode()}
         )
     ]
 
@@ -230,7 +221,6 @@ def _claim(connection: Connection, runs: Sequence[tuple[str, int]], owner: int, 
 def _settle(connection: Connection, outcomes: Sequence[Outcome], owner: int, now: datetime) -> Settled:
     tokens: list[str] = []
     ended: Counter[int | None] = Counter()
-    lock(connection, tasks.c.token.in_([outcome.token for outcome in outcomes]))
     for name in dict.fromkeys(outcome.move for outcome in outcomes):
         rows = [
             (outcome.token, outcome.run, outcome.result, outcome.code, outcome.error, micros_or_none(outcome.due_at))
@@ -260,6 +250,12 @@ def _note(connection: Connection, notes: Sequence[Note], owner: int, now: dateti
     ]
     if lines:
         connection.execute(insert(events), lines)
+
+
+def _tokens_of(notes: Sequence[Note], outcomes: Sequence[Outcome], runs: Sequence[tuple[str, int]]) -> Iterator[str]:
+    yield from (one.token for one in notes)
+    yield from (one.token for one in outcomes)
+    yield from (token for token, _ in runs)
 
 
 def _by_run(runs: Sequence[tuple[str, int]]) -> dict[int, list[str]]:

@@ -13,6 +13,7 @@ from queue_tool import json_text
 from queue_tool.store import held
 from queue_tool.store.database import Database, micros, moment_or_none
 from queue_tool.store.lookup import Lookup, whether
+from queue_tool.store.moves import lock, lock_tokens
 from queue_tool.store.rows import field
 from queue_tool.store.tables import batches, held_lists, in_state, tasks
 from queue_tool.store.tasks import chunks
@@ -44,6 +45,7 @@ class Tickets:
         rows = [(one.token, one.run) for one in tickets]
         if rows:
             with self._database.note() as connection:
+                lock_tokens(connection, [one.token for one in tickets])
                 connection.execute(_MARK_PUSHED, {"rows": json_text.dumps(rows).decode(), "now": micros(now)})
 
     def lists_unpushed(self) -> list[str]:
@@ -61,8 +63,11 @@ class Tickets:
         """Let the tickets of a batch after this row wait here: there is no room for them in Redis."""
         with self._database.write() as connection:
             row = connection.execute(select(batches.c.id).where(batches.c.public_id == batch)).one()
-            rest = update(tasks).where(tasks.c.batch_id == row.id, tasks.c.id > after, in_state(State.QUEUED))
-            found = connection.execute(rest.values(pushed_at=None).returning(tasks.c.priority, tasks.c.lane))
+            rest = (tasks.c.batch_id == row.id) & (tasks.c.id > after) & in_state(State.QUEUED)
+            lock(connection, rest)
+            found = connection.execute(
+                update(tasks).where(rest).values(pushed_at=None).returning(tasks.c.priority, tasks.c.lane)
+            )
             held.hold(connection, {list_of(*each) for each in {tuple(row) for row in found}}, now)
             connection.execute(update(batches).where(batches.c.id == row.id).values(pushed_at=micros(now)))
 

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, select
 
 from queue_tool.store.database import Database, micros
 from queue_tool.store.lookup import Lookup, whether
-from queue_tool.store.moves import close, update_for
+from queue_tool.store.moves import close, lock, update_for
 from queue_tool.store.removal import remove, remove_batches
 from queue_tool.store.tables import batches, in_state, tasks
 from queue_tool.tasks import Code, State
@@ -50,6 +50,7 @@ class Times:
         if self._is_due.first(now=said["now"], most=1) is None:
             return 0
         with self._database.write() as connection:
+            lock(connection, tasks.c.id.in_(_DUE.params(said)))
             return len(connection.execute(_COME_DUE, said).all())
 
     def expire(self, now: datetime, limit: int) -> Expired:
@@ -58,6 +59,7 @@ class Times:
         if self._is_late.first(now=said["now"], most=1) is None:
             return Expired(tokens=(), finished=())
         with self._database.write() as connection:
+            lock(connection, tasks.c.id.in_(_LATE.params(said)))
             rows = connection.execute(_EXPIRE, said).all()
             finished = close(connection, Counter(row.batch_id for row in rows), now)
         return Expired(tokens=tuple(row.token for row in rows), finished=finished)

@@ -5,18 +5,47 @@ from __future__ import annotations
 import random
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import update
 
 from queue_tool.batch import new_batch
 from queue_tool.builtin import sleep_type
 from queue_tool.store import Store
 from queue_tool.store.database import Database
+from queue_tool.store.tables import tasks
 from queue_tool.submit import make_tokens
 from queue_tool.tasks import Code, Outcome, State
 
 SLEEP = sleep_type(60)
 WORKERS = 8
 ROUNDS = 6
+
+
+def test_who_claims_what_somebody_else_notes_as_pushed_waits_for_it_and_has_it(migrated_url: str) -> None:
+    now = datetime.now(UTC)
+    store, other = Store(Database(migrated_url)), Database(migrated_url)
+    batch = new_batch([{"item": "a", "valor": 0}] * 3, SLEEP, make_tokens(4, now), now)
+    store.batches.add(batch)
+    wanted = [(one.token, 1) for one in batch.accepted]
+    begun = threading.Event()
+
+    def claim() -> list[str]:
+        begun.set()
+        return [one.token for one in store.runs.claim(wanted, 1, now)]
+
+    with ThreadPoolExecutor(1) as thread:
+        with other.note() as connection:
+            connection.execute(update(tasks).where(tasks.c.token == wanted[1][0]).values(pushed_at=1))
+            claimed = thread.submit(claim)
+            begun.wait()
+            with pytest.raises(TimeoutError):
+                claimed.result(0.2)
+        assert sorted(claimed.result(10)) == sorted(token for token, _ in wanted)
+    store.close()
+    other.close()
 
 
 def test_eight_who_work_and_cancel_meet_on_the_same_batches(migrated_url: str) -> None:
