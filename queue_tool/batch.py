@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TypedDict
 
+from queue_tool.options import PLAIN, Options
 from queue_tool.schema import FieldError
 from queue_tool.task_types import TaskType
-from queue_tool.tasks import AT_ONCE, FINISHED, IN_PROGRESS, State, Timing
+from queue_tool.tasks import AT_ONCE, FINISHED, IN_PROGRESS, Priority, State, Ticket, Timing
 
 INVALID = "INVALID_JOB_REQUEST"
 """What stands in place of a token for an element that was refused."""
@@ -24,15 +26,43 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewTask(Accepted):
+    """The same on its way into the store."""
+
+    task_type: TaskType
+    options: Options = PLAIN
+
+    @property
+    def priority(self) -> Priority:
+        """Return which tasks it goes before."""
+        return self.options.priority or self.task_type.priority
+
+    @property
+    def list(self) -> str:
+        """Return the name of the RQ queue in which its ticket waits."""
+        return self.task_type.lane.list_of(self.priority.queue)
+
+    @property
+    def ticket(self) -> Ticket:
+        """Return the ticket of its first run."""
+        return Ticket(token=self.token, run=1, list=self.list, task_type=self.task_type.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
     """An element that did not, and why."""
 
     index: int
     item: object  # its "item" as given; None where there is none
     errors: tuple[FieldError, ...]
+    duplicate_of: str | None = None  # the token of the task that has its unique key
 
 
 Element = Accepted | Refused
+
+
+Judge = Callable[[object, int, str], NewTask | Refused]
+"""Says of a value, its index and the token that it would get what becomes of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,22 +83,65 @@ class IdempotencyKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """What a batch is called by the client that sent it."""
+
+    name: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+UNNAMED = Label()
+
+
+class _Elements(TypedDict):
+    elements: Sequence[NewTask | Refused]
+    accepted: Sequence[NewTask]
+    refused: Sequence[Refused]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewBatch:
     """A batch on its way into the store."""
 
     id: str
-    task_type: TaskType
-    elements: Sequence[Element]
-    accepted: Sequence[Accepted]
+    elements: Sequence[NewTask | Refused]
+    accepted: Sequence[NewTask]
     refused: Sequence[Refused]
     created_at: datetime
     idempotency: IdempotencyKey | None = None
-    timing: Timing = AT_ONCE
+    label: Label = UNNAMED
 
     @property
-    def must_wait(self) -> bool:
-        """Tell whether its tasks are not to be done yet."""
-        return self.timing.due_at is not None and self.timing.due_at > self.created_at
+    def tickets(self) -> list[Ticket]:
+        """Return the tickets of the tasks that may be done at once."""
+        lists: dict[tuple[int, Priority | None], str] = {}  # to say each but once: there may be 100,000 tickets
+        for one in self.accepted:
+            if (key := (id(one.task_type), one.options.priority)) not in lists:
+                lists[key] = one.list
+        return [
+            Ticket(
+                token=one.token,
+                run=1,
+                list=lists[id(one.task_type), one.options.priority],
+                task_type=one.task_type.name,
+            )
+            for one in self.accepted
+            if not one.options.must_wait(self.created_at)
+        ]
+
+    @property
+    def unique_keys(self) -> list[tuple[str, str]]:
+        """Return type and unique key of each task that has one."""
+        return [(one.task_type.name, one.options.unique_key) for one in self.accepted if one.options.unique_key]
+
+    def without_duplicates(self, taken: Mapping[tuple[str, str], str]) -> NewBatch:
+        """Return the batch with a refusal for each task whose unique key another one has.
+
+        Args:
+            taken: the token of the task that has it, by type and key; of two in this batch the first one has it.
+        """
+        owners = dict(taken)
+        return replace(self, **_sorted_out([_unless_taken(element, owners) for element in self.elements]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +154,7 @@ class Batch:
     counts: Mapping[State, int]
     created_at: datetime
     finished_at: datetime | None  # when its last open task ended
+    label: Label = UNNAMED
 
     @property
     def total(self) -> int:
@@ -99,11 +173,16 @@ class Batch:
         return FINISHED if self.finished_at is not None else IN_PROGRESS
 
 
-def judge(value: object, index: int, token: str, task_type: TaskType) -> Element:
+def judge(value: object, index: int, token: str, task_type: TaskType, options: Options = PLAIN) -> NewTask | Refused:
     """Check one element on its own, once; it is accepted under this token or refused with the reasons."""
     if task_type.schema.accepts(value):
-        return Accepted(index=index, token=token, data=value)
+        return NewTask(index=index, token=token, data=value, task_type=task_type, options=options)
     return Refused(index=index, item=item_of(value), errors=task_type.schema.errors(value))
+
+
+def judge_of(task_type: TaskType, options: Options = PLAIN) -> Judge:
+    """Return a judge for whom each value is the data of a task of this type."""
+    return lambda value, index, token: judge(value, index, token, task_type, options)
 
 
 def item_of(value: object) -> object:
@@ -112,27 +191,52 @@ def item_of(value: object) -> object:
 
 
 def new_batch(
-    elements: Sequence[object],
-    task_type: TaskType,
+    values: Sequence[object],
+    judge: Judge | TaskType,
     tokens: Sequence[str],
     created_at: datetime,
     idempotency: IdempotencyKey | None = None,
     *,
     timing: Timing = AT_ONCE,
+    label: Label = UNNAMED,
 ) -> NewBatch:
-    """Check every element and return them as a batch; the first token is its id, one more is needed for each."""
+    """Check every value and return them as a batch.
+
+    Args:
+        values: what was sent.
+        judge: who says what becomes of each; a task type, where each is the data of a task of that type.
+        tokens: the first one is the batch's id, one more is needed for each value.
+        created_at: when it was sent.
+        idempotency: by which the same request is known again.
+        timing: when tasks that are judged by a task type may be done.
+        label: what the batch is called.
+    """
     batch_id, *fresh = tokens
-    judged = [
-        judge(element, index, token, task_type)
-        for index, (element, token) in enumerate(zip(elements, fresh, strict=True))
-    ]
-    return NewBatch(
-        id=batch_id,
-        task_type=task_type,
-        elements=judged,
-        accepted=[element for element in judged if isinstance(element, Accepted)],
-        refused=[element for element in judged if isinstance(element, Refused)],
-        created_at=created_at,
-        idempotency=idempotency,
-        timing=timing,
-    )
+    if isinstance(judge, TaskType):
+        judge = judge_of(judge, Options(timing=timing))
+    judged = [judge(value, index, token) for index, (value, token) in enumerate(zip(values, fresh, strict=True))]
+    return NewBatch(id=batch_id, created_at=created_at, idempotency=idempotency, label=label, **_sorted_out(judged))
+
+
+def _sorted_out(elements: Sequence[NewTask | Refused]) -> _Elements:
+    return {
+        "elements": elements,
+        "accepted": [element for element in elements if isinstance(element, NewTask)],
+        "refused": [element for element in elements if isinstance(element, Refused)],
+    }
+
+
+def _unless_taken(element: NewTask | Refused, owners: dict[tuple[str, str], str]) -> NewTask | Refused:
+    if isinstance(element, Refused) or element.options.unique_key is None:
+        return element
+    owner = owners.setdefault((element.task_type.name, element.options.unique_key), element.token)
+    if owner == element.token:
+        return element
+    return refuse_duplicate(element, owner)
+
+
+def refuse_duplicate(one: NewTask, owner: str) -> Refused:
+    """Return the refusal of a task whose unique key another one has."""
+    sentence = f"The task {owner} has this key and has not ended."
+    errors = (FieldError(path="/unique_key", message=sentence),)
+    return Refused(index=one.index, item=item_of(one.data), errors=errors, duplicate_of=owner)

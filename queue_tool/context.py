@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 MOST_LINES = 100
 """Lines that a run's log keeps: the last ones."""
@@ -41,6 +42,7 @@ class Context:
         1  # grows with every start of the task, so that a later run may tell an earlier one's traces from its own
     )
     deadline: datetime | None  # when the run will be recorded as timed out, if it has a limit
+    parameters: Mapping[str, Any] = field(default_factory=dict)  # what was said for the function beside its data
     canceled: threading.Event = field(default_factory=threading.Event)
     on_news: Callable[[Context], None] = field(default=nobody, repr=False)  # is told that there are notes to take
     _notes: list[tuple[float, str]] = field(default_factory=list, init=False, repr=False)

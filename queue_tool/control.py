@@ -10,7 +10,7 @@ from queue_tool.broker import Broker
 from queue_tool.errors import BrokerAway
 from queue_tool.filter import Filter
 from queue_tool.store import Canceled, Store
-from queue_tool.tasks import MOVES, Priority, State, Status, Ticket
+from queue_tool.tasks import MOVES, Priority, State, Ticket
 from queue_tool.telemetry import Event, Telemetry
 
 
@@ -95,23 +95,11 @@ class Reopen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetters:
-    """The tasks that failed for good: listed, and removed when nobody wants them any more; `Reopen` retries them."""
+    """The tasks that failed for good: removed when nobody wants them any more; `Reopen` retries them."""
 
     store: Store
     telemetry: Telemetry
     now: Callable[[], datetime]
-
-    def list(self, limit: int = 50, before: int | None = None) -> tuple[Sequence[Status], int | None]:
-        """Return a page of them, the last one sent first.
-
-        Args:
-            limit: how many.
-            before: where the page begins, as the page before it has said.
-
-        Returns:
-            The page, and where the next one begins; None where there is none.
-        """
-        return self.store.tasks.failed(limit, before)
 
     def purge(self, older_than: timedelta) -> int:
         """Remove those that had ended before so long a time, with all that is kept of them; return how many.

@@ -70,5 +70,6 @@ class Due:
         if removed.last == 0:
             self._walked = self.monotonic()
             self.store.times.forget_batches(ended_before)
+            self.store.workers.forget(ended_before)
         if removed.tasks:
             self.telemetry.emit(Event.SWEPT_OLD, tasks=removed.tasks)

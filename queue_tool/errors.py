@@ -53,6 +53,18 @@ class BadTokens(BadRequest):
     code = "bad_tokens"
 
 
+class BadParameter(BadRequest):
+    """A query parameter is not known here, or has a value that cannot be used."""
+
+    code = "bad_parameter"
+
+
+class BadCursor(BadRequest):
+    """This cursor is of no list with these parameters; begin with the first page, and follow `next`."""
+
+    code = "bad_cursor"
+
+
 class BadIdempotencyKey(BadRequest):
     """Idempotency-Key must have 1 to 255 characters."""
 

@@ -15,8 +15,17 @@ class Filter:
     states: frozenset[State] = frozenset()  # one of these; none: any
     batch: str | None = None
     task_type: str | None = None
+    tag: str | None = None
     priority: Priority | None = None
     code: Code | None = None
+    worker: str | None = None  # the name of the worker that ran it last
+    host: str | None = None  # that worker's
+    prefix: str | None = None  # with which its name, its custom id or its token begins
     created_after: datetime | None = None
     created_before: datetime | None = None
     ended_before: datetime | None = None
+
+    @property
+    def is_of_a_time(self) -> bool:
+        """Tell whether it means tasks that were sent at certain times."""
+        return self.created_after is not None or self.created_before is not None

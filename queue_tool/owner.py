@@ -51,7 +51,7 @@ class Owner:
         self._left.set()
         with self._lock:
             if self._id is not None:
-                self._store.workers.remove([self._id])
+                self._store.workers.remove([self._id], self._now())
                 self._id = None
 
     def _register(self) -> int:

@@ -118,7 +118,7 @@ class Run:
         known = self.types[task.task_type]
         try:
             data = json_text.loads(task.data)
-            timeout = known.timeout_of(data, self.timeout)
+            timeout = known.timeout_of(data, self.timeout) if task.timeout is None else task.timeout or None
         except Exception as error:  # noqa: BLE001 - a type's own function may raise anything
             sentence = f"Its data or its timeout cannot be read: {error!r}."
             return Started(task=task, task_type=known, ended=Failed(code=Code.ERROR, error=sentence, final=True))
@@ -179,7 +179,14 @@ def context_of(started: Started, on_news: Callable[[Context], None] | None = Non
     """Return what a run's function may know of it."""
     task, timeout = started.task, started.timeout
     deadline = task.started_at + timedelta(seconds=timeout) if timeout else None
-    return Context(token=task.token, attempt=task.attempt, run=task.run, deadline=deadline, on_news=on_news or nobody)
+    return Context(
+        token=task.token,
+        attempt=task.attempt,
+        run=task.run,
+        deadline=deadline,
+        parameters=json_text.loads(task.parameters) if task.parameters else {},  # type: ignore[arg-type] # an object
+        on_news=on_news or nobody,
+    )
 
 
 _EVENTS = {

@@ -23,6 +23,7 @@ from queue_tool.builtin import sleep_type
 from queue_tool.control import Cancel, DeadLetters, Pause, Reopen
 from queue_tool.errors import BadTaskType, BrokerAway, BrokerOfAnother, QueueToolError, StoreAway
 from queue_tool.host import data_dir, doorbell, lifeline, valkey
+from queue_tool.listing import Listing
 from queue_tool.owner import Owner, lives_here
 from queue_tool.run import Run
 from queue_tool.settings import INLINE, Settings
@@ -59,6 +60,7 @@ class Runtime:
     owner: Owner
     submit: Submit
     ask: Ask
+    list: Listing
     wait: Wait
     cancel: Cancel
     reopen: Reopen
@@ -237,6 +239,7 @@ def open_runtime(
             max_pushed=chosen.max_pushed,
         ),
         ask=Ask(store=store),
+        list=Listing(store=store),
         wait=Wait(store, chosen.max_waits),
         cancel=Cancel(store=store, broker=broker, telemetry=telemetry, now=now),
         reopen=Reopen(store=store, telemetry=telemetry),

@@ -104,7 +104,7 @@ class Fence:
 
     state: State = State.QUEUED
     run: int = 1  # grows by one each time that the task goes back for another run, and never shrinks
-    owner: int | None = None  # the process that claimed it; only while it runs
+    owner: int | None = None  # the process that claimed it last; while it runs, whose it is
     attempt: int = 1  # what users see and what a retry policy counts
     losses: int = 0  # how many workers died under it
 
@@ -154,7 +154,7 @@ def moved(fence: Fence, name: str, owner: int | None = None) -> Fence:
     return replace(
         fence,
         state=move.target,
-        owner=owner if move.target is State.RUNNING else None,
+        owner=owner if move.target is State.RUNNING else fence.owner,
         run=fence.run + move.new_run,
         attempt=fence.attempt + move.new_attempt,
         losses=fence.losses + move.loss,
@@ -216,6 +216,8 @@ class Claimed:
     losses: int = 0  # workers that died under it
     max_attempts: int | None = None  # None: the type's
     forgiven: int = 0  # attempts before it was last retried by hand, which do not count
+    timeout: float | None = None  # seconds, 0 for no limit; None: the type's
+    parameters: str | None = None  # JSON text of an object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,8 @@ class Event(StrEnum):
     BATCH_REPEATED = "batch repeated"
     BATCH_FINISHED = "batch finished"
     PUSH_POSTPONED = "push postponed"
+    TASK_ACCEPTED = "task accepted"
+    TASK_REPEATED = "task repeated"
     TASK_STARTED = "task started"
     TASK_ENDED = "task ended"
     TASK_FAILED = "task failed"

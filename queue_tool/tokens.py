@@ -18,12 +18,17 @@ _WELL_FORMED = re.compile("[0-9a-f]{32}", re.ASCII)
 
 def make(milliseconds: int, entropy: bytes) -> list[str]:
     """Return one token for every ten bytes of entropy, all of the same millisecond."""
-    stamp = f"{milliseconds:012x}7"
+    begin = f"{stamp(milliseconds)}7"
     digits = entropy.hex()
     return [
-        stamp + digits[start : start + 3] + _VARIANT[digits[start + 3]] + digits[start + 4 : start + 19]
+        begin + digits[start : start + 3] + _VARIANT[digits[start + 3]] + digits[start + 4 : start + 19]
         for start in range(0, len(digits), 2 * ENTROPY_BYTES)
     ]
+
+
+def stamp(milliseconds: int) -> str:
+    """Return how the tokens of this millisecond begin; earlier ones are less, and later ones more."""
+    return f"{milliseconds:012x}"
 
 
 def is_well_formed(text: str) -> bool:

@@ -9,8 +9,10 @@ from queue_tool.store.database import Changes, Database
 from queue_tool.store.idempotency import Remembered
 from queue_tool.store.identity import identity_of
 from queue_tool.store.keys import Keys
+from queue_tool.store.listing import Key, Listing
 from queue_tool.store.queues import Queues
 from queue_tool.store.runs import Runs, Settled, TakenBack, Turn
+from queue_tool.store.singles import Singles
 from queue_tool.store.tasks import Tasks
 from queue_tool.store.tickets import Tickets
 from queue_tool.store.times import Times
@@ -20,6 +22,7 @@ __all__ = [
     "Added",
     "Canceled",
     "Changes",
+    "Key",
     "Process",
     "Remembered",
     "Settled",
@@ -38,6 +41,8 @@ class Store:
         """Work on this database, which has the tables already."""
         self.database = database
         self.batches = Batches(database)
+        self.listing = Listing(database)
+        self.singles = Singles(database)
         self.tasks = Tasks(database)
         self.runs = Runs(database)
         self.tickets = Tickets(database)

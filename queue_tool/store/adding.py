@@ -1,25 +1,28 @@
-"""How a batch becomes rows: one for itself, one for each task and one for each refusal."""
+"""How what was sent becomes rows: one for a batch, one for each task, each tag and each refusal."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Integer, Text, bindparam, insert, literal_column, select
+from sqlalchemy import BigInteger, Connection, Float, Insert, Integer, Text, bindparam, insert, literal_column, select
+from sqlalchemy.types import TypeEngine
 
 from queue_tool import json_text
-from queue_tool.batch import Accepted, NewBatch, Refused
+from queue_tool.batch import NewBatch, NewTask, Refused
 from queue_tool.store.database import micros, micros_or_none
-from queue_tool.store.rows import field
-from queue_tool.store.tables import batches, refusals, tasks
+from queue_tool.store.rows import entry, field
+from queue_tool.store.tables import batches, labels, refusals, tags, tasks
 from queue_tool.tasks import Fence, State
 
 ROWS = 5000
 """Tasks that one statement adds."""
 
 
-def add_rows(connection: Connection, new: NewBatch, *, held: bool) -> int:
-    """Add a batch; return the id of its row.
+def add_batch(connection: Connection, new: NewBatch, *, held: bool) -> int:
+    """Add a batch with all that belongs to it; return the id of its row.
 
     Args:
         connection: of a transaction that writes.
@@ -27,7 +30,7 @@ def add_rows(connection: Connection, new: NewBatch, *, held: bool) -> int:
         held: whether its tasks wait here, and not in Redis, until there is room.
     """
     now = micros(new.created_at)
-    waits_here = held or new.must_wait
+    pushable = not held and any(not one.options.must_wait(new.created_at) for one in new.accepted)
     batch_id: int = connection.execute(
         insert(batches).returning(batches.c.id),
         {
@@ -36,32 +39,75 @@ def add_rows(connection: Connection, new: NewBatch, *, held: bool) -> int:
             "rejected": len(new.refused),
             "open": len(new.accepted),
             "created_at": now,
-            "pushed_at": None if new.accepted and not waits_here else now,
+            "pushed_at": None if pushable else now,
             "finished_at": None if new.accepted else now,
+            "name": new.label.name,
+            "metadata": json_text.dumps(dict(new.label.metadata)).decode() if new.label.metadata else None,
         },
     ).scalar_one()
-    same = {
-        "batch_id": batch_id,
-        "task_type": new.task_type.name,
-        "priority": new.task_type.priority.value,
-        "lane": new.task_type.lane.value,
-        "state": (State.SCHEDULED if new.must_wait else State.QUEUED).value,
-        "due_at": micros_or_none(new.timing.due_at),
-        "expires_at": micros_or_none(new.timing.expires_at),
-        "created_at": now,
-        "pushed_at": None if waits_here else now,  # as far as the task knows; the batch's own says whether it is true
-    }
-    for start in range(0, len(new.accepted), ROWS):
-        connection.execute(_ADD_TASKS, same | {"rows": _task_rows(new.accepted[start : start + ROWS])})
+    add_tasks(connection, new.accepted, batch_id, new.created_at, unpushed=held)
     if new.refused:
         connection.execute(insert(refusals), _refusal_rows(new.refused, batch_id))
+    if new.label.metadata:
+        rows = [{"key": key, "value": value, "batch_id": batch_id} for key, value in new.label.metadata.items()]
+        connection.execute(insert(labels), rows)
     return batch_id
 
 
-def _task_rows(accepted: Sequence[Accepted]) -> str:
-    """Return what each task has for itself, as `_ADD_TASKS` reads it."""
-    dumps = json_text.dumps
-    return dumps([(one.token, one.index, dumps(one.data).decode()) for one in accepted]).decode()
+def add_tasks(
+    connection: Connection, new: Sequence[NewTask], batch_id: int | None, now: datetime, *, unpushed: bool
+) -> None:
+    """Add tasks with their tags, in the order given.
+
+    Args:
+        connection: of a transaction that writes.
+        new: the tasks.
+        batch_id: the row of their batch, if they have one.
+        now: when they were sent.
+        unpushed: whether their tickets are to be pushed by the sweeper, or one by one.
+    """
+    like = new[0] if new else None
+    alike = like and all(one.task_type is like.task_type and one.options is like.options for one in new)
+    same: dict[str, object] = {"batch_id": batch_id, "created_at": micros(now)}
+    for start in range(0, len(new), ROWS):
+        part = new[start : start + ROWS]
+        if alike:
+            rows: list[Any] = [(one.token, one.index, json_text.dumps(one.data).decode()) for one in part]
+            said = same | _own(part[0], now, unpushed=unpushed)
+        else:
+            rows = [
+                (one.token, one.index, json_text.dumps(one.data).decode(), *_own(one, now, unpushed=unpushed).values())
+                for one in part
+            ]
+            said = same
+        statement = _ADD_ALIKE if alike else _ADD_EACH
+        connection.execute(statement, said | {"rows": json_text.dumps(rows).decode()})
+    tagged = [(one.token, tag) for one in new for tag in one.options.tags]
+    if tagged:
+        connection.execute(_ADD_TAGS, {"rows": json_text.dumps(tagged).decode()})
+
+
+def _own(one: NewTask, now: datetime, *, unpushed: bool) -> dict[str, object]:
+    """Return the columns of a task beside token, position and data, in the order of `_OWN`."""
+    options = one.options
+    waits = options.must_wait(now)
+    return {
+        "task_type": one.task_type.name,
+        "priority": one.priority.value,
+        "lane": one.task_type.lane.value,
+        "state": (State.SCHEDULED if waits else State.QUEUED).value,
+        # As far as the task knows; the batch's own time says whether it is true.
+        "pushed_at": None if unpushed or waits else micros(now),
+        "due_at": micros_or_none(options.timing.due_at),
+        "expires_at": micros_or_none(options.timing.expires_at),
+        "max_attempts": options.max_attempts,
+        "timeout": options.timeout,
+        "name": options.name,
+        "custom_id": options.custom_id,
+        "description": options.description,
+        "parameters": options.parameters,
+        "unique_key": options.unique_key,
+    }
 
 
 def _refusal_rows(refused: Sequence[Refused], batch_id: int) -> list[dict[str, object]]:
@@ -71,29 +117,58 @@ def _refusal_rows(refused: Sequence[Refused], batch_id: int) -> list[dict[str, o
             "position": one.index,
             "item": json_text.dumps(one.item).decode(),
             "errors": json_text.dumps([asdict(error) for error in one.errors]).decode(),
+            "duplicate_of": one.duplicate_of,
         }
         for one in refused
     ]
 
 
+_OWN: dict[str, TypeEngine[Any]] = {
+    "task_type": Text(),
+    "priority": Text(),
+    "lane": Text(),
+    "state": Text(),
+    "pushed_at": BigInteger(),
+    "due_at": BigInteger(),
+    "expires_at": BigInteger(),
+    "max_attempts": Integer(),
+    "timeout": Float(),
+    "name": Text(),
+    "custom_id": Text(),
+    "description": Text(),
+    "parameters": Text(),
+    "unique_key": Text(),
+}
+
 _FRESH = Fence()
 
-_COLUMNS = {
+_COLUMNS: dict[str, Any] = {
     "token": field(0),
     "position": field(1, Integer()),
     "data": field(2),
     "batch_id": bindparam("batch_id", type_=BigInteger),
-    "task_type": bindparam("task_type", type_=Text),
-    "priority": bindparam("priority", type_=Text),
-    "lane": bindparam("lane", type_=Text),
     "created_at": bindparam("created_at", type_=BigInteger),
-    "pushed_at": bindparam("pushed_at", type_=BigInteger),
-    "due_at": bindparam("due_at", type_=BigInteger),
-    "expires_at": bindparam("expires_at", type_=BigInteger),
-    "state": bindparam("state", type_=Text),
     "run": literal_column(str(_FRESH.run)),
     "attempt": literal_column(str(_FRESH.attempt)),
     "losses": literal_column(str(_FRESH.losses)),
 }
 
-_ADD_TASKS = insert(tasks).from_select(list(_COLUMNS), select(*_COLUMNS.values()))
+
+def _add(own: dict[str, Any]) -> Insert:
+    columns = _COLUMNS | own
+    return insert(tasks).from_select(list(columns), select(*columns.values()))
+
+
+_ADD_ALIKE = _add({name: bindparam(name, type_=kind) for name, kind in _OWN.items()})
+
+_ADD_EACH = _add(
+    {
+        name: field(number, None if isinstance(kind, Text) else kind)
+        for number, (name, kind) in enumerate(_OWN.items(), start=3)
+    }
+)
+
+_ADD_TAGS = insert(tags).from_select(
+    ["tag", "task_id"],
+    select(field(1), tasks.c.id).select_from(entry.join(tasks, tasks.c.token == field(0))),
+)

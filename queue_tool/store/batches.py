@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy import Row, bindparam, func, or_, select, update
 
 from queue_tool import json_text
 from queue_tool.batch import Accepted, Batch, Element, IdempotencyKey, NewBatch, Refused
 from queue_tool.errors import BatchNotFound, TooManyWaiting
 from queue_tool.schema import FieldError
-from queue_tool.store import held
-from queue_tool.store.adding import add_rows
+from queue_tool.store import held, unique
+from queue_tool.store.adding import add_batch
 from queue_tool.store.database import Database, micros, moment, moment_or_none
 from queue_tool.store.idempotency import Remembered, recall, remember, take_turns
 from queue_tool.store.lookup import Lookup, whether
@@ -27,6 +28,7 @@ class Added:
     """What became of a batch that was to be added."""
 
     before: Remembered | None = None  # it was not added: its idempotency key was used for this already
+    instead: NewBatch | None = None  # this was: without tasks whose unique key another one has
     held: bool = False  # its tasks wait in the store until there is room in Redis
 
 
@@ -50,13 +52,13 @@ class Batches:
         self._waiting = Waiting()
         self._any_unpushed = Lookup(database, whether(batches.c.pushed_at.is_(None)))
 
-    def add(self, new: NewBatch, max_waiting: int = 0, *, hold: bool = False) -> Added:
+    def add(self, new: NewBatch, max_waiting: int = 0, *, hold: Sequence[str] = ()) -> Added:
         """Keep a batch with its tasks and refusals in one transaction.
 
         Args:
             new: the batch.
             max_waiting: how many tasks may wait; 0 is no limit.
-            hold: let its tasks wait in the store: there is no room in Redis.
+            hold: lists whose tickets wait in the store from now on: there is no room in Redis.
 
         Raises:
             TooManyWaiting: more than `max_waiting` tasks would wait.
@@ -67,15 +69,18 @@ class Batches:
                 take_turns(connection, new.idempotency)
             if new.idempotency and (before := recall(connection, new.idempotency, new.created_at)):
                 return Added(before=before)
+            instead = None
+            if new.unique_keys:
+                unique.take_turns(connection)
+                new = instead = new.without_duplicates(unique.taken(connection, new.unique_keys))
             if max_waiting and not self._waiting.leave_room(connection, len(new.accepted), max_waiting):
                 raise TooManyWaiting(retry_after=30)
-            if hold:
-                held.hold(connection, [new.task_type.list], new.created_at)
-            waits_here = hold or held.is_held(connection, new.task_type.list)
-            batch_id = add_rows(connection, new, held=waits_here) if new.elements else None
+            lists = {ticket.list for ticket in new.tickets}
+            waits_here = held.hold_or_held(connection, hold, lists, new.created_at)
+            batch_id = add_batch(connection, new, held=waits_here) if new.elements else None
             if new.idempotency:
                 remember(connection, new.idempotency, batch_id, new.created_at)
-        return Added(held=waits_here)
+        return Added(instead=instead, held=waits_here)
 
     def recall(self, key: IdempotencyKey, now: datetime) -> Remembered | None:
         """Return what an idempotency key was used for in the last 24 hours."""
@@ -119,7 +124,7 @@ class Batches:
         elements: list[Element] = [
             Accepted(index=row.position, token=row.token, data=json_text.loads(row.data)) for row in good
         ]
-        elements += [_refused(row.position, row.item, row.errors) for row in bad]
+        elements += [refused_of(row) for row in bad]
         return sorted(elements, key=lambda element: element.index)
 
     def totals(self) -> Totals:
@@ -181,7 +186,13 @@ _COUNTS = (
 )
 
 
-def _refused(position: int, item: str, errors: str) -> Refused:
-    reasons = json_text.loads(errors)
+def refused_of(row: Row[Any]) -> Refused:
+    """Return what a row of refusals means."""
+    reasons = json_text.loads(row.errors)
     assert isinstance(reasons, list)  # noqa: S101 - we wrote it so
-    return Refused(index=position, item=json_text.loads(item), errors=tuple(FieldError(**reason) for reason in reasons))
+    return Refused(
+        index=row.position,
+        item=json_text.loads(row.item),
+        errors=tuple(FieldError(**reason) for reason in reasons),
+        duplicate_of=row.duplicate_of,
+    )

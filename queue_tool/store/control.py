@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, select
+from sqlalchemy import Row, bindparam, select
 
 from queue_tool.filter import Filter
-from queue_tool.store import attempts
+from queue_tool.store import attempts, unique
 from queue_tool.store.database import Database, micros
+from queue_tool.store.filtering import conditions
 from queue_tool.store.moves import close, lock_tokens, reopen, update_for
 from queue_tool.store.removal import remove
-from queue_tool.store.tables import batches, in_state, tasks
+from queue_tool.store.tables import in_state, tasks
 from queue_tool.store.tasks import CHUNK, chunks
 from queue_tool.store.tickets import TICKET_COLUMNS, ticket_of
 from queue_tool.tasks import State, Ticket
@@ -56,14 +57,18 @@ class Control:
     def reopen(self, tokens: Sequence[str]) -> tuple[Ticket, ...]:
         """Put tasks that failed or were canceled back into the queue; return the tickets of those that were.
 
+        One whose unique key another task has by now stays as it is.
         Their ends stay as records of attempts; the attempts that they have had count no more.
         """
         rows: list[Row[Any]] = []
         with self._database.write() as connection:
+            unique.take_turns(connection)
             for chunk in chunks(sorted(tokens)):
                 lock_tokens(connection, chunk)
-                attempts.add_canceled(connection, chunk)
-                rows += connection.execute(_REOPEN, {"tokens": chunk}).all()
+                taken = unique.taken_from(connection, chunk)
+                free = [token for token in chunk if token not in taken]
+                attempts.add_canceled(connection, free)
+                rows += connection.execute(_REOPEN, {"tokens": free}).all()
             reopen(connection, Counter(row.batch_id for row in rows))
         return tuple(ticket_of(row) for row in rows)
 
@@ -77,35 +82,16 @@ class Control:
 
         Each page is read when it is asked for: what was changed in between is seen as it is then.
         """
-        conditions = list(_conditions(wanted))
+        meant = list(conditions(wanted))
         last = 0
         while True:
-            page = select(tasks.c.id, tasks.c.token).where(tasks.c.id > last, *conditions)
+            page = select(tasks.c.id, tasks.c.token).where(tasks.c.id > last, *meant)
             with self._database.read() as connection:
                 rows = connection.execute(page.order_by(tasks.c.id).limit(CHUNK)).all()
             if not rows:
                 return
             last = rows[-1].id
             yield [row.token for row in rows]
-
-
-def _conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
-    if wanted.states:
-        yield in_state(*wanted.states)
-    if wanted.batch is not None:
-        yield tasks.c.batch_id == select(batches.c.id).where(batches.c.public_id == wanted.batch).scalar_subquery()
-    if wanted.task_type is not None:
-        yield tasks.c.task_type == wanted.task_type
-    if wanted.priority is not None:
-        yield tasks.c.priority == wanted.priority.value
-    if wanted.code is not None:
-        yield tasks.c.code == wanted.code.value
-    if wanted.created_after is not None:
-        yield tasks.c.created_at > micros(wanted.created_after)
-    if wanted.created_before is not None:
-        yield tasks.c.created_at < micros(wanted.created_before)
-    if wanted.ended_before is not None:
-        yield tasks.c.finished_at < micros(wanted.ended_before)
 
 
 _CANCEL = (

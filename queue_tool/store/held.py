@@ -22,6 +22,12 @@ def is_held(connection: Connection, name: str) -> bool:
     return connection.execute(select(held_lists.c.since).where(held_lists.c.list == name)).first() is not None
 
 
+def hold_or_held(connection: Connection, hold_now: Iterable[str], names: Iterable[str], now: datetime) -> bool:
+    """Hold lists that have no room; tell whether what comes for any of these lists must wait here."""
+    hold(connection, hold_now, now)
+    return any(is_held(connection, name) for name in names)
+
+
 def hold(connection: Connection, names: Iterable[str], now: datetime) -> None:
     """Let everything that comes for these lists wait here from now on."""
     insert_new(connection, held_lists, [{"list": name, "since": micros(now)} for name in sorted(set(names))])

@@ -19,7 +19,8 @@ class Remembered:
     """What an idempotency key was used for before."""
 
     digest: str  # of the body that came with it
-    batch: str | None  # None where the array was empty
+    batch: str | None  # None where the array was empty, or it was one task
+    token: str | None = None  # of the one task
 
 
 def take_turns(connection: Connection, key: IdempotencyKey) -> None:
@@ -31,7 +32,7 @@ def take_turns(connection: Connection, key: IdempotencyKey) -> None:
 def recall(connection: Connection, key: IdempotencyKey, now: datetime) -> Remembered | None:
     """Return what a key was used for within its lifetime."""
     row = connection.execute(
-        select(idempotency_keys.c.digest, batches.c.public_id)
+        select(idempotency_keys.c.digest, idempotency_keys.c.token, batches.c.public_id)
         .outerjoin(batches, batches.c.id == idempotency_keys.c.batch_id)
         .where(
             idempotency_keys.c.scope == key.scope,
@@ -39,10 +40,12 @@ def recall(connection: Connection, key: IdempotencyKey, now: datetime) -> Rememb
             idempotency_keys.c.created_at > micros(now - LIFETIME),
         )
     ).first()
-    return None if row is None else Remembered(digest=row.digest, batch=row.public_id)
+    return None if row is None else Remembered(digest=row.digest, batch=row.public_id, token=row.token)
 
 
-def remember(connection: Connection, key: IdempotencyKey, batch_id: int | None, now: datetime) -> None:
+def remember(
+    connection: Connection, key: IdempotencyKey, batch_id: int | None, now: datetime, token: str | None = None
+) -> None:
     """Keep what a key is used for now, in place of a use whose time is over."""
     connection.execute(
         delete(idempotency_keys).where(
@@ -53,7 +56,7 @@ def remember(connection: Connection, key: IdempotencyKey, batch_id: int | None, 
     )
     connection.execute(
         insert(idempotency_keys).values(
-            scope=key.scope, key=key.key, digest=key.digest, batch_id=batch_id, created_at=micros(now)
+            scope=key.scope, key=key.key, digest=key.digest, batch_id=batch_id, token=token, created_at=micros(now)
         )
     )
 

@@ -16,7 +16,7 @@ from queue_tool import json_text
 from queue_tool.store.database import micros
 from queue_tool.store.rows import is_among
 from queue_tool.store.tables import batches, in_state, tasks
-from queue_tool.tasks import MOVES, State
+from queue_tool.tasks import MOVES
 
 
 def update_for(name: str, *, keyed: bool = True) -> Update:
@@ -28,8 +28,6 @@ def update_for(name: str, *, keyed: bool = True) -> Update:
     """
     move = MOVES[name]
     values: dict[str, Any] = {"state": move.target.value}
-    if move.target is not State.RUNNING:
-        values["owner"] = None
     if move.new_run:
         values |= {"run": tasks.c.run + 1, "pushed_at": None, "started_at": None, "progress": None, "note": None}
     if move.new_attempt:

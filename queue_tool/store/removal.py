@@ -7,7 +7,7 @@ from collections import Counter
 from sqlalchemy import ColumnElement, Connection, delete, update
 
 from queue_tool.store.moves import lock
-from queue_tool.store.tables import attempts, batches, events, idempotency_keys, in_state, refusals, tasks
+from queue_tool.store.tables import attempts, batches, events, idempotency_keys, in_state, labels, refusals, tags, tasks
 from queue_tool.tasks import State
 
 ENDED = tuple(state for state in State if state.ended)
@@ -20,9 +20,11 @@ def remove(connection: Connection, condition: ColumnElement[bool]) -> int:
     """
     lock(connection, in_state(*ENDED) & condition)
     gone = connection.execute(
-        delete(tasks).where(in_state(*ENDED), condition).returning(tasks.c.token, tasks.c.batch_id)
+        delete(tasks).where(in_state(*ENDED), condition).returning(tasks.c.id, tasks.c.token, tasks.c.batch_id)
     ).all()
     tokens = [row.token for row in gone]
+    if gone:
+        connection.execute(delete(tags).where(tags.c.task_id.in_([row.id for row in gone])))
     for table in (attempts, events):
         if tokens:
             connection.execute(delete(table).where(table.c.token.in_(tokens)))
@@ -36,7 +38,7 @@ def remove_batches(connection: Connection, condition: ColumnElement[bool]) -> in
     """Remove the batches that a condition means and that have no tasks any more; return how many."""
     empty = (batches.c.accepted == 0) & batches.c.finished_at.is_not(None)
     gone = list(connection.execute(delete(batches).where(empty, condition).returning(batches.c.id)).scalars())
-    for table in (refusals, idempotency_keys):
+    for table in (refusals, idempotency_keys, labels):
         if gone:
             connection.execute(delete(table).where(table.c.batch_id.in_(gone)))
     return len(gone)

@@ -146,6 +146,8 @@ _CLAIM = (
         tasks.c.losses,
         tasks.c.max_attempts,
         tasks.c.forgiven,
+        tasks.c.timeout,
+        tasks.c.parameters,
     )
 )
 
@@ -210,11 +212,22 @@ def _claim(connection: Connection, runs: Sequence[tuple[str, int]], owner: int, 
             losses=losses,
             max_attempts=max_attempts,
             forgiven=forgiven,
+            timeout=timeout,
+            parameters=parameters,
         )
         for number, tokens in _by_run(runs).items()
-        for token, run, attempt, task_type, data, losses, max_attempts, forgiven in connection.execute(
-            _CLAIM, said | {"claimed_run": number, "rows": json_text.dumps(tokens).decode()}
-        )
+        for (
+            token,
+            run,
+            attempt,
+            task_type,
+            data,
+            losses,
+            max_attempts,
+            forgiven,
+            timeout,
+            parameters,
+        ) in connection.execute(_CLAIM, said | {"claimed_run": number, "rows": json_text.dumps(tokens).decode()})
     ]
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    and_,
     literal_column,
     or_,
     text,
@@ -49,6 +50,16 @@ batches = Table(
     Column("pushed_at", BigInteger),  # when the tickets were known to be in Redis; NULL: push them again
     Column("push_failed_at", BigInteger),  # when they were known not to be: nobody is still pushing them
     Column("finished_at", BigInteger),
+    Column("name", Text),
+    Column("metadata", Text),  # JSON text of an object of texts; `labels` has them too
+)
+
+labels = Table(
+    "labels",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("batch_id", BigInteger, primary_key=True, autoincrement=False),
 )
 
 tasks = Table(
@@ -64,7 +75,7 @@ tasks = Table(
     Column("data", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("run", Integer, nullable=False),
-    Column("owner", BigInteger),  # workers.id
+    Column("owner", BigInteger),  # workers.id: who claimed it last; while it runs, whose it is
     Column("attempt", Integer, nullable=False),
     Column("losses", Integer, nullable=False),
     Column("created_at", BigInteger, nullable=False),
@@ -82,6 +93,19 @@ tasks = Table(
     Column("expires_at", BigInteger),  # not to be started for the first time after
     Column("max_attempts", Integer),  # NULL: its type's
     Column("forgiven", Integer, nullable=False, server_default="0"),  # attempts that do not count any more
+    Column("timeout", Float),  # seconds; NULL: its type's
+    Column("name", Text),
+    Column("custom_id", Text),
+    Column("description", Text),
+    Column("parameters", Text),  # JSON text of an object
+    Column("unique_key", Text),
+)
+
+tags = Table(
+    "tags",
+    metadata,
+    Column("tag", Text, primary_key=True),
+    Column("task_id", BigInteger, primary_key=True, autoincrement=False, index=True),
 )
 
 attempts = Table(
@@ -118,18 +142,36 @@ events = Table(
 )
 
 
-def _partial(name: str, condition: str, *columns: Column[Any]) -> None:
-    Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
+def _partial(name: str, condition: str, *columns: Column[Any], unique: bool = False) -> None:
+    Index(name, *columns, unique=unique, sqlite_where=text(condition), postgresql_where=text(condition))
 
+
+LIVE = "unique_key IS NOT NULL AND state IN ('scheduled', 'queued', 'running')"
+
+UNIQUE_WHERE: ColumnElement[bool] = literal_column(
+    LIVE.replace("unique_key", "tasks.unique_key").replace("state", "tasks.state")
+)
+"""The condition of the index on unique keys."""
 
 _partial("ix_batches_unpushed", "pushed_at IS NULL", batches.c.id)
-Index("ix_tasks_batch_id", tasks.c.batch_id)
+_partial("ix_batches_name", "name IS NOT NULL", batches.c.name, batches.c.id)
+Index("ix_tasks_batch_id", tasks.c.batch_id, tasks.c.id)
+Index("ix_tasks_task_type", tasks.c.task_type, tasks.c.id)
+_partial("ix_tasks_priority", "priority <> 'normal'", tasks.c.priority, tasks.c.id)
+_partial("ix_tasks_owner", "owner IS NOT NULL AND state <> 'running'", tasks.c.owner, tasks.c.id)
 _partial("ix_tasks_queued", "state = 'queued'", tasks.c.id)
+_partial("ix_tasks_urgent", "state = 'queued' AND priority <> 'normal'", tasks.c.priority, tasks.c.id)
 _partial("ix_tasks_unpushed", "state = 'queued' AND pushed_at IS NULL", tasks.c.priority, tasks.c.lane, tasks.c.id)
 _partial("ix_tasks_running", "state = 'running'", tasks.c.owner)
 _partial("ix_tasks_scheduled", "state = 'scheduled'", tasks.c.due_at)
+_partial("ix_tasks_waiting", "state = 'scheduled'", tasks.c.id)
+_partial("ix_tasks_finished", "state = 'finished'", tasks.c.id)
 _partial("ix_tasks_failed", "state = 'failed'", tasks.c.id)
+_partial("ix_tasks_canceled", "state = 'canceled'", tasks.c.id)
 _partial("ix_tasks_expiring", "expires_at IS NOT NULL AND state IN ('queued', 'scheduled')", tasks.c.expires_at)
+_partial("ix_tasks_name", "name IS NOT NULL", tasks.c.name)
+_partial("ix_tasks_custom_id", "custom_id IS NOT NULL", tasks.c.custom_id)
+_partial("ix_tasks_unique_key", LIVE, tasks.c.task_type, tasks.c.unique_key, unique=True)
 
 
 def in_state(*states: State, keyed: bool = False) -> ColumnElement[bool]:
@@ -140,6 +182,11 @@ def in_state(*states: State, keyed: bool = False) -> ColumnElement[bool]:
     """
     state: ColumnElement[str] = tasks.c.state.concat(literal_column("''")) if keyed else tasks.c.state
     return or_(*(state == literal_column(f"'{each.value}'") for each in sorted(states)))
+
+
+def not_running() -> ColumnElement[bool]:
+    """Return the condition that a task does not run and has been run before, in the words of its index."""
+    return and_(tasks.c.owner.is_not(None), tasks.c.state != literal_column("'running'"))
 
 
 held_lists = Table(
@@ -156,6 +203,7 @@ refusals = Table(
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("item", Text, nullable=False),
     Column("errors", Text, nullable=False),
+    Column("duplicate_of", Text),  # the token of the task that has its unique key
 )
 
 idempotency_keys = Table(
@@ -164,7 +212,8 @@ idempotency_keys = Table(
     Column("scope", Text, primary_key=True),
     Column("key", Text, primary_key=True),
     Column("digest", Text, nullable=False),
-    Column("batch_id", BigInteger),  # NULL for an array that was empty
+    Column("batch_id", BigInteger),  # NULL for an array that was empty, or one task
+    Column("token", Text),  # of one task
     Column("created_at", BigInteger, nullable=False),
 )
 
@@ -180,6 +229,7 @@ workers = Table(
     Column("pid_started", Text, nullable=False),  # tells a process from a later one with the same pid
     Column("beat", BigInteger, nullable=False),  # grows while the process lives
     Column("started_at", BigInteger, nullable=False),
+    Column("gone_at", BigInteger),  # when it had ended; the row stays for as long as a task says that it ran there
     sqlite_autoincrement=True,
 )
 

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, select
 
 from queue_tool.store.database import Database, moment, moment_or_none
 from queue_tool.store.lookup import Lookup
-from queue_tool.store.tables import batches, in_state, tasks
+from queue_tool.store.tables import batches, tasks
 from queue_tool.tasks import Code, State, Status
 
 CHUNK = 500
@@ -27,14 +27,7 @@ class Tasks:
     def status(self, token: str) -> Status | None:
         """Return how a task stands; None for a token that is not known."""
         row = self._status.first(token=token)
-        return None if row is None else _status(row)
-
-    def failed(self, limit: int, before: int | None) -> tuple[list[Status], int | None]:
-        """Return a page of the tasks that failed, the last one sent first, and the row before which the next begins."""
-        page = _FAILED.where(tasks.c.id < before) if before is not None else _FAILED
-        with self._database.read() as connection:
-            rows = connection.execute(page.limit(limit + 1)).all()
-        return [_status(row) for row in rows[:limit]], rows[limit - 1].id if len(rows) > limit else None
+        return None if row is None else Status(**status_fields(row))
 
     def ended(self, tokens: Sequence[str]) -> set[str]:
         """Return those of these tokens whose tasks have ended, or are not there (any more)."""
@@ -57,35 +50,29 @@ _STATUS = (
     .where(tasks.c.token == bindparam("token"))
 )
 
-_FAILED = (
-    select(tasks, batches.c.public_id.label("batch"))
-    .outerjoin(batches, batches.c.id == tasks.c.batch_id)
-    .where(in_state(State.FAILED))
-    .order_by(tasks.c.id.desc())
-)
-
 _STATES = select(tasks.c.token, tasks.c.state).where(tasks.c.token.in_(bindparam("tokens", expanding=True)))
 
 
-def _status(row: Any) -> Status:
-    return Status(
-        token=row.token,
-        batch=row.batch,
-        task_type=row.task_type,
-        data=row.data,
-        state=State(row.state),
-        attempt=row.attempt,
-        created_at=moment(row.created_at),
-        started_at=moment_or_none(row.started_at),
-        finished_at=moment_or_none(row.finished_at),
-        result=row.result,
-        code=Code(row.code) if row.code else None,
-        error=row.error,
-        progress=row.progress,
-        note=row.note,
-        canceled_by=row.canceled_by,
-        cancel_reason=row.cancel_reason,
-    )
+def status_fields(row: Any) -> dict[str, Any]:
+    """Return the fields of a status from a row of a task that has `batch` too."""
+    return {
+        "token": row.token,
+        "batch": row.batch,
+        "task_type": row.task_type,
+        "data": row.data,
+        "state": State(row.state),
+        "attempt": row.attempt,
+        "created_at": moment(row.created_at),
+        "started_at": moment_or_none(row.started_at),
+        "finished_at": moment_or_none(row.finished_at),
+        "result": row.result,
+        "code": Code(row.code) if row.code else None,
+        "error": row.error,
+        "progress": row.progress,
+        "note": row.note,
+        "canceled_by": row.canceled_by,
+        "cancel_reason": row.cancel_reason,
+    }
 
 
 def chunks(rows: Sequence[Any]) -> Iterator[list[Any]]:

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import and_, bindparam, delete, insert, select, update
 
 from queue_tool.store.database import Database, micros
 from queue_tool.store.lookup import Lookup, whether
-from queue_tool.store.tables import in_state, tasks, workers
+from queue_tool.store.tables import in_state, not_running, tasks, workers
 from queue_tool.tasks import State
 
 
@@ -45,6 +45,7 @@ class Workers:
     def __init__(self, database: Database) -> None:
         """Work on this database."""
         self._database = database
+        self._any_old = Lookup(database, whether(workers.c.gone_at < bindparam("before")))
         self._any_running = Lookup(database, whether(in_state(State.RUNNING)))
 
     def register(self, process: Process, now: datetime) -> int:
@@ -69,7 +70,9 @@ class Workers:
     def beat(self, worker: int) -> bool:
         """Say that a worker lives; False if it was given up for dead and removed in the meantime."""
         with self._database.write() as connection:
-            found = connection.execute(update(workers).where(workers.c.id == worker).values(beat=workers.c.beat + 1))
+            found = connection.execute(
+                update(workers).where(_ALIVE, workers.c.id == worker).values(beat=workers.c.beat + 1)
+            )
         return found.rowcount == 1
 
     def touch(self, worker: int) -> None:
@@ -82,9 +85,9 @@ class Workers:
             connection.execute(update(workers).where(workers.c.id == worker).values(beat=workers.c.beat))
 
     def all(self) -> list[Worker]:
-        """Return every worker that has not been removed, dead or alive."""
+        """Return every worker that is not known to be gone, dead or alive."""
         with self._database.read() as connection:
-            rows = connection.execute(select(workers).order_by(workers.c.id)).all()
+            rows = connection.execute(select(workers).where(_ALIVE).order_by(workers.c.id)).all()
         return [
             Worker(
                 id=row.id,
@@ -102,7 +105,7 @@ class Workers:
         ]
 
     def orphans(self) -> list[int]:
-        """Return owners of running tasks that are in no worker's row: theirs was removed too early."""
+        """Return owners of running tasks whose rows say that they are gone, or are not there: given up too early."""
         if self._any_running.first() is None:
             return []
         with self._database.read() as connection:
@@ -110,16 +113,32 @@ class Workers:
                 connection.execute(
                     select(tasks.c.owner)
                     .distinct()
-                    .where(in_state(State.RUNNING), tasks.c.owner.not_in(select(workers.c.id)))
+                    .where(in_state(State.RUNNING), tasks.c.owner.not_in(select(workers.c.id).where(_ALIVE)))
                 ).scalars()
             )
 
-    def remove(self, ids: Sequence[int]) -> None:
-        """Forget workers that hold nothing any more."""
+    def remove(self, ids: Sequence[int], now: datetime) -> None:
+        """Keep that workers are gone that hold nothing any more; what they have done still says that they did it."""
         with self._database.write() as connection:
             connection.execute(
-                delete(workers).where(
+                update(workers)
+                .where(
+                    _ALIVE,
                     workers.c.id.in_(ids),
                     ~select(tasks.c.id).where(in_state(State.RUNNING), tasks.c.owner == workers.c.id).exists(),
                 )
+                .values(gone_at=micros(now))
             )
+
+    def forget(self, gone_before: datetime) -> int:
+        """Remove the rows of workers that were gone by then, and of which no task says that it ran there."""
+        old = workers.c.gone_at < micros(gone_before)
+        if self._any_old.first(before=micros(gone_before)) is None:
+            return 0
+        ran_there = select(tasks.c.id).where(tasks.c.owner == workers.c.id)
+        did_nothing = and_(~ran_there.where(in_state(State.RUNNING)).exists(), ~ran_there.where(not_running()).exists())
+        with self._database.write() as connection:
+            return connection.execute(delete(workers).where(old, did_nothing)).rowcount
+
+
+_ALIVE = workers.c.gone_at.is_(None)

@@ -18,6 +18,8 @@ STATUSES: dict[str, int] = {
     errors.MalformedJson.code: 400,
     errors.NotAnArray.code: 400,
     errors.BadTokens.code: 400,
+    errors.BadParameter.code: 400,
+    errors.BadCursor.code: 400,
     errors.BadIdempotencyKey.code: 400,
     errors.Unauthorized.code: 401,
     errors.Forbidden.code: 403,

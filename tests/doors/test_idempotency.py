@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from queue_tool.batch import Accepted, IdempotencyKey, NewBatch
+from queue_tool.batch import IdempotencyKey, NewBatch, NewTask
 from queue_tool.runtime import Runtime
 from queue_tool.submit import body_digest, make_tokens
 from tests.doors.conftest import KeyMaker
@@ -122,11 +122,10 @@ def test_a_key_is_remembered_for_a_day(client: FlaskClient, runtime: Runtime, ho
     body = b'[{"item":"a","valor":1}]'
     then = datetime.now(UTC) - timedelta(hours=hours)
     batch, token = make_tokens(2, then)
-    old = Accepted(index=0, token=token, data={"item": "a", "valor": 1})
+    old = NewTask(index=0, token=token, data={"item": "a", "valor": 1}, task_type=runtime.types["sleep"])
     runtime.store.batches.add(
         NewBatch(
             id=batch,
-            task_type=runtime.types["sleep"],
             elements=[old],
             accepted=[old],
             refused=[],

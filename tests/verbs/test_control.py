@@ -130,18 +130,20 @@ def test_attempts_before_a_reopening_do_not_count(runtime: Runtime) -> None:
     assert (claimed.attempt, claimed.forgiven) == (2, 1)
 
 
+DEAD = Filter(states=frozenset({State.FAILED}))
+
 # -- dead letters ------------------------------------------------------------------------------------------
 
 
 def test_dead_letters_are_listed_the_last_one_first_page_by_page(runtime: Runtime) -> None:
     send(runtime)
     tokens = failed(runtime, 5)
-    page, before = runtime.dead_letters.list(2)
-    assert [task.token for task in page] == tokens[:2:-1]
-    assert page[0].error == "no"
-    rest, end = runtime.dead_letters.list(3, before)
-    assert [task.token for task in rest] == tokens[2::-1]
-    assert end is None
+    page = runtime.list(DEAD, 2)
+    assert [task.token for task in page.items] == tokens[:2:-1]
+    assert page.items[0].error == "no"
+    rest = runtime.list(DEAD, 3, page.next)
+    assert [task.token for task in rest.items] == tokens[2::-1]
+    assert rest.next is None
 
 
 def test_dead_letters_are_retried_by_a_filter(runtime: Runtime) -> None:
@@ -149,7 +151,7 @@ def test_dead_letters_are_retried_by_a_filter(runtime: Runtime) -> None:
     changed = runtime.reopen.matching(Filter(states=frozenset({State.FAILED}), code=Code.ERROR))
     assert (changed.matched, changed.changed) == (3, 3)
     assert set(runtime.store.tasks.states(tokens).values()) == {State.QUEUED}
-    assert runtime.dead_letters.list() == ([], None)
+    assert runtime.list(DEAD).total == 0
 
 
 def test_old_dead_letters_are_removed_and_the_counts_go_on_to_sum(runtime: Runtime) -> None:

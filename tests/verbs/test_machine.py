@@ -95,7 +95,7 @@ class Life(RuleBasedStateMachine):
         timing = Timing(due_at=self.now + delay * STEP if delay else None, expires_at=self.now + 20 * STEP)
         tokens = make_tokens(len(elements) + 1, self.now)
         batch = new_batch(elements, SLEEP, tokens, self.now, timing=timing)
-        self.store.batches.add(batch, hold=held)
+        self.store.batches.add(batch, hold=["default"] if held else [])
         self.batches[batch.id] = refused
         self.tokens += [element.token for element in batch.elements if isinstance(element, Accepted)]
 
@@ -130,7 +130,7 @@ class Life(RuleBasedStateMachine):
     def die(self, which: int) -> None:
         gone = self.workers[which]
         self.store.runs.take_back([gone], self.now)
-        self.store.workers.remove([gone])
+        self.store.workers.remove([gone], self.now)
         self.workers[which] = self.new_worker()
 
     @precondition(lambda self: self.tokens)
@@ -212,7 +212,7 @@ class Life(RuleBasedStateMachine):
             return
         known = {token for (token,) in self.rows("SELECT token FROM tasks")}
         assert known == set(self.tokens) - self.removed
-        assert self.rows("SELECT token FROM tasks WHERE (state = 'running') <> (owner IS NOT NULL)") == []
+        assert self.rows("SELECT token FROM tasks WHERE state = 'running' AND owner IS NULL") == []
         assert all(losses <= MOST_LOSSES for (losses,) in self.rows("SELECT losses FROM tasks"))
         owners = {owner for (owner,) in self.rows("SELECT owner FROM tasks WHERE state = 'running'")}
         assert owners <= set(self.workers)

@@ -106,6 +106,7 @@ def test_one_too_many_does_not_wait(store: Store, runtime: Runtime, threads: Thr
     end(runtime, [token])
     assert [each.result(LONG / 2) for each in waiting] == [True, True]
     assert wait.task(token, LONG) is True  # there is a place again
+    eventually(lambda: not watchers())  # or else it may look into a database that is no more
 
 
 def test_a_hundred_ends_in_any_order_wake_everyone_by_one_thread(

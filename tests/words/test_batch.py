@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from queue_tool.batch import INVALID, Accepted, Batch, Refused, judge
+from queue_tool.batch import INVALID, Batch, NewTask, Refused, judge
 from queue_tool.builtin import sleep_type
 from queue_tool.tasks import State
 
@@ -74,7 +74,7 @@ def test_what_stands_for_a_refused_element_is_the_word_of_the_contract() -> None
 
 def test_a_good_element_is_accepted_under_its_token_with_all_that_it_brought() -> None:
     value = {"item": "item01", "valor": 10, "more": [1]}
-    assert judge(value, 3, TOKEN, SLEEP) == Accepted(index=3, token=TOKEN, data=value)
+    assert judge(value, 3, TOKEN, SLEEP) == NewTask(index=3, token=TOKEN, data=value, task_type=SLEEP)
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def test_a_walk_keeps_the_promises_of_the_fence(walk: list[tuple[str, int]]) -> 
         assert fence.run - before.run == (1 if move.new_run else 0)
         assert fence.attempt - before.attempt == (1 if move.new_attempt else 0)
         assert fence.losses - before.losses == (1 if move.loss else 0)
-        assert fence.owner == (owner if fence.state is State.RUNNING else None)
+        assert fence.owner == (owner if fence.state is State.RUNNING else before.owner)
         assert not before.state.ended or name == "reopen"
 
 

@@ -1,0 +1,80 @@
+"""List: tasks by a filter, newest first, a page at a time."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from queue_tool import tokens
+from queue_tool.errors import BadCursor
+from queue_tool.filter import Filter
+from queue_tool.store import Key, Store
+from queue_tool.summary import Summary
+
+MOST_COUNTED = 10_000
+"""Tasks up to which a total is exact."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A part of a list."""
+
+    items: Sequence[Summary]
+    next: str | None  # the cursor of the next page; None where this is the last one
+    total: int  # of the whole list, at most `MOST_COUNTED`
+    is_exact: bool  # False where there are more than `total`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """The verb, with what it works on."""
+
+    store: Store
+
+    def __call__(self, wanted: Filter, limit: int = 50, cursor: str | None = None) -> Page:
+        """Return a page of the tasks that a filter means, the last one sent first.
+
+        What is sent after the first page was read is on none of the later ones; nothing comes twice.
+
+        Args:
+            wanted: the filter.
+            limit: tasks on a page.
+            cursor: where the page begins, as the page before it has said; None is the first one.
+
+        Raises:
+            BadCursor: no page of such a list has said this cursor.
+            StoreAway: the database is busy or away.
+        """
+        before = None if cursor is None else read_cursor(cursor, of_tokens=wanted.is_of_a_time)
+        items, last = self.store.listing.page(wanted, limit, before)
+        total = self.store.listing.count(wanted, MOST_COUNTED + 1)
+        return Page(
+            items=items,
+            next=None if last is None else write_cursor(last),
+            total=min(total, MOST_COUNTED),
+            is_exact=total <= MOST_COUNTED,
+        )
+
+
+def write_cursor(key: Key) -> str:
+    """Return a row's key as users pass it back to us."""
+    return base64.urlsafe_b64encode(str(key).encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str, *, of_tokens: bool = False) -> Key:
+    """Return the key that a cursor stands for.
+
+    Raises:
+        BadCursor: it stands for none, or for one of the other kind.
+    """
+    try:
+        key = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
+    except (binascii.Error, ValueError):
+        raise BadCursor from None
+    if of_tokens and tokens.is_well_formed(key):
+        return key
+    if not of_tokens and key.isdecimal() and len(key) < len(str(2**63)):
+        return int(key)
+    raise BadCursor

@@ -1,0 +1,140 @@
+"""Lists of tasks, newest first, each page at the price of its rows: every filter is found by an index.
+
+A question is asked in parts, one for each state, each column that may begin with a prefix and each worker that are
+meant, since each part then has an index in whose order its rows come; of each part no more is read than a page has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, true, union
+
+from queue_tool.filter import Filter
+from queue_tool.store.database import Database, moment_or_none
+from queue_tool.store.filtering import between, plain_conditions, prefixed, workers_meant
+from queue_tool.store.tables import batches, in_state, not_running, tags, tasks, workers
+from queue_tool.store.tasks import status_fields
+from queue_tool.summary import Summary
+from queue_tool.tasks import Priority, State
+
+Key = int | str
+"""What a page is sorted by: the row's id; its token where times are asked for, since tokens are found by time."""
+
+MOST_PARTS = 100
+"""Parts of a question; workers beyond are asked for together."""
+
+
+class Listing:
+    """The table of tasks, as lists show it."""
+
+    def __init__(self, database: Database) -> None:
+        """Work on this database."""
+        self._database = database
+
+    def page(self, wanted: Filter, limit: int, before: Key | None = None) -> tuple[list[Summary], Key | None]:
+        """Return tasks that a filter means, the last one sent first.
+
+        Args:
+            wanted: the filter.
+            limit: how many.
+            before: where the page begins: the key that the page before it has named.
+
+        Returns:
+            The page, and the key at which the next one begins; None where there is none.
+        """
+        key = _key_of(wanted)
+        with self._database.read() as connection:
+            found = _asked(list(_parts(connection, wanted, limit + 1, before)), limit + 1)
+            keys = [row[0] for row in connection.execute(found)]
+            rows = connection.execute(SUMMARY.where(key.in_(keys[:limit])).order_by(key.desc())).all()
+            tagged = tags_of(connection, [row.id for row in rows])
+        shown = [Summary(**summary_fields(row, tagged)) for row in rows]
+        return shown, keys[limit - 1] if len(keys) > limit else None
+
+    def count(self, wanted: Filter, most: int) -> int:
+        """Return how many tasks a filter means, counted up to so many."""
+        with self._database.read() as connection:
+            found = _asked(list(_parts(connection, wanted, most, None)), most).subquery()
+            number: int = connection.execute(select(func.count()).select_from(found)).scalar_one()
+        return number
+
+
+SUMMARY: Select[Any] = (
+    select(
+        tasks,
+        batches.c.public_id.label("batch"),
+        workers.c.name.label("worker"),
+        workers.c.host.label("host"),
+    )
+    .outerjoin_from(tasks, batches, batches.c.id == tasks.c.batch_id)
+    .outerjoin(workers, workers.c.id == tasks.c.owner)
+)
+"""The columns of a summary but for its tags."""
+
+
+def summary_fields(row: Any, tagged: dict[int, list[str]]) -> dict[str, Any]:
+    """Return the fields of a summary from a row of `SUMMARY`."""
+    return status_fields(row) | {
+        "name": row.name,
+        "custom_id": row.custom_id,
+        "tags": tuple(tagged.get(row.id, ())),
+        "priority": Priority(row.priority),
+        "due_at": moment_or_none(row.due_at),
+        "expires_at": moment_or_none(row.expires_at),
+        "worker": row.worker or None,
+        "host": row.host,
+    }
+
+
+def tags_of(connection: Connection, ids: Sequence[int]) -> dict[int, list[str]]:
+    """Return the tags of each of these tasks that has any."""
+    found: dict[int, list[str]] = {}
+    for row in connection.execute(select(tags).where(tags.c.task_id.in_(ids)).order_by(tags.c.tag)):
+        found.setdefault(row.task_id, []).append(row.tag)
+    return found
+
+
+def _key_of(wanted: Filter) -> ColumnElement[Any]:
+    return tasks.c.token if wanted.is_of_a_time else tasks.c.id
+
+
+def _asked(parts: Sequence[Select[Any]], limit: int) -> Select[Any]:
+    """Return the question for the keys of a page, the last one first."""
+    if len(parts) == 1:
+        return parts[0]
+    found = union(*(select(part.subquery()) for part in parts)).subquery()
+    return select(found).order_by(found.c[0].desc()).limit(limit)
+
+
+def _parts(connection: Connection, wanted: Filter, limit: int, before: Key | None) -> Iterator[Select[Any]]:
+    """Return the parts of the question for a page."""
+    key = _key_of(wanted)
+    plain = list(plain_conditions(wanted))
+    plain += between(wanted, before if isinstance(before, str) else None)
+    plain += [tasks.c.id < before] if isinstance(before, int) else []
+    states = [in_state(state) for state in sorted(wanted.states)] or [true()]
+    prefixes = prefixed(wanted.prefix) if wanted.prefix is not None else [true()]
+    for owned in _owned(connection, wanted):
+        for state in states:
+            for begins in prefixes:
+                part = select(key).where(and_(true(), *plain, state, begins, owned))
+                if wanted.tag is not None:
+                    part = part.join(tags, tags.c.task_id == tasks.c.id).where(tags.c.tag == wanted.tag)
+                    if isinstance(before, int):
+                        part = part.where(tags.c.task_id < before)
+                in_order = tags.c.task_id if wanted.tag is not None and not wanted.is_of_a_time else key
+                yield part.order_by(in_order.desc()).limit(limit)
+
+
+def _owned(connection: Connection, wanted: Filter) -> Iterator[ColumnElement[bool]]:
+    """Return a condition for each worker that is meant and each of the two indexes that know its tasks."""
+    if wanted.worker is None and wanted.host is None:
+        yield true()
+        return
+    owners = list(connection.execute(workers_meant(wanted)).scalars())
+    each = [tasks.c.owner == owner for owner in owners] if len(owners) <= MOST_PARTS else [tasks.c.owner.in_(owners)]
+    for mine in each or [tasks.c.owner.in_([])]:
+        yield mine & in_state(State.RUNNING)
+        yield mine & not_running()

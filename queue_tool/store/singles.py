@@ -1,0 +1,89 @@
+"""Tasks in the store that belong to no batch: added one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from queue_tool import json_text
+from queue_tool.batch import Accepted, IdempotencyKey, NewTask, Refused, refuse_duplicate
+from queue_tool.errors import TaskNotFound, TooManyWaiting
+from queue_tool.store import held, unique
+from queue_tool.store.adding import add_tasks
+from queue_tool.store.database import Database
+from queue_tool.store.idempotency import Remembered, recall, remember, take_turns
+from queue_tool.store.tables import tasks
+from queue_tool.store.waiting import Waiting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddedOne:
+    """What became of a task that was to be added."""
+
+    before: Remembered | None = None  # it was not added: its idempotency key was used for this already
+    duplicate: Refused | None = None  # nor then: another task has its unique key
+    held: bool = False  # its ticket waits in the store until there is room in Redis
+
+
+class Singles:
+    """The tasks that belong to no batch."""
+
+    def __init__(self, database: Database) -> None:
+        """Work on this database."""
+        self._database = database
+        self._waiting = Waiting()
+
+    def add(
+        self, new: NewTask, now: datetime, max_waiting: int, key: IdempotencyKey | None, *, hold: Sequence[str]
+    ) -> AddedOne:
+        """Keep a task; its ticket is yet to be pushed.
+
+        Args:
+            new: the task.
+            now: when it was sent.
+            max_waiting: how many tasks may wait; 0 is no limit.
+            key: by which the same request is known again.
+            hold: lists of which tickets wait in the store from now on.
+
+        Raises:
+            TooManyWaiting: more than `max_waiting` tasks would wait.
+            StoreAway: nothing was kept.
+        """
+        with self._database.write() as connection:
+            if key:
+                take_turns(connection, key)
+            if key and (before := recall(connection, key, now)):
+                return AddedOne(before=before)
+            if new.options.unique_key is not None:
+                unique.take_turns(connection)
+                mine = (new.task_type.name, new.options.unique_key)
+                owner = unique.taken(connection, [mine]).get(mine)
+                if owner is not None:
+                    return AddedOne(duplicate=refuse_duplicate(new, owner))
+            if max_waiting and not self._waiting.leave_room(connection, 1, max_waiting):
+                raise TooManyWaiting(retry_after=30)
+            waits_here = held.hold_or_held(connection, hold, {new.list}, now)
+            add_tasks(connection, [new], None, now, unpushed=True)
+            if key:
+                remember(connection, key, None, now, token=new.token)
+        return AddedOne(held=waits_here)
+
+    def recall(self, key: IdempotencyKey, now: datetime) -> Remembered | None:
+        """Return what an idempotency key was used for in the last 24 hours."""
+        with self._database.read() as connection:
+            return recall(connection, key, now)
+
+    def accepted(self, token: str) -> Accepted:
+        """Return what was answered when a task was sent.
+
+        Raises:
+            TaskNotFound: it is not there any more.
+        """
+        with self._database.read() as connection:
+            row = connection.execute(select(tasks.c.data).where(tasks.c.token == token)).first()
+        if row is None:
+            raise TaskNotFound
+        return Accepted(index=0, token=token, data=json_text.loads(row.data))

@@ -1,0 +1,57 @@
+"""Unique keys: of the tasks of one type that have not ended, only one has a key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, bindparam, func, literal_column, select
+
+from queue_tool import json_text
+from queue_tool.store.rows import entry, field
+from queue_tool.store.tables import UNIQUE_WHERE, in_state, tasks
+from queue_tool.tasks import State
+
+
+def take_turns(connection: Connection) -> None:
+    """Let those who look for unique keys go one after the other, where several may write at once."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(_TAKE_TURNS)
+
+
+def taken(connection: Connection, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Return the token of the task that has it, for each of these types and keys that one has."""
+    if not keys:
+        return {}
+    rows = connection.execute(_TAKEN, {"rows": json_text.dumps(list(dict.fromkeys(keys))).decode()})
+    return {(row.task_type, row.unique_key): row.token for row in rows}
+
+
+def taken_from(connection: Connection, tokens: Sequence[str]) -> set[str]:
+    """Return those of these tasks that could not be reopened, since another one has their unique key.
+
+    Of several of them with one key the first one sent may have it.
+    """
+    rows = connection.execute(_WANTED, {"tokens": list(tokens)}).all()
+    owners = taken(connection, [(row.task_type, row.unique_key) for row in rows])
+    lost: set[str] = set()
+    for row in rows:
+        if owners.setdefault((row.task_type, row.unique_key), row.token) != row.token:
+            lost.add(row.token)
+    return lost
+
+
+_WANTED = (
+    select(tasks.c.task_type, tasks.c.unique_key, tasks.c.token)
+    .where(
+        tasks.c.token.in_(bindparam("tokens", expanding=True)),
+        tasks.c.unique_key.is_not(None),
+        in_state(State.FAILED, State.CANCELED, keyed=True),
+    )
+    .order_by(tasks.c.id)
+)
+
+_TAKEN = select(tasks.c.task_type, tasks.c.unique_key, tasks.c.token).select_from(
+    entry.join(tasks, (tasks.c.task_type == field(0)) & (tasks.c.unique_key == field(1)) & UNIQUE_WHERE)
+)
+
+_TAKE_TURNS = select(func.pg_advisory_xact_lock(literal_column("hashtextextended('queue_tool unique keys', 0)")))

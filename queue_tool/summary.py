@@ -1,0 +1,47 @@
+"""What lists and details say of a task, beside what its status says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from queue_tool.tasks import Attempt, Priority, Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary(Status):
+    """A task as a list shows it."""
+
+    name: str | None
+    custom_id: str | None
+    tags: tuple[str, ...]
+    priority: Priority
+    due_at: datetime | None
+    expires_at: datetime | None
+    worker: str | None  # the name of the worker that ran it last; None where none has, or nobody knows it any more
+    host: str | None  # that worker's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line of a run's own log."""
+
+    run: int
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details(Summary):
+    """All that is known of a task."""
+
+    index: int  # in the array that was sent
+    description: str | None
+    parameters: str | None  # JSON text of an object
+    unique_key: str | None
+    timeout: float | None  # as it was said; None: its type's
+    max_attempts: int | None  # as it was said; None: its type's
+    run: int
+    losses: int  # workers that died under it
+    attempts: tuple[Attempt, ...]  # those that did not succeed, the first one first
+    lines: tuple[Line, ...]  # the last ones of its log

@@ -1,0 +1,87 @@
+"""A task as a client of the general API asks for it: an object that names a type and says more than its data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from importlib.resources import files
+from typing import Any
+
+from queue_tool import json_text
+from queue_tool.batch import NewTask, Refused, item_of, judge
+from queue_tool.options import Options
+from queue_tool.schema import FieldError, Schema
+from queue_tool.task_types import TaskType
+from queue_tool.tasks import Priority, Timing
+from queue_tool.times import read_time
+
+STANDARD_TYPE = "simulate"
+"""The task type of a request that names none."""
+
+SCHEMA = Schema(json.loads(files("queue_tool").joinpath("task_request.json").read_text("utf-8")))
+"""Of a request, whatever the schema of its data."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requests:
+    """Judges requests by the schemas of their task types."""
+
+    types: Mapping[str, TaskType]
+    now: datetime
+
+    def __call__(self, value: object, index: int, token: str) -> NewTask | Refused:
+        """Return a request as a new task, or why it is none."""
+        found = self._read(value)
+        if not isinstance(found, Options):
+            return Refused(index=index, item=_item(value), errors=found)
+        request: dict[str, Any] = value  # type: ignore[assignment] # its schema says so
+        data = request.get("data")
+        judged = judge(data, index, token, self.types[request.get("task_type", STANDARD_TYPE)], found)
+        if isinstance(judged, Refused):
+            return replace(judged, errors=tuple(replace(one, path=f"/data{one.path}") for one in judged.errors))
+        return judged
+
+    def _read(self, value: object) -> Options | tuple[FieldError, ...]:
+        if not SCHEMA.accepts(value):
+            return SCHEMA.errors(value)
+        assert isinstance(value, dict)  # noqa: S101 - its schema says so
+        name = value.get("task_type", STANDARD_TYPE)
+        if name not in self.types:
+            return (FieldError(path="/task_type", message=f"There is no task type {name!r}."),)
+        timing = self._timing(value)
+        return timing if isinstance(timing, tuple) else _options(value, timing)
+
+    def _timing(self, value: Mapping[str, Any]) -> Timing | tuple[FieldError, ...]:
+        times: dict[str, datetime | None] = {}
+        for key in ("run_at", "expires_at"):
+            try:
+                times[key] = read_time(value[key]) if value.get(key) is not None else None
+            except ValueError as error:
+                return (FieldError(path=f"/{key}", message=str(error)),)
+        if value.get("delay") is not None:
+            if times["run_at"] is not None:
+                return (FieldError(path="/delay", message="A task has a delay or a run_at, not both."),)
+            times["run_at"] = self.now + timedelta(seconds=value["delay"])
+        return Timing(due_at=times["run_at"], expires_at=times["expires_at"])
+
+
+def _options(value: Mapping[str, Any], timing: Timing) -> Options:
+    parameters, priority = value.get("parameters"), value.get("priority")
+    return Options(
+        name=value.get("name"),
+        custom_id=value.get("custom_id"),
+        description=value.get("description"),
+        parameters=json_text.dumps(parameters).decode() if parameters else None,
+        tags=tuple(dict.fromkeys(value.get("tags") or ())),
+        priority=Priority(priority) if priority else None,
+        timeout=value.get("timeout"),
+        max_attempts=value.get("max_attempts"),
+        unique_key=value.get("unique_key"),
+        timing=timing,
+    )
+
+
+def _item(value: object) -> object:
+    return item_of(value.get("data")) if isinstance(value, dict) else None

@@ -1,0 +1,97 @@
+"""How much a database works for one page of a list: counted, not timed, so that it repeats."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import event
+
+from queue_tool.filter import Filter
+from queue_tool.runtime import Runtime, now
+from queue_tool.store import Store
+from queue_tool.store.database import Database
+from queue_tool.tasks import Timing
+
+_FILL = [
+    """UPDATE tasks SET name = 'job-' || id, custom_id = 'order-' || id,
+        owner = CASE WHEN mod(id, 10) < 7 THEN 1 + mod(id, 2) END,
+        task_type = CASE mod(id, 3) WHEN 0 THEN 'echo' ELSE 'sleep' END,
+        priority = CASE mod(id, 4) WHEN 0 THEN 'high' WHEN 1 THEN 'low' ELSE 'normal' END,
+        state = CASE mod(id, 10) WHEN 0 THEN 'failed' WHEN 1 THEN 'canceled' WHEN 7 THEN 'queued' WHEN 8 THEN 'queued'
+            WHEN 9 THEN 'scheduled' ELSE 'finished' END""",
+    "INSERT INTO tags (tag, task_id) SELECT 'red', id FROM tasks WHERE mod(id, 2) = 0",
+    "INSERT INTO tags (tag, task_id) SELECT 'rare', id FROM tasks WHERE mod(id, 500) = 0",
+    """INSERT INTO workers (id, kind, name, host, machine, pid, pid_started, beat, started_at)
+        VALUES (1, 'worker', 'wa', 'a', 'm', 1, '1', 0, 0), (2, 'worker', 'wb', 'b', 'm', 2, '1', 0, 0)""",
+    "ANALYZE",
+]
+
+
+def fill(runtime: Runtime, count: int) -> None:
+    """Send so many tasks, and let them be of all kinds."""
+    later = Timing(due_at=now() + timedelta(days=1))  # so that nobody pushes them
+    for start in range(0, count, 100_000):
+        values = [{"item": "a", "valor": 0}] * min(100_000, count - start)
+        runtime.submit(values, runtime.types["sleep"], timing=later)
+    with runtime.store.database.write() as connection:
+        for statement in _FILL:
+            connection.exec_driver_sql(statement)
+
+
+def work_for(runtime: Runtime, ask: Callable[[Store], object]) -> int:
+    """Return how much the database works for a question: thousands of SQLite's steps, or PostgreSQL's blocks."""
+    database = Database(runtime.store.database.url)
+    try:
+        return _blocks(database, ask) if database.is_postgres else _steps(database, ask)
+    finally:
+        database.close()
+
+
+def page_work(runtime: Runtime, wanted: Filter, page: int, limit: int = 50) -> int:
+    """Return how much the database works for a page of a list, the first one being 1."""
+    key = runtime.store.listing.page(wanted, (page - 1) * limit)[1] if page > 1 else None
+    assert page == 1 or key is not None
+    return work_for(runtime, lambda store: store.listing.page(wanted, limit, key))
+
+
+def _steps(database: Database, ask: Callable[[Store], object]) -> int:
+    counted = 0
+
+    def count() -> int:
+        nonlocal counted
+        counted += 1
+        return 0
+
+    def listen(connection: Any, _record: object) -> None:
+        connection.set_progress_handler(count, 100)
+
+    ask(Store(database))  # once, so that its connections are there
+    reader = database._backend.reader
+    reader.dispose()
+    event.listen(reader, "connect", listen)
+    ask(Store(database))
+    return counted
+
+
+def _blocks(database: Database, ask: Callable[[Store], object]) -> int:
+    sent: list[tuple[str, Any]] = []
+    reader = database._backend.reader
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        sent.append((statement, parameters))
+
+    event.listen(reader, "before_cursor_execute", note)
+    ask(Store(database))
+    event.remove(reader, "before_cursor_execute", note)
+    blocks = 0
+    with reader.connect() as connection:
+        for statement, parameters in sent:
+            if statement.startswith("SELECT"):
+                explain = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "
+                found = connection.exec_driver_sql(explain + statement, parameters).scalar_one()
+                plan = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
+                blocks += plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+    return blocks

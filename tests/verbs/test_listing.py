@@ -1,0 +1,236 @@
+"""Lists: what a filter means, page by page, newest first, and each of them by an index."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from queue_tool.errors import BadCursor
+from queue_tool.filter import Filter
+from queue_tool.listing import MOST_COUNTED, Page
+from queue_tool.runtime import Runtime, now
+from queue_tool.store import Process, Store
+from queue_tool.summary import Summary
+from queue_tool.task_request import Requests
+from queue_tool.tasks import Code, Outcome, Priority, State
+from tests.depth import fill, page_work, work_for
+
+START = now() - timedelta(hours=1)
+DATA = {"item": "a", "valor": 0}
+BATCH = "0" * 32
+
+
+def requests(runtime: Runtime, at: datetime, *said: dict[str, Any]) -> str:
+    """Send a batch of tasks as if it were that time; return its id."""
+    submit = replace(runtime.submit, now=lambda: at)
+    values = [{"task_type": "sleep", "data": DATA} | one for one in said]
+    batch = submit(values, Requests(types=runtime.types, now=at)).batch
+    assert batch is not None
+    return batch
+
+
+@pytest.fixture
+def batches(runtime: Runtime) -> list[str]:
+    """Tasks of every kind, most of them ended, at two workers."""
+    owners = [
+        runtime.store.workers.register(
+            Process(kind="worker", host=host, machine="m", pid=1, pid_started="1", name=f"w{host}"), now()
+        )
+        for host in ("a", "b")
+    ]
+    made = []
+    for minute in range(6):
+        at = START + timedelta(minutes=minute)
+        made.append(
+            requests(
+                runtime,
+                at,
+                {"tags": ["red", f"m{minute}"], "name": f"job-{minute}", "priority": "high"},
+                {"tags": ["red"], "custom_id": f"order-{minute}", "priority": "low"},
+                {"custom_id": f"job-{minute}", "name": f"job-{minute}"},
+                {"delay": 3600 * 24},
+                {"name": "Ärger_100%"},
+                {},
+            )
+        )
+        tokens = [one.token for one in runtime.store.batches.elements(made[-1]) if hasattr(one, "token")]
+        owner = owners[minute % 2]
+        runtime.store.runs.claim([(token, 1) for token in tokens[:3]], owner, now())
+        ends = [("finish", None), ("fail", Code.ERROR), ("fail", Code.TIMEOUT)]
+        outcomes = [
+            Outcome(token=token, run=1, move=move, code=code)
+            for token, (move, code) in zip(tokens[: minute % 4], ends, strict=False)
+        ]
+        runtime.store.runs.settle(outcomes, owner, now())
+        if minute == 4:
+            runtime.cancel(tokens[4:5])
+    return made
+
+
+def everything(runtime: Runtime, wanted: Filter, limit: int = 1000) -> list[Summary]:
+    """Return all pages of a list, one after the other."""
+    found: list[Summary] = []
+    cursor: str | None = None
+    while True:
+        page: Page = runtime.list(wanted, limit, cursor)
+        assert page.is_exact
+        found += page.items
+        cursor = page.next
+        if cursor is None:
+            assert page.total == len(found)
+            return found
+        assert len(page.items) == limit
+
+
+def means(wanted: Filter, task: Summary) -> bool:
+    """Tell whether a filter means a task, without any database."""
+    begins = [text.startswith(wanted.prefix or "") for text in (task.name, task.custom_id, task.token) if text]
+    return all(
+        [
+            not wanted.states or task.state in wanted.states,
+            wanted.batch in (None, task.batch),
+            wanted.task_type in (None, task.task_type),
+            wanted.tag is None or wanted.tag in task.tags,
+            wanted.priority in (None, task.priority),
+            wanted.code in (None, task.code),
+            wanted.worker in (None, task.worker),
+            wanted.host in (None, task.host),
+            wanted.prefix is None or any(begins),
+            wanted.created_after is None or task.created_at > wanted.created_after,
+            wanted.created_before is None or task.created_at < wanted.created_before,
+        ]
+    )
+
+
+def or_none(values: list[Any]) -> st.SearchStrategy[Any]:
+    return st.none() | st.sampled_from(values)
+
+
+MINUTES = [START + timedelta(minutes=minute) for minute in range(-1, 7)]
+
+filters = st.builds(
+    Filter,
+    states=st.frozensets(st.sampled_from(State), max_size=3),
+    task_type=or_none(["sleep", "other"]),
+    tag=or_none(["red", "m3", "none"]),
+    priority=or_none(list(Priority)),
+    code=or_none([Code.ERROR, Code.TIMEOUT]),
+    worker=or_none(["wa", "nobody"]),
+    host=or_none(["a", "b"]),
+    prefix=or_none(["job", "job-3", "order", "0", "Ärger_1", "%", "Ä"]),
+    created_after=or_none(MINUTES),
+    created_before=or_none(MINUTES),
+)
+
+
+@settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=st.data())
+def test_a_list_is_what_its_filter_means_the_last_one_sent_first(
+    runtime: Runtime, batches: list[str], data: st.DataObject
+) -> None:
+    wanted = replace(data.draw(filters), batch=data.draw(or_none(batches)))
+    of_all = everything(runtime, Filter())
+    expected = [task for task in of_all if means(wanted, task)]
+    found = everything(runtime, wanted, limit=data.draw(st.integers(1, 40)))
+    assert {task.token for task in found} == {task.token for task in expected}
+    assert len(found) == len(expected)
+    assert all(one.created_at >= other.created_at for one, other in pairwise(found))
+    if not wanted.is_of_a_time:
+        assert found == expected
+
+
+def test_a_list_shows_what_was_said_of_a_task(runtime: Runtime, batches: list[str]) -> None:
+    (task,) = everything(runtime, Filter(tag="m3"))
+    assert (task.name, task.tags, task.priority, task.batch) == ("job-3", ("m3", "red"), Priority.HIGH, batches[3])
+    assert (task.state, task.worker, task.host) == (State.FINISHED, "wb", "b")
+    delayed = everything(runtime, Filter(states=frozenset({State.SCHEDULED})))
+    assert [task.due_at for task in delayed][-1] == START + timedelta(days=1)
+
+
+def test_what_a_worker_did_is_found_after_it_has_gone(runtime: Runtime, batches: list[str]) -> None:
+    before = everything(runtime, Filter(host="b", states=frozenset({State.FINISHED})))
+    runtime.store.runs.take_back([each.id for each in runtime.store.workers.all()], now())
+    runtime.store.workers.remove([each.id for each in runtime.store.workers.all()], now())
+    assert runtime.store.workers.all() == []
+    assert runtime.store.workers.forget(now() + timedelta(days=1)) == 0
+    assert everything(runtime, Filter(host="b", states=frozenset({State.FINISHED}))) == before
+    tokens = [task.token for task in everything(runtime, Filter())]
+    runtime.cancel(tokens)
+    assert runtime.store.control.remove(tokens) == len(tokens)
+    assert runtime.store.workers.forget(now() + timedelta(days=1)) == 2
+
+
+def test_more_than_are_counted_are_said_to_be_at_least_so_many(runtime: Runtime) -> None:
+    runtime.submit([DATA] * (MOST_COUNTED + 1), runtime.types["sleep"])
+    page = runtime.list(Filter(), 3)
+    assert (page.total, page.is_exact, len(page.items)) == (MOST_COUNTED, False, 3)
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "é", "MTIz!", "LTE", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5", "MA==" * 100])
+def test_a_cursor_that_nobody_has_said_is_refused(runtime: Runtime, cursor: str) -> None:
+    with pytest.raises(BadCursor):
+        runtime.list(Filter(), 10, cursor)
+
+
+def test_a_cursor_of_a_list_by_time_is_none_of_another_one(runtime: Runtime, batches: list[str]) -> None:
+    cursor = runtime.list(Filter(created_after=START), 2).next
+    assert runtime.list(Filter(created_after=START), 2, cursor).items
+    with pytest.raises(BadCursor):
+        runtime.list(Filter(), 2, cursor)
+
+
+# -- every filter by an index --------------------------------------------------------------------------------
+
+
+FILTERS = {
+    "all": Filter(),
+    "finished": Filter(states=frozenset({State.FINISHED})),
+    "ended": Filter(states=frozenset(state for state in State if state.ended)),
+    "scheduled": Filter(states=frozenset({State.SCHEDULED})),
+    "failed": Filter(states=frozenset({State.FAILED})),
+    "urgent": Filter(states=frozenset({State.QUEUED}), priority=Priority.HIGH),
+    "high": Filter(priority=Priority.HIGH),
+    "low": Filter(priority=Priority.LOW),
+    "normal": Filter(priority=Priority.NORMAL),
+    "batch": Filter(batch=BATCH),
+    "type": Filter(task_type="echo"),
+    "tag": Filter(tag="red"),
+    "host": Filter(host="a"),
+    "worker": Filter(worker="wb"),
+    "time": Filter(created_after=START, created_before=now() + timedelta(hours=1)),
+}
+
+
+def of_the_first_batch(runtime: Runtime, wanted: Filter) -> Filter:
+    """Return a filter that names a batch there is, if it names one."""
+    return replace(wanted, batch=runtime.list(Filter(), 1).items[0].batch) if wanted.batch else wanted
+
+
+def test_a_page_far_down_works_no_more_than_the_first_one(runtime: Runtime) -> None:
+    fill(runtime, 20_000)
+    for name, wanted in FILTERS.items():
+        first, far = (page_work(runtime, of_the_first_batch(runtime, wanted), page) for page in (1, 15))
+        assert far < 2 * first, (name, first, far)
+        assert first < 1500, (name, first)
+
+
+def test_what_is_rare_is_found_at_once(runtime: Runtime) -> None:
+    fill(runtime, 20_000)
+    rare = [Filter(tag="rare"), Filter(prefix="job-19999"), Filter(prefix="order-1777"), Filter(worker="nobody")]
+    for wanted in rare:
+        assert work_for(runtime, partial(of_page, wanted)) < 1500, wanted
+
+
+def of_page(wanted: Filter, store: Store) -> object:
+    return store.listing.page(wanted, 50)
