@@ -102,13 +102,33 @@ def _names(text: str) -> tuple[str, ...]:
     return names
 
 
-def _database_url(text: str) -> str:
+def database_url(text: str) -> str:
+    """Return the URL of a database, as the store knows it.
+
+    Raises:
+        ValueError: it is none; the error says what it must be, and never what it was.
+    """
     said = text.strip()
     if said.startswith("sqlite:///") and said.removeprefix("sqlite:///").strip():
         return said
     if said.startswith(("postgresql://", "postgres://")) and said.partition("://")[2]:
-        return said.replace("postgres://", "postgresql://", 1)
+        return _postgres_url(said.replace("postgres://", "postgresql://", 1))
     raise ValueError("`sqlite:///` and the path of a file, or `postgresql://` and a database")
+
+
+def _postgres_url(said: str) -> str:
+    wanted = (
+        "a URL with a number as its port, and with a password in which every sign but letters, digits, `-`, `_`, `.` "
+        "and `~` is percent-encoded"
+    )
+    try:
+        parts = urlsplit(said)
+        _ = parts.port
+    except ValueError:
+        raise ValueError(wanted) from None
+    if said.count("@") > parts.netloc.count("@") or parts.netloc.count("@") > 1:  # a password that goes on behind it
+        raise ValueError(wanted)
+    return said
 
 
 def _redis_url(text: str) -> str:
@@ -145,7 +165,7 @@ class Settings:
 
     data_dir: Path = _setting(Path("instance"), _path, "database, embedded Valkey and locks live here")
     database_url: str | None = _setting(
-        None, _database_url, "`sqlite:///` and a path, or `postgresql://…`", "SQLite in the data directory"
+        None, database_url, "`sqlite:///` and a path, or `postgresql://…`", "SQLite in the data directory"
     )
     redis_url: str | None = _setting(
         None,

@@ -95,6 +95,8 @@ def test_names_of_others_are_passed_over() -> None:
     [
         ("DATA_DIR", "/var/lib/queue", Path("/var/lib/queue")),
         ("DATABASE_URL", "sqlite:////tmp/tasks.db", "sqlite:////tmp/tasks.db"),
+        ("DATABASE_URL", "postgres://me:p%40ss@h:5432/x", "postgresql://me:p%40ss@h:5432/x"),
+        ("DATABASE_URL", "postgresql://me@/x?host=/run/pg", "postgresql://me@/x?host=/run/pg"),
         ("REDIS_URL", "redis://localhost:6379/1", "redis://localhost:6379/1"),
         ("REDIS_URL", "rediss://:pw@example.org", "rediss://:pw@example.org"),
         ("REDIS_URL", "unix:///run/valkey.sock", "unix:///run/valkey.sock"),
@@ -255,6 +257,15 @@ def test_a_password_is_never_shown(scheme: str, user: str, password: str, host: 
 )
 def test_a_password_in_an_odd_place_is_not_shown_either(url: str, shown: str) -> None:
     assert without_secrets(url) == shown
+
+
+@pytest.mark.parametrize(
+    "url", ["me:hunter@2@h/x", "me:hunter/2@h/x", "me:hunter?2@h/x", "me:1#hunter2@h/x", "me@h:hunter2/x", "me:[2@h/x"]
+)
+def test_a_password_that_would_pass_for_a_host_or_a_port_is_refused(url: str) -> None:
+    with pytest.raises(BadSetting, match=r"^QUEUE_TOOL_DATABASE_URL must be a URL with") as refusal:
+        said(DATABASE_URL=f"postgresql://{url}")
+    assert "hunter" not in refusal.value.sentence
 
 
 @pytest.mark.parametrize("url", ["redis:foo", "unix:", "unix://", "REDIS://h", "redis://:12/34@host", "redis://h:x"])
