@@ -181,6 +181,30 @@ class SchemaOutdated(QueueToolError):
     code = "schema_outdated"
 
 
+class CannotCopy(QueueToolError):
+    """A copy goes from a SQLite database to a PostgreSQL one."""
+
+    code = "cannot_copy"
+
+
+class DatabaseInUse(QueueToolError):
+    """Somebody still works on this database: stop the service first."""
+
+    code = "database_in_use"
+
+
+class TargetNotEmpty(QueueToolError):
+    """The target is not empty: a copy needs a PostgreSQL database with nothing in it."""
+
+    code = "target_not_empty"
+
+
+class CopyDiffers(QueueToolError):
+    """The copy is not what was read; nothing of it was kept."""
+
+    code = "copy_differs"
+
+
 class BrokerAway(QueueToolError):
     """Redis does not answer."""
 

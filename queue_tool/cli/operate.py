@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from queue_tool.access import KEY_ROLES, ApiKey, digest
+from queue_tool.cli.copy import copy
 
 if TYPE_CHECKING:
     from queue_tool.store import Store
@@ -30,6 +31,9 @@ def upgrade() -> None:
     store = runtime.open_store(runtime.load_settings(), migrate=True)
     click.echo(f"The database is at revision {migrations.current(store.database)}.")
     store.close()
+
+
+db.add_command(copy)
 
 
 @click.group()

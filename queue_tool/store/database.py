@@ -65,7 +65,7 @@ class Database:
         Raises:
             StoreAway: the database is locked, full, read-only, or not there.
         """
-        with _failures_named(), self._backend.writing(lasting=True) as connection:
+        with failures_named(), self._backend.writing(lasting=True) as connection:
             yield connection
 
     @contextmanager
@@ -77,7 +77,7 @@ class Database:
         Raises:
             StoreAway: the database is locked, full, read-only, or not there.
         """
-        with _failures_named(), self._backend.writing(lasting=False) as connection:
+        with failures_named(), self._backend.writing(lasting=False) as connection:
             yield connection
 
     @contextmanager
@@ -87,7 +87,7 @@ class Database:
         Raises:
             StoreAway: the database is not there.
         """
-        with _failures_named(), self._backend.reader.connect() as connection:
+        with failures_named(), self._backend.reader.connect() as connection:
             yield connection
 
     def compiled(self, statement: Select[Any]) -> SQLCompiler:
@@ -103,7 +103,7 @@ class Database:
             StoreAway: the database is not there.
         """
         try:
-            with _failures_named(), closing(self._backend.looker.raw_connection()) as connection:
+            with failures_named(), closing(self._backend.looker.raw_connection()) as connection:
                 driver: Any = connection.driver_connection
                 return driver.execute(sql, parameters).fetchone()
         except self.driver_error as error:
@@ -122,7 +122,7 @@ class Database:
             StoreAway: the database is not there.
         """
         try:
-            with _failures_named():
+            with failures_named():
                 connection = self._backend.looker.raw_connection()
         except self.driver_error as error:
             raise StoreAway(retry_after=1) from error
@@ -136,7 +136,7 @@ class Database:
         Raises:
             StoreAway: it cannot be made.
         """
-        with _failures_named():
+        with failures_named():
             self._backend.prepare()
 
     def exists(self) -> bool:
@@ -203,7 +203,12 @@ def moment_or_none(value: int | None) -> datetime | None:
 
 
 @contextmanager
-def _failures_named() -> Iterator[None]:
+def failures_named() -> Iterator[None]:
+    """Say of what a database does not do that it is away; mistakes of ours stay what they are.
+
+    Raises:
+        StoreAway: the database is locked, full, read-only, or not there.
+    """
     try:
         yield
     except (exc.OperationalError, exc.TimeoutError, TimeoutError, OSError) as error:

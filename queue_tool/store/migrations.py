@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 
 from queue_tool.errors import SchemaOutdated
 from queue_tool.store.database import Database
@@ -35,9 +35,14 @@ def current(database: Database) -> str | None:
     if not database.exists():
         return None
     with database.read() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        version: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        return version_of(connection)
+
+
+def version_of(connection: Connection) -> str | None:
+    """Return the version of the database of a transaction; None for one that was never made."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    version: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     return version
 
 
@@ -45,11 +50,27 @@ def upgrade(database: Database, revision: str = "head") -> None:
     """Bring the tables to a revision; safe to run twice, also at once.
 
     Raises:
+        SchemaOutdated: it has one that this code does not know yet.
         StoreAway: the database is locked or cannot be made.
     """
     if revision == "head" and current(database) == head():
         return
-    _run(database, "upgrade", revision)
+    database.prepare()
+    with database.write() as connection:
+        upgrade_within(connection, revision)
+
+
+def upgrade_within(connection: Connection, revision: str = "head") -> None:
+    """Bring the tables to a revision in a transaction that is not over with it.
+
+    Raises:
+        SchemaOutdated: they have one that this code does not know yet.
+    """
+    _take_turns(connection)
+    found = version_of(connection)
+    if found is not None and found > head():
+        raise SchemaOutdated(f"The database is at revision {found}, which is newer than this version of Queue Tool.")
+    _run(connection, "upgrade", revision)
 
 
 def downgrade(database: Database, revision: str) -> None:
@@ -58,7 +79,9 @@ def downgrade(database: Database, revision: str) -> None:
     Raises:
         StoreAway: the database is locked.
     """
-    _run(database, "downgrade", revision)
+    with database.write() as connection:
+        _take_turns(connection)
+        _run(connection, "downgrade", revision)
 
 
 def require_current(database: Database) -> None:
@@ -73,15 +96,17 @@ def require_current(database: Database) -> None:
         raise SchemaOutdated(f"The database {have}, and this version needs {head()}: run `queue-tool db upgrade`.")
 
 
-def _run(database: Database, step: str, revision: str) -> None:
+def _take_turns(connection: Connection) -> None:
+    """Let those who migrate at once go one after the other; SQLite lets one write at a time anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
+
+
+def _run(connection: Connection, step: str, revision: str) -> None:
     from alembic import command
     from alembic.config import Config
 
-    database.prepare()
     config = Config()
     config.set_main_option("script_location", str(folder()).replace("%", "%%"))
-    with database.write() as connection:
-        if database.is_postgres:  # one at a time; SQLite lets one write at a time anyway
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
-        config.attributes["connection"] = connection
-        getattr(command, step)(config, revision)
+    config.attributes["connection"] = connection
+    getattr(command, step)(config, revision)

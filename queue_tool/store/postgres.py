@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from typing import Any
 
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, Table, create_engine
 
-from queue_tool.errors import DriverMissing
+from queue_tool.errors import CannotCopy, DriverMissing, StoreAway
 
 SCHEME = "postgresql+psycopg"
 
@@ -55,3 +56,25 @@ class Postgres:
         """Close every connection that is not in use."""
         for engine in (self._writer, self.reader, self.looker):
             engine.dispose()
+
+
+def copy_in(connection: Connection, table: Table, rows: Iterable[Iterable[Any]]) -> None:
+    """Write many rows, each with the values of all columns in their order, while they come.
+
+    Raises:
+        CannotCopy: a value is not one that PostgreSQL can keep.
+        StoreAway: the server is gone, or has no room.
+    """
+    from psycopg import DataError, Error
+
+    columns = ", ".join(f'"{column.name}"' for column in table.columns)
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.cursor().copy(f"COPY {table.name} ({columns}) FROM STDIN") as stream:
+            for row in rows:
+                stream.write_row(row)
+    except DataError as error:
+        said = str(error).partition("\n")[0].rstrip(".")
+        raise CannotCopy(f"PostgreSQL cannot keep a row of the table {table.name}: {said}.") from None
+    except Error as error:
+        raise StoreAway(retry_after=1) from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import and_, bindparam, delete, insert, select, update
 
@@ -71,7 +72,7 @@ class Workers:
         """Say that a worker lives; False if it was given up for dead and removed in the meantime."""
         with self._database.write() as connection:
             found = connection.execute(
-                update(workers).where(_ALIVE, workers.c.id == worker).values(beat=workers.c.beat + 1)
+                update(workers).where(ALIVE, workers.c.id == worker).values(beat=workers.c.beat + 1)
             )
         return found.rowcount == 1
 
@@ -87,22 +88,8 @@ class Workers:
     def all(self) -> list[Worker]:
         """Return every worker that is not known to be gone, dead or alive."""
         with self._database.read() as connection:
-            rows = connection.execute(select(workers).where(_ALIVE).order_by(workers.c.id)).all()
-        return [
-            Worker(
-                id=row.id,
-                process=Process(
-                    kind=row.kind,
-                    host=row.host,
-                    machine=row.machine,
-                    pid=row.pid,
-                    pid_started=row.pid_started,
-                    name=row.name,
-                ),
-                beat=row.beat,
-            )
-            for row in rows
-        ]
+            rows = connection.execute(select(workers).where(ALIVE).order_by(workers.c.id)).all()
+        return [Worker(id=row.id, process=process_of(row), beat=row.beat) for row in rows]
 
     def orphans(self) -> list[int]:
         """Return owners of running tasks whose rows say that they are gone, or are not there: given up too early."""
@@ -113,7 +100,7 @@ class Workers:
                 connection.execute(
                     select(tasks.c.owner)
                     .distinct()
-                    .where(in_state(State.RUNNING), tasks.c.owner.not_in(select(workers.c.id).where(_ALIVE)))
+                    .where(in_state(State.RUNNING), tasks.c.owner.not_in(select(workers.c.id).where(ALIVE)))
                 ).scalars()
             )
 
@@ -123,7 +110,7 @@ class Workers:
             connection.execute(
                 update(workers)
                 .where(
-                    _ALIVE,
+                    ALIVE,
                     workers.c.id.in_(ids),
                     ~select(tasks.c.id).where(in_state(State.RUNNING), tasks.c.owner == workers.c.id).exists(),
                 )
@@ -141,4 +128,17 @@ class Workers:
             return connection.execute(delete(workers).where(old, did_nothing)).rowcount
 
 
-_ALIVE = workers.c.gone_at.is_(None)
+def process_of(row: Any) -> Process:
+    """Return the process that a worker's row describes."""
+    return Process(
+        kind=row.kind,
+        host=row.host,
+        machine=row.machine,
+        pid=row.pid,
+        pid_started=row.pid_started,
+        name=row.name,
+    )
+
+
+ALIVE = workers.c.gone_at.is_(None)
+"""The condition that a worker is not known to be gone."""

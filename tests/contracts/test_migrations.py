@@ -90,3 +90,12 @@ def test_two_upgrades_at_once_are_one(database: Database) -> None:
 def test_a_database_of_another_version_is_refused_with_the_way_out(database: Database) -> None:
     with pytest.raises(SchemaOutdated, match="queue-tool db upgrade"):
         migrations.require_current(database)
+
+
+def test_a_database_of_a_newer_version_is_left_as_it_is(database: Database) -> None:
+    migrations.upgrade(database)
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(SchemaOutdated, match="is at revision 9999, which is newer"):
+        migrations.upgrade(database)
+    assert migrations.current(database) == "9999"

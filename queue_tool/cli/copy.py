@@ -1,0 +1,93 @@
+"""`queue-tool db copy`: from SQLite to PostgreSQL, while the service is stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from queue_tool.errors import CannotCopy, DataDirUnusable
+
+if TYPE_CHECKING:
+    from queue_tool.settings import Settings
+    from queue_tool.store.copying import Copied
+
+
+@click.command()
+@click.argument("target", metavar="TARGET")
+@click.option("--source", metavar="URL", help="The SQLite database, if not the one of the settings.")
+def copy(target: str, source: str | None) -> None:
+    """Copy a SQLite database to an empty PostgreSQL one, while the service is stopped.
+
+    TARGET is a URL, postgresql://user@host/database. Leave the password to ~/.pgpass or PGPASSWORD, since others of
+    this machine can read a command line.
+    """
+    from queue_tool import owner, runtime
+    from queue_tool.settings import without_secrets
+    from queue_tool.store import copying
+    from queue_tool.store.database import Database
+
+    chosen = runtime.load_settings()
+    goes_to = Database(_url("TARGET", target))
+    comes_from = Database(_source(chosen, source))
+    with _nobody_in({chosen.data_dir.resolve(), comes_from.path.resolve().parent}):
+        copied = copying.copy(comes_from, goes_to, owner.lives_here)
+    goes_to.close()
+    comes_from.close()
+    _show(copied)
+    click.echo(
+        f"\n{comes_from.path} is copied to {without_secrets(goes_to.url)}.\n"
+        "Set QUEUE_TOOL_DATABASE_URL to the target, and start the service on it, never on the source again."
+    )
+
+
+def _source(chosen: Settings, said: str | None) -> str:
+    """Return the source's URL: the one that is said, or set, or in the data directory, where the target is set."""
+    if said is not None:
+        return _url("--source", said)
+    if chosen.database.startswith("sqlite"):
+        return chosen.database
+    return replace(chosen, database_url=None).database
+
+
+def _nobody_in(folders: Iterable[Path]) -> ExitStack:
+    """Keep others from running a system in these directories, of which some may be no data directories.
+
+    Raises:
+        DataDirInUse: somebody does.
+        DataDirUnusable: that cannot be found out.
+    """
+    from queue_tool.host.data_dir import LOCK, Ownership
+
+    with ExitStack() as held:
+        for folder in folders:
+            try:
+                if (folder / LOCK).exists():
+                    held.enter_context(Ownership(folder))
+            except OSError as error:
+                raise DataDirUnusable(f"The data directory {folder} cannot be used: {error.strerror}.") from None
+        return held.pop_all()
+
+
+def _url(name: str, said: str) -> str:
+    from queue_tool.settings import database_url
+
+    try:
+        return database_url(said)
+    except ValueError as wanted:
+        raise CannotCopy(f"{name} must be {wanted}.") from None
+
+
+def _show(copied: Sequence[Copied]) -> None:
+    click.echo(f"{'table':20}{'rows':>12}  ok")
+    for one in copied:
+        click.echo(f"{one.table:20}{one.rows:>12,}  yes")
+    for one in copied:
+        if one.changed:
+            rows = f"{one.changed:,} row{'s' * (one.changed > 1)}"
+            said = f"In the table {one.table}, {rows} held U+0000, which PostgreSQL cannot keep"
+            click.echo(f"{said}: it is written \\x00 there.", err=True)

@@ -1,0 +1,339 @@
+"""A copy from SQLite to PostgreSQL: all of it, exactly, or nothing and one sentence."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import inspect, select, text
+
+from queue_tool.access import ApiKey, Role
+from queue_tool.batch import IdempotencyKey, Label, judge_of, new_batch
+from queue_tool.builtin import sleep_type
+from queue_tool.errors import (
+    CannotCopy,
+    CopyDiffers,
+    DatabaseInUse,
+    QueueToolError,
+    SchemaOutdated,
+    StoreAway,
+    TargetNotEmpty,
+)
+from queue_tool.options import Options
+from queue_tool.owner import describe, lives_here
+from queue_tool.store import Process, Store, migrations
+from queue_tool.store.copying import ROWS, Copied, copy
+from queue_tool.store.database import Database
+from queue_tool.store.tables import metadata, tasks
+from queue_tool.submit import make_tokens
+from queue_tool.tasks import Code, Note, Outcome, Priority
+from tests.postgres import Cluster
+from tests.support import eventually
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+SLEEP = sleep_type(86400)
+DEAD = Process(kind="worker", host="h", machine="another one", pid=1, pid_started="1")
+GOOD = {"item": "ação ✓", "valor": 0, "more": "\0"}
+BAD = {"item": "a\0b", "valor": 1e300}
+
+DatabaseMaker = Callable[[str], Database]
+
+
+@pytest.fixture
+def source(migrated_database: Path, tmp_path: Path) -> Iterator[Database]:
+    """A SQLite database with its tables and nothing in them."""
+    shutil.copyfile(migrated_database, tmp_path / "tasks.db")
+    made = Database(f"sqlite:///{tmp_path / 'tasks.db'}", patience=0.3)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def make_target(cluster: Cluster) -> Iterator[DatabaseMaker]:
+    """Makes PostgreSQL databases like another one."""
+    made: list[tuple[str, Database]] = []
+
+    def make(template: str) -> Database:
+        name = cluster.new_database(template)
+        made.append((name, Database(cluster.url(name), patience=1)))
+        return made[-1][1]
+
+    yield make
+    for name, database in made:
+        database.close()
+        cluster.drop(name)
+
+
+@pytest.fixture
+def target(make_target: DatabaseMaker) -> Database:
+    """A PostgreSQL database without tables."""
+    return make_target("template0")
+
+
+@pytest.fixture
+def migrated_target(make_target: DatabaseMaker, migrated_template: str) -> Database:
+    """A PostgreSQL database with its tables and nothing in them."""
+    return make_target(migrated_template)
+
+
+def add(store: Store, *elements: object, key: IdempotencyKey | None = None) -> list[str]:
+    """Add a batch; return the tokens of its tasks."""
+    batch = new_batch(elements, SLEEP, make_tokens(len(elements) + 1, NOW), NOW, key)
+    store.batches.add(batch)
+    return [one.token for one in batch.accepted]
+
+
+def fill(store: Store) -> None:
+    """Put something into every table, and a task in every state."""
+    add(store, *([GOOD] * (ROWS + 500)), BAD, 7, key=IdempotencyKey(scope="s", key="é", digest="d"))
+    options = Options(name="n", custom_id="c", parameters='{"a":1}', tags=("red", "verde ✓"), unique_key="u")
+    label = Label(name="import", metadata={"key": "value"})
+    named = new_batch([GOOD], judge_of(SLEEP, options), make_tokens(2, NOW), NOW, label=label)
+    store.batches.add(named, hold=["default"])
+    store.keys.add(ApiKey(id="k", name="printer", role=Role.SUBMIT, created_at=NOW), "digest")
+    store.queues.pause(Priority.LOW, NOW)
+    worker = store.workers.register(DEAD, NOW)
+    tokens = add(store, *([GOOD] * 6))
+    store.runs.claim([(token, 1) for token in tokens[:5]], worker, NOW)
+    notes = [Note(token=tokens[0], run=1, progress=1 / 3, note="a third", lines=("line 1", "linha 2 ✓"))]
+    outcomes = [
+        Outcome(token=tokens[0], run=1, move="finish", result='{"big":12345678901234567890,"nul":"\\u0000"}'),
+        Outcome(token=tokens[1], run=1, move="fail", code=Code.ERROR, error="E: \\.\t\n", traceback='"\\N"\r\n'),
+        Outcome(token=tokens[2], run=1, move="retry later", code=Code.ERROR, error="", due_at=NOW + timedelta(hours=1)),
+    ]
+    store.runs.turn((), (), worker, NOW, notes)
+    store.runs.settle(outcomes, worker, NOW)
+    store.control.cancel([tokens[3]], "ana", "why\0not", NOW)
+
+
+def contents(database: Database) -> dict[str, list[tuple[Any, ...]]]:
+    """Return all rows of all tables."""
+    with database.read() as connection:
+        return {
+            table.name: sorted(map(tuple, connection.execute(select(table))), key=repr)
+            for table in metadata.sorted_tables
+        }
+
+
+def refusal(kind: type[QueueToolError], source: Database, target: Database) -> str:
+    """Return the sentence with which a copy is refused."""
+    with pytest.raises(kind) as caught:
+        copy(source, target, lives_here)
+    sentence = caught.value.sentence
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+    return sentence
+
+
+def is_untouched(target: Database) -> bool:
+    with target.read() as connection:
+        return inspect(connection).get_table_names() == []
+
+
+# -- all of it ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("made", ["target", "migrated_target"])
+def test_a_copy_has_the_same_rows_in_every_table(source: Database, made: str, request: pytest.FixtureRequest) -> None:
+    target: Database = request.getfixturevalue(made)
+    fill(Store(source))
+    copied = copy(source, target, lives_here)
+    before, after = contents(source), contents(target)
+    changed = [row for row in before["tasks"] if "why\0not" in row]
+    assert all(before.values())
+    assert len(changed) == 1
+    before["tasks"] = sorted(
+        (tuple("why\\x00not" if value == "why\0not" else value for value in row) for row in before["tasks"]), key=repr
+    )
+    assert after == before
+    assert copied == [Copied(table=name, rows=len(rows), changed=int(name == "tasks")) for name, rows in before.items()]
+    migrations.require_current(target)
+    assert Store(target).identity() == Store(source).identity()
+
+
+def test_an_empty_database_is_copied_too(source: Database, target: Database) -> None:
+    copied = {one.table: one.rows for one in copy(source, target, lives_here)}
+    assert copied == dict.fromkeys(metadata.tables, 0) | {"identity": 1}
+    assert Store(target).workers.register(DEAD, NOW) == 1
+
+
+def test_what_is_new_in_a_copy_has_ids_of_its_own(source: Database, target: Database) -> None:
+    old, new = Store(source), Store(target)
+    fill(old)
+    gone = old.workers.register(DEAD, NOW)
+    old.workers.remove([gone], NOW)
+    copy(source, target, lives_here)
+    (token,) = add(new, GOOD)
+    assert new.workers.register(DEAD, NOW) == gone + 1
+    with target.read() as connection:
+        newest = connection.execute(select(tasks.c.token).order_by(tasks.c.id.desc()).limit(1)).scalar_one()
+    assert newest == token
+
+
+def test_nobody_writes_to_the_source_meanwhile(source: Database, migrated_target: Database) -> None:
+    add(Store(source), GOOD)
+    with migrated_target.write() as held:
+        held.execute(text("LOCK TABLE batches"))
+        copying = threading.Thread(target=copy, args=[source, migrated_target, lives_here])
+        copying.start()
+        waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'batches'::regclass")
+        eventually(lambda: held.execute(waits).scalar_one() == 1)
+        other = Database(source.url, patience=0.1)
+        with pytest.raises(StoreAway):
+            add(Store(other), GOOD)
+    copying.join(20)
+    assert contents(migrated_target) == contents(source)
+    other.close()
+
+
+# -- or nothing --------------------------------------------------------------------------------------------
+
+TRIGGER = """
+CREATE FUNCTION interfere() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {}; RETURN NEW; END $$;
+CREATE TRIGGER interfere BEFORE INSERT ON tasks FOR EACH ROW WHEN (NEW.position = 2) EXECUTE FUNCTION interfere()
+"""
+
+
+def interfere(target: Database, how: str) -> None:
+    """Let the target do something of its own when the third task comes."""
+    with target.write() as connection:
+        connection.exec_driver_sql(TRIGGER.format(how))
+
+
+@pytest.mark.parametrize("how", ["NEW.data := '{}'", "RETURN NULL", "NEW.progress := 0.1"])
+def test_a_target_that_keeps_something_else_keeps_nothing(
+    source: Database, migrated_target: Database, how: str
+) -> None:
+    before = contents(migrated_target)
+    add(Store(source), *([GOOD] * 3))
+    interfere(migrated_target, how)
+    said = refusal(CopyDiffers, source, migrated_target)
+    assert said.startswith("The table tasks is not in the target as it was given: 3 rows were given")
+    assert contents(migrated_target) == before
+
+
+def test_a_copy_that_is_cut_short_leaves_nothing(source: Database, migrated_target: Database) -> None:
+    before = contents(migrated_target)
+    add(Store(source), *([GOOD] * 3))
+    interfere(migrated_target, "PERFORM pg_terminate_backend(pg_backend_pid())")
+    said = refusal(StoreAway, source, migrated_target)
+    assert said.startswith("The target cannot be used: ")
+    assert "connection" in said
+    assert contents(migrated_target) == before
+
+
+def test_a_value_that_postgres_cannot_keep_is_said_and_leaves_nothing(source: Database, target: Database) -> None:
+    (token,) = add(Store(source), GOOD)
+    with source.write() as connection:
+        connection.execute(tasks.update().where(tasks.c.token == token).values(max_attempts=2**31))
+    said = refusal(CannotCopy, source, target)
+    assert said.startswith('PostgreSQL cannot keep a row of the table tasks: value "2147483648" is out of range')
+    assert is_untouched(target)
+
+
+# -- what is refused ---------------------------------------------------------------------------------------
+
+
+def test_a_copy_goes_from_sqlite_to_postgres_only(source: Database, target: Database) -> None:
+    for comes_from, goes_to in ((source, source), (target, target), (target, source)):
+        assert refusal(CannotCopy, comes_from, goes_to) == CannotCopy.default_sentence()
+
+
+def test_a_source_that_is_not_there_is_named_and_not_made(tmp_path: Path, target: Database) -> None:
+    said = refusal(CannotCopy, Database(f"sqlite:///{tmp_path}/none.db"), target)
+    assert said == f"The source {tmp_path}/none.db cannot be read: No such file or directory."
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_source_that_is_no_database_is_refused(tmp_path: Path, target: Database) -> None:
+    (tmp_path / "letter.txt").write_text("Dear database,\n" * 100)
+    said = refusal(StoreAway, Database(f"sqlite:///{tmp_path}/letter.txt"), target)
+    assert said == "The source cannot be used: file is not a database."
+
+
+def test_a_source_that_cannot_be_read_to_its_end_leaves_nothing(source: Database, target: Database) -> None:
+    add(Store(source), *([GOOD] * (ROWS + 1)))
+    with source.write() as connection:
+        connection.execute(tasks.update().where(tasks.c.position == ROWS).values(data=text("CAST(x'ff' AS TEXT)")))
+    said = refusal(StoreAway, source, target)
+    assert said.startswith("The source cannot be used: Could not decode to UTF-8 column 'data'")
+    assert is_untouched(target)
+
+
+def test_a_source_without_tables_or_of_an_older_version_is_sent_to_the_upgrade(
+    source: Database, tmp_path: Path, target: Database
+) -> None:
+    empty = Database(f"sqlite:///{tmp_path}/empty.db")
+    empty.prepare()
+    assert refusal(SchemaOutdated, empty, target).startswith("The source has no tables, and a copy needs ")
+    migrations.downgrade(source, "0004")
+    said = refusal(SchemaOutdated, source, target)
+    assert said.startswith("The source is at revision 0004, and a copy needs ")
+    assert "`queue-tool db upgrade`" in said
+    assert is_untouched(target)
+
+
+def test_a_source_that_somebody_writes_to_is_refused(source: Database, target: Database) -> None:
+    other = Database(source.url)
+    with other.write():
+        said = refusal(StoreAway, source, target)
+    assert said == "The source cannot be used: another process is writing."
+    other.close()
+
+
+def test_a_source_on_which_a_process_works_is_refused(source: Database, target: Database) -> None:
+    worker = Store(source).workers.register(describe("worker"), NOW)
+    said = refusal(DatabaseInUse, source, target)
+    assert said == f"Process {describe('').pid}, a worker, still works on the source: stop it first."
+    Store(source).workers.remove([worker], NOW)
+    copy(source, target, lives_here)
+
+
+def test_a_target_that_has_something_is_refused_and_stays_as_it_is(source: Database, migrated_target: Database) -> None:
+    add(Store(migrated_target), GOOD)
+    before = contents(migrated_target)
+    assert refusal(TargetNotEmpty, source, migrated_target) == TargetNotEmpty.default_sentence()
+    assert contents(migrated_target) == before
+
+
+def test_a_second_copy_is_refused(source: Database, target: Database) -> None:
+    add(Store(source), GOOD)
+    copy(source, target, lives_here)
+    refusal(TargetNotEmpty, source, target)
+    assert contents(target) == contents(source)
+
+
+def test_a_target_with_a_table_of_somebody_elses_is_refused(source: Database, target: Database) -> None:
+    with target.write() as connection:
+        connection.exec_driver_sql("CREATE TABLE tasks (title text)")
+    refusal(TargetNotEmpty, source, target)
+
+
+def test_a_target_of_a_newer_version_is_refused(source: Database, migrated_target: Database) -> None:
+    with migrated_target.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    assert "revision 9999, which is newer" in refusal(SchemaOutdated, source, migrated_target)
+
+
+def test_a_target_that_is_not_there_is_said_with_the_reason_and_without_the_password(
+    source: Database, cluster: Cluster
+) -> None:
+    target = Database(cluster.url("nowhere").replace("postgres@", "postgres:hunter2@"))
+    said = refusal(StoreAway, source, target)
+    assert said.startswith("The target cannot be used: ")
+    assert 'database "nowhere" does not exist' in said
+    assert "hunter2" not in said
+
+
+def test_a_target_in_which_no_table_may_be_made_is_said(source: Database, target: Database, cluster: Cluster) -> None:
+    cluster.run("CREATE ROLE guest LOGIN")
+    guest = Database(target.url.replace("postgres@", "guest@"))
+    said = refusal(StoreAway, source, guest)
+    assert said == "The target cannot be used: permission denied for schema public."
+    guest.close()
+    cluster.run("DROP ROLE guest")

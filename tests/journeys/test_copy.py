@@ -1,0 +1,40 @@
+"""From SQLite to PostgreSQL: the service is stopped, its database is copied, and it goes on with the same tickets."""
+
+from __future__ import annotations
+
+from queue_tool.store import Store
+from queue_tool.store.database import Database
+from queue_tool.tasks import State
+from tests.postgres import Cluster
+from tests.support import System, eventually, http, items, run_command, tokens
+
+
+def statuses(system: System, wanted: list[str]) -> set[str]:
+    answer = http("POST", system.url("/check"), {"tokens": wanted})
+    return {one["status"] for one in answer.json["results"]}
+
+
+def test_every_token_answers_after_the_move_and_what_waited_is_done(stopped_system: System, cluster: Cluster) -> None:
+    system = stopped_system
+    system.said |= {"CONCURRENCY": "2", "DRAIN": "0"}
+    system.start()
+    done = tokens(system.post([*items(5), {"item": "bad"}]))[:5]
+    system.await_status(done[4], "finished")
+    before = [system.check(token) for token in done]
+    waiting = tokens(system.post(items(6, valor=0.2)))
+    system.await_status(waiting[0], "running")
+    assert system.stop() == 0
+
+    url = cluster.url(cluster.new_database())
+    copied = run_command("db", "copy", url, cwd=system.directory)
+    assert copied.returncode == 0, copied.stderr
+    (system.directory / "instance" / "queue_tool.db").rename(system.directory / "old.db")
+    store = Store(Database(url))
+    assert State.QUEUED in store.tasks.states(waiting).values()
+    store.close()
+
+    system.said = {"DATABASE_URL": url}
+    system.start()
+    assert [system.check(token) for token in done] == before
+    (new,) = tokens(system.post(items(1)))
+    eventually(lambda: statuses(system, [*waiting, new]) == {"finished"})
