@@ -151,7 +151,8 @@ class Batch:
     id: str
     accepted: int
     rejected: int
-    counts: Mapping[State, int]
+    open: int  # tasks that have not ended
+    counts: Mapping[State, int]  # empty in a list: all tasks are read for them
     created_at: datetime
     finished_at: datetime | None  # when its last open task ended
     label: Label = UNNAMED
@@ -164,8 +165,7 @@ class Batch:
     @property
     def progress(self) -> float:
         """Return the share that needs no more work, from 0 to 1."""
-        ended = sum(count for state, count in self.counts.items() if state.ended)
-        return (ended + self.rejected) / self.total
+        return (self.total - self.open) / self.total if self.total else 1.0
 
     @property
     def message(self) -> str:

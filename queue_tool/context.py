@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from queue_tool.texts import keepable
+
 MOST_LINES = 100
 """Lines that a run's log keeps: the last ones."""
 
@@ -56,12 +58,12 @@ class Context:
         """
         if not 0 <= done <= 1:
             raise ValueError(f"progress is a number from 0 to 1, not {done!r}")
-        self._notes[:] = [(float(done), _kept(note))]
+        self._notes[:] = [(float(done), keepable(note, LONGEST_LINE))]
         self.on_news(self)
 
     def log(self, text: str) -> None:
         """Add a line to the task's own log."""
-        self._lines.append(_kept(text))
+        self._lines.append(keepable(text, LONGEST_LINE))
         del self._lines[:-MOST_LINES]
         self.on_news(self)
 
@@ -71,9 +73,3 @@ class Context:
         lines = tuple(self._lines)
         del self._lines[: len(lines)]
         return Notes(progress=progress, note=note, lines=lines)
-
-
-def _kept(text: str) -> str:
-    """Return a text that every database can keep: not too long, valid in UTF-8, without U+0000."""
-    short = text if len(text) <= LONGEST_LINE else f"{text[: LONGEST_LINE - 1]}…"
-    return short.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")

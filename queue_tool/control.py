@@ -12,6 +12,14 @@ from queue_tool.filter import Filter
 from queue_tool.store import Canceled, Store
 from queue_tool.tasks import MOVES, Priority, State, Ticket
 from queue_tool.telemetry import Event, Telemetry
+from queue_tool.texts import keepable
+from queue_tool.tokens import is_well_formed
+
+PART = 500
+"""Tasks that one transaction changes."""
+
+LONGEST_WORD = 1000
+"""Characters that are kept of who canceled a task and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +50,7 @@ class Cancel:
         Raises:
             StoreAway: the database is busy or away, and nothing was changed.
         """
+        by, reason = keepable(by, LONGEST_WORD), keepable(reason, LONGEST_WORD)
         canceled = self.store.control.cancel(tokens, by, reason, self.now())
         for ticket in canceled.tickets:
             self.telemetry.emit(Event.TASK_CANCELED, token=ticket.token, run=ticket.run, by=by, reason=reason)
@@ -53,6 +62,14 @@ class Cancel:
         except BrokerAway as error:
             self.telemetry.emit(Event.WARNING, reason=error.sentence)
         return canceled
+
+    def these(self, tokens: Sequence[str], by: str = "", reason: str = "") -> Changed:
+        """End tasks by their tokens, some hundreds at a time.
+
+        Raises:
+            StoreAway: the database is busy or away; some may have been ended.
+        """
+        return _each_part(self.store, tokens, lambda part: len(self(part, by, reason).tickets))
 
     def matching(self, wanted: Filter, by: str = "", reason: str = "") -> Changed:
         """End all tasks that a filter means and that have not ended, some hundreds at a time.
@@ -83,6 +100,14 @@ class Reopen:
         for ticket in tickets:
             self.telemetry.emit(Event.TASK_REOPENED, token=ticket.token, run=ticket.run)
         return tickets
+
+    def these(self, tokens: Sequence[str]) -> Changed:
+        """Let tasks be done again by their tokens, some hundreds at a time.
+
+        Raises:
+            StoreAway: the database is busy or away; some may have been reopened.
+        """
+        return _each_part(self.store, tokens, lambda part: len(self(part)))
 
     def matching(self, wanted: Filter) -> Changed:
         """Let all tasks be done again that a filter means and that failed or were canceled.
@@ -129,6 +154,13 @@ class Pause:
         """Let the tasks of a queue be started again; the sweeper pushes what is missing in Redis."""
         self.store.queues.resume(priority, self.now())
         self.telemetry.emit(Event.QUEUE_RESUMED, queue=priority.queue)
+
+
+def _each_part(store: Store, tokens: Sequence[str], change: Callable[[list[str]], int]) -> Changed:
+    """Change tasks by their tokens, of those that are known."""
+    known = list(store.tasks.states([token for token in dict.fromkeys(tokens) if is_well_formed(token)]))
+    parts = [known[start : start + PART] for start in range(0, len(known), PART)]
+    return Changed(matched=len(known), changed=sum(change(part) for part in parts))
 
 
 def _each_page(store: Store, wanted: Filter, possible: frozenset[State], change: Callable[[list[str]], int]) -> Changed:

@@ -25,6 +25,7 @@ from queue_tool.isolation import answer_parent, hear_child
 from queue_tool.retry import Abort, Retry
 from queue_tool.task_types import TaskType
 from queue_tool.tasks import Code, Lane
+from queue_tool.texts import encodable, keepable
 
 LONGEST_ERROR = 2000
 """Characters kept of an error."""
@@ -124,8 +125,8 @@ def _raised(error: BaseException, task_type: TaskType) -> Failed:
     written = "".join(traceback.format_exception(error))
     return Failed(
         code=Code.ABORTED if isinstance(error, Abort) else Code.ERROR,
-        error=_shortened("".join(traceback.format_exception_only(error)).strip()),
-        traceback=_encodable(written if len(written) <= LONGEST_TRACEBACK else f"…{written[-LONGEST_TRACEBACK:]}"),
+        error=keepable("".join(traceback.format_exception_only(error)).strip(), LONGEST_ERROR),
+        traceback=encodable(written if len(written) <= LONGEST_TRACEBACK else f"…{written[-LONGEST_TRACEBACK:]}"),
         final=isinstance(error, (Abort, *task_type.no_retry)),
         after=error.after if isinstance(error, Retry) else None,
     )
@@ -135,7 +136,7 @@ def _returned(value: object) -> Ended:
     try:
         return NOTHING if value is None else Returned(result=json_text.dumps_result(value))
     except Exception as error:  # noqa: BLE001 - a result may be of a type that does anything when it is read
-        return Failed(code=Code.BAD_RESULT, error=_shortened(f"The result is not JSON: {error}."))
+        return Failed(code=Code.BAD_RESULT, error=keepable(f"The result is not JSON: {error}.", LONGEST_ERROR))
 
 
 class _TookTooLong(Exception):
@@ -156,13 +157,3 @@ def _finished(function: Callable[..., Any], arguments: tuple[Any, ...], timeout:
                 raise _TookTooLong
 
     return asyncio.run(within_the_deadline())
-
-
-def _shortened(text: str) -> str:
-    text = _encodable(text)
-    return text if len(text) <= LONGEST_ERROR else text[: LONGEST_ERROR - 1] + "…"
-
-
-def _encodable(text: str) -> str:
-    """Return a text that every database can keep: valid in UTF-8, without U+0000."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from queue_tool import tokens
+from queue_tool.batch import Batch, Label
 from queue_tool.errors import BadCursor
 from queue_tool.filter import Filter
 from queue_tool.store import Key, Store
-from queue_tool.summary import Summary
+from queue_tool.summary import Summary, Waiting
+from queue_tool.tasks import Priority
 
 MOST_COUNTED = 10_000
 """Tasks up to which a total is exact."""
@@ -56,6 +58,52 @@ class Listing:
             total=min(total, MOST_COUNTED),
             is_exact=total <= MOST_COUNTED,
         )
+
+    def waiting(self, only: Priority | None, limit: int = 50, cursor: str | None = None) -> Page:
+        """Return a page of the tasks that wait for a worker, in the order in which they are taken.
+
+        Args:
+            only: the queue; None means all of them, the most urgent first.
+            limit: tasks on a page.
+            cursor: where the page begins, as the page before it has said; None is the first one.
+
+        Raises:
+            BadCursor: no page of such a list has said this cursor.
+            StoreAway: the database is busy or away.
+        """
+        priorities = list(Priority) if only is None else [only]
+        first, after = (0, 0) if cursor is None else divmod(_number(cursor), 2**60)
+        items: list[Summary] = []
+        for place, priority in enumerate(priorities[first:], start=first):
+            found, last = self.store.queues.waiting(priority, limit - len(items), after if place == first else 0)
+            items += found
+            if last is not None or (len(items) == limit and place + 1 < len(priorities)):
+                following = place * 2**60 + last if last is not None else (place + 1) * 2**60
+                return Page(items=items, next=write_cursor(following), total=self._waiting(priorities), is_exact=True)
+        return Page(items=items, next=None, total=self._waiting(priorities), is_exact=True)
+
+    def queues(self) -> Sequence[Waiting]:
+        """Return what waits in each queue, the most urgent first."""
+        return self.store.queues.counts()
+
+    def batches(self, label: Label, limit: int = 50, cursor: str | None = None) -> tuple[Sequence[Batch], str | None]:
+        """Return a page of the batches that are called so, the last one sent first, and the next page's cursor.
+
+        Raises:
+            BadCursor: no page of such a list has said this cursor.
+            StoreAway: the database is busy or away.
+        """
+        found, last = self.store.batches.page(label, limit, None if cursor is None else _number(cursor))
+        return found, None if last is None else write_cursor(last)
+
+    def _waiting(self, priorities: Sequence[Priority]) -> int:
+        return sum(one.waiting for one in self.store.queues.counts() if one.priority in priorities)
+
+
+def _number(cursor: str) -> int:
+    key = read_cursor(cursor)
+    assert isinstance(key, int)  # noqa: S101 - or else it would have been refused
+    return key
 
 
 def write_cursor(key: Key) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from queue_tool import tokens
 from queue_tool.batch import Batch
 from queue_tool.errors import BatchNotFound, TaskNotFound
 from queue_tool.store import Store, Totals
+from queue_tool.summary import Details, ElementResult
 from queue_tool.tasks import State, Status
 
 
@@ -30,6 +31,17 @@ class Ask:
             raise TaskNotFound
         return found
 
+    def details(self, token: str) -> Details:
+        """Return all that is known of a task.
+
+        Raises:
+            TaskNotFound: the token is unknown, or could not be one.
+        """
+        found = self.store.listing.details(token) if tokens.is_well_formed(token) else None
+        if found is None:
+            raise TaskNotFound
+        return found
+
     def states(self, wanted: Sequence[str]) -> list[State | None]:
         """Return the state of each token in the order asked; None for one that is unknown."""
         known = self.store.tasks.states([token for token in wanted if tokens.is_well_formed(token)])
@@ -44,6 +56,15 @@ class Ask:
         if not tokens.is_well_formed(public_id):
             raise BatchNotFound
         return self.store.batches.get(public_id)
+
+    def results(self, batch: str) -> Iterator[ElementResult]:
+        """Return what became of each element of a batch, in the order sent, read as it is taken.
+
+        Raises:
+            BatchNotFound: there is none with this id.
+        """
+        self.batch(batch)
+        return self.store.results.of(batch)
 
     def lag(self, now: datetime) -> float:
         """Return how long the oldest task that waits for a worker has waited, in seconds; 0 where none waits."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,6 +21,30 @@ class Summary(Status):
     expires_at: datetime | None
     worker: str | None  # the name of the worker that ran it last; None where none has, or nobody knows it any more
     host: str | None  # that worker's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What waits in a queue, its lanes summed."""
+
+    priority: Priority
+    waiting: int
+    oldest: datetime | None  # when the task was sent that has waited for longest; None where none waits
+    running: int
+    paused_at: datetime | None  # None: it is not paused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElementResult:
+    """What became of one element of a batch."""
+
+    index: int
+    custom_id: str | None
+    item: object
+    token: str | None  # None for one that was refused
+    status: str  # a state, or "rejected"
+    result: str | None  # JSON text
+    error: Mapping[str, object] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,11 @@ class State(StrEnum):
         return self in (State.FINISHED, State.FAILED, State.CANCELED)
 
     @property
+    def can_be_reopened(self) -> bool:
+        """Tell whether a task in this state can be retried by hand."""
+        return self in (State.FAILED, State.CANCELED)
+
+    @property
     def message(self) -> str:
         """Return what `/check` says. Failed and canceled tasks are "Finalizado" too: nobody waits for ever."""
         return FINISHED if self.ended else IN_PROGRESS

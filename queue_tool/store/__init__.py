@@ -11,6 +11,7 @@ from queue_tool.store.identity import identity_of
 from queue_tool.store.keys import Keys
 from queue_tool.store.listing import Key, Listing
 from queue_tool.store.queues import Queues
+from queue_tool.store.results import Results
 from queue_tool.store.runs import Runs, Settled, TakenBack, Turn
 from queue_tool.store.singles import Singles
 from queue_tool.store.tasks import Tasks
@@ -42,6 +43,7 @@ class Store:
         self.database = database
         self.batches = Batches(database)
         self.listing = Listing(database)
+        self.results = Results(database)
         self.singles = Singles(database)
         self.tasks = Tasks(database)
         self.runs = Runs(database)

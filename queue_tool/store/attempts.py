@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, Connection, bindparam, func, insert, literal, literal_column, select
 
@@ -25,19 +26,21 @@ class Attempts:
         """Return the runs of a task that did not succeed, the first one first."""
         with self._database.read() as connection:
             rows = connection.execute(select(attempts).where(attempts.c.token == token).order_by(attempts.c.id)).all()
-        return [
-            Attempt(
-                attempt=row.attempt,
-                run=row.run,
-                worker=row.worker,
-                started_at=moment_or_none(row.started_at),
-                ended_at=moment(row.ended_at),
-                code=row.code,
-                error=row.error,
-                traceback=row.traceback,
-            )
-            for row in rows
-        ]
+        return [attempt_of(row) for row in rows]
+
+
+def attempt_of(row: Any) -> Attempt:
+    """Return what a row of attempts means."""
+    return Attempt(
+        attempt=row.attempt,
+        run=row.run,
+        worker=row.worker,
+        started_at=moment_or_none(row.started_at),
+        ended_at=moment(row.ended_at),
+        code=row.code,
+        error=row.error,
+        traceback=row.traceback,
+    )
 
 
 def add(connection: Connection, outcomes: Sequence[Outcome], owner: int, now: datetime) -> None:

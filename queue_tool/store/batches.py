@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, func, or_, select, update
 
 from queue_tool import json_text
-from queue_tool.batch import Accepted, Batch, Element, IdempotencyKey, NewBatch, Refused
+from queue_tool.batch import Accepted, Batch, Element, IdempotencyKey, Label, NewBatch, Refused
 from queue_tool.errors import BatchNotFound, TooManyWaiting
 from queue_tool.schema import FieldError
 from queue_tool.store import held, unique
@@ -18,7 +18,7 @@ from queue_tool.store.adding import add_batch
 from queue_tool.store.database import Database, micros, moment, moment_or_none
 from queue_tool.store.idempotency import Remembered, recall, remember, take_turns
 from queue_tool.store.lookup import Lookup, whether
-from queue_tool.store.tables import batches, in_state, refusals, tasks
+from queue_tool.store.tables import batches, in_state, labels, refusals, tasks
 from queue_tool.store.waiting import Waiting
 from queue_tool.tasks import State
 
@@ -98,14 +98,30 @@ class Batches:
             if row is None:
                 raise BatchNotFound
             counted = {each.state: each.number for each in connection.execute(_COUNTS, {"batch_id": row.id})}
-        return Batch(
-            id=public_id,
-            accepted=row.accepted,
-            rejected=row.rejected,
-            counts={state: counted.get(state.value, 0) for state in State},
-            created_at=moment(row.created_at),
-            finished_at=moment_or_none(row.finished_at),
-        )
+        return _batch(row, {state: counted.get(state.value, 0) for state in State})
+
+    def page(self, label: Label, limit: int, before: int | None = None) -> tuple[list[Batch], int | None]:
+        """Return batches, the last one sent first, without the counts of their states.
+
+        Args:
+            label: what they are called; of its metadata they have all.
+            limit: how many.
+            before: where the page begins: the row that the page before it has named.
+
+        Returns:
+            The page, and the row at which the next one begins; None where there is none.
+        """
+        found = select(batches).order_by(batches.c.id.desc()).limit(limit + 1)
+        if label.name is not None:
+            found = found.where(batches.c.name.is_not(None), batches.c.name == label.name)
+        for key, value in label.metadata.items():
+            mine = select(labels.c.batch_id).where(labels.c.key == key, labels.c.value == value)
+            found = found.where(batches.c.id.in_(mine))
+        if before is not None:
+            found = found.where(batches.c.id < before)
+        with self._database.read() as connection:
+            rows = connection.execute(found).all()
+        return [_batch(row) for row in rows[:limit]], rows[limit - 1].id if len(rows) > limit else None
 
     def ended(self, public_ids: Sequence[str]) -> set[str]:
         """Return those of these batches whose tasks have all ended, or that are not there (any more)."""
@@ -184,6 +200,28 @@ _COUNTS = (
     .where(tasks.c.batch_id == bindparam("batch_id"))
     .group_by(tasks.c.state)
 )
+
+
+_NOT_COUNTED: Mapping[State, int] = {}
+
+
+def _batch(row: Row[Any], counts: Mapping[State, int] = _NOT_COUNTED) -> Batch:
+    return Batch(
+        id=row.public_id,
+        accepted=row.accepted,
+        rejected=row.rejected,
+        open=row.open,
+        counts=counts,
+        created_at=moment(row.created_at),
+        finished_at=moment_or_none(row.finished_at),
+        label=Label(name=row.name, metadata=_texts(row.metadata) if row.metadata else {}),
+    )
+
+
+def _texts(text: str) -> dict[str, str]:
+    found = json_text.loads(text)
+    assert isinstance(found, dict)  # noqa: S101 - we wrote it so
+    return found
 
 
 def refused_of(row: Row[Any]) -> Refused:

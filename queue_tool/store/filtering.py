@@ -37,7 +37,7 @@ def plain_conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
     if wanted.task_type is not None:
         yield tasks.c.task_type == wanted.task_type
     if wanted.priority is not None:
-        yield _of(wanted.priority)
+        yield of_priority(wanted.priority)
     if wanted.code is not None:
         yield tasks.c.code == wanted.code.value
     if wanted.created_after is not None:
@@ -77,7 +77,7 @@ def workers_meant(wanted: Filter) -> Select[tuple[int]]:
     return found if wanted.host is None else found.where(workers.c.host == wanted.host)
 
 
-def _of(priority: Priority) -> ColumnElement[bool]:
+def of_priority(priority: Priority) -> ColumnElement[bool]:
     """Return the condition of a priority, in the words of the indexes: the normal one has none."""
     mine = tasks.c.priority == literal_column(f"'{priority.value}'")
     if priority is Priority.NORMAL:

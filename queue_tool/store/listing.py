@@ -9,18 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, true, union
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, select, true, union
 
 from queue_tool.filter import Filter
-from queue_tool.store.database import Database, moment_or_none
+from queue_tool.store.attempts import attempt_of
+from queue_tool.store.database import Database, moment, moment_or_none
 from queue_tool.store.filtering import between, plain_conditions, prefixed, workers_meant
-from queue_tool.store.tables import batches, in_state, not_running, tags, tasks, workers
+from queue_tool.store.tables import attempts, batches, events, in_state, not_running, tags, tasks, workers
 from queue_tool.store.tasks import status_fields
-from queue_tool.summary import Summary
+from queue_tool.summary import Details, Line, Summary
 from queue_tool.tasks import Priority, State
 
 Key = int | str
 """What a page is sorted by: the row's id; its token where times are asked for, since tokens are found by time."""
+
+MOST_LINES = 100
+"""Lines of a task's log that its details have: the last ones."""
 
 MOST_PARTS = 100
 """Parts of a question; workers beyond are asked for together."""
@@ -53,6 +57,29 @@ class Listing:
         shown = [Summary(**summary_fields(row, tagged)) for row in rows]
         return shown, keys[limit - 1] if len(keys) > limit else None
 
+    def details(self, token: str) -> Details | None:
+        """Return all that is known of a task; None for a token that is not known."""
+        with self._database.read() as connection:
+            row = connection.execute(SUMMARY.where(tasks.c.token == token)).first()
+            if row is None:
+                return None
+            tagged = tags_of(connection, [row.id])
+            ended = connection.execute(select(attempts).where(attempts.c.token == token).order_by(attempts.c.id)).all()
+            lines = connection.execute(_LINES, {"token": token}).all()
+        return Details(
+            **summary_fields(row, tagged),
+            index=row.position,
+            description=row.description,
+            parameters=row.parameters,
+            unique_key=row.unique_key,
+            timeout=row.timeout,
+            max_attempts=row.max_attempts,
+            run=row.run,
+            losses=row.losses,
+            attempts=tuple(map(attempt_of, ended)),
+            lines=tuple(Line(run=line.run, at=moment(line.at), text=line.text) for line in reversed(lines)),
+        )
+
     def count(self, wanted: Filter, most: int) -> int:
         """Return how many tasks a filter means, counted up to so many."""
         with self._database.read() as connection:
@@ -72,6 +99,9 @@ SUMMARY: Select[Any] = (
     .outerjoin(workers, workers.c.id == tasks.c.owner)
 )
 """The columns of a summary but for its tags."""
+
+
+_LINES = select(events).where(events.c.token == bindparam("token")).order_by(events.c.id.desc()).limit(MOST_LINES)
 
 
 def summary_fields(row: Any, tagged: dict[int, list[str]]) -> dict[str, Any]:

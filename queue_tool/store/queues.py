@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, func, select, update
 
 from queue_tool.store.database import Database, micros, moment_or_none
+from queue_tool.store.filtering import of_priority
+from queue_tool.store.listing import SUMMARY, summary_fields, tags_of
 from queue_tool.store.lookup import Lookup, whether
 from queue_tool.store.rows import insert_new
-from queue_tool.store.tables import queues
-from queue_tool.tasks import Priority
+from queue_tool.store.tables import in_state, queues, tasks
+from queue_tool.summary import Summary, Waiting
+from queue_tool.tasks import Priority, State
 
 
 class Queues:
@@ -54,5 +57,53 @@ class Queues:
             rows = connection.execute(select(queues).where(queues.c.paused_at.is_(None))).all()
         return {Priority(row.priority): moment_or_none(row.resumed_at) for row in rows}
 
+    def counts(self) -> list[Waiting]:
+        """Return what waits in each queue, the most urgent first."""
+        with self._database.read() as connection:
+            paused = {row.priority: row.paused_at for row in connection.execute(select(queues))}
+            running = {row.priority: row.number for row in connection.execute(_RUNNING)}
+            waiting = {each: connection.execute(_COUNTS[each]).scalar_one() for each in Priority}
+            waiting[Priority.NORMAL] -= sum(waiting[each] for each in Priority if each is not Priority.NORMAL)
+            return [
+                Waiting(
+                    priority=each,
+                    waiting=waiting[each],
+                    oldest=moment_or_none(connection.execute(_OLDEST[each]).scalar()) if waiting[each] else None,
+                    running=running.get(each.value, 0),
+                    paused_at=moment_or_none(paused.get(each.value)),
+                )
+                for each in Priority
+            ]
+
+    def waiting(self, priority: Priority, limit: int, after: int = 0) -> tuple[list[Summary], int | None]:
+        """Return tasks that wait in a queue, the first to be done first.
+
+        Returns:
+            The page, and the row after which the next one begins; None where there is none.
+        """
+        page = SUMMARY.where(in_queue(priority), tasks.c.id > after).order_by(tasks.c.id).limit(limit + 1)
+        with self._database.read() as connection:
+            rows = connection.execute(page).all()
+            tagged = tags_of(connection, [row.id for row in rows])
+        shown = [Summary(**summary_fields(row, tagged)) for row in rows[:limit]]
+        return shown, rows[limit - 1].id if len(rows) > limit else None
+
+
+def in_queue(priority: Priority) -> ColumnElement[bool]:
+    """Return the condition that a task waits in a queue."""
+    return in_state(State.QUEUED) & of_priority(priority)
+
+
+_OLDEST = {each: select(tasks.c.created_at).where(in_queue(each)).order_by(tasks.c.id).limit(1) for each in Priority}
+
+# The normal ones have no index of their own: all are counted, and the others taken off.
+_COUNTS = {
+    each: select(func.count()).where(in_state(State.QUEUED) if each is Priority.NORMAL else in_queue(each))
+    for each in Priority
+}
+
+_RUNNING = (
+    select(tasks.c.priority, func.count().label("number")).where(in_state(State.RUNNING)).group_by(tasks.c.priority)
+)
 
 PAUSED = select(queues.c.priority).where(queues.c.paused_at.is_not(None))

@@ -11,6 +11,7 @@ from queue_tool.submit import body_digest
 from queue_tool.web.bodies import json_body
 from queue_tool.web.gate import needs
 from queue_tool.web.hands import answer, runtime
+from queue_tool.web.query import label_of, parameters
 
 RECEIVED = "Itens recebidos para processamento"
 TASK_TYPE = "sleep"
@@ -23,23 +24,24 @@ routes = Blueprint("api", __name__)
 @needs(Role.SUBMIT)
 def submit() -> Response:
     """Take a batch of items."""
+    label = label_of(parameters("name", labels=True))
     with json_body() as (body, value):
         if not isinstance(value, list):
             raise NotAnArray
         hands = runtime()
-        submission = hands.submit(value, hands.types[TASK_TYPE], idempotency_key(body))
+        submission = hands.submit(value, hands.types[TASK_TYPE], idempotency_key(body), label=label)
         return received(submission)
 
 
-def received(submission: Submission) -> Response:
+def received(submission: Submission, status: int = 200) -> Response:
     """Return the answer to a batch."""
     body: dict[str, object] = {
         "message": RECEIVED,
         "processing_items": [_shown(element) for element in submission.elements],
     }
     if submission.batch is None:
-        return answer(body)
-    response = answer(body | {"batch": submission.batch})
+        return answer(body, status)
+    response = answer(body | {"batch": submission.batch}, status)
     response.headers["Location"] = f"/batches/{submission.batch}"
     return response
 
@@ -61,9 +63,10 @@ def idempotency_key(body: bytes) -> IdempotencyKey | None:
 def _shown(element: Element) -> dict[str, object]:
     if isinstance(element, Accepted):
         return {"hash": element.token, "index": element.index, "item": item_of(element.data)}
-    return {
+    refusal: dict[str, object] = {
         "hash": INVALID,
         "index": element.index,
         "item": element.item,
         "errors": [{"path": error.path, "message": error.message} for error in element.errors],
     }
+    return refusal | ({"duplicate_of": element.duplicate_of} if element.duplicate_of else {})

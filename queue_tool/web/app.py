@@ -9,7 +9,22 @@ from flask import Flask, Response, g, request
 
 from queue_tool.runtime import Runtime, load_settings, open_runtime, start_logging
 from queue_tool.telemetry import Event
-from queue_tool.web import api, batches, bodies, check, flask_run, gate, health, home, problems
+from queue_tool.web import (
+    api,
+    batches,
+    bodies,
+    check,
+    dead_letters,
+    flask_run,
+    gate,
+    health,
+    home,
+    problems,
+    queue,
+    results,
+    task_types,
+    tasks,
+)
 from queue_tool.web.fast_check import FastCheck
 from queue_tool.web.hands import EXTENSION, runtime
 
@@ -34,8 +49,10 @@ def create_app(parts: Runtime | None = None) -> Flask:
     app.url_map.merge_slashes = False  # a token with a slash in it is an unknown token, not another address
     app.before_request(_start_the_clock)
     app.before_request(gate.admit)
-    for blueprint in (home.pages, api.routes, check.routes, batches.routes, health.routes):
-        app.register_blueprint(blueprint)
+    app.extensions[results.EXTENSION] = results.Streams()
+    for part in (api, check, tasks, batches, results, queue, dead_letters, task_types, health):
+        app.register_blueprint(part.routes)
+    app.register_blueprint(home.pages)
     problems.register(app)
     app.after_request(_protect)
     app.after_request(_log)

@@ -1,16 +1,29 @@
-"""`/batches`: how a batch stands."""
+"""`/batches`: how batches stand, and what is to be done with all of one."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response
 
 from queue_tool.access import Role
-from queue_tool.batch import Batch
+from queue_tool.filter import Filter
+from queue_tool.web import shapes
 from queue_tool.web.gate import needs
-from queue_tool.web.hands import answer, rfc3339, runtime
+from queue_tool.web.hands import answer, runtime
+from queue_tool.web.lists import listed, with_etag
+from queue_tool.web.orders import small_object, text_of, who
 from queue_tool.web.prefer import answer_in_time
+from queue_tool.web.query import PAGING, label_of, limit_of, parameters
 
 routes = Blueprint("batches", __name__)
+
+
+@routes.get("/batches")
+@needs(Role.READ)
+def many() -> Response:
+    """List batches, the last one sent first."""
+    said = parameters("name", *PAGING, labels=True)
+    found, following = runtime().list.batches(label_of(said), limit_of(said), said.get("cursor"))
+    return listed([shapes.batch(one) for one in found], following)
 
 
 @routes.get("/batches/<batch>")
@@ -18,24 +31,35 @@ routes = Blueprint("batches", __name__)
 def one(batch: str) -> Response:
     """Say how one batch stands; the counts of the six states and `rejected` sum to `total`."""
     hands = runtime()
-    return answer_in_time(
-        ask=lambda: hands.ask.batch(batch),
-        is_over=lambda found: found.finished_at is not None,
-        wait=lambda seconds: hands.wait.batch(batch, seconds),
-        answer=lambda found: answer(shown(found)),
+    return with_etag(
+        answer_in_time(
+            ask=lambda: hands.ask.batch(batch),
+            is_over=lambda found: found.finished_at is not None,
+            wait=lambda seconds: hands.wait.batch(batch, seconds),
+            answer=lambda found: answer(shapes.batch(found)),
+        )
     )
 
 
-def shown(batch: Batch) -> dict[str, object]:
-    """Return what a user may know of a batch."""
-    return {
-        "id": batch.id,
-        "message": batch.message,
-        "total": batch.total,
-        "accepted": batch.accepted,
-        "rejected": batch.rejected,
-        "counts": {state.value: count for state, count in batch.counts.items()} | {"rejected": batch.rejected},
-        "progress": batch.progress,
-        "created_at": rfc3339(batch.created_at),
-        "finished_at": rfc3339(batch.finished_at),
-    }
+@routes.post("/batches/<batch>/cancel")
+@needs(Role.SUBMIT)
+def cancel(batch: str) -> Response:
+    """End all of its tasks that have not ended."""
+    parameters()
+    said = small_object("by", "reason")
+    hands = runtime()
+    hands.ask.batch(batch)
+    changed = hands.cancel.matching(Filter(batch=batch), who(said), text_of(said, "reason"))
+    return answer({"matched": changed.matched, "changed": changed.changed})
+
+
+@routes.post("/batches/<batch>/retry")
+@needs(Role.SUBMIT)
+def retry(batch: str) -> Response:
+    """Let all of its tasks be done again that failed or were canceled."""
+    parameters()
+    small_object()
+    hands = runtime()
+    hands.ask.batch(batch)
+    changed = hands.reopen.matching(Filter(batch=batch))
+    return answer({"matched": changed.matched, "changed": changed.changed})

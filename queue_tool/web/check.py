@@ -13,6 +13,7 @@ from queue_tool.web.bodies import json_body
 from queue_tool.web.gate import needs
 from queue_tool.web.hands import answer, rfc3339, runtime
 from queue_tool.web.prefer import answer_in_time
+from queue_tool.web.shapes import error
 
 MAX_TOKENS = 100_000
 
@@ -59,7 +60,7 @@ def shown(task: Status) -> dict[str, object]:
         "progress": task.progress,
         "note": task.note,
         "result": json_text.embed(task.result),
-        "error": None if task.code is None else {"code": task.code, "message": task.error},
+        "error": error(task),
     }
 
 

@@ -42,7 +42,8 @@ def admit() -> None:
         Unauthorized: it needs an API key, or the one that it carries is not valid.
         Forbidden: its key's role is too small, or the route has no rule.
     """
-    g.key_id = ""
+    g.key_id = g.key_name = ""
+    g.may = _everything
     if request.endpoint is None or runtime().settings.auth == "off":
         return  # an unknown address has nothing to guard
     needed = role_needed(request.endpoint)
@@ -53,7 +54,8 @@ def admit() -> None:
     presented = _presented_key()
     found = runtime().store.keys.find(access.digest(presented)) if presented else None
     if found:
-        g.key_id = found.id
+        g.key_id, g.key_name = found.id, found.name
+        g.may = found.role.__ge__
     access.admit(
         needed,
         _visitor(),
@@ -61,6 +63,11 @@ def admit() -> None:
         role=found.role if found else None,
         keys_exist=found is not None or runtime().store.keys.exist(),
     )
+
+
+def _everything(_: Role) -> bool:
+    """Say what somebody may who needs no key."""
+    return True
 
 
 def refuse_other_sites() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
@@ -17,6 +19,7 @@ STATUSES: dict[str, int] = {
     errors.BadRequest.code: 400,
     errors.MalformedJson.code: 400,
     errors.NotAnArray.code: 400,
+    errors.BadTask.code: 400,
     errors.BadTokens.code: 400,
     errors.BadParameter.code: 400,
     errors.BadCursor.code: 400,
@@ -26,7 +29,12 @@ STATUSES: dict[str, int] = {
     errors.NotFound.code: 404,
     errors.TaskNotFound.code: 404,
     errors.BatchNotFound.code: 404,
+    errors.QueueNotFound.code: 404,
     errors.MethodNotAllowed.code: 405,
+    errors.NotAcceptable.code: 406,
+    errors.TaskEnded.code: 409,
+    errors.TaskNotRetried.code: 409,
+    errors.UniqueKeyTaken.code: 409,
     errors.BodyTooLarge.code: 413,
     errors.TooManyItems.code: 413,
     errors.UnsupportedMediaType.code: 415,
@@ -34,6 +42,7 @@ STATUSES: dict[str, int] = {
     errors.TooManyWaiting.code: 429,
     errors.StoreAway.code: 503,
     errors.TooManyUploads.code: 503,
+    errors.TooManyStreams.code: 503,
 }
 """What a code means in HTTP; one that is not here can only be a mistake of ours: 500."""
 
@@ -54,7 +63,8 @@ def register(app: Flask) -> None:
 
 
 def _known(error: QueueToolError) -> Response:
-    response = _rendered(STATUSES.get(error.code, 500), error.code, error.sentence)
+    why = {"errors": error.errors} if isinstance(error, errors.BadTask) else {}
+    response = _rendered(STATUSES.get(error.code, 500), error.code, error.sentence, why)
     if isinstance(error, errors.StoreAway):
         _log.warning("the database is away: %s", error.reason)
     if error.retry_after is not None:
@@ -81,7 +91,7 @@ def _unknown(error: Exception) -> Response:
     return _known(QueueToolError())
 
 
-def _rendered(status: int, code: str, sentence: str) -> Response:
+def _rendered(status: int, code: str, sentence: str, more: Mapping[str, object] = MappingProxyType({})) -> Response:
     title = HTTP_STATUS_CODES.get(status, "Error")
     if _is_for_a_person():
         page = render_template("problem.html", status=status, title=title, sentence=sentence, words=words())
@@ -93,6 +103,7 @@ def _rendered(status: int, code: str, sentence: str) -> Response:
         "detail": sentence,
         "code": code,
         "message": sentence,
+        **more,
     }
     return answer(problem, status, "application/problem+json")
 

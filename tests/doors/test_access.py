@@ -22,7 +22,29 @@ ROLES: dict[tuple[str, str], Role] = {
     ("POST", "/api"): Role.SUBMIT,
     ("GET", "/check/<path:token>"): Role.OPEN,
     ("POST", "/check"): Role.READ,
+    ("POST", "/tasks"): Role.SUBMIT,
+    ("GET", "/tasks"): Role.READ,
+    ("GET", "/tasks/<path:token>"): Role.READ,
+    ("GET", "/tasks/<token>/status"): Role.READ,
+    ("POST", "/tasks/<token>/cancel"): Role.SUBMIT,
+    ("POST", "/tasks/<token>/retry"): Role.SUBMIT,
+    ("POST", "/tasks/cancel"): Role.SUBMIT,  # by tokens; a filter is for admins
+    ("POST", "/tasks/retry"): Role.SUBMIT,
+    ("GET", "/results"): Role.READ,
+    ("GET", "/results/<token>"): Role.READ,
+    ("GET", "/queue"): Role.READ,
+    ("POST", "/queue/<name>/pause"): Role.ADMIN,
+    ("POST", "/queue/<name>/resume"): Role.ADMIN,
+    ("GET", "/batches"): Role.READ,
     ("GET", "/batches/<batch>"): Role.READ,
+    ("GET", "/batches/<batch>/results"): Role.READ,
+    ("POST", "/batches/<batch>/cancel"): Role.SUBMIT,
+    ("POST", "/batches/<batch>/retry"): Role.SUBMIT,
+    ("GET", "/deadletter"): Role.READ,
+    ("POST", "/deadletter/<token>/retry"): Role.SUBMIT,
+    ("POST", "/deadletter/retry"): Role.ADMIN,
+    ("DELETE", "/deadletter"): Role.ADMIN,
+    ("GET", "/task-types"): Role.READ,
     ("GET", "/health/live"): Role.OPEN,
     ("GET", "/health/ready"): Role.OPEN,
     ("GET", "/static/<path:filename>"): Role.OPEN,
@@ -43,7 +65,9 @@ def routes(app: Flask) -> list[tuple[str, str, str]]:
 
 
 def path_of(rule: str) -> str:
-    return rule.replace("<token>", "0" * 32).replace("<batch>", "0" * 32).replace("<path:filename>", "style.css")
+    for name, text in {"token": "0" * 32, "path:token": "0" * 32, "batch": "0" * 32, "name": "low"}.items():
+        rule = rule.replace(f"<{name}>", text)
+    return rule.replace("<path:filename>", "style.css")
 
 
 def ask(client: FlaskClient, method: str, rule: str, headers: dict[str, str] | None = None, **signs: str) -> Any:

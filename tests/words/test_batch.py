@@ -25,6 +25,7 @@ def batch(counts: dict[State, int], rejected: int = 0, finished_at: datetime | N
         id="0" * 32,
         accepted=sum(counts.values()),
         rejected=rejected,
+        open=sum(count for state, count in counts.items() if not state.ended),
         counts=counts,
         created_at=NOON,
         finished_at=finished_at,

@@ -1,0 +1,100 @@
+"""The results of a batch, in the order in which its elements were sent, a page at a time."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import bindparam, select
+
+from queue_tool import json_text
+from queue_tool.batch import item_of
+from queue_tool.store.batches import refused_of
+from queue_tool.store.database import Database
+from queue_tool.store.tables import batches, refusals, tasks
+from queue_tool.summary import ElementResult
+
+PAGE = 500
+"""Rows that are in memory at once."""
+
+
+class Results:
+    """What became of the elements of batches."""
+
+    def __init__(self, database: Database) -> None:
+        """Work on this database."""
+        self._database = database
+
+    def of(self, batch: str) -> Iterator[ElementResult]:
+        """Return what became of each element of a batch; no transaction is open between two pages.
+
+        What ends in the meantime may be seen as ended.
+        """
+        return heapq.merge(self._tasks(batch), self._refused(batch), key=attrgetter("index"))
+
+    def _tasks(self, batch: str) -> Iterator[ElementResult]:
+        return (
+            ElementResult(
+                index=row.position,
+                custom_id=row.custom_id,
+                item=item_of(json_text.loads(row.data)),
+                token=row.token,
+                status=row.state,
+                result=row.result,
+                error={"code": row.code, "message": row.error} if row.code else None,
+            )
+            for row in self._rows(_TASKS, batch, "id")
+        )
+
+    def _refused(self, batch: str) -> Iterator[ElementResult]:
+        for row in self._rows(_REFUSALS, batch, "position"):
+            refused = refused_of(row)
+            errors = [{"path": one.path, "message": one.message} for one in refused.errors]
+            yield ElementResult(
+                index=refused.index,
+                custom_id=None,
+                item=refused.item,
+                token=None,
+                status="rejected",
+                result=None,
+                error={"code": "rejected", "errors": errors},
+            )
+
+    def _rows(self, statement: Any, batch: str, key: str) -> Iterator[Any]:
+        last = -1
+        while True:
+            with self._database.read() as connection:
+                rows = connection.execute(statement, {"batch": batch, "last": last, "most": PAGE}).all()
+            yield from rows
+            if len(rows) < PAGE:
+                return
+            last = getattr(rows[-1], key)
+
+
+_MINE = select(batches.c.id).where(batches.c.public_id == bindparam("batch")).scalar_subquery()
+
+_TASKS = (
+    select(
+        tasks.c.id,
+        tasks.c.position,
+        tasks.c.custom_id,
+        tasks.c.token,
+        tasks.c.data,
+        tasks.c.state,
+        tasks.c.result,
+        tasks.c.code,
+        tasks.c.error,
+    )
+    .where(tasks.c.batch_id == _MINE, tasks.c.id > bindparam("last"))
+    .order_by(tasks.c.id)
+    .limit(bindparam("most"))
+)
+
+_REFUSALS = (
+    select(refusals)
+    .where(refusals.c.batch_id == _MINE, refusals.c.position > bindparam("last"))
+    .order_by(refusals.c.position)
+    .limit(bindparam("most"))
+)

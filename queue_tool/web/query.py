@@ -1,0 +1,147 @@
+"""Query parameters: each is known by name and has a value that can be used, or the request is refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+from typing import TypeVar
+
+from flask import request
+
+from queue_tool.batch import Label
+from queue_tool.errors import BadParameter
+from queue_tool.filter import Filter
+from queue_tool.tasks import Code, Priority, State
+from queue_tool.times import read_time
+
+Read = TypeVar("Read")
+
+MOST_ON_A_PAGE = 1000
+ON_A_PAGE = 50
+LONGEST_TEXT = 255
+MOST_LABELS = 20
+
+PAGING = ("limit", "cursor")
+
+FILTERS = (
+    "status",
+    "task_type",
+    "batch",
+    "tag",
+    "priority",
+    "code",
+    "worker",
+    "host",
+    "created_after",
+    "created_before",
+    "q",
+)
+
+
+def parameters(*known: str, labels: bool = False) -> dict[str, str]:
+    """Return the current request's query parameters, each of which must be known here and come but once.
+
+    Args:
+        known: their names.
+        labels: whether `metadata.` and any key is known too.
+
+    Raises:
+        BadParameter: one is not known, comes twice, or holds what no text may.
+    """
+    found: dict[str, str] = {}
+    for name, values in request.args.lists():
+        if name not in known and not (labels and name.startswith("metadata.")):
+            here = f"known here: {', '.join(known)}" if known else "none is known here"
+            raise BadParameter(f"The query parameter {name!r:.80} is not known; {here}.")
+        if len(values) > 1:
+            raise BadParameter(f"The query parameter {name!r:.80} may come only once.")
+        if "\0" in values[0] or "\ufffd" in values[0]:
+            raise BadParameter(f"The query parameter {name!r:.80} is no valid text.")
+        found[name] = values[0]
+    return found
+
+
+def limit_of(said: Mapping[str, str]) -> int:
+    """Return how many items a page has.
+
+    Raises:
+        BadParameter: it is no number that a page may have.
+    """
+    text = said.get("limit", str(ON_A_PAGE))
+    if not re.fullmatch("[0-9]{1,4}", text, re.ASCII) or not 1 <= int(text) <= MOST_ON_A_PAGE:
+        raise BadParameter(f"limit must be a whole number from 1 to {MOST_ON_A_PAGE}, not {text!r:.40}.")
+    return int(text)
+
+
+def filter_of(said: Mapping[str, str]) -> Filter:
+    """Return the filter that parameters mean.
+
+    Raises:
+        BadParameter: one of them has a value that cannot be used.
+    """
+    return Filter(
+        states=frozenset(_one_of("status", part, State) for part in said["status"].split(","))
+        if "status" in said
+        else frozenset(),
+        batch=said.get("batch"),
+        task_type=said.get("task_type"),
+        tag=said.get("tag"),
+        priority=_maybe("priority", said, lambda text: _one_of("priority", text, Priority)),
+        code=_maybe("code", said, lambda text: _one_of("code", text, Code)),
+        worker=said.get("worker"),
+        host=said.get("host"),
+        prefix=said.get("q") or None,
+        created_after=_maybe("created_after", said, lambda text: time_of("created_after", text)),
+        created_before=_maybe("created_before", said, lambda text: time_of("created_before", text)),
+    )
+
+
+def label_of(said: Mapping[str, str]) -> Label:
+    """Return what a batch is called: `name`, and `metadata.` with a key for each of its metadata.
+
+    Raises:
+        BadParameter: one of them is empty or too long, or there are too many.
+    """
+    metadata = {name.removeprefix("metadata."): text for name, text in said.items() if name.startswith("metadata.")}
+    if len(metadata) > MOST_LABELS:
+        raise BadParameter(f"A batch may have {MOST_LABELS} metadata, and this one has {len(metadata)}.")
+    for text in (*metadata, *metadata.values(), said.get("name", "name")):
+        if not 1 <= len(text) <= LONGEST_TEXT:
+            raise BadParameter(f"name and metadata must have 1 to {LONGEST_TEXT} characters.")
+    return Label(name=said.get("name"), metadata=metadata)
+
+
+def time_of(name: str, text: str) -> datetime:
+    """Return the time that a parameter means.
+
+    Raises:
+        BadParameter: it means none.
+    """
+    try:
+        return read_time(text.replace(" ", "+"))  # as which a plus sign comes that nobody has encoded
+    except ValueError as error:
+        raise BadParameter(f"{name}: {error}") from None
+
+
+def seconds_of(name: str, text: str) -> float:
+    """Return the seconds that a parameter means.
+
+    Raises:
+        BadParameter: it means none.
+    """
+    if not re.fullmatch(r"[0-9]{1,10}(\.[0-9]{1,6})?", text, re.ASCII):
+        raise BadParameter(f"{name} must be a number of seconds, not {text!r:.40}.")
+    return float(text)
+
+
+def _one_of(name: str, text: str, kinds: type[Read]) -> Read:
+    try:
+        return kinds(text)  # type: ignore[call-arg] # an enum of texts
+    except ValueError:
+        values: Collection[str] = list(kinds)  # type: ignore[call-overload] # so it is
+        raise BadParameter(f"{name} must be one of {', '.join(values)}, not {text!r:.40}.") from None
+
+
+def _maybe(name: str, said: Mapping[str, str], read: Callable[[str], Read]) -> Read | None:
+    return read(said[name]) if name in said else None

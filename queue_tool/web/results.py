@@ -1,0 +1,181 @@
+"""`/results` and `/batches/<batch>/results`: what came out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from flask import Blueprint, Response, current_app, request
+
+from queue_tool import json_text
+from queue_tool.access import Role
+from queue_tool.errors import BadParameter, NotAcceptable, TooManyStreams
+from queue_tool.summary import ElementResult
+from queue_tool.tasks import State
+from queue_tool.web import shapes
+from queue_tool.web.gate import needs
+from queue_tool.web.hands import answer, rfc3339, runtime
+from queue_tool.web.lists import page_of_tasks
+from queue_tool.web.query import FILTERS, PAGING, filter_of, limit_of, parameters
+
+EXTENSION = "queue_tool.streams"
+
+AT_ONCE = 4
+"""Streams of one process at once: each holds a thread for as long as its client reads."""
+
+JSON_LINES = "application/jsonl"
+CSV = "text/csv"
+COLUMNS = ("index", "custom_id", "item", "token", "status", "result", "error")
+PIECE = 64 * 1024
+"""Bytes that are sent together."""
+
+ENDED = frozenset(state for state in State if state.ended)
+
+routes = Blueprint("results", __name__)
+
+
+@routes.get("/results")
+@needs(Role.READ)
+def many() -> Response:
+    """List tasks that have ended, with their results, the last one sent first."""
+    said = parameters(*FILTERS, *PAGING)
+    wanted = filter_of({"status": ",".join(sorted(ENDED))} | said)
+    if not wanted.states <= ENDED:
+        raise BadParameter(f"status must be one of {', '.join(sorted(ENDED))}: only these have results.")
+    return page_of_tasks(runtime().list(wanted, limit_of(said), said.get("cursor")), shapes.ended)
+
+
+@routes.get("/results/<token>")
+@needs(Role.READ)
+def one(token: str) -> Response:
+    """Say what came out of a task; `status` says whether it has ended."""
+    parameters()
+    task = runtime().ask.task(token)
+    return answer(
+        {
+            "task_id": task.token,
+            "token": task.token,
+            "status": task.state,
+            "message": task.state.message,
+            "task_type": task.task_type,
+            "data": json_text.embed(task.data),
+            "result": json_text.embed(task.result),
+            "error": shapes.error(task),
+            "created_at": rfc3339(task.created_at),
+            "started_at": rfc3339(task.started_at),
+            "finished_at": rfc3339(task.finished_at),
+            "duration": task.duration,
+        }
+    )
+
+
+@routes.get("/batches/<batch>/results")
+@needs(Role.READ)
+def of_batch(batch: str) -> Response:
+    """Stream what became of each element of a batch, in the order sent, as JSON Lines or CSV."""
+    wanted = _wanted(parameters("status").get("status"))
+    kind = request.accept_mimetypes.best_match([JSON_LINES, "application/x-ndjson", "application/json-lines", CSV])
+    if kind is None:
+        raise NotAcceptable(f"Results come as {JSON_LINES} or {CSV}.")
+    written = _csv if kind == CSV else _json_lines
+    lines = (line for line in runtime().ask.results(batch) if wanted is None or line.status in wanted)
+    streams: Streams = current_app.extensions[EXTENSION]
+    response = Response(streams.held(partial(written, lines)), mimetype=kind)
+    response.headers["Vary"] = "Accept"
+    response.headers["Content-Disposition"] = f'attachment; filename="{batch}.{"csv" if kind == CSV else "jsonl"}"'
+    return response
+
+
+class Streams:
+    """The places for streams in this process."""
+
+    def __init__(self) -> None:
+        """Start with every place free."""
+        self._places = threading.BoundedSemaphore(AT_ONCE)
+
+    def held(self, write: Callable[[], Iterator[bytes]]) -> Iterator[bytes]:
+        """Return pieces of a stream, which hold a place until the last one is taken, or nobody wants more.
+
+        Raises:
+            TooManyStreams: all places are taken.
+        """
+        if not self._places.acquire(blocking=False):
+            raise TooManyStreams(retry_after=5)
+        return _Held(write(), self._places.release)
+
+
+class _Held(Iterator[bytes]):
+    """An iterator that says when it is over: a generator that was never begun would say nothing."""
+
+    def __init__(self, pieces: Iterator[bytes], over: Callable[[], None]) -> None:
+        self._pieces = pieces
+        self._over = over
+        self._is_over = False
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._pieces)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        if not self._is_over:
+            self._is_over = True
+            self._over()
+
+
+def _wanted(text: str | None) -> frozenset[str] | None:
+    if text is None:
+        return None
+    known = {state.value for state in State} | {"rejected"}
+    wanted = frozenset(text.split(","))
+    if not wanted <= known:
+        raise BadParameter(f"status must be one of {', '.join(sorted(known))}, not {text!r:.80}.")
+    return wanted
+
+
+def _json_lines(lines: Iterator[ElementResult]) -> Iterator[bytes]:
+    piece = bytearray()
+    for one in lines:
+        fields = {name: getattr(one, name) for name in COLUMNS}
+        piece += json_text.dumps(fields | {"result": json_text.embed(one.result)})
+        piece += b"\n"
+        if len(piece) >= PIECE:
+            yield bytes(piece)
+            piece.clear()
+    yield bytes(piece)
+
+
+def _csv(lines: Iterator[ElementResult]) -> Iterator[bytes]:
+    """Write what is no text as JSON; a text that a spreadsheet would take for a formula gets an apostrophe."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    for one in lines:
+        writer.writerow(
+            [
+                one.index,
+                _cell(one.custom_id),
+                _cell(one.item),
+                one.token,
+                one.status,
+                one.result,
+                _cell(one.error),
+            ]
+        )
+        if text.tell() >= PIECE:
+            yield text.getvalue().encode()
+            text.seek(0)
+            text.truncate()
+    yield text.getvalue().encode()
+
+
+def _cell(value: object) -> str | None:
+    if value is None:
+        return None
+    text = value if isinstance(value, str) else json_text.dumps(value).decode()
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") and isinstance(value, str) else text
