@@ -5,7 +5,7 @@ BIN := .venv/bin
 AT_ONCE ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench docs lint clean
+.PHONY: help run test soak chaos bench docs lint clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -18,6 +18,9 @@ test: .venv/test ## install the test tools too, and run all of the suite that th
 
 soak: .venv/test ## run the tests that take minutes
 	@$(BIN)/python -m pytest -q tests/soak/soak_*.py
+
+chaos: .venv/test ## kill everything at random under load, and audit every token (QUICK=1: a minute; SEED=n repeats)
+	@QUICK=$(QUICK) SEED=$(SEED) $(BIN)/python -m tests.chaos
 
 lint: .venv/lint ## check format, lint and types
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -93,4 +93,14 @@ def _run(program: Path, *words: str) -> None:
     """Run one of the server's programs, which refuse to be run by root."""
     as_whom = pwd.getpwnam("postgres") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
     user, group = (as_whom.pw_uid, as_whom.pw_gid) if os.geteuid() == 0 else (None, None)
-    subprocess.run([program, *words], check=True, stdout=subprocess.DEVNULL, cwd="/", user=user, group=group)
+    said = subprocess.run(
+        [program, *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        cwd="/",
+        user=user,
+        group=group,
+        check=False,
+    )
+    if said.returncode:
+        raise subprocess.CalledProcessError(said.returncode, [program, *words], stderr=said.stderr)

@@ -1,0 +1,96 @@
+"""`make chaos`: load, havoc, audit, on each kind of system; the exit code says whether anything was wrong."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from tests.chaos.audit import Findings, audit, story
+from tests.chaos.havoc import Havoc
+from tests.chaos.load import Client, Sent
+from tests.chaos.sites import Site, has_servers, postgres_and_redis, sqlite_and_valkey
+
+CLIENTS = 4
+QUICK = 22.0
+LONG = 570.0
+"""Seconds of havoc on each system."""
+
+RATE = 40.0
+"""Tasks that all clients send in a second, about."""
+
+SHOWN = 3
+"""Tokens of each fault whose story is told."""
+
+
+def main() -> int:
+    """Run it; return the exit code."""
+    seed = int(os.environ.get("SEED") or secrets.randbelow(10**6))
+    seconds = QUICK if os.environ.get("QUICK") else float(os.environ.get("SECONDS") or LONG)
+    sites = {"sqlite": sqlite_and_valkey, "postgres": postgres_and_redis}
+    chosen = [os.environ["SITE"]] if os.environ.get("SITE") else list(sites)
+    if not has_servers() and not os.environ.get("NO_SKIPS"):
+        print("PostgreSQL or redis-server is not on this machine: chaos comes on SQLite and Valkey alone.")
+        chosen = ["sqlite"]
+    print(f"Chaos with SEED={seed}: {seconds:g} s on each of {', '.join(chosen)}.", flush=True)
+    return max(_one(sites[name], seed, seconds) for name in chosen)
+
+
+def _one(make: Callable[[], AbstractContextManager[Site]], seed: int, seconds: float) -> int:
+    with make() as site:
+        site.system.start()
+        site.keep_a_diary()
+        sent, stopping = Sent(), threading.Event()
+        clients = [
+            Client(site.system.url(""), sent, seed + number, rate=RATE / CLIENTS, stopping=stopping)
+            for number in range(CLIENTS)
+        ]
+        for client in clients:
+            client.start()
+        havoc, began = Havoc(site, seed), time.monotonic()
+        try:
+            havoc.go_on_for(seconds)
+        finally:
+            stopping.set()
+        for client in clients:
+            client.join(120)
+        findings = audit(site, sent, havoc)
+        _report(site, sent, havoc, findings, time.monotonic() - began)
+        if findings.faults:
+            _tell(site, findings, havoc, seed)
+            return 1
+        return 0 if site.system.stop() == 0 else 1
+
+
+def _report(site: Site, sent: Sent, havoc: Havoc, found: Findings, seconds: float) -> None:
+    kills = sum(count for name, count in havoc.blows.items() if name.startswith("kill"))
+    print(
+        f"\n{site.name}, {seconds:.0f} s: {found.tokens} tasks in {sent.posts} batches, {kills} kills, "
+        f"{havoc.blows.total()} blows ({', '.join(f'{name} {count}' for name, count in sorted(havoc.blows.items()))})\n"
+        f"  lost {len(found.lost)}, stuck {len(found.stuck)}, ended twice {len(found.twice)}, wrong end "
+        f"{len(found.wrong)}, wrong counts {len(found.counts)}, half-kept batches {len(found.halves)}, leftovers in "
+        f"Redis {len(found.leftovers)}\n"
+        f"  longest recovery {found.recovery:.1f} s, all ended {found.quiet_after:.1f} s after the last blow; ends: "
+        f"{dict(sorted(found.ends.items()))}, of these worker_lost {found.worker_lost}\n"
+        f"  requests without an answer {found.unanswered}, sent again until answered {sent.repeated}",
+        flush=True,
+    )
+
+
+def _tell(site: Site, found: Findings, havoc: Havoc, seed: int) -> None:
+    print(f"\nNot as promised. Again with: SEED={seed} make chaos\n", flush=True)
+    for at, name in havoc.diary:
+        moment = time.strftime("%H:%M:%S", time.gmtime(at))
+        print(f"  {moment}.{int(at % 1 * 1000):03d} {name}")
+    for name, tokens in found.faults.items():
+        print(f"\n== {name}: {tokens[:20]}")
+        for token in tokens[:SHOWN]:
+            print(story(site, token.split(":")[-1].split("-")[0].strip()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""The havoc: what is killed, drained, restarted and wiped, at random but the same for the same seed."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+
+from tests.chaos.sites import Site
+from tests.support import eventually
+
+PAUSE = (1.0, 2.0)
+"""Between how many seconds two blows come."""
+
+
+class Havoc:
+    """Strikes a site again and again until the time is over."""
+
+    def __init__(self, site: Site, seed: int) -> None:
+        """Prepare."""
+        self._site = site
+        self._random = random.Random(seed)  # noqa: S311 - it is to repeat
+        self.blows: Counter[str] = Counter()
+        self.diary: list[tuple[float, str]] = []  # when each came, in seconds since 1970
+
+    def go_on_for(self, seconds: float) -> None:
+        """Strike until the time is over; Redis is wiped once, in the middle."""
+        until, wipe_at = time.monotonic() + seconds, time.monotonic() + seconds / 2
+        wiped = False
+        while time.monotonic() < until:
+            threading.Event().wait(self._random.uniform(*PAUSE))
+            if not wiped and time.monotonic() > wipe_at:
+                self._strike("wipe", self._wipe)
+                wiped = True
+                continue
+            names, blows = zip(*self._choices(), strict=True)
+            (place,) = self._random.choices(range(len(names)), [weight for _, weight in blows])
+            self._strike(names[place], blows[place][0])
+
+    def _choices(self) -> list[tuple[str, tuple[Callable[[], None], int]]]:
+        of_one_machine: list[tuple[str, tuple[Callable[[], None], int]]] = [
+            ("kill guardian", (self._kill_guardian, 1)),
+            ("kill valkey", (self._kill_valkey, 2)),
+        ]
+        of_servers: list[tuple[str, tuple[Callable[[], None], int]]] = [
+            ("kill redis", (self._kill_redis, 2)),
+            ("kill postgres", (self._kill_postgres, 1)),
+        ]
+        return [
+            ("kill worker", (lambda: self._kill_child(self._worker(), signal.SIGKILL), 6)),
+            ("drain worker", (lambda: self._kill_child(self._worker(), signal.SIGTERM), 2)),
+            ("kill web", (self._kill_web, 4)),
+            ("kill supervisor", (self._kill_supervisor, 2)),
+            ("restart supervisor", (self._restart_supervisor, 1)),
+            *(of_one_machine if self._site.postgres is None else of_servers),
+        ]
+
+    def _strike(self, name: str, blow: Callable[[], None]) -> None:
+        self.blows[name] += 1
+        self.diary.append((time.time(), name))
+        with suppress(ProcessLookupError, FileNotFoundError):  # what is being started just now is spared
+            blow()
+
+    def _worker(self) -> str:
+        return self._random.choice(["worker-1", "worker-2"])
+
+    def _kill_child(self, name: str, with_signal: signal.Signals) -> None:
+        pid = self._site.system.child(name)
+        if pid in self._site.system.pids():
+            os.kill(pid, with_signal)
+
+    def _kill_web(self) -> None:
+        """Kill granian's main process, or the one that serves."""
+        web = self._site.system.child("web")
+        victim = self._random.choice([web, *self._site.system.children(web)])
+        if victim in self._site.system.pids():
+            os.kill(victim, signal.SIGKILL)
+
+    def _kill_supervisor(self) -> None:
+        self._site.system.up.kill()
+        self._site.system.up.wait()
+        self._start_again()
+
+    def _restart_supervisor(self) -> None:
+        self._site.system.up.terminate()
+        self._site.system.up.wait(60)
+        self._start_again()
+
+    def _start_again(self) -> None:
+        """Start it as an operator's service manager would: again and again, until it stays."""
+
+        def stays() -> bool:
+            self._site.system.start()
+            return True
+
+        eventually(stays, within=60)
+
+    def _kill_guardian(self) -> None:
+        pid = self._site.system.child("valkey")
+        if pid in self._site.system.pids():
+            os.kill(pid, signal.SIGKILL)
+
+    def _kill_valkey(self) -> None:
+        os.kill(self._site.system.valkey(), signal.SIGKILL)
+
+    def _kill_redis(self) -> None:
+        assert self._site.redis_server is not None
+        self._site.redis_server.kill()
+        self._site.redis_server.wait()
+        self._site.start_redis()
+
+    def _kill_postgres(self) -> None:
+        assert self._site.postgres is not None
+        pid = int((self._site.postgres.folder / "data" / "postmaster.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGKILL)
+        self._site.postgres.start()
+
+    def _wipe(self) -> None:
+        self._site.await_redis()
+        self._site.redis.flushall()

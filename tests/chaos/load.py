@@ -1,0 +1,97 @@
+"""The load: clients that send batches over HTTP, cancel some of it, and remember what they were answered."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.support import http
+
+KINDS = {
+    "chaos.sleep": (0.0, 2.0),
+    "chaos.thread": (0.0, 0.3),
+    "chaos.isolated": (0.0, 0.05),
+    "chaos.flaky": (0.0, 0.0),
+    "chaos.failing": (0.0, 0.0),
+}
+"""Task types, and between how many seconds each takes."""
+
+WEIGHTS = [70, 15, 2, 8, 5]
+
+PATIENCE = 90.0
+"""Seconds for which a client tries to get an answer."""
+
+
+@dataclass(slots=True)
+class Sent:
+    """What was answered, and what was not."""
+
+    expected: dict[str, str] = field(default_factory=dict)  # the task type, by token
+    canceled: set[str] = field(default_factory=set)
+    lost: list[tuple[str, Any]] = field(default_factory=list)  # key and body of what nobody has answered
+    repeated: int = 0  # requests that were sent again until there was an answer
+    posts: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Client(threading.Thread):
+    """One client; it sends until it has sent enough or is told to stop."""
+
+    def __init__(self, base: str, sent: Sent, seed: int, *, rate: float, stopping: threading.Event) -> None:
+        """Prepare; `rate` is in tasks a second."""
+        super().__init__(name=f"client-{seed}", daemon=True)
+        self._base = base
+        self._sent = sent
+        self._random = random.Random(seed)  # noqa: S311 - it is to repeat
+        self._rate = rate
+        self._stopping = stopping
+
+    def run(self) -> None:
+        """Send."""
+        while not self._stopping.is_set():
+            count = self._random.choice([1, 5, 20, 100])
+            began = time.monotonic()
+            self._send([self._task() for _ in range(count)])
+            self._stopping.wait(max(0.0, count / self._rate - (time.monotonic() - began)))
+
+    def _task(self) -> dict[str, Any]:
+        (kind,) = self._random.choices(list(KINDS), WEIGHTS)
+        return {"task_type": kind, "data": round(self._random.uniform(*KINDS[kind]), 3)}
+
+    def _send(self, body: list[dict[str, Any]]) -> None:
+        """Send a batch until it is answered; some give up after the first answer that is lost."""
+        key, until = uuid.uuid4().hex, time.monotonic() + PATIENCE
+        gives_up = self._random.random() < 0.3
+        while time.monotonic() < until:
+            answer = self._post("/tasks", body, {"Idempotency-Key": key})
+            if answer is not None and answer.status == 202:
+                return self._remember(answer.json["processing_items"], body)
+            if answer is None and gives_up:
+                break
+            with self._sent.lock:
+                self._sent.repeated += 1
+            threading.Event().wait(0.1)
+        with self._sent.lock:
+            self._sent.lost.append((key, body))
+        return None
+
+    def _remember(self, lines: list[dict[str, Any]], body: list[dict[str, Any]]) -> None:
+        tokens = [line["hash"] for line in lines]
+        with self._sent.lock:
+            self._sent.posts += 1
+            self._sent.expected |= {token: one["task_type"] for token, one in zip(tokens, body, strict=True)}
+        if self._random.random() < 0.1:
+            some = self._random.sample(tokens, max(1, len(tokens) // 10))
+            with self._sent.lock:
+                self._sent.canceled |= set(some)
+            self._post("/tasks/cancel", {"tokens": some, "by": "chaos"}, {})
+
+    def _post(self, path: str, body: Any, headers: dict[str, str]) -> Any:
+        try:
+            return http("POST", self._base + path, body, headers)
+        except OSError:
+            return None

@@ -1,0 +1,152 @@
+"""The systems on which chaos comes: everything on one machine, or a PostgreSQL and a Redis of their own."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from tests.postgres import Cluster, cluster, programs
+from tests.support import System, eventually, redis_of
+
+ROOT = Path(__file__).parents[2]
+
+TASKS = "tests.chaos.tasks"
+
+_DIARY = """
+CREATE TABLE diary (token TEXT, run INTEGER, state TEXT);
+CREATE TRIGGER note_ends AFTER UPDATE OF state ON tasks
+  WHEN NEW.state IN ('finished', 'failed', 'canceled') AND OLD.state <> NEW.state
+  BEGIN INSERT INTO diary VALUES (NEW.token, NEW.run, NEW.state); END;
+"""
+
+_DIARY_OF_POSTGRES = """
+CREATE TABLE diary (token TEXT, run INTEGER, state TEXT);
+CREATE FUNCTION note_end() RETURNS trigger LANGUAGE plpgsql AS
+  'BEGIN INSERT INTO diary VALUES (NEW.token, NEW.run, NEW.state); RETURN NULL; END';
+CREATE TRIGGER note_ends AFTER UPDATE OF state ON tasks FOR EACH ROW
+  WHEN (NEW.state IN ('finished', 'failed', 'canceled') AND OLD.state <> NEW.state) EXECUTE FUNCTION note_end();
+"""
+
+
+@dataclass(kw_only=True)
+class Site:
+    """A system, its database and its Redis."""
+
+    name: str
+    system: System
+    postgres: Cluster | None = None
+    database: str = ""  # of PostgreSQL
+    redis_server: subprocess.Popen[bytes] | None = None
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Return what the database says."""
+        if self.postgres is None:
+            path = self.system.directory / "instance" / "queue_tool.db"
+            with closing(sqlite3.connect(path, timeout=20)) as connection:
+                return connection.execute(query).fetchall()
+        import psycopg
+
+        with psycopg.connect(self.postgres.url(self.database)) as connection:
+            return connection.execute(query.encode()).fetchall()
+
+    def keep_a_diary(self) -> None:
+        """Let the database note each end of each run."""
+        if self.postgres is None:
+            path = self.system.directory / "instance" / "queue_tool.db"
+            with closing(sqlite3.connect(path, timeout=20)) as connection:
+                connection.executescript(_DIARY)
+            return
+        import psycopg
+
+        with psycopg.connect(self.postgres.url(self.database), autocommit=True) as connection:
+            connection.execute(_DIARY_OF_POSTGRES.encode())
+
+    @property
+    def redis(self) -> Redis:
+        """Return a client of its Redis."""
+        if self.postgres is None:
+            return redis_of(self.system)
+        return Redis(unix_socket_path=str(self.system.directory / "redis.sock"))
+
+    def start_redis(self) -> None:
+        """Start the Redis of its own, with what its append-only file holds."""
+        folder = self.system.directory
+        with (folder / "redis.log").open("ab") as log:
+            self.redis_server = subprocess.Popen(
+                ["redis-server", "--port", "0", "--unixsocket", "redis.sock", "--save", "", "--appendonly", "yes"],
+                cwd=folder,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.await_redis()
+
+    def await_redis(self) -> None:
+        """Wait until Redis answers."""
+
+        def answers() -> bool:
+            try:
+                return bool(self.redis.ping())
+            except RedisError:
+                return False
+
+        eventually(answers, within=60)
+
+
+def has_servers() -> bool:
+    """Tell whether this machine has a PostgreSQL and a Redis."""
+    return programs() is not None and shutil.which("redis-server") is not None
+
+
+@contextmanager
+def sqlite_and_valkey(workers: int = 2) -> Iterator[Site]:
+    """Everything on one machine, as `queue-tool up` has it."""
+    with TemporaryDirectory(prefix="chaos") as folder:
+        system = System(Path(folder), said=_said(workers))
+        try:
+            yield Site(name="SQLite + Valkey", system=system)
+        finally:
+            system.kill_all()
+
+
+@contextmanager
+def postgres_and_redis(workers: int = 2) -> Iterator[Site]:
+    """A PostgreSQL and a Redis of their own.
+
+    Raises:
+        SystemExit: one of them is not installed.
+    """
+    where = programs()
+    if where is None or not has_servers():
+        raise SystemExit("PostgreSQL or redis-server is not installed on this machine.")
+    with (
+        TemporaryDirectory(prefix="chaos") as folder,
+        TemporaryDirectory(prefix="pg") as of_postgres,
+        cluster(Path(of_postgres), where) as server,
+    ):
+        database = server.new_database()
+        said = {"DATABASE_URL": server.url(database), "REDIS_URL": f"unix://{folder}/redis.sock"}
+        system = System(Path(folder), said=_said(workers) | said)
+        site = Site(name="PostgreSQL + Redis", system=system, postgres=server, database=database)
+        site.start_redis()
+        try:
+            yield site
+        finally:
+            system.kill_all()
+            if site.redis_server is not None:
+                site.redis_server.kill()
+                site.redis_server.wait()
+
+
+def _said(workers: int) -> dict[str, str]:
+    return {"TASKS": TASKS, "WORKERS": str(workers), "LOG_LEVEL": "debug", "DRAIN": "3", "MAX_ATTEMPTS": "3"}
