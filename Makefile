@@ -25,7 +25,7 @@ chaos: .venv/test ## kill everything at random under load, and audit every token
 lint: .venv/lint ## check format, lint and types
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
 
-bench: .venv/run ## measure the speed beside RQ, Celery, dramatiq, huey and BullMQ (QUICK=1 is shorter)
+bench: .venv/test ## measure the speed beside RQ, Celery, dramatiq, huey and BullMQ (QUICK=1 is shorter)
 	@$(BIN)/python -m bench $(if $(QUICK),--quick)
 
 docs: .venv/test ## write the parts of the documentation that are made from the code

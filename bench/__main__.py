@@ -1,6 +1,6 @@
 """The benchmark: this service beside its peers.
 
-    python -m bench [--quick] [submit] [drain] [check] [memory] [idle]
+    python -m bench [--quick] [submit] [drain] [check] [memory] [idle] [postgres]
 
 Without a name every part is run. A whole run that is not quick writes docs/benchmark.md and docs/benchmark.svg.
 """
@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import check, drain, environments, idle, memory, page, submit
+from bench import check, drain, environments, idle, memory, page, postgres, submit
 from bench.figures import Table
 from bench.machine import described
 from bench.peers import configurations
@@ -27,6 +27,7 @@ PARTS: dict[str, Callable[..., list[Table]]] = {
     "check": check.run,
     "memory": memory.run,
     "idle": idle.run,
+    "postgres": postgres.run,
 }
 
 

@@ -65,9 +65,9 @@ def run(folder: Path, *, quick: bool) -> list[Table]:
                 )
             for processes, plural in ((1, ""), (2, "es")):
                 seen = runs.setdefault(OURS.format(processes, plural), [])
-                seen.append(_drain_ours(folder, tasks, processes))
+                seen.append(drain_ours(folder, tasks, processes))
         for count in (2_000, 10_000) * (1 if quick else rounds):
-            waits.setdefault(count, []).append(_wait(folder, count))
+            waits.setdefault(count, []).append(wait_for_ours(folder, count))
     return [_of_empty(runs, tasks), beside(folder, seconds=5 if quick else 15), _of_waiting(waits)]
 
 
@@ -82,15 +82,15 @@ def _drain_peer(peer: Peer, url: str, folder: Path, count: int) -> Drained:
             return _timed(client, count, lambda: count - done.stat().st_size, pids)
 
 
-def _drain_ours(folder: Path, tasks: int, processes: int) -> Drained:
+def drain_ours(folder: Path, tasks: int, processes: int, **said: str) -> Drained:
     """Submit, start, and ask the store how many are still open."""
-    with submitted(folder, tasks, valor=0) as (runtime, client), working(folder, processes) as pids:
+    with submitted(folder, tasks, valor=0, **said) as (runtime, client), working(folder, processes, **said) as pids:
         return _timed(client, tasks, lambda: still_open(runtime), pids)
 
 
-def _wait(folder: Path, count: int) -> Waited:
+def wait_for_ours(folder: Path, count: int, **said: str) -> Waited:
     """Let one process do so many tasks of a second."""
-    with submitted(folder, count, valor=1) as (runtime, _), working(folder, 1) as pids:
+    with submitted(folder, count, valor=1, **said) as (runtime, _), working(folder, 1, **said) as pids:
         _until(lambda: still_open(runtime), 0)
         return Waited(seconds=_span(runtime), memory=max(map(peak_of, pids)))
 

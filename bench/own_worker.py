@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -32,14 +32,14 @@ def own_redis(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def submitted(folder: Path, count: int, valor: float) -> Iterator[tuple[Runtime, Redis]]:
+def submitted(folder: Path, count: int, valor: float, **said: str) -> Iterator[tuple[Runtime, Redis]]:
     """Send so many tasks to a new database; the open runtime and a client of Redis."""
     data = _data(folder)
     for path in data.glob("queue_tool.db*"):
         path.unlink()
     with Redis.from_url(valkey.url(data)) as client:
         client.flushall()
-        runtime = open_runtime(load_settings({"QUEUE_TOOL_DATA_DIR": str(data)}), Telemetry(), "bench", migrate=True)
+        runtime = open_runtime(load_settings(_settings(data, said)), Telemetry(), "bench", migrate=True)
         try:
             for start in range(0, count, BATCH):
                 size = min(BATCH, count - start)
@@ -50,14 +50,13 @@ def submitted(folder: Path, count: int, valor: float) -> Iterator[tuple[Runtime,
 
 
 @contextmanager
-def working(folder: Path, processes: int) -> Iterator[list[int]]:
+def working(folder: Path, processes: int, **said: str) -> Iterator[list[int]]:
     """Let so many of our workers work for the length of a block; their pids."""
-    said = {"QUEUE_TOOL_DATA_DIR": str(_data(folder)), "QUEUE_TOOL_LOG_LEVEL": "warning"}
+    settings = _settings(_data(folder), said | {"LOG_LEVEL": "warning"})
     command = [sys.executable, "-m", "queue_tool", "worker"]
     with ExitStack() as stack:
-        yield [
-            stack.enter_context(process(command, folder, folder / "workers.log", **said)).pid for _ in range(processes)
-        ]
+        started = [process(command, folder, folder / "workers.log", **settings) for _ in range(processes)]
+        yield [stack.enter_context(each).pid for each in started]
 
 
 def still_open(runtime: Runtime) -> int:
@@ -65,6 +64,10 @@ def still_open(runtime: Runtime) -> int:
     with runtime.store.database.read() as connection:
         found: int = connection.exec_driver_sql("SELECT sum(open) FROM batches").scalar_one()
     return found
+
+
+def _settings(data: Path, said: Mapping[str, str]) -> dict[str, str]:
+    return {f"QUEUE_TOOL_{name}": text for name, text in {"DATA_DIR": str(data), **said}.items()}
 
 
 def _data(folder: Path) -> Path:

@@ -25,6 +25,7 @@ class Cluster:
 
     folder: Path  # of its data and its socket
     programs: Path
+    lasting: bool = False  # whether what it has written outlives the machine
 
     def url(self, database: str) -> str:
         """Return the URL of one of its databases."""
@@ -51,7 +52,9 @@ class Cluster:
 
     def start(self) -> None:
         """Start it; after it was killed, as soon as what is left of it has gone."""
-        options = f"-c listen_addresses='' -k {self.folder} -c fsync=off -c max_connections=200"
+        options = (
+            f"-c listen_addresses='' -k {self.folder} -c fsync={'on' if self.lasting else 'off'} -c max_connections=200"
+        )
 
         def tried() -> bool:
             try:
@@ -76,9 +79,9 @@ def programs() -> Path | None:
 
 
 @contextmanager
-def cluster(folder: Path, where: Path) -> Iterator[Cluster]:
-    """Run a server for the length of a block; what it has written need not outlive the machine."""
-    server = Cluster(folder=folder, programs=where)
+def cluster(folder: Path, where: Path, *, lasting: bool = False) -> Iterator[Cluster]:
+    """Run a server for the length of a block; what it has written outlives the machine only if it is lasting."""
+    server = Cluster(folder=folder, programs=where, lasting=lasting)
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
     _run(where / "initdb", "-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8")
