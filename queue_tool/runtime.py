@@ -19,7 +19,7 @@ from dotenv import dotenv_values
 from queue_tool import greeting, leftover, logs, settings
 from queue_tool.access import NOT_LOCAL, is_loopback
 from queue_tool.broker import Broker, InlineBroker, RqBroker
-from queue_tool.builtin import sleep_type
+from queue_tool.builtin import builtin_types
 from queue_tool.control import Cancel, DeadLetters, Pause, Reopen
 from queue_tool.errors import BadTaskType, BrokerAway, BrokerOfAnother, QueueToolError, StoreAway
 from queue_tool.host import data_dir, doorbell, lifeline, valkey
@@ -300,7 +300,7 @@ def load_types(chosen: Settings) -> TaskTypes:
             raise BadTaskType(
                 f"The module {name!r} of QUEUE_TOOL_TASKS cannot be imported: {type(error).__name__}: {error}."
             ) from error
-    return TaskTypes([sleep_type(chosen.max_valor), *declared.values()])
+    return TaskTypes([*builtin_types(chosen.max_valor), *declared.values()])
 
 
 def redis_url(chosen: Settings) -> str:

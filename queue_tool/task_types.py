@@ -87,8 +87,8 @@ class TaskTypes(Mapping[str, TaskType]):
         known = self._types.get(declared.name)
         if known is not None and _origin(known.function) != _origin(declared.function):
             raise BadTaskType(
-                f"Two functions are declared as the task type {declared.name!r}: "
-                f"{_origin(known.function)} and {_origin(declared.function)}."
+                f"Two functions are declared as the task type {declared.name!r}, {_origin(known.function)} and "
+                f"{_origin(declared.function)}: give one of them another name."
             )
         self._types[declared.name] = declared
 

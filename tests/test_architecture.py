@@ -17,6 +17,7 @@ FILES = sorted((ROOT / "queue_tool").rglob("*.py"))
 WORDS = (
     *("access", "batch", "context", "errors", "json_text", "schema", "settings"),
     *("task_types", "tasks", "telemetry", "tokens", "builtin/__init__", "builtin/sleep"),
+    *("builtin/echo", "builtin/numbers", "builtin/simulate", "builtin/texts"),
 )
 
 

@@ -11,6 +11,7 @@ import click
 import pytest
 from flask import Flask
 
+from queue_tool.builtin import builtin_types
 from queue_tool.cli import main
 
 ROOT = Path(__file__).parents[1]
@@ -39,6 +40,11 @@ def command_names(command: click.Command, prefix: str = "queue-tool") -> list[st
 @pytest.mark.parametrize("name", command_names(main))
 def test_the_readme_lists_each_command(name: str) -> None:
     assert f"`{name}" in README
+
+
+@pytest.mark.parametrize("name", [kind.name for kind in builtin_types(1)])
+def test_the_readme_lists_each_built_in_task_type(name: str) -> None:
+    assert f"\n| `{name}` |" in README
 
 
 def test_every_make_target_has_a_line_of_help() -> None:

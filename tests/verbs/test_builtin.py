@@ -1,0 +1,27 @@
+"""The task types that come with the package, from submit to the record of the result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from queue_tool.batch import Accepted
+from queue_tool.runtime import Runtime
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "result"),
+    [
+        ("sleep", {"item": "a", "valor": 0}, "null"),
+        ("reverse_text", "Merhaba\0ü😀", '"😀ü\\u0000abahreM"'),
+        ("uppercase", "merhaba", '"MERHABA"'),
+        ("sum_numbers", [1, 2, 2**64 - 1], "18446744073709551618"),
+        ("simulate", {"max": 0, "failure": 0}, '{"seconds":0.0}'),
+        ("echo", {"any": [None, "\0", 1.0]}, '{"any":[null,"\\u0000",1.0]}'),
+    ],
+)
+def test_each_is_sent_done_and_kept(inline: Runtime, name: str, data: Any, result: str) -> None:
+    (element,) = inline.submit([data], inline.types[name]).elements
+    assert isinstance(element, Accepted), element
+    assert inline.ask.task(element.token).result == result
