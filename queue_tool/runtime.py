@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import random
@@ -16,12 +15,12 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from queue_tool import greeting, leftover, logs, settings
+from queue_tool import greeting, leftover, logs, own_types, settings
 from queue_tool.access import NOT_LOCAL, is_loopback
 from queue_tool.broker import Broker, InlineBroker, RqBroker
 from queue_tool.builtin import builtin_types
 from queue_tool.control import Cancel, DeadLetters, Pause, Reopen
-from queue_tool.errors import BadTaskType, BrokerAway, BrokerOfAnother, QueueToolError, StoreAway
+from queue_tool.errors import BrokerAway, BrokerOfAnother, QueueToolError, StoreAway
 from queue_tool.host import data_dir, doorbell, lifeline, valkey
 from queue_tool.listing import Listing
 from queue_tool.owner import Owner, lives_here
@@ -32,7 +31,7 @@ from queue_tool.store import Store, migrations
 from queue_tool.store.database import Database
 from queue_tool.submit import Submit
 from queue_tool.sweep import Sweep
-from queue_tool.task_types import TaskTypes, declared
+from queue_tool.task_types import TaskTypes
 from queue_tool.telemetry import Event, Telemetry
 from queue_tool.wait import Wait
 
@@ -202,7 +201,7 @@ def open_runtime(
     """
     store = open_store(chosen, migrate=migrate)
     require_own_redis(chosen, store)
-    types = load_types(chosen)
+    types = load_types(chosen, telemetry)
     if judges:
         types.compile()
     owner = Owner(store, kind, now, name)
@@ -283,24 +282,15 @@ def open_store(chosen: Settings, *, migrate: bool = False) -> Store:
     return Store(database)
 
 
-def load_types(chosen: Settings) -> TaskTypes:
-    """Return the task types that come with the package and those of the user's modules.
+def load_types(chosen: Settings, telemetry: Telemetry | None = None) -> TaskTypes:
+    """Return the task types that come with the package and the user's own.
 
     Raises:
-        BadTaskType: a module cannot be imported, or declares what cannot be used.
+        BadTaskType: something of the user's cannot be imported, or declares what cannot be used.
     """
-    if chosen.tasks and "" not in sys.path:
-        sys.path.insert(0, "")  # a command's own directory comes first there; people mean the current one
-    for name in chosen.tasks:
-        try:
-            importlib.import_module(name)
-        except BadTaskType:
-            raise
-        except Exception as error:
-            raise BadTaskType(
-                f"The module {name!r} of QUEUE_TOOL_TASKS cannot be imported: {type(error).__name__}: {error}."
-            ) from error
-    return TaskTypes([*builtin_types(chosen.max_valor), *declared.values()])
+    types = TaskTypes(builtin_types(chosen.max_valor))
+    own_types.load(types, chosen.tasks, telemetry or Telemetry())
+    return types
 
 
 def redis_url(chosen: Settings) -> str:
