@@ -70,7 +70,9 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         [program, "--port", "0", "--unixsocket", str(path), "--dir", str(folder), "--save", ""],
         stdout=subprocess.DEVNULL,
     )
-    eventually(path.is_socket)
+    client = Redis(unix_socket_path=str(path))
+    eventually(lambda: path.is_socket() and client.ping())
+    client.close()
     yield f"unix://{path}"
     server.terminate()
     server.wait(20)

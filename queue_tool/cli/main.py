@@ -10,7 +10,7 @@ import click
 
 from queue_tool import __version__
 from queue_tool.cli.operate import db, keys
-from queue_tool.errors import BadSetting, QueueToolError
+from queue_tool.errors import BadSetting, QueueToolError, StoreAway
 
 
 class _Commands(click.Group):
@@ -20,8 +20,16 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except QueueToolError as error:
-            click.echo(f"queue-tool: {error.sentence}", err=True)
+            click.echo(f"queue-tool: {_sentence(error)}", err=True)
             ctx.exit(1)
+
+
+def _sentence(error: QueueToolError) -> str:
+    """Return what is wrong; of a database that is away what it says itself, since here an operator reads it."""
+    if isinstance(error, StoreAway) and error.sentence == StoreAway.default_sentence():
+        said = error.reason.strip().partition("\n")[0].rstrip(".")
+        return f"The database cannot be used: {said}."
+    return error.sentence
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

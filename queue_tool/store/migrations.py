@@ -6,8 +6,9 @@ from functools import cache
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import ProgrammingError
 
-from queue_tool.errors import SchemaOutdated
+from queue_tool.errors import SchemaOutdated, StoreAway
 from queue_tool.store.database import Database
 
 LOCK = 7_101_990_311
@@ -56,8 +57,11 @@ def upgrade(database: Database, revision: str = "head") -> None:
     if revision == "head" and current(database) == head():
         return
     database.prepare()
-    with database.write() as connection:
-        upgrade_within(connection, revision)
+    try:
+        with database.write() as connection:
+            upgrade_within(connection, revision)
+    except ProgrammingError as error:  # such as a right that is missing
+        raise StoreAway(retry_after=1) from error
 
 
 def upgrade_within(connection: Connection, revision: str = "head") -> None:

@@ -15,7 +15,7 @@ from granian.constants import HTTPModes, Interfaces
 
 from queue_tool.errors import PortTaken
 from queue_tool.host.lifeline import VARIABLE, Lifeline, watch
-from queue_tool.runtime import inherited
+from queue_tool.runtime import inherited, load_types
 from queue_tool.settings import Settings
 from queue_tool.web.app import create_app
 from queue_tool.web.hands import EXTENSION
@@ -35,9 +35,11 @@ def serve(settings: Settings) -> None:
 
     Raises:
         PortTaken: another process listens there.
+        BadTaskType: a module of the user's cannot be used.
     """
     global _of_server  # noqa: PLW0603 - granian forks, and the child must find it
     require_free(settings.host, settings.port)
+    load_types(settings).compile()  # or else granian's child would find what is wrong with them, and say it at length
     _of_server = Lifeline()
     descriptor = inherited(VARIABLE)
     if descriptor is not None:

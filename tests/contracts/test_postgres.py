@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from queue_tool.errors import StoreAway
 from queue_tool.store.database import Changes, Database
 from tests.postgres import Cluster
+from tests.support import run_command
 
 
 @pytest.fixture
@@ -43,3 +46,15 @@ def test_a_cut_connection_fails_no_later_transaction(migrated_url: str, cluster:
             assert connection.exec_driver_sql("SELECT 1").scalar() == 1
     assert database.look("SELECT 1", {}) == (1,)
     database.close()
+
+
+def test_who_may_make_no_tables_is_told_so_in_one_sentence(cluster: Cluster, tmp_path: Path) -> None:
+    name = cluster.new_database()
+    cluster.run(f"CREATE ROLE {name} LOGIN")
+    cluster.run(f"REVOKE CREATE ON DATABASE {name} FROM PUBLIC")
+    url = cluster.url(name).replace("postgres@", f"{name}@")
+    done = run_command("db", "upgrade", cwd=tmp_path, DATABASE_URL=url)
+    assert done.returncode == 1
+    assert done.stderr == "queue-tool: The database cannot be used: permission denied for schema public.\n"
+    cluster.drop(name)
+    cluster.run(f"DROP ROLE {name}")

@@ -123,7 +123,8 @@ def test_a_module_that_declares_nothing_is_warned_of_once(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "command", [(*OURS, "up"), (*OURS, "worker"), (*OURS, "sweep"), (*FLASK, "run"), (*FLASK, "run", "--debug")]
+    "command",
+    [(*OURS, "up"), (*OURS, "web"), (*OURS, "worker"), (*OURS, "sweep"), (*FLASK, "run"), (*FLASK, "run", "--debug")],
 )
 def test_every_start_that_a_module_stops_ends_with_its_sentence_and_a_code_of_failure(
     tmp_path: Path, migrated_database: Path, command: tuple[str, ...]
