@@ -5,7 +5,7 @@ BIN := .venv/bin
 AT_ONCE ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak chaos bench docs lint clean
+.PHONY: help run test postgres soak chaos bench docs lint clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -15,6 +15,9 @@ run: .venv/run ## install what is needed into .venv and start the whole system o
 
 test: .venv/test ## install the test tools too, and run all of the suite that this machine can
 	@$(BIN)/python -m pytest -q -n $(AT_ONCE) --dist worksteal
+
+postgres: .venv/test ## run the tests of worker and whole system once more, on PostgreSQL
+	@$(BIN)/python -m pytest -q -n $(AT_ONCE) --dist worksteal --storage postgres tests/journeys tests/worker
 
 soak: .venv/test ## run the tests that take minutes
 	@$(BIN)/python -m pytest -q tests/soak/soak_*.py

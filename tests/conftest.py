@@ -51,6 +51,19 @@ class News:
 RuntimeFactory = Callable[..., Runtime]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the tests of doors, worker and journeys run on another kind of database."""
+    parser.addoption("--storage", choices=["sqlite", "postgres"], default="sqlite")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On PostgreSQL, leave out the tests that are about SQLite."""
+    if config.getoption("--storage") == "postgres":
+        left_out = [item for item in items if item.get_closest_marker("sqlite")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Where skips are forbidden, let one fail the session."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
@@ -90,9 +103,9 @@ def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def lasting_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def lasting_system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A whole system of real processes, for tests that leave it running and idle."""
-    running = System(tmp_path_factory.mktemp("up"))
+    running = System(tmp_path_factory.mktemp("up"), said=new_database(request))
     try:
         running.start()
         yield running
@@ -146,9 +159,18 @@ def migrated_template(cluster: Cluster) -> str:
 
 
 @pytest.fixture
-def storage() -> str:
+def storage(request: pytest.FixtureRequest) -> str:
     """In which kind of database a test's runtimes keep things; some folders of tests say both."""
-    return "sqlite"
+    kind: str = request.config.getoption("--storage")
+    return kind
+
+
+def new_database(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Return the setting that names a database of a test's own; none where it is a file in the data directory."""
+    if request.config.getoption("--storage") == "sqlite":
+        return {}
+    cluster: Cluster = request.getfixturevalue("cluster")
+    return {"DATABASE_URL": cluster.url(cluster.new_database())}
 
 
 @pytest.fixture

@@ -60,6 +60,8 @@ def _one(make: Callable[[], AbstractContextManager[Site]], seed: int, seconds: f
             client.join(120)
         findings = audit(site, sent, havoc)
         _report(site, sent, havoc, findings, time.monotonic() - began)
+        if os.environ.get("VERBOSE"):
+            print(story(site, findings.slowest))
         if findings.faults:
             _tell(site, findings, havoc, seed)
             return 1

@@ -47,6 +47,7 @@ class Findings:
     leftovers: list[str] = field(default_factory=list)  # in Redis
     unanswered: int = 0  # requests whose answer was lost; each was kept whole, or not at all
     recovery: float = 0.0  # the longest time that a task had to wait because of it all, in seconds
+    slowest: str = ""  # that task
     quiet_after: float = 0.0  # seconds from the last blow until everything had ended
 
     @property
@@ -66,13 +67,15 @@ def audit(site: Site, sent: Sent, havoc: Havoc) -> Findings:
     states = _states(site, sent)
     codes = dict(site.rows("SELECT token, code FROM tasks WHERE code IS NOT NULL"))
     given_up = {token for token, code in codes.items() if code == "worker_lost"}
+    recovery, slowest = _longest_wait(site)
     findings = Findings(
         tokens=len(sent.expected),
         ends=Counter(states.values()),
         worker_lost=len(given_up),
         unanswered=unanswered,
         quiet_after=quiet_after,
-        recovery=_longest_wait(site),
+        recovery=recovery,
+        slowest=slowest,
     )
     for token, kind in sent.expected.items():
         state = states[token]
@@ -135,11 +138,11 @@ def _states(site: Site, sent: Sent) -> dict[str, str]:
     return found
 
 
-def _longest_wait(site: Site) -> float:
-    """Return the longest time between sending a task and its end, beyond what its kind takes at most."""
-    rows = site.rows("SELECT task_type, max(finished_at - created_at) FROM tasks GROUP BY task_type")
-    waits = [float(micros) / 1e6 - KINDS[kind][1] for kind, micros in rows if micros is not None]
-    return max(waits, default=0.0)
+def _longest_wait(site: Site) -> tuple[float, str]:
+    """Return the longest time between sending a task and its end, beyond what its kind takes at most, and which."""
+    query = "SELECT task_type, (finished_at - created_at) / 1e6, token FROM tasks WHERE finished_at IS NOT NULL"
+    waits = [(float(seconds) - KINDS[kind][1], str(token)) for kind, seconds, token in site.rows(query)]
+    return max(waits, default=(0.0, ""))
 
 
 def _leftovers(site: Site) -> list[str]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,27 +14,13 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
+from tests.past_the_store import note, rows
 from tests.postgres import Cluster, cluster, programs
 from tests.support import System, eventually, redis_of
 
 ROOT = Path(__file__).parents[2]
 
 TASKS = "tests.chaos.tasks"
-
-_DIARY = """
-CREATE TABLE diary (token TEXT, run INTEGER, state TEXT);
-CREATE TRIGGER note_ends AFTER UPDATE OF state ON tasks
-  WHEN NEW.state IN ('finished', 'failed', 'canceled') AND OLD.state <> NEW.state
-  BEGIN INSERT INTO diary VALUES (NEW.token, NEW.run, NEW.state); END;
-"""
-
-_DIARY_OF_POSTGRES = """
-CREATE TABLE diary (token TEXT, run INTEGER, state TEXT);
-CREATE FUNCTION note_end() RETURNS trigger LANGUAGE plpgsql AS
-  'BEGIN INSERT INTO diary VALUES (NEW.token, NEW.run, NEW.state); RETURN NULL; END';
-CREATE TRIGGER note_ends AFTER UPDATE OF state ON tasks FOR EACH ROW
-  WHEN (NEW.state IN ('finished', 'failed', 'canceled') AND OLD.state <> NEW.state) EXECUTE FUNCTION note_end();
-"""
 
 
 @dataclass(kw_only=True)
@@ -48,28 +33,21 @@ class Site:
     database: str = ""  # of PostgreSQL
     redis_server: subprocess.Popen[bytes] | None = None
 
+    @property
+    def url(self) -> str:
+        """Return the URL of its database."""
+        if self.postgres is None:
+            return f"sqlite:///{self.system.directory / 'instance' / 'queue_tool.db'}"
+        return self.postgres.url(self.database)
+
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Return what the database says."""
-        if self.postgres is None:
-            path = self.system.directory / "instance" / "queue_tool.db"
-            with closing(sqlite3.connect(path, timeout=20)) as connection:
-                return connection.execute(query).fetchall()
-        import psycopg
-
-        with psycopg.connect(self.postgres.url(self.database)) as connection:
-            return connection.execute(query.encode()).fetchall()
+        return rows(self.url, query)
 
     def keep_a_diary(self) -> None:
         """Let the database note each end of each run."""
-        if self.postgres is None:
-            path = self.system.directory / "instance" / "queue_tool.db"
-            with closing(sqlite3.connect(path, timeout=20)) as connection:
-                connection.executescript(_DIARY)
-            return
-        import psycopg
-
-        with psycopg.connect(self.postgres.url(self.database), autocommit=True) as connection:
-            connection.execute(_DIARY_OF_POSTGRES.encode())
+        when = "NEW.state IN ('finished', 'failed', 'canceled') AND OLD.state <> NEW.state"
+        note(self.url, "diary", "token", "run", "state", of="tasks", on="UPDATE OF state", when=when)
 
     @property
     def redis(self) -> Redis:

@@ -245,6 +245,7 @@ def test_with_auth_off_a_wrong_key_hurts_nobody(make_runtime: RuntimeFactory) ->
 # -- secrets -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite
 def test_a_key_is_never_told_and_never_kept(client: FlaskClient, bearer: KeyMaker, news: News, tmp_path: Path) -> None:
     headers = bearer("admin")
     secret = headers["Authorization"].removeprefix("Bearer ")

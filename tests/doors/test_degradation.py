@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from queue_tool.telemetry import Event
 from queue_tool.web import create_app
 from tests.conftest import News, RuntimeFactory
 from tests.conftest import testing as with_errors_as_users_get_them
+from tests.past_the_store import locked
 from tests.support import free_port
 
 GOOD = {"item": "a", "valor": 1}
@@ -86,8 +85,7 @@ def test_while_somebody_holds_the_database_writes_are_503_and_reads_go_on(hasty:
             target=write, args=["key"], kwargs={"path": "/api", "json": [], "headers": {"Idempotency-Key": "k"}}
         ),
     ]
-    with closing(sqlite3.connect(runtime.store.database.path, isolation_level=None)) as other:
-        other.execute("BEGIN EXCLUSIVE")
+    with locked(runtime.store.database.url):
         for thread in threads:
             thread.start()
         found = client.get(f"/check/{first['processing_items'][0]['hash']}")
@@ -98,7 +96,6 @@ def test_while_somebody_holds_the_database_writes_are_503_and_reads_go_on(hasty:
         assert client.get("/health/ready").status_code == 200
         for thread in threads:
             thread.join()
-        other.execute("ROLLBACK")
     for name in ("api", "key"):
         answer = answers[name]
         assert (answer.status_code, answer.json["code"]) == (503, "store_away"), name
@@ -110,6 +107,7 @@ def test_while_somebody_holds_the_database_writes_are_503_and_reads_go_on(hasty:
     assert client.post("/api", json=[GOOD], headers={"Idempotency-Key": "k"}).status_code == 200
 
 
+@pytest.mark.sqlite
 def test_a_database_that_is_no_database_is_503_and_not_ready(make_runtime: RuntimeFactory) -> None:
     runtime = make_runtime()
     path = runtime.store.database.path

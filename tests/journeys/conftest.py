@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import new_database
 from tests.support import System
 
 
 @pytest.fixture
-def system(tmp_path: Path) -> Iterator[System]:
+def system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
     """A whole system, running."""
-    made = System(tmp_path)
+    made = System(tmp_path, said=new_database(request))
     try:
         made.start()
         yield made
@@ -22,8 +23,8 @@ def system(tmp_path: Path) -> Iterator[System]:
 
 
 @pytest.fixture
-def stopped_system(tmp_path: Path) -> Iterator[System]:
+def stopped_system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
     """A whole system that the test starts itself."""
-    made = System(tmp_path)
+    made = System(tmp_path, said=new_database(request))
     yield made
     made.kill_all()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from queue_tool.store import Store
 from queue_tool.store.database import Database
 from queue_tool.tasks import State
@@ -14,6 +16,7 @@ def statuses(system: System, wanted: list[str]) -> set[str]:
     return {one["status"] for one in answer.json["results"]}
 
 
+@pytest.mark.sqlite
 def test_every_token_answers_after_the_move_and_what_waited_is_done(stopped_system: System, cluster: Cluster) -> None:
     system = stopped_system
     system.said |= {"CONCURRENCY": "2", "DRAIN": "0"}

@@ -108,7 +108,7 @@ def test_a_stock_rq_worker_does_the_work(stopped_system: System) -> None:
     ended = subprocess.run(
         [rq, "worker", "-S", "json", "-u", url, "--burst", "high", "default", "low"],
         cwd=system.directory,
-        env=clean_environment(),
+        env=clean_environment(**system.said),
         capture_output=True,
         text=True,
         timeout=60,
@@ -129,7 +129,7 @@ def test_a_stock_work_horse_killed_in_the_middle_of_a_task_loses_nothing(stopped
     worker = subprocess.Popen(
         [rq, "worker", "-S", "json", "-u", url, "high", "default", "low"],
         cwd=system.directory,
-        env=clean_environment(),
+        env=clean_environment(**system.said),
         stderr=subprocess.DEVNULL,
     )
     try:

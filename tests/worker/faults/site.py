@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from queue_tool.host import processes
 from queue_tool.runtime import Runtime, now
 from queue_tool.sweep import Sweep
 from queue_tool.tasks import State, Status, ticket_id
+from tests.past_the_store import locked, note, opened, rows
 from tests.support import clean_environment, eventually
 
 ROOT = Path(__file__).parents[3]
@@ -28,21 +28,6 @@ ROOT = Path(__file__).parents[3]
 WORKER = ("-m", "queue_tool", "worker")
 
 TASKS = "tests.worker.faults.hard"
-
-_DIARY = """
-CREATE TABLE claims (token TEXT, run INTEGER, owner INTEGER);
-CREATE TABLE ends (token TEXT, run INTEGER, finished_at INTEGER);
-CREATE TABLE batch_ends (public_id TEXT, open INTEGER, finished_at INTEGER);
-CREATE TRIGGER note_claims AFTER UPDATE OF state ON tasks WHEN NEW.state = 'running'
-  BEGIN INSERT INTO claims VALUES (NEW.token, NEW.run, NEW.owner); END;
-CREATE TRIGGER note_ends AFTER UPDATE ON tasks
-  WHEN NEW.state IN ('finished', 'failed', 'canceled') OR OLD.state IN ('finished', 'failed', 'canceled')
-  BEGIN INSERT INTO ends VALUES (NEW.token, NEW.run, NEW.finished_at); END;
-CREATE TRIGGER note_batch_ends AFTER UPDATE OF open, finished_at ON batches
-  WHEN NEW.open < 1 OR NEW.finished_at IS NOT NULL
-  BEGIN INSERT INTO batch_ends VALUES (NEW.public_id, NEW.open, NEW.finished_at); END;
-"""
-"""Every claim, and every change that ends a task or touches one that has ended: what a row alone cannot tell."""
 
 
 @dataclass
@@ -57,10 +42,20 @@ class Site:
     sweep: Sweep = field(init=False)
 
     def __post_init__(self) -> None:
-        """Begin a diary, and sweep from now on."""
+        """Sweep, and keep a diary from now on.
+
+        It has every claim, and every change that ends a task or touches one that has ended: what a row cannot tell.
+        """
         self.sweep = self.runtime.sweep()
-        with self.database() as connection:
-            connection.executescript(_DIARY)
+        note(
+            self.url, "claims", "token", "run", "owner", of="tasks", on="UPDATE OF state", when="NEW.state = 'running'"
+        )
+        over = "IN ('finished', 'failed', 'canceled')"
+        when = f"NEW.state {over} OR OLD.state {over}"
+        note(self.url, "ends", "token", "run", "finished_at", of="tasks", on="UPDATE", when=when)
+        when = "NEW.open < 1 OR NEW.finished_at IS NOT NULL"
+        kept = ("public_id", "open", "finished_at")
+        note(self.url, "batch_ends", *kept, of="batches", on="UPDATE OF open, finished_at", when=when)
 
     # -- what happens --------------------------------------------------------------------------------------
 
@@ -76,6 +71,7 @@ class Site:
     def start(self, *command: str, **said: str) -> subprocess.Popen[bytes]:
         """Start a worker, or what is said in its place, in this directory."""
         settings = {"DATA_DIR": str(self.runtime.settings.data_dir), "REDIS_URL": self.redis_url, "TASKS": TASKS}
+        settings["DATABASE_URL"] = self.url
         with (self.directory / "workers.log").open("ab") as log:
             worker = subprocess.Popen(
                 [sys.executable, *(command or WORKER)],
@@ -116,13 +112,9 @@ class Site:
             max_pushed=self.runtime.settings.max_pushed,
         )()
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Hold the database as somebody does who writes for long."""
-        with self.database() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            yield
-            connection.execute("ROLLBACK")
+        return locked(self.url)
 
     # -- what can be seen ----------------------------------------------------------------------------------
 
@@ -131,17 +123,18 @@ class Site:
         """Return the last of what the workers have said."""
         return (self.directory / "workers.log").read_text("utf-8", "replace")[-5000:]
 
-    @contextmanager
-    def database(self) -> Iterator[sqlite3.Connection]:
+    @property
+    def url(self) -> str:
+        """Return the URL of the database."""
+        return self.runtime.store.database.url
+
+    def database(self) -> AbstractContextManager[Any]:
         """Open the database, past the store."""
-        path = self.runtime.store.database.path
-        with closing(sqlite3.connect(path, isolation_level=None, timeout=20)) as connection:
-            yield connection
+        return opened(self.url)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Ask the database."""
-        with self.database() as connection:
-            return connection.execute(query).fetchall()
+        return rows(self.url, query)
 
     def task(self, token: str) -> Status:
         """Ask for a task."""
@@ -157,7 +150,8 @@ class Site:
 
     def open(self) -> set[str]:
         """Return the tasks that have not ended."""
-        return {token for state in State if not state.ended for token in self.tokens(state)}
+        ended = ", ".join(f"'{state}'" for state in State if state.ended)
+        return {token for (token,) in self.rows(f"SELECT token FROM tasks WHERE state NOT IN ({ended})")}  # noqa: S608
 
     def started(self) -> set[str]:
         """Return the tickets in RQ's registries of started jobs."""

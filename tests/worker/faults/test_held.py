@@ -32,7 +32,7 @@ LOCKS: dict[str, Callable[[Site], AbstractContextManager[None]]] = {
 }
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", ["by a transaction", pytest.param("at the gate", marks=pytest.mark.sqlite)])
 def test_outcomes_are_held_while_the_database_is_locked(site: Site, tmp_path: Path, lock: str) -> None:
     gate = tmp_path / "gate"
     worker = site.start(CONCURRENCY="20")

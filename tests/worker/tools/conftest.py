@@ -12,7 +12,7 @@ from redis import Redis
 from queue_tool import settings
 from queue_tool.runtime import open_runtime
 from queue_tool.telemetry import Telemetry
-from tests.conftest import RuntimeFactory
+from tests.conftest import RuntimeFactory, new_database
 from tests.worker.tools import tasks
 from tests.worker.tools.place import Place
 
@@ -25,11 +25,11 @@ def running(
     directory, url = tmp_path_factory.mktemp("running"), request.getfixturevalue(f"{request.param}_server")
     shutil.copyfile(migrated_database, directory / "queue_tool.db")
     directory.chmod(0o700)
-    said = {"DATA_DIR": str(directory), "REDIS_URL": url, "TASKS": tasks.__name__}
+    said = {"DATA_DIR": str(directory), "REDIS_URL": url, "TASKS": tasks.__name__} | new_database(request)
     chosen = settings.read({f"QUEUE_TOOL_{name}": text for name, text in said.items()})
     with Redis.from_url(url) as redis:
         redis.flushall()
-        runtime = open_runtime(chosen, Telemetry(), "test")
+        runtime = open_runtime(chosen, Telemetry(), "test", migrate=True)
         place = Place(directory, runtime, redis, url)
         worker = place.start()
         try:

@@ -51,6 +51,7 @@ def test_it_ends_after_as_many_tasks_as_it_was_told(place: Place) -> None:
     assert place.jobs() == set(tokens[7:])
 
 
+@pytest.mark.sqlite
 def test_it_finds_its_settings_in_the_directory_where_it_is_started(place: Place) -> None:
     tokens = place.sleepers(3)
     (place.directory / ".env").write_text(
