@@ -76,8 +76,9 @@ def _report(site: Site, sent: Sent, havoc: Havoc, found: Findings, seconds: floa
         f"  lost {len(found.lost)}, stuck {len(found.stuck)}, ended twice {len(found.twice)}, wrong end "
         f"{len(found.wrong)}, wrong counts {len(found.counts)}, half-kept batches {len(found.halves)}, leftovers in "
         f"Redis {len(found.leftovers)}\n"
-        f"  longest recovery {found.recovery:.1f} s, all ended {found.quiet_after:.1f} s after the last blow; ends: "
-        f"{dict(sorted(found.ends.items()))}, of these worker_lost {found.worker_lost}\n"
+        f"  longest recovery {found.recovery:.1f} s, all ended {found.quiet_after:.1f} s after the last blow; one task "
+        f"waited {found.wait:.1f} s\n"
+        f"  ends: {dict(sorted(found.ends.items()))}, of these worker_lost {found.worker_lost}\n"
         f"  requests without an answer {found.unanswered}, sent again until answered {sent.repeated}",
         flush=True,
     )

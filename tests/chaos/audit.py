@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from queue_tool.tasks import LISTS
@@ -46,7 +47,8 @@ class Findings:
     halves: list[str] = field(default_factory=list)  # batches of which only a part was kept
     leftovers: list[str] = field(default_factory=list)  # in Redis
     unanswered: int = 0  # requests whose answer was lost; each was kept whole, or not at all
-    recovery: float = 0.0  # the longest time that a task had to wait because of it all, in seconds
+    recovery: float = 0.0  # the longest time in which no task ended anywhere, in seconds
+    wait: float = 0.0  # the longest time that one task had to wait because of it all
     slowest: str = ""  # that task
     quiet_after: float = 0.0  # seconds from the last blow until everything had ended
 
@@ -67,14 +69,15 @@ def audit(site: Site, sent: Sent, havoc: Havoc) -> Findings:
     states = _states(site, sent)
     codes = dict(site.rows("SELECT token, code FROM tasks WHERE code IS NOT NULL"))
     given_up = {token for token, code in codes.items() if code == "worker_lost"}
-    recovery, slowest = _longest_wait(site)
+    wait, slowest = _longest_wait(site)
     findings = Findings(
         tokens=len(sent.expected),
         ends=Counter(states.values()),
         worker_lost=len(given_up),
         unanswered=unanswered,
         quiet_after=quiet_after,
-        recovery=recovery,
+        recovery=_longest_standstill(site),
+        wait=wait,
         slowest=slowest,
     )
     for token, kind in sent.expected.items():
@@ -136,6 +139,11 @@ def _states(site: Site, sent: Sent) -> dict[str, str]:
         assert answer.status == 200, answer
         found |= {line["hash"]: line["status"] for line in answer.json["results"]}
     return found
+
+
+def _longest_standstill(site: Site) -> float:
+    ends = [row[0] for row in site.rows("SELECT finished_at FROM tasks WHERE finished_at > 0 ORDER BY finished_at")]
+    return max(((after - before) / 1e6 for before, after in pairwise(ends)), default=0.0)
 
 
 def _longest_wait(site: Site) -> tuple[float, str]:

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.past_the_store import rows
 from tests.postgres import Cluster, programs
 from tests.postgres import cluster as run_cluster
 from tests.support import System, eventually, http, items, tokens
@@ -66,4 +67,40 @@ def test_a_server_that_is_killed_in_the_middle_of_a_drain_loses_nothing(system: 
     batch = http("GET", system.url(f"/check/{wanted[0]}")).json["batch"]
     counts = http("GET", system.url(f"/batches/{batch}")).json["counts"]
     assert counts | {"finished": 3000, "queued": 0, "running": 0, "failed": 0} == counts
+    assert system.stop() == 0
+
+
+NOTES = """
+import asyncio
+from queue_tool import task
+
+@task("note")
+async def note(number):
+    await asyncio.sleep(0.2)
+    with open("notes", "a") as notes:
+        notes.write(f"{number}\\n")
+"""
+
+
+@pytest.mark.parametrize("blow", ["cut connections", "restart the server"])
+def test_nothing_runs_twice_and_no_outcome_is_lost_when_connections_are(
+    stopped_system: System, mortal: Cluster, blow: str
+) -> None:
+    system = stopped_system
+    (system.directory / "noting.py").write_text(NOTES)
+    url = mortal.url(mortal.new_database())
+    system.said |= {"DATABASE_URL": url, "WORKERS": "2", "TASKS": "noting", "CONCURRENCY": "50"}
+    system.start()
+    notes = system.directory / "notes"
+    sent = http("POST", system.url("/tasks"), [{"task_type": "note", "data": number} for number in range(1000)])
+    assert sent.status == 202
+    for reached in (100, 300, 500, 700):
+        eventually(lambda reached=reached: notes.exists() and len(notes.read_text().splitlines()) >= reached)  # type: ignore[misc]
+        mortal.cut_connections() if blow == "cut connections" else mortal.control("-m", "fast", "restart")
+    wanted = tokens(sent)
+    eventually(lambda: ended(system, wanted), within=60)
+    assert sorted(map(int, notes.read_text().splitlines())) == list(range(1000))
+    assert rows(url, "SELECT count(*), max(run) FROM tasks") == [(1000, 1)]
+    assert rows(url, "SELECT count(*) FROM attempts") == [(0,)]
+    assert "child died" not in system.log
     assert system.stop() == 0
