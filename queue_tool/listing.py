@@ -72,15 +72,28 @@ class Listing:
             StoreAway: the database is busy or away.
         """
         priorities = list(Priority) if only is None else [only]
-        first, after = (0, 0) if cursor is None else divmod(_number(cursor), 2**60)
+        after, first = (0, 0) if cursor is None else divmod(_number(cursor), len(Priority))
+        if first >= len(priorities):
+            raise BadCursor
+        waiting = {one.priority: one.waiting for one in self.store.queues.counts()}
         items: list[Summary] = []
+        following: int | None = None
         for place, priority in enumerate(priorities[first:], start=first):
             found, last = self.store.queues.waiting(priority, limit - len(items), after if place == first else 0)
             items += found
-            if last is not None or (len(items) == limit and place + 1 < len(priorities)):
-                following = place * 2**60 + last if last is not None else (place + 1) * 2**60
-                return Page(items=items, next=write_cursor(following), total=self._waiting(priorities), is_exact=True)
-        return Page(items=items, next=None, total=self._waiting(priorities), is_exact=True)
+            if last is not None:
+                following = last * len(Priority) + place
+                break
+            if len(items) == limit:
+                more = any(waiting[later] for later in priorities[place + 1 :])
+                following = place + 1 if more else None
+                break
+        return Page(
+            items=items,
+            next=None if following is None else write_cursor(following),
+            total=sum(waiting[priority] for priority in priorities),
+            is_exact=True,
+        )
 
     def queues(self) -> Sequence[Waiting]:
         """Return what waits in each queue, the most urgent first."""
@@ -95,9 +108,6 @@ class Listing:
         """
         found, last = self.store.batches.page(label, limit, None if cursor is None else _number(cursor))
         return found, None if last is None else write_cursor(last)
-
-    def _waiting(self, priorities: Sequence[Priority]) -> int:
-        return sum(one.waiting for one in self.store.queues.counts() if one.priority in priorities)
 
 
 def _number(cursor: str) -> int:
