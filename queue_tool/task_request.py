@@ -49,7 +49,7 @@ class Requests:
         assert isinstance(value, dict)  # noqa: S101 - its schema says so
         name = value.get("task_type", STANDARD_TYPE)
         if name not in self.types:
-            return (FieldError(path="/task_type", message=f"There is no task type {name!r}."),)
+            return (FieldError(path="/task_type", message=f"There is no task type {name!r:.80}."),)
         timing = self._timing(value)
         return timing if isinstance(timing, tuple) else _options(value, timing)
 
@@ -68,7 +68,7 @@ class Requests:
 
 
 def _options(value: Mapping[str, Any], timing: Timing) -> Options:
-    parameters, priority = value.get("parameters"), value.get("priority")
+    parameters, priority, max_attempts = value.get("parameters"), value.get("priority"), value.get("max_attempts")
     return Options(
         name=value.get("name"),
         custom_id=value.get("custom_id"),
@@ -77,7 +77,7 @@ def _options(value: Mapping[str, Any], timing: Timing) -> Options:
         tags=tuple(dict.fromkeys(value.get("tags") or ())),
         priority=Priority(priority) if priority else None,
         timeout=value.get("timeout"),
-        max_attempts=value.get("max_attempts"),
+        max_attempts=None if max_attempts is None else int(max_attempts),  # to JSON Schema 2.0 is a whole number
         unique_key=value.get("unique_key"),
         timing=timing,
     )
