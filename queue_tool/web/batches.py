@@ -30,6 +30,7 @@ def many() -> Response:
 @needs(Role.READ)
 def one(batch: str) -> Response:
     """Say how one batch stands; the counts of the six states and `rejected` sum to `total`."""
+    parameters()
     hands = runtime()
     return with_etag(
         answer_in_time(

@@ -38,7 +38,8 @@ def small_object(*known: str) -> dict[str, object]:
             raise BadRequest("The body must be a JSON object.")
         for name in value:
             if name not in known:
-                raise BadRequest(f"The key {name!r:.80} is not known here; known are {', '.join(known)}.")
+                here = f"known are {', '.join(known)}" if known else "none is"
+                raise BadRequest(f"The key {name!r:.80} is not known here; {here}.")
         return value
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import TypeVar
+from urllib.parse import unquote_to_bytes
 
 from flask import request
 
@@ -49,6 +50,10 @@ def parameters(*known: str, labels: bool = False) -> dict[str, str]:
     Raises:
         BadParameter: one is not known, comes twice, or holds what no text may.
     """
+    try:
+        unquote_to_bytes(request.query_string).decode()
+    except UnicodeDecodeError:
+        raise BadParameter("The query is not UTF-8.") from None
     found: dict[str, str] = {}
     for name, values in request.args.lists():
         if name not in known and not (labels and name.startswith("metadata.")):
@@ -56,7 +61,7 @@ def parameters(*known: str, labels: bool = False) -> dict[str, str]:
             raise BadParameter(f"The query parameter {name!r:.80} is not known; {here}.")
         if len(values) > 1:
             raise BadParameter(f"The query parameter {name!r:.80} may come only once.")
-        if "\0" in values[0] or "\ufffd" in values[0]:
+        if "\0" in name or "\0" in values[0]:
             raise BadParameter(f"The query parameter {name!r:.80} is no valid text.")
         found[name] = values[0]
     return found
