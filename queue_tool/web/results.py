@@ -77,7 +77,9 @@ def one(token: str) -> Response:
 def of_batch(batch: str) -> Response:
     """Stream what became of each element of a batch, in the order sent, as JSON Lines or CSV."""
     wanted = _wanted(parameters("status").get("status"))
-    kind = request.accept_mimetypes.best_match([JSON_LINES, "application/x-ndjson", "application/json-lines", CSV])
+    kinds = [JSON_LINES, "application/x-ndjson", "application/json-lines", CSV]
+    accepted = request.accept_mimetypes
+    kind = accepted.best_match(kinds) if accepted else JSON_LINES  # who says nothing accepts everything (RFC 9110)
     if kind is None:
         raise NotAcceptable(f"Results come as {JSON_LINES} or {CSV}.")
     written = _csv if kind == CSV else _json_lines
