@@ -25,7 +25,7 @@ def remove(connection: Connection, condition: ColumnElement[bool]) -> int:
     tokens = [row.token for row in gone]
     if gone:
         connection.execute(delete(tags).where(tags.c.task_id.in_([row.id for row in gone])))
-    for table in (attempts, events):
+    for table in (attempts, events, idempotency_keys):  # a key of one task; a batch's goes with the batch
         if tokens:
             connection.execute(delete(table).where(table.c.token.in_(tokens)))
     for batch_id, count in sorted(Counter(row.batch_id for row in gone if row.batch_id is not None).items()):
