@@ -8,7 +8,7 @@ from datetime import timedelta
 from flask import Blueprint, Response
 
 from queue_tool.access import Role
-from queue_tool.errors import BadParameter
+from queue_tool.errors import BadParameter, TaskNotRetried
 from queue_tool.filter import Filter
 from queue_tool.tasks import State
 from queue_tool.web import shapes
@@ -39,6 +39,9 @@ def retry(token: str) -> Response:
     """Let one of them be done again."""
     parameters()
     small_object()
+    state = runtime().ask.task(token).state
+    if state is not State.FAILED:
+        raise TaskNotRetried(f"Only a task that failed is a dead letter, and this one is {state.value}.")
     return reopened(token)
 
 

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from flask import Blueprint, Response
 
 from queue_tool.access import Role
-from queue_tool.batch import Refused
-from queue_tool.errors import BadRequest, BadTask, TaskEnded, TaskNotRetried, UniqueKeyTaken
+from queue_tool.batch import UNNAMED, Refused
+from queue_tool.errors import BadParameter, BadRequest, BadTask, TaskEnded, TaskNotRetried, UniqueKeyTaken
 from queue_tool.task_request import Requests
 from queue_tool.web import shapes
 from queue_tool.web.api import idempotency_key, received
@@ -37,6 +37,8 @@ def create() -> Response:
             return received(hands.submit(value, judge, key, label=label), ACCEPTED)
         if not isinstance(value, dict):
             raise BadRequest("The body must be a JSON object, or an array of them.")
+        if label != UNNAMED:
+            raise BadParameter("name and metadata are of a batch, and one task makes none: send an array of it.")
         element = hands.submit.one(value, judge, key)
     if isinstance(element, Refused):
         if element.duplicate_of is None:
