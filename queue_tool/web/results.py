@@ -28,6 +28,9 @@ AT_ONCE = 4
 
 JSON_LINES = "application/jsonl"
 CSV = "text/csv"
+KINDS = (JSON_LINES, "application/x-ndjson", "application/json-lines", CSV)
+"""The forms in which results come; the second and the third are other names of the first."""
+
 COLUMNS = ("index", "custom_id", "item", "token", "status", "result", "error")
 PIECE = 64 * 1024
 """Bytes that are sent together."""
@@ -77,15 +80,12 @@ def one(token: str) -> Response:
 def of_batch(batch: str) -> Response:
     """Stream what became of each element of a batch, in the order sent, as JSON Lines or CSV."""
     wanted = _wanted(parameters("status").get("status"))
-    kinds = [JSON_LINES, "application/x-ndjson", "application/json-lines", CSV]
-    accepted = request.accept_mimetypes
-    kind = accepted.best_match(kinds) if accepted else JSON_LINES  # who says nothing accepts everything (RFC 9110)
-    if kind is None:
-        raise NotAcceptable(f"Results come as {JSON_LINES} or {CSV}.")
+    kind = _kind()
     written = _csv if kind == CSV else _json_lines
     lines = (line for line in runtime().ask.results(batch) if wanted is None or line.status in wanted)
     streams: Streams = current_app.extensions[EXTENSION]
-    response = Response(streams.held(partial(written, lines)), mimetype=kind)
+    only_asked = request.method == "HEAD"
+    response = Response(() if only_asked else streams.held(partial(written, lines)), mimetype=kind)
     response.headers["Vary"] = "Accept"
     response.headers["Content-Disposition"] = f'attachment; filename="{batch}.{"csv" if kind == CSV else "jsonl"}"'
     return response
@@ -128,6 +128,19 @@ class _Held(Iterator[bytes]):
         if not self._is_over:
             self._is_over = True
             self._over()
+
+
+def _kind() -> str:
+    """Return the form that the current request would rather have; who says nothing accepts everything (RFC 9110).
+
+    Raises:
+        NotAcceptable: it accepts none of them.
+    """
+    accepted = request.accept_mimetypes
+    kind = accepted.best_match([*KINDS, *(f"{each}; charset=utf-8" for each in KINDS)]) if accepted else JSON_LINES
+    if kind is None:
+        raise NotAcceptable(f"Results come as {JSON_LINES} or {CSV}.")
+    return kind.partition(";")[0]
 
 
 def _wanted(text: str | None) -> frozenset[str] | None:
