@@ -1,4 +1,4 @@
-"""What the tests of the doors share: API keys."""
+"""What the tests of the doors share: API keys, and a service whose tasks are done by hand."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from queue_tool.access import KEY_ROLES, ApiKey, digest
 from queue_tool.runtime import Runtime
 from queue_tool.submit import make_tokens
+from tests.doors.site import Site
 
 KeyMaker = Callable[[str], dict[str, str]]
 
@@ -26,3 +27,9 @@ def bearer(runtime: Runtime) -> KeyMaker:
         return {"Authorization": f"Bearer {secret}"}
 
     return make
+
+
+@pytest.fixture
+def site(runtime: Runtime) -> Site:
+    """A service without workers."""
+    return Site(runtime)
