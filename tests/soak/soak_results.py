@@ -1,0 +1,110 @@
+"""A batch of a hundred thousand over HTTP: accepted, counted, canceled, and its results streamed in little memory."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from queue_tool.web.results import AT_ONCE
+from tests.support import System, eventually, free_port, http, items, tokens
+
+TASKS = 100_000
+MORE = 30
+"""Mebibytes that a stream may take."""
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> Iterator[System]:
+    """A system whose tasks wait for ever."""
+    made = System(tmp_path, said={"WORKERS": "0"}, port=free_port())
+    try:
+        made.start()
+        yield made
+    finally:
+        made.kill_all()
+
+
+class Memory:
+    """The memory of the process that serves, measured by the kernel."""
+
+    def __init__(self, system: System) -> None:
+        """Find the process."""
+        (pid,) = system.children(system.child("web"))
+        self.process = Path(f"/proc/{pid}")
+
+    def of(self, name: str) -> float:
+        """Return a value of the process's status, in mebibytes."""
+        (line,) = [line for line in (self.process / "status").read_text().splitlines() if line.startswith(f"{name}:")]
+        return int(line.split()[1]) / 1024
+
+    def begin(self) -> float:
+        """Forget the peak; return the size now."""
+        (self.process / "clear_refs").write_text("5")
+        return self.of("VmRSS")
+
+    @property
+    def peak(self) -> float:
+        """Return the largest size since it was last forgotten."""
+        return self.of("VmHWM")
+
+
+def opened(system: System, batch: str) -> socket.socket:
+    """Begin to read a stream, and read no more of it."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.connect(("127.0.0.1", system.port))
+    client.sendall(f"GET /batches/{batch}/results HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    assert client.recv(12) == b"HTTP/1.1 200"
+    return client
+
+
+def results(system: System, batch: str, accept: str = "*/*", query: str = "") -> Any:
+    return http("GET", system.url(f"/batches/{batch}/results{query}"), headers={"Accept": accept})
+
+
+@pytest.mark.timeout(300)
+def test_a_hundred_thousand_results_are_streamed_in_little_memory(system: System) -> None:
+    answer = system.post([*items(TASKS - 1, valor=1), {"item": "refused"}])
+    batch, sent = answer.json["batch"], tokens(answer)
+    memory = Memory(system)
+    for canceled in (False, True):
+        if canceled:
+            changed = http("POST", system.url(f"/batches/{batch}/cancel"), {"by": "ana"}).json
+            assert changed == {"matched": TASKS - 1, "changed": TASKS - 1}
+        found = http("GET", system.url(f"/batches/{batch}")).json
+        status = "canceled" if canceled else "queued"
+        assert (found["counts"][status], found["counts"]["rejected"], found["total"]) == (TASKS - 1, 1, TASKS)
+        assert (found["message"] == "Finalizado") == canceled
+        for accept in ("application/jsonl", "text/csv"):
+            before = memory.begin()
+            body = results(system, batch, accept).body.splitlines()
+            assert memory.peak - before < MORE, (accept, before, memory.peak)
+            if accept == "text/csv":
+                assert len(body) == TASKS + 1
+                continue
+            lines = [json.loads(line) for line in body]
+            assert [line["token"] for line in lines] == [*sent[:-1], None]
+            assert {line["status"] for line in lines[:-1]} == {status}
+            assert lines[-1]["status"] == "rejected"
+
+
+@pytest.mark.timeout(300)
+def test_clients_that_do_not_read_cost_no_memory_and_give_their_places_back(system: System) -> None:
+    batch = system.post(items(TASKS, valor=1)).json["batch"]
+    assert results(system, batch, query="?status=rejected").status == 200
+    memory = Memory(system)
+    before = memory.begin()
+    for _ in range(3):
+        slow = [opened(system, batch) for _ in range(AT_ONCE)]
+        assert results(system, batch).status == 503
+        for client in slow:
+            client.close()
+        eventually(lambda: results(system, batch, query="?status=rejected").status == 200)
+    for _ in range(2 * AT_ONCE):
+        assert http("HEAD", system.url(f"/batches/{batch}/results")).status == 200
+    assert memory.peak - before < MORE, (before, memory.peak)
