@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 from flask import Blueprint, Response, current_app, request
 
 from queue_tool import json_text
 from queue_tool.access import Role
-from queue_tool.errors import BadParameter, NotAcceptable, TooManyStreams
+from queue_tool.errors import BadParameter, NotAcceptable, QueueToolError, TooManyStreams
 from queue_tool.summary import ElementResult
 from queue_tool.tasks import State
 from queue_tool.web import shapes
@@ -35,9 +37,13 @@ COLUMNS = ("index", "custom_id", "item", "token", "status", "result", "error")
 PIECE = 64 * 1024
 """Bytes that are sent together."""
 
+CUT = "The rest is missing: ask for these results again."
+
 ENDED = frozenset(state for state in State if state.ended)
 
 routes = Blueprint("results", __name__)
+
+_log = logging.getLogger("queue_tool.web")
 
 
 @routes.get("/results")
@@ -82,10 +88,10 @@ def of_batch(batch: str) -> Response:
     wanted = _wanted(parameters("status").get("status"))
     kind = _kind()
     written = _csv if kind == CSV else _json_lines
-    lines = (line for line in runtime().ask.results(batch) if wanted is None or line.status in wanted)
+    rows = _rows(line for line in runtime().ask.results(batch) if wanted is None or line.status in wanted)
     streams: Streams = current_app.extensions[EXTENSION]
     only_asked = request.method == "HEAD"
-    response = Response(() if only_asked else streams.held(partial(written, lines)), mimetype=kind)
+    response = Response(() if only_asked else streams.held(partial(written, rows)), mimetype=kind)
     response.headers["Vary"] = "Accept"
     response.headers["Content-Disposition"] = f'attachment; filename="{batch}.{"csv" if kind == CSV else "jsonl"}"'
     return response
@@ -153,11 +159,24 @@ def _wanted(text: str | None) -> frozenset[str] | None:
     return wanted
 
 
-def _json_lines(lines: Iterator[ElementResult]) -> Iterator[bytes]:
+def _rows(lines: Iterator[ElementResult]) -> Iterator[dict[str, Any]]:
+    """Return the fields of each line; where the rest cannot be read, a last row without an index says so.
+
+    An error would not: the server ends the answer as if it were whole, and what is missing would be missed by nobody.
+    """
+    try:
+        for one in lines:
+            yield {name: getattr(one, name) for name in COLUMNS}
+    except Exception as error:  # noqa: BLE001 - whatever it is, the client must know
+        known = error if isinstance(error, QueueToolError) else QueueToolError()
+        _log.error("the results of a batch were cut: %s", known.sentence, exc_info=error)
+        yield dict.fromkeys(COLUMNS) | {"error": {"code": known.code, "message": CUT}}
+
+
+def _json_lines(rows: Iterator[dict[str, Any]]) -> Iterator[bytes]:
     piece = bytearray()
-    for one in lines:
-        fields = {name: getattr(one, name) for name in COLUMNS}
-        piece += json_text.dumps(fields | {"result": json_text.embed(one.result)})
+    for row in rows:
+        piece += json_text.dumps(row | {"result": json_text.embed(row["result"])})
         piece += b"\n"
         if len(piece) >= PIECE:
             yield bytes(piece)
@@ -165,23 +184,13 @@ def _json_lines(lines: Iterator[ElementResult]) -> Iterator[bytes]:
     yield bytes(piece)
 
 
-def _csv(lines: Iterator[ElementResult]) -> Iterator[bytes]:
+def _csv(rows: Iterator[dict[str, Any]]) -> Iterator[bytes]:
     """Write what is no text as JSON; a text that a spreadsheet would take for a formula gets an apostrophe."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
-    for one in lines:
-        writer.writerow(
-            [
-                one.index,
-                _cell(one.custom_id),
-                _cell(one.item),
-                one.token,
-                one.status,
-                one.result,
-                _cell(one.error),
-            ]
-        )
+    for row in rows:
+        writer.writerow((row | {name: _cell(row[name]) for name in ("custom_id", "item", "error")}).values())
         if text.tell() >= PIECE:
             yield text.getvalue().encode()
             text.seek(0)
