@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from queue_tool.errors import StoreAway
 from queue_tool.store.database import Database
 from queue_tool.web.results import AT_ONCE
 from tests.doors.site import ILL_FORMED, ON_BOTH, UNKNOWN, Site, problem
@@ -221,9 +220,9 @@ def test_data_as_deep_as_json_may_be_is_streamed(site: Site) -> None:
 # -- places ------------------------------------------------------------------------------------------------
 
 
-def opened(site: Site, batch: str) -> Any:
+def opened(site: Site, batch: str, accept: str = "*/*") -> Any:
     """Begin to read a stream."""
-    return site.app.test_client().get(f"/batches/{batch}/results", buffered=False)
+    return site.app.test_client().get(f"/batches/{batch}/results", headers={"Accept": accept}, buffered=False)
 
 
 @pytest.mark.parametrize("end", ["read", "dropped", "never begun", "asked for its head", "not acceptable"])
@@ -293,16 +292,26 @@ def rename(site: Site, table: str, other: str) -> None:
         connection.exec_driver_sql(f"ALTER TABLE {table} RENAME TO {other}")
 
 
-def test_a_database_that_goes_away_cuts_the_stream_and_gives_its_place_back(site: Site) -> None:
+def test_a_stream_that_cannot_go_on_says_so_in_a_last_line_and_gives_its_place_back(site: Site) -> None:
     batch, _ = site.batch(*[{}] * 3000)
-    for _ in range(2 * AT_ONCE):
-        stream = opened(site, batch)
-        assert next(stream.response)
+    for accept in ("application/jsonl", "text/csv") * AT_ONCE:
+        stream = opened(site, batch, accept)
+        first = next(stream.response)
         rename(site, "tasks", "gone")
-        with pytest.raises(StoreAway):
-            b"".join(stream.response)
+        text = (first + b"".join(stream.response)).decode()
         assert problem(site.get(f"/batches/{batch}/results")) == (503, "store_away")
         rename(site, "gone", "tasks")
+        if accept == "text/csv":
+            found: list[Any] = list(csv.DictReader(io.StringIO(text, newline="")))
+            found[-1] = {name: json.loads(value or "null") for name, value in found[-1].items()}
+        else:
+            found = [json.loads(line) for line in text.splitlines()]
+        *whole, last = found
+        assert 0 < len(whole) < 3000
+        assert [int(row["index"]) for row in whole] == list(range(len(whole)))
+        assert {name for name in COLUMNS if last[name] is not None} == {"error"}
+        assert last["error"]["code"] == "store_away"
+        assert "rest is missing" in last["error"]["message"]
         assert len(lines(site, batch)) == 3000
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import socket
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +110,21 @@ def test_clients_that_do_not_read_cost_no_memory_and_give_their_places_back(syst
     for _ in range(2 * AT_ONCE):
         assert http("HEAD", system.url(f"/batches/{batch}/results")).status == 200
     assert memory.peak - before < MORE, (before, memory.peak)
+
+
+@pytest.mark.timeout(300)
+def test_a_stream_that_cannot_go_on_says_so_before_its_end(system: System) -> None:
+    batch = system.post(items(TASKS, valor=1)).json["batch"]
+    client = opened(system, batch)
+    with closing(sqlite3.connect(system.directory / "instance" / "queue_tool.db", timeout=20)) as connection:
+        connection.execute("ALTER TABLE tasks RENAME TO gone")
+        connection.commit()
+    received = bytearray()
+    while not received.endswith(b"0\r\n\r\n"):
+        piece = client.recv(1 << 16)
+        assert piece, "the connection was closed"
+        received += piece
+    client.close()
+    assert 0 < received.count(b'"queued"') < TASKS
+    assert received.count(b"The rest is missing:") == 1
+    assert "the results of a batch were cut" in system.log
