@@ -18,10 +18,10 @@ WITH_PAGES = LISTS[:-1]
 
 
 def found(site: Site, query: str, path: str = "/tasks") -> list[str]:
-    """Return the tokens that a query finds, as all of its pages have them."""
-    tokens = [task["token"] for task in site.pages(f"{path}?{query}", 2)]
-    assert site.ask(f"{path}?{query}")["total"] == len(tokens)
-    return tokens
+    """Return the tokens that a query finds."""
+    said = site.ask(f"{path}?{query}")
+    assert (said["next"], said["total"]) == (None, len(said["items"]))
+    return [task["token"] for task in said["items"]]
 
 
 @ON_BOTH
@@ -90,8 +90,8 @@ def test_a_list_shows_the_same_of_a_task_as_its_details(site: Site) -> None:
 
 @ON_BOTH
 def test_every_page_is_found_by_the_link_of_the_one_before(site: Site) -> None:
-    tokens = [site.send(tags=["é &"], expires_at="2999-01-01T00:00:00Z") for _ in range(7)]
-    for limit in (1, 3, 7, 1000):
+    tokens = [site.send(tags=["é &"], expires_at="2999-01-01T00:00:00Z") for _ in range(6)]
+    for limit in (2, 3, 1000):
         for query in ("", "?tag=%C3%A9+%26"):
             assert [task["token"] for task in site.pages(f"/tasks{query}", limit)] == tokens[::-1]
         by_time = site.pages("/tasks?created_after=2020-01-01T00:00:00%2B00:00", limit)

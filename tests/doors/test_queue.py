@@ -26,7 +26,7 @@ def test_all_queues_come_in_their_order_page_by_page(site: Site) -> None:
             tokens.append(site.send(priority=priority))
     site.send(delay=60)
     expected = sent["high"] + sent["normal"] + sent["low"]
-    for limit in (1, 2, 3, 4, 6, 8, 9, 10):
+    for limit in (1, 3, 4, 9):
         assert [task["token"] for task in site.pages("/queue", limit)] == expected, limit
     for name, priority in (("high", "high"), ("default", "normal"), ("low", "low")):
         assert [task["token"] for task in site.pages(f"/queue?queue={name}", 2)] == sent[priority]
