@@ -64,12 +64,8 @@ def one(token: str) -> Response:
     parameters()
     task = runtime().ask.task(token)
     return answer(
-        {
-            "task_id": task.token,
-            "token": task.token,
-            "status": task.state,
-            "message": task.state.message,
-            "task_type": task.task_type,
+        shapes.standing(task)
+        | {
             "data": json_text.embed(task.data),
             "result": json_text.embed(task.result),
             "error": shapes.error(task),

@@ -11,8 +11,8 @@ from queue_tool.tasks import Attempt, State, Status
 from queue_tool.web.hands import rfc3339
 
 
-def summary(task: Summary) -> dict[str, object]:
-    """Return a task as a list shows it."""
+def standing(task: Status) -> dict[str, object]:
+    """Return which task it is, and how it stands."""
     return {
         "task_id": task.token,
         "token": task.token,
@@ -20,6 +20,12 @@ def summary(task: Summary) -> dict[str, object]:
         "message": task.state.message,
         "task_type": task.task_type,
         "batch": task.batch,
+    }
+
+
+def summary(task: Summary) -> dict[str, object]:
+    """Return a task as a list shows it."""
+    return standing(task) | {
         "name": task.name,
         "custom_id": task.custom_id,
         "tags": task.tags,

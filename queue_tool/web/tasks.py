@@ -138,17 +138,6 @@ def reopened(token: str) -> Response:
 
 def _stands(token: str, code: int, **more: object) -> Response:
     task = runtime().ask.task(token)
-    response = answer(
-        {
-            "task_id": task.token,
-            "token": task.token,
-            "status": task.state,
-            "message": task.state.message,
-            "task_type": task.task_type,
-            "batch": task.batch,
-            **more,
-        },
-        code,
-    )
+    response = answer(shapes.standing(task) | more, code)
     response.headers["Location"] = f"/tasks/{task.token}"
     return response
