@@ -34,7 +34,7 @@ def problem(answer: Any) -> tuple[int, str]:
     return answer.status_code, said["code"]
 
 
-def echo(data: object) -> object:
+def mirror(data: object) -> object:
     """Return what was sent."""
     return data
 
@@ -59,14 +59,14 @@ class Site:
 
     def __init__(self, runtime: Runtime) -> None:
         """Add some task types, and serve."""
-        for function in (echo, fails, patient, says):
+        for function in (mirror, fails, patient, says):
             runtime.types.add(make_task_type(function.__name__, function))
         strict: dict[str, object] = {
             "type": "object",
             "required": ["a/b"],
             "properties": {"a/b": {"type": "array", "items": {"type": "integer"}}},
         }
-        runtime.types.add(make_task_type("strict", echo, schema=strict))
+        runtime.types.add(make_task_type("strict", mirror, schema=strict))
         self.runtime = runtime
         self.app: Flask = testing(create_app(runtime))
         self.client = self.app.test_client()
@@ -116,14 +116,14 @@ class Site:
 
     def send(self, **said: object) -> str:
         """Send one task; return its token."""
-        answer = self.post("/tasks", {"task_type": "echo", "data": 1} | said)
+        answer = self.post("/tasks", {"task_type": "mirror", "data": 1} | said)
         assert answer.status_code == 202, answer.data
         token: str = answer.json["task_id"]
         return token
 
     def batch(self, *said: Any, query: str = "") -> tuple[str, list[str]]:
         """Send an array; return the batch and its tokens."""
-        body = [{"task_type": "echo", "data": 1} | one if isinstance(one, dict) else one for one in said]
+        body = [{"task_type": "mirror", "data": 1} | one if isinstance(one, dict) else one for one in said]
         answer = self.post(f"/tasks{query}", body)
         assert answer.status_code == 202, answer.data
         return answer.json["batch"], [one["hash"] for one in answer.json["processing_items"]]

@@ -107,7 +107,7 @@ def test_what_is_sent_meanwhile_is_on_no_later_page(site: Site) -> None:
 
 
 def test_a_total_is_exact_up_to_its_bound_and_says_where_it_is_not(site: Site) -> None:
-    site.runtime.submit([1] * MOST_COUNTED, site.runtime.types["echo"])
+    site.runtime.submit([1] * MOST_COUNTED, site.runtime.types["mirror"])
     page = site.ask("/tasks?limit=1")
     assert (page["total"], "total_is" in page) == (MOST_COUNTED, False)
     site.send()
@@ -236,7 +236,7 @@ def test_every_list_is_an_envelope_and_has_a_head(site: Site, path: str) -> None
 
 def test_whoever_may_read_may_read_all_of_it_and_change_nothing(site: Site, bearer: KeyMaker) -> None:
     read, submit = bearer("read"), bearer("submit")
-    answer: Any = site.post("/tasks", [{"task_type": "echo"}], submit).json
+    answer: Any = site.post("/tasks", [{"task_type": "mirror"}], submit).json
     batch, token = answer["batch"], answer["processing_items"][0]["hash"]
     for method, path in [("GET", path) for path in LISTS] + NOT_LISTS:
         address = path.format(token=token, batch=batch)

@@ -209,7 +209,7 @@ def test_a_cell_is_quoted_and_no_spreadsheet_takes_it_for_a_formula(site: Site) 
 def test_data_as_deep_as_json_may_be_is_streamed(site: Site) -> None:
     deep = "[" * 900 + "]" * 900
     body = (
-        f'[{{"task_type": "echo", "data": {{"item": {deep}}}}}, {{"task_type": "sleep", "data": {{"item": {deep}}}}}]'
+        f'[{{"task_type": "mirror", "data": {{"item": {deep}}}}}, {{"task_type": "sleep", "data": {{"item": {deep}}}}}]'
     )
     answer: Any = site.client.post("/tasks", data=body, content_type="application/json").json
     site.work(answer["processing_items"][0]["hash"])

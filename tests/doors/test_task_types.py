@@ -12,8 +12,8 @@ def test_the_task_types_are_listed_with_all_that_a_client_needs(site: Site) -> N
     said = site.ask("/task-types")
     assert (said["next"], [kind["name"] for kind in said["items"]]) == (None, sorted(site.runtime.types))
     shown = {kind["name"]: kind for kind in said["items"]}
-    assert shown["echo"] == {
-        "name": "echo",
+    assert shown["mirror"] == {
+        "name": "mirror",
         "description": "Return what was sent.",
         "schema": True,
         "priority": "normal",
@@ -35,5 +35,5 @@ def test_the_schemas_are_the_very_ones_that_judge(site: Site) -> None:
 def test_the_settings_are_in_them(make_runtime: RuntimeFactory) -> None:
     site = Site(make_runtime(TIMEOUT="5", MAX_ATTEMPTS="9", MAX_VALOR="7"))
     shown = {kind["name"]: kind for kind in site.ask("/task-types")["items"]}
-    assert (shown["echo"]["timeout"], shown["echo"]["max_attempts"]) == (5, 9)
+    assert (shown["mirror"]["timeout"], shown["mirror"]["max_attempts"]) == (5, 9)
     assert shown["sleep"]["schema"]["properties"]["valor"]["maximum"] == 7

@@ -106,7 +106,7 @@ BAD: list[tuple[dict[str, object], str]] = [
     ({"task_type": ""}, "/task_type"),
     ({"task_type": None}, "/task_type"),
     ({"task_type": "x" * 100_000}, "/task_type"),
-    ({"task_type": ["echo"]}, "/task_type"),
+    ({"task_type": ["mirror"]}, "/task_type"),
     ({"surprise": 1}, ""),
     ({"name": 5}, "/name"),
     ({"name": "a\0"}, "/name"),
@@ -144,8 +144,8 @@ BAD: list[tuple[dict[str, object], str]] = [
 
 
 def test_a_bad_task_is_refused_with_a_pointer_alone_and_in_an_array(site: Site) -> None:
-    bodies = [{"task_type": "echo", "data": 1} | said for said, _ in BAD]
-    together = site.post("/tasks", [*bodies, {"task_type": "echo"}])
+    bodies = [{"task_type": "mirror", "data": 1} | said for said, _ in BAD]
+    together = site.post("/tasks", [*bodies, {"task_type": "mirror"}])
     assert together.status_code == 202
     *refused, good = together.json["processing_items"]
     assert TOKEN.fullmatch(good["hash"])
@@ -159,7 +159,7 @@ def test_a_bad_task_is_refused_with_a_pointer_alone_and_in_an_array(site: Site) 
 
 
 def test_several_reasons_come_together(site: Site) -> None:
-    errors = site.post("/tasks", {"task_type": "echo", "name": 1, "tags": [1], "x": 1}).json["errors"]
+    errors = site.post("/tasks", {"task_type": "mirror", "name": 1, "tags": [1], "x": 1}).json["errors"]
     assert {error["path"] for error in errors} == {"", "/name", "/tags/0"}
     errors = site.post("/tasks", {"task_type": "sleep", "data": {"item": 1, "valor": "x"}}).json["errors"]
     assert {error["path"] for error in errors} == {"/data/item", "/data/valor"}
@@ -170,7 +170,7 @@ def test_a_body_that_is_neither_an_object_nor_an_array_is_400(site: Site) -> Non
         b"": "malformed_json",
         b"{": "malformed_json",
         b'{"data": NaN}': "malformed_json",
-        b'{"task_type": "echo", "name": "\\ud800"}': "malformed_json",
+        b'{"task_type": "mirror", "name": "\\ud800"}': "malformed_json",
         b"null": "bad_request",
         b"1": "bad_request",
         b'"text"': "bad_request",
@@ -180,19 +180,19 @@ def test_a_body_that_is_neither_an_object_nor_an_array_is_400(site: Site) -> Non
 
 
 def test_a_body_must_say_that_it_is_json(site: Site) -> None:
-    answer = site.client.post("/tasks", data='{"task_type": "echo"}', content_type="text/plain")
+    answer = site.client.post("/tasks", data='{"task_type": "mirror"}', content_type="text/plain")
     assert problem(answer) == (415, "unsupported_media_type")
 
 
 def test_a_batch_may_be_called_by_a_name_but_one_task_makes_none(site: Site) -> None:
-    assert problem(site.post("/tasks?name=mine", {"task_type": "echo"})) == (400, "bad_parameter")
+    assert problem(site.post("/tasks?name=mine", {"task_type": "mirror"})) == (400, "bad_parameter")
     assert site.ask("/tasks")["total"] == 0
 
 
 @pytest.mark.parametrize("depth", [300, 1000])
 def test_data_may_be_as_deep_as_json_may(site: Site, depth: int) -> None:
     deep = "[" * depth + "]" * depth
-    text = f'{{"task_type": "echo", "data": {deep}, "parameters": {{"a": {deep}}}}}'
+    text = f'{{"task_type": "mirror", "data": {deep}, "parameters": {{"a": {deep}}}}}'
     answer = site.client.post("/tasks", data=text, content_type="application/json")
     assert answer.status_code == 202
     assert answer.json is not None
@@ -205,7 +205,7 @@ def test_data_may_be_as_deep_as_json_may(site: Site, depth: int) -> None:
 
 def test_an_array_is_answered_as_a_batch_in_the_order_sent(site: Site) -> None:
     answer = site.post(
-        "/tasks", [{"task_type": "sleep", "data": {"item": "a", "valor": 0}}, 5, {"task_type": "echo"}, []]
+        "/tasks", [{"task_type": "sleep", "data": {"item": "a", "valor": 0}}, 5, {"task_type": "mirror"}, []]
     )
     assert answer.status_code == 202
     said = answer.json
@@ -241,7 +241,7 @@ def test_more_than_a_batch_may_have_is_413(make_runtime: RuntimeFactory) -> None
 def test_more_than_may_wait_is_429(make_runtime: RuntimeFactory, valkey_server: str, redis: Any) -> None:
     site = Site(make_runtime(MAX_WAITING="1", REDIS_URL=valkey_server))
     site.send()
-    answer = site.post("/tasks", {"task_type": "echo"})
+    answer = site.post("/tasks", {"task_type": "mirror"})
     assert problem(answer) == (429, "too_many_waiting")
     assert int(answer.headers["Retry-After"]) > 0
 
@@ -427,7 +427,7 @@ def test_what_has_ended_is_not_canceled(site: Site) -> None:
 
 def test_who_cancels_is_the_key_that_did_unless_the_request_says(site: Site, bearer: KeyMaker) -> None:
     key = bearer("submit")
-    tokens = [site.post("/tasks", {"task_type": "echo"}, key).json["task_id"] for _ in range(2)]
+    tokens = [site.post("/tasks", {"task_type": "mirror"}, key).json["task_id"] for _ in range(2)]
     site.post(f"/tasks/{tokens[0]}/cancel", None, key)
     site.post(f"/tasks/{tokens[1]}/cancel", {"by": "ana"}, key)
     assert [site.ask(f"/tasks/{token}", key)["canceled_by"] for token in tokens] == ["submit", "ana"]
@@ -539,7 +539,7 @@ def test_an_order_that_cannot_be_understood_changes_nothing(site: Site) -> None:
 
 def test_a_filter_is_for_admins_and_tokens_are_for_all_who_send(site: Site, bearer: KeyMaker) -> None:
     submit, admin, read = bearer("submit"), bearer("admin"), bearer("read")
-    token = site.post("/tasks", {"task_type": "echo"}, submit).json["task_id"]
+    token = site.post("/tasks", {"task_type": "mirror"}, submit).json["task_id"]
     for path in ("/tasks/cancel", "/tasks/retry"):
         assert problem(site.post(path, {"filter": {}}, submit)) == (403, "forbidden")
         assert problem(site.post(path, {"tokens": [token]}, read)) == (403, "forbidden")
@@ -554,12 +554,12 @@ def test_a_filter_is_for_admins_and_tokens_are_for_all_who_send(site: Site, bear
 @ON_BOTH
 def test_a_second_task_with_the_key_is_the_first_one(site: Site) -> None:
     first = site.send(unique_key="k")
-    again = site.post("/tasks", {"task_type": "echo", "data": 2, "unique_key": "k"})
+    again = site.post("/tasks", {"task_type": "mirror", "data": 2, "unique_key": "k"})
     assert again.status_code == 200
     assert (again.json["task_id"], again.json["duplicate"], again.json["status"]) == (first, True, "queued")
     assert again.headers["Location"] == f"/tasks/{first}"
     site.claim(first)
-    assert site.post("/tasks", {"task_type": "echo", "unique_key": "k"}).json["status"] == "running"
+    assert site.post("/tasks", {"task_type": "mirror", "unique_key": "k"}).json["status"] == "running"
     other = site.post("/tasks", {"task_type": "says", "unique_key": "k"})
     assert other.status_code == 202
     assert site.ask("/tasks")["total"] == 2
@@ -570,7 +570,7 @@ def test_in_an_array_a_duplicate_is_refused_and_says_of_which(site: Site) -> Non
     first = site.send(unique_key="k")
     answer = site.post(
         "/tasks",
-        [{"task_type": "echo", "data": {"item": "i"}, "unique_key": key} for key in ("k", "new", "new", "other")],
+        [{"task_type": "mirror", "data": {"item": "i"}, "unique_key": key} for key in ("k", "new", "new", "other")],
     )
     old, new, same, other = answer.json["processing_items"]
     for refused, owner in ((old, first), (same, new["hash"])):
@@ -600,7 +600,7 @@ def test_a_key_is_free_when_its_task_has_ended_and_taken_from_a_retry(site: Site
 
 @ON_BOTH
 def test_of_many_at_once_with_one_key_one_is_made(site: Site) -> None:
-    answers = at_once(site, 6, lambda client: client.post("/tasks", json={"task_type": "echo", "unique_key": "k"}))
+    answers = at_once(site, 6, lambda client: client.post("/tasks", json={"task_type": "mirror", "unique_key": "k"}))
     assert sorted(answer.status_code for answer in answers) == [200] * 5 + [202]
     assert len({answer.json["task_id"] for answer in answers}) == 1
     assert site.ask("/tasks")["total"] == 1
@@ -626,7 +626,7 @@ def at_once(site: Site, count: int, request: Any) -> list[Any]:
 
 # -- idempotency keys --------------------------------------------------------------------------------------
 
-ONE = {"task_type": "echo", "data": {"item": 1}}
+ONE = {"task_type": "mirror", "data": {"item": 1}}
 KEY = {"Idempotency-Key": "k"}
 
 
@@ -637,7 +637,7 @@ def test_what_is_sent_twice_with_a_key_counts_once(site: Site, body: object) -> 
     assert (first.status_code, again.status_code, again.data) == (202, 202, first.data)
     assert again.headers.get("Location") == first.headers.get("Location")
     count = site.ask("/tasks")["total"]
-    for other in ({"task_type": "echo"}, [5]):
+    for other in ({"task_type": "mirror"}, [5]):
         assert problem(site.post("/tasks", other, KEY)) == (422, "idempotency_key_reused")
     assert (
         site.ask("/tasks")["total"]
@@ -670,9 +670,9 @@ def test_an_idempotency_key_that_is_none_is_400(site: Site, key: str) -> None:
 
 
 def test_a_refusal_leaves_the_idempotency_key_free(site: Site) -> None:
-    assert site.post("/tasks", {"task_type": "echo", "name": 1}, KEY).status_code == 400
+    assert site.post("/tasks", {"task_type": "mirror", "name": 1}, KEY).status_code == 400
     first = site.send(unique_key="u")
-    assert site.post("/tasks", {"task_type": "echo", "unique_key": "u"}, KEY).json["task_id"] == first
+    assert site.post("/tasks", {"task_type": "mirror", "unique_key": "u"}, KEY).json["task_id"] == first
     assert site.post("/tasks", ONE, KEY).status_code == 202
 
 
