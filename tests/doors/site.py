@@ -44,7 +44,7 @@ def fails(data: object) -> object:
     raise ValueError(f"not {data!r} again")
 
 
-def patient(data: object, context: Context) -> object:
+def waits_for_a_word(data: object, context: Context) -> object:
     """Work until somebody says stop."""
     return context.canceled.wait(20)
 
@@ -59,7 +59,7 @@ class Site:
 
     def __init__(self, runtime: Runtime) -> None:
         """Add some task types, and serve."""
-        for function in (mirror, fails, patient, says):
+        for function in (mirror, fails, waits_for_a_word, says):
             runtime.types.add(make_task_type(function.__name__, function))
         strict: dict[str, object] = {
             "type": "object",

@@ -251,7 +251,7 @@ def test_more_than_may_wait_is_429(make_runtime: RuntimeFactory, valkey_server: 
 
 @pytest.mark.parametrize(("timeout", "status"), [(0.05, "failed"), (0, "finished"), (60, "finished")])
 def test_the_timeout_of_a_task_goes_before_its_type_s(site: Site, timeout: float, status: str) -> None:
-    token = site.send(task_type="patient" if status == "failed" else "says", timeout=timeout)
+    token = site.send(task_type="waits_for_a_word" if status == "failed" else "says", timeout=timeout)
     site.work(token)
     shown = site.ask(f"/tasks/{token}")
     assert shown["status"] == status

@@ -24,7 +24,7 @@ def test_every_token_answers_after_the_move_and_what_waited_is_done(stopped_syst
     done = tokens(system.post([*items(5), {"item": "bad"}]))[:5]
     system.await_status(done[4], "finished")
     before = [system.check(token) for token in done]
-    waiting = tokens(system.post(items(6, valor=0.2)))
+    waiting = tokens(system.post(items(6, valor=1)))
     system.await_status(waiting[0], "running")
     assert system.stop() == 0
 

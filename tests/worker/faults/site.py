@@ -71,7 +71,8 @@ class Site:
     def start(self, *command: str, **said: str) -> subprocess.Popen[bytes]:
         """Start a worker, or what is said in its place, in this directory."""
         settings = {"DATA_DIR": str(self.runtime.settings.data_dir), "REDIS_URL": self.redis_url, "TASKS": TASKS}
-        settings["DATABASE_URL"] = self.url
+        if self.runtime.store.database.is_postgres:
+            settings["DATABASE_URL"] = self.url
         with (self.directory / "workers.log").open("ab") as log:
             worker = subprocess.Popen(
                 [sys.executable, *(command or WORKER)],
