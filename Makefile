@@ -22,8 +22,8 @@ postgres: .venv/test ## run the tests of worker and whole system once more, on P
 soak: .venv/test ## run the tests that take minutes
 	@$(BIN)/python -m pytest -q tests/soak/soak_*.py
 
-chaos: .venv/test ## kill everything at random under load, and audit every token (QUICK=1: a minute; SEED=n repeats)
-	@QUICK=$(QUICK) SEED=$(SEED) $(BIN)/python -m tests.chaos
+chaos: .venv/test ## kill everything at random under load, and audit every token (QUICK=1: a minute; SEED=n repeats; PEERS=1: beside RQ and Celery)
+	@QUICK=$(QUICK) SEED=$(SEED) PEERS=$(PEERS) $(BIN)/python -m tests.chaos
 
 lint: .venv/lint ## check format, lint and types
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -30,6 +30,10 @@ SHOWN = 3
 def main() -> int:
     """Run it; return the exit code."""
     seed = int(os.environ.get("SEED") or secrets.randbelow(10**6))
+    if os.environ.get("PEERS"):
+        from tests.chaos.peers.compare import compare
+
+        return compare(seed)
     seconds = QUICK if os.environ.get("QUICK") else float(os.environ.get("SECONDS") or LONG)
     sites = {"sqlite": sqlite_and_valkey, "postgres": postgres_and_redis}
     chosen = [os.environ["SITE"]] if os.environ.get("SITE") else list(sites)

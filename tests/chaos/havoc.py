@@ -18,12 +18,15 @@ PAUSE = (1.0, 2.0)
 """Between how many seconds two blows come."""
 
 
-class Havoc:
-    """Strikes a site again and again until the time is over."""
+Choice = tuple[str, tuple[Callable[[], None], int]]
+"""The name of a blow, the blow, and its weight."""
 
-    def __init__(self, site: Site, seed: int) -> None:
+
+class Blows:
+    """Strikes again and again until the time is over."""
+
+    def __init__(self, seed: int) -> None:
         """Prepare."""
-        self._site = site
         self._random = random.Random(seed)  # noqa: S311 - it is to repeat
         self.blows: Counter[str] = Counter()
         self.diary: list[tuple[float, str]] = []  # when each came, in seconds since 1970
@@ -35,19 +38,41 @@ class Havoc:
         while time.monotonic() < until:
             threading.Event().wait(self._random.uniform(*PAUSE))
             if not wiped and time.monotonic() > wipe_at:
-                self._strike("wipe", self._wipe)
+                self.strike("wipe", self._wipe)
                 wiped = True
                 continue
             names, blows = zip(*self._choices(), strict=True)
             (place,) = self._random.choices(range(len(names)), [weight for _, weight in blows])
-            self._strike(names[place], blows[place][0])
+            self.strike(names[place], blows[place][0])
 
-    def _choices(self) -> list[tuple[str, tuple[Callable[[], None], int]]]:
-        of_one_machine: list[tuple[str, tuple[Callable[[], None], int]]] = [
+    def strike(self, name: str, blow: Callable[[], None]) -> None:
+        """Strike once, and note it."""
+        self.blows[name] += 1
+        self.diary.append((time.time(), name))
+        with suppress(ProcessLookupError, FileNotFoundError):  # what is being started just now is spared
+            blow()
+
+    def _choices(self) -> list[Choice]:
+        raise NotImplementedError
+
+    def _wipe(self) -> None:
+        raise NotImplementedError
+
+
+class Havoc(Blows):
+    """Strikes a site of ours."""
+
+    def __init__(self, site: Site, seed: int) -> None:
+        """Prepare."""
+        super().__init__(seed)
+        self._site = site
+
+    def _choices(self) -> list[Choice]:
+        of_one_machine: list[Choice] = [
             ("kill guardian", (self._kill_guardian, 1)),
             ("kill valkey", (self._kill_valkey, 2)),
         ]
-        of_servers: list[tuple[str, tuple[Callable[[], None], int]]] = [
+        of_servers: list[Choice] = [
             ("kill redis", (self._kill_redis, 2)),
             ("kill postgres", (self._kill_postgres, 1)),
         ]
@@ -59,12 +84,6 @@ class Havoc:
             ("restart supervisor", (self._restart_supervisor, 1)),
             *(of_one_machine if self._site.postgres is None else of_servers),
         ]
-
-    def _strike(self, name: str, blow: Callable[[], None]) -> None:
-        self.blows[name] += 1
-        self.diary.append((time.time(), name))
-        with suppress(ProcessLookupError, FileNotFoundError):  # what is being started just now is spared
-            blow()
 
     def _worker(self) -> str:
         return self._random.choice(["worker-1", "worker-2"])

@@ -87,10 +87,10 @@ def has_servers() -> bool:
 
 
 @contextmanager
-def sqlite_and_valkey(workers: int = 2) -> Iterator[Site]:
+def sqlite_and_valkey(workers: int = 2, tasks: str = TASKS) -> Iterator[Site]:
     """Everything on one machine, as `queue-tool up` has it."""
     with TemporaryDirectory(prefix="chaos") as folder:
-        system = System(Path(folder), said=_said(workers))
+        system = System(Path(folder), said=_said(workers) | {"TASKS": tasks})
         try:
             yield Site(name="SQLite + Valkey", system=system)
         finally:

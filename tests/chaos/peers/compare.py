@@ -1,0 +1,130 @@
+"""`make chaos PEERS=1`: ours, Flask + RQ and Flask + Celery under the same load and the same blows; one table."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from bench.environments import CELERY, RQ
+from tests.chaos.audit import audit as audit_ours
+from tests.chaos.havoc import Havoc
+from tests.chaos.peers.audit import Column, audit, runs_of, story
+from tests.chaos.peers.havoc import PeerHavoc
+from tests.chaos.peers.site import PeerSite, flask_and_celery, flask_and_rq
+from tests.chaos.peers.strike import Plan, Target, strike
+from tests.chaos.sites import sqlite_and_valkey
+
+LONG = 120.0
+"""Seconds of havoc on each system."""
+
+RATE = 4.0
+"""Tasks that all clients send in a second, about: half of what two of RQ's workers do in the middle of the blows."""
+
+TOLD = 2
+"""Jobs of each fault whose story is told."""
+
+
+PEERS: dict[str, Callable[[], AbstractContextManager[PeerSite]]] = {"rq": flask_and_rq, "celery": flask_and_celery}
+
+
+def compare(seed: int) -> int:
+    """Run all of them, or those that `PEERS` names, and print the table; that peers lose something is no error."""
+    plan = Plan(seed, float(os.environ.get("SECONDS") or LONG), float(os.environ.get("RATE") or RATE))
+    said = os.environ["PEERS"].split(",")
+    chosen = ["ours", *PEERS] if said == ["1"] else said
+    for environment in (RQ, CELERY):
+        environment.install()
+    print(f"Chaos beside peers, SEED={seed}: {plan.seconds:g} s of blows on each, {plan.rate:g} tasks/s.", flush=True)
+    columns = []
+    for name in chosen:
+        columns.append(ours(plan) if name == "ours" else peer(PEERS[name], plan))
+        print(f"\n{columns[-1].name}: {columns[-1].ends} after {dict(columns[-1].blows)}", flush=True)
+    print("\n" + table(columns), flush=True)
+    return 0
+
+
+def ours(plan: Plan) -> Column:
+    """Run ours on SQLite."""
+    with sqlite_and_valkey(tasks="tests.chaos.peers.our_tasks") as site:
+        site.system.start()
+        site.keep_a_diary()
+        havoc, path = Havoc(site, plan.seed), site.system.directory / "runs"
+
+        def kill_web() -> None:
+            web = site.system.child("web")
+            for pid in [web, *site.system.children(web)]:
+                os.kill(pid, signal.SIGKILL)
+
+        target = Target(url=site.system.url(""), runs=path, once=True, kill_web=kill_web)
+        ledger = strike(target, havoc, plan)
+        try:
+            found = audit_ours(site, ledger, havoc)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{site.system.log[-5000:]}") from error
+        runs = runs_of(path)
+        site.system.stop()
+        return Column(
+            name="ours",
+            tasks=found.tokens,
+            batches=ledger.posts,
+            blows=havoc.blows,
+            lost=[token for token in found.lost if token not in runs.ends],
+            forgotten=[token for token in found.lost if token in runs.ends],
+            stuck=found.stuck,
+            wrong=found.wrong,
+            again=runs.more_than_once,
+            halves=found.halves,
+            unanswered=sum(not one.answered for one in ledger.requests.values()),
+            doubled=runs.doubled,
+            leftovers=found.leftovers,
+            recovery=runs.recovery(ledger),
+            quiet_after=found.quiet_after,
+            ends=found.ends,
+        )
+
+
+def peer(make: Callable[[], AbstractContextManager[PeerSite]], plan: Plan) -> Column:
+    """Run a peer, and tell the stories of what went wrong."""
+    with make() as site:
+        havoc = PeerHavoc(site, plan.seed)
+        target = Target(url=site.url(""), runs=site.runs, once=False, kill_web=havoc.kill_web)
+        ledger = strike(target, havoc, plan)
+        column = audit(site, ledger, havoc)
+        not_wiped = [token for token in column.lost if token not in column.wiped]
+        faults = {"lost": not_wiped, "lost, wiped": column.wiped, "forgotten": column.forgotten}
+        faults |= {"stuck": column.stuck, "wrong end": column.wrong, "ended again": column.again}
+        for fault, tokens in faults.items():
+            if tokens:
+                print(f"\n== {site.name}, {fault}: {len(tokens)}")
+                print("\n".join(story(site, ledger, havoc, token) for token in tokens[:TOLD]), flush=True)
+        for fault, found in (("half-kept", column.halves), ("leftovers", column.leftovers)):
+            print(f"== {site.name}, {fault}: {found[:20]}", flush=True)
+        return column
+
+
+def table(columns: list[Column]) -> str:
+    """Return the table, as Markdown."""
+    rows: dict[str, list[str]] = {
+        "tasks answered, in batches": [f"{one.tasks} in {one.batches}" for one in columns],
+        "blows, of these kills": [
+            f"{one.blows.total()}, {sum(count for name, count in one.blows.items() if 'kill' in name)}"
+            for one in columns
+        ],
+        "lost: answered, never done, known to nobody": [str(len(one.lost)) for one in columns],
+        "of these by the wipe of Redis": [str(len(one.wiped)) for one in columns],
+        "forgotten: done, but nobody knows": [str(len(one.forgotten)) for one in columns],
+        "of these by the wipe, too": [str(one.forgotten_by_wipe) for one in columns],
+        "stuck: without an end when it was quiet": [str(len(one.stuck)) for one in columns],
+        "wrong end": [str(len(one.wrong)) for one in columns],
+        "ran to its end more than once": [str(len(one.again)) for one in columns],
+        "requests without an answer, of these half-kept": [f"{one.unanswered}, {len(one.halves)}" for one in columns],
+        "elements done twice because the client asked again": [str(one.doubled) for one in columns],
+        "leftovers in Redis": [str(len(one.leftovers)) for one in columns],
+        "longest recovery, s": [f"{one.recovery:.0f}" for one in columns],
+        "quiet after the last blow, s": [f"{one.quiet_after:.0f}" for one in columns],
+    }
+    head = ["", *(one.name for one in columns)]
+    lines = [head, ["---"] * len(head), *([name, *cells] for name, cells in rows.items())]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
