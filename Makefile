@@ -22,7 +22,7 @@ postgres: .venv/test ## run the tests of worker and whole system once more, on P
 soak: .venv/test ## run the tests that take minutes
 	@$(BIN)/python -m pytest -q tests/soak/soak_*.py
 
-chaos: .venv/test ## kill everything at random under load, and audit every token (QUICK=1: a minute; SEED=n repeats; PEERS=1: beside RQ and Celery)
+chaos: .venv/test ## kill everything at random under load and audit every token (QUICK=1, SEED=n, PEERS=1: beside RQ, Celery)
 	@QUICK=$(QUICK) SEED=$(SEED) PEERS=$(PEERS) $(BIN)/python -m tests.chaos
 
 lint: .venv/lint ## check format, lint and types
