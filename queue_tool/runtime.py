@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -110,6 +111,7 @@ class Runtime:
     def close(self) -> None:
         """Let everyone go who waits, and close every connection."""
         self.wait.release()
+        self.broker.close()
         self.store.close()
 
 
@@ -259,7 +261,8 @@ def require_own_redis(chosen: Settings, store: Store) -> None:
     if chosen.embedded or chosen.redis_url == INLINE:
         return
     try:
-        RqBroker(redis_url(chosen), store.identity()).require_ours()
+        with closing(RqBroker(redis_url(chosen), store.identity())) as broker:
+            broker.require_ours()
     except BrokerOfAnother:
         raise
     except BrokerAway:

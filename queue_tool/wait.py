@@ -50,6 +50,7 @@ class Wait:
             self._released = True
             for waiter in self._waiters:
                 waiter.over.set()
+            self._news.set()
 
     def _until_over(self, waiter: _Waiter, seconds: float) -> bool:
         with self._lock:
@@ -90,7 +91,7 @@ class Wait:
 
     def _is_needed(self) -> bool:
         with self._lock:
-            self._is_watched = bool(self._waiters)
+            self._is_watched = bool(self._waiters) and not self._released
             return self._is_watched
 
     def _tell_the_ended(self) -> None:

@@ -86,3 +86,6 @@ class Broker(Protocol):
         Raises:
             BrokerAway: it does not.
         """
+
+    def close(self) -> None:
+        """Close every connection."""

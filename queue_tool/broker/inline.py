@@ -55,3 +55,6 @@ class InlineBroker:
 
     def check(self) -> None:
         """Do nothing: it always answers."""
+
+    def close(self) -> None:
+        """Do nothing: it has no connection."""

@@ -222,6 +222,11 @@ class RqBroker:
         with self._talking():
             self._redis.ping()
 
+    def close(self) -> None:
+        """Close every connection."""
+        self._redis.close()
+        self._reader.close()
+
     @contextmanager
     def _talking(self) -> Iterator[None]:
         try:

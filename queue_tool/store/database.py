@@ -41,7 +41,7 @@ class Backend(Protocol):
         """Tell whether it is there; one that is not need not be asked for its tables."""
 
     def close(self) -> None:
-        """Close every connection that is not in use."""
+        """Close every connection: one that is in use when it is given back."""
 
 
 class Database:
@@ -144,7 +144,7 @@ class Database:
         return self._backend.exists()
 
     def close(self) -> None:
-        """Close every connection that is not in use."""
+        """Close every connection: one that is in use when it is given back."""
         self._backend.close()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, create_engine
 
 from queue_tool.errors import CannotCopy, DriverMissing, StoreAway
+from queue_tool.store.pools import retire
 
 SCHEME = "postgresql+psycopg"
 
@@ -53,9 +54,9 @@ class Postgres:
         return True
 
     def close(self) -> None:
-        """Close every connection that is not in use."""
+        """Close every connection: one that is in use when it is given back."""
         for engine in (self._writer, self.reader, self.looker):
-            engine.dispose()
+            retire(engine)
 
 
 def copy_in(connection: Connection, table: Table, rows: Iterable[Iterable[Any]]) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 
 from queue_tool.store.gate import Gate
+from queue_tool.store.pools import retire
 
 
 class Sqlite:
@@ -56,15 +57,15 @@ class Sqlite:
         found = self._path.stat()
         file = found.st_dev, found.st_ino
         if self._file is not None and self._file != file:
-            self._writer.dispose()
-            self.reader.dispose()
+            retire(self._writer)
+            retire(self.reader)
         self._file = file
         return engine
 
     def close(self) -> None:
-        """Close every connection that is not in use."""
-        self._writer.dispose()
-        self.reader.dispose()
+        """Close every connection: one that is in use when it is given back."""
+        retire(self._writer)
+        retire(self.reader)
         self._gate.close()
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -44,15 +45,20 @@ def server(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def rq_broker(server: str) -> RqBroker:
-    return RqBroker(server, DATABASE)
+def rq_broker(server: str) -> Iterator[RqBroker]:
+    with closing(RqBroker(server, DATABASE)) as broker:
+        yield broker
 
 
 @pytest.fixture(params=["valkey", "redis", "inline"])
-def broker(request: pytest.FixtureRequest) -> Broker:
+def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    made: Broker
     if request.param == "inline":
-        return InlineBroker(lambda runs: None)
-    return RqBroker(empty_server(request, request.param), DATABASE)
+        made = InlineBroker(lambda runs: None)
+    else:
+        made = RqBroker(empty_server(request, request.param), DATABASE)
+    yield made
+    made.close()
 
 
 # -- every broker ------------------------------------------------------------------------------------------

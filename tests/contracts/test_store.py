@@ -397,6 +397,15 @@ def test_a_locked_table_is_said_to_be_away_and_keeps_nothing(store: Store, datab
     assert store.batches.totals().batches == 1
 
 
+def test_a_connection_in_use_at_the_end_is_closed_when_it_is_given_back(database: Database) -> None:
+    with database.read() as connection:
+        driver: Any = connection.connection.driver_connection
+        database.close()
+        assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+    with pytest.raises(database.driver_error):
+        driver.execute("SELECT 1")
+
+
 @on_sqlite
 def test_a_process_that_holds_the_gate_for_too_long_is_not_waited_for(store: Store, database: Database) -> None:
     other = Database(database.url, patience=0.1)

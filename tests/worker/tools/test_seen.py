@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -130,9 +131,8 @@ def test_redis_holds_of_a_started_ticket_what_rq_itself_would_have_written(
     token = running.waiter(lane, gate)
     running.await_shown(token)
     ours = running.job(token)
-    RqBroker(f"{running.redis_url}?db=1", running.runtime.store.identity()).push(
-        [Ticket(token=token, run=1, list=ours.origin, task_type=f"waits.{lane}")]
-    )
+    with closing(RqBroker(f"{running.redis_url}?db=1", running.runtime.store.identity())) as broker:
+        broker.push([Ticket(token=token, run=1, list=ours.origin, task_type=f"waits.{lane}")])
     theirs, stock = prepared_by_rq(other, ours.origin)
     execution_of_ours, execution_of_theirs = ours.get_executions()[0], theirs.get_executions()[0]
     held = written(running.redis, token, ours.worker_name or "", execution_of_ours.id)
