@@ -1,8 +1,8 @@
 # Each target works from a fresh clone, with Python 3.11 or later and nothing else.
 PYTHON ?= python3
 BIN := .venv/bin
-# Tests at once: many of them wait for processes, so one more than a small machine has processors.
-AT_ONCE ?= 3
+# Tests at once: many of them wait for processes, so two more than a small machine has processors.
+AT_ONCE ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help run test postgres soak chaos bench docs lint clean

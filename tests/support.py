@@ -227,7 +227,8 @@ class System:
 
     def valkey(self) -> int:
         """Return the pid of the embedded Valkey."""
-        return int((self.directory / "instance" / "valkey" / "server.pid").read_text().split()[0])
+        file = self.directory / "instance" / "valkey" / "server.pid"
+        return int(eventually(lambda: file.read_text().split())[0])  # it is written a moment after it is made
 
 
 @dataclass

@@ -11,6 +11,7 @@ import click
 from queue_tool import __version__
 from queue_tool.cli.operate import db, keys
 from queue_tool.errors import BadSetting, QueueToolError, StoreAway
+from queue_tool.host import collector
 
 
 class _Commands(click.Group):
@@ -36,6 +37,7 @@ def _sentence(error: QueueToolError) -> str:
 @click.version_option(__version__, prog_name="queue-tool")
 def main() -> None:
     """Queue Tool: a service for batches of work. Start with `queue-tool up`."""
+    collector.look_seldom()
 
 
 main.add_command(db)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import socket
@@ -14,6 +13,7 @@ from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 
 from queue_tool.errors import PortTaken
+from queue_tool.host import collector
 from queue_tool.host.lifeline import VARIABLE, Lifeline, watch
 from queue_tool.runtime import inherited, load_types
 from queue_tool.settings import Settings
@@ -22,9 +22,6 @@ from queue_tool.web.hands import EXTENSION
 
 THREADS = 16
 """Requests that one process works on at once, beside those that only wait. A thread is made when it is needed."""
-
-OBJECTS = 50_000
-"""New objects after which the garbage collector looks at them."""
 
 _of_server: Lifeline | None = None
 """By which a process that serves learns that granian's main process is gone."""
@@ -65,19 +62,8 @@ def application() -> Flask:
         watch(_of_server.reading, lambda: os._exit(1))
     app = create_app()
     on_a_signal(app.extensions[EXTENSION].wait.release)  # or else those who wait would hold up the stop
-    spare_the_collector()
+    collector.leave_alone_what_is_there()
     return app
-
-
-def spare_the_collector() -> None:
-    """Let the garbage collector look less often, and not at what stays for ever.
-
-    A batch of 10,000 makes 100,000 objects that no cycle holds; looking at them again and again took a third of the
-    time that the batch takes.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(OBJECTS, 20, 20)
 
 
 def on_a_signal(then: Callable[[], None]) -> None:

@@ -10,7 +10,7 @@ from redis import Redis
 from rq.serializers import JSONSerializer
 
 from queue_tool.errors import BadSetting
-from queue_tool.host import lifeline
+from queue_tool.host import collector, lifeline
 from queue_tool.runtime import inherited, load_settings, redis_url
 from queue_tool.settings import INLINE
 from queue_tool.tasks import LISTS
@@ -43,6 +43,7 @@ def work(kind: type[Worker] = Worker) -> None:
     descriptor = inherited(lifeline.VARIABLE)
     if descriptor is not None:
         lifeline.watch(descriptor, lambda: worker.stop(min(settings.drain, ORPHANS_DRAIN)))
+    collector.leave_alone_what_is_there()
     code = 1
     try:
         worker.work()

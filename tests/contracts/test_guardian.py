@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from queue_tool.errors import DataDirUnusable
 from queue_tool.host import data_dir, valkey
 from queue_tool.host.guardian import of_server
+from tests.damage import cut_last_line, empty, spoil
 from tests.support import eventually
 
 
@@ -60,6 +65,46 @@ def test_what_a_killed_one_left_outside_of_a_deep_data_directory_goes_with_the_n
     cut(second)
     assert second.wait(20) == 0
     assert not place.exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "files", "put_aside"),
+    [
+        (cut_last_line, "*.incr.aof", False),  # Valkey itself forgets the last command
+        (empty, "*.incr.aof", False),
+        (spoil, "*.incr.aof", True),
+        (Path.unlink, "*.incr.aof", True),
+        (cut_last_line, "*.manifest", True),
+        (empty, "*.manifest", True),
+        (Path.unlink, "*.manifest", False),
+        (cut_last_line, "*.base.*", True),
+    ],
+)
+def test_files_that_valkey_cannot_read_are_put_aside_and_it_starts(
+    tmp_path: Path, damage: Callable[[Path], None], files: str, put_aside: bool
+) -> None:
+    first = valkey.start(tmp_path)
+    with Redis.from_url(valkey.url(tmp_path)) as redis:
+        assert redis.set("a", 1)
+    kill_with_its_server(first, tmp_path)
+    (damaged,) = (tmp_path / "valkey" / "appendonlydir").glob(files)
+    damage(damaged)
+    second = valkey.start(tmp_path)
+    with Redis.from_url(valkey.url(tmp_path)) as redis:
+        assert redis.set("a", 2)
+    assert len(list((tmp_path / "valkey").glob("appendonlydir.unreadable-*"))) == put_aside
+    cut(second)
+    assert second.wait(20) == 0
+
+
+def kill_with_its_server(guardian: subprocess.Popen[bytes], directory: Path) -> None:
+    server = int((directory / "valkey" / "server.pid").read_text().split()[0])
+    guardian.kill()
+    os.kill(server, signal.SIGKILL)
+    assert guardian.stdin is not None
+    guardian.stdin.close()
+    guardian.wait()
+    eventually(lambda: not valkey.answers(directory))
 
 
 def inodes_held_open_by(pid: int) -> set[int]:

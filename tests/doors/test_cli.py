@@ -58,9 +58,6 @@ def test_a_command_that_is_none_is_a_mistake_of_usage(tmp_path: Path) -> None:
     ("name", "text"),
     [
         ("PORT", "many"),
-        ("PORT", "70000"),
-        ("MAX_BODY", "lots"),
-        ("MAX_BATCH", "0"),
         ("AUTH", "maybe"),
         ("TASKS", "no-module!"),
         ("REDIS_URL", "http://user:hunter2@example.org"),
