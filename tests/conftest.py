@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import hypothesis
@@ -23,7 +22,7 @@ from queue_tool.store import Store, migrations
 from queue_tool.store.database import Database
 from queue_tool.telemetry import Event, Telemetry
 from queue_tool.web import create_app
-from tests.postgres import Cluster, programs
+from tests.postgres import Cluster, folder, programs
 from tests.postgres import cluster as run_cluster
 from tests.support import System, eventually
 
@@ -144,7 +143,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     where = programs()
     if where is None:
         pytest.skip("no PostgreSQL on this machine")
-    with TemporaryDirectory(prefix="pg") as folder, run_cluster(Path(folder), where) as server:
+    with folder() as place, run_cluster(Path(place), where) as server:
         yield server
 
 

@@ -6,12 +6,11 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
 from tests.past_the_store import rows
-from tests.postgres import Cluster, programs
+from tests.postgres import Cluster, folder, programs
 from tests.postgres import cluster as run_cluster
 from tests.support import System, eventually, http, items, tokens
 
@@ -22,7 +21,7 @@ def mortal() -> Iterator[Cluster]:
     where = programs()
     if where is None:
         pytest.skip("no PostgreSQL on this machine")
-    with TemporaryDirectory(prefix="pg") as folder, run_cluster(Path(folder), where) as server:
+    with folder() as place, run_cluster(Path(place), where) as server:
         yield server
 
 
