@@ -196,9 +196,8 @@ class System:
 
     def pids(self) -> dict[int, str]:
         """Return every process that belongs to this system, found by its directory or its ancestors."""
-        return {pid: words for pid, words, cwd in _processes() if str(self.directory) in (cwd, *_part_of(words))} | {
-            pid: words for pid, words, cwd in _processes() if cwd.startswith(str(self.directory))
-        }
+        place = str(self.directory)
+        return {pid: words for pid, words, cwd in _processes() if cwd.startswith(place) or place in _part_of(words)}
 
     def kill_all(self) -> None:
         """End every process of this system at once, the hard way."""
@@ -226,9 +225,15 @@ class System:
         return [pid for pid in self.pids() if _parent(pid) == of]
 
     def valkey(self) -> int:
-        """Return the pid of the embedded Valkey."""
-        file = self.directory / "instance" / "valkey" / "server.pid"
-        return int(eventually(lambda: file.read_text().split())[0])  # it is written a moment after it is made
+        """Return the pid of the embedded Valkey.
+
+        Raises:
+            FileNotFoundError: it has not said it, or not yet.
+        """
+        said = (self.directory / "instance" / "valkey" / "server.pid").read_text().split()
+        if not said:
+            raise FileNotFoundError
+        return int(said[0])
 
 
 @dataclass

@@ -127,4 +127,11 @@ def postgres_and_redis(workers: int = 2) -> Iterator[Site]:
 
 
 def _said(workers: int) -> dict[str, str]:
-    return {"TASKS": TASKS, "WORKERS": str(workers), "LOG_LEVEL": "debug", "DRAIN": "3", "MAX_ATTEMPTS": "3"}
+    return {
+        "TASKS": TASKS,
+        "WORKERS": str(workers),
+        "LOG_LEVEL": "debug",
+        "DRAIN": "3",
+        "MAX_ATTEMPTS": "3",
+        "ISOLATED": "4",
+    }
