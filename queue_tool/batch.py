@@ -112,22 +112,24 @@ class NewBatch:
     label: Label = UNNAMED
 
     @property
+    def lists(self) -> set[str]:
+        """Return the names of the RQ queues in which its tickets wait."""
+        return set(self._lists().values())
+
+    @property
     def tickets(self) -> list[Ticket]:
         """Return the tickets of the tasks that may be done at once."""
-        lists: dict[tuple[int, Priority | None], str] = {}  # to say each but once: there may be 100,000 tickets
-        for one in self.accepted:
-            if (key := (id(one.task_type), one.options.priority)) not in lists:
-                lists[key] = one.list
+        lists = self._lists()
         return [
-            Ticket(
-                token=one.token,
-                run=1,
-                list=lists[id(one.task_type), one.options.priority],
-                task_type=one.task_type.name,
-            )
+            Ticket(token=one.token, run=1, list=lists[kind], task_type=one.task_type.name)
             for one in self.accepted
-            if not one.options.must_wait(self.created_at)
+            if (kind := (id(one.task_type), id(one.options))) in lists
         ]
+
+    def _lists(self) -> dict[tuple[int, int], str]:
+        """Return the list of each kind of tasks that may be done at once: of a type, with the same options."""
+        kinds = {(id(one.task_type), id(one.options)): one for one in self.accepted}  # of 100,000 tasks often one
+        return {kind: one.list for kind, one in kinds.items() if not one.options.must_wait(self.created_at)}
 
     @property
     def unique_keys(self) -> list[tuple[str, str]]:

@@ -75,8 +75,7 @@ class Batches:
                 new = instead = new.without_duplicates(unique.taken(connection, new.unique_keys))
             if max_waiting and not self._waiting.leave_room(connection, len(new.accepted), max_waiting):
                 raise TooManyWaiting(retry_after=30)
-            lists = {ticket.list for ticket in new.tickets}
-            waits_here = held.hold_or_held(connection, hold, lists, new.created_at)
+            waits_here = held.hold_or_held(connection, hold, new.lists, new.created_at)
             batch_id = add_batch(connection, new, held=waits_here) if new.elements else None
             if new.idempotency:
                 remember(connection, new.idempotency, batch_id, new.created_at)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, literal_column, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, literal_column, select
 
 from queue_tool.store.database import micros
 from queue_tool.store.rows import insert_new
@@ -19,7 +19,7 @@ from queue_tool.tasks import Lane, Priority, State
 
 def is_held(connection: Connection, name: str) -> bool:
     """Tell whether new tasks for a list must wait here."""
-    return connection.execute(select(held_lists.c.since).where(held_lists.c.list == name)).first() is not None
+    return connection.execute(_HELD, {"name": name}).first() is not None
 
 
 def hold_or_held(connection: Connection, hold_now: Iterable[str], names: Iterable[str], now: datetime) -> bool:
@@ -39,6 +39,9 @@ def let_go(connection: Connection) -> bool:
     over = [name for name in names if not connection.execute(select(exists().where(UNPUSHED[name]))).scalar_one()]
     connection.execute(delete(held_lists).where(held_lists.c.list.in_(over)))
     return len(over) < len(names)
+
+
+_HELD = select(held_lists.c.since).where(held_lists.c.list == bindparam("name"))
 
 
 def _unpushed(priority: Priority, lane: Lane) -> ColumnElement[bool]:
