@@ -102,9 +102,10 @@ class Runtime:
                 said = ""
             except QueueToolError as error:
                 reason = error.reason if isinstance(error, StoreAway) else error.sentence
-                if reason != said:
+                news = reason if isinstance(error, StoreAway) else type(error).__name__  # Redis is away in many words
+                if news != said:
                     self.telemetry.emit(Event.SWEEP_FAILED, reason=reason)
-                said = reason
+                said = news
             except Exception:  # noqa: BLE001 - the next pass must come, and the log has all of it
                 _log.exception("a pass of the sweeper failed")
 

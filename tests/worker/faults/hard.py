@@ -46,15 +46,6 @@ def first_run_is_long_in_a_thread(data: object, context: Context) -> int:
     return context.run
 
 
-@task("hard.first-run-is-long-alone", isolated=True)
-def first_run_is_long_alone(data: str, context: Context) -> int:
-    """Say by which process, in a process of its own."""
-    if context.run == 1:
-        Path(data).write_text(str(os.getpid()))
-        pause(HOURS)
-    return context.run
-
-
 @task("hard.until")
 async def until(data: str, context: Context) -> int:
     """Wait for a file; return the run."""
@@ -128,20 +119,13 @@ async def blocking_for_hours(data: object) -> None:
     pause(HOURS)
 
 
-@task("hard.too-long-alone", timeout=1, isolated=True)
-def too_long_alone(data: str) -> None:
-    """Say by which process, and sleep beyond the deadline."""
-    Path(data).write_text(str(os.getpid()))
-    pause(HOURS)
-
-
 # -- what raises, returns or does something else -----------------------------------------------------------
 
 
 @task("hard.thread")
 def in_a_thread(data: str) -> object:
     """Do what the data say, in a thread."""
-    return _do(data)
+    return do(data)
 
 
 @task("hard.loop")
@@ -153,13 +137,7 @@ async def on_the_loop(data: str) -> object:
     if data == "leave an exit behind":
         asyncio.get_running_loop().call_later(0.05, lambda: _left.append(asyncio.create_task(_exit())))
         return 1
-    return _do(data)
-
-
-@task("hard.alone", isolated=True)
-def alone(data: str) -> object:
-    """Do what the data say, in a process of its own."""
-    return _do(data)
+    return do(data)
 
 
 @task("hard.unreadable", timeout=lambda data: data["absent"])
@@ -173,7 +151,8 @@ def killer(data: object) -> None:
     os._exit(7)
 
 
-def _do(what: str) -> object:
+def do(what: str) -> object:
+    """Do what the data of a task say."""
     match what:
         case "exit":
             sys.exit(3)

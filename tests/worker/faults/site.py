@@ -27,7 +27,10 @@ ROOT = Path(__file__).parents[3]
 
 WORKER = ("-m", "queue_tool", "worker")
 
-TASKS = "tests.worker.faults.hard"
+HARD = "tests.worker.faults.hard"
+
+TASKS = f"{HARD},tests.worker.faults.alone"
+"""All that can be sent; a worker knows only the first ones, unless a test says otherwise."""
 
 
 @dataclass
@@ -70,7 +73,7 @@ class Site:
 
     def start(self, *command: str, **said: str) -> subprocess.Popen[bytes]:
         """Start a worker, or what is said in its place, in this directory."""
-        settings = {"DATA_DIR": str(self.runtime.settings.data_dir), "REDIS_URL": self.redis_url, "TASKS": TASKS}
+        settings = {"DATA_DIR": str(self.runtime.settings.data_dir), "REDIS_URL": self.redis_url, "TASKS": HARD}
         if self.runtime.store.database.is_postgres:
             settings["DATABASE_URL"] = self.url
         with (self.directory / "workers.log").open("ab") as log:

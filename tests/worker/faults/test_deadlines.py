@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from queue_tool.tasks import Code, State
-from tests.worker.faults.site import Site, is_alive
+from tests.worker.faults.site import TASKS, Site, is_alive
 
 
 def require_timeout(site: Site, token: str) -> None:
@@ -80,7 +80,7 @@ def test_a_coroutine_that_never_ends_does_not_keep_its_worker(site: Site, tmp_pa
 
 
 def test_an_isolated_function_that_takes_too_long_is_killed(site: Site, tmp_path: Path) -> None:
-    worker = site.start()
+    worker = site.start(TASKS=TASKS)
     (token,) = site.send("hard.too-long-alone", [str(tmp_path / "pid")])
     require_timeout(site, token)
     site.await_(lambda: not is_alive(int((tmp_path / "pid").read_text())))

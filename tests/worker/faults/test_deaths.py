@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from queue_tool.tasks import State
-from tests.worker.faults.site import Site, is_alive
+from tests.worker.faults.site import TASKS, Site, is_alive
 
 
 def not_claimed(site: Site) -> bool:
@@ -57,13 +57,13 @@ def test_a_worker_that_is_killed_at_any_step_loses_nothing(site: Site, step: str
 
 def test_a_killed_worker_takes_the_processes_of_its_isolated_tasks_with_it(site: Site, tmp_path: Path) -> None:
     note = tmp_path / "pid"
-    worker = site.start()
+    worker = site.start(TASKS=TASKS)
     (token,) = site.send("hard.first-run-is-long-alone", [str(note)])
     site.await_(lambda: note.exists() and note.read_text())
     worker.kill()
     assert worker.wait(20) == -signal.SIGKILL
     site.await_(lambda: not is_alive(int(note.read_text())))
-    healthy = site.start()
+    healthy = site.start(TASKS=TASKS)
     site.await_end()
     site.stop(healthy)
     assert site.task(token).result == "2"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from queue_tool.tasks import State
-from tests.worker.faults.site import Site, is_alive
+from tests.worker.faults.site import TASKS, Site, is_alive
 
 SHORT = 1000
 LONG = 2000
@@ -34,7 +34,7 @@ def require_put_back(site: Site, tokens: list[str]) -> None:
 
 def require_second_runs(site: Site, tokens: list[str]) -> None:
     """Another worker ends all that is left, by its second run."""
-    worker = site.start()
+    worker = site.start(TASKS=TASKS)
     site.await_end()
     site.stop(worker)
     assert {site.task(token).result for token in tokens} == {"2"}
@@ -43,7 +43,7 @@ def require_second_runs(site: Site, tokens: list[str]) -> None:
 
 
 def test_a_drain_ends_what_it_can_and_puts_the_rest_back(site: Site, tmp_path: Path) -> None:
-    worker = site.start(DRAIN="3")
+    worker = site.start(DRAIN="3", TASKS=TASKS)
     short, long = load(site, tmp_path / "pid")
     site.stop(worker)
     assert site.tokens(State.FINISHED) == set(short)

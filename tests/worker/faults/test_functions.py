@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from queue_tool.tasks import Code, State
-from tests.worker.faults.site import Site, is_alive
+from tests.worker.faults.site import TASKS, Site, is_alive
 
 RAISES = {"exit": "SystemExit: 3", "interrupt": "KeyboardInterrupt", "mine": "tests.worker.faults.hard.Mine: a word"}
 
 
 def test_whatever_a_function_raises_is_its_outcome_alone(site: Site) -> None:
-    worker = site.start()
+    worker = site.start(TASKS=TASKS)
     neighbours = site.send("hard.loop", ["before", "after"])
     raising = {
         token: sentence
@@ -69,7 +69,7 @@ def test_a_task_left_behind_that_would_end_the_loop_ends_nobody_elses_work(site:
 
 @pytest.mark.parametrize("task_type", ["hard.thread", "hard.loop", "hard.alone"])
 def test_a_fork_of_a_worker_never_goes_on_as_one(site: Site, task_type: str) -> None:
-    worker = site.start()
+    worker = site.start(TASKS=TASKS)
     own = site.send(task_type, ["a fork", "a fork that comes back"])
     site.await_end()
     children = [json.loads(site.task(token).result or "")["child"] for token in own]
