@@ -85,6 +85,8 @@ def test_a_worker_that_was_given_up_for_dead_changes_nothing_any_more(site: Site
     gate.touch()
     site.await_end()
     late.send_signal(signal.SIGCONT)
+    # What it claims before it knows that it was given up is taken back from it, as a loss.
+    site.await_(lambda: late.pid in {each.process.pid for each in site.runtime.store.workers.all()})
     (after,) = site.sleepers(1)
     site.await_end()
     site.stop(late)
