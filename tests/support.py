@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from redis import Redis
+from redis.exceptions import RedisError
 
 from queue_tool.host import valkey
 
@@ -31,7 +32,7 @@ PROGRAM: Sequence[str | Path] = (sys.executable, "-m", "queue_tool")
 """`queue-tool` of the environment in which the tests run."""
 
 
-def eventually(look: Callable[[], Found], within: float = 20.0) -> Found:
+def eventually(look: Callable[[], Found], within: float = 20.0, every: float = POLL) -> Found:
     """Look again and again until the look is true and raises no AssertionError or OSError; return what it found."""
     until = time.monotonic() + within
     pause = threading.Event()
@@ -45,7 +46,7 @@ def eventually(look: Callable[[], Found], within: float = 20.0) -> Found:
             problem = error
         if time.monotonic() > until:
             raise AssertionError(f"not within {within:g} s: {problem}") from problem
-        pause.wait(POLL)
+        pause.wait(every)
 
 
 def free_port() -> int:
@@ -281,6 +282,18 @@ def sent_from_python(system: System, *task_types: str) -> list[str]:
         check=True,
     )
     return sent.stdout.split()
+
+
+def await_answer(redis: Redis) -> None:
+    """Wait until a Redis answers."""
+
+    def answers() -> bool:
+        try:
+            return bool(redis.ping())
+        except RedisError:
+            return False
+
+    eventually(answers, within=60)
 
 
 def redis_of(system: System) -> Redis:

@@ -34,6 +34,7 @@ def copy(target: str, source: str | None) -> None:
     chosen = runtime.load_settings()
     goes_to = Database(_url("TARGET", target))
     comes_from = Database(_source(chosen, source))
+    copying.require_kinds(comes_from, goes_to)
     with _nobody_in({chosen.data_dir.resolve(), comes_from.path.resolve().parent}):
         copied = copying.copy(comes_from, goes_to, owner.lives_here)
     goes_to.close()

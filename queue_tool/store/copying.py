@@ -51,8 +51,7 @@ def copy(source: Database, target: Database, lives_here: Liveness) -> list[Copie
         CopyDiffers: what the target has kept is not what it was given.
         StoreAway: one of them is busy or away; the sentence says which, and why.
     """
-    if source.is_postgres or not target.is_postgres:
-        raise CannotCopy
+    require_kinds(source, target)
     _require_file(source)
     with _said_of("source"), source.write() as reading:
         _require_current(reading)
@@ -63,6 +62,16 @@ def copy(source: Database, target: Database, lives_here: Liveness) -> list[Copie
 
 
 # -- what must be so ---------------------------------------------------------------------------------------
+
+
+def require_kinds(source: Database, target: Database) -> None:
+    """Do nothing if the source is on SQLite and the target on PostgreSQL.
+
+    Raises:
+        CannotCopy: they are of other kinds.
+    """
+    if source.is_postgres or not target.is_postgres:
+        raise CannotCopy
 
 
 def _require_file(source: Database) -> None:

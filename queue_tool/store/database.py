@@ -55,7 +55,13 @@ class Database:
 
     @property
     def path(self) -> Path:
-        """Return the file of a SQLite database."""
+        """Return the file of a SQLite database.
+
+        Raises:
+            ValueError: it is a server's, and its name is the name of no file.
+        """
+        if self.is_postgres:
+            raise ValueError("A database of PostgreSQL is no file.")
         return Path(make_url(self.url).database or "")
 
     @contextmanager

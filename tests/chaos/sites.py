@@ -12,11 +12,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from redis import Redis
-from redis.exceptions import RedisError
 
 from tests.past_the_store import note, rows
 from tests.postgres import Cluster, cluster, programs
-from tests.support import System, eventually, redis_of
+from tests.support import System, await_answer, redis_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -71,14 +70,7 @@ class Site:
 
     def await_redis(self) -> None:
         """Wait until Redis answers."""
-
-        def answers() -> bool:
-            try:
-                return bool(self.redis.ping())
-            except RedisError:
-                return False
-
-        eventually(answers, within=60)
+        await_answer(self.redis)
 
 
 def has_servers() -> bool:

@@ -48,6 +48,11 @@ def test_a_cut_connection_fails_no_later_transaction(migrated_url: str, cluster:
     database.close()
 
 
+def test_its_name_is_never_taken_for_a_file(cluster: Cluster) -> None:
+    with pytest.raises(ValueError, match="no file"):
+        _ = Database(cluster.url("anything")).path
+
+
 def test_who_may_make_no_tables_is_told_so_in_one_sentence(cluster: Cluster, tmp_path: Path) -> None:
     name = cluster.new_database()
     cluster.run(f"CREATE ROLE {name} LOGIN")

