@@ -11,8 +11,8 @@ from redis import Redis
 
 from bench.servers import process
 from queue_tool.host import valkey
+from queue_tool.model.telemetry import Telemetry
 from queue_tool.runtime import Runtime, load_settings, open_runtime
-from queue_tool.telemetry import Telemetry
 
 BATCH = 10_000
 

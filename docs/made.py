@@ -12,8 +12,8 @@ import re
 import sys
 from pathlib import Path
 
-from queue_tool.settings import described
-from queue_tool.tasks import MOVES, State
+from queue_tool.model.settings import described
+from queue_tool.model.tasks import MOVES, State
 
 ROOT = Path(__file__).parents[1]
 

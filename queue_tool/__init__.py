@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from flask import Flask
 
-    from queue_tool.context import Context
-    from queue_tool.retry import Abort, Backoff, Retry
-    from queue_tool.task_types import task
+    from queue_tool.model.context import Context
+    from queue_tool.model.retry import Abort, Backoff, Retry
+    from queue_tool.model.task_types import task
 
 __version__ = "0.1.0"
 __all__ = ["Abort", "Backoff", "Context", "Retry", "create_app", "task"]
 
 _HOMES = {
-    "task": "queue_tool.task_types",
-    "Context": "queue_tool.context",
-    "Abort": "queue_tool.retry",
-    "Backoff": "queue_tool.retry",
-    "Retry": "queue_tool.retry",
+    "task": "queue_tool.model.task_types",
+    "Context": "queue_tool.model.context",
+    "Abort": "queue_tool.model.retry",
+    "Backoff": "queue_tool.model.retry",
+    "Retry": "queue_tool.model.retry",
 }
 
 

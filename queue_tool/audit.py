@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from queue_tool.broker import Broker
+from queue_tool.model.tasks import Priority, lane_and_queue
+from queue_tool.model.telemetry import Event, Telemetry
 from queue_tool.push import Push
 from queue_tool.store import Store
-from queue_tool.tasks import Priority, lane_and_queue
-from queue_tool.telemetry import Event, Telemetry
 
 EVERY = 15.0
 """Seconds between two audits; a ticket that two of them miss is pushed again."""

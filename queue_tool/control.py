@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 
 from queue_tool.broker import Broker
 from queue_tool.errors import BrokerAway
-from queue_tool.filter import Filter
+from queue_tool.model.bounded_text import keepable
+from queue_tool.model.filter import Filter
+from queue_tool.model.tasks import MOVES, Priority, State, Ticket
+from queue_tool.model.telemetry import Event, Telemetry
+from queue_tool.model.tokens import is_well_formed
 from queue_tool.store import Canceled, Store
-from queue_tool.tasks import MOVES, Priority, State, Ticket
-from queue_tool.telemetry import Event, Telemetry
-from queue_tool.texts import keepable
-from queue_tool.tokens import is_well_formed
 
 PART = 500
 """Tasks that one transaction changes."""

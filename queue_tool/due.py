@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from queue_tool.model.tasks import Code, State
+from queue_tool.model.telemetry import Event, Telemetry
 from queue_tool.store import Store
-from queue_tool.tasks import Code, State
-from queue_tool.telemetry import Event, Telemetry
 
 PAGE = 1000
 """Tasks that one transaction changes."""

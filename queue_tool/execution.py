@@ -18,14 +18,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from queue_tool import json_text
-from queue_tool.context import Context
-from queue_tool.ended import NOTHING, Ended, Failed, Returned, not_started, timed_out
 from queue_tool.isolation import answer_parent, hear_child
-from queue_tool.retry import Abort, Retry
-from queue_tool.task_types import TaskType
-from queue_tool.tasks import Code, Lane
-from queue_tool.texts import encodable, keepable
+from queue_tool.model import json_text
+from queue_tool.model.bounded_text import encodable, keepable
+from queue_tool.model.context import Context
+from queue_tool.model.ended import NOTHING, Ended, Failed, Returned, not_started, timed_out
+from queue_tool.model.retry import Abort, Retry
+from queue_tool.model.task_types import TaskType
+from queue_tool.model.tasks import Code, Lane
 
 LONGEST_ERROR = 2000
 """Characters kept of an error."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from queue_tool.telemetry import Event
+from queue_tool.model.telemetry import Event
 
 _TEXT = """
   Queue Tool is ready.

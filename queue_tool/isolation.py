@@ -14,10 +14,10 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from queue_tool import json_text
-from queue_tool.context import Context
-from queue_tool.ended import Ended, Failed, Returned, timed_out
-from queue_tool.tasks import Code
+from queue_tool.model import json_text
+from queue_tool.model.context import Context
+from queue_tool.model.ended import Ended, Failed, Returned, timed_out
+from queue_tool.model.tasks import Code
 
 LONGEST_POLL = 86400.0
 """Seconds that one wait for a child may take: the system waits for a few weeks at the longest."""

@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from queue_tool import json_text
-from queue_tool.tasks import Code, Outcome
+from queue_tool.model import json_text
+from queue_tool.model.tasks import Code, Outcome
 
 FOLDER = "outcomes"
 

@@ -7,13 +7,13 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from queue_tool import tokens
-from queue_tool.batch import Batch, Label
 from queue_tool.errors import BadCursor
-from queue_tool.filter import Filter
+from queue_tool.model import tokens
+from queue_tool.model.batch import Batch, Label
+from queue_tool.model.details import Summary, Waiting
+from queue_tool.model.filter import Filter
+from queue_tool.model.tasks import Priority
 from queue_tool.store import Key, Store
-from queue_tool.summary import Summary, Waiting
-from queue_tool.tasks import Priority
 
 MOST_COUNTED = 10_000
 """Tasks up to which a total is exact."""

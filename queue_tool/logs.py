@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import orjson
 from click import unstyle
 
-from queue_tool.telemetry import Event
+from queue_tool.model.telemetry import Event
 
 _LEVELS = {
     Event.WARNING: logging.WARNING,

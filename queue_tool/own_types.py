@@ -16,8 +16,8 @@ from importlib import metadata
 from types import ModuleType
 
 from queue_tool.errors import BadTaskType
-from queue_tool.task_types import TaskTypes, declared
-from queue_tool.telemetry import Event, Telemetry
+from queue_tool.model.task_types import TaskTypes, declared
+from queue_tool.model.telemetry import Event, Telemetry
 
 GROUP = "queue_tool.tasks"
 """The group of entry points in which a package names its modules, or functions, with task types."""

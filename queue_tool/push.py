@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from queue_tool.broker import Broker
+from queue_tool.model.tasks import Ticket
 from queue_tool.store import Store
-from queue_tool.tasks import Ticket
 
 SUBMIT_GRACE = timedelta(seconds=20)
 """How long a batch may be on its way into Redis, if nobody says that its push has failed."""

@@ -11,15 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from queue_tool import json_text, retry
-from queue_tool.context import Context, nobody
-from queue_tool.ended import Ended, Failed, Returned
 from queue_tool.errors import StoreAway
 from queue_tool.execution import execute
+from queue_tool.model import json_text, retry
+from queue_tool.model.context import Context, nobody
+from queue_tool.model.ended import Ended, Failed, Returned
+from queue_tool.model.task_types import TaskType, TaskTypes
+from queue_tool.model.tasks import Claimed, Code, Note, Outcome, State
+from queue_tool.model.telemetry import Event, Telemetry
 from queue_tool.store import Settled, Store
-from queue_tool.task_types import TaskType, TaskTypes
-from queue_tool.tasks import Claimed, Code, Note, Outcome, State
-from queue_tool.telemetry import Event, Telemetry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

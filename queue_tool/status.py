@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from queue_tool import tokens
-from queue_tool.batch import Batch
 from queue_tool.errors import BatchNotFound, TaskNotFound
+from queue_tool.model import tokens
+from queue_tool.model.batch import Batch
+from queue_tool.model.details import Details, ElementResult
+from queue_tool.model.tasks import State, Status
 from queue_tool.store import Store, Totals
-from queue_tool.summary import Details, ElementResult
-from queue_tool.tasks import State, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

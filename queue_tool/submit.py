@@ -10,8 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from queue_tool import tokens
-from queue_tool.batch import (
+from queue_tool.broker import Broker
+from queue_tool.errors import BrokerAway, IdempotencyKeyReused, StoreAway, TooManyItems
+from queue_tool.model import tokens
+from queue_tool.model.batch import (
     UNNAMED,
     Accepted,
     Element,
@@ -23,12 +25,10 @@ from queue_tool.batch import (
     Submission,
     new_batch,
 )
-from queue_tool.broker import Broker
-from queue_tool.errors import BrokerAway, IdempotencyKeyReused, StoreAway, TooManyItems
+from queue_tool.model.task_types import TaskType
+from queue_tool.model.tasks import AT_ONCE, Ticket, Timing
+from queue_tool.model.telemetry import Event, Telemetry
 from queue_tool.store import Remembered, Store
-from queue_tool.task_types import TaskType
-from queue_tool.tasks import AT_ONCE, Ticket, Timing
-from queue_tool.telemetry import Event, Telemetry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

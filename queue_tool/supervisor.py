@@ -22,9 +22,9 @@ from dataclasses import dataclass, field
 from queue_tool.errors import ChildKeepsDying, QueueToolError, StoreAway
 from queue_tool.host import doorbell, lifeline, valkey
 from queue_tool.host.lifeline import Lifeline
+from queue_tool.model.settings import INLINE
+from queue_tool.model.telemetry import Event, Telemetry
 from queue_tool.runtime import Runtime, inherited
-from queue_tool.settings import INLINE
-from queue_tool.telemetry import Event, Telemetry
 
 TOO_SHORT = 5.0
 """Seconds that a child must live for its death to count as an accident."""

@@ -15,10 +15,10 @@ from queue_tool.audit import Audit
 from queue_tool.broker import Broker
 from queue_tool.due import Due
 from queue_tool.errors import BrokerAway, BrokerFull
+from queue_tool.model.tasks import Code, State, Ticket, read_ticket_id
+from queue_tool.model.telemetry import Event, Telemetry
 from queue_tool.push import Push
 from queue_tool.store import Process, Store, TakenBack, Worker
-from queue_tool.tasks import Code, State, Ticket, read_ticket_id
-from queue_tool.telemetry import Event, Telemetry
 
 SUSPECT_AFTER = 18.0
 """Seconds without a heartbeat after which a worker is suspected to be dead, whether its process is there or not."""

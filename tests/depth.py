@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import event
 
-from queue_tool.filter import Filter
+from queue_tool.model.filter import Filter
+from queue_tool.model.tasks import Timing
 from queue_tool.runtime import Runtime, now
 from queue_tool.store import Store
 from queue_tool.store.database import Database
-from queue_tool.tasks import Timing
 
 _FILL = [
     """UPDATE tasks SET name = 'job-' || id, custom_id = 'order-' || id,

@@ -7,7 +7,7 @@ from queue_tool.builtin.numbers import SUM_NUMBERS
 from queue_tool.builtin.simulate import simulate_type
 from queue_tool.builtin.sleep import sleep_type
 from queue_tool.builtin.texts import REVERSE_TEXT, UPPERCASE
-from queue_tool.task_types import TaskType
+from queue_tool.model.task_types import TaskType
 
 __all__ = ["builtin_types", "sleep_type"]
 

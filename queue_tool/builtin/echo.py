@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from queue_tool.task_types import make_task_type
+from queue_tool.model.task_types import make_task_type
 
 
 async def echo(data: object) -> object:

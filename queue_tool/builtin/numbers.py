@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from queue_tool.retry import Abort
-from queue_tool.task_types import make_task_type
+from queue_tool.model.retry import Abort
+from queue_tool.model.task_types import make_task_type
 
 PARTS = 2**1074
 """Into so many parts 1 is cut, every double is a whole number of them."""

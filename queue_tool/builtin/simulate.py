@@ -14,9 +14,9 @@ from importlib.resources import files
 from typing import Any
 
 from queue_tool.builtin.sleep import GRACE
-from queue_tool.context import Context
-from queue_tool.retry import Abort
-from queue_tool.task_types import TaskType, make_task_type
+from queue_tool.model.context import Context
+from queue_tool.model.retry import Abort
+from queue_tool.model.task_types import TaskType, make_task_type
 
 SHORTEST = 5.0
 """Seconds that it takes at least, where nothing is said."""

@@ -7,7 +7,7 @@ import json
 from importlib.resources import files
 from typing import Any
 
-from queue_tool.task_types import TaskType, make_task_type
+from queue_tool.model.task_types import TaskType, make_task_type
 
 GRACE = 60
 """Seconds that a sleep may take beyond its `valor` before it counts as stuck."""

@@ -13,7 +13,7 @@ import click
 from queue_tool.errors import CannotCopy, DataDirUnusable
 
 if TYPE_CHECKING:
-    from queue_tool.settings import Settings
+    from queue_tool.model.settings import Settings
     from queue_tool.store.copying import Copied
 
 
@@ -27,7 +27,7 @@ def copy(target: str, source: str | None) -> None:
     this machine can read a command line.
     """
     from queue_tool import owner, runtime
-    from queue_tool.settings import without_secrets
+    from queue_tool.model.settings import without_secrets
     from queue_tool.store import copying
     from queue_tool.store.database import Database
 
@@ -75,7 +75,7 @@ def _nobody_in(folders: Iterable[Path]) -> ExitStack:
 
 
 def _url(name: str, said: str) -> str:
-    from queue_tool.settings import database_url
+    from queue_tool.model.settings import database_url
 
     try:
         return database_url(said)

@@ -53,10 +53,11 @@ _port = click.option("--port", help="Port to listen on, in place of QUEUE_TOOL_P
 @click.option("--workers", help="Worker processes, in place of QUEUE_TOOL_WORKERS.")
 def up(host: str | None, port: str | None, workers: str | None) -> None:
     """Run the whole system: web, workers, sweeper and, unless a Redis is set, Valkey."""
-    from queue_tool import runtime, settings
+    from queue_tool import runtime
     from queue_tool.host import data_dir
+    from queue_tool.model import settings
+    from queue_tool.model.telemetry import Event
     from queue_tool.supervisor import Supervisor
-    from queue_tool.telemetry import Event
 
     said = _said(HOST=host, PORT=port, WORKERS=workers)
     chosen = runtime.load_settings(said)
@@ -109,7 +110,7 @@ def worker() -> None:
 def sweep() -> None:
     """Sweep alone, for systems without `up`."""
     from queue_tool import runtime
-    from queue_tool.telemetry import Event
+    from queue_tool.model.telemetry import Event
 
     chosen = runtime.load_settings()
     telemetry = runtime.start_logging("sweep", chosen)
@@ -125,7 +126,8 @@ def sweep() -> None:
 @main.command("redis-url")
 def redis_url() -> None:
     """Print the URL of Redis, for RQ's own commands."""
-    from queue_tool import runtime, settings
+    from queue_tool import runtime
+    from queue_tool.model import settings
 
     chosen = runtime.load_settings()
     if chosen.redis_url == settings.INLINE:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from queue_tool.access import KEY_ROLES, ApiKey, digest
 from queue_tool.cli.copy import copy
+from queue_tool.model.access import KEY_ROLES, ApiKey, digest
 
 if TYPE_CHECKING:
     from queue_tool.store import Store

@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Float, Insert, Integer, Text, bindparam, insert, literal_column, select
 from sqlalchemy.types import TypeEngine
 
-from queue_tool import json_text
-from queue_tool.batch import NewBatch, NewTask, Refused
+from queue_tool.model import json_text
+from queue_tool.model.batch import NewBatch, NewTask, Refused
+from queue_tool.model.tasks import Fence, State
 from queue_tool.store.database import micros, micros_or_none
 from queue_tool.store.rows import entry, field
 from queue_tool.store.tables import batches, labels, refusals, tags, tasks
-from queue_tool.tasks import Fence, State
 
 ROWS = 5000
 """Tasks that one statement adds."""

@@ -9,10 +9,11 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, func, or_, select, update
 
-from queue_tool import json_text
-from queue_tool.batch import Accepted, Batch, Element, IdempotencyKey, Label, NewBatch, Refused
 from queue_tool.errors import BatchNotFound, TooManyWaiting
-from queue_tool.schema import FieldError
+from queue_tool.model import json_text
+from queue_tool.model.batch import Accepted, Batch, Element, IdempotencyKey, Label, NewBatch, Refused
+from queue_tool.model.schema import FieldError
+from queue_tool.model.tasks import State
 from queue_tool.store import held, unique
 from queue_tool.store.adding import add_batch
 from queue_tool.store.database import Database, micros, moment, moment_or_none
@@ -20,7 +21,6 @@ from queue_tool.store.idempotency import Remembered, recall, remember, take_turn
 from queue_tool.store.lookup import Lookup, whether
 from queue_tool.store.tables import batches, in_state, labels, refusals, tasks
 from queue_tool.store.waiting import Waiting
-from queue_tool.tasks import State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

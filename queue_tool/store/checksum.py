@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from queue_tool import json_text
+from queue_tool.model import json_text
 
 BYTES = 16
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, select
 
-from queue_tool.filter import Filter
+from queue_tool.model.filter import Filter
+from queue_tool.model.tasks import State, Ticket
 from queue_tool.store import attempts, unique
 from queue_tool.store.database import Database, micros
 from queue_tool.store.filtering import conditions
@@ -19,7 +20,6 @@ from queue_tool.store.removal import remove
 from queue_tool.store.tables import in_state, tasks
 from queue_tool.store.tasks import CHUNK, chunks
 from queue_tool.store.tickets import TICKET_COLUMNS, ticket_of
-from queue_tool.tasks import State, Ticket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

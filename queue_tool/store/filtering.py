@@ -7,11 +7,11 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, and_, literal_column, or_, select
 
-from queue_tool import tokens
-from queue_tool.filter import Filter
+from queue_tool.model import tokens
+from queue_tool.model.filter import Filter
+from queue_tool.model.tasks import Priority
 from queue_tool.store.database import micros
 from queue_tool.store.tables import batches, in_state, tags, tasks, workers
-from queue_tool.tasks import Priority
 
 LAST_CHARACTER = "\U0010ffff"
 

@@ -11,10 +11,10 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, literal_column, select
 
+from queue_tool.model.tasks import Lane, Priority, State
 from queue_tool.store.database import micros
 from queue_tool.store.rows import insert_new
 from queue_tool.store.tables import held_lists, in_state, tasks
-from queue_tool.tasks import Lane, Priority, State
 
 
 def is_held(connection: Connection, name: str) -> bool:

@@ -11,14 +11,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, select, true, union
 
-from queue_tool.filter import Filter
+from queue_tool.model.details import Details, Line, Summary
+from queue_tool.model.filter import Filter
+from queue_tool.model.tasks import Priority, State
 from queue_tool.store.attempts import attempt_of
 from queue_tool.store.database import Database, moment, moment_or_none
 from queue_tool.store.filtering import between, plain_conditions, prefixed, workers_meant
 from queue_tool.store.tables import attempts, batches, events, in_state, not_running, tags, tasks, workers
 from queue_tool.store.tasks import status_fields
-from queue_tool.summary import Details, Line, Summary
-from queue_tool.tasks import Priority, State
 
 Key = int | str
 """What a page is sorted by: the row's id; its token where times are asked for, since tokens are found by time."""

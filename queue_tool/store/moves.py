@@ -12,11 +12,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Text, Update, bindparam, case, select, update
 
-from queue_tool import json_text
+from queue_tool.model import json_text
+from queue_tool.model.tasks import MOVES
 from queue_tool.store.database import micros
 from queue_tool.store.rows import is_among
 from queue_tool.store.tables import batches, in_state, tasks
-from queue_tool.tasks import MOVES
 
 
 def update_for(name: str, *, keyed: bool = True) -> Update:

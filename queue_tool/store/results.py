@@ -9,12 +9,12 @@ from typing import Any
 
 from sqlalchemy import bindparam, select
 
-from queue_tool import json_text
-from queue_tool.batch import item_of
+from queue_tool.model import json_text
+from queue_tool.model.batch import item_of
+from queue_tool.model.details import ElementResult
 from queue_tool.store.batches import refused_of
 from queue_tool.store.database import Database
 from queue_tool.store.tables import batches, refusals, tasks
-from queue_tool.summary import ElementResult
 
 PAGE = 500
 """Rows that are in memory at once."""

@@ -9,21 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Connection,
-    Float,
-    Text,
-    bindparam,
-    case,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import BigInteger, Connection, Float, Text, bindparam, case, func, insert, or_, select, update
 
-from queue_tool import json_text
+from queue_tool.model import json_text
+from queue_tool.model.tasks import ALONE_FROM, MOST_LOSSES, MOVES, Claimed, Code, Lane, Note, Outcome, State, Ticket
 from queue_tool.store import attempts
 from queue_tool.store.database import Database, micros, micros_or_none
 from queue_tool.store.moves import close, lock, lock_tokens, update_for
@@ -31,7 +20,6 @@ from queue_tool.store.queues import PAUSED
 from queue_tool.store.rows import field, is_among
 from queue_tool.store.tables import events, in_state, tasks
 from queue_tool.store.tickets import TICKET_COLUMNS, ticket_of
-from queue_tool.tasks import ALONE_FROM, MOST_LOSSES, MOVES, Claimed, Code, Lane, Note, Outcome, State, Ticket
 
 LOST_TOO_OFTEN = f"{MOST_LOSSES} workers died while they ran this task."
 

@@ -8,9 +8,9 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from queue_tool import json_text
-from queue_tool.batch import Accepted, IdempotencyKey, NewTask, Refused, refuse_duplicate
 from queue_tool.errors import TaskNotFound, TooManyWaiting
+from queue_tool.model import json_text
+from queue_tool.model.batch import Accepted, IdempotencyKey, NewTask, Refused, refuse_duplicate
 from queue_tool.store import held, unique
 from queue_tool.store.adding import add_tasks
 from queue_tool.store.database import Database

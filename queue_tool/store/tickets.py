@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Row, Select, bindparam, exists, func, literal, or_, select, union_all, update
 
-from queue_tool import json_text
+from queue_tool.model import json_text
+from queue_tool.model.tasks import Lane, Priority, State, Ticket
 from queue_tool.store import held
 from queue_tool.store.database import Database, micros, moment_or_none
 from queue_tool.store.lookup import Lookup, whether
@@ -17,7 +18,6 @@ from queue_tool.store.moves import lock, lock_tokens
 from queue_tool.store.rows import field
 from queue_tool.store.tables import batches, held_lists, in_state, tasks
 from queue_tool.store.tasks import chunks
-from queue_tool.tasks import Lane, Priority, State, Ticket
 
 LAST = 2**63 - 1
 """Beyond the id of every row."""

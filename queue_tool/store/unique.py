@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, func, literal_column, select
 
-from queue_tool import json_text
+from queue_tool.model import json_text
+from queue_tool.model.tasks import State
 from queue_tool.store.rows import entry, field
 from queue_tool.store.tables import UNIQUE_WHERE, in_state, tasks
-from queue_tool.tasks import State
 
 
 def take_turns(connection: Connection) -> None:

@@ -7,8 +7,8 @@ from http import HTTPStatus
 
 from flask import Flask, Response, g, request
 
+from queue_tool.model.telemetry import Event
 from queue_tool.runtime import Runtime, load_settings, open_runtime, start_logging
-from queue_tool.telemetry import Event
 from queue_tool.web import (
     api,
     batches,

@@ -8,8 +8,8 @@ from contextlib import contextmanager, nullcontext
 
 from flask import current_app, request
 
-from queue_tool import json_text
 from queue_tool.errors import BodyTooLarge, TooManyUploads, UnsupportedMediaType
+from queue_tool.model import json_text
 from queue_tool.web.hands import runtime
 
 EXTENSION = "queue_tool.uploads"

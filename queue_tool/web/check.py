@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from queue_tool import json_text
-from queue_tool.access import Role
-from queue_tool.batch import item_of
 from queue_tool.errors import BadTokens, TaskNotFound, TooManyItems
-from queue_tool.tasks import State, Status
+from queue_tool.model import json_text
+from queue_tool.model.access import Role
+from queue_tool.model.batch import item_of
+from queue_tool.model.tasks import State, Status
 from queue_tool.web.bodies import json_body
 from queue_tool.web.gate import needs
 from queue_tool.web.hands import answer, rfc3339, runtime

@@ -14,9 +14,9 @@ from queue_tool.errors import RestNotStarted
 from queue_tool.host import data_dir, doorbell, lifeline, valkey
 from queue_tool.host.doorbell import Doorbell
 from queue_tool.host.lifeline import Lifeline
+from queue_tool.model.settings import Settings
+from queue_tool.model.telemetry import Event, Telemetry
 from queue_tool.runtime import child_environment
-from queue_tool.settings import Settings
-from queue_tool.telemetry import Event, Telemetry
 
 START_TIMEOUT = 60.0
 """Seconds in which the rest of the system must be up."""

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 from flask import Blueprint, Response
 
-from queue_tool.access import Role
 from queue_tool.errors import BadParameter, TaskNotRetried
-from queue_tool.filter import Filter
-from queue_tool.tasks import State
+from queue_tool.model.access import Role
+from queue_tool.model.filter import Filter
+from queue_tool.model.tasks import State
 from queue_tool.web import shapes
 from queue_tool.web.gate import needs
 from queue_tool.web.hands import answer, runtime

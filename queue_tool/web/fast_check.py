@@ -11,10 +11,10 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from queue_tool import json_text
 from queue_tool.errors import QueueToolError
+from queue_tool.model import json_text
+from queue_tool.model.telemetry import Event
 from queue_tool.runtime import Runtime
-from queue_tool.telemetry import Event
 from queue_tool.web.check import shown
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from queue_tool.errors import QueueToolError
 from queue_tool.host import doorbell, lifeline
 from queue_tool.host.doorbell import Doorbell
 from queue_tool.host.lifeline import Lifeline
+from queue_tool.model.settings import Settings
+from queue_tool.model.telemetry import Event, Telemetry
 from queue_tool.runtime import inherited, say
-from queue_tool.settings import Settings
-from queue_tool.telemetry import Event, Telemetry
 from queue_tool.web.companion import Companion
 
 

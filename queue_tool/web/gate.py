@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 from flask import current_app, g, request
 
-from queue_tool import access
-from queue_tool.access import Role, Visitor
 from queue_tool.errors import Forbidden
+from queue_tool.model import access
+from queue_tool.model.access import Role, Visitor
 from queue_tool.web.hands import runtime
 
 View = TypeVar("View", bound=Callable[..., Any])

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from flask import Response, current_app
 
-from queue_tool import json_text
+from queue_tool.model import json_text
 from queue_tool.runtime import Runtime
 
 EXTENSION = "queue_tool"

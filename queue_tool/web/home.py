@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, render_template, request
 
-from queue_tool import json_text
-from queue_tool.access import Role
-from queue_tool.batch import Accepted, Element, item_of
 from queue_tool.errors import NotAnArray, QueueToolError
+from queue_tool.model import json_text
+from queue_tool.model.access import Role
+from queue_tool.model.batch import Accepted, Element, item_of
 from queue_tool.web.api import TASK_TYPE
 from queue_tool.web.bodies import place_for_body
 from queue_tool.web.gate import needs, refuse_other_sites

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from flask import g, request
 
-from queue_tool.access import Role
 from queue_tool.errors import BadRequest, Forbidden, TooManyItems
-from queue_tool.filter import Filter
+from queue_tool.model.access import Role
+from queue_tool.model.filter import Filter
 from queue_tool.web.bodies import json_body
 from queue_tool.web.query import FILTERS, filter_of
 

@@ -10,11 +10,11 @@ from urllib.parse import unquote_to_bytes
 
 from flask import request
 
-from queue_tool.batch import Label
 from queue_tool.errors import BadParameter
-from queue_tool.filter import Filter
-from queue_tool.tasks import Code, Priority, State
-from queue_tool.times import read_time
+from queue_tool.model.batch import Label
+from queue_tool.model.filter import Filter
+from queue_tool.model.tasks import Code, Priority, State
+from queue_tool.model.times import read_time
 
 Read = TypeVar("Read")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from queue_tool.access import Role
 from queue_tool.errors import QueueNotFound
+from queue_tool.model.access import Role
+from queue_tool.model.details import Waiting
+from queue_tool.model.tasks import Priority
 from queue_tool.runtime import now
-from queue_tool.summary import Waiting
-from queue_tool.tasks import Priority
 from queue_tool.web import shapes
 from queue_tool.web.gate import needs
 from queue_tool.web.hands import answer, runtime

@@ -12,11 +12,11 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, request
 
-from queue_tool import json_text
-from queue_tool.access import Role
 from queue_tool.errors import BadParameter, NotAcceptable, QueueToolError, TooManyStreams
-from queue_tool.summary import ElementResult
-from queue_tool.tasks import State
+from queue_tool.model import json_text
+from queue_tool.model.access import Role
+from queue_tool.model.details import ElementResult
+from queue_tool.model.tasks import State
 from queue_tool.web import shapes
 from queue_tool.web.gate import needs
 from queue_tool.web.hands import answer, rfc3339, runtime

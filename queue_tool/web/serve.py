@@ -15,8 +15,8 @@ from granian.constants import HTTPModes, Interfaces
 from queue_tool.errors import PortTaken
 from queue_tool.host import collector
 from queue_tool.host.lifeline import VARIABLE, Lifeline, watch
+from queue_tool.model.settings import Settings
 from queue_tool.runtime import inherited, load_types
-from queue_tool.settings import Settings
 from queue_tool.web.app import create_app
 from queue_tool.web.hands import EXTENSION
 

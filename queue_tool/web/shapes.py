@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from queue_tool import json_text
-from queue_tool.batch import Batch, item_of
-from queue_tool.summary import Details, Summary, Waiting
-from queue_tool.tasks import Attempt, State, Status
+from queue_tool.model import json_text
+from queue_tool.model.batch import Batch, item_of
+from queue_tool.model.details import Details, Summary, Waiting
+from queue_tool.model.tasks import Attempt, State, Status
 from queue_tool.web.hands import rfc3339
 
 

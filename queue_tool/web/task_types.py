@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from queue_tool.access import Role
-from queue_tool.task_types import TaskType
+from queue_tool.model.access import Role
+from queue_tool.model.task_types import TaskType
 from queue_tool.web.gate import needs
 from queue_tool.web.hands import runtime
 from queue_tool.web.lists import listed

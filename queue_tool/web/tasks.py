@@ -6,10 +6,10 @@ from dataclasses import asdict
 
 from flask import Blueprint, Response
 
-from queue_tool.access import Role
-from queue_tool.batch import UNNAMED, Refused
 from queue_tool.errors import BadParameter, BadRequest, BadTask, TaskEnded, TaskNotRetried, UniqueKeyTaken
-from queue_tool.task_request import Requests
+from queue_tool.model.access import Role
+from queue_tool.model.batch import UNNAMED, Refused
+from queue_tool.model.task_request import Requests
 from queue_tool.web import shapes
 from queue_tool.web.api import idempotency_key, received
 from queue_tool.web.bodies import json_body

@@ -14,15 +14,15 @@ from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
-from queue_tool import json_text
-from queue_tool.context import Context
-from queue_tool.ended import Ended
 from queue_tool.execution import execute_here
 from queue_tool.isolation import answer_parent, hear_child
+from queue_tool.model import json_text
+from queue_tool.model.context import Context
+from queue_tool.model.ended import Ended
+from queue_tool.model.task_types import TaskTypes
+from queue_tool.model.tasks import Claimed, Code
 from queue_tool.run import Started, context_of
 from queue_tool.runtime import load_settings, load_types
-from queue_tool.task_types import TaskTypes
-from queue_tool.tasks import Claimed, Code
 from queue_tool.worker.lanes import CameBack, ThreadLane
 
 

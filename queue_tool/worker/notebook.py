@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from queue_tool.context import Context
-from queue_tool.tasks import Note, ticket_id
+from queue_tool.model.context import Context
+from queue_tool.model.tasks import Note, ticket_id
 
 WRITE_EVERY = 0.25
 """Seconds between two writings, unless something else is written anyway."""

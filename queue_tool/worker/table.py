@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from queue_tool.model.tasks import Lane
 from queue_tool.run import Started
-from queue_tool.tasks import Lane
 
 SHOWN_AFTER = 0.1
 """Seconds after which a run is worth being shown to RQ's tools."""

@@ -12,8 +12,8 @@ import os
 from rq import get_current_job
 
 from queue_tool.errors import StoreAway
+from queue_tool.model.tasks import read_ticket_id
 from queue_tool.runtime import Runtime, load_settings, open_runtime, start_logging
-from queue_tool.tasks import read_ticket_id
 
 _runtimes: dict[int, Runtime] = {}
 """By process id: a connection must not be used in the child of a fork."""

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from queue_tool import task
-from queue_tool.context import Context
+from queue_tool.model.context import Context
 
 
 @task("chaos.sleep", timeout=60)

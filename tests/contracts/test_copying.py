@@ -12,8 +12,6 @@ from typing import Any
 import pytest
 from sqlalchemy import inspect, select, text
 
-from queue_tool.access import ApiKey, Role
-from queue_tool.batch import IdempotencyKey, Label, judge_of, new_batch
 from queue_tool.builtin import sleep_type
 from queue_tool.errors import (
     CannotCopy,
@@ -24,14 +22,16 @@ from queue_tool.errors import (
     StoreAway,
     TargetNotEmpty,
 )
-from queue_tool.options import Options
+from queue_tool.model.access import ApiKey, Role
+from queue_tool.model.batch import IdempotencyKey, Label, judge_of, new_batch
+from queue_tool.model.options import Options
+from queue_tool.model.tasks import Code, Note, Outcome, Priority
 from queue_tool.owner import describe, lives_here
 from queue_tool.store import Process, Store, migrations
 from queue_tool.store.copying import ROWS, Copied, copy
 from queue_tool.store.database import Database
 from queue_tool.store.tables import metadata, tasks
 from queue_tool.submit import make_tokens
-from queue_tool.tasks import Code, Note, Outcome, Priority
 from tests.postgres import Cluster
 from tests.support import eventually
 

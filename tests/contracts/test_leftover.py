@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from queue_tool import leftover
-from queue_tool.tasks import Code, Outcome
+from queue_tool.model.tasks import Code, Outcome
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 

@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
-from queue_tool.access import ApiKey, Role
-from queue_tool.batch import Accepted, Element, IdempotencyKey, NewBatch, new_batch
 from queue_tool.builtin import sleep_type
 from queue_tool.errors import BatchNotFound, KeyNotFound, NaiveTime, StoreAway, TooManyWaiting
+from queue_tool.model.access import ApiKey, Role
+from queue_tool.model.batch import Accepted, Element, IdempotencyKey, NewBatch, new_batch
+from queue_tool.model.tasks import Code, Outcome, State, Ticket
 from queue_tool.owner import describe
 from queue_tool.store import Added, Remembered, Store, migrations
 from queue_tool.store.database import Database
 from queue_tool.submit import make_tokens
-from queue_tool.tasks import Code, Outcome, State, Ticket
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SLEEP = sleep_type(86400)

@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import update
 
-from queue_tool.batch import new_batch
 from queue_tool.builtin import sleep_type
+from queue_tool.model.batch import new_batch
+from queue_tool.model.tasks import Code, Outcome, State
 from queue_tool.store import Store
 from queue_tool.store.database import Database
 from queue_tool.store.tables import tasks
 from queue_tool.submit import make_tokens
-from queue_tool.tasks import Code, Outcome, State
 
 SLEEP = sleep_type(60)
 WORKERS = 8

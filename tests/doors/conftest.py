@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from queue_tool.access import KEY_ROLES, ApiKey, digest
+from queue_tool.model.access import KEY_ROLES, ApiKey, digest
 from queue_tool.runtime import Runtime
 from queue_tool.submit import make_tokens
 from tests.doors.site import Site

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from queue_tool.context import Context
+from queue_tool.model.context import Context
+from queue_tool.model.task_types import make_task_type
 from queue_tool.runtime import Runtime, now
-from queue_tool.task_types import make_task_type
 from queue_tool.web import create_app
 from tests.conftest import testing
 

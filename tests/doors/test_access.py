@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from queue_tool.access import KEY_ROLES, Role
+from queue_tool.model.access import KEY_ROLES, Role
 from queue_tool.runtime import Runtime
 from queue_tool.web import create_app
 from queue_tool.web.gate import role_needed

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from queue_tool.batch import Accepted
+from queue_tool.model.batch import Accepted
+from queue_tool.model.task_types import TaskType, make_task_type
 from queue_tool.runtime import Runtime
-from queue_tool.task_types import TaskType, make_task_type
 from queue_tool.web import create_app
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")

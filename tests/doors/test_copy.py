@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from queue_tool.access import ApiKey, Role
 from queue_tool.cli import main
 from queue_tool.errors import DriverMissing
+from queue_tool.model.access import ApiKey, Role
 from queue_tool.store import Store
 from queue_tool.store.database import Database
 from queue_tool.store.tables import metadata

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from queue_tool.model.telemetry import Event
 from queue_tool.runtime import Runtime
-from queue_tool.telemetry import Event
 from queue_tool.web import create_app
 from tests.conftest import News, RuntimeFactory
 from tests.conftest import testing as with_errors_as_users_get_them

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from flask.testing import FlaskClient
 
-from queue_tool.batch import new_batch
+from queue_tool.model.batch import new_batch
 from queue_tool.runtime import Runtime
 from queue_tool.store import Process
 from queue_tool.submit import make_tokens

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from queue_tool.batch import IdempotencyKey, NewBatch, NewTask
+from queue_tool.model.batch import IdempotencyKey, NewBatch, NewTask
 from queue_tool.runtime import Runtime
 from queue_tool.submit import body_digest, make_tokens
 from tests.doors.conftest import KeyMaker

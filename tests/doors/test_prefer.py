@@ -10,8 +10,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from queue_tool.model.tasks import Outcome
 from queue_tool.runtime import Runtime, now
-from queue_tool.tasks import Outcome
 from queue_tool.web import create_app
 from queue_tool.web.prefer import preferred_wait
 from tests import conftest

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from queue_tool.model.tasks import Note
 from queue_tool.runtime import now
-from queue_tool.tasks import Note
 from tests.conftest import RuntimeFactory
 from tests.doors.conftest import KeyMaker
 from tests.doors.site import ILL_FORMED, ON_BOTH, UNKNOWN, Site, problem

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from queue_tool.model.tasks import Code, Outcome
 from queue_tool.runtime import now
-from queue_tool.tasks import Code, Outcome
 from tests.doors.site import Site
 
 STEPS = 50

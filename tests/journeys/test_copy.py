@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from queue_tool.model.tasks import State
 from queue_tool.store import Store
 from queue_tool.store.database import Database
-from queue_tool.tasks import State
 from tests.postgres import Cluster
 from tests.support import System, eventually, http, items, run_command, tokens
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from queue_tool.batch import Accepted
 from queue_tool.errors import TaskNotFound
-from queue_tool.filter import Filter
+from queue_tool.model.batch import Accepted
+from queue_tool.model.filter import Filter
+from queue_tool.model.task_types import make_task_type
+from queue_tool.model.tasks import Code, Outcome, Priority, State, Timing
+from queue_tool.model.telemetry import Event
 from queue_tool.runtime import Runtime
-from queue_tool.task_types import make_task_type
-from queue_tool.tasks import Code, Outcome, Priority, State, Timing
-from queue_tool.telemetry import Event
 from tests.conftest import News
 
 GOOD = {"item": "a", "valor": 0}

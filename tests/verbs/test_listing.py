@@ -13,13 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from queue_tool.errors import BadCursor
-from queue_tool.filter import Filter
 from queue_tool.listing import MOST_COUNTED, Page
+from queue_tool.model.details import Summary
+from queue_tool.model.filter import Filter
+from queue_tool.model.task_request import Requests
+from queue_tool.model.tasks import Code, Outcome, Priority, State
 from queue_tool.runtime import Runtime, now
 from queue_tool.store import Process, Store
-from queue_tool.summary import Summary
-from queue_tool.task_request import Requests
-from queue_tool.tasks import Code, Outcome, Priority, State
 from tests.depth import fill, page_work, work_for
 
 START = now() - timedelta(hours=1)

@@ -19,12 +19,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from queue_tool.batch import Accepted, new_batch
 from queue_tool.builtin import sleep_type
+from queue_tool.model.batch import Accepted, new_batch
+from queue_tool.model.tasks import MOST_LOSSES, MOVES, Code, Outcome, Priority, State, Timing
 from queue_tool.store import Process, Store, migrations
 from queue_tool.store.database import Database
 from queue_tool.submit import make_tokens
-from queue_tool.tasks import MOST_LOSSES, MOVES, Code, Outcome, Priority, State, Timing
 
 SLEEP = sleep_type(60)
 GOOD = {"item": "a", "valor": 0}

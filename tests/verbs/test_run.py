@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from queue_tool.batch import Accepted
-from queue_tool.context import Context
+from queue_tool.model.batch import Accepted
+from queue_tool.model.context import Context
+from queue_tool.model.task_types import make_task_type
+from queue_tool.model.tasks import Code, State, Status
+from queue_tool.model.telemetry import Event
 from queue_tool.runtime import Runtime
-from queue_tool.task_types import make_task_type
-from queue_tool.tasks import Code, State, Status
-from queue_tool.telemetry import Event
 from tests.conftest import News
 
 on_sqlite = pytest.mark.parametrize("storage", ["sqlite"], indirect=True)

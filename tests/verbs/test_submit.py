@@ -7,10 +7,10 @@ import threading
 from redis import Redis
 from rq import Queue
 
-from queue_tool.batch import Accepted, IdempotencyKey, Refused, Submission
+from queue_tool.model.batch import Accepted, IdempotencyKey, Refused, Submission
+from queue_tool.model.tasks import State
+from queue_tool.model.telemetry import Event
 from queue_tool.runtime import Runtime
-from queue_tool.tasks import State
-from queue_tool.telemetry import Event
 from tests.conftest import News, RuntimeFactory
 from tests.support import free_port
 

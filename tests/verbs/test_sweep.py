@@ -14,18 +14,18 @@ from rq import Queue, SimpleWorker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from queue_tool.batch import Accepted, new_batch
 from queue_tool.broker import RqBroker
 from queue_tool.broker.push import FUNCTION
 from queue_tool.errors import StoreAway
+from queue_tool.model.batch import Accepted, new_batch
+from queue_tool.model.task_types import make_task_type
+from queue_tool.model.tasks import Priority, State
+from queue_tool.model.telemetry import Event
 from queue_tool.owner import describe
 from queue_tool.runtime import Runtime
 from queue_tool.store import Process
 from queue_tool.submit import make_tokens
 from queue_tool.sweep import Sweep
-from queue_tool.task_types import make_task_type
-from queue_tool.tasks import Priority, State
-from queue_tool.telemetry import Event
 from tests.conftest import News, RuntimeFactory
 from tests.support import free_port
 

@@ -9,10 +9,10 @@ from functools import partial
 
 import pytest
 
+from queue_tool.model.tasks import Outcome
 from queue_tool.runtime import Runtime, now
 from queue_tool.store import Store
 from queue_tool.submit import make_tokens
-from queue_tool.tasks import Outcome
 from queue_tool.wait import Wait
 from tests.support import eventually
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from queue_tool import task
-from queue_tool.context import Context
+from queue_tool.model.context import Context
 from tests.chaos.peers.apps.work import do, note
 
 BACKOFF = [1, 2, 4]

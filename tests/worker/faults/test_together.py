@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rq.suspension import resume, suspend
 
-from queue_tool.tasks import State, Ticket
+from queue_tool.model.tasks import State, Ticket
 from tests.worker.faults.site import Site
 
 TASKS = 20_000

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from queue_tool import settings
+from queue_tool.model import settings
+from queue_tool.model.telemetry import Telemetry
 from queue_tool.runtime import open_runtime
-from queue_tool.telemetry import Telemetry
 from tests.conftest import RuntimeFactory, new_database
 from tests.worker.tools import tasks
 from tests.worker.tools.place import Place

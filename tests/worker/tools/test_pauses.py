@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from queue_tool.tasks import Priority, State
+from queue_tool.model.tasks import Priority, State
 from tests.worker.tools.place import Place
 
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from queue_tool import json_text
 from queue_tool.errors import BadTaskType
-from queue_tool.schema import MAX_ERRORS, MAX_MESSAGE, MAX_QUOTED, FieldError, Schema
+from queue_tool.model import json_text
+from queue_tool.model.schema import MAX_ERRORS, MAX_MESSAGE, MAX_QUOTED, FieldError, Schema
 
 relaxed = settings(deadline=None)
 keys = st.text(max_size=5) | st.sampled_from(["/", "~", "~0", "~1", "a/b~c", "", "0"])

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from queue_tool.context import Context
 from queue_tool.errors import BadTaskType
-from queue_tool.task_types import TaskTypes, declared, make_task_type, task
-from queue_tool.tasks import Lane, Priority
+from queue_tool.model.context import Context
+from queue_tool.model.task_types import TaskTypes, declared, make_task_type, task
+from queue_tool.model.tasks import Lane, Priority
 
 relaxed = settings(deadline=None)
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from queue_tool.batch import INVALID, Batch, NewTask, Refused, judge
 from queue_tool.builtin import sleep_type
-from queue_tool.tasks import State
+from queue_tool.model.batch import INVALID, Batch, NewTask, Refused, judge
+from queue_tool.model.tasks import State
 
 relaxed = settings(deadline=None)
 SLEEP = sleep_type(86400.0)

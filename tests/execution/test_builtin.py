@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from queue_tool import json_text
 from queue_tool.builtin import builtin_types
-from queue_tool.context import Context
-from queue_tool.ended import Ended, Returned
 from queue_tool.execution import execute_on_loop
-from queue_tool.task_types import TaskTypes
-from queue_tool.tasks import Lane
+from queue_tool.model import json_text
+from queue_tool.model.context import Context
+from queue_tool.model.ended import Ended, Returned
+from queue_tool.model.task_types import TaskTypes
+from queue_tool.model.tasks import Lane
 
 relaxed = settings(deadline=None)
 TYPES = TaskTypes(builtin_types(86400.0))

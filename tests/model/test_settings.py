@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from queue_tool.errors import BadSetting
-from queue_tool.settings import INLINE, PREFIX, Settings, described, read, unknown, without_secrets
+from queue_tool.model.settings import INLINE, PREFIX, Settings, described, read, unknown, without_secrets
 
 relaxed = settings(deadline=None)
 

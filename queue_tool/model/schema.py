@@ -14,8 +14,8 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from queue_tool import json_text
 from queue_tool.errors import BadTaskType
+from queue_tool.model import json_text
 
 if TYPE_CHECKING:
     import jsonschema

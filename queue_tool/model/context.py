@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from queue_tool.texts import keepable
+from queue_tool.model.bounded_text import keepable
 
 MOST_LINES = 100
 """Lines that a run's log keeps: the last ones."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from queue_tool.tasks import Code, Priority, State
+from queue_tool.model.tasks import Code, Priority, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

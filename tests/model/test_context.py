@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from queue_tool.context import LONGEST_LINE, MOST_LINES, Context, Notes
+from queue_tool.model.context import LONGEST_LINE, MOST_LINES, Context, Notes
 
 relaxed = settings(deadline=None)
 

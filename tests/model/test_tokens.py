@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from queue_tool.tokens import ENTROPY_BYTES, is_well_formed, make
+from queue_tool.model.tokens import ENTROPY_BYTES, is_well_formed, make
 
 relaxed = settings(deadline=None)
 moments = st.integers(0, 2**48 - 1)

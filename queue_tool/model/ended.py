@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from queue_tool.tasks import Code
+from queue_tool.model.tasks import Code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

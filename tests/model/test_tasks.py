@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from queue_tool.errors import IllegalMove, NaiveTime
-from queue_tool.tasks import (
+from queue_tool.model.tasks import (
     LISTS,
     MOVES,
     Code,

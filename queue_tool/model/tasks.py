@@ -13,8 +13,8 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
-from queue_tool import tokens
 from queue_tool.errors import IllegalMove, NaiveTime
+from queue_tool.model import tokens
 
 IN_PROGRESS = "Em processamento"
 FINISHED = "Finalizado"

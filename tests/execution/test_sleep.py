@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from queue_tool import json_text
 from queue_tool.builtin import sleep_type
-from queue_tool.context import Context
-from queue_tool.ended import Returned
 from queue_tool.execution import execute
-from queue_tool.tasks import Lane, Priority
+from queue_tool.model import json_text
+from queue_tool.model.context import Context
+from queue_tool.model.ended import Returned
+from queue_tool.model.tasks import Lane, Priority
 
 relaxed = settings(deadline=None)
 SLEEP = sleep_type(86400.0)

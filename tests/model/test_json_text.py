@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from queue_tool.errors import MalformedJson
-from queue_tool.json_text import MAX_DEPTH, dumps, dumps_result, embed, loads
+from queue_tool.model.json_text import MAX_DEPTH, dumps, dumps_result, embed, loads
 
 relaxed = settings(deadline=None)
 scalars = (

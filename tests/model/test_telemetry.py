@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from queue_tool.telemetry import Event, Telemetry
+from queue_tool.model.telemetry import Event, Telemetry
 
 
 def test_every_listener_hears_an_event_with_its_fields_in_order() -> None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypedDict
 
-from queue_tool.options import PLAIN, Options
-from queue_tool.schema import FieldError
-from queue_tool.task_types import TaskType
-from queue_tool.tasks import AT_ONCE, FINISHED, IN_PROGRESS, Priority, State, Ticket, Timing
+from queue_tool.model.options import PLAIN, Options
+from queue_tool.model.schema import FieldError
+from queue_tool.model.task_types import TaskType
+from queue_tool.model.tasks import AT_ONCE, FINISHED, IN_PROGRESS, Priority, State, Ticket, Timing
 
 INVALID = "INVALID_JOB_REQUEST"
 """What stands in place of a token for an element that was refused."""

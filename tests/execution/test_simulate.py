@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from queue_tool import json_text
 from queue_tool.builtin.simulate import bounds, drawn, simulate, simulate_type
-from queue_tool.context import Context
-from queue_tool.ended import Ended, Failed, Returned
 from queue_tool.execution import execute_on_loop
-from queue_tool.tasks import Code
+from queue_tool.model import json_text
+from queue_tool.model.context import Context
+from queue_tool.model.ended import Ended, Failed, Returned
+from queue_tool.model.tasks import Code
 
 relaxed = settings(deadline=None)
 SIMULATE = simulate_type()

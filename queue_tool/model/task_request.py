@@ -9,18 +9,18 @@ from datetime import datetime, timedelta
 from importlib.resources import files
 from typing import Any
 
-from queue_tool import json_text
-from queue_tool.batch import NewTask, Refused, item_of, judge
-from queue_tool.options import Options
-from queue_tool.schema import FieldError, Schema
-from queue_tool.task_types import TaskType
-from queue_tool.tasks import Priority, Timing
-from queue_tool.times import read_time
+from queue_tool.model import json_text
+from queue_tool.model.batch import NewTask, Refused, item_of, judge
+from queue_tool.model.options import Options
+from queue_tool.model.schema import FieldError, Schema
+from queue_tool.model.task_types import TaskType
+from queue_tool.model.tasks import Priority, Timing
+from queue_tool.model.times import read_time
 
 STANDARD_TYPE = "simulate"
 """The task type of a request that names none."""
 
-SCHEMA = Schema(json.loads(files("queue_tool").joinpath("task_request.json").read_text("utf-8")))
+SCHEMA = Schema(json.loads(files("queue_tool.model").joinpath("task_request.json").read_text("utf-8")))
 """Of a request, whatever the schema of its data."""
 
 

@@ -11,10 +11,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from queue_tool.builtin.numbers import SUM_NUMBERS
-from queue_tool.context import Context
-from queue_tool.ended import Ended, Failed, Returned
 from queue_tool.execution import execute_on_loop
-from queue_tool.tasks import Code
+from queue_tool.model.context import Context
+from queue_tool.model.ended import Ended, Failed, Returned
+from queue_tool.model.tasks import Code
 
 relaxed = settings(deadline=None)
 LARGEST = sys.float_info.max

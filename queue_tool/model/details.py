@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from queue_tool.tasks import Attempt, Priority, Status
+from queue_tool.model.tasks import Attempt, Priority, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

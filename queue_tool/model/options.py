@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from queue_tool.tasks import AT_ONCE, Priority, Timing
+from queue_tool.model.tasks import AT_ONCE, Priority, Timing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from queue_tool.access import KEY_ROLES, NOT_LOCAL, Role, Visitor, admit, digest, is_loopback
 from queue_tool.errors import Forbidden, Unauthorized
+from queue_tool.model.access import KEY_ROLES, NOT_LOCAL, Role, Visitor, admit, digest, is_loopback
 
 relaxed = settings(deadline=None)
 LOCAL = Visitor(

@@ -1,0 +1,1 @@
+"""The model: data and rules. Nothing here reads a file at run time, a clock, the environment or the network."""

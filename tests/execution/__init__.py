@@ -1,0 +1,1 @@
+"""Functions, called: in threads, on loops, in processes; and the built-in ones."""
