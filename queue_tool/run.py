@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from queue_tool.errors import StoreAway
-from queue_tool.execution import execute
+from queue_tool.execution.call import execute
 from queue_tool.model import json_text, retry
 from queue_tool.model.context import Context, nobody
 from queue_tool.model.ended import Ended, Failed, Returned

@@ -16,11 +16,12 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from queue_tool import greeting, leftover, logs, own_types
+from queue_tool import greeting, leftover, logs
 from queue_tool.broker import Broker, InlineBroker, RqBroker
-from queue_tool.builtin import builtin_types
 from queue_tool.control import Cancel, DeadLetters, Pause, Reopen
 from queue_tool.errors import BrokerAway, BrokerOfAnother, QueueToolError, StoreAway
+from queue_tool.execution import own_types
+from queue_tool.execution.builtin import builtin_types
 from queue_tool.host import data_dir, doorbell, lifeline, valkey
 from queue_tool.listing import Listing
 from queue_tool.model import settings

@@ -11,8 +11,8 @@ import click
 import pytest
 from flask import Flask
 
-from queue_tool.builtin import builtin_types
 from queue_tool.cli import main
+from queue_tool.execution.builtin import builtin_types
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

@@ -14,8 +14,8 @@ from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
-from queue_tool.execution import execute_here
-from queue_tool.isolation import answer_parent, hear_child
+from queue_tool.execution.call import execute_here
+from queue_tool.execution.isolation import answer_parent, hear_child
 from queue_tool.model import json_text
 from queue_tool.model.context import Context
 from queue_tool.model.ended import Ended

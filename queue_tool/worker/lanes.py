@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from queue_tool.execution import execute_here, execute_on_loop
+from queue_tool.execution.call import execute_here, execute_on_loop
 from queue_tool.model.context import Context
 from queue_tool.model.ended import Ended, Failed, not_started
 from queue_tool.model.tasks import Code, ticket_id

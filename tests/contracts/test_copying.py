@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from sqlalchemy import inspect, select, text
 
-from queue_tool.builtin import sleep_type
 from queue_tool.errors import (
     CannotCopy,
     CopyDiffers,
@@ -22,6 +21,7 @@ from queue_tool.errors import (
     StoreAway,
     TargetNotEmpty,
 )
+from queue_tool.execution.builtin import sleep_type
 from queue_tool.model.access import ApiKey, Role
 from queue_tool.model.batch import IdempotencyKey, Label, judge_of, new_batch
 from queue_tool.model.options import Options

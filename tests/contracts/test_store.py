@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
-from queue_tool.builtin import sleep_type
 from queue_tool.errors import BatchNotFound, KeyNotFound, NaiveTime, StoreAway, TooManyWaiting
+from queue_tool.execution.builtin import sleep_type
 from queue_tool.model.access import ApiKey, Role
 from queue_tool.model.batch import Accepted, Element, IdempotencyKey, NewBatch, new_batch
 from queue_tool.model.tasks import Code, Outcome, State, Ticket

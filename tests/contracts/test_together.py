@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import update
 
-from queue_tool.builtin import sleep_type
+from queue_tool.execution.builtin import sleep_type
 from queue_tool.model.batch import new_batch
 from queue_tool.model.tasks import Code, Outcome, State
 from queue_tool.store import Store

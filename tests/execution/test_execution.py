@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from queue_tool.execution import LONGEST_ERROR, execute, execute_on_loop
+from queue_tool.execution.call import LONGEST_ERROR, execute, execute_on_loop
 from queue_tool.model.context import Context
 from queue_tool.model.ended import Ended, Failed, Returned
 from queue_tool.model.task_types import LONGEST_TIMEOUT, make_task_type

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from queue_tool.builtin.simulate import bounds, drawn, simulate, simulate_type
-from queue_tool.execution import execute_on_loop
+from queue_tool.execution.builtin.simulate import bounds, drawn, simulate, simulate_type
+from queue_tool.execution.call import execute_on_loop
 from queue_tool.model import json_text
 from queue_tool.model.context import Context
 from queue_tool.model.ended import Ended, Failed, Returned

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from queue_tool.builtin import sleep_type
-from queue_tool.execution import execute
+from queue_tool.execution.builtin import sleep_type
+from queue_tool.execution.call import execute
 from queue_tool.model import json_text
 from queue_tool.model.context import Context
 from queue_tool.model.ended import Returned

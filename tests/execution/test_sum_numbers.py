@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from queue_tool.builtin.numbers import SUM_NUMBERS
-from queue_tool.execution import execute_on_loop
+from queue_tool.execution.builtin.numbers import SUM_NUMBERS
+from queue_tool.execution.call import execute_on_loop
 from queue_tool.model.context import Context
 from queue_tool.model.ended import Ended, Failed, Returned
 from queue_tool.model.tasks import Code

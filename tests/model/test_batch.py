@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from queue_tool.builtin import sleep_type
+from queue_tool.execution.builtin import sleep_type
 from queue_tool.model.batch import INVALID, Batch, NewTask, Refused, judge
 from queue_tool.model.tasks import State
 

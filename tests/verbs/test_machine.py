@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from queue_tool.builtin import sleep_type
+from queue_tool.execution.builtin import sleep_type
 from queue_tool.model.batch import Accepted, new_batch
 from queue_tool.model.tasks import MOST_LOSSES, MOVES, Code, Outcome, Priority, State, Timing
 from queue_tool.store import Process, Store, migrations

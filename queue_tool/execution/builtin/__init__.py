@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from queue_tool.builtin.echo import ECHO
-from queue_tool.builtin.numbers import SUM_NUMBERS
-from queue_tool.builtin.simulate import simulate_type
-from queue_tool.builtin.sleep import sleep_type
-from queue_tool.builtin.texts import REVERSE_TEXT, UPPERCASE
+from queue_tool.execution.builtin.echo import ECHO
+from queue_tool.execution.builtin.numbers import SUM_NUMBERS
+from queue_tool.execution.builtin.simulate import simulate_type
+from queue_tool.execution.builtin.sleep import sleep_type
+from queue_tool.execution.builtin.texts import REVERSE_TEXT, UPPERCASE
 from queue_tool.model.task_types import TaskType
 
 __all__ = ["builtin_types", "sleep_type"]

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from queue_tool.isolation import answer_parent, hear_child
+from queue_tool.execution.isolation import answer_parent, hear_child
 from queue_tool.model import json_text
 from queue_tool.model.bounded_text import encodable, keepable
 from queue_tool.model.context import Context

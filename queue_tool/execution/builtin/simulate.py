@@ -13,7 +13,7 @@ import math
 from importlib.resources import files
 from typing import Any
 
-from queue_tool.builtin.sleep import GRACE
+from queue_tool.execution.builtin.sleep import GRACE
 from queue_tool.model.context import Context
 from queue_tool.model.retry import Abort
 from queue_tool.model.task_types import TaskType, make_task_type
