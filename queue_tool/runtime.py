@@ -33,7 +33,7 @@ from queue_tool.owner import Owner, lives_here
 from queue_tool.run import Run
 from queue_tool.status import Ask
 from queue_tool.store import Store, migrations
-from queue_tool.store.database import Database
+from queue_tool.store.engine.database import Database
 from queue_tool.submit import Submit
 from queue_tool.sweep import Sweep
 from queue_tool.wait import Wait

@@ -20,7 +20,7 @@ from queue_tool.model import settings as words_of_settings
 from queue_tool.model.telemetry import Event, Telemetry
 from queue_tool.runtime import Runtime, open_runtime
 from queue_tool.store import Store, migrations
-from queue_tool.store.database import Database
+from queue_tool.store.engine.database import Database
 from queue_tool.web import create_app
 from tests.postgres import Cluster, folder, programs
 from tests.postgres import cluster as run_cluster

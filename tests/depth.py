@@ -13,7 +13,7 @@ from queue_tool.model.filter import Filter
 from queue_tool.model.tasks import Timing
 from queue_tool.runtime import Runtime, now
 from queue_tool.store import Store
-from queue_tool.store.database import Database
+from queue_tool.store.engine.database import Database
 
 _FILL = [
     """UPDATE tasks SET name = 'job-' || id, custom_id = 'order-' || id,

@@ -14,7 +14,7 @@ from queue_tool.errors import CannotCopy, DataDirUnusable
 
 if TYPE_CHECKING:
     from queue_tool.model.settings import Settings
-    from queue_tool.store.copying import Copied
+    from queue_tool.store.copy.copying import Copied
 
 
 @click.command()
@@ -28,8 +28,8 @@ def copy(target: str, source: str | None) -> None:
     """
     from queue_tool import owner, runtime
     from queue_tool.model.settings import without_secrets
-    from queue_tool.store import copying
-    from queue_tool.store.database import Database
+    from queue_tool.store.copy import copying
+    from queue_tool.store.engine.database import Database
 
     chosen = runtime.load_settings()
     goes_to = Database(_url("TARGET", target))

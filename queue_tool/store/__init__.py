@@ -5,7 +5,7 @@ from __future__ import annotations
 from queue_tool.store.attempts import Attempts
 from queue_tool.store.batches import Added, Batches, Totals
 from queue_tool.store.control import Canceled, Control
-from queue_tool.store.database import Changes, Database
+from queue_tool.store.engine.database import Changes, Database
 from queue_tool.store.idempotency import Remembered
 from queue_tool.store.identity import identity_of
 from queue_tool.store.keys import Keys

@@ -13,8 +13,8 @@ from sqlalchemy.types import TypeEngine
 from queue_tool.model import json_text
 from queue_tool.model.batch import NewBatch, NewTask, Refused
 from queue_tool.model.tasks import Fence, State
-from queue_tool.store.database import micros, micros_or_none
-from queue_tool.store.rows import entry, field
+from queue_tool.store.engine.database import micros, micros_or_none
+from queue_tool.store.engine.rows import entry, field
 from queue_tool.store.tables import batches, labels, refusals, tags, tasks
 
 ROWS = 5000

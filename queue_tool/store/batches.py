@@ -16,9 +16,9 @@ from queue_tool.model.schema import FieldError
 from queue_tool.model.tasks import State
 from queue_tool.store import held, unique
 from queue_tool.store.adding import add_batch
-from queue_tool.store.database import Database, micros, moment, moment_or_none
+from queue_tool.store.engine.database import Database, micros, moment, moment_or_none
+from queue_tool.store.engine.lookup import Lookup, whether
 from queue_tool.store.idempotency import Remembered, recall, remember, take_turns
-from queue_tool.store.lookup import Lookup, whether
 from queue_tool.store.tables import batches, in_state, labels, refusals, tasks
 from queue_tool.store.waiting import Waiting
 

@@ -13,7 +13,7 @@ from sqlalchemy import Row, bindparam, select
 from queue_tool.model.filter import Filter
 from queue_tool.model.tasks import State, Ticket
 from queue_tool.store import attempts, unique
-from queue_tool.store.database import Database, micros
+from queue_tool.store.engine.database import Database, micros
 from queue_tool.store.filtering import conditions
 from queue_tool.store.moves import close, lock_tokens, reopen, update_for
 from queue_tool.store.removal import remove

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, literal_column, or_, select
 from queue_tool.model import tokens
 from queue_tool.model.filter import Filter
 from queue_tool.model.tasks import Priority
-from queue_tool.store.database import micros
+from queue_tool.store.engine.database import micros
 from queue_tool.store.tables import batches, in_state, tags, tasks, workers
 
 LAST_CHARACTER = "\U0010ffff"

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from queue_tool.model.batch import IdempotencyKey
-from queue_tool.store.database import micros
+from queue_tool.store.engine.database import micros
 from queue_tool.store.tables import batches, idempotency_keys
 
 LIFETIME = timedelta(hours=24)

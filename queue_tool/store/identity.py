@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from queue_tool.store.database import Database
+from queue_tool.store.engine.database import Database
 from queue_tool.store.tables import identity
 
 

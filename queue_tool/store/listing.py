@@ -15,7 +15,7 @@ from queue_tool.model.details import Details, Line, Summary
 from queue_tool.model.filter import Filter
 from queue_tool.model.tasks import Priority, State
 from queue_tool.store.attempts import attempt_of
-from queue_tool.store.database import Database, moment, moment_or_none
+from queue_tool.store.engine.database import Database, moment, moment_or_none
 from queue_tool.store.filtering import between, plain_conditions, prefixed, workers_meant
 from queue_tool.store.tables import attempts, batches, events, in_state, not_running, tags, tasks, workers
 from queue_tool.store.tasks import status_fields

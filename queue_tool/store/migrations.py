@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import ProgrammingError
 
 from queue_tool.errors import SchemaOutdated, StoreAway
-from queue_tool.store.database import Database
+from queue_tool.store.engine.database import Database
 
 LOCK = 7_101_990_311
 """The number by which processes that migrate wait for each other."""

@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement, Connection, Text, Update, bindparam, case,
 
 from queue_tool.model import json_text
 from queue_tool.model.tasks import MOVES
-from queue_tool.store.database import micros
-from queue_tool.store.rows import is_among
+from queue_tool.store.engine.database import micros
+from queue_tool.store.engine.rows import is_among
 from queue_tool.store.tables import batches, in_state, tasks
 
 

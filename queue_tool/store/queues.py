@@ -9,11 +9,11 @@ from sqlalchemy import ColumnElement, func, select, update
 
 from queue_tool.model.details import Summary, Waiting
 from queue_tool.model.tasks import Priority, State
-from queue_tool.store.database import Database, micros, moment_or_none
+from queue_tool.store.engine.database import Database, micros, moment_or_none
+from queue_tool.store.engine.lookup import Lookup, whether
+from queue_tool.store.engine.rows import insert_new
 from queue_tool.store.filtering import of_priority
 from queue_tool.store.listing import SUMMARY, summary_fields, tags_of
-from queue_tool.store.lookup import Lookup, whether
-from queue_tool.store.rows import insert_new
 from queue_tool.store.tables import in_state, queues, tasks
 
 

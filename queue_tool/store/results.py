@@ -13,7 +13,7 @@ from queue_tool.model import json_text
 from queue_tool.model.batch import item_of
 from queue_tool.model.details import ElementResult
 from queue_tool.store.batches import refused_of
-from queue_tool.store.database import Database
+from queue_tool.store.engine.database import Database
 from queue_tool.store.tables import batches, refusals, tasks
 
 PAGE = 500

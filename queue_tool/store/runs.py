@@ -14,10 +14,10 @@ from sqlalchemy import BigInteger, Connection, Float, Text, bindparam, case, fun
 from queue_tool.model import json_text
 from queue_tool.model.tasks import ALONE_FROM, MOST_LOSSES, MOVES, Claimed, Code, Lane, Note, Outcome, State, Ticket
 from queue_tool.store import attempts
-from queue_tool.store.database import Database, micros, micros_or_none
+from queue_tool.store.engine.database import Database, micros, micros_or_none
+from queue_tool.store.engine.rows import field, is_among
 from queue_tool.store.moves import close, lock, lock_tokens, update_for
 from queue_tool.store.queues import PAUSED
-from queue_tool.store.rows import field, is_among
 from queue_tool.store.tables import events, in_state, tasks
 from queue_tool.store.tickets import TICKET_COLUMNS, ticket_of
 

@@ -13,7 +13,7 @@ from queue_tool.model import json_text
 from queue_tool.model.batch import Accepted, IdempotencyKey, NewTask, Refused, refuse_duplicate
 from queue_tool.store import held, unique
 from queue_tool.store.adding import add_tasks
-from queue_tool.store.database import Database
+from queue_tool.store.engine.database import Database
 from queue_tool.store.idempotency import Remembered, recall, remember, take_turns
 from queue_tool.store.tables import tasks
 from queue_tool.store.waiting import Waiting

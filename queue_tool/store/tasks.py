@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import bindparam, select
 
 from queue_tool.model.tasks import Code, State, Status
-from queue_tool.store.database import Database, moment, moment_or_none
-from queue_tool.store.lookup import Lookup
+from queue_tool.store.engine.database import Database, moment, moment_or_none
+from queue_tool.store.engine.lookup import Lookup
 from queue_tool.store.tables import batches, tasks
 
 CHUNK = 500

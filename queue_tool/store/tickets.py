@@ -12,10 +12,10 @@ from sqlalchemy import BigInteger, Row, Select, bindparam, exists, func, literal
 from queue_tool.model import json_text
 from queue_tool.model.tasks import Lane, Priority, State, Ticket
 from queue_tool.store import held
-from queue_tool.store.database import Database, micros, moment_or_none
-from queue_tool.store.lookup import Lookup, whether
+from queue_tool.store.engine.database import Database, micros, moment_or_none
+from queue_tool.store.engine.lookup import Lookup, whether
+from queue_tool.store.engine.rows import field
 from queue_tool.store.moves import lock, lock_tokens
-from queue_tool.store.rows import field
 from queue_tool.store.tables import batches, held_lists, in_state, tasks
 from queue_tool.store.tasks import chunks
 

@@ -9,8 +9,8 @@ from datetime import datetime
 from sqlalchemy import bindparam, select
 
 from queue_tool.model.tasks import Code, State
-from queue_tool.store.database import Database, micros
-from queue_tool.store.lookup import Lookup, whether
+from queue_tool.store.engine.database import Database, micros
+from queue_tool.store.engine.lookup import Lookup, whether
 from queue_tool.store.moves import close, lock, update_for
 from queue_tool.store.removal import remove, remove_batches
 from queue_tool.store.tables import batches, in_state, tasks

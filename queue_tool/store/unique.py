@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, func, literal_column, select
 
 from queue_tool.model import json_text
 from queue_tool.model.tasks import State
-from queue_tool.store.rows import entry, field
+from queue_tool.store.engine.rows import entry, field
 from queue_tool.store.tables import UNIQUE_WHERE, in_state, tasks
 
 

@@ -28,8 +28,8 @@ from queue_tool.model.options import Options
 from queue_tool.model.tasks import Code, Note, Outcome, Priority
 from queue_tool.owner import describe, lives_here
 from queue_tool.store import Process, Store, migrations
-from queue_tool.store.copying import ROWS, Copied, copy
-from queue_tool.store.database import Database
+from queue_tool.store.copy.copying import ROWS, Copied, copy
+from queue_tool.store.engine.database import Database
 from queue_tool.store.tables import metadata, tasks
 from queue_tool.submit import make_tokens
 from tests.postgres import Cluster

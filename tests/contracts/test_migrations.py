@@ -15,7 +15,7 @@ from sqlalchemy import inspect
 from queue_tool.errors import SchemaOutdated
 from queue_tool.owner import describe
 from queue_tool.store import Store, migrations
-from queue_tool.store.database import Database
+from queue_tool.store.engine.database import Database
 from queue_tool.store.tables import metadata
 
 

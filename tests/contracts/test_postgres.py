@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from queue_tool.errors import StoreAway
-from queue_tool.store.database import Changes, Database
+from queue_tool.store.engine.database import Changes, Database
 from tests.postgres import Cluster
 from tests.support import run_command
 

@@ -21,7 +21,7 @@ from queue_tool.model.batch import Accepted, Element, IdempotencyKey, NewBatch, 
 from queue_tool.model.tasks import Code, Outcome, State, Ticket
 from queue_tool.owner import describe
 from queue_tool.store import Added, Remembered, Store, migrations
-from queue_tool.store.database import Database
+from queue_tool.store.engine.database import Database
 from queue_tool.submit import make_tokens
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

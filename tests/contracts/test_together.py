@@ -15,7 +15,7 @@ from queue_tool.execution.builtin import sleep_type
 from queue_tool.model.batch import new_batch
 from queue_tool.model.tasks import Code, Outcome, State
 from queue_tool.store import Store
-from queue_tool.store.database import Database
+from queue_tool.store.engine.database import Database
 from queue_tool.store.tables import tasks
 from queue_tool.submit import make_tokens
 

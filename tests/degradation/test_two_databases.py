@@ -10,7 +10,7 @@ from queue_tool.broker.marker import MARKER
 from queue_tool.model.tasks import State
 from queue_tool.model.telemetry import Event
 from queue_tool.store import migrations
-from queue_tool.store.database import Database
+from queue_tool.store.engine.database import Database
 from tests.conftest import News
 from tests.server import Server
 from tests.support import System, eventually, free_port, http, items, run_command, tokens

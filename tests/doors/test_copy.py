@@ -16,7 +16,7 @@ from queue_tool.cli import main
 from queue_tool.errors import DriverMissing
 from queue_tool.model.access import ApiKey, Role
 from queue_tool.store import Store
-from queue_tool.store.database import Database
+from queue_tool.store.engine.database import Database
 from queue_tool.store.tables import metadata
 from tests.doors.test_cli import the_one_sentence
 from tests.postgres import Cluster

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from queue_tool.store.database import Database
+from queue_tool.store.engine.database import Database
 from queue_tool.web.results import AT_ONCE
 from tests.doors.site import ILL_FORMED, ON_BOTH, UNKNOWN, Site, problem
 

@@ -6,7 +6,7 @@ import pytest
 
 from queue_tool.model.tasks import State
 from queue_tool.store import Store
-from queue_tool.store.database import Database
+from queue_tool.store.engine.database import Database
 from tests.postgres import Cluster
 from tests.support import System, eventually, http, items, run_command, tokens
 

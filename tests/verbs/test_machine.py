@@ -23,7 +23,7 @@ from queue_tool.execution.builtin import sleep_type
 from queue_tool.model.batch import Accepted, new_batch
 from queue_tool.model.tasks import MOST_LOSSES, MOVES, Code, Outcome, Priority, State, Timing
 from queue_tool.store import Process, Store, migrations
-from queue_tool.store.database import Database
+from queue_tool.store.engine.database import Database
 from queue_tool.submit import make_tokens
 
 SLEEP = sleep_type(60)

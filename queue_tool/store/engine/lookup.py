@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, exists, literal_column, select
 
-from queue_tool.store.database import Database
+from queue_tool.store.engine.database import Database
 
 
 class Lookup:

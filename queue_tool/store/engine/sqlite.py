@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 
-from queue_tool.store.gate import Gate
-from queue_tool.store.pools import retire
+from queue_tool.store.engine.gate import Gate
+from queue_tool.store.engine.pools import retire
 
 
 class Sqlite:

@@ -12,9 +12,9 @@ from sqlalchemy.exc import DBAPIError
 
 from queue_tool.errors import CannotCopy, CopyDiffers, DatabaseInUse, SchemaOutdated, StoreAway, TargetNotEmpty
 from queue_tool.store import migrations
-from queue_tool.store.checksum import Checksum
-from queue_tool.store.database import Database, failures_named
-from queue_tool.store.postgres import copy_in
+from queue_tool.store.copy.checksum import Checksum
+from queue_tool.store.engine.database import Database, failures_named
+from queue_tool.store.engine.postgres import copy_in
 from queue_tool.store.tables import identity, metadata, workers
 from queue_tool.store.workers import ALIVE, Process, process_of
 

@@ -14,8 +14,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from queue_tool.errors import StoreAway
 from queue_tool.model.tasks import require_utc
-from queue_tool.store.postgres import Postgres
-from queue_tool.store.sqlite import Sqlite
+from queue_tool.store.engine.postgres import Postgres
+from queue_tool.store.engine.sqlite import Sqlite
 
 PATIENCE = 5.0
 """Seconds that a transaction waits for another one before it gives up."""

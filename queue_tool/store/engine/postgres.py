@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, create_engine
 
 from queue_tool.errors import CannotCopy, DriverMissing, StoreAway
-from queue_tool.store.pools import retire
+from queue_tool.store.engine.pools import retire
 
 SCHEME = "postgresql+psycopg"
 
