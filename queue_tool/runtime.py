@@ -16,13 +16,12 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from queue_tool import greeting, leftover, logs
 from queue_tool.broker import Broker, InlineBroker, RqBroker
 from queue_tool.control import Cancel, DeadLetters, Pause, Reopen
 from queue_tool.errors import BrokerAway, BrokerOfAnother, QueueToolError, StoreAway
 from queue_tool.execution import own_types
 from queue_tool.execution.builtin import builtin_types
-from queue_tool.host import data_dir, doorbell, lifeline, valkey
+from queue_tool.host import data_dir, doorbell, greeting, lifeline, logs, put_aside, valkey
 from queue_tool.listing import Listing
 from queue_tool.model import settings
 from queue_tool.model.access import NOT_LOCAL, is_loopback
@@ -83,13 +82,13 @@ class Runtime:
             retention=timedelta(days=self.settings.retention_days) if self.settings.retention_days else None,
         )
 
-    def write_leftover(self) -> None:
+    def settle_put_aside(self) -> None:
         """Keep the outcomes that workers could not write before their end; to be done before anybody takes back.
 
         Raises:
             StoreAway: the database is busy or away; the next one who does this goes on.
         """
-        leftover.write_down(self.settings.data_dir, lambda outcomes, owner: self.run.turn(outcomes, (), owner))
+        put_aside.settle_all(self.settings.data_dir, lambda outcomes, owner: self.run.turn(outcomes, (), owner))
 
     def sweep_until(self, stopping: threading.Event) -> None:
         """Sweep again and again until the event is set; whatever goes wrong in one pass, the next one comes."""
@@ -98,7 +97,7 @@ class Runtime:
         while not stopping.wait(pause):
             pause = SWEEP_EVERY
             try:
-                self.write_leftover()
+                self.settle_put_aside()
                 if sweep():
                     pause = SWEEP_SOON
                 said = ""

@@ -40,7 +40,7 @@ def join(name: str = "") -> Runtime:
     if os.getpid() not in _runtimes:
         settings = load_settings()
         runtime = open_runtime(settings, start_logging("worker", settings), "worker", name=name, judges=False)
-        runtime.write_leftover()
+        runtime.settle_put_aside()
         _runtimes[os.getpid()] = runtime
     runtime = _runtimes[os.getpid()]
     runtime.owner.id()

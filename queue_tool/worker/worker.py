@@ -26,10 +26,10 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker, WorkerStatus
 
-from queue_tool import leftover
 from queue_tool.broker import marker
 from queue_tool.broker.failures import sentence_of
 from queue_tool.errors import StoreAway
+from queue_tool.host import put_aside
 from queue_tool.host.signals import NO_SIGNAL, SignalPipe
 from queue_tool.model.tasks import Lane, Outcome, lane_and_queue, lists_of, read_ticket_id
 from queue_tool.model.telemetry import Event
@@ -254,7 +254,7 @@ class Worker(BaseWorker):
         if not outcomes:
             return
         try:
-            leftover.put_aside(runtime.settings.data_dir, runtime.owner.id(), outcomes)
+            put_aside.keep(runtime.settings.data_dir, runtime.owner.id(), outcomes)
         except OSError as error:
             reason = f"{len(outcomes)} outcomes can be kept nowhere, and their tasks run again: {error.strerror}"
             runtime.telemetry.emit(Event.WARNING, reason=reason)

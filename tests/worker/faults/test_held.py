@@ -12,7 +12,7 @@ import pytest
 from rq import Queue
 from rq.suspension import resume, suspend
 
-from queue_tool.leftover import FOLDER
+from queue_tool.host.put_aside import FOLDER
 from queue_tool.model.tasks import State
 from tests.worker.faults.site import Site
 
@@ -137,6 +137,6 @@ def test_what_cannot_be_read_is_kept_and_stops_nobody(site: Site, text: str) -> 
     folder = site.runtime.settings.data_dir / FOLDER
     folder.mkdir()
     (folder / "1-1.json").write_text(text)
-    site.runtime.write_leftover()
+    site.runtime.settle_put_aside()
     assert [(path.name, path.read_text()) for path in folder.iterdir()] == [("1-1.unreadable", text)]
-    site.runtime.write_leftover()
+    site.runtime.settle_put_aside()

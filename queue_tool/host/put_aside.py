@@ -15,7 +15,7 @@ from queue_tool.model.tasks import Code, Outcome
 FOLDER = "outcomes"
 
 
-def put_aside(data_dir: Path, owner: int, outcomes: Sequence[Outcome]) -> None:
+def keep(data_dir: Path, owner: int, outcomes: Sequence[Outcome]) -> None:
     """Write outcomes into a file of their own, whole or not at all.
 
     Raises:
@@ -32,7 +32,7 @@ def put_aside(data_dir: Path, owner: int, outcomes: Sequence[Outcome]) -> None:
     path.with_suffix(".new").rename(path)
 
 
-def write_down(data_dir: Path, settle: Callable[[Sequence[Outcome], int], object]) -> None:
+def settle_all(data_dir: Path, settle: Callable[[Sequence[Outcome], int], object]) -> None:
     """Settle what was put aside, as the owner who ran it; one that does not count any more changes nothing.
 
     Several processes may do so at once. A file that cannot be read, as one of another version, is kept under

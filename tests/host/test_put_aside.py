@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from queue_tool import leftover
+from queue_tool.host import put_aside
 from queue_tool.model.tasks import Code, Outcome
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -34,16 +34,16 @@ def test_every_kind_of_outcome_is_written_down_as_it_was_and_once(tmp_path: Path
     def settle(outcomes: Sequence[Outcome], owner: int) -> None:
         settled.append((list(outcomes), owner))
 
-    leftover.put_aside(tmp_path, 7, OUTCOMES)
+    put_aside.keep(tmp_path, 7, OUTCOMES)
     for _ in range(2):
-        leftover.write_down(tmp_path, settle)
+        put_aside.settle_all(tmp_path, settle)
     assert settled == [(OUTCOMES, 7)]
-    assert list((tmp_path / leftover.FOLDER).iterdir()) == []
+    assert list((tmp_path / put_aside.FOLDER).iterdir()) == []
 
 
 def test_what_another_version_has_put_aside_is_kept_under_another_name(tmp_path: Path) -> None:
-    folder = tmp_path / leftover.FOLDER
+    folder = tmp_path / put_aside.FOLDER
     folder.mkdir()
     (folder / "1-2.json").write_text('{"owner": 1, "outcomes": [{"token": "a", "what": "else"}]}')
-    leftover.write_down(tmp_path, lambda outcomes, owner: None)
+    put_aside.settle_all(tmp_path, lambda outcomes, owner: None)
     assert [path.name for path in folder.iterdir()] == ["1-2.unreadable"]
