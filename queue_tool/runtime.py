@@ -17,25 +17,25 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from queue_tool.broker import Broker, InlineBroker, RqBroker
-from queue_tool.control import Cancel, DeadLetters, Pause, Reopen
 from queue_tool.errors import BrokerAway, BrokerOfAnother, QueueToolError, StoreAway
 from queue_tool.execution import own_types
 from queue_tool.execution.builtin import builtin_types
 from queue_tool.host import data_dir, doorbell, greeting, lifeline, logs, put_aside, valkey
-from queue_tool.listing import Listing
 from queue_tool.model import settings
 from queue_tool.model.access import NOT_LOCAL, is_loopback
 from queue_tool.model.settings import INLINE, Settings
 from queue_tool.model.task_types import TaskTypes
 from queue_tool.model.telemetry import Event, Telemetry
-from queue_tool.owner import Owner, lives_here
-from queue_tool.run import Run
-from queue_tool.status import Ask
+from queue_tool.services.ask import Ask
+from queue_tool.services.control import Cancel, DeadLetters, Pause, Reopen
+from queue_tool.services.listing import Listing
+from queue_tool.services.owner import Owner, lives_here
+from queue_tool.services.run import Run
+from queue_tool.services.submit import Submit
+from queue_tool.services.sweep.sweep import Sweep
+from queue_tool.services.wait import Wait
 from queue_tool.store import Store, migrations
 from queue_tool.store.engine.database import Database
-from queue_tool.submit import Submit
-from queue_tool.sweep import Sweep
-from queue_tool.wait import Wait
 
 _log = logging.getLogger("queue_tool.runtime")
 

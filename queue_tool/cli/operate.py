@@ -52,7 +52,7 @@ def keys() -> None:
 def create(role: str, name: str) -> None:
     """Print a new key, once; only its digest is kept."""
     from queue_tool import runtime
-    from queue_tool.submit import make_tokens
+    from queue_tool.services.submit import make_tokens
 
     now = runtime.now()
     secret = KEY_PREFIX + secrets.token_urlsafe(32)

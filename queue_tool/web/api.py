@@ -7,7 +7,7 @@ from flask import Blueprint, Response, g, request
 from queue_tool.errors import BadIdempotencyKey, NotAnArray
 from queue_tool.model.access import Role
 from queue_tool.model.batch import INVALID, Accepted, Element, IdempotencyKey, Submission, item_of
-from queue_tool.submit import body_digest
+from queue_tool.services.submit import body_digest
 from queue_tool.web.bodies import json_body
 from queue_tool.web.gate import needs
 from queue_tool.web.hands import answer, runtime

@@ -9,8 +9,8 @@ from flask import Blueprint, Response
 from queue_tool.errors import QueueToolError
 from queue_tool.model.access import Role
 from queue_tool.model.settings import INLINE
-from queue_tool.owner import lives_here
 from queue_tool.runtime import now
+from queue_tool.services.owner import lives_here
 from queue_tool.web.gate import needs
 from queue_tool.web.hands import answer, runtime
 

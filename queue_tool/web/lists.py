@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 from flask import Response, request
 
-from queue_tool.listing import Page
 from queue_tool.model.details import Summary
+from queue_tool.services.listing import Page
 from queue_tool.web.hands import answer
 
 

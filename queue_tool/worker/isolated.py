@@ -21,8 +21,8 @@ from queue_tool.model.context import Context
 from queue_tool.model.ended import Ended
 from queue_tool.model.task_types import TaskTypes
 from queue_tool.model.tasks import Claimed, Code
-from queue_tool.run import Started, context_of
 from queue_tool.runtime import load_settings, load_types
+from queue_tool.services.run import Started, context_of
 from queue_tool.worker.lanes import CameBack, ThreadLane
 
 

@@ -15,7 +15,7 @@ from queue_tool.execution.call import execute_here, execute_on_loop
 from queue_tool.model.context import Context
 from queue_tool.model.ended import Ended, Failed, not_started
 from queue_tool.model.tasks import Code, ticket_id
-from queue_tool.run import Started, context_of
+from queue_tool.services.run import Started, context_of
 
 CameBack = Callable[[str, Ended], None]
 """Is told a ticket's id and how its function ended."""

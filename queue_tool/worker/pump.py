@@ -18,8 +18,8 @@ from queue_tool.errors import StoreAway
 from queue_tool.model.ended import Ended, timed_out
 from queue_tool.model.tasks import Lane, Outcome, ticket_id
 from queue_tool.model.telemetry import Event
-from queue_tool.owner import Owner
-from queue_tool.run import Run, Started
+from queue_tool.services.owner import Owner
+from queue_tool.services.run import Run, Started
 from queue_tool.worker import lanes
 from queue_tool.worker.intake import Intake, Taken
 from queue_tool.worker.lists import Lists

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from queue_tool.model.tasks import Lane
-from queue_tool.run import Started
+from queue_tool.services.run import Started
 
 SHOWN_AFTER = 0.1
 """Seconds after which a run is worth being shown to RQ's tools."""

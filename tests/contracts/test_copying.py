@@ -26,12 +26,12 @@ from queue_tool.model.access import ApiKey, Role
 from queue_tool.model.batch import IdempotencyKey, Label, judge_of, new_batch
 from queue_tool.model.options import Options
 from queue_tool.model.tasks import Code, Note, Outcome, Priority
-from queue_tool.owner import describe, lives_here
+from queue_tool.services.owner import describe, lives_here
+from queue_tool.services.submit import make_tokens
 from queue_tool.store import Process, Store, migrations
 from queue_tool.store.copy.copying import ROWS, Copied, copy
 from queue_tool.store.engine.database import Database
 from queue_tool.store.tables import metadata, tasks
-from queue_tool.submit import make_tokens
 from tests.postgres import Cluster
 from tests.support import eventually
 

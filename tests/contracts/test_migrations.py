@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from queue_tool.errors import SchemaOutdated
-from queue_tool.owner import describe
+from queue_tool.services.owner import describe
 from queue_tool.store import Store, migrations
 from queue_tool.store.engine.database import Database
 from queue_tool.store.tables import metadata

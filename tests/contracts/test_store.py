@@ -19,10 +19,10 @@ from queue_tool.execution.builtin import sleep_type
 from queue_tool.model.access import ApiKey, Role
 from queue_tool.model.batch import Accepted, Element, IdempotencyKey, NewBatch, new_batch
 from queue_tool.model.tasks import Code, Outcome, State, Ticket
-from queue_tool.owner import describe
+from queue_tool.services.owner import describe
+from queue_tool.services.submit import make_tokens
 from queue_tool.store import Added, Remembered, Store, migrations
 from queue_tool.store.engine.database import Database
-from queue_tool.submit import make_tokens
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SLEEP = sleep_type(86400)

@@ -14,10 +14,10 @@ from sqlalchemy import update
 from queue_tool.execution.builtin import sleep_type
 from queue_tool.model.batch import new_batch
 from queue_tool.model.tasks import Code, Outcome, State
+from queue_tool.services.submit import make_tokens
 from queue_tool.store import Store
 from queue_tool.store.engine.database import Database
 from queue_tool.store.tables import tasks
-from queue_tool.submit import make_tokens
 
 SLEEP = sleep_type(60)
 WORKERS = 8

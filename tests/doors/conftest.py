@@ -9,7 +9,7 @@ import pytest
 
 from queue_tool.model.access import KEY_ROLES, ApiKey, digest
 from queue_tool.runtime import Runtime
-from queue_tool.submit import make_tokens
+from queue_tool.services.submit import make_tokens
 from tests.doors.site import Site
 
 KeyMaker = Callable[[str], dict[str, str]]

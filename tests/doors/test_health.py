@@ -8,8 +8,8 @@ from flask.testing import FlaskClient
 
 from queue_tool.model.batch import new_batch
 from queue_tool.runtime import Runtime
+from queue_tool.services.submit import make_tokens
 from queue_tool.store import Process
-from queue_tool.submit import make_tokens
 
 
 def test_the_process_says_that_it_lives(client: FlaskClient) -> None:

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from queue_tool.model.batch import IdempotencyKey, NewBatch, NewTask
 from queue_tool.runtime import Runtime
-from queue_tool.submit import body_digest, make_tokens
+from queue_tool.services.submit import body_digest, make_tokens
 from tests.doors.conftest import KeyMaker
 
 MIXED = b'[{"item":"a","valor":1},{"item":{"x":[1.50,1e20]},"valor":"1"},7,{"valor":123456789012345678901234567890}]'

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import pytest
 
-from queue_tool.listing import MOST_COUNTED
 from queue_tool.runtime import now
+from queue_tool.services.listing import MOST_COUNTED
 from queue_tool.store import Process
 from tests.doors.conftest import KeyMaker
 from tests.doors.site import ON_BOTH, UNKNOWN, Site, problem

@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import RuntimeFactory
 from tests.depth import fill, page_work
-from tests.verbs.test_listing import FILTERS, of_the_first_batch
+from tests.services.test_listing import FILTERS, of_the_first_batch
 
 TASKS = 1_000_000
 

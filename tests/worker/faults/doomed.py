@@ -13,8 +13,8 @@ from functools import partial
 from typing import Any
 
 from queue_tool.model.tasks import Lane, Note, Outcome
-from queue_tool.run import Run, Turned
 from queue_tool.runtime import Runtime
+from queue_tool.services.run import Run, Turned
 from queue_tool.worker.intake import Intake
 from queue_tool.worker.lists import Gone, Lists
 from queue_tool.worker.pauses import Pauses

@@ -19,7 +19,7 @@ from queue_tool.host import processes
 from queue_tool.model.batch import Accepted
 from queue_tool.model.tasks import State, Status, ticket_id
 from queue_tool.runtime import Runtime, now
-from queue_tool.sweep import Sweep
+from queue_tool.services.sweep.sweep import Sweep
 from tests.past_the_store import locked, note, opened, rows
 from tests.support import clean_environment, eventually
 

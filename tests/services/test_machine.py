@@ -22,9 +22,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from queue_tool.execution.builtin import sleep_type
 from queue_tool.model.batch import Accepted, new_batch
 from queue_tool.model.tasks import MOST_LOSSES, MOVES, Code, Outcome, Priority, State, Timing
+from queue_tool.services.submit import make_tokens
 from queue_tool.store import Process, Store, migrations
 from queue_tool.store.engine.database import Database
-from queue_tool.submit import make_tokens
 
 SLEEP = sleep_type(60)
 GOOD = {"item": "a", "valor": 0}

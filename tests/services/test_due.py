@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from queue_tool.due import WALK_EVERY, Due
 from queue_tool.errors import BatchNotFound, TaskNotFound
 from queue_tool.model.batch import Accepted
 from queue_tool.model.tasks import Code, Outcome, State, Timing
 from queue_tool.model.telemetry import Event
 from queue_tool.runtime import Runtime
+from queue_tool.services.sweep.due import WALK_EVERY, Due
 from tests.conftest import News
 
 GOOD = {"item": "a", "valor": 0}

@@ -21,11 +21,11 @@ from queue_tool.model.batch import Accepted, new_batch
 from queue_tool.model.task_types import make_task_type
 from queue_tool.model.tasks import Priority, State
 from queue_tool.model.telemetry import Event
-from queue_tool.owner import describe
 from queue_tool.runtime import Runtime
+from queue_tool.services.owner import describe
+from queue_tool.services.submit import make_tokens
+from queue_tool.services.sweep.sweep import Sweep
 from queue_tool.store import Process
-from queue_tool.submit import make_tokens
-from queue_tool.sweep import Sweep
 from tests.conftest import News, RuntimeFactory
 from tests.support import free_port
 

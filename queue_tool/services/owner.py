@@ -12,7 +12,7 @@ from queue_tool.errors import StoreAway
 from queue_tool.host import processes
 from queue_tool.store import Process, Store
 
-_log = logging.getLogger("queue_tool.owner")
+_log = logging.getLogger("queue_tool.services.owner")
 
 BEAT_EVERY = 5.0
 """Seconds between two heartbeats."""

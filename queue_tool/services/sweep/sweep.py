@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from queue_tool.audit import Audit
 from queue_tool.broker import Broker
-from queue_tool.due import Due
 from queue_tool.errors import BrokerAway, BrokerFull
 from queue_tool.model.tasks import Code, State, Ticket, read_ticket_id
 from queue_tool.model.telemetry import Event, Telemetry
-from queue_tool.push import Push
+from queue_tool.services.sweep.audit import Audit
+from queue_tool.services.sweep.due import Due
+from queue_tool.services.sweep.push import Push
 from queue_tool.store import Process, Store, TakenBack, Worker
 
 SUSPECT_AFTER = 18.0

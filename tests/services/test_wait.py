@@ -11,9 +11,9 @@ import pytest
 
 from queue_tool.model.tasks import Outcome
 from queue_tool.runtime import Runtime, now
+from queue_tool.services.submit import make_tokens
+from queue_tool.services.wait import Wait
 from queue_tool.store import Store
-from queue_tool.submit import make_tokens
-from queue_tool.wait import Wait
 from tests.support import eventually
 
 LONG = 60.0

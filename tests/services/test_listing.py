@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from queue_tool.errors import BadCursor
-from queue_tool.listing import MOST_COUNTED, Page
 from queue_tool.model.details import Summary
 from queue_tool.model.filter import Filter
 from queue_tool.model.task_request import Requests
 from queue_tool.model.tasks import Code, Outcome, Priority, State
 from queue_tool.runtime import Runtime, now
+from queue_tool.services.listing import MOST_COUNTED, Page
 from queue_tool.store import Process, Store
 from tests.depth import fill, page_work, work_for
 

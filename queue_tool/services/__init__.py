@@ -1,0 +1,1 @@
+"""The services: what the system can do, without the name of a vendor."""
