@@ -85,7 +85,7 @@ def up(host: str | None, port: str | None, workers: str | None) -> None:
 def web(host: str | None, port: str | None) -> None:
     """Serve the web door alone."""
     from queue_tool import runtime
-    from queue_tool.web.serve import serve
+    from queue_tool.web.serving.serve import serve
 
     said = _said(HOST=host, PORT=port)
     runtime.say(said)
@@ -136,7 +136,7 @@ def redis_url() -> None:
 
 
 def _require_free(host: str, port: int) -> None:
-    from queue_tool.web.serve import require_free
+    from queue_tool.web.serving.serve import require_free
 
     require_free(host, port)
 

@@ -9,24 +9,12 @@ from flask import Flask, Response, g, request
 
 from queue_tool.model.telemetry import Event
 from queue_tool.runtime import Runtime, load_settings, open_runtime, start_logging
-from queue_tool.web import (
-    api,
-    batches,
-    bodies,
-    check,
-    dead_letters,
-    flask_run,
-    gate,
-    health,
-    home,
-    problems,
-    queue,
-    results,
-    task_types,
-    tasks,
-)
-from queue_tool.web.fast_check import FastCheck
-from queue_tool.web.hands import EXTENSION, runtime
+from queue_tool.web.http import admission, bodies, problems
+from queue_tool.web.http.answers import EXTENSION, runtime
+from queue_tool.web.operations import api, batches, check, dead_letters, health, queue, results, task_types, tasks
+from queue_tool.web.pages import home
+from queue_tool.web.serving import flask_run
+from queue_tool.web.serving.fast_check import FastCheck
 
 _PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -42,13 +30,15 @@ def create_app(parts: Runtime | None = None) -> Flask:
     Raises:
         QueueToolError: something that it stands on cannot be used.
     """
-    app = Flask("queue_tool.web")
+    app = Flask(
+        "queue_tool.web", template_folder="pages/templates", static_folder="pages/static", static_url_path="/static"
+    )
     app.extensions[EXTENSION] = parts or _from_the_environment()
     app.extensions[bodies.EXTENSION] = bodies.Uploads()
     app.config["MAX_CONTENT_LENGTH"] = app.extensions[EXTENSION].settings.max_body + bodies.ONE_BYTE_MORE
     app.url_map.merge_slashes = False  # a token with a slash in it is an unknown token, not another address
     app.before_request(_start_the_clock)
-    app.before_request(gate.admit)
+    app.before_request(admission.admit)
     app.extensions[results.EXTENSION] = results.Streams()
     for part in (api, check, tasks, batches, results, queue, dead_letters, task_types, health):
         app.register_blueprint(part.routes)

@@ -45,8 +45,8 @@ print(migrations.folder())
 NEEDED = (
     "queue_tool/builtin/sleep.json",
     "queue_tool/py.typed",
-    "queue_tool/web/static/style.css",
-    "queue_tool/web/templates/home.html",
+    "queue_tool/web/pages/static/style.css",
+    "queue_tool/web/pages/templates/home.html",
 )
 
 LEFT_BEHIND = ("instance/queue_tool.db", ".venv/pyvenv.cfg", ".env", "queue_tool/__pycache__/run.cpython-311.pyc")

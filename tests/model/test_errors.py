@@ -8,7 +8,7 @@ import pytest
 
 from queue_tool import errors
 from queue_tool.errors import QueueToolError
-from queue_tool.web.problems import STATUSES
+from queue_tool.web.http.problems import STATUSES
 
 TREE = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, QueueToolError)]
 

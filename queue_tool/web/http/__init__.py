@@ -1,0 +1,1 @@
+"""What every route needs: who is let in, bodies, queries, answers and problems."""

@@ -1,0 +1,35 @@
+"""Lists: one envelope for all of them, and a link to the next page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from urllib.parse import urlencode
+
+from flask import Response, request
+
+from queue_tool.model.details import Summary
+from queue_tool.services.listing import Page
+from queue_tool.web.http.answers import answer
+
+
+def listed(items: Sequence[object], following: str | None, **more: object) -> Response:
+    """Return a page of a list; `following` is the cursor of the next one."""
+    response = answer({"items": items, "next": following, **more})
+    if following is not None:
+        said = {name: text for name, text in request.args.items() if name != "cursor"}
+        target = f"{request.path}?{urlencode(said | {'cursor': following})}"
+        response.headers["Link"] = f'<{target}>; rel="next"'
+    return response
+
+
+def page_of_tasks(page: Page, shape: Callable[[Summary], dict[str, object]]) -> Response:
+    """Return a page of tasks, with the total as far as it was counted."""
+    total = {"total": page.total} | ({} if page.is_exact else {"total_is": "at least"})
+    return listed([shape(task) for task in page.items], page.next, **total)
+
+
+def with_etag(response: Response) -> Response:
+    """Return a response with an ETag of its body; without the body where the client has it already."""
+    response.add_etag()
+    response.make_conditional(request)
+    return response

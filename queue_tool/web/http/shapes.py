@@ -1,0 +1,136 @@
+"""What users may know of tasks and batches, as JSON."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from queue_tool.model import json_text
+from queue_tool.model.batch import Batch, item_of
+from queue_tool.model.details import Details, Summary, Waiting
+from queue_tool.model.tasks import Attempt, State, Status
+from queue_tool.web.http.answers import rfc3339
+
+
+def standing(task: Status) -> dict[str, object]:
+    """Return which task it is, and how it stands."""
+    return {
+        "task_id": task.token,
+        "token": task.token,
+        "status": task.state,
+        "message": task.state.message,
+        "task_type": task.task_type,
+        "batch": task.batch,
+    }
+
+
+def summary(task: Summary) -> dict[str, object]:
+    """Return a task as a list shows it."""
+    return standing(task) | {
+        "name": task.name,
+        "custom_id": task.custom_id,
+        "tags": task.tags,
+        "priority": task.priority,
+        "item": item_of(json_text.loads(task.data)),
+        "attempt": task.attempt,
+        "created_at": rfc3339(task.created_at),
+        "due_at": rfc3339(task.due_at),
+        "started_at": rfc3339(task.started_at),
+        "finished_at": rfc3339(task.finished_at),
+        "duration": task.duration,
+        "progress": task.progress,
+        "note": task.note,
+        "worker": task.worker,
+        "host": task.host,
+        "error": error(task),
+    }
+
+
+def ended(task: Summary) -> dict[str, object]:
+    """Return a task that has ended, as the list of results shows it."""
+    return summary(task) | {"result": json_text.embed(task.result)}
+
+
+def details(task: Details) -> dict[str, object]:
+    """Return all of a task."""
+    return summary(task) | {
+        "index": task.index,
+        "data": json_text.embed(task.data),
+        "description": task.description,
+        "parameters": json_text.embed(task.parameters),
+        "unique_key": task.unique_key,
+        "timeout": task.timeout,
+        "max_attempts": task.max_attempts,
+        "expires_at": rfc3339(task.expires_at),
+        "run": task.run,
+        "losses": task.losses,
+        "result": json_text.embed(task.result),
+        "canceled_by": task.canceled_by,
+        "cancel_reason": task.cancel_reason,
+        "attempts": [_attempt(one) for one in task.attempts],
+        "timeline": _timeline(task),
+        "log": [{"at": rfc3339(line.at), "run": line.run, "text": line.text} for line in task.lines],
+    }
+
+
+def error(task: Status) -> dict[str, object] | None:
+    """Return why a task failed; None for one that did not."""
+    return None if task.code is None else {"code": task.code, "message": task.error}
+
+
+def batch(one: Batch) -> dict[str, object]:
+    """Return a batch; without counts where they were not asked for."""
+    counts = {state.value: count for state, count in one.counts.items()} | {"rejected": one.rejected}
+    return {
+        "id": one.id,
+        "message": one.message,
+        "name": one.label.name,
+        "metadata": one.label.metadata,
+        "total": one.total,
+        "accepted": one.accepted,
+        "rejected": one.rejected,
+        **({"counts": counts} if one.counts else {"open": one.open}),
+        "progress": one.progress,
+        "created_at": rfc3339(one.created_at),
+        "finished_at": rfc3339(one.finished_at),
+    }
+
+
+def queue(one: Waiting, age: float | None) -> dict[str, object]:
+    """Return what waits in a queue; `age` is the seconds that its oldest task has waited."""
+    return {
+        "name": one.priority.queue,
+        "priority": one.priority,
+        "waiting": one.waiting,
+        "running": one.running,
+        "oldest": rfc3339(one.oldest),
+        "age": age,
+        "paused": one.paused_at is not None,
+        "paused_at": rfc3339(one.paused_at),
+    }
+
+
+def _attempt(one: Attempt) -> dict[str, object]:
+    return {
+        "attempt": one.attempt,
+        "run": one.run,
+        "worker": one.worker,
+        "started_at": rfc3339(one.started_at),
+        "ended_at": rfc3339(one.ended_at),
+        "code": one.code,
+        "error": one.error,
+        "traceback": one.traceback,
+    }
+
+
+def _timeline(task: Details) -> list[dict[str, object]]:
+    """Return what happened to a task, the first thing first."""
+    happened: list[tuple[datetime, str, int | None]] = [(task.created_at, "created", None)]
+    for one in task.attempts:
+        happened += [(one.started_at, "started", one.run)] if one.started_at else []
+        happened.append((one.ended_at, one.code if one.code == State.CANCELED else f"failed: {one.code}", one.run))
+    seen = {one.run for one in task.attempts}
+    if task.started_at and task.run not in seen:
+        happened.append((task.started_at, "started", task.run))
+    if task.finished_at and task.run not in seen:
+        happened.append((task.finished_at, task.state.value, task.run))
+    return [{"at": rfc3339(at), "event": event, "run": run} for at, event, run in happened]

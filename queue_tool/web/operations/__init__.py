@@ -1,0 +1,1 @@
+"""The operations: the routes for programs, one file for each group."""

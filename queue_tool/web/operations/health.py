@@ -1,0 +1,71 @@
+"""`/health`: whether this process answers, and whether the system can work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Blueprint, Response
+
+from queue_tool.errors import QueueToolError
+from queue_tool.model.access import Role
+from queue_tool.model.settings import INLINE
+from queue_tool.runtime import now
+from queue_tool.services.owner import lives_here
+from queue_tool.web.http.admission import needs
+from queue_tool.web.http.answers import answer, runtime
+
+routes = Blueprint("health", __name__)
+
+OK = "ok"
+
+
+@routes.get("/health/live")
+@needs(Role.OPEN)
+def live() -> Response:
+    """Say that this process answers."""
+    return answer({"status": OK})
+
+
+@routes.get("/health/ready")
+@needs(Role.OPEN)
+def ready() -> Response:
+    """Say of each part whether it can do its work; 503 where one cannot."""
+    checks = {
+        "database": _said(_database),
+        "broker": _said(runtime().broker.check),
+        "workers": _said(_workers),
+    }
+    well = all(said == OK for said in checks.values())
+    body = {"status": OK if well else "unavailable", "checks": checks, "lag": _lag()}
+    return answer(body, 200 if well else 503)
+
+
+class _NotReady(QueueToolError):
+    """A part cannot do its work."""
+
+
+def _said(check: Callable[[], None]) -> str:
+    try:
+        check()
+    except QueueToolError as error:
+        return error.sentence
+    return OK
+
+
+def _lag() -> float | None:
+    """Return the seconds that the oldest waiting task has waited; None where the database cannot say."""
+    try:
+        return runtime().ask.lag(now())
+    except QueueToolError:
+        return None
+
+
+def _database() -> None:
+    runtime().store.keys.exist()
+
+
+def _workers() -> None:
+    workers = runtime().store.workers.all()
+    alive = [worker for worker in workers if lives_here(worker.process) is not False]
+    if not alive and runtime().settings.redis_url != INLINE:
+        raise _NotReady("No worker has registered yet: start one with `queue-tool worker`.")

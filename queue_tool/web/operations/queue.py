@@ -1,0 +1,68 @@
+"""`/queue`: what waits, and whether it may go on."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from queue_tool.errors import QueueNotFound
+from queue_tool.model.access import Role
+from queue_tool.model.details import Waiting
+from queue_tool.model.tasks import Priority
+from queue_tool.runtime import now
+from queue_tool.web.http import shapes
+from queue_tool.web.http.admission import needs
+from queue_tool.web.http.answers import answer, runtime
+from queue_tool.web.http.orders import small_object
+from queue_tool.web.http.paging import listed
+from queue_tool.web.http.query import PAGING, limit_of, parameters
+
+routes = Blueprint("queue", __name__)
+
+
+@routes.get("/queue")
+@needs(Role.READ)
+def waiting() -> Response:
+    """List tasks that wait for a worker, the next one first, with the counts of each queue."""
+    said = parameters("queue", *PAGING)
+    only = _priority(said["queue"]) if "queue" in said else None
+    page = runtime().list.waiting(only, limit_of(said), said.get("cursor"))
+    queues = [_shown(one) for one in runtime().list.queues()]
+    return listed([shapes.summary(task) for task in page.items], page.next, total=page.total, queues=queues)
+
+
+@routes.post("/queue/<name>/pause")
+@needs(Role.ADMIN)
+def pause(name: str) -> Response:
+    """Let no task of a queue be started from now on; those that run go on."""
+    parameters()
+    small_object()
+    priority = _priority(name)
+    runtime().pause(priority)
+    return _state_of(priority)
+
+
+@routes.post("/queue/<name>/resume")
+@needs(Role.ADMIN)
+def resume(name: str) -> Response:
+    """Let the tasks of a queue be started again."""
+    parameters()
+    small_object()
+    priority = _priority(name)
+    runtime().pause.resume(priority)
+    return _state_of(priority)
+
+
+def _state_of(priority: Priority) -> Response:
+    (found,) = (one for one in runtime().list.queues() if one.priority is priority)
+    return answer(_shown(found))
+
+
+def _shown(one: Waiting) -> dict[str, object]:
+    return shapes.queue(one, max(0.0, (now() - one.oldest).total_seconds()) if one.oldest else None)
+
+
+def _priority(name: str) -> Priority:
+    for priority in Priority:
+        if name == priority.queue:
+            return priority
+    raise QueueNotFound(f"There is no queue of this name: there are {', '.join(each.queue for each in Priority)}.")

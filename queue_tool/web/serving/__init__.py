@@ -1,0 +1,1 @@
+"""Serving: granian, `flask run`, and what is answered in front of Flask."""

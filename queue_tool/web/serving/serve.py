@@ -1,0 +1,96 @@
+"""Serving: granian in front of the application, as one process or several."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+
+from flask import Flask
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+
+from queue_tool.errors import PortTaken
+from queue_tool.host import collector
+from queue_tool.host.lifeline import VARIABLE, Lifeline, watch
+from queue_tool.model.settings import Settings
+from queue_tool.runtime import inherited, load_types
+from queue_tool.web.app import create_app
+from queue_tool.web.http.answers import EXTENSION
+
+THREADS = 16
+"""Requests that one process works on at once, beside those that only wait. A thread is made when it is needed."""
+
+_of_server: Lifeline | None = None
+"""By which a process that serves learns that granian's main process is gone."""
+
+
+def serve(settings: Settings) -> None:
+    """Serve until somebody says stop.
+
+    Raises:
+        PortTaken: another process listens there.
+        BadTaskType: a module of the user's cannot be used.
+    """
+    global _of_server  # noqa: PLW0603 - granian forks, and the child must find it
+    require_free(settings.host, settings.port)
+    load_types(settings).compile()  # or else granian's child would find what is wrong with them, and say it at length
+    _of_server = Lifeline()
+    descriptor = inherited(VARIABLE)
+    if descriptor is not None:
+        watch(descriptor, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    Granian(
+        "queue_tool.web.serving.serve:application",
+        factory=True,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        address=settings.host,
+        port=settings.port,
+        workers=max(1, settings.web),
+        blocking_threads=THREADS + settings.max_waits,
+        respawn_failed_workers=True,
+        log_enabled=False,
+    ).serve()
+
+
+def application() -> Flask:
+    """Return the application, in a process that serves."""
+    if _of_server is not None:
+        _of_server.keep_reading_only()
+        watch(_of_server.reading, lambda: os._exit(1))
+    app = create_app()
+    on_a_signal(app.extensions[EXTENSION].wait.release)  # or else those who wait would hold up the stop
+    collector.leave_alone_what_is_there()
+    return app
+
+
+def on_a_signal(then: Callable[[], None]) -> None:
+    """Call a function, in a thread of its own, at the first signal that this process handles, whoever handles it."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+
+    def wait() -> None:
+        os.read(reading, 1)
+        then()
+
+    threading.Thread(target=wait, name="signals", daemon=True).start()
+
+
+def require_free(host: str, port: int) -> None:
+    """Do nothing if one could listen there.
+
+    Raises:
+        PortTaken: another process does, or the address is none of this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortTaken(
+                f"Cannot listen on {host}:{port}: {error.strerror}. Set QUEUE_TOOL_HOST or QUEUE_TOOL_PORT."
+            ) from None

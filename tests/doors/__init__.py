@@ -1,1 +1,0 @@
-"""The routes and commands, one file for each group."""

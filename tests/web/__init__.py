@@ -1,0 +1,1 @@
+"""The routes and pages, one file for each group."""

@@ -1,0 +1,262 @@
+"""Who is served: the role of every route, the rule of this machine, keys that are wrong, revoked, or secret."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from queue_tool.model.access import KEY_ROLES, Role
+from queue_tool.runtime import Runtime
+from queue_tool.web import create_app
+from queue_tool.web.http.admission import role_needed
+from tests.conftest import News, RuntimeFactory
+from tests.web.conftest import KeyMaker
+
+ROLES: dict[tuple[str, str], Role] = {
+    ("GET", "/"): Role.READ,
+    ("POST", "/"): Role.SUBMIT,
+    ("POST", "/api"): Role.SUBMIT,
+    ("GET", "/check/<path:token>"): Role.OPEN,
+    ("POST", "/check"): Role.READ,
+    ("POST", "/tasks"): Role.SUBMIT,
+    ("GET", "/tasks"): Role.READ,
+    ("GET", "/tasks/<path:token>"): Role.READ,
+    ("GET", "/tasks/<token>/status"): Role.READ,
+    ("POST", "/tasks/<token>/cancel"): Role.SUBMIT,
+    ("POST", "/tasks/<token>/retry"): Role.SUBMIT,
+    ("POST", "/tasks/cancel"): Role.SUBMIT,  # by tokens; a filter is for admins
+    ("POST", "/tasks/retry"): Role.SUBMIT,
+    ("GET", "/results"): Role.READ,
+    ("GET", "/results/<token>"): Role.READ,
+    ("GET", "/queue"): Role.READ,
+    ("POST", "/queue/<name>/pause"): Role.ADMIN,
+    ("POST", "/queue/<name>/resume"): Role.ADMIN,
+    ("GET", "/batches"): Role.READ,
+    ("GET", "/batches/<batch>"): Role.READ,
+    ("GET", "/batches/<batch>/results"): Role.READ,
+    ("POST", "/batches/<batch>/cancel"): Role.SUBMIT,
+    ("POST", "/batches/<batch>/retry"): Role.SUBMIT,
+    ("GET", "/deadletter"): Role.READ,
+    ("POST", "/deadletter/<token>/retry"): Role.SUBMIT,
+    ("POST", "/deadletter/retry"): Role.ADMIN,
+    ("DELETE", "/deadletter"): Role.ADMIN,
+    ("GET", "/task-types"): Role.READ,
+    ("GET", "/health/live"): Role.OPEN,
+    ("GET", "/health/ready"): Role.OPEN,
+    ("GET", "/static/<path:filename>"): Role.OPEN,
+}
+"""The role that each route needs. A route that is new is added here by the one who adds it."""
+
+FOREIGN = {"REMOTE_ADDR": "203.0.113.9"}
+REFUSED = (401, 403)
+
+
+def routes(app: Flask) -> list[tuple[str, str, str]]:
+    """Return method, rule and endpoint of every route."""
+    return [
+        (method, rule.rule, rule.endpoint)
+        for rule in app.url_map.iter_rules()
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+    ]
+
+
+def path_of(rule: str) -> str:
+    for name, text in {"token": "0" * 32, "path:token": "0" * 32, "batch": "0" * 32, "name": "low"}.items():
+        rule = rule.replace(f"<{name}>", text)
+    return rule.replace("<path:filename>", "style.css")
+
+
+def ask(client: FlaskClient, method: str, rule: str, headers: dict[str, str] | None = None, **signs: str) -> Any:
+    return client.open(path_of(rule), method=method, headers=headers, environ_overrides=signs, buffered=True)
+
+
+# -- roles -------------------------------------------------------------------------------------------------
+
+
+def test_every_route_needs_the_role_that_this_table_says(app: Flask) -> None:
+    assert {(method, rule): role_needed(endpoint) for method, rule, endpoint in routes(app)} == ROLES
+
+
+@pytest.mark.parametrize("visitor", ["none", "wrong", "read", "submit", "admin"])
+@pytest.mark.parametrize("signs", [{}, FOREIGN], ids=["local", "foreign"])
+def test_where_keys_exist_each_visitor_reaches_just_what_its_role_allows(
+    app: Flask, client: FlaskClient, bearer: KeyMaker, visitor: str, signs: dict[str, str]
+) -> None:
+    keys = {role: bearer(role) for role in KEY_ROLES}
+    reaches = KEY_ROLES.get(visitor, Role.OPEN)
+    headers = keys.get(visitor) or ({"Authorization": "Bearer qt_wrong"} if visitor == "wrong" else {})
+    expected = {
+        (method, rule): None if role_needed(endpoint) in range(reaches + 1) else 403 if visitor in keys else 401
+        for method, rule, endpoint in routes(app)
+    }
+    statuses = {
+        (method, rule): ask(client, method, rule, headers, **signs).status_code for method, rule, _ in routes(app)
+    }
+    assert {route: status if status in REFUSED else None for route, status in statuses.items()} == expected
+    del statuses[("GET", "/health/ready")]  # 503: no worker runs here
+    assert max(statuses.values()) < 500
+
+
+def test_a_route_without_a_rule_is_served_to_nobody(app: Flask, bearer: KeyMaker) -> None:
+    app.add_url_rule("/forgotten", "forgotten", lambda: "open to all")
+    answer = app.test_client().get("/forgotten", headers=bearer("admin"))
+    assert (answer.status_code, "open to all" in answer.text) == (403, False)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["Bearer", "Bearer ", "Bearer qt_wrong", "bearer QT_SECRET_OF_ADMIN", "Bearer qt_secret_of_admin x", "Bearer é"],
+)
+def test_a_key_that_is_not_valid_is_401_and_says_how_to_come_in(
+    client: FlaskClient, bearer: KeyMaker, words: str
+) -> None:
+    bearer("admin")
+    answer = client.get("/", headers={"Authorization": words})
+    assert answer.json is not None
+    assert (answer.status_code, answer.json["code"]) == (401, "unauthorized")
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_a_wrong_key_does_not_pass_as_none_on_this_machine(client: FlaskClient) -> None:
+    assert client.get("/").status_code == 200
+    assert client.get("/", headers={"Authorization": "Bearer qt_wrong"}).status_code == 401
+
+
+def test_a_key_whose_role_is_too_small_is_told_which_one_is_needed(client: FlaskClient, bearer: KeyMaker) -> None:
+    answer = client.post("/api", json=[], headers=bearer("read"))
+    assert answer.json is not None
+    assert (answer.status_code, answer.json["code"]) == (403, "forbidden")
+    assert "submit" in answer.json["message"]
+
+
+def test_a_revoked_key_is_401_at_once(client: FlaskClient, runtime: Runtime, bearer: KeyMaker) -> None:
+    admin, read = bearer("admin"), bearer("read")
+    assert client.get("/", headers=read).status_code == 200
+    (found,) = [key for key in runtime.store.keys.all() if key.name == "read"]
+    runtime.store.keys.revoke(found.id, runtime.submit.now())
+    assert client.get("/", headers=read).status_code == 401
+    assert client.get("/", headers=admin).status_code == 200
+
+
+# -- the rule of this machine ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost:5000", "127.0.0.1", "127.0.0.1:80", "127.9.9.9", "[::1]:5000"]
+)
+@pytest.mark.parametrize("peer", ["127.0.0.1", "127.0.0.2", "::1", "::ffff:127.0.0.1"])
+def test_without_keys_this_machine_is_served(client: FlaskClient, host: str, peer: str) -> None:
+    answer = client.post("/api", json=[], headers={"Host": host}, environ_base={"REMOTE_ADDR": peer})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+def test_without_keys_a_page_of_ours_is_served(client: FlaskClient, site: str) -> None:
+    assert client.get("/", headers={"Sec-Fetch-Site": site}).status_code == 200
+
+
+SIGNS: list[tuple[dict[str, str], dict[str, str]]] = [
+    *(({}, {"REMOTE_ADDR": peer}) for peer in ("203.0.113.9", "10.0.0.1", "::ffff:10.0.0.1", "fe80::1", "", "unix")),
+    *(
+        ({"Host": host}, {})
+        for host in ("evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "0.0.0.1", "[::]")
+    ),
+    *(
+        ({name: "127.0.0.1"}, {})
+        for name in (
+            "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port",
+            "X-Forwarded-Prefix", "X-Forwarded-Anything", "X-Real-IP", "Via", "x-forwarded-for", "VIA",
+        )
+    ),
+    *(({"Sec-Fetch-Site": site}, {}) for site in ("cross-site", "same-site", "", "anything")),
+    *(({}, {"SERVER_PROTOCOL": protocol}) for protocol in ("HTTP/1.0", "HTTP/0.9")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("headers", "signs"), SIGNS, ids=lambda value: repr(value) if value else "-")
+def test_without_keys_any_sign_of_elsewhere_is_401_on_every_guarded_route(
+    app: Flask, client: FlaskClient, headers: dict[str, str], signs: dict[str, str]
+) -> None:
+    guarded = [(method, rule) for (method, rule), role in ROLES.items() if role > Role.OPEN]
+    assert len(guarded) >= 5
+    for method, rule in guarded:
+        answer = ask(client, method, rule, headers, **signs)
+        assert answer.status_code == 401, (method, rule)
+        assert "queue-tool keys create" in answer.json["message"]
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_with_a_valid_key_a_visitor_from_elsewhere_is_served(client: FlaskClient, bearer: KeyMaker) -> None:
+    key = bearer("submit")
+    for headers, signs in SIGNS:
+        answer = client.post("/api", json=[], headers=headers | key, environ_overrides=signs)
+        assert answer.status_code == 200, (headers, signs)
+
+
+def test_where_a_key_exists_this_machine_needs_one_too(client: FlaskClient, bearer: KeyMaker) -> None:
+    assert client.get("/").status_code == 200
+    bearer("read")
+    assert client.get("/").status_code == 401
+
+
+@pytest.mark.parametrize("keys_exist", [True, False])
+def test_open_routes_stay_open_to_everyone(
+    client: FlaskClient, bearer: KeyMaker, runtime: Runtime, keys_exist: bool
+) -> None:
+    answer = client.post("/api", json=[{"item": "a", "valor": 1}])
+    assert answer.json is not None
+    token = answer.json["processing_items"][0]["hash"]
+    runtime.owner.id()
+    if keys_exist:
+        bearer("admin")
+    for path in (f"/check/{token}", "/health/live", "/health/ready", "/static/style.css", "/static/icon.svg"):
+        for headers in ({}, {"Authorization": "Bearer qt_wrong", "Host": "evil.example", "Via": "x"}):
+            with client.get(path, headers=headers, environ_overrides=FOREIGN) as found:
+                assert found.status_code == 200, path
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/../app.py", "/static/..%2fapp.py", "/static/%2e%2e/app.py", "/static//etc/passwd"]
+)
+def test_static_files_are_those_of_their_folder_only(client: FlaskClient, path: str) -> None:
+    assert client.get(path, follow_redirects=True).status_code == 404
+
+
+# -- off ---------------------------------------------------------------------------------------------------
+
+
+def test_with_auth_off_everyone_is_served(make_runtime: RuntimeFactory) -> None:
+    app = create_app(make_runtime(AUTH="off"))
+    client = app.test_client()
+    for method, rule, _ in routes(app):
+        with ask(client, method, rule, {"Host": "evil.example", "Via": "1.1 x"}, **FOREIGN) as answer:
+            assert answer.status_code not in REFUSED, (method, rule)
+
+
+def test_with_auth_off_a_wrong_key_hurts_nobody(make_runtime: RuntimeFactory) -> None:
+    client = create_app(make_runtime(AUTH="off")).test_client()
+    assert client.get("/", headers={"Authorization": "Bearer qt_wrong"}).status_code == 200
+
+
+# -- secrets -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.sqlite
+def test_a_key_is_never_told_and_never_kept(client: FlaskClient, bearer: KeyMaker, news: News, tmp_path: Path) -> None:
+    headers = bearer("admin")
+    secret = headers["Authorization"].removeprefix("Bearer ")
+    wrong = {"Authorization": "Bearer qt_a_wrong_one"}
+    for words in (headers, wrong):
+        client.post("/api", json=[{"item": "a", "valor": 1}], headers=words | {"Idempotency-Key": "k"})
+        client.get("/", headers=words)
+        client.get("/nothing", headers=words)
+    assert len(news.heard) >= 6
+    kept = b"".join(path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file())
+    assert b"sleep" in kept
+    for text in (secret, "qt_a_wrong_one"):
+        assert text not in repr(news.heard)
+        assert text.encode() not in kept

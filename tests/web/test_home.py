@@ -1,0 +1,192 @@
+"""The home page: counts, a form that sends a batch, four languages, nothing from elsewhere."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from queue_tool.web import create_app
+from queue_tool.web.http.languages import LANGUAGES
+from tests.conftest import RuntimeFactory
+
+GOOD = {"item": "a", "valor": 0}
+COUNT = re.compile(r"<dd>(\d+)</dd>")
+
+
+def send(client: FlaskClient, text: str, **headers: str) -> Any:
+    return client.post("/", data={"items": text}, headers=headers)
+
+
+def counts(client: FlaskClient) -> list[int]:
+    """Return batches, waiting, running, ended, refused."""
+    return [int(number) for number in COUNT.findall(client.get("/").text)]
+
+
+def test_the_page_counts_what_waits(client: FlaskClient) -> None:
+    assert counts(client) == [0, 0, 0, 0, 0]
+    client.post("/api", json=[GOOD, GOOD, 1])
+    assert counts(client) == [1, 2, 0, 0, 1]
+
+
+def test_the_page_counts_what_has_ended(inline_client: FlaskClient) -> None:
+    inline_client.post("/api", json=[GOOD, GOOD, 1])
+    inline_client.post("/api", json=[None])
+    assert counts(inline_client) == [2, 0, 0, 2, 2]
+
+
+def test_the_form_shows_a_token_for_each_good_item_and_the_reasons_for_each_bad_one(client: FlaskClient) -> None:
+    answer = send(client, json.dumps([{"item": "first", "valor": 1}, {"item": "second", "valor": "x"}, 7]))
+    assert (answer.status_code, answer.mimetype) == (200, "text/html")
+    (token,) = set(re.findall(r'href="/check/([0-9a-f]{32})"', answer.text))
+    assert client.get(f"/check/{token}").status_code == 200
+    (batch,) = re.findall(r'href="(/batches/[0-9a-f]{32})"', answer.text)
+    found = client.get(batch).json
+    assert found is not None
+    assert (found["accepted"], found["rejected"]) == (1, 2)
+    assert "first" in answer.text
+    assert "second" in answer.text
+    assert "/valor" in answer.text
+
+
+def test_the_example_in_the_form_can_be_sent_as_it_is(client: FlaskClient) -> None:
+    (example,) = re.findall(r"<textarea[^>]*>(.*?)</textarea>", client.get("/").text, re.DOTALL)
+    answer = send(client, html.unescape(example))
+    assert answer.status_code == 200
+    assert 'href="/check/' in answer.text
+
+
+def test_an_empty_array_is_sent_and_makes_nothing(client: FlaskClient) -> None:
+    assert send(client, "[]").status_code == 200
+    assert counts(client) == [0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "evil",
+    ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>", '"><b>', "</textarea><script>", "&lt;b&gt;"],
+)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda evil: [{"item": evil, "valor": 1}],
+        lambda evil: [{"item": evil, "valor": evil}],
+        lambda evil: [{"item": {evil: evil}, "valor": 1}],
+        lambda evil: [evil],
+        lambda evil: {"no": evil},
+    ],
+    ids=["accepted", "refused", "object", "text", "no array"],
+)
+def test_what_was_typed_is_shown_and_never_taken_for_html(client: FlaskClient, evil: str, make: Any) -> None:
+    answer = send(client, json.dumps(make(evil)))
+    assert answer.status_code in (200, 400)
+    assert evil not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("not json", "not valid JSON"),
+        ("", "not valid JSON"),
+        ("[NaN]", "not valid JSON"),
+        ("{}", "must be a JSON array"),
+        ("null", "must be a JSON array"),
+    ],
+)
+def test_a_text_that_cannot_be_sent_stays_in_the_form_with_the_reason(
+    client: FlaskClient, text: str, says: str
+) -> None:
+    answer = send(client, text)
+    assert (answer.status_code, answer.mimetype) == (400, "text/html")
+    (reason,) = re.findall(r'role="alert">(.*?)</p>', answer.text)
+    assert says in reason
+    assert f"required>{html.escape(text)}</textarea>" in answer.text
+    assert counts(client) == [0, 0, 0, 0, 0]
+
+
+def test_a_form_without_its_field_is_400(client: FlaskClient) -> None:
+    assert client.post("/", data={}).status_code == 400
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize(("auth", "status"), [("keys", 401), ("off", 403)])
+def test_a_form_on_another_site_is_refused_whatever_the_setting(
+    make_runtime: RuntimeFactory, site: str, auth: str, status: int
+) -> None:
+    runtime = make_runtime(AUTH=auth)
+    client = create_app(runtime).test_client()
+    assert send(client, json.dumps([GOOD]), **{"Sec-Fetch-Site": site}).status_code == status
+    assert runtime.store.batches.totals().batches == 0
+    assert send(client, json.dumps([GOOD]), **{"Sec-Fetch-Site": "same-origin"}).status_code == 200
+
+
+def test_a_page_loads_nothing_but_its_own_and_says_so(client: FlaskClient) -> None:
+    for answer in (client.get("/"), send(client, json.dumps([GOOD, 1]))):
+        policy = answer.headers["Content-Security-Policy"].split("; ")
+        assert "default-src 'none'" in policy
+        assert "form-action 'self'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert not any("unsafe" in part or "*" in part or "http" in part for part in policy)
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        links = re.findall(r'(?:src|href|action)="([^"]*)"', answer.text)
+        assert links
+        assert all(re.match(r"/(?!/)", link) for link in links)
+        assert "<script" not in answer.text
+        assert "style=" not in answer.text
+
+
+def test_what_a_page_loads_is_there_and_loads_nothing_from_elsewhere(client: FlaskClient) -> None:
+    loaded = re.findall(r'<link[^>]*href="([^"]*)"', client.get("/").text)
+    assert loaded
+    for path in loaded:
+        with client.get(path) as answer:
+            assert answer.status_code == 200
+            assert not re.search(rb"url\(|@import|href=|src=", answer.data)
+
+
+@pytest.mark.parametrize(
+    ("wish", "language"),
+    [
+        ("pt", "pt"),
+        ("pt-BR,pt;q=0.9,en;q=0.8", "pt"),
+        ("tr", "tr"),
+        ("tr-TR", "tr"),
+        ("ru-RU,ru;q=0.9", "ru"),
+        ("en-US", "en"),
+        ("de", "en"),
+        ("de,ru;q=0.5", "ru"),
+        ("", "en"),
+        ("*", "en"),
+    ],
+)
+def test_the_page_speaks_the_language_that_the_browser_wishes(client: FlaskClient, wish: str, language: str) -> None:
+    answer = client.get("/", headers={"Accept-Language": wish})
+    assert f'<html lang="{language}">' in answer.text
+    for name in ("what", "batches", "waiting", "refused", "form", "send"):
+        assert LANGUAGES[language][name] in answer.text
+
+
+@pytest.mark.parametrize("language", ["pt", "tr", "ru"])
+def test_every_language_has_every_word_in_words_of_its_own(language: str) -> None:
+    assert set(LANGUAGES[language]) == set(LANGUAGES["en"])
+    assert all(LANGUAGES[language].values())
+    assert LANGUAGES[language]["what"] != LANGUAGES["en"]["what"]
+
+
+@pytest.mark.parametrize("depth", [900, 980, 1020])
+def test_a_deep_item_is_shown_shortened(client: FlaskClient, depth: int) -> None:
+    answer = send(client, f'[{{"item": {"[" * depth}{"]" * depth}, "valor": 0}}]')
+    assert answer.status_code == 200
+    assert "[" * 200 + "…" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [("http://evil.example", 403), ("null", 403), ("http://localhost:81", 403), ("http://localhost", 200)],
+)
+def test_a_form_says_where_it_stands_by_its_origin_too(client: FlaskClient, origin: str, status: int) -> None:
+    assert send(client, "[]", Origin=origin).status_code == status

@@ -1,0 +1,250 @@
+"""Lists of tasks over HTTP: filters, pages and their links, totals; what a query may hold."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from queue_tool.runtime import now
+from queue_tool.services.listing import MOST_COUNTED
+from queue_tool.store import Process
+from tests.web.conftest import KeyMaker
+from tests.web.site import ON_BOTH, UNKNOWN, Site, problem
+
+LISTS = ("/tasks", "/results", "/deadletter", "/queue", "/batches", "/task-types")
+WITH_PAGES = LISTS[:-1]
+
+
+def found(site: Site, query: str, path: str = "/tasks") -> list[str]:
+    """Return the tokens that a query finds."""
+    said = site.ask(f"{path}?{query}")
+    assert (said["next"], said["total"]) == (None, len(said["items"]))
+    return [task["token"] for task in said["items"]]
+
+
+@ON_BOTH
+def test_each_filter_finds_what_it_means_the_last_one_sent_first(site: Site) -> None:
+    process = Process(kind="worker", host="höst", machine="m", pid=1, pid_started="1", name="w 1")
+    owner = site.runtime.store.workers.register(process, now())
+    before = site.ask(f"/tasks/{site.send()}")
+    batch, (red, blue, later) = site.batch(
+        {"tags": ["red", "b&w"], "name": "job #1", "priority": "high"},
+        {"tags": ["red"], "custom_id": "job #2 %_'", "task_type": "fails"},
+        {"delay": 60, "priority": "low"},
+    )
+    last = site.send(name="Job")
+    site.work(blue)
+    site.runtime.store.runs.claim([(red, 1)], owner, now())
+    site.tell(f"/tasks/{last}/cancel")
+    first, between = before["token"], quote(site.ask(f"/tasks/{red}")["created_at"])
+    assert found(site, "") == [last, later, blue, red, first]
+    assert found(site, "status=queued") == [first]
+    assert found(site, "status=failed,running") == [blue, red]
+    assert found(site, "task_type=fails") == [blue]
+    assert found(site, f"batch={batch}") == [later, blue, red]
+    assert found(site, "tag=red") == [blue, red]
+    assert found(site, "tag=b%26w") == [red]
+    assert found(site, "priority=normal") == [last, blue, first]
+    assert found(site, "code=error") == [blue]
+    assert found(site, "worker=w+1") == [red]
+    assert found(site, "host=h%C3%B6st") == [red]
+    assert found(site, "q=job") == [blue, red]
+    assert found(site, "q=job%20%232%20%25_%27") == [blue]
+    assert found(site, f"q={first}") == [first]
+    assert found(site, "q=") == found(site, "")
+    assert found(site, f"created_after={between}") == [last]
+    assert found(site, f"created_before={between}") == [first]
+    always = found(site, "created_after=0001-01-01T00:00:00Z&created_before=9999-12-31T23:59:59Z")
+    assert always == sorted(found(site, ""), reverse=True)
+    assert found(site, f"tag=red&status=running&batch={batch}&q=job&priority=high&host=h%C3%B6st") == [red]
+    for nobody in (
+        "tag=",
+        "tag=reD",
+        "task_type=",
+        f"batch={UNKNOWN}",
+        "batch=x",
+        "worker=w",
+        "q=%25",
+        "q=JOB",
+        "q=%EF%BF%BD",
+    ):
+        assert found(site, nobody) == [], nobody
+    assert found(site, "", "/results") == [last, blue]
+    assert found(site, "status=canceled", "/results") == [last]
+    assert found(site, "", "/deadletter") == [blue]
+
+
+def test_a_list_shows_the_same_of_a_task_as_its_details(site: Site) -> None:
+    token = site.send(tags=["a"], name="n", custom_id="c", priority="low", data={"item": [1]}, task_type="fails")
+    site.work(token)
+    details = site.ask(f"/tasks/{token}")
+    (task,) = site.ask("/tasks")["items"]
+    assert {name: details[name] for name in task} == task
+    (ended,) = site.ask("/deadletter")["items"]
+    assert ended == task | {"result": None}
+    assert ended["item"] == [1]
+    assert ended["error"] == {"code": "error", "message": details["error"]["message"]}
+
+
+@ON_BOTH
+def test_every_page_is_found_by_the_link_of_the_one_before(site: Site) -> None:
+    tokens = [site.send(tags=["é &"], expires_at="2999-01-01T00:00:00Z") for _ in range(6)]
+    for limit in (2, 3, 1000):
+        for query in ("", "?tag=%C3%A9+%26"):
+            assert [task["token"] for task in site.pages(f"/tasks{query}", limit)] == tokens[::-1]
+        by_time = site.pages("/tasks?created_after=2020-01-01T00:00:00%2B00:00", limit)
+        assert [task["token"] for task in by_time] == sorted(tokens, reverse=True)
+        assert [task["token"] for task in site.pages("/queue", limit)] == tokens
+
+
+def test_what_is_sent_meanwhile_is_on_no_later_page(site: Site) -> None:
+    tokens = [site.send() for _ in range(3)]
+    page = site.ask("/tasks?limit=2")
+    site.send()
+    assert [task["token"] for task in site.ask(f"/tasks?limit=2&cursor={page['next']}")["items"]] == tokens[:1]
+
+
+def test_a_total_is_exact_up_to_its_bound_and_says_where_it_is_not(site: Site) -> None:
+    site.runtime.submit([1] * MOST_COUNTED, site.runtime.types["mirror"])
+    page = site.ask("/tasks?limit=1")
+    assert (page["total"], "total_is" in page) == (MOST_COUNTED, False)
+    site.send()
+    page = site.ask("/tasks?limit=1")
+    assert (page["total"], page["total_is"]) == (MOST_COUNTED, "at least")
+    assert site.ask("/tasks?status=finished")["total"] == 0
+
+
+BAD_QUERIES = {
+    **{f"limit={text}": "limit" for text in ("0", "1001", "", "-1", "+1", "1.0", "1e1", "x", "%D9%A3", "9" * 5000)},
+    "limit=1&limit=2": "limit",
+    "surprise=1": "surprise",
+    "Limit=1": "Limit",
+    "%00=1": "x00",
+    "=1": "''",
+    "cursor=%00": "cursor",
+}
+
+BAD_FILTERS = {
+    "priority=default": "priority",
+    "priority=": "priority",
+    "code=nothing": "code",
+    "created_after=": "created_after",
+    "created_after=now": "created_after",
+    "created_after=2026-13-01T00:00:00Z": "created_after",
+    "created_before=0001-01-01T00:00:00%2B14:00": "created_before",
+    "q=%00": "q",
+    "tag=a&tag=b": "tag",
+    "host=a%00b": "host",
+}
+
+
+def refused(site: Site, path: str, query: str, name: str) -> None:
+    answer = site.get(f"{path}?{query}")
+    assert problem(answer) == (400, "bad_parameter"), (path, query)
+    assert name in answer.json["message"], (path, query)
+    assert len(answer.json["message"]) < 400
+
+
+def test_what_a_list_does_not_know_is_refused_by_name(site: Site) -> None:
+    for path in WITH_PAGES:
+        for query, name in BAD_QUERIES.items():
+            refused(site, path, query, name)
+    for path in ("/tasks", "/results", "/deadletter"):
+        for query, name in BAD_FILTERS.items():
+            refused(site, path, query, name)
+    for query in ("status=", "status=asleep", "status=queued,", "status=QUEUED", "status=rejected"):
+        refused(site, "/tasks", query, "status")
+    for query in ("status=queued", "status=finished,running"):
+        refused(site, "/results", query, "status")
+    refused(site, "/deadletter", "status=failed", "status")
+
+
+def test_a_query_that_is_no_text_is_refused(site: Site) -> None:
+    for path in LISTS:
+        for query in ("q=%FF", "%ED%A0%80=1", "name=%C3"):
+            assert problem(site.get(f"{path}?{query}")) == (400, "bad_parameter")
+
+
+def test_a_cursor_that_nobody_has_said_is_refused(site: Site) -> None:
+    site.batch({}, {}, {})
+    for cursor in (
+        "",
+        "x",
+        "é",
+        "%C3%A9",
+        "MTIz!",
+        "LTE",
+        "A" * 5000,
+        "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5",
+        "0",
+        UNKNOWN,
+        "MA==" * 9,
+    ):
+        for path in WITH_PAGES:
+            assert problem(site.get(f"{path}?cursor={cursor}")) == (400, "bad_cursor"), (path, cursor)
+    cursor = site.ask("/tasks?created_after=2020-01-01T00:00:00Z&limit=1")["next"]
+    assert problem(site.get(f"/tasks?cursor={cursor}")) == (400, "bad_cursor")
+
+
+NOT_LISTS: list[tuple[str, str]] = [
+    ("GET", "/tasks/{token}"),
+    ("GET", "/tasks/{token}/status"),
+    ("GET", "/results/{token}"),
+    ("GET", "/batches/{batch}"),
+    ("GET", "/batches/{batch}/results"),
+    ("GET", "/task-types"),
+    ("POST", "/tasks"),
+    ("POST", "/tasks/{token}/cancel"),
+    ("POST", "/tasks/{token}/retry"),
+    ("POST", "/tasks/cancel"),
+    ("POST", "/tasks/retry"),
+    ("POST", "/batches/{batch}/cancel"),
+    ("POST", "/batches/{batch}/retry"),
+    ("POST", "/queue/low/pause"),
+    ("POST", "/queue/low/resume"),
+    ("POST", "/deadletter/{token}/retry"),
+    ("POST", "/deadletter/retry"),
+    ("DELETE", "/deadletter"),
+]
+
+
+def test_every_other_route_refuses_what_it_does_not_know_and_does_nothing(site: Site) -> None:
+    batch, (token,) = site.batch({})
+    for method, path in NOT_LISTS:
+        for name in ("surprise", "older", "Metadata.x"):
+            answer = site.client.open(path.format(token=token, batch=batch) + f"?{name}=1", method=method)
+            assert problem(answer) == (400, "bad_parameter"), (method, path)
+            assert answer.json is not None
+            assert name in answer.json["message"]
+    assert site.status(token) == "queued"
+    assert not any(queue["paused"] for queue in site.ask("/queue")["queues"])
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_every_list_is_an_envelope_and_has_a_head(site: Site, path: str) -> None:
+    said = site.ask(path)
+    assert isinstance(said["items"], list)
+    assert said["next"] is None
+    head = site.client.head(path)
+    assert (head.status_code, head.data) == (200, b"")
+    wrong = site.client.put(path)
+    assert problem(wrong) == (405, "method_not_allowed")
+    assert "GET" in wrong.headers["Allow"]
+
+
+def test_whoever_may_read_may_read_all_of_it_and_change_nothing(site: Site, bearer: KeyMaker) -> None:
+    read, submit = bearer("read"), bearer("submit")
+    answer: Any = site.post("/tasks", [{"task_type": "mirror"}], submit).json
+    batch, token = answer["batch"], answer["processing_items"][0]["hash"]
+    for method, path in [("GET", path) for path in LISTS] + NOT_LISTS:
+        address = path.format(token=token, batch=batch)
+        assert problem(site.client.open(address, method=method)) == (401, "unauthorized"), path
+        allowed = site.client.open(address, method=method, headers=read)
+        assert (allowed.status_code == 200) == (method == "GET"), path
+        if method != "GET":
+            assert problem(allowed) == (403, "forbidden"), path
+    for method, path in (("POST", "/queue/low/pause"), ("POST", "/queue/low/resume"), ("POST", "/deadletter/retry")):
+        assert problem(site.client.open(path, method=method, headers=submit)) == (403, "forbidden"), path
+    assert problem(site.client.delete("/deadletter?older_than=0", headers=submit)) == (403, "forbidden")

@@ -1,0 +1,136 @@
+"""`Prefer: wait`: the answer at the end, or when the time is over, or at once where nobody more may wait."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from queue_tool.model.tasks import Outcome
+from queue_tool.runtime import Runtime, now
+from queue_tool.web import create_app
+from queue_tool.web.http.prefer import preferred_wait
+from tests import conftest
+from tests.support import eventually
+
+
+def sent(client: FlaskClient) -> tuple[str, str]:
+    answer: Any = client.post("/api", json=[{"item": "a", "valor": 0}]).json
+    return answer["processing_items"][0]["hash"], answer["batch"]
+
+
+def end(runtime: Runtime, token: str) -> None:
+    owner = runtime.owner.id()
+    runtime.store.runs.claim([(token, 1)], owner, now())
+    runtime.store.runs.settle([Outcome(token=token, run=1, move="finish", result="null")], owner, now())
+
+
+def paths(client: FlaskClient) -> tuple[str, list[str]]:
+    token, batch = sent(client)
+    return token, [f"/check/{token}", f"/batches/{batch}"]
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        (["wait=30"], 30),
+        (["wait=0"], 0),
+        (["WAIT=7"], 7),
+        (['wait="7"'], 7),
+        (["wait = 7"], 7),
+        (["wait=61"], 60),
+        (["wait=999999999"], 60),
+        (["respond-async, wait=5"], 5),
+        (["respond-async", "wait=5"], 5),
+        (["wait=5, wait=6"], 5),
+        (["wait=5; why=not"], 5),
+        (["wait"], None),
+        (["wait=soon"], None),
+        (["wait=-1"], None),
+        (["wait=1.5"], None),
+        (["wait=\u0661"], None),
+        (["wait=9999999999999999999999"], None),
+        (["await=5"], None),
+        ([""], None),
+        ([], None),
+    ],
+)
+def test_what_is_preferred(app: Flask, said: list[str], seconds: int | None) -> None:
+    with app.test_request_context("/", headers=[("Prefer", text) for text in said]):
+        assert preferred_wait() == seconds
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_the_answer_comes_with_the_end(client: FlaskClient, runtime: Runtime, app: Flask, which: int) -> None:
+    token, both = paths(client)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(lambda: app.test_client().get(both[which], headers={"Prefer": "wait=60"}))
+        end(runtime, token)
+        answer = waiting.result(30)
+    assert told(answer)["message"] == "Finalizado"
+    assert answer.headers["Preference-Applied"] == "wait=60"
+    assert answer.headers["Vary"] == "Prefer"
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_at_the_end_of_the_wait_the_state_is_told_as_it_is(client: FlaskClient, which: int) -> None:
+    _, both = paths(client)
+    answer = client.get(both[which], headers={"Prefer": "wait=1"})
+    assert answer.status_code == 200
+    assert told(answer)["message"] == "Em processamento"
+    assert answer.headers["Preference-Applied"] == "wait=1"
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_what_has_ended_is_not_waited_for(client: FlaskClient, runtime: Runtime, which: int) -> None:
+    token, both = paths(client)
+    end(runtime, token)
+    answer = client.get(both[which], headers={"Prefer": "wait=60"})
+    assert told(answer)["message"] == "Finalizado"
+    assert answer.headers["Preference-Applied"] == "wait=60"
+
+
+def test_without_the_header_nothing_is_applied(client: FlaskClient) -> None:
+    _, both = paths(client)
+    assert not [path for path in both if "Preference-Applied" in client.get(path).headers]
+
+
+def test_an_unknown_token_is_not_waited_for(client: FlaskClient) -> None:
+    answer = client.get(f"/check/{'0' * 32}", headers={"Prefer": "wait=60"})
+    assert answer.status_code == 404
+    assert told(answer)["message"] == "Job not found"
+
+
+@pytest.mark.parametrize("most", [0, 1])
+def test_beyond_the_most_waits_the_answer_is_immediate_and_says_so_by_silence(
+    make_runtime: conftest.RuntimeFactory, valkey_server: str, redis: Any, most: int
+) -> None:
+    runtime = make_runtime(REDIS_URL=valkey_server, MAX_WAITS=str(most))
+    app = conftest.testing(create_app(runtime))
+    token, both = paths(app.test_client())
+    with ThreadPoolExecutor(1) as threads:
+        waiting = [threads.submit(eventually, partial(granted, app, both[0])) for _ in range(most)]
+        for path in both:
+            answer = eventually(partial(refused, app, path))
+            assert told(answer)["message"] == "Em processamento"
+        end(runtime, token)
+        assert [each.result(30).headers["Preference-Applied"] for each in waiting] == ["wait=60"] * most
+
+
+def granted(app: Flask, path: str) -> Any:
+    """Wait for long, unless the one below has the only place at this moment."""
+    answer = app.test_client().get(path, headers={"Prefer": "wait=60"})
+    return answer if "Preference-Applied" in answer.headers else None
+
+
+def refused(app: Flask, path: str) -> Any:
+    answer = app.test_client().get(path, headers={"Prefer": "wait=1"})
+    return None if "Preference-Applied" in answer.headers else answer
+
+
+def told(answer: Any) -> Any:
+    return answer.json

@@ -1,0 +1,100 @@
+"""Errors: a page for a browser, problem details for everyone else, and nothing of the inside in either."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from queue_tool.model.access import Role
+from queue_tool.web.http.admission import needs
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
+SECRET = "the inside 4711"
+
+
+@pytest.fixture
+def broken(app: Flask) -> FlaskClient:
+    """A client of an application with a route that breaks."""
+
+    @needs(Role.OPEN)
+    def breaks() -> Any:
+        raise RuntimeError(SECRET)
+
+    app.add_url_rule("/breaks", "breaks", breaks)
+    return app.test_client()
+
+
+CASES = [
+    ("GET /nothing/here", 404, "not_found"),
+    ("GET /check/" + "0" * 32, 404, "task_not_found"),
+    ("GET /batches/" + "0" * 32, 404, "batch_not_found"),
+    ("DELETE /api", 405, "method_not_allowed"),
+    ("GET /api", 405, "method_not_allowed"),
+    ("POST /check/" + "0" * 32, 405, "method_not_allowed"),
+    ("POST /api", 415, "unsupported_media_type"),
+    ("GET /breaks", 500, "internal_error"),
+]
+
+
+@pytest.mark.parametrize("accept", [None, "*/*", "application/json", "application/problem+json"])
+@pytest.mark.parametrize(("request_line", "status", "code"), CASES)
+def test_a_program_gets_problem_details(
+    broken: FlaskClient, request_line: str, status: int, code: str, accept: str | None
+) -> None:
+    method, path = request_line.split()
+    answer = broken.open(path, method=method, headers={"Accept": accept} if accept else {})
+    assert answer.status_code == status
+    assert answer.mimetype == "application/problem+json"
+    assert answer.json is not None
+    assert set(answer.json) >= {"type", "title", "status", "detail", "code", "message"}
+    assert (answer.json["status"], answer.json["code"]) == (status, code)
+    assert answer.json["message"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(("request_line", "status", "code"), CASES)
+def test_a_browser_gets_a_page(broken: FlaskClient, request_line: str, status: int, code: str) -> None:
+    method, path = request_line.split()
+    answer = broken.open(path, method=method, headers={"Accept": BROWSER})
+    assert answer.status_code == status
+    assert answer.mimetype == "text/html"
+    assert str(status) in answer.text
+    assert "<html" in answer.text
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("accept", ["*/*", BROWSER])
+def test_an_unexpected_error_says_nothing_of_the_inside(broken: FlaskClient, accept: str) -> None:
+    answer = broken.get("/breaks", headers={"Accept": accept})
+    assert answer.status_code == 500
+    for word in (SECRET, "RuntimeError", "Traceback", "test_problems", ".py"):
+        assert word not in answer.text
+
+
+def test_after_an_unexpected_error_the_next_request_is_served(broken: FlaskClient) -> None:
+    assert broken.get("/breaks").status_code == 500
+    assert broken.post("/api", json=[{"item": "a", "valor": 1}]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"), [("/api", {"POST", "OPTIONS"}), ("/health/live", {"GET", "HEAD", "OPTIONS"})]
+)
+def test_a_wrong_method_is_told_the_right_ones(client: FlaskClient, path: str, allowed: set[str]) -> None:
+    answer = client.patch(path)
+    assert answer.status_code == 405
+    assert set(answer.headers["Allow"].split(", ")) == allowed
+
+
+@pytest.mark.parametrize("path", ["/<script>alert(1)</script>", "/%3Cscript%3Ealert(1)%3C/script%3E"])
+def test_the_page_of_an_error_repeats_nothing_that_was_sent(client: FlaskClient, path: str) -> None:
+    answer = client.get(path, headers={"Accept": BROWSER})
+    assert answer.status_code == 404
+    assert "<script" not in answer.text
+
+
+@pytest.mark.parametrize("accept", ["", "*/*", BROWSER, "image/png", ";;;", "text/html;q=0, */*;q=0"])
+def test_whatever_a_client_would_accept_it_gets_the_status(client: FlaskClient, accept: str) -> None:
+    assert client.get("/nothing", headers={"Accept": accept}).status_code == 404

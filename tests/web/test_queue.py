@@ -1,0 +1,97 @@
+"""`/queue`: what waits, in its order; paused and going on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from queue_tool.runtime import now
+from tests.web.site import ON_BOTH, Site, problem
+
+
+def of_queue(site: Site, name: str) -> Any:
+    """Return what is said of one queue."""
+    (found,) = (queue for queue in site.ask("/queue?limit=1")["queues"] if queue["name"] == name)
+    return found
+
+
+@ON_BOTH
+def test_all_queues_come_in_their_order_page_by_page(site: Site) -> None:
+    sent: dict[str, list[str]] = {"low": [], "normal": [], "high": []}
+    for _ in range(3):
+        for priority, tokens in sent.items():
+            tokens.append(site.send(priority=priority))
+    site.send(delay=60)
+    expected = sent["high"] + sent["normal"] + sent["low"]
+    for limit in (1, 3, 4, 9):
+        assert [task["token"] for task in site.pages("/queue", limit)] == expected, limit
+    for name, priority in (("high", "high"), ("default", "normal"), ("low", "low")):
+        assert [task["token"] for task in site.pages(f"/queue?queue={name}", 2)] == sent[priority]
+        assert site.ask(f"/queue?queue={name}&limit=1")["total"] == 3
+    assert site.ask("/queue?limit=2")["total"] == 9
+
+
+def test_a_full_page_says_of_a_next_one_only_where_more_waits(site: Site) -> None:
+    site.send(priority="high")
+    assert site.ask("/queue?limit=1")["next"] is None
+    site.send(priority="low")
+    page = site.ask("/queue?limit=1")
+    assert [task["priority"] for task in site.ask(f"/queue?limit=1&cursor={page['next']}")["items"]] == ["low"]
+
+
+def test_a_cursor_of_all_queues_is_none_of_one(site: Site) -> None:
+    for priority in ("high", "normal", "low"):
+        site.batch({"priority": priority}, {"priority": priority})
+    cursor = site.ask("/queue?limit=3")["next"]
+    assert problem(site.get(f"/queue?queue=low&cursor={cursor}")) == (400, "bad_cursor")
+
+
+@ON_BOTH
+def test_each_queue_says_how_much_waits_and_for_how_long(site: Site) -> None:
+    first = site.send(priority="high")
+    site.send(priority="high", task_type="sleep", data={"item": "another lane", "valor": 0})
+    running, ended = site.send(), site.send(priority="low")
+    site.claim(running)
+    site.work(ended)
+    high, normal, low = site.ask("/queue")["queues"]
+    assert [queue["name"] for queue in (high, normal, low)] == ["high", "default", "low"]
+    assert [(queue["waiting"], queue["running"]) for queue in (high, normal, low)] == [(2, 0), (0, 1), (0, 0)]
+    assert high["oldest"] == site.ask(f"/tasks/{first}")["created_at"]
+    assert 0 <= high["age"] <= (now() - datetime.fromisoformat(high["oldest"])).total_seconds()
+    assert (normal["oldest"], normal["age"], low["age"]) == (None, None, None)
+    assert [queue["priority"] for queue in (high, normal, low)] == ["high", "normal", "low"]
+
+
+@ON_BOTH
+@pytest.mark.parametrize(("name", "priority"), [("high", "high"), ("default", "normal"), ("low", "low")])
+def test_a_paused_queue_starts_nothing_and_goes_on_where_it_was(site: Site, name: str, priority: str) -> None:
+    running, waiting = site.send(priority=priority), site.send(priority=priority)
+    other = site.send(priority="low" if priority == "normal" else "normal")
+    site.claim(running)
+    said = site.tell(f"/queue/{name}/pause")
+    assert (said["name"], said["paused"], said["waiting"], said["running"]) == (name, True, 1, 1)
+    assert site.tell(f"/queue/{name}/pause")["paused_at"] == said["paused_at"]
+    site.work(waiting, other)
+    assert (site.status(running), site.status(waiting), site.status(other)) == ("running", "queued", "finished")
+    assert [queue["paused"] for queue in site.ask("/queue")["queues"]].count(True) == 1
+    for _ in range(2):
+        said = site.tell(f"/queue/{name}/resume")
+        assert (said["paused"], said["paused_at"]) == (False, None)
+    site.work(waiting)
+    assert site.status(waiting) == "finished"
+
+
+def test_a_queue_is_called_as_rq_calls_it(site: Site, redis: Redis) -> None:
+    site.send()
+    for name in ("normal", "HIGH", "high.threads", "default,low", "%00", "é"):
+        assert problem(site.get(f"/queue?queue={name}"))[0] == (400 if name == "%00" else 404), name
+        for verb in ("pause", "resume"):
+            assert problem(site.post(f"/queue/{name}/{verb}")) == (404, "queue_not_found"), name
+    assert problem(site.get("/queue?queue=")) == (404, "queue_not_found")
+    assert problem(site.post("/queue/low/pause", {"why": "x"})) == (400, "bad_request")
+    assert problem(site.post("/queue/low/pause", [])) == (400, "bad_request")
+    assert not of_queue(site, "low")["paused"]
+    assert redis.exists("rq:queue:default.threads")

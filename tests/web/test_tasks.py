@@ -1,0 +1,686 @@
+"""`/tasks`: sent, looked at, canceled, retried."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from queue_tool.model.tasks import Note
+from queue_tool.runtime import now
+from tests.conftest import RuntimeFactory
+from tests.web.conftest import KeyMaker
+from tests.web.site import ILL_FORMED, ON_BOTH, UNKNOWN, Site, problem
+
+TOKEN = re.compile("[0-9a-f]{32}")
+HOUR = timedelta(hours=1)
+
+
+# -- one ---------------------------------------------------------------------------------------------------
+
+
+def test_one_task_is_accepted_with_its_id_and_where_to_find_it(site: Site) -> None:
+    answer = site.post("/tasks", {"task_type": "sleep", "data": {"item": "a", "valor": 1}})
+    assert answer.status_code == 202
+    said = answer.json
+    assert TOKEN.fullmatch(said["task_id"])
+    assert said == {
+        "task_id": said["task_id"],
+        "token": said["task_id"],
+        "status": "queued",
+        "message": "Em processamento",
+        "task_type": "sleep",
+        "batch": None,
+    }
+    assert answer.headers["Location"] == f"/tasks/{said['task_id']}"
+    assert site.ask(answer.headers["Location"])["item"] == "a"
+    assert site.ask("/batches")["items"] == []
+    assert site.ask(f"/check/{said['task_id']}")["message"] == "Em processamento"
+
+
+@ON_BOTH
+def test_all_that_may_be_said_of_a_task_is_kept_and_shown(site: Site) -> None:
+    said: dict[str, Any] = {
+        "data": {"deep": [1.5, None, "é\0"]},
+        "name": "Ärger 😀",
+        "custom_id": "order-1",
+        "description": "for\npeople",
+        "parameters": {"a": [1], "\0": "\0"},
+        "tags": ["red", "blue", "red"],
+        "priority": "high",
+        "timeout": 2.5,
+        "max_attempts": 7,
+        "unique_key": "k",
+        "run_at": "2030-01-01T02:00:00+02:00",
+        "expires_at": "2031-01-01T00:00:00.5Z",
+    }
+    shown = site.ask(f"/tasks/{site.send(**said)}")
+    expected = said | {
+        "tags": ["blue", "red"],
+        "run_at": None,
+        "expires_at": "2031-01-01T00:00:00.500000Z",
+        "due_at": "2030-01-01T00:00:00.000000Z",
+        "status": "scheduled",
+        "item": None,
+        "index": 0,
+        "batch": None,
+        "attempts": [],
+        "log": [],
+        "result": None,
+        "error": None,
+    }
+    del expected["run_at"]
+    assert {name: shown[name] for name in expected} == expected
+
+
+@ON_BOTH
+def test_what_is_null_is_not_said(site: Site) -> None:
+    words = ["name", "custom_id", "description", "parameters", "tags", "priority", "unique_key"]
+    numbers = ["timeout", "max_attempts", "run_at", "delay", "expires_at"]
+    nothing: dict[str, object] = dict.fromkeys([*words, *numbers])
+    _, (token, plain) = site.batch(nothing, {})
+    shown, expected = site.ask(f"/tasks/{token}"), site.ask(f"/tasks/{plain}")
+    differs = {name for name in shown if shown[name] != expected[name]}
+    assert differs == {"task_id", "token", "index"}
+
+
+@ON_BOTH
+@pytest.mark.parametrize("how", ["one", "many"])
+def test_a_whole_number_may_be_written_as_json_schema_allows(site: Site, how: str) -> None:
+    token = site.send(max_attempts=2.0) if how == "one" else site.batch({"max_attempts": 2.0}, {"timeout": 1})[1][0]
+    shown = site.ask(f"/tasks/{token}")["max_attempts"]
+    assert (shown, type(shown)) == (2, int)
+
+
+BAD: list[tuple[dict[str, object], str]] = [
+    ({"data": {"item": "a", "valor": "10"}, "task_type": "sleep"}, "/data/valor"),
+    ({"data": {"item": "a", "valor": -1}, "task_type": "sleep"}, "/data/valor"),
+    ({"data": "text", "task_type": "sleep"}, "/data"),
+    ({"data": {"a/b": [1, "2"]}, "task_type": "strict"}, "/data/a~1b/1"),
+    ({"task_type": "nobody_knows"}, "/task_type"),
+    ({"task_type": ""}, "/task_type"),
+    ({"task_type": None}, "/task_type"),
+    ({"task_type": "x" * 100_000}, "/task_type"),
+    ({"task_type": ["mirror"]}, "/task_type"),
+    ({"surprise": 1}, ""),
+    ({"name": 5}, "/name"),
+    ({"name": "a\0"}, "/name"),
+    ({"name": "n" * 256}, "/name"),
+    ({"custom_id": {}}, "/custom_id"),
+    ({"description": "d" * 10_001}, "/description"),
+    ({"parameters": [1]}, "/parameters"),
+    ({"parameters": {str(number): 1 for number in range(101)}}, "/parameters"),
+    ({"tags": "red"}, "/tags"),
+    ({"tags": ["red", ""]}, "/tags/1"),
+    ({"tags": ["\0"]}, "/tags/0"),
+    ({"tags": ["t"] * 21}, "/tags"),
+    ({"priority": "default"}, "/priority"),
+    ({"timeout": -0.5}, "/timeout"),
+    ({"timeout": True}, "/timeout"),
+    ({"timeout": 1e10}, "/timeout"),
+    ({"max_attempts": 0}, "/max_attempts"),
+    ({"max_attempts": 1.5}, "/max_attempts"),
+    ({"max_attempts": 10**30}, "/max_attempts"),
+    ({"max_attempts": "3"}, "/max_attempts"),
+    ({"run_at": ""}, "/run_at"),
+    ({"run_at": 1}, "/run_at"),
+    ({"run_at": "tomorrow"}, "/run_at"),
+    ({"run_at": "2030-01-01T00:00:00"}, "/run_at"),
+    ({"run_at": "2030-02-30T00:00:00Z"}, "/run_at"),
+    ({"run_at": "9999-12-31T23:59:59-23:59"}, "/run_at"),
+    ({"run_at": "0001-01-01T00:00:00+14:00"}, "/run_at"),
+    ({"expires_at": "9" * 5000}, "/expires_at"),
+    ({"delay": -1}, "/delay"),
+    ({"delay": 1e300}, "/delay"),
+    ({"delay": 1, "run_at": "2030-01-01T00:00:00Z"}, "/delay"),
+    ({"unique_key": ""}, "/unique_key"),
+    ({"unique_key": "u" * 256}, "/unique_key"),
+]
+
+
+def test_a_bad_task_is_refused_with_a_pointer_alone_and_in_an_array(site: Site) -> None:
+    bodies = [{"task_type": "mirror", "data": 1} | said for said, _ in BAD]
+    together = site.post("/tasks", [*bodies, {"task_type": "mirror"}])
+    assert together.status_code == 202
+    *refused, good = together.json["processing_items"]
+    assert TOKEN.fullmatch(good["hash"])
+    for (said, path), body, bad in zip(BAD, bodies, refused, strict=True):
+        alone = site.post("/tasks", body)
+        assert problem(alone) == (400, "bad_task"), said
+        assert [error["path"] for error in alone.json["errors"]] == [path], said
+        assert 0 < len(alone.json["errors"][0]["message"]) <= 300, said
+        assert (bad["hash"], bad["errors"]) == ("INVALID_JOB_REQUEST", alone.json["errors"]), said
+    assert site.ask("/tasks")["total"] == 1
+
+
+def test_several_reasons_come_together(site: Site) -> None:
+    errors = site.post("/tasks", {"task_type": "mirror", "name": 1, "tags": [1], "x": 1}).json["errors"]
+    assert {error["path"] for error in errors} == {"", "/name", "/tags/0"}
+    errors = site.post("/tasks", {"task_type": "sleep", "data": {"item": 1, "valor": "x"}}).json["errors"]
+    assert {error["path"] for error in errors} == {"/data/item", "/data/valor"}
+
+
+def test_a_body_that_is_neither_an_object_nor_an_array_is_400(site: Site) -> None:
+    for body, code in {
+        b"": "malformed_json",
+        b"{": "malformed_json",
+        b'{"data": NaN}': "malformed_json",
+        b'{"task_type": "mirror", "name": "\\ud800"}': "malformed_json",
+        b"null": "bad_request",
+        b"1": "bad_request",
+        b'"text"': "bad_request",
+        b"true": "bad_request",
+    }.items():
+        assert problem(site.client.post("/tasks", data=body, content_type="application/json")) == (400, code), body
+
+
+def test_a_body_must_say_that_it_is_json(site: Site) -> None:
+    answer = site.client.post("/tasks", data='{"task_type": "mirror"}', content_type="text/plain")
+    assert problem(answer) == (415, "unsupported_media_type")
+
+
+def test_a_batch_may_be_called_by_a_name_but_one_task_makes_none(site: Site) -> None:
+    assert problem(site.post("/tasks?name=mine", {"task_type": "mirror"})) == (400, "bad_parameter")
+    assert site.ask("/tasks")["total"] == 0
+
+
+@pytest.mark.parametrize("depth", [300, 1000])
+def test_data_may_be_as_deep_as_json_may(site: Site, depth: int) -> None:
+    deep = "[" * depth + "]" * depth
+    text = f'{{"task_type": "mirror", "data": {deep}, "parameters": {{"a": {deep}}}}}'
+    answer = site.client.post("/tasks", data=text, content_type="application/json")
+    assert answer.status_code == 202
+    assert answer.json is not None
+    shown = site.get(f"/tasks/{answer.json['task_id']}").data
+    assert shown.count(b"[" * depth) == 2
+
+
+# -- many --------------------------------------------------------------------------------------------------
+
+
+def test_an_array_is_answered_as_a_batch_in_the_order_sent(site: Site) -> None:
+    answer = site.post(
+        "/tasks", [{"task_type": "sleep", "data": {"item": "a", "valor": 0}}, 5, {"task_type": "mirror"}, []]
+    )
+    assert answer.status_code == 202
+    said = answer.json
+    assert said["message"] == "Itens recebidos para processamento"
+    assert [one["index"] for one in said["processing_items"]] == [0, 1, 2, 3]
+    assert [one["item"] for one in said["processing_items"]] == ["a", None, None, None]
+    assert [TOKEN.fullmatch(one["hash"]) is not None for one in said["processing_items"]] == [True, False, True, False]
+    assert answer.headers["Location"] == f"/batches/{said['batch']}"
+    found = site.ask(answer.headers["Location"])
+    assert (found["total"], found["accepted"], found["rejected"]) == (4, 2, 2)
+
+
+def test_an_array_of_which_all_is_refused_is_accepted_as_a_batch(site: Site) -> None:
+    batch, hashes = site.batch(1, None, "x")
+    assert hashes == ["INVALID_JOB_REQUEST"] * 3
+    found = site.ask(f"/batches/{batch}")
+    assert (found["message"], found["progress"], found["counts"]["rejected"]) == ("Finalizado", 1, 3)
+
+
+def test_an_empty_array_makes_no_batch(site: Site) -> None:
+    answer = site.post("/tasks", [])
+    assert answer.status_code == 202
+    assert answer.json == {"message": "Itens recebidos para processamento", "processing_items": []}
+    assert "Location" not in answer.headers
+
+
+def test_more_than_a_batch_may_have_is_413(make_runtime: RuntimeFactory) -> None:
+    site = Site(make_runtime(MAX_BATCH="2"))
+    assert problem(site.post("/tasks", [1, 2, 3])) == (413, "too_many_items")
+    assert site.post("/tasks", [1, 2]).status_code == 202
+
+
+def test_more_than_may_wait_is_429(make_runtime: RuntimeFactory, valkey_server: str, redis: Any) -> None:
+    site = Site(make_runtime(MAX_WAITING="1", REDIS_URL=valkey_server))
+    site.send()
+    answer = site.post("/tasks", {"task_type": "mirror"})
+    assert problem(answer) == (429, "too_many_waiting")
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+# -- what was said is honored ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("timeout", "status"), [(0.05, "failed"), (0, "finished"), (60, "finished")])
+def test_the_timeout_of_a_task_goes_before_its_type_s(site: Site, timeout: float, status: str) -> None:
+    token = site.send(task_type="waits_for_a_word" if status == "failed" else "says", timeout=timeout)
+    site.work(token)
+    shown = site.ask(f"/tasks/{token}")
+    assert shown["status"] == status
+    if status == "failed":
+        assert shown["error"]["code"] == "timeout"
+        assert shown["duration"] < 10
+    else:
+        assert shown["result"]["deadline"] == (timeout > 0)
+
+
+@ON_BOTH
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_a_task_has_as_many_attempts_as_it_says(site: Site, attempts: int) -> None:
+    token = site.send(task_type="fails", max_attempts=attempts)
+    for attempt in range(1, attempts):
+        site.work(token)
+        shown = site.ask(f"/tasks/{token}")
+        assert (shown["status"], shown["attempt"]) == ("scheduled", attempt + 1)
+        site.let_time_pass(HOUR)
+    site.work(token)
+    shown = site.ask(f"/tasks/{token}")
+    assert (shown["status"], shown["attempt"], shown["error"]["code"]) == ("failed", attempts, "error")
+    assert [one["attempt"] for one in shown["attempts"]] == list(range(1, attempts + 1))
+
+
+def test_a_function_gets_the_parameters(site: Site) -> None:
+    token = site.send(task_type="says", parameters={"a": {"b": [1]}})
+    site.work(token)
+    assert site.ask(f"/tasks/{token}")["result"]["parameters"] == {"a": {"b": [1]}}
+
+
+@pytest.mark.parametrize(
+    "said", [{"delay": 3600}, {"run_at": "2999-01-01T00:00:00Z"}, {"run_at": "9999-12-31T23:59:59Z"}]
+)
+def test_a_task_is_not_done_before_its_time(site: Site, said: dict[str, Any]) -> None:
+    token = site.send(**said)
+    site.let_time_pass(HOUR / 2)
+    site.work(token)
+    assert site.status(token) == "scheduled"
+    if "delay" in said:
+        site.let_time_pass(HOUR)
+        site.work(token)
+        assert site.status(token) == "finished"
+
+
+@pytest.mark.parametrize(
+    "said", [{"delay": 0}, {"delay": 1e-9}, {"run_at": "0001-01-01T00:00:00Z"}, {"run_at": "2020-01-01 00:00:00z"}]
+)
+def test_a_time_that_has_passed_is_now(site: Site, said: dict[str, Any]) -> None:
+    token = site.send(**said)
+    assert site.status(token) == "queued"
+    site.work(token)
+    assert site.status(token) == "finished"
+
+
+@pytest.mark.parametrize("time", ["2020-01-01T00:00:00Z", "0001-01-01T00:00:00Z"])
+def test_a_task_that_was_not_started_in_time_is_not_started_at_all(site: Site, time: str) -> None:
+    token = site.send(expires_at=time)
+    site.work(token)
+    assert site.status(token) == "queued"
+    site.let_time_pass(timedelta())
+    shown = site.ask(f"/tasks/{token}")
+    assert (shown["status"], shown["error"]["code"]) == ("failed", "expired")
+
+
+def test_the_priority_of_a_task_goes_before_its_type_s(site: Site) -> None:
+    tokens = {said: site.send(priority=said) for said in ("low", "normal", "high")}
+    waiting = [task["token"] for task in site.ask("/queue")["items"]]
+    assert waiting == [tokens["high"], tokens["normal"], tokens["low"]]
+
+
+# -- looked at ---------------------------------------------------------------------------------------------
+
+
+def test_the_details_tell_the_story_of_a_task(site: Site) -> None:
+    token = site.send(task_type="fails", max_attempts=2, data={"item": "x"})
+    site.work(token)
+    site.let_time_pass(HOUR)
+    site.work(token)
+    site.tell(f"/tasks/{token}/retry")
+    site.claim(token)
+    run = site.ask(f"/tasks/{token}")["run"]
+    note = Note(token=token, run=run, progress=0.5, note="half", lines=("first", "second"))
+    site.runtime.store.runs.turn((), (), site.runtime.owner.id(), now(), [note])
+    site.tell(f"/tasks/{token}/cancel", {"by": "ana", "reason": "enough"})
+    shown = site.ask(f"/tasks/{token}")
+    assert (shown["status"], shown["message"], shown["attempt"], shown["run"]) == ("canceled", "Finalizado", 3, 3)
+    assert (shown["canceled_by"], shown["cancel_reason"], shown["error"]) == ("ana", "enough", None)
+    assert (shown["progress"], shown["note"]) == (0.5, "half")
+    assert [(line["run"], line["text"]) for line in shown["log"]] == [(3, "first"), (3, "second")]
+    assert [(one["attempt"], one["run"], one["code"]) for one in shown["attempts"][:2]] == [
+        (1, 1, "error"),
+        (2, 2, "error"),
+    ]
+    assert all("not {'item': 'x'} again" in one["error"] for one in shown["attempts"][:2])
+    assert all("Traceback" in one["traceback"] for one in shown["attempts"][:2])
+    events = [(one["event"], one["run"]) for one in shown["timeline"]]
+    assert events == [
+        ("created", None),
+        ("started", 1),
+        ("failed: error", 1),
+        ("started", 2),
+        ("failed: error", 2),
+        ("started", 3),
+        ("canceled", 3),
+    ]
+    times = [one["at"] for one in shown["timeline"]]
+    assert times == sorted(times)
+    assert all(time.endswith("Z") for time in times)
+
+
+def test_details_that_the_client_has_come_without_a_body(site: Site) -> None:
+    token = site.send()
+    first = site.get(f"/tasks/{token}")
+    etag = first.headers["ETag"]
+    again = site.get(f"/tasks/{token}", {"If-None-Match": etag})
+    assert (again.status_code, again.data, again.headers["ETag"]) == (304, b"", etag)
+    assert site.get(f"/tasks/{token}", {"If-None-Match": '"another"'}).status_code == 200
+    head = site.client.head(f"/tasks/{token}")
+    assert (head.status_code, head.data, head.headers["ETag"]) == (200, b"", etag)
+    site.claim(token)
+    changed = site.get(f"/tasks/{token}", {"If-None-Match": etag})
+    assert changed.status_code == 200
+    assert changed.headers["ETag"] != etag
+
+
+def test_the_status_is_the_status_alone(site: Site) -> None:
+    token = site.send()
+    shown = site.ask(f"/tasks/{token}/status")
+    assert shown == {"task_id": token, "token": token, "status": "queued", "message": "Em processamento"}
+
+
+def test_an_unknown_task_is_404_wherever_it_is_named(site: Site) -> None:
+    for token in (UNKNOWN, *ILL_FORMED):
+        answers = [site.get(f"/tasks/{token}"), site.get(f"/tasks/{token}/status"), site.get(f"/results/{token}")]
+        answers += [site.post(f"/tasks/{token}/{verb}") for verb in ("cancel", "retry")]
+        answers += [site.post(f"/deadletter/{token}/retry")]
+        assert [problem(answer) for answer in answers] == [(404, "task_not_found")] * 6, token
+        assert {answer.json["message"] for answer in answers} == {"Job not found"}
+
+
+def test_an_address_that_is_none_is_404(site: Site) -> None:
+    for path in ("/tasks/", "/tasks//status", "/tasks/a/b/c", "/results/", "/results/a/b", "/tasks/a%0a"):
+        assert problem(site.get(path))[0] == 404, path
+
+
+# -- canceled ----------------------------------------------------------------------------------------------
+
+
+@ON_BOTH
+def test_whatever_has_not_ended_is_canceled(site: Site) -> None:
+    queued, scheduled, running = site.send(), site.send(delay=60), site.send()
+    site.claim(running)
+    for token in (queued, scheduled, running):
+        said = site.tell(f"/tasks/{token}/cancel", {"by": "ana\0", "reason": "r" * 5000})
+        assert (said["status"], said["message"]) == ("canceled", "Finalizado")
+        shown = site.ask(f"/tasks/{token}")
+        assert (shown["canceled_by"], len(shown["cancel_reason"])) == ("ana\\x00", 1000)
+        site.work(token)
+        assert site.status(token) == "canceled"
+        again = site.post(f"/tasks/{token}/cancel")
+        assert problem(again) == (409, "task_ended")
+        assert "canceled" in again.json["message"]
+
+
+def test_what_has_ended_is_not_canceled(site: Site) -> None:
+    finished, failed = site.send(), site.send(task_type="fails")
+    site.work(finished, failed)
+    for token, status in ((finished, "finished"), (failed, "failed")):
+        assert problem(site.post(f"/tasks/{token}/cancel")) == (409, "task_ended")
+        assert site.status(token) == status
+
+
+def test_who_cancels_is_the_key_that_did_unless_the_request_says(site: Site, bearer: KeyMaker) -> None:
+    key = bearer("submit")
+    tokens = [site.post("/tasks", {"task_type": "mirror"}, key).json["task_id"] for _ in range(2)]
+    site.post(f"/tasks/{tokens[0]}/cancel", None, key)
+    site.post(f"/tasks/{tokens[1]}/cancel", {"by": "ana"}, key)
+    assert [site.ask(f"/tasks/{token}", key)["canceled_by"] for token in tokens] == ["submit", "ana"]
+
+
+def test_a_body_that_says_something_else_cancels_nothing(site: Site) -> None:
+    token = site.send()
+    for body in (
+        b"[]",
+        b"null",
+        b"1",
+        b'{"by": 1}',
+        b'{"reason": []}',
+        b'{"why": "x"}',
+        b'{"by": "a"',
+        b'{"tokens": []}',
+    ):
+        answer = site.client.post(f"/tasks/{token}/cancel", data=body, content_type="application/json")
+        assert problem(answer)[0] == 400, body
+    assert problem(site.client.post(f"/tasks/{token}/cancel", data="by=ana", content_type="text/plain"))[0] == 415
+    assert site.status(token) == "queued"
+
+
+# -- retried -----------------------------------------------------------------------------------------------
+
+
+@ON_BOTH
+def test_what_failed_or_was_canceled_is_done_again_with_all_its_attempts(site: Site) -> None:
+    failed, canceled = site.send(task_type="fails", max_attempts=2), site.send(delay=60)
+    for _ in range(2):
+        site.work(failed)
+        site.let_time_pass(timedelta(minutes=20))
+    site.tell(f"/tasks/{canceled}/cancel", {"by": "ana"})
+    for token in (failed, canceled):
+        said = site.tell(f"/tasks/{token}/retry")
+        assert (said["status"], said["message"]) == ("queued", "Em processamento")
+    site.work(failed, canceled)
+    assert (site.status(failed), site.status(canceled)) == ("scheduled", "finished")
+    site.let_time_pass(HOUR)
+    site.work(failed)
+    assert site.status(failed) == "failed"
+    shown = site.ask(f"/tasks/{canceled}")
+    assert [one["code"] for one in shown["attempts"]] == ["canceled"]
+    assert (shown["canceled_by"], shown["error"]) == (None, None)
+
+
+def test_what_has_not_ended_badly_is_not_retried(site: Site) -> None:
+    queued, running, finished = site.send(), site.send(), site.send()
+    site.claim(running)
+    site.work(finished)
+    for token, status in ((queued, "queued"), (running, "running"), (finished, "finished")):
+        for path in ("tasks", "deadletter"):
+            answer = site.post(f"/{path}/{token}/retry")
+            assert problem(answer) == (409, "task_not_retried")
+            assert status in answer.json["message"]
+        assert site.status(token) == status
+
+
+# -- many at once ------------------------------------------------------------------------------------------
+
+
+@ON_BOTH
+def test_many_are_canceled_and_retried_by_their_tokens(site: Site) -> None:
+    _, tokens = site.batch(*[{}] * 5)
+    site.work(tokens[0])
+    named = [*tokens[:4], tokens[1], UNKNOWN, "no token", "", "\0", "é"]
+    assert site.tell("/tasks/cancel", {"tokens": named, "by": "ana", "reason": "all"}) == {"matched": 4, "changed": 3}
+    assert [site.status(token) for token in tokens] == ["finished", "canceled", "canceled", "canceled", "queued"]
+    assert site.ask(f"/tasks/{tokens[1]}")["cancel_reason"] == "all"
+    assert site.tell("/tasks/retry", {"tokens": named}) == {"matched": 4, "changed": 3}
+    assert [site.status(token) for token in tokens] == ["finished", *["queued"] * 4]
+    assert site.tell("/tasks/retry", {"tokens": []}) == {"matched": 0, "changed": 0}
+
+
+@ON_BOTH
+def test_many_are_canceled_and_retried_by_a_filter(site: Site) -> None:
+    red = [site.send(tags=["red"], name="job 1"), site.send(tags=["red"], priority="high")]
+    other = site.send()
+    assert site.tell("/tasks/cancel", {"filter": {"tag": "red", "priority": "high"}}) == {"matched": 1, "changed": 1}
+    assert site.tell("/tasks/cancel", {"filter": {"tag": "red", "status": "queued,running"}}) == {
+        "matched": 1,
+        "changed": 1,
+    }
+    assert site.tell("/tasks/cancel", {"filter": {"batch": UNKNOWN}}) == {"matched": 0, "changed": 0}
+    assert [site.status(token) for token in (*red, other)] == ["canceled", "canceled", "queued"]
+    assert site.tell("/tasks/retry", {"filter": {"q": "job"}}) == {"matched": 1, "changed": 1}
+    assert site.tell("/tasks/retry", {"filter": {"status": "finished"}}) == {"matched": 0, "changed": 0}
+    assert [site.status(token) for token in (*red, other)] == ["queued", "canceled", "queued"]
+
+
+BAD_ORDERS: list[Any] = [
+    None, [], 1, {}, {"tokens": None}, {"tokens": "a"}, {"tokens": [1]}, {"tokens": [["a"]]}, {"tokens": {}},
+    {"tokens": [], "filter": {}}, {"filter": None}, {"filter": []}, {"filter": {"x": "y"}}, {"filter": {"batch": 1}},
+    {"filter": {"status": "asleep"}}, {"filter": {"status": ""}}, {"filter": {"q": "\0"}}, {"filter": {"code": None}},
+    {"filter": {"created_after": "now"}}, {"filter": {"limit": "5"}}, {"tokens": [], "surprise": 1},
+]  # fmt: skip
+
+
+def test_an_order_that_cannot_be_understood_changes_nothing(site: Site) -> None:
+    waits, over = site.send(), site.send()
+    site.tell(f"/tasks/{over}/cancel")
+    for path, body in itertools.product(("/tasks/cancel", "/tasks/retry"), BAD_ORDERS):
+        answer = site.post(path, body)
+        assert problem(answer)[0] == 400, body
+        assert problem(answer)[1] in ("bad_request", "bad_parameter"), body
+    assert problem(site.post("/tasks/cancel", {"tokens": [""] * 100_001})) == (413, "too_many_items")
+    assert (site.status(waits), site.status(over)) == ("queued", "canceled")
+
+
+def test_a_filter_is_for_admins_and_tokens_are_for_all_who_send(site: Site, bearer: KeyMaker) -> None:
+    submit, admin, read = bearer("submit"), bearer("admin"), bearer("read")
+    token = site.post("/tasks", {"task_type": "mirror"}, submit).json["task_id"]
+    for path in ("/tasks/cancel", "/tasks/retry"):
+        assert problem(site.post(path, {"filter": {}}, submit)) == (403, "forbidden")
+        assert problem(site.post(path, {"tokens": [token]}, read)) == (403, "forbidden")
+        assert problem(site.post(path, {"tokens": [token]})) == (401, "unauthorized")
+        assert site.post(path, {"tokens": [token]}, submit).json == {"matched": 1, "changed": 1}
+    assert site.post("/tasks/cancel", {"filter": {}}, admin).json == {"matched": 1, "changed": 1}
+
+
+# -- unique keys -------------------------------------------------------------------------------------------
+
+
+@ON_BOTH
+def test_a_second_task_with_the_key_is_the_first_one(site: Site) -> None:
+    first = site.send(unique_key="k")
+    again = site.post("/tasks", {"task_type": "mirror", "data": 2, "unique_key": "k"})
+    assert again.status_code == 200
+    assert (again.json["task_id"], again.json["duplicate"], again.json["status"]) == (first, True, "queued")
+    assert again.headers["Location"] == f"/tasks/{first}"
+    site.claim(first)
+    assert site.post("/tasks", {"task_type": "mirror", "unique_key": "k"}).json["status"] == "running"
+    other = site.post("/tasks", {"task_type": "says", "unique_key": "k"})
+    assert other.status_code == 202
+    assert site.ask("/tasks")["total"] == 2
+
+
+@ON_BOTH
+def test_in_an_array_a_duplicate_is_refused_and_says_of_which(site: Site) -> None:
+    first = site.send(unique_key="k")
+    answer = site.post(
+        "/tasks",
+        [{"task_type": "mirror", "data": {"item": "i"}, "unique_key": key} for key in ("k", "new", "new", "other")],
+    )
+    old, new, same, other = answer.json["processing_items"]
+    for refused, owner in ((old, first), (same, new["hash"])):
+        assert (refused["hash"], refused["item"], refused["duplicate_of"]) == ("INVALID_JOB_REQUEST", "i", owner)
+        assert [error["path"] for error in refused["errors"]] == ["/unique_key"]
+        assert owner in refused["errors"][0]["message"]
+    assert TOKEN.fullmatch(other["hash"])
+    batch = site.ask(f"/batches/{answer.json['batch']}")
+    assert (batch["accepted"], batch["rejected"]) == (2, 2)
+    lines = [json.loads(line) for line in site.get(f"/batches/{batch['id']}/results").data.splitlines()]
+    assert [line["status"] for line in lines] == ["rejected", "queued", "rejected", "queued"]
+
+
+@ON_BOTH
+def test_a_key_is_free_when_its_task_has_ended_and_taken_from_a_retry(site: Site) -> None:
+    first = site.send(unique_key="k", task_type="fails")
+    site.work(first)
+    second = site.send(unique_key="k", task_type="fails")
+    for path in ("tasks", "deadletter"):
+        assert problem(site.post(f"/{path}/{first}/retry")) == (409, "unique_key_taken")
+    assert site.tell("/tasks/retry", {"tokens": [first]}) == {"matched": 1, "changed": 0}
+    site.tell(f"/tasks/{second}/cancel")
+    assert site.tell(f"/tasks/{first}/retry")["status"] == "queued"
+    assert problem(site.post(f"/tasks/{second}/retry")) == (409, "unique_key_taken")
+    assert (site.status(first), site.status(second)) == ("queued", "canceled")
+
+
+@ON_BOTH
+def test_of_many_at_once_with_one_key_one_is_made(site: Site) -> None:
+    answers = at_once(site, 6, lambda client: client.post("/tasks", json={"task_type": "mirror", "unique_key": "k"}))
+    assert sorted(answer.status_code for answer in answers) == [200] * 5 + [202]
+    assert len({answer.json["task_id"] for answer in answers}) == 1
+    assert site.ask("/tasks")["total"] == 1
+
+
+def at_once(site: Site, count: int, request: Any) -> list[Any]:
+    together = threading.Barrier(count)
+    answers: list[Any] = []
+
+    def one() -> None:
+        client = site.app.test_client()
+        together.wait(20)
+        answers.append(request(client))
+
+    threads = [threading.Thread(target=one) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == count
+    return answers
+
+
+# -- idempotency keys --------------------------------------------------------------------------------------
+
+ONE = {"task_type": "mirror", "data": {"item": 1}}
+KEY = {"Idempotency-Key": "k"}
+
+
+@ON_BOTH
+@pytest.mark.parametrize("body", [ONE, [ONE, 5, ONE], []], ids=["one", "many", "none"])
+def test_what_is_sent_twice_with_a_key_counts_once(site: Site, body: object) -> None:
+    first, again = site.post("/tasks", body, KEY), site.post("/tasks", body, KEY)
+    assert (first.status_code, again.status_code, again.data) == (202, 202, first.data)
+    assert again.headers.get("Location") == first.headers.get("Location")
+    count = site.ask("/tasks")["total"]
+    for other in ({"task_type": "mirror"}, [5]):
+        assert problem(site.post("/tasks", other, KEY)) == (422, "idempotency_key_reused")
+    assert (
+        site.ask("/tasks")["total"]
+        == count
+        == (len([one for one in body if one == ONE]) if isinstance(body, list) else 1)
+    )
+    assert site.post("/api", [], KEY).status_code == 200
+
+
+def test_a_repetition_tells_how_the_task_stands_now(site: Site) -> None:
+    token = site.post("/tasks", ONE, KEY).json["task_id"]
+    site.work(token)
+    again = site.post("/tasks", ONE, KEY)
+    assert (again.status_code, again.json["task_id"], again.json["status"]) == (202, token, "finished")
+
+
+@ON_BOTH
+@pytest.mark.parametrize("body", [ONE, [ONE]], ids=["one", "many"])
+def test_of_many_at_once_with_one_idempotency_key_one_counts(site: Site, body: object) -> None:
+    answers = at_once(site, 6, lambda client: client.post("/tasks", json=body, headers=KEY))
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.data for answer in answers}) == 1
+    assert site.ask("/tasks")["total"] == 1
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256])
+def test_an_idempotency_key_that_is_none_is_400(site: Site, key: str) -> None:
+    assert problem(site.post("/tasks", ONE, {"Idempotency-Key": key})) == (400, "bad_idempotency_key")
+    assert site.ask("/tasks")["total"] == 0
+
+
+def test_a_refusal_leaves_the_idempotency_key_free(site: Site) -> None:
+    assert site.post("/tasks", {"task_type": "mirror", "name": 1}, KEY).status_code == 400
+    first = site.send(unique_key="u")
+    assert site.post("/tasks", {"task_type": "mirror", "unique_key": "u"}, KEY).json["task_id"] == first
+    assert site.post("/tasks", ONE, KEY).status_code == 202
+
+
+def test_the_idempotency_key_of_a_task_that_was_removed_is_free(site: Site) -> None:
+    failing = {"task_type": "fails"}
+    first = site.post("/tasks", failing, KEY).json["task_id"]
+    site.work(first)
+    assert site.client.delete("/deadletter?older_than=0").json == {"removed": 1}
+    again = site.post("/tasks", failing, KEY)
+    assert again.status_code == 202
+    assert again.json["task_id"] != first
