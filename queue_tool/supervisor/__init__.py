@@ -1,0 +1,5 @@
+"""The supervisor: one process that runs the others."""
+
+from queue_tool.supervisor.supervisor import Supervisor
+
+__all__ = ["Supervisor"]
