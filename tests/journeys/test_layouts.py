@@ -43,7 +43,7 @@ print(migrations.folder())
 """
 
 NEEDED = (
-    "queue_tool/builtin/sleep.json",
+    "queue_tool/execution/builtin/sleep.json",
     "queue_tool/py.typed",
     "queue_tool/web/pages/static/style.css",
     "queue_tool/web/pages/templates/home.html",
