@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from queue_tool.model.settings import described
-from queue_tool.model.tasks import MOVES, State
+from queue_tool.model.states import MOVES, State
 
 ROOT = Path(__file__).parents[1]
 
@@ -27,7 +27,9 @@ def settings_table() -> str:
 def states_diagram() -> str:
     """Return the legal moves as a diagram in Mermaid's language."""
     arrows = [
-        f"    {source} --> {move.target}: {name}" for name, move in MOVES.items() for source in sorted(move.sources)
+        f"    {source} --> {transition.target}: {move.value.replace('_', ' ')}"
+        for move, transition in MOVES.items()
+        for source in sorted(transition.sources)
     ]
     return "\n".join(["```mermaid", "stateDiagram-v2", f"    [*] --> {State.QUEUED}: submit", *arrows, "```"])
 

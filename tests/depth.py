@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import event
 
 from queue_tool.model.filter import Filter
-from queue_tool.model.tasks import Timing
+from queue_tool.model.task import Timing
 from queue_tool.runtime import Runtime, now
 from queue_tool.store import Store
 from queue_tool.store.engine.database import Database

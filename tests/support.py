@@ -263,7 +263,7 @@ def tokens(answer: Answer) -> list[str]:
 SEND = """
 import sys
 from queue_tool.runtime import load_settings, open_runtime
-from queue_tool.telemetry import Telemetry
+from queue_tool.model.telemetry import Telemetry
 runtime = open_runtime(load_settings(), Telemetry(), "test")
 for name in sys.argv[1:]:
     print(runtime.submit([None], runtime.types[name]).elements[0].token)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from queue_tool.broker.inline import InlineBroker
 from queue_tool.broker.rq import RqBroker
-from queue_tool.model.tasks import Ticket
+from queue_tool.model.ticket import Ticket
 
 __all__ = ["Broker", "InlineBroker", "RqBroker"]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from queue_tool.model.tasks import Ticket
+from queue_tool.model.ticket import Ticket
 
 Work = Callable[[Sequence[tuple[str, int]]], None]
 """Does the tasks of these tokens and runs, one after the other."""

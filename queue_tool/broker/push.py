@@ -14,7 +14,7 @@ from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from queue_tool.model.tasks import Ticket
+from queue_tool.model.ticket import Ticket
 
 FUNCTION = "queue_tool.worker.ticket.run"
 """What a stock worker of RQ's calls for a ticket."""

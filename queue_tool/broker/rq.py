@@ -30,7 +30,8 @@ from queue_tool.broker.breaker import Breaker
 from queue_tool.broker.failures import failures_named
 from queue_tool.broker.push import push_kind
 from queue_tool.errors import BrokerAway
-from queue_tool.model.tasks import LISTS, Ticket
+from queue_tool.model.queues import LISTS
+from queue_tool.model.ticket import Ticket
 
 CONNECT_TIMEOUT = 1.0
 """Seconds in which Redis must accept a connection."""

@@ -123,12 +123,6 @@ class RestNotStarted(QueueToolError):
 # -- what only a mistake in the code can cause -------------------------------------------------------------
 
 
-class IllegalMove(QueueToolError):
-    """A task cannot go from its state to that one."""
-
-    code = "illegal_move"
-
-
 class NaiveTime(QueueToolError):
     """A time without a time zone is not a time."""
 

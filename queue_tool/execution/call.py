@@ -22,10 +22,11 @@ from queue_tool.execution.isolation import answer_parent, hear_child
 from queue_tool.model import json_text
 from queue_tool.model.bounded_text import encodable, keepable
 from queue_tool.model.context import Context
-from queue_tool.model.ended import NOTHING, Ended, Failed, Returned, not_started, timed_out
+from queue_tool.model.outcome import NOTHING, Ended, Failed, Returned, not_started, timed_out
+from queue_tool.model.queues import Lane
 from queue_tool.model.retry import Abort, Retry
+from queue_tool.model.states import Code
 from queue_tool.model.task_types import TaskType
-from queue_tool.model.tasks import Code, Lane
 
 LONGEST_ERROR = 2000
 """Characters kept of an error."""

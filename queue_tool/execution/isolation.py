@@ -16,8 +16,8 @@ from typing import Any
 
 from queue_tool.model import json_text
 from queue_tool.model.context import Context
-from queue_tool.model.ended import Ended, Failed, Returned, timed_out
-from queue_tool.model.tasks import Code
+from queue_tool.model.outcome import Ended, Failed, Returned, timed_out
+from queue_tool.model.states import Code
 
 LONGEST_POLL = 86400.0
 """Seconds that one wait for a child may take: the system waits for a few weeks at the longest."""

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from queue_tool.model import json_text
-from queue_tool.model.tasks import Code, Outcome
+from queue_tool.model.outcome import Outcome
+from queue_tool.model.states import Code, Move
 
 FOLDER = "outcomes"
 
@@ -54,6 +55,6 @@ def settle_all(data_dir: Path, settle: Callable[[Sequence[Outcome], int], object
         path.unlink(missing_ok=True)
 
 
-def _outcome(*, code: str | None, started_at: str | None, due_at: str | None, **said: Any) -> Outcome:
+def _outcome(*, move: str, code: str | None, started_at: str | None, due_at: str | None, **said: Any) -> Outcome:
     started, due = (datetime.fromisoformat(time) if time else None for time in (started_at, due_at))
-    return Outcome(code=Code(code) if code else None, started_at=started, due_at=due, **said)
+    return Outcome(move=Move(move), code=Code(code) if code else None, started_at=started, due_at=due, **said)

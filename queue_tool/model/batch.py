@@ -8,9 +8,12 @@ from datetime import datetime
 from typing import TypedDict
 
 from queue_tool.model.options import PLAIN, Options
+from queue_tool.model.queues import Priority
 from queue_tool.model.schema import FieldError
+from queue_tool.model.states import FINISHED, IN_PROGRESS, State
+from queue_tool.model.task import AT_ONCE, Timing
 from queue_tool.model.task_types import TaskType
-from queue_tool.model.tasks import AT_ONCE, FINISHED, IN_PROGRESS, Priority, State, Ticket, Timing
+from queue_tool.model.ticket import Ticket
 
 INVALID = "INVALID_JOB_REQUEST"
 """What stands in place of a token for an element that was refused."""

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from queue_tool.model.tasks import Attempt, Priority, Status
+from queue_tool.model.outcome import Attempt
+from queue_tool.model.queues import Priority
+from queue_tool.model.task import Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from queue_tool.model.tasks import Code, Priority, State
+from queue_tool.model.queues import Priority
+from queue_tool.model.states import Code, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

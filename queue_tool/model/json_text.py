@@ -13,8 +13,6 @@ import orjson
 
 from queue_tool.errors import MalformedJson
 
-MAX_DEPTH = 1024
-
 
 class _Written(bytes):
     """A piece of text on the way out, among values that are still to be written."""

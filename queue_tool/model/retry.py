@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from queue_tool.model.ended import Failed
-from queue_tool.model.tasks import Code
+from queue_tool.model.outcome import Failed
+from queue_tool.model.states import Code
 
 LONGEST_DELAY = 10**9
 """Seconds, about thirty years."""

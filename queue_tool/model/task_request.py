@@ -12,9 +12,10 @@ from typing import Any
 from queue_tool.model import json_text
 from queue_tool.model.batch import NewTask, Refused, item_of, judge
 from queue_tool.model.options import Options
+from queue_tool.model.queues import Priority
 from queue_tool.model.schema import FieldError, Schema
+from queue_tool.model.task import Timing
 from queue_tool.model.task_types import TaskType
-from queue_tool.model.tasks import Priority, Timing
 from queue_tool.model.times import read_time
 
 STANDARD_TYPE = "simulate"

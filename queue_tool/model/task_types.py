@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from queue_tool.errors import BadTaskType
+from queue_tool.model.queues import Lane, Priority
 from queue_tool.model.retry import STANDARD, Backoff, backoff_of
 from queue_tool.model.schema import Schema
-from queue_tool.model.tasks import Lane, Priority
 
 Timeout = float | Callable[[Any], float]
 """Seconds (0: no limit), or a function of the task's data that returns them."""

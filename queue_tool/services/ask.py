@@ -10,7 +10,8 @@ from queue_tool.errors import BatchNotFound, TaskNotFound
 from queue_tool.model import tokens
 from queue_tool.model.batch import Batch
 from queue_tool.model.details import Details, ElementResult
-from queue_tool.model.tasks import State, Status
+from queue_tool.model.states import State
+from queue_tool.model.task import Status
 from queue_tool.store import Store, Totals
 
 

@@ -10,8 +10,10 @@ from queue_tool.broker import Broker
 from queue_tool.errors import BrokerAway
 from queue_tool.model.bounded_text import keepable
 from queue_tool.model.filter import Filter
-from queue_tool.model.tasks import MOVES, Priority, State, Ticket
+from queue_tool.model.queues import Priority
+from queue_tool.model.states import MOVES, Move, State
 from queue_tool.model.telemetry import Event, Telemetry
+from queue_tool.model.ticket import Ticket
 from queue_tool.model.tokens import is_well_formed
 from queue_tool.store import Canceled, Store
 
@@ -77,7 +79,9 @@ class Cancel:
         Raises:
             StoreAway: the database is busy or away; some may have been ended.
         """
-        return _each_page(self.store, wanted, MOVES["cancel"].sources, lambda page: len(self(page, by, reason).tickets))
+        return _each_page(
+            self.store, wanted, MOVES[Move.CANCEL].sources, lambda page: len(self(page, by, reason).tickets)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +119,7 @@ class Reopen:
         Raises:
             StoreAway: the database is busy or away; some may have been reopened.
         """
-        return _each_page(self.store, wanted, MOVES["reopen"].sources, lambda page: len(self(page)))
+        return _each_page(self.store, wanted, MOVES[Move.REOPEN].sources, lambda page: len(self(page)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from queue_tool.model import tokens
 from queue_tool.model.batch import Batch, Label
 from queue_tool.model.details import Summary, Waiting
 from queue_tool.model.filter import Filter
-from queue_tool.model.tasks import Priority
+from queue_tool.model.queues import Priority
 from queue_tool.store import Key, Store
 
 MOST_COUNTED = 10_000

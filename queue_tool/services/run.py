@@ -15,9 +15,10 @@ from queue_tool.errors import StoreAway
 from queue_tool.execution.call import execute
 from queue_tool.model import json_text, retry
 from queue_tool.model.context import Context, nobody
-from queue_tool.model.ended import Ended, Failed, Returned
+from queue_tool.model.outcome import Ended, Failed, Note, Outcome, Returned
+from queue_tool.model.states import Code, Move, State
+from queue_tool.model.task import Claimed
 from queue_tool.model.task_types import TaskType, TaskTypes
-from queue_tool.model.tasks import Claimed, Code, Note, Outcome, State
 from queue_tool.model.telemetry import Event, Telemetry
 from queue_tool.store import Settled, Store
 
@@ -87,12 +88,12 @@ class Run:
         """Return what is to be kept of a run that took so long: its end, or when its task is tried again."""
         task = started.task
         if isinstance(ended, Returned):
-            return Outcome(token=task.token, run=task.run, move="finish", result=ended.result, seconds=seconds)
+            return Outcome(token=task.token, run=task.run, move=Move.FINISH, result=ended.result, seconds=seconds)
         due = self._next_try(started, ended)
         return Outcome(
             token=task.token,
             run=task.run,
-            move="fail" if due is None else "retry later",
+            move=Move.FAIL if due is None else Move.RETRY_LATER,
             code=ended.code,
             error=ended.error,
             traceback=ended.traceback,
@@ -148,7 +149,7 @@ class Run:
     def _put_back(self, task: Claimed, owner: int) -> None:
         """Give a task up so that somebody else runs it: the same attempt, a new run."""
         try:
-            self.turn([Outcome(token=task.token, run=task.run, move="put back")], (), owner)
+            self.turn([Outcome(token=task.token, run=task.run, move=Move.PUT_BACK)], (), owner)
         except StoreAway:
             return  # the sweeper will see that this process is gone
 
@@ -190,10 +191,10 @@ def context_of(started: Started, on_news: Callable[[Context], None] | None = Non
 
 
 _EVENTS = {
-    "finish": Event.TASK_ENDED,
-    "fail": Event.TASK_FAILED,
-    "retry later": Event.TASK_RETRIED,
-    "put back": Event.TASK_PUT_BACK,
+    Move.FINISH: Event.TASK_ENDED,
+    Move.FAIL: Event.TASK_FAILED,
+    Move.RETRY_LATER: Event.TASK_RETRIED,
+    Move.PUT_BACK: Event.TASK_PUT_BACK,
 }
 
 
@@ -204,5 +205,8 @@ def _fields(outcome: Outcome, event: Event) -> dict[str, object]:
     if event is Event.TASK_RETRIED and outcome.due_at:
         fields["due_at"] = outcome.due_at.isoformat(timespec="milliseconds")
     if event in (Event.TASK_ENDED, Event.TASK_FAILED):
-        fields |= {"status": State.FINISHED if outcome.move == "finish" else State.FAILED, "duration": outcome.seconds}
+        fields |= {
+            "status": State.FINISHED if outcome.move is Move.FINISH else State.FAILED,
+            "duration": outcome.seconds,
+        }
     return fields

@@ -25,9 +25,10 @@ from queue_tool.model.batch import (
     Submission,
     new_batch,
 )
+from queue_tool.model.task import AT_ONCE, Timing
 from queue_tool.model.task_types import TaskType
-from queue_tool.model.tasks import AT_ONCE, Ticket, Timing
 from queue_tool.model.telemetry import Event, Telemetry
+from queue_tool.model.ticket import Ticket
 from queue_tool.store import Remembered, Store
 
 

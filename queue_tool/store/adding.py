@@ -12,7 +12,7 @@ from sqlalchemy.types import TypeEngine
 
 from queue_tool.model import json_text
 from queue_tool.model.batch import NewBatch, NewTask, Refused
-from queue_tool.model.tasks import Fence, State
+from queue_tool.model.states import State
 from queue_tool.store.engine.database import micros, micros_or_none
 from queue_tool.store.engine.rows import entry, field
 from queue_tool.store.tables import batches, labels, refusals, tags, tasks
@@ -140,17 +140,15 @@ _OWN: dict[str, TypeEngine[Any]] = {
     "unique_key": Text(),
 }
 
-_FRESH = Fence()
-
 _COLUMNS: dict[str, Any] = {
     "token": field(0),
     "position": field(1, Integer()),
     "data": field(2),
     "batch_id": bindparam("batch_id", type_=BigInteger),
     "created_at": bindparam("created_at", type_=BigInteger),
-    "run": literal_column(str(_FRESH.run)),
-    "attempt": literal_column(str(_FRESH.attempt)),
-    "losses": literal_column(str(_FRESH.losses)),
+    "run": literal_column("1"),
+    "attempt": literal_column("1"),
+    "losses": literal_column("0"),
 }
 
 

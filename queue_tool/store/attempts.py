@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, bindparam, func, insert, literal, literal_column, select
 
-from queue_tool.model.tasks import Attempt, Code, Outcome, State
+from queue_tool.model.outcome import Attempt, Outcome
+from queue_tool.model.states import Code, State
 from queue_tool.store.engine.database import Database, micros, micros_or_none, moment, moment_or_none
 from queue_tool.store.tables import attempts, in_state, tasks, workers
 

@@ -13,7 +13,7 @@ from queue_tool.errors import BatchNotFound, TooManyWaiting
 from queue_tool.model import json_text
 from queue_tool.model.batch import Accepted, Batch, Element, IdempotencyKey, Label, NewBatch, Refused
 from queue_tool.model.schema import FieldError
-from queue_tool.model.tasks import State
+from queue_tool.model.states import State
 from queue_tool.store import held, unique
 from queue_tool.store.adding import add_batch
 from queue_tool.store.engine.database import Database, micros, moment, moment_or_none

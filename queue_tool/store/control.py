@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import Row, bindparam, select
 
 from queue_tool.model.filter import Filter
-from queue_tool.model.tasks import State, Ticket
+from queue_tool.model.states import Move, State
+from queue_tool.model.ticket import Ticket
 from queue_tool.store import attempts, unique
 from queue_tool.store.engine.database import Database, micros
 from queue_tool.store.filtering import conditions
@@ -95,7 +96,7 @@ class Control:
 
 
 _CANCEL = (
-    update_for("cancel")
+    update_for(Move.CANCEL)
     .where(tasks.c.token.in_(bindparam("tokens", expanding=True)))
     .values(finished_at=bindparam("now"), canceled_by=bindparam("by"), cancel_reason=bindparam("reason"))
     .returning(*TICKET_COLUMNS, tasks.c.batch_id)
@@ -106,7 +107,7 @@ _RUNNING_OF = select(tasks.c.token).where(
 )
 
 _REOPEN = (
-    update_for("reopen")
+    update_for(Move.REOPEN)
     .where(tasks.c.token.in_(bindparam("tokens", expanding=True)))
     .values(
         forgiven=tasks.c.attempt,

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, and_, literal_column, or_, select
 
 from queue_tool.model import tokens
 from queue_tool.model.filter import Filter
-from queue_tool.model.tasks import Priority
+from queue_tool.model.queues import Priority
 from queue_tool.store.engine.database import micros
 from queue_tool.store.tables import batches, in_state, tags, tasks, workers
 

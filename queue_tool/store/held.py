@@ -11,7 +11,8 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, literal_column, select
 
-from queue_tool.model.tasks import Lane, Priority, State
+from queue_tool.model.queues import Lane, Priority
+from queue_tool.model.states import State
 from queue_tool.store.engine.database import micros
 from queue_tool.store.engine.rows import insert_new
 from queue_tool.store.tables import held_lists, in_state, tasks

@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func,
 
 from queue_tool.model.details import Details, Line, Summary
 from queue_tool.model.filter import Filter
-from queue_tool.model.tasks import Priority, State
+from queue_tool.model.queues import Priority
+from queue_tool.model.states import State
 from queue_tool.store.attempts import attempt_of
 from queue_tool.store.engine.database import Database, moment, moment_or_none
 from queue_tool.store.filtering import between, plain_conditions, prefixed, workers_meant

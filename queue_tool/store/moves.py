@@ -13,28 +13,28 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Text, Update, bindparam, case, select, update
 
 from queue_tool.model import json_text
-from queue_tool.model.tasks import MOVES
+from queue_tool.model.states import MOVES, Move
 from queue_tool.store.engine.database import micros
 from queue_tool.store.engine.rows import is_among
 from queue_tool.store.tables import batches, in_state, tasks
 
 
-def update_for(name: str, *, keyed: bool = True) -> Update:
+def update_for(move: Move, *, keyed: bool = True) -> Update:
     """Return the UPDATE of a move: its condition is the fence, its values are what the move changes.
 
     Args:
-        name: the move.
+        move: the change of state.
         keyed: whether the rows are found by their keys, and not by their state.
     """
-    move = MOVES[name]
-    values: dict[str, Any] = {"state": move.target.value}
-    if move.new_run:
+    transition = MOVES[move]
+    values: dict[str, Any] = {"state": transition.target.value}
+    if transition.new_run:
         values |= {"run": tasks.c.run + 1, "pushed_at": None, "started_at": None, "progress": None, "note": None}
-    if move.new_attempt:
+    if transition.new_attempt:
         values["attempt"] = tasks.c.attempt + 1
-    if move.loss:
+    if transition.loss:
         values["losses"] = tasks.c.losses + 1
-    return update(tasks).where(in_state(*move.sources, keyed=keyed)).values(values)
+    return update(tasks).where(in_state(*transition.sources, keyed=keyed)).values(values)
 
 
 def lock(connection: Connection, condition: ColumnElement[bool]) -> None:

@@ -8,7 +8,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, select, update
 
 from queue_tool.model.details import Summary, Waiting
-from queue_tool.model.tasks import Priority, State
+from queue_tool.model.queues import Priority
+from queue_tool.model.states import State
 from queue_tool.store.engine.database import Database, micros, moment_or_none
 from queue_tool.store.engine.lookup import Lookup, whether
 from queue_tool.store.engine.rows import insert_new

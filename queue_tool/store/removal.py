@@ -6,7 +6,7 @@ from collections import Counter
 
 from sqlalchemy import ColumnElement, Connection, delete, update
 
-from queue_tool.model.tasks import State
+from queue_tool.model.states import State
 from queue_tool.store.moves import lock
 from queue_tool.store.tables import attempts, batches, events, idempotency_keys, in_state, labels, refusals, tags, tasks
 

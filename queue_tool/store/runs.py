@@ -12,7 +12,11 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Float, Text, bindparam, case, func, insert, or_, select, update
 
 from queue_tool.model import json_text
-from queue_tool.model.tasks import ALONE_FROM, MOST_LOSSES, MOVES, Claimed, Code, Lane, Note, Outcome, State, Ticket
+from queue_tool.model.outcome import Note, Outcome
+from queue_tool.model.queues import Lane
+from queue_tool.model.states import ALONE_FROM, MOST_LOSSES, MOVES, Code, Move, State
+from queue_tool.model.task import Claimed
+from queue_tool.model.ticket import Ticket
 from queue_tool.store import attempts
 from queue_tool.store.engine.database import Database, micros, micros_or_none
 from queue_tool.store.engine.rows import field, is_among
@@ -122,7 +126,7 @@ _CLAIMABLE = (
 )
 
 _CLAIM = (
-    update_for("claim")
+    update_for(Move.CLAIM)
     .where(*_CLAIMABLE)
     .values(owner=bindparam("owner"), started_at=bindparam("now"))
     .returning(
@@ -140,14 +144,14 @@ _CLAIM = (
 )
 
 _LOSE = (
-    update_for("lose", keyed=False)
+    update_for(Move.LOSE, keyed=False)
     .where(tasks.c.owner.in_(bindparam("owners", expanding=True)))
     .values(lane=case((tasks.c.losses >= ALONE_FROM - 1, Lane.ISOLATED.value), else_=tasks.c.lane))
     .returning(*TICKET_COLUMNS)
 )
 
 _GIVE_UP = (
-    update_for("give up", keyed=False)
+    update_for(Move.GIVE_UP, keyed=False)
     .where(tasks.c.owner.in_(bindparam("owners", expanding=True)), tasks.c.losses >= MOST_LOSSES - 1)
     .values(finished_at=bindparam("now"), code=Code.WORKER_LOST.value, error=LOST_TOO_OFTEN)
     .returning(tasks.c.token, tasks.c.batch_id)
@@ -166,17 +170,17 @@ _ENDED: dict[str, Any] = {
     "error": field(4),
 }
 
-_KEPT: dict[str, dict[str, Any]] = {
-    "finish": _ENDED,
-    "fail": _ENDED,
-    "retry later": {"due_at": field(5, BigInteger())},
-    "put back": {},
+_KEPT: dict[Move, dict[str, Any]] = {
+    Move.FINISH: _ENDED,
+    Move.FAIL: _ENDED,
+    Move.RETRY_LATER: {"due_at": field(5, BigInteger())},
+    Move.PUT_BACK: {},
 }
 """What is kept of a run by each move that may end it."""
 
 _SETTLE = {
-    name: update_for(name).where(*_FENCED).values(kept).returning(tasks.c.token, tasks.c.batch_id)
-    for name, kept in _KEPT.items()
+    move: update_for(move).where(*_FENCED).values(kept).returning(tasks.c.token, tasks.c.batch_id)
+    for move, kept in _KEPT.items()
 }
 
 _PROGRESS = (

@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 
-from queue_tool.model.tasks import State
+from queue_tool.model.states import State
 
 metadata = MetaData(
     naming_convention={

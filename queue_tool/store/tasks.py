@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import bindparam, select
 
-from queue_tool.model.tasks import Code, State, Status
+from queue_tool.model.states import Code, State
+from queue_tool.model.task import Status
 from queue_tool.store.engine.database import Database, moment, moment_or_none
 from queue_tool.store.engine.lookup import Lookup
 from queue_tool.store.tables import batches, tasks

@@ -10,7 +10,9 @@ from typing import Any
 from sqlalchemy import BigInteger, Row, Select, bindparam, exists, func, literal, or_, select, union_all, update
 
 from queue_tool.model import json_text
-from queue_tool.model.tasks import Lane, Priority, State, Ticket
+from queue_tool.model.queues import Lane, Priority
+from queue_tool.model.states import State
+from queue_tool.model.ticket import Ticket
 from queue_tool.store import held
 from queue_tool.store.engine.database import Database, micros, moment_or_none
 from queue_tool.store.engine.lookup import Lookup, whether

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, select
 
-from queue_tool.model.tasks import Code, State
+from queue_tool.model.states import Code, Move, State
 from queue_tool.store.engine.database import Database, micros
 from queue_tool.store.engine.lookup import Lookup, whether
 from queue_tool.store.moves import close, lock, update_for
@@ -103,10 +103,10 @@ _LATE = (
     .limit(bindparam("most"))
 )
 
-_COME_DUE = update_for("come due").where(tasks.c.id.in_(_DUE)).values(pushed_at=None).returning(tasks.c.id)
+_COME_DUE = update_for(Move.COME_DUE).where(tasks.c.id.in_(_DUE)).values(pushed_at=None).returning(tasks.c.id)
 
 _EXPIRE = (
-    update_for("expire")
+    update_for(Move.EXPIRE)
     .where(tasks.c.id.in_(_LATE))
     .values(finished_at=bindparam("now"), code=Code.EXPIRED.value, error=EXPIRED)
     .returning(tasks.c.token, tasks.c.batch_id)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, bindparam, func, literal_column, select
 
 from queue_tool.model import json_text
-from queue_tool.model.tasks import State
+from queue_tool.model.states import State
 from queue_tool.store.engine.rows import entry, field
 from queue_tool.store.tables import UNIQUE_WHERE, in_state, tasks
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, func, literal_column, select
 
-from queue_tool.model.tasks import State
+from queue_tool.model.states import State
 from queue_tool.store.tables import in_state, tasks
 
 

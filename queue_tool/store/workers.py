@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import and_, bindparam, delete, insert, select, update
 
-from queue_tool.model.tasks import State
+from queue_tool.model.states import State
 from queue_tool.store.engine.database import Database, micros
 from queue_tool.store.engine.lookup import Lookup, whether
 from queue_tool.store.tables import in_state, not_running, tasks, workers

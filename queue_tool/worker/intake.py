@@ -9,8 +9,9 @@ from typing import NamedTuple
 from redis.exceptions import RedisError
 
 from queue_tool.broker.failures import sentence_of
-from queue_tool.model.tasks import Lane, read_ticket_id
+from queue_tool.model.queues import Lane
 from queue_tool.model.telemetry import Event, Telemetry
+from queue_tool.model.ticket import read_ticket_id
 from queue_tool.worker.lists import Gone, Lists
 from queue_tool.worker.pauses import Pauses
 

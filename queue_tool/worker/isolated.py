@@ -18,9 +18,10 @@ from queue_tool.execution.call import execute_here
 from queue_tool.execution.isolation import answer_parent, hear_child
 from queue_tool.model import json_text
 from queue_tool.model.context import Context
-from queue_tool.model.ended import Ended
+from queue_tool.model.outcome import Ended
+from queue_tool.model.states import Code
+from queue_tool.model.task import Claimed
 from queue_tool.model.task_types import TaskTypes
-from queue_tool.model.tasks import Claimed, Code
 from queue_tool.runtime import load_settings, load_types
 from queue_tool.services.run import Started, context_of
 from queue_tool.worker.lanes import CameBack, ThreadLane

@@ -13,8 +13,9 @@ from typing import Protocol
 
 from queue_tool.execution.call import execute_here, execute_on_loop
 from queue_tool.model.context import Context
-from queue_tool.model.ended import Ended, Failed, not_started
-from queue_tool.model.tasks import Code, ticket_id
+from queue_tool.model.outcome import Ended, Failed, not_started
+from queue_tool.model.states import Code
+from queue_tool.model.ticket import ticket_id
 from queue_tool.services.run import Started, context_of
 
 CameBack = Callable[[str, Ended], None]

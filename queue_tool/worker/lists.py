@@ -26,7 +26,7 @@ from rq.worker import BaseWorker
 
 from queue_tool.broker.marker import MARKER
 from queue_tool.broker.rq import ANY_BYTES, execution_id
-from queue_tool.model.tasks import Lane
+from queue_tool.model.queues import Lane
 
 MOST = 1000
 """Tickets of one list in one call: a script cannot pass more than a few thousand arguments on."""

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 
 from queue_tool.model.context import Context
-from queue_tool.model.tasks import Note, ticket_id
+from queue_tool.model.outcome import Note
+from queue_tool.model.ticket import ticket_id
 
 WRITE_EVERY = 0.25
 """Seconds between two writings, unless something else is written anyway."""

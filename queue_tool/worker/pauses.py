@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Collection, Iterable
 
 from queue_tool.errors import StoreAway
-from queue_tool.model.tasks import Priority, lane_and_queue
+from queue_tool.model.queues import Priority, lane_and_queue
 
 LOOK_EVERY = 1.0
 """Seconds between two looks, while anybody asks."""

@@ -11,8 +11,8 @@ from rq.serializers import JSONSerializer
 
 from queue_tool.errors import BadSetting
 from queue_tool.host import collector, lifeline
+from queue_tool.model.queues import LISTS
 from queue_tool.model.settings import INLINE
-from queue_tool.model.tasks import LISTS
 from queue_tool.model.telemetry import Event
 from queue_tool.runtime import inherited, load_settings, redis_url
 from queue_tool.worker import ticket

@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from redis.exceptions import RedisError
 
 from queue_tool.errors import StoreAway
-from queue_tool.model.ended import Ended, timed_out
-from queue_tool.model.tasks import Lane, Outcome, ticket_id
+from queue_tool.model.outcome import Ended, Outcome, timed_out
+from queue_tool.model.queues import Lane
+from queue_tool.model.states import Move
 from queue_tool.model.telemetry import Event
+from queue_tool.model.ticket import ticket_id
 from queue_tool.services.owner import Owner
 from queue_tool.services.run import Run, Started
 from queue_tool.worker import lanes
@@ -184,7 +186,7 @@ class Pump:
             self._table.give_up(run.ticket)
             self._parts.lanes[run.lane].stop(run.ticket)
             task = run.started.task
-            self._ended.append((Outcome(token=task.token, run=task.run, move="put back"), run))
+            self._ended.append((Outcome(token=task.token, run=task.run, move=Move.PUT_BACK), run))
 
     # -- the store -----------------------------------------------------------------------------------------
 

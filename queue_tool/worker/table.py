@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from queue_tool.model.tasks import Lane
+from queue_tool.model.queues import Lane
 from queue_tool.services.run import Started
 
 SHOWN_AFTER = 0.1

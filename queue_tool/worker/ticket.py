@@ -12,7 +12,7 @@ import os
 from rq import get_current_job
 
 from queue_tool.errors import StoreAway
-from queue_tool.model.tasks import read_ticket_id
+from queue_tool.model.ticket import read_ticket_id
 from queue_tool.runtime import Runtime, load_settings, open_runtime, start_logging
 
 _runtimes: dict[int, Runtime] = {}

@@ -31,8 +31,10 @@ from queue_tool.broker.failures import sentence_of
 from queue_tool.errors import StoreAway
 from queue_tool.host import put_aside
 from queue_tool.host.signals import NO_SIGNAL, SignalPipe
-from queue_tool.model.tasks import Lane, Outcome, lane_and_queue, lists_of, read_ticket_id
+from queue_tool.model.outcome import Outcome
+from queue_tool.model.queues import Lane, lane_and_queue, lists_of
 from queue_tool.model.telemetry import Event
+from queue_tool.model.ticket import read_ticket_id
 from queue_tool.runtime import Runtime
 from queue_tool.worker import lanes, ticket
 from queue_tool.worker.intake import Intake

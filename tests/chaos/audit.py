@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from queue_tool.model.tasks import LISTS
+from queue_tool.model.queues import LISTS
 from tests.chaos.havoc import Havoc
 from tests.chaos.load import KINDS, Sent
 from tests.chaos.sites import Site

@@ -20,7 +20,8 @@ from queue_tool.broker.breaker import Breaker
 from queue_tool.broker.marker import MARKER
 from queue_tool.broker.push import FUNCTION
 from queue_tool.errors import BrokerAway
-from queue_tool.model.tasks import LISTS, Ticket
+from queue_tool.model.queues import LISTS
+from queue_tool.model.ticket import Ticket
 from tests.support import free_port
 
 DATABASE = "d" * 32

@@ -25,7 +25,9 @@ from queue_tool.execution.builtin import sleep_type
 from queue_tool.model.access import ApiKey, Role
 from queue_tool.model.batch import IdempotencyKey, Label, judge_of, new_batch
 from queue_tool.model.options import Options
-from queue_tool.model.tasks import Code, Note, Outcome, Priority
+from queue_tool.model.outcome import Note, Outcome
+from queue_tool.model.queues import Priority
+from queue_tool.model.states import Code, Move
 from queue_tool.services.owner import describe, lives_here
 from queue_tool.services.submit import make_tokens
 from queue_tool.store import Process, Store, migrations
@@ -102,9 +104,11 @@ def fill(store: Store) -> None:
     store.runs.claim([(token, 1) for token in tokens[:5]], worker, NOW)
     notes = [Note(token=tokens[0], run=1, progress=1 / 3, note="a third", lines=("line 1", "linha 2 ✓"))]
     outcomes = [
-        Outcome(token=tokens[0], run=1, move="finish", result='{"big":12345678901234567890,"nul":"\\u0000"}'),
-        Outcome(token=tokens[1], run=1, move="fail", code=Code.ERROR, error="E: \\.\t\n", traceback='"\\N"\r\n'),
-        Outcome(token=tokens[2], run=1, move="retry later", code=Code.ERROR, error="", due_at=NOW + timedelta(hours=1)),
+        Outcome(token=tokens[0], run=1, move=Move.FINISH, result='{"big":12345678901234567890,"nul":"\\u0000"}'),
+        Outcome(token=tokens[1], run=1, move=Move.FAIL, code=Code.ERROR, error="E: \\.\t\n", traceback='"\\N"\r\n'),
+        Outcome(
+            token=tokens[2], run=1, move=Move.RETRY_LATER, code=Code.ERROR, error="", due_at=NOW + timedelta(hours=1)
+        ),
     ]
     store.runs.turn((), (), worker, NOW, notes)
     store.runs.settle(outcomes, worker, NOW)

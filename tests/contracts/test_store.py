@@ -18,7 +18,9 @@ from queue_tool.errors import BatchNotFound, KeyNotFound, NaiveTime, StoreAway, 
 from queue_tool.execution.builtin import sleep_type
 from queue_tool.model.access import ApiKey, Role
 from queue_tool.model.batch import Accepted, Element, IdempotencyKey, NewBatch, new_batch
-from queue_tool.model.tasks import Code, Outcome, State, Ticket
+from queue_tool.model.outcome import Outcome
+from queue_tool.model.states import Code, Move, State
+from queue_tool.model.ticket import Ticket
 from queue_tool.services.owner import describe
 from queue_tool.services.submit import make_tokens
 from queue_tool.store import Added, Remembered, Store, migrations
@@ -60,7 +62,7 @@ def unpushed(store: Store) -> tuple[Ticket, ...]:
 
 
 def finished(token: str, run: int = 1) -> Outcome:
-    return Outcome(token=token, run=run, move="finish", result="null")
+    return Outcome(token=token, run=run, move=Move.FINISH, result="null")
 
 
 # -- batches -----------------------------------------------------------------------------------------------
@@ -206,7 +208,7 @@ def test_a_second_outcome_of_a_run_changes_nothing(store: Store) -> None:
     token = batch.accepted[0].token
     store.runs.claim([(token, 1)], owner=1, now=NOW)
     assert store.runs.settle([finished(token)], owner=1, now=NOW).finished == (batch.id,)
-    worse = Outcome(token=token, run=1, move="fail", code=Code.ERROR, error="late")
+    worse = Outcome(token=token, run=1, move=Move.FAIL, code=Code.ERROR, error="late")
     late = store.runs.settle([worse], owner=1, now=NOW + timedelta(hours=1))
     assert (late.tokens, late.finished) == (frozenset(), ())
     kept = store.tasks.status(token)
@@ -225,7 +227,7 @@ def test_a_failure_is_kept_with_its_reason(store: Store) -> None:
     token = added(store, GOOD).accepted[0].token
     store.runs.claim([(token, 1)], owner=1, now=NOW)
     end = NOW + timedelta(seconds=2.5)
-    store.runs.settle([Outcome(token=token, run=1, move="fail", code=Code.TIMEOUT, error="slow")], 1, end)
+    store.runs.settle([Outcome(token=token, run=1, move=Move.FAIL, code=Code.TIMEOUT, error="slow")], 1, end)
     kept = store.tasks.status(token)
     assert kept is not None
     assert (kept.state, kept.code, kept.error, kept.duration) == (State.FAILED, Code.TIMEOUT, "slow", 2.5)
@@ -235,7 +237,7 @@ def test_what_is_put_back_runs_again_as_the_same_attempt(store: Store) -> None:
     batch = added(store, GOOD)
     token = batch.accepted[0].token
     store.runs.claim([(token, 1)], owner=1, now=NOW)
-    store.runs.settle([Outcome(token=token, run=1, move="put back")], owner=1, now=NOW)
+    store.runs.settle([Outcome(token=token, run=1, move=Move.PUT_BACK)], owner=1, now=NOW)
     assert store.batches.get(batch.id).counts[State.QUEUED] == 1
     (ticket,) = unpushed(store)
     assert (ticket.id, ticket.list) == (f"{token}-2", "default")
@@ -429,7 +431,7 @@ def test_no_statement_on_the_way_of_a_task_reads_a_whole_table(store: Store, dat
         store.batches.unpushed(NOW, GRACE)
         store.batches.mark_pushed(batch.id, NOW)
         store.runs.claim([(first, 1), (second, 1), (third, 1)], 1, NOW)
-        store.runs.settle([finished(first), Outcome(token=second, run=1, move="put back")], 1, NOW)
+        store.runs.settle([finished(first), Outcome(token=second, run=1, move=Move.PUT_BACK)], 1, NOW)
         store.runs.take_back([1], NOW)
         store.tickets.mark_pushed(unpushed(store), NOW)
         store.tickets.waiting(after=1)

@@ -13,7 +13,8 @@ from sqlalchemy import update
 
 from queue_tool.execution.builtin import sleep_type
 from queue_tool.model.batch import new_batch
-from queue_tool.model.tasks import Code, Outcome, State
+from queue_tool.model.outcome import Outcome
+from queue_tool.model.states import Code, Move, State
 from queue_tool.services.submit import make_tokens
 from queue_tool.store import Store
 from queue_tool.store.engine.database import Database
@@ -69,9 +70,11 @@ def test_eight_who_work_and_cancel_meet_on_the_same_batches(migrated_url: str) -
                 canceled = mine.control.cancel(pick.sample(tokens, 100), "", "", now)
                 ended.update(ticket.token for ticket in canceled.tickets)
                 outcomes = [
-                    Outcome(token=one.token, run=1, move=move, result="1", code=Code.ERROR if move == "fail" else None)
+                    Outcome(
+                        token=one.token, run=1, move=move, result="1", code=Code.ERROR if move is Move.FAIL else None
+                    )
                     for one in claimed
-                    for move in [pick.choice(["finish", "fail"])]
+                    for move in [pick.choice([Move.FINISH, Move.FAIL])]
                 ]
                 ended.update(mine.runs.settle(outcomes, owner, now).tokens)
         except BaseException as error:  # noqa: BLE001 - the test is about every one of them

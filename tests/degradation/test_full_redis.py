@@ -9,7 +9,7 @@ from redis.exceptions import OutOfMemoryError
 
 from queue_tool.broker.marker import MARKER
 from queue_tool.errors import BrokerFull
-from queue_tool.model.tasks import State
+from queue_tool.model.states import State
 from queue_tool.model.telemetry import Event
 from queue_tool.web import create_app
 from tests.conftest import News

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from queue_tool.errors import StoreAway
-from queue_tool.model.tasks import State
+from queue_tool.model.states import State
 from queue_tool.web import create_app
 from tests.worker.faults.site import Site
 

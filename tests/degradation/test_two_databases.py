@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from queue_tool.broker.marker import MARKER
-from queue_tool.model.tasks import State
+from queue_tool.model.states import State
 from queue_tool.model.telemetry import Event
 from queue_tool.store import migrations
 from queue_tool.store.engine.database import Database

@@ -14,9 +14,9 @@ from queue_tool.execution.builtin import builtin_types
 from queue_tool.execution.call import execute_on_loop
 from queue_tool.model import json_text
 from queue_tool.model.context import Context
-from queue_tool.model.ended import Ended, Returned
+from queue_tool.model.outcome import Ended, Returned
+from queue_tool.model.queues import Lane
 from queue_tool.model.task_types import TaskTypes
-from queue_tool.model.tasks import Lane
 
 relaxed = settings(deadline=None)
 TYPES = TaskTypes(builtin_types(86400.0))

@@ -15,9 +15,9 @@ import pytest
 
 from queue_tool.execution.call import LONGEST_ERROR, execute, execute_on_loop
 from queue_tool.model.context import Context
-from queue_tool.model.ended import Ended, Failed, Returned
+from queue_tool.model.outcome import Ended, Failed, Returned
+from queue_tool.model.states import Code
 from queue_tool.model.task_types import LONGEST_TIMEOUT, make_task_type
-from queue_tool.model.tasks import Code
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 """Python 3.12 and later warn of every fork beside threads, which is what an isolated task is."""

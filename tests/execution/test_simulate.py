@@ -16,8 +16,8 @@ from queue_tool.execution.builtin.simulate import bounds, drawn, simulate, simul
 from queue_tool.execution.call import execute_on_loop
 from queue_tool.model import json_text
 from queue_tool.model.context import Context
-from queue_tool.model.ended import Ended, Failed, Returned
-from queue_tool.model.tasks import Code
+from queue_tool.model.outcome import Ended, Failed, Returned
+from queue_tool.model.states import Code
 
 relaxed = settings(deadline=None)
 SIMULATE = simulate_type()

@@ -10,8 +10,8 @@ from queue_tool.execution.builtin import sleep_type
 from queue_tool.execution.call import execute
 from queue_tool.model import json_text
 from queue_tool.model.context import Context
-from queue_tool.model.ended import Returned
-from queue_tool.model.tasks import Lane, Priority
+from queue_tool.model.outcome import Returned
+from queue_tool.model.queues import Lane, Priority
 
 relaxed = settings(deadline=None)
 SLEEP = sleep_type(86400.0)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from queue_tool.execution.builtin.numbers import SUM_NUMBERS
 from queue_tool.execution.call import execute_on_loop
 from queue_tool.model.context import Context
-from queue_tool.model.ended import Ended, Failed, Returned
-from queue_tool.model.tasks import Code
+from queue_tool.model.outcome import Ended, Failed, Returned
+from queue_tool.model.states import Code
 
 relaxed = settings(deadline=None)
 LARGEST = sys.float_info.max

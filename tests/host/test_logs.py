@@ -9,8 +9,8 @@ import sys
 
 SAY = """
 import logging, sys
-from queue_tool import logs
-from queue_tool.telemetry import Event, Telemetry
+from queue_tool.host import logs
+from queue_tool.model.telemetry import Event, Telemetry
 logs.configure("web", sys.argv[1], sys.argv[2])
 say = Telemetry(logs.listen).emit
 say(Event.REQUEST, method="GET", path="/a b", status=200, ms=1.23456)

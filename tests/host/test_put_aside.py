@@ -7,24 +7,25 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from queue_tool.host import put_aside
-from queue_tool.model.tasks import Code, Outcome
+from queue_tool.model.outcome import Outcome
+from queue_tool.model.states import Code, Move
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
 OUTCOMES = [
-    Outcome(token="a" * 32, run=1, move="finish", result="[1]", seconds=0.5),
-    Outcome(token="b" * 32, run=2, move="fail", code=Code.ERROR, error="no", traceback="here", attempt=3),
+    Outcome(token="a" * 32, run=1, move=Move.FINISH, result="[1]", seconds=0.5),
+    Outcome(token="b" * 32, run=2, move=Move.FAIL, code=Code.ERROR, error="no", traceback="here", attempt=3),
     Outcome(
         token="c" * 32,
         run=3,
-        move="retry later",
+        move=Move.RETRY_LATER,
         code=Code.TIMEOUT,
         error="slow",
         attempt=2,
         started_at=NOW,
         due_at=NOW + timedelta(minutes=1),
     ),
-    Outcome(token="d" * 32, run=1, move="put back"),
+    Outcome(token="d" * 32, run=1, move=Move.PUT_BACK),
 ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from queue_tool.model.tasks import State
+from queue_tool.model.states import State
 from queue_tool.store import Store
 from queue_tool.store.engine.database import Database
 from tests.postgres import Cluster

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from queue_tool.execution.builtin import sleep_type
 from queue_tool.model.batch import INVALID, Batch, NewTask, Refused, judge
-from queue_tool.model.tasks import State
+from queue_tool.model.states import State
 
 relaxed = settings(deadline=None)
 SLEEP = sleep_type(86400.0)

@@ -51,7 +51,6 @@ PUBLISHED = {
     "port_taken",
     "no_embedded_server",
     "child_keeps_dying",
-    "illegal_move",
     "naive_time",
 }
 """Codes that programs may know by now; none of them may go away."""

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from queue_tool.errors import BadTaskType
-from queue_tool.model.ended import Failed
+from queue_tool.model.outcome import Failed
 from queue_tool.model.retry import LONGEST_DELAY, STANDARD, Backoff, Retry, backoff_of, decide
+from queue_tool.model.states import Code
 from queue_tool.model.task_types import make_task_type
-from queue_tool.model.tasks import Code
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 chances = st.floats(0, 1)

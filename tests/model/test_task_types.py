@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from queue_tool.errors import BadTaskType
 from queue_tool.model.context import Context
+from queue_tool.model.queues import Lane, Priority
 from queue_tool.model.task_types import TaskTypes, declared, make_task_type, task
-from queue_tool.model.tasks import Lane, Priority
 
 relaxed = settings(deadline=None)
 

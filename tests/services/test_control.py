@@ -10,8 +10,11 @@ import pytest
 from queue_tool.errors import TaskNotFound
 from queue_tool.model.batch import Accepted
 from queue_tool.model.filter import Filter
+from queue_tool.model.outcome import Outcome
+from queue_tool.model.queues import Priority
+from queue_tool.model.states import Code, Move, State
+from queue_tool.model.task import Timing
 from queue_tool.model.task_types import make_task_type
-from queue_tool.model.tasks import Code, Outcome, Priority, State, Timing
 from queue_tool.model.telemetry import Event
 from queue_tool.runtime import Runtime
 from tests.conftest import News
@@ -33,7 +36,7 @@ def claim(runtime: Runtime, *tokens: str, run: int = 1) -> None:
     assert len(runtime.store.runs.claim([(token, run) for token in tokens], OWNER, now())) == len(tokens)
 
 
-def settle(runtime: Runtime, token: str, move: str = "finish", run: int = 1, **said: Any) -> bool:
+def settle(runtime: Runtime, token: str, move: Move = Move.FINISH, run: int = 1, **said: Any) -> bool:
     """Record an end; tell whether it counted."""
     outcome = Outcome(token=token, run=run, move=move, started_at=now(), **said)
     return token in runtime.store.runs.settle([outcome], OWNER, now()).tokens
@@ -43,7 +46,7 @@ def failed(runtime: Runtime, count: int = 1) -> list[str]:
     tokens = send(runtime, count)
     claim(runtime, *tokens)
     for token in tokens:
-        assert settle(runtime, token, "fail", code=Code.ERROR, error="no")
+        assert settle(runtime, token, Move.FAIL, code=Code.ERROR, error="no")
     return tokens
 
 
@@ -159,7 +162,7 @@ def test_old_dead_letters_are_removed_and_the_counts_go_on_to_sum(runtime: Runti
     batch = runtime.submit([GOOD] * 2, runtime.types["sleep"])
     mixed = [element.token for element in batch.elements if isinstance(element, Accepted)]
     claim(runtime, *mixed)
-    settle(runtime, mixed[0], "fail", code=Code.ERROR)
+    settle(runtime, mixed[0], Move.FAIL, code=Code.ERROR)
     settle(runtime, mixed[1])
     assert runtime.dead_letters.purge(timedelta(hours=1)) == 0
     assert runtime.dead_letters.purge(timedelta(0)) == 2

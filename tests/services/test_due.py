@@ -9,7 +9,9 @@ import pytest
 
 from queue_tool.errors import BatchNotFound, TaskNotFound
 from queue_tool.model.batch import Accepted
-from queue_tool.model.tasks import Code, Outcome, State, Timing
+from queue_tool.model.outcome import Outcome
+from queue_tool.model.states import Code, Move, State
+from queue_tool.model.task import Timing
 from queue_tool.model.telemetry import Event
 from queue_tool.runtime import Runtime
 from queue_tool.services.sweep.due import WALK_EVERY, Due
@@ -50,7 +52,7 @@ class World:
     def end(self, *tokens: str, code: Code | None = None) -> None:
         """Let tasks end now."""
         self.runtime.store.runs.claim([(token, 1) for token in tokens], 1, self.now)
-        move = "fail" if code else "finish"
+        move = Move.FAIL if code else Move.FINISH
         outcomes = [Outcome(token=token, run=1, move=move, result="null", code=code) for token in tokens]
         self.runtime.store.runs.settle(outcomes, 1, self.now)
 
@@ -109,7 +111,7 @@ def test_a_task_that_has_expired_is_not_started_though_no_sweeper_has_seen_it(wo
 def test_what_was_started_in_time_does_not_expire_when_it_goes_back(world: World) -> None:
     (token,) = world.send(expires_at=NOW + HOUR)
     world.runtime.store.runs.claim([(token, 1)], 1, NOW)
-    world.runtime.store.runs.settle([Outcome(token=token, run=1, move="put back")], 1, NOW)
+    world.runtime.store.runs.settle([Outcome(token=token, run=1, move=Move.PUT_BACK)], 1, NOW)
     world.wait(DAY)
     world.due()
     assert world.state(token) is State.QUEUED

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from queue_tool.errors import BadCursor
 from queue_tool.model.details import Summary
 from queue_tool.model.filter import Filter
+from queue_tool.model.outcome import Outcome
+from queue_tool.model.queues import Priority
+from queue_tool.model.states import Code, Move, State
 from queue_tool.model.task_request import Requests
-from queue_tool.model.tasks import Code, Outcome, Priority, State
 from queue_tool.runtime import Runtime, now
 from queue_tool.services.listing import MOST_COUNTED, Page
 from queue_tool.store import Process, Store
@@ -63,7 +65,7 @@ def batches(runtime: Runtime) -> list[str]:
         tokens = [one.token for one in runtime.store.batches.elements(made[-1]) if hasattr(one, "token")]
         owner = owners[minute % 2]
         runtime.store.runs.claim([(token, 1) for token in tokens[:3]], owner, now())
-        ends = [("finish", None), ("fail", Code.ERROR), ("fail", Code.TIMEOUT)]
+        ends = [(Move.FINISH, None), (Move.FAIL, Code.ERROR), (Move.FAIL, Code.TIMEOUT)]
         outcomes = [
             Outcome(token=token, run=1, move=move, code=code)
             for token, (move, code) in zip(tokens[: minute % 4], ends, strict=False)

@@ -21,7 +21,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from queue_tool.execution.builtin import sleep_type
 from queue_tool.model.batch import Accepted, new_batch
-from queue_tool.model.tasks import MOST_LOSSES, MOVES, Code, Outcome, Priority, State, Timing
+from queue_tool.model.outcome import Outcome
+from queue_tool.model.queues import Priority
+from queue_tool.model.states import MOST_LOSSES, MOVES, Code, Move, State
+from queue_tool.model.task import Timing
 from queue_tool.services.submit import make_tokens
 from queue_tool.store import Process, Store, migrations
 from queue_tool.store.engine.database import Database
@@ -40,7 +43,7 @@ _WAITING = "SELECT token, run FROM tasks WHERE state = 'queued'"
 
 _FENCE = "SELECT state, run, owner FROM tasks WHERE token = '{}'"
 
-ENDS = ["finish", "fail", "retry later", "put back"]
+ENDS = [Move.FINISH, Move.FAIL, Move.RETRY_LATER, Move.PUT_BACK]
 
 picks = st.builds(random.Random, st.integers(0, 2**32 - 1))
 """What a step chooses with: one number that can be drawn again."""
@@ -105,7 +108,7 @@ class Life(RuleBasedStateMachine):
 
     @precondition(lambda self: self.tokens)
     @rule(pick=picks, which=st.integers(0, 1), stale=st.booleans(), move=st.sampled_from(ENDS), again=st.booleans())
-    def work(self, pick: random.Random, which: int, stale: bool, move: str, again: bool) -> None:
+    def work(self, pick: random.Random, which: int, stale: bool, move: Move, again: bool) -> None:
         """Claim some and end some, as one worker or as one that is thought to be dead."""
         self.settle(pick, move, again)
         owner = self.workers[which]
@@ -114,13 +117,13 @@ class Life(RuleBasedStateMachine):
         self.in_hand[owner] += [(one.token, one.run) for one in self.store.runs.claim(wanted, owner, self.now)]
         self.settle(pick, pick.choice(ENDS), again)
 
-    def settle(self, pick: random.Random, move: str, again: bool) -> None:
+    def settle(self, pick: random.Random, move: Move, again: bool) -> None:
         owner = pick.choice([*self.workers, *self.in_hand])
         held = self.in_hand[owner] if pick.random() < 0.7 else [run for runs in self.in_hand.values() for run in runs]
         for token, last_run in pick.sample(held, min(2, len(held))):
             run = max(1, last_run - pick.choice([0, 0, 1]))  # or an end of the run before, that comes late
-            code = Code.ERROR if move in ("fail", "retry later") else None
-            due = self.now + 3 * STEP if move == "retry later" else None
+            code = Code.ERROR if move in (Move.FAIL, Move.RETRY_LATER) else None
+            due = self.now + 3 * STEP if move is Move.RETRY_LATER else None
             outcome = Outcome(token=token, run=run, move=move, result="null", code=code, due_at=due)
             for _ in range(1 + again):
                 counts = ("running", run, owner) in self.rows(_FENCE.format(token))

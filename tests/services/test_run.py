@@ -12,8 +12,9 @@ import pytest
 
 from queue_tool.model.batch import Accepted
 from queue_tool.model.context import Context
+from queue_tool.model.states import Code, State
+from queue_tool.model.task import Status
 from queue_tool.model.task_types import make_task_type
-from queue_tool.model.tasks import Code, State, Status
 from queue_tool.model.telemetry import Event
 from queue_tool.runtime import Runtime
 from tests.conftest import News

@@ -8,7 +8,7 @@ from redis import Redis
 from rq import Queue
 
 from queue_tool.model.batch import Accepted, IdempotencyKey, Refused, Submission
-from queue_tool.model.tasks import State
+from queue_tool.model.states import State
 from queue_tool.model.telemetry import Event
 from queue_tool.runtime import Runtime
 from tests.conftest import News, RuntimeFactory

@@ -18,8 +18,9 @@ from queue_tool.broker import RqBroker
 from queue_tool.broker.push import FUNCTION
 from queue_tool.errors import StoreAway
 from queue_tool.model.batch import Accepted, new_batch
+from queue_tool.model.queues import Priority
+from queue_tool.model.states import State
 from queue_tool.model.task_types import make_task_type
-from queue_tool.model.tasks import Priority, State
 from queue_tool.model.telemetry import Event
 from queue_tool.runtime import Runtime
 from queue_tool.services.owner import describe

@@ -9,7 +9,8 @@ from functools import partial
 
 import pytest
 
-from queue_tool.model.tasks import Outcome
+from queue_tool.model.outcome import Outcome
+from queue_tool.model.states import Move
 from queue_tool.runtime import Runtime, now
 from queue_tool.services.submit import make_tokens
 from queue_tool.services.wait import Wait
@@ -47,7 +48,7 @@ def sent(runtime: Runtime, count: int = 1) -> tuple[str, list[str]]:
 def end(runtime: Runtime, tokens: list[str]) -> None:
     owner = runtime.owner.id()
     runtime.store.runs.claim([(token, 1) for token in tokens], owner, now())
-    outcomes = [Outcome(token=token, run=1, move="finish", result="null") for token in tokens]
+    outcomes = [Outcome(token=token, run=1, move=Move.FINISH, result="null") for token in tokens]
     runtime.store.runs.settle(outcomes, owner, now())
 
 

@@ -20,11 +20,11 @@ DECLARES = "from queue_tool import task\n@task('thumbs.make')\ndef make(data): r
 
 LOAD = """
 import json, sys
-from queue_tool import own_types
-from queue_tool.builtin import builtin_types
+from queue_tool.execution import own_types
+from queue_tool.execution.builtin import builtin_types
 from queue_tool.errors import BadTaskType
-from queue_tool.task_types import TaskTypes
-from queue_tool.telemetry import Telemetry
+from queue_tool.model.task_types import TaskTypes
+from queue_tool.model.telemetry import Telemetry
 said = {}
 for name in sys.argv[1:]:
     types, warnings = TaskTypes(builtin_types(60)), []
@@ -39,7 +39,7 @@ print(json.dumps(said))
 
 SEND = """
 from queue_tool.runtime import load_settings, open_runtime
-from queue_tool.telemetry import Telemetry
+from queue_tool.model.telemetry import Telemetry
 runtime = open_runtime(load_settings(), Telemetry(), "test", migrate=True)
 token = runtime.submit([21], runtime.types["thumbs.make"]).elements[0].token
 print(runtime.ask.task(token).result)

@@ -10,7 +10,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from queue_tool.model.tasks import Outcome
+from queue_tool.model.outcome import Outcome
+from queue_tool.model.states import Move
 from queue_tool.runtime import Runtime, now
 from queue_tool.web import create_app
 from queue_tool.web.http.prefer import preferred_wait
@@ -26,7 +27,7 @@ def sent(client: FlaskClient) -> tuple[str, str]:
 def end(runtime: Runtime, token: str) -> None:
     owner = runtime.owner.id()
     runtime.store.runs.claim([(token, 1)], owner, now())
-    runtime.store.runs.settle([Outcome(token=token, run=1, move="finish", result="null")], owner, now())
+    runtime.store.runs.settle([Outcome(token=token, run=1, move=Move.FINISH, result="null")], owner, now())
 
 
 def paths(client: FlaskClient) -> tuple[str, list[str]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from queue_tool.model.tasks import Note
+from queue_tool.model.outcome import Note
 from queue_tool.runtime import now
 from tests.conftest import RuntimeFactory
 from tests.web.conftest import KeyMaker

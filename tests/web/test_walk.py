@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from queue_tool.model.tasks import Code, Outcome
+from queue_tool.model.outcome import Outcome
+from queue_tool.model.states import Code, Move
 from queue_tool.runtime import now
 from tests.web.site import Site
 
@@ -154,16 +155,16 @@ class Walk:
     def turn(self) -> None:
         """Let a worker say how its runs ended and claim the next ones; some of what it says comes too late."""
         owner, runtime = self.site.runtime.owner.id(), self.site.runtime
-        ends = {"finish": "finished", "fail": "failed", "retry later": "scheduled", "put back": "queued"}
+        ends = {Move.FINISH: "finished", Move.FAIL: "failed", Move.RETRY_LATER: "scheduled", Move.PUT_BACK: "queued"}
         moves = {token: self.chance.choice(list(ends)) for token in self.some(3, "running") + self.some(1)}
         outcomes = [
             Outcome(
                 token=token,
                 run=self.tasks[token].run,
                 move=move,
-                result="1" if move == "finish" else None,
-                code=Code.ERROR if move in ("fail", "retry later") else None,
-                due_at=now() + timedelta(minutes=1) if move == "retry later" else None,
+                result="1" if move is Move.FINISH else None,
+                code=Code.ERROR if move in (Move.FAIL, Move.RETRY_LATER) else None,
+                due_at=now() + timedelta(minutes=1) if move is Move.RETRY_LATER else None,
             )
             for token, move in moves.items()
         ]
@@ -174,7 +175,7 @@ class Walk:
         assert turn.settled.tokens == settled
         for token in settled:
             self.tasks[token].state = ends[moves[token]]
-            self.tasks[token].run += moves[token] in ("retry later", "put back")
+            self.tasks[token].run += moves[token] in (Move.RETRY_LATER, Move.PUT_BACK)
         expected = {
             token
             for token, run in claims

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from queue_tool.broker import Broker
-from queue_tool.model.tasks import Priority, lane_and_queue
+from queue_tool.model.queues import Priority, lane_and_queue
 from queue_tool.model.telemetry import Event, Telemetry
 from queue_tool.services.sweep.push import Push
 from queue_tool.store import Store

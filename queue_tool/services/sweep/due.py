@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from queue_tool.model.tasks import Code, State
+from queue_tool.model.states import Code, State
 from queue_tool.model.telemetry import Event, Telemetry
 from queue_tool.store import Store
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from queue_tool.broker import Broker
-from queue_tool.model.tasks import Ticket
+from queue_tool.model.ticket import Ticket
 from queue_tool.store import Store
 
 SUBMIT_GRACE = timedelta(seconds=20)

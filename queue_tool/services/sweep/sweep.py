@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 
 from queue_tool.broker import Broker
 from queue_tool.errors import BrokerAway, BrokerFull
-from queue_tool.model.tasks import Code, State, Ticket, read_ticket_id
+from queue_tool.model.states import Code, State
 from queue_tool.model.telemetry import Event, Telemetry
+from queue_tool.model.ticket import Ticket, read_ticket_id
 from queue_tool.services.sweep.audit import Audit
 from queue_tool.services.sweep.due import Due
 from queue_tool.services.sweep.push import Push

@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from queue_tool.errors import StoreAway
-from queue_tool.model.tasks import require_utc
+from queue_tool.model.times import require_utc
 from queue_tool.store.engine.postgres import Postgres
 from queue_tool.store.engine.sqlite import Sqlite
 

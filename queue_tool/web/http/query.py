@@ -13,7 +13,8 @@ from flask import request
 from queue_tool.errors import BadParameter
 from queue_tool.model.batch import Label
 from queue_tool.model.filter import Filter
-from queue_tool.model.tasks import Code, Priority, State
+from queue_tool.model.queues import Priority
+from queue_tool.model.states import Code, State
 from queue_tool.model.times import read_time
 
 Read = TypeVar("Read")

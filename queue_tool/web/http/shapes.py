@@ -7,7 +7,9 @@ from datetime import datetime
 from queue_tool.model import json_text
 from queue_tool.model.batch import Batch, item_of
 from queue_tool.model.details import Details, Summary, Waiting
-from queue_tool.model.tasks import Attempt, State, Status
+from queue_tool.model.outcome import Attempt
+from queue_tool.model.states import State
+from queue_tool.model.task import Status
 from queue_tool.web.http.answers import rfc3339
 
 

@@ -8,7 +8,8 @@ from queue_tool.errors import BadTokens, TaskNotFound, TooManyItems
 from queue_tool.model import json_text
 from queue_tool.model.access import Role
 from queue_tool.model.batch import item_of
-from queue_tool.model.tasks import State, Status
+from queue_tool.model.states import State
+from queue_tool.model.task import Status
 from queue_tool.web.http.admission import needs
 from queue_tool.web.http.answers import answer, rfc3339, runtime
 from queue_tool.web.http.bodies import json_body

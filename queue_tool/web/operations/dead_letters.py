@@ -10,7 +10,7 @@ from flask import Blueprint, Response
 from queue_tool.errors import BadParameter, TaskNotRetried
 from queue_tool.model.access import Role
 from queue_tool.model.filter import Filter
-from queue_tool.model.tasks import State
+from queue_tool.model.states import State
 from queue_tool.web.http import shapes
 from queue_tool.web.http.admission import needs
 from queue_tool.web.http.answers import answer, runtime

@@ -7,7 +7,7 @@ from flask import Blueprint, Response
 from queue_tool.errors import QueueNotFound
 from queue_tool.model.access import Role
 from queue_tool.model.details import Waiting
-from queue_tool.model.tasks import Priority
+from queue_tool.model.queues import Priority
 from queue_tool.runtime import now
 from queue_tool.web.http import shapes
 from queue_tool.web.http.admission import needs

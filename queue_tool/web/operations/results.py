@@ -16,7 +16,7 @@ from queue_tool.errors import BadParameter, NotAcceptable, QueueToolError, TooMa
 from queue_tool.model import json_text
 from queue_tool.model.access import Role
 from queue_tool.model.details import ElementResult
-from queue_tool.model.tasks import State
+from queue_tool.model.states import State
 from queue_tool.web.http import shapes
 from queue_tool.web.http.admission import needs
 from queue_tool.web.http.answers import answer, rfc3339, runtime

@@ -12,7 +12,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from queue_tool.model.tasks import Lane, Note, Outcome
+from queue_tool.model.outcome import Note, Outcome
+from queue_tool.model.queues import Lane
 from queue_tool.runtime import Runtime
 from queue_tool.services.run import Run, Turned
 from queue_tool.worker.intake import Intake

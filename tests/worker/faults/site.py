@@ -17,7 +17,9 @@ from redis import Redis
 
 from queue_tool.host import processes
 from queue_tool.model.batch import Accepted
-from queue_tool.model.tasks import State, Status, ticket_id
+from queue_tool.model.states import State
+from queue_tool.model.task import Status
+from queue_tool.model.ticket import ticket_id
 from queue_tool.runtime import Runtime, now
 from queue_tool.services.sweep.sweep import Sweep
 from tests.past_the_store import locked, note, opened, rows

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from queue_tool.model.tasks import Code, State
+from queue_tool.model.states import Code, State
 from tests.worker.faults.site import TASKS, Site, is_alive
 
 

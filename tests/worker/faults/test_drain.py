@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from queue_tool.model.tasks import State
+from queue_tool.model.states import State
 from tests.worker.faults.site import TASKS, Site, is_alive
 
 SHORT = 1000

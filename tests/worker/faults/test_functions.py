@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from queue_tool.model.tasks import Code, State
+from queue_tool.model.states import Code, State
 from tests.worker.faults.site import TASKS, Site, is_alive
 
 RAISES = {"exit": "SystemExit: 3", "interrupt": "KeyboardInterrupt", "mine": "tests.worker.faults.hard.Mine: a word"}

@@ -13,7 +13,7 @@ from rq import Queue
 from rq.suspension import resume, suspend
 
 from queue_tool.host.put_aside import FOLDER
-from queue_tool.model.tasks import State
+from queue_tool.model.states import State
 from tests.worker.faults.site import Site
 
 

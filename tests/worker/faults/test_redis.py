@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from queue_tool.model.tasks import State
+from queue_tool.model.states import State
 from tests.conftest import RuntimeFactory
 from tests.server import Server
 from tests.worker.faults.site import TASKS, Site

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from rq.suspension import resume, suspend
 
-from queue_tool.model.tasks import State, Ticket
+from queue_tool.model.states import State
+from queue_tool.model.ticket import Ticket
 from tests.worker.faults.site import Site
 
 TASKS = 20_000

@@ -15,7 +15,7 @@ from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker
 
-from queue_tool.model.tasks import State
+from queue_tool.model.states import State
 from tests.worker.faults.site import Site
 from tests.worker.tools import tasks
 

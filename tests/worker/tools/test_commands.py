@@ -18,7 +18,8 @@ from rq.command import (
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
-from queue_tool.model.tasks import Lane, State
+from queue_tool.model.queues import Lane
+from queue_tool.model.states import State
 from tests.worker.faults.site import is_alive
 from tests.worker.tools.place import LANES, Place
 

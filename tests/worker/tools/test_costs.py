@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from queue_tool.model.tasks import LISTS, State
+from queue_tool.model.queues import LISTS
+from queue_tool.model.states import State
 from tests.worker.tools.place import Place
 
 COUNT = 5000

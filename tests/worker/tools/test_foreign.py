@@ -10,7 +10,7 @@ from rq import Queue, Retry
 from rq.job import Job
 from rq.registry import FailedJobRegistry
 
-from queue_tool.model.tasks import State
+from queue_tool.model.states import State
 from tests.worker.tools.place import Place
 
 ID = "a-job-of-theirs"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from queue_tool.model.tasks import State
+from queue_tool.model.states import State
 from tests.worker.tools.place import Place
 
 

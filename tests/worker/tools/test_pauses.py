@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from queue_tool.model.tasks import Priority, State
+from queue_tool.model.queues import Priority
+from queue_tool.model.states import State
 from tests.worker.tools.place import Place
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from queue_tool.model.tasks import Code, State
+from queue_tool.model.states import Code, State
 from tests.worker.tools.place import LANES, Place
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from queue_tool.model.tasks import LISTS, State
+from queue_tool.model.queues import LISTS
+from queue_tool.model.states import State
 from tests.support import run_command
 from tests.worker.tools.place import OURS, RQ, Place
 

@@ -16,7 +16,9 @@ from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker
 
 from queue_tool.broker import RqBroker
-from queue_tool.model.tasks import LISTS, Lane, State, Ticket
+from queue_tool.model.queues import LISTS, Lane
+from queue_tool.model.states import State
+from queue_tool.model.ticket import Ticket
 from queue_tool.worker import Worker
 from tests.worker.tools.place import LANES, OURS, Place, members
 

@@ -1,0 +1,112 @@
+"""States and the legal moves between them."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+from queue_tool.model.states import MOVES, Code, Move, State
+
+LEGAL = {
+    (Move.CLAIM, State.QUEUED): State.RUNNING,
+    (Move.FINISH, State.RUNNING): State.FINISHED,
+    (Move.FAIL, State.RUNNING): State.FAILED,
+    (Move.PUT_BACK, State.RUNNING): State.QUEUED,
+    (Move.LOSE, State.RUNNING): State.QUEUED,
+    (Move.GIVE_UP, State.RUNNING): State.FAILED,
+    (Move.RETRY_LATER, State.RUNNING): State.SCHEDULED,
+    (Move.COME_DUE, State.SCHEDULED): State.QUEUED,
+    (Move.EXPIRE, State.SCHEDULED): State.FAILED,
+    (Move.EXPIRE, State.QUEUED): State.FAILED,
+    (Move.CANCEL, State.SCHEDULED): State.CANCELED,
+    (Move.CANCEL, State.QUEUED): State.CANCELED,
+    (Move.CANCEL, State.RUNNING): State.CANCELED,
+    (Move.REOPEN, State.FAILED): State.QUEUED,
+    (Move.REOPEN, State.CANCELED): State.QUEUED,
+}
+"""Every legal move as the contract tells it, from which state to which."""
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("move", Move)
+def test_a_move_is_legal_exactly_where_the_contract_says(move: Move, state: State) -> None:
+    target = MOVES[move].target if state in MOVES[move].sources else None
+    assert target is LEGAL.get((move, state))
+
+
+def test_a_run_grows_on_every_way_back_to_another_run() -> None:
+    assert {move for move, transition in MOVES.items() if transition.new_run} == {
+        Move.PUT_BACK,
+        Move.LOSE,
+        Move.RETRY_LATER,
+        Move.REOPEN,
+    }
+
+
+def test_a_drain_and_a_lost_worker_are_no_attempts() -> None:
+    assert {move for move, transition in MOVES.items() if transition.new_attempt} == {Move.RETRY_LATER, Move.REOPEN}
+    assert {move for move, transition in MOVES.items() if transition.loss} == {Move.LOSE, Move.GIVE_UP}
+
+
+def test_moves_that_only_leave_running_are_known() -> None:
+    leaving = {move for move, transition in MOVES.items() if transition.sources == {State.RUNNING}}
+    assert leaving == {Move.FINISH, Move.FAIL, Move.PUT_BACK, Move.LOSE, Move.GIVE_UP, Move.RETRY_LATER}
+
+
+def test_the_table_of_moves_cannot_be_changed() -> None:
+    with pytest.raises(TypeError):
+        MOVES[Move.CLAIM] = MOVES[Move.FINISH]  # type: ignore[index]
+    with pytest.raises(FrozenInstanceError):
+        MOVES[Move.CLAIM].new_run = True  # type: ignore[misc]
+
+
+def test_every_state_can_be_reached_from_a_new_task() -> None:
+    reached = {State.QUEUED}
+    while True:
+        further = {move.target for move in MOVES.values() if move.sources & reached}
+        if further <= reached:
+            break
+        reached |= further
+    assert reached == set(State)
+
+
+def test_every_state_that_has_not_ended_leads_to_each_end() -> None:
+    ends = {state for state in State if state.ended}
+    for state in set(State) - ends:
+        reached = {state}
+        for _ in State:
+            reached |= {move.target for move in MOVES.values() if move.sources & reached}
+        assert ends <= reached
+
+
+@pytest.mark.parametrize(
+    ("state", "ended", "message"),
+    [
+        (State.SCHEDULED, False, "Em processamento"),
+        (State.QUEUED, False, "Em processamento"),
+        (State.RUNNING, False, "Em processamento"),
+        (State.FINISHED, True, "Finalizado"),
+        (State.FAILED, True, "Finalizado"),
+        (State.CANCELED, True, "Finalizado"),
+    ],
+)
+def test_a_state_says_whether_it_has_ended(state: State, ended: bool, message: str) -> None:
+    assert state.ended is ended
+    assert state.message == message
+
+
+def test_the_states_are_the_six_of_the_contract() -> None:
+    assert [str(state) for state in State] == ["scheduled", "queued", "running", "finished", "failed", "canceled"]
+
+
+def test_the_codes_of_a_failure_are_those_of_the_contract() -> None:
+    assert {str(code) for code in Code} == {
+        "error",
+        "aborted",
+        "timeout",
+        "expired",
+        "worker_lost",
+        "unknown_task_type",
+        "bad_result",
+    }

@@ -1,0 +1,45 @@
+"""A task as it is shown."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from queue_tool.model.states import State
+from queue_tool.model.task import Status
+
+NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+def status(started_at: datetime | None, finished_at: datetime | None) -> Status:
+    return Status(
+        token="0" * 32,
+        batch=None,
+        task_type="sleep",
+        data="{}",
+        state=State.QUEUED,
+        attempt=1,
+        created_at=NOON,
+        started_at=started_at,
+        finished_at=finished_at,
+        result=None,
+        code=None,
+        error=None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("started_at", "finished_at", "duration"),
+    [
+        (None, None, None),
+        (NOON, None, None),
+        (None, NOON, None),
+        (NOON, NOON, 0.0),
+        (NOON, NOON + timedelta(milliseconds=1500), 1.5),
+    ],
+)
+def test_a_duration_is_known_once_a_run_has_ended(
+    started_at: datetime | None, finished_at: datetime | None, duration: float | None
+) -> None:
+    assert status(started_at, finished_at).duration == duration
