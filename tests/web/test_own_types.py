@@ -98,7 +98,7 @@ def test_a_mistake_in_a_module_becomes_one_sentence_that_names_module_and_place(
         ),
         "taken": (
             "from queue_tool import task\n@task('uppercase')\ndef mine(data): ...",
-            ": Two functions are declared as the task type 'uppercase', queue_tool.builtin.texts.uppercase and "
+            ": Two functions are declared as the task type 'uppercase', queue_tool.execution.builtin.texts.uppercase and "
             "taken.mine: give one of them another name.",
         ),
     }
