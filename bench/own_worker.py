@@ -10,9 +10,10 @@ from pathlib import Path
 from redis import Redis
 
 from bench.servers import process
+from queue_tool.environment import load_settings
 from queue_tool.host import valkey
 from queue_tool.model.telemetry import Telemetry
-from queue_tool.runtime import Runtime, load_settings, open_runtime
+from queue_tool.runtime import Runtime, open_runtime
 
 BATCH = 10_000
 
@@ -43,7 +44,7 @@ def submitted(folder: Path, count: int, valor: float, **said: str) -> Iterator[t
         try:
             for start in range(0, count, BATCH):
                 size = min(BATCH, count - start)
-                runtime.submit([{"item": "a", "valor": valor}] * size, runtime.types["sleep"])
+                runtime.submit([{"item": "a", "valor": valor}] * size, runtime.of_type("sleep"))
             yield runtime, client
         finally:
             runtime.close()

@@ -214,7 +214,7 @@ def hasty(runtime: Runtime) -> Iterator[Runtime]:
         store=store,
         submit=replace(runtime.submit, store=store),
         ask=replace(runtime.ask, store=store),
-        run=replace(runtime.run, store=store),
+        runner=replace(runtime.runner, store=store),
     )
     store.close()
 

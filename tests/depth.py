@@ -10,10 +10,12 @@ from typing import Any
 from sqlalchemy import event
 
 from queue_tool.model.filter import Filter
+from queue_tool.model.options import Options
 from queue_tool.model.task import Timing
-from queue_tool.runtime import Runtime, now
+from queue_tool.runtime import Runtime
 from queue_tool.store import Store
 from queue_tool.store.engine.database import Database
+from tests.support import now
 
 _FILL = [
     """UPDATE tasks SET name = 'job-' || id, custom_id = 'order-' || id,
@@ -32,10 +34,10 @@ _FILL = [
 
 def fill(runtime: Runtime, count: int) -> None:
     """Send so many tasks, and let them be of all kinds."""
-    later = Timing(due_at=now() + timedelta(days=1))  # so that nobody pushes them
+    later = Options(timing=Timing(due_at=now() + timedelta(days=1)))  # so that nobody pushes them
     for start in range(0, count, 100_000):
         values = [{"item": "a", "valor": 0}] * min(100_000, count - start)
-        runtime.submit(values, runtime.types["sleep"], timing=later)
+        runtime.submit(values, runtime.of_type("sleep", later))
     with runtime.store.database.write() as connection:
         for statement in _FILL:
             connection.exec_driver_sql(statement)

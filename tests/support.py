@@ -15,6 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +31,11 @@ POLL = 0.02
 
 PROGRAM: Sequence[str | Path] = (sys.executable, "-m", "queue_tool")
 """`queue-tool` of the environment in which the tests run."""
+
+
+def now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
 
 
 def eventually(look: Callable[[], Found], within: float = 20.0, every: float = POLL) -> Found:
@@ -262,11 +268,12 @@ def tokens(answer: Answer) -> list[str]:
 
 SEND = """
 import sys
-from queue_tool.runtime import load_settings, open_runtime
+from queue_tool.environment import load_settings
+from queue_tool.runtime import open_runtime
 from queue_tool.model.telemetry import Telemetry
 runtime = open_runtime(load_settings(), Telemetry(), "test")
 for name in sys.argv[1:]:
-    print(runtime.submit([None], runtime.types[name]).elements[0].token)
+    print(runtime.submit([None], runtime.of_type(name)).elements[0].token)
 """
 
 

@@ -28,7 +28,7 @@ def test_only_the_runtime_knows_the_environment() -> None:
     readers = {
         str(path.relative_to(ROOT)) for path in FILES if re.search(r"os\.environ|os\.getenv", path.read_text("utf-8"))
     }
-    assert readers == {"queue_tool/runtime.py"}
+    assert readers == {"queue_tool/environment.py"}
 
 
 @pytest.mark.parametrize("path", MODEL, ids=lambda path: path.stem)

@@ -10,12 +10,9 @@ import uuid
 from typing import Any
 
 from redis import Redis
-from rq.defaults import RQ_KEY_PREFIX
 
+from queue_tool.broker.keys import MARKER
 from queue_tool.errors import BrokerOfAnother
-
-MARKER = f"{RQ_KEY_PREFIX}:queue_tool:marker"
-"""Its text is the database's identity, a slash, and what is new after each wipe."""
 
 
 def read(redis: Redis, database: str) -> str:

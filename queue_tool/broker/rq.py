@@ -14,21 +14,15 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
-from rq import Queue
 from rq.command import send_command
-from rq.defaults import RQ_KEY_PREFIX
 from rq.exceptions import InvalidJobOperation
-from rq.executions import WORKER_EXECUTIONS_KEY_TEMPLATE, ExecutionRegistry
 from rq.job import Job
-from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
-from rq.worker import BaseWorker
-from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
-from queue_tool.broker import marker
+from queue_tool.broker import keys, marker
 from queue_tool.broker.breaker import Breaker
 from queue_tool.broker.failures import failures_named
-from queue_tool.broker.push import push_kind
+from queue_tool.broker.stamping import push_alike
 from queue_tool.errors import BrokerAway
 from queue_tool.model.queues import LISTS
 from queue_tool.model.ticket import Ticket
@@ -83,7 +77,7 @@ class RqBroker:
                 marker.read(self._redis, self._database)
                 self._is_ours = True
             for kind in _kinds(tickets):
-                self._lengths[kind[0].list] = push_kind(self._redis, kind)
+                self._lengths[kind[0].list] = push_alike(self._redis, kind)
 
     def has_room(self, name: str, count: int, most: int) -> bool:
         """Tell whether a list can take so many more tickets without holding more than `most`.
@@ -103,7 +97,7 @@ class RqBroker:
             BrokerAway: Redis does not answer.
         """
         with self._talking():
-            length: Any = self._redis.llen(Queue.redis_queue_namespace_prefix + name)
+            length: Any = self._redis.llen(keys.queue(name))
             self._lengths[name] = length
             return int(length)
 
@@ -128,7 +122,7 @@ class RqBroker:
         with self._talking():
             with self._redis.pipeline(transaction=False) as pipeline:
                 for ticket in tickets:
-                    pipeline.hget(Job.key_for(ticket.id), "worker_name")
+                    pipeline.hget(keys.job(ticket.id), "worker_name")
                 names: list[bytes | None] = pipeline.execute()
             for ticket, name in zip(tickets, names, strict=True):
                 if name:
@@ -145,19 +139,19 @@ class RqBroker:
         held: set[str] = set()
         with self._talking():
             for name in LISTS:
-                held |= self._forget_started(StartedJobRegistry(name, connection=self._reader).key, names)
-            keys = [BaseWorker.redis_worker_namespace_prefix + name for name in names]
+                held |= self._forget_started(keys.started(name), names)
+            workers = [keys.worker(name) for name in names]
             with self._reader.pipeline() as pipeline:
-                pipeline.srem(REDIS_WORKER_KEYS, *keys)
+                pipeline.srem(keys.WORKERS, *workers)
                 for name in LISTS:
-                    pipeline.srem(WORKERS_BY_QUEUE_KEY % name, *keys)
-                pipeline.delete(*keys, *(WORKER_EXECUTIONS_KEY_TEMPLATE.format(name) for name in names))
+                    pipeline.srem(keys.workers_of(name), *workers)
+                pipeline.delete(*workers, *(keys.executions_of_worker(name) for name in names))
                 pipeline.execute()
         return held
 
     def _forget_started(self, registry: str, names: Sequence[str]) -> set[str]:
         """Remove these workers' entries from a registry, with the jobs; return the jobs' ids."""
-        executions = {execution_id(name) for name in names}
+        executions = {keys.execution_id(name) for name in names}
         found: Any = self._reader.zrange(registry, 0, -1)
         entries = [entry.decode(ANY_BYTES) for entry in found]
         theirs = [entry for entry in entries if entry.rpartition(":")[2] in executions]
@@ -167,9 +161,9 @@ class RqBroker:
             with self._reader.pipeline() as pipeline:
                 pipeline.zrem(registry, *(entry.encode(ANY_BYTES) for entry in chunk))
                 pipeline.unlink(
-                    *(Job.key_for(job) for job in jobs),
-                    *(f"{RQ_KEY_PREFIX}:execution:{entry}" for entry in chunk),
-                    *(ExecutionRegistry(job, self._reader).key for job in jobs),
+                    *(keys.job(job) for job in jobs),
+                    *(f"{keys.EXECUTIONS}{entry}" for entry in chunk),
+                    *(f"{keys.EXECUTIONS_OF_JOBS}{job}" for job in jobs),
                 )
                 pipeline.execute()
         return {entry.rpartition(":")[0] for entry in theirs}
@@ -182,7 +176,7 @@ class RqBroker:
         """
         with self._talking(), self._reader.pipeline() as pipeline:
             for name in LISTS:
-                pipeline.lrange(Queue(name, connection=self._reader).key, 0, -1)
+                pipeline.lrange(keys.queue(name), 0, -1)
             return {job_id.decode(ANY_BYTES) for ids in pipeline.execute() for job_id in ids}
 
     def incarnation(self) -> str:
@@ -245,11 +239,6 @@ class RqBroker:
             job.delete()
         except (InvalidJobOperation, ValueError):  # it is not there, or has a status that RQ does not know
             self._redis.delete(job.key)
-
-
-def execution_id(worker: str) -> str:
-    """Return the id of the executions of a worker of ours: its name, so that the registries say who holds what."""
-    return worker.replace(":", "_")
 
 
 def _kinds(tickets: Iterable[Ticket]) -> Iterable[list[Ticket]]:

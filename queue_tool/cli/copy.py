@@ -26,13 +26,13 @@ def copy(target: str, source: str | None) -> None:
     TARGET is a URL, postgresql://user@host/database. Leave the password to ~/.pgpass or PGPASSWORD, since others of
     this machine can read a command line.
     """
-    from queue_tool import runtime
+    from queue_tool import environment
     from queue_tool.model.settings import without_secrets
     from queue_tool.services import owner
     from queue_tool.store.copy import copying
     from queue_tool.store.engine.database import Database
 
-    chosen = runtime.load_settings()
+    chosen = environment.load_settings()
     goes_to = Database(_url("TARGET", target))
     comes_from = Database(_source(chosen, source))
     copying.require_kinds(comes_from, goes_to)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import closing
 from typing import Any
 
 import click
@@ -28,8 +29,8 @@ class _Commands(click.Group):
 def _sentence(error: QueueToolError) -> str:
     """Return what is wrong; of a database that is away what it says itself, since here an operator reads it."""
     if isinstance(error, StoreAway) and error.sentence == StoreAway.default_sentence():
-        said = error.reason.strip().partition("\n")[0].rstrip(".")
-        return f"The database cannot be used: {said}."
+        reason = error.reason.strip().partition("\n")[0].rstrip(".")
+        return f"The database cannot be used: {reason}."
     return error.sentence
 
 
@@ -53,30 +54,31 @@ _port = click.option("--port", help="Port to listen on, in place of QUEUE_TOOL_P
 @click.option("--workers", help="Worker processes, in place of QUEUE_TOOL_WORKERS.")
 def up(host: str | None, port: str | None, workers: str | None) -> None:
     """Run the whole system: web, workers, sweeper and, unless a Redis is set, Valkey."""
-    from queue_tool import runtime
+    from queue_tool import environment, runtime
     from queue_tool.host import data_dir
-    from queue_tool.model import settings
+    from queue_tool.model.settings import without_secrets
     from queue_tool.model.telemetry import Event
     from queue_tool.supervisor import Supervisor
+    from queue_tool.web.serving.serve import require_free
 
-    said = _said(HOST=host, PORT=port, WORKERS=workers)
-    chosen = runtime.load_settings(said)
-    telemetry = runtime.start_logging("up", chosen)
-    data_dir.prepare(chosen.data_dir)
-    with data_dir.Ownership(chosen.data_dir.absolute()):
-        if chosen.web:
-            _require_free(chosen.host, chosen.port)
-        parts = runtime.open_runtime(chosen, telemetry, "sweeper", migrate=True)
+    overrides = _overrides(HOST=host, PORT=port, WORKERS=workers)
+    settings = environment.load_settings(overrides)
+    telemetry = runtime.start_logging("up", settings)
+    data_dir.prepare(settings.data_dir)
+    with data_dir.Ownership(settings.data_dir.absolute()):
+        if settings.web:
+            require_free(settings.host, settings.port)
+        system = runtime.open_runtime(settings, telemetry, "sweeper", migrate=True)
         telemetry.emit(
             Event.STARTED,
             version=__version__,
-            data=chosen.data_dir.absolute(),
-            database=settings.without_secrets(chosen.database),
-            redis=settings.without_secrets(runtime.redis_url(chosen)),
-            workers=chosen.workers,
-            auth=chosen.auth,
+            data=settings.data_dir.absolute(),
+            database=without_secrets(settings.database),
+            redis=without_secrets(runtime.redis_url(settings)),
+            workers=settings.workers,
+            auth=settings.auth,
         )
-        Supervisor(parts, runtime.child_environment(said)).run()
+        Supervisor(system, environment.for_child(overrides)).run()
 
 
 @main.command()
@@ -84,18 +86,21 @@ def up(host: str | None, port: str | None, workers: str | None) -> None:
 @_port
 def web(host: str | None, port: str | None) -> None:
     """Serve the web door alone."""
-    from queue_tool import runtime
+    from queue_tool import environment, runtime
+    from queue_tool.host.clock import CLOCK
+    from queue_tool.model.telemetry import Event
+    from queue_tool.services.keys import Keys
     from queue_tool.web.serving.serve import serve
 
-    said = _said(HOST=host, PORT=port)
-    runtime.say(said)
-    chosen = runtime.load_settings()
-    telemetry = runtime.start_logging("web", chosen)
-    store = runtime.open_store(chosen, migrate=chosen.embedded)
-    runtime.require_own_redis(chosen, store)
-    store.close()
-    runtime.warn_of_an_open_door(chosen, telemetry)
-    serve(chosen)
+    environment.override(_overrides(HOST=host, PORT=port))
+    settings = environment.load_settings()
+    telemetry = runtime.start_logging("web", settings)
+    with closing(runtime.open_store(settings, migrate=settings.embedded)) as store:
+        runtime.require_own_redis(settings, store)
+        warning = Keys(store=store, clock=CLOCK).warning(settings.host, settings.auth)
+    if warning:
+        telemetry.emit(Event.WARNING, reason=warning)
+    serve(settings)
 
 
 @main.command()
@@ -109,37 +114,33 @@ def worker() -> None:
 @main.command()
 def sweep() -> None:
     """Sweep alone, for systems without `up`."""
-    from queue_tool import runtime
+    from queue_tool import environment, runtime
     from queue_tool.model.telemetry import Event
+    from queue_tool.supervisor.sweeping import sweep_until
 
-    chosen = runtime.load_settings()
-    telemetry = runtime.start_logging("sweep", chosen)
-    parts = runtime.open_runtime(chosen, telemetry, "sweeper")
+    settings = environment.load_settings()
+    telemetry = runtime.start_logging("sweep", settings)
+    system = runtime.open_runtime(settings, telemetry, "sweeper")
     stopping = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stopping.set())
     telemetry.emit(Event.STARTED)
-    parts.sweep_until(stopping)
+    sweep_until(stopping, system)
     telemetry.emit(Event.STOPPED)
 
 
 @main.command("redis-url")
 def redis_url() -> None:
     """Print the URL of Redis, for RQ's own commands."""
-    from queue_tool import runtime
-    from queue_tool.model import settings
+    from queue_tool import environment, runtime
+    from queue_tool.model.settings import INLINE
 
-    chosen = runtime.load_settings()
-    if chosen.redis_url == settings.INLINE:
-        raise BadSetting(f"QUEUE_TOOL_REDIS_URL is `{settings.INLINE}`: there is no Redis.")
-    click.echo(runtime.redis_url(chosen))
-
-
-def _require_free(host: str, port: int) -> None:
-    from queue_tool.web.serving.serve import require_free
-
-    require_free(host, port)
+    settings = environment.load_settings()
+    if settings.redis_url == INLINE:
+        raise BadSetting(f"QUEUE_TOOL_REDIS_URL is `{INLINE}`: there is no Redis.")
+    click.echo(runtime.redis_url(settings))
 
 
-def _said(**options: str | None) -> dict[str, str]:
+def _overrides(**options: str | None) -> dict[str, str]:
+    """Return the settings that a command's options override."""
     return {f"QUEUE_TOOL_{name}": value for name, value in options.items() if value is not None}

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
 from queue_tool.cli.copy import copy
-from queue_tool.model.access import KEY_ROLES, ApiKey, digest
+from queue_tool.model.access import KEY_ROLES
 
 if TYPE_CHECKING:
-    from queue_tool.store import Store
-
-KEY_PREFIX = "qt_"
-"""By which a key that turns up in the wrong place is recognised."""
+    from queue_tool.services.keys import Keys
 
 
 @click.group()
@@ -25,12 +23,11 @@ def db() -> None:
 @db.command()
 def upgrade() -> None:
     """Bring the database to the version that this program needs."""
-    from queue_tool import runtime
+    from queue_tool import environment, runtime
     from queue_tool.store import migrations
 
-    store = runtime.open_store(runtime.load_settings(), migrate=True)
-    click.echo(f"The database is at revision {migrations.current(store.database)}.")
-    store.close()
+    with closing(runtime.open_store(environment.load_settings(), migrate=True)) as store:
+        click.echo(f"The database is at revision {migrations.current(store.database)}.")
 
 
 db.add_command(copy)
@@ -51,21 +48,17 @@ def keys() -> None:
 @click.option("--name", default="", help="A word that tells it from the others.")
 def create(role: str, name: str) -> None:
     """Print a new key, once; only its digest is kept."""
-    from queue_tool import runtime
-    from queue_tool.services.submit import make_tokens
-
-    now = runtime.now()
-    secret = KEY_PREFIX + secrets.token_urlsafe(32)
-    key = ApiKey(id=make_tokens(1, now)[0], name=name, role=KEY_ROLES[role], created_at=now)
-    _store().keys.add(key, digest(secret))
-    click.echo(secret)
-    click.echo(f"Its id is {key.id}. This is the only time that the key is shown.", err=True)
+    with _keys() as service:
+        new = service.create(KEY_ROLES[role], name)
+    click.echo(new.secret)
+    click.echo(f"Its id is {new.key.id}. This is the only time that the key is shown.", err=True)
 
 
 @keys.command("list")
 def list_keys() -> None:
     """Print every key's id, role, name and dates; never the key itself."""
-    found = _store().keys.all()
+    with _keys() as service:
+        found = service.all()
     if not found:
         click.echo("There are no keys: only this machine is served.", err=True)
     for key in found:
@@ -77,14 +70,18 @@ def list_keys() -> None:
 @click.argument("key_id")
 def revoke(key_id: str) -> None:
     """Make a key invalid, by its id."""
-    from queue_tool import runtime
-
-    _store().keys.revoke(key_id, runtime.now())
+    with _keys() as service:
+        service.revoke(key_id)
     click.echo(f"{key_id} is revoked.")
 
 
-def _store() -> Store:
-    from queue_tool import runtime
+@contextmanager
+def _keys() -> Iterator[Keys]:
+    """Open the store for the service of API keys."""
+    from queue_tool import environment, runtime
+    from queue_tool.host.clock import CLOCK
+    from queue_tool.services.keys import Keys
 
-    settings = runtime.load_settings()
-    return runtime.open_store(settings, migrate=settings.embedded)
+    settings = environment.load_settings()
+    with closing(runtime.open_store(settings, migrate=settings.embedded)) as store:
+        yield Keys(store=store, clock=CLOCK)

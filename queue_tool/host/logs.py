@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import orjson
 from click import unstyle
 
-from queue_tool.model.telemetry import Event
+from queue_tool.host import greeting
+from queue_tool.model.telemetry import Event, Telemetry
 
 _LEVELS = {
     Event.WARNING: logging.WARNING,
@@ -31,6 +33,24 @@ _LEVELS = {
 }
 
 _logger = logging.getLogger("queue_tool")
+
+
+def start(process: str, level: str, style: str, unknown_settings: Sequence[str]) -> Telemetry:
+    """Send this process's log to stderr, and return what the services tell their events to.
+
+    Args:
+        process: what each line says it is from, such as "web".
+        level: "debug", "info", "warning" or "error".
+        style: "text" or "json".
+        unknown_settings: names that look like settings and are none, of which a warning is written.
+    """
+    configure(process, level, style)
+    at_a_terminal = style == "text" and sys.stderr.isatty()
+    listeners = [listen, greeting.listen] if at_a_terminal else [listen]
+    telemetry = Telemetry(*listeners, unheard=unheard(level) - {Event.READY})
+    for name in unknown_settings:
+        telemetry.emit(Event.WARNING, reason=f"{name} is no setting and was ignored")
+    return telemetry
 
 
 def configure(process: str, level: str, style: str) -> None:

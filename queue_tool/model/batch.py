@@ -11,7 +11,6 @@ from queue_tool.model.options import PLAIN, Options
 from queue_tool.model.queues import Priority
 from queue_tool.model.schema import FieldError
 from queue_tool.model.states import FINISHED, IN_PROGRESS, State
-from queue_tool.model.task import AT_ONCE, Timing
 from queue_tool.model.task_types import TaskType
 from queue_tool.model.ticket import Ticket
 
@@ -197,28 +196,24 @@ def item_of(value: object) -> object:
 
 def new_batch(
     values: Sequence[object],
-    judge: Judge | TaskType,
+    judge: Judge,
     tokens: Sequence[str],
     created_at: datetime,
     idempotency: IdempotencyKey | None = None,
     *,
-    timing: Timing = AT_ONCE,
     label: Label = UNNAMED,
 ) -> NewBatch:
     """Check every value and return them as a batch.
 
     Args:
         values: what was sent.
-        judge: who says what becomes of each; a task type, where each is the data of a task of that type.
+        judge: who says what becomes of each.
         tokens: the first one is the batch's id, one more is needed for each value.
         created_at: when it was sent.
         idempotency: by which the same request is known again.
-        timing: when tasks that are judged by a task type may be done.
         label: what the batch is called.
     """
     batch_id, *fresh = tokens
-    if isinstance(judge, TaskType):
-        judge = judge_of(judge, Options(timing=timing))
     judged = [judge(value, index, token) for index, (value, token) in enumerate(zip(values, fresh, strict=True))]
     return NewBatch(id=batch_id, created_at=created_at, idempotency=idempotency, label=label, **_sorted_out(judged))
 

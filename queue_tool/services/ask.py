@@ -1,10 +1,11 @@
-"""Status: how tasks and batches stand, from the store alone."""
+"""Ask: how tasks and batches stand, from the store alone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from queue_tool.errors import BatchNotFound, TaskNotFound
 from queue_tool.model import tokens
@@ -14,10 +15,12 @@ from queue_tool.model.states import State
 from queue_tool.model.task import Status
 from queue_tool.store import Store, Totals
 
+Found = TypeVar("Found")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """The verb, with what it works on."""
+    """The service, with what it works on."""
 
     store: Store
 
@@ -27,10 +30,7 @@ class Ask:
         Raises:
             TaskNotFound: the token is unknown, or could not be one.
         """
-        found = self.store.tasks.status(token) if tokens.is_well_formed(token) else None
-        if found is None:
-            raise TaskNotFound
-        return found
+        return _found(token, self.store.tasks.status)
 
     def details(self, token: str) -> Details:
         """Return all that is known of a task.
@@ -38,10 +38,7 @@ class Ask:
         Raises:
             TaskNotFound: the token is unknown, or could not be one.
         """
-        found = self.store.listing.details(token) if tokens.is_well_formed(token) else None
-        if found is None:
-            raise TaskNotFound
-        return found
+        return _found(token, self.store.listing.details)
 
     def states(self, wanted: Sequence[str]) -> list[State | None]:
         """Return the state of each token in the order asked; None for one that is unknown."""
@@ -75,3 +72,11 @@ class Ask:
     def totals(self) -> Totals:
         """Return the sums over everything that was ever sent."""
         return self.store.batches.totals()
+
+
+def _found(token: str, look_up: Callable[[str], Found | None]) -> Found:
+    """Return what there is of a task; the store is not asked for what cannot be a token."""
+    found = look_up(token) if tokens.is_well_formed(token) else None
+    if found is None:
+        raise TaskNotFound
+    return found

@@ -31,7 +31,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """The verb, with what it works on."""
+    """The service, with what it works on."""
 
     store: Store
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable
-from datetime import datetime
 
 from queue_tool.errors import StoreAway
 from queue_tool.host import processes
+from queue_tool.model.clock import Clock
 from queue_tool.store import Process, Store
 
 _log = logging.getLogger("queue_tool.services.owner")
@@ -21,11 +20,11 @@ BEAT_EVERY = 5.0
 class Owner:
     """Registers this process when it is first asked for, and beats from a thread of its own."""
 
-    def __init__(self, store: Store, kind: str, now: Callable[[], datetime], name: str = "") -> None:
+    def __init__(self, store: Store, kind: str, clock: Clock, name: str = "") -> None:
         """Prepare; nothing is registered yet."""
         self._store = store
         self._kind = kind
-        self._now = now
+        self._clock = clock
         self._name = name
         self._id: int | None = None
         self._lock = threading.Lock()
@@ -51,11 +50,11 @@ class Owner:
         self._left.set()
         with self._lock:
             if self._id is not None:
-                self._store.workers.remove([self._id], self._now())
+                self._store.workers.remove([self._id], self._clock.now())
                 self._id = None
 
     def _register(self) -> int:
-        return self._store.workers.register(describe(self._kind, self._name), self._now())
+        return self._store.workers.register(describe(self._kind, self._name), self._clock.now())
 
     def _beat(self) -> None:
         while not self._left.wait(BEAT_EVERY):

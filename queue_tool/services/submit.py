@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,8 +25,7 @@ from queue_tool.model.batch import (
     Submission,
     new_batch,
 )
-from queue_tool.model.task import AT_ONCE, Timing
-from queue_tool.model.task_types import TaskType
+from queue_tool.model.clock import Clock
 from queue_tool.model.telemetry import Event, Telemetry
 from queue_tool.model.ticket import Ticket
 from queue_tool.store import Remembered, Store
@@ -34,12 +33,12 @@ from queue_tool.store import Remembered, Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submit:
-    """The verb, with what it works on."""
+    """The service, with what it works on."""
 
     store: Store
     broker: Broker
     telemetry: Telemetry
-    now: Callable[[], datetime]
+    clock: Clock
     max_batch: int
     max_waiting: int
     max_pushed: int  # tickets that one list may hold in Redis
@@ -47,10 +46,9 @@ class Submit:
     def __call__(
         self,
         values: Sequence[object],
-        judge: Judge | TaskType,
+        judge: Judge,
         key: IdempotencyKey | None = None,
         *,
-        timing: Timing = AT_ONCE,
         label: Label = UNNAMED,
     ) -> Submission:
         """Check every value, keep the good ones as tasks of a batch, push their tickets, and answer.
@@ -59,9 +57,8 @@ class Submit:
 
         Args:
             values: what was sent.
-            judge: who says of each what becomes of it; a task type, where each is the data of a task of that type.
+            judge: who says of each what becomes of it.
             key: by which the same request is known again.
-            timing: when tasks that are judged by a task type may be done.
             label: what the batch is called.
 
         Raises:
@@ -72,11 +69,11 @@ class Submit:
         """
         if len(values) > self.max_batch:
             raise TooManyItems(f"One request may have {self.max_batch} elements, and this one has {len(values)}.")
-        now = self.now()
+        now = self.clock.now()
         before = self.store.batches.recall(key, now) if key else None
         if before is not None:
             return self._repeated(before, key)
-        batch = new_batch(values, judge, make_tokens(len(values) + 1, now), now, key, timing=timing, label=label)
+        batch = new_batch(values, judge, make_tokens(len(values) + 1, now), now, key, label=label)
         if not values and key is None:
             return Submission(batch=None, elements=())
         tickets = batch.tickets
@@ -102,7 +99,7 @@ class Submit:
             IdempotencyKeyReused: the key came with another body before.
             StoreAway: the database is busy or away.
         """
-        now = self.now()
+        now = self.clock.now()
         before = self.store.singles.recall(key, now) if key else None
         if before is not None:
             return self._repeated_one(before, key)
@@ -154,18 +151,18 @@ class Submit:
             return
         try:
             self.broker.push(tickets)
-            self.store.batches.mark_pushed(batch, self.now())
+            self.store.batches.mark_pushed(batch, self.clock.now())
         except BrokerAway as error:
             self.telemetry.emit(Event.PUSH_POSTPONED, batch=batch, reason=error.sentence)
             with contextlib.suppress(StoreAway):  # then the sweeper waits for the grace to end
-                self.store.batches.mark_push_failed(batch, self.now())
+                self.store.batches.mark_push_failed(batch, self.clock.now())
         except StoreAway:
             return  # the tickets are there, and the sweeper will see that they are
 
     def _push_one(self, ticket: Ticket) -> None:
         try:
             self.broker.push([ticket])
-            self.store.tickets.mark_pushed([ticket], self.now())
+            self.store.tickets.mark_pushed([ticket], self.clock.now())
         except BrokerAway as error:
             self.telemetry.emit(Event.PUSH_POSTPONED, token=ticket.token, reason=error.sentence)
         except StoreAway:

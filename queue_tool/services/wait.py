@@ -24,7 +24,7 @@ class _Waiter:
 
 
 class Wait:
-    """The verb, with those who wait at the moment. The thread that asks for them lives while there are any."""
+    """The service, with those who wait at the moment. The thread that asks for them lives while there are any."""
 
     def __init__(self, store: Store, most: int) -> None:
         """Start with nobody; at most `most` may wait at once."""

@@ -19,12 +19,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from queue_tool.environment import inherited_descriptor
 from queue_tool.errors import ChildKeepsDying, QueueToolError, StoreAway
 from queue_tool.host import doorbell, lifeline, valkey
 from queue_tool.host.lifeline import Lifeline
 from queue_tool.model.settings import INLINE
 from queue_tool.model.telemetry import Event, Telemetry
-from queue_tool.runtime import Runtime, inherited
+from queue_tool.runtime import Runtime
+from queue_tool.supervisor.sweeping import sweep_until
 
 TOO_SHORT = 5.0
 """Seconds that a child must live for its death to count as an accident."""
@@ -91,12 +93,14 @@ class Supervisor:
         """
         for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(name, self._on_signal)
-        owner, bell = inherited(lifeline.VARIABLE), inherited(doorbell.VARIABLE)
+        owner, bell = inherited_descriptor(lifeline.VARIABLE), inherited_descriptor(doorbell.VARIABLE)
         if owner is not None:
             lifeline.watch(owner, lambda: os.kill(os.getpid(), signal.SIGTERM))
         if bell is not None:
             doorbell.hear(bell, lambda: self._news.put(_NEW_CODE))
-        sweeper = threading.Thread(target=self._runtime.sweep_until, args=[self._stopping], name="sweeper", daemon=True)
+        sweeper = threading.Thread(
+            target=sweep_until, args=[self._stopping, self._runtime], name="sweeper", daemon=True
+        )
         try:
             for child in self._valkey:
                 self._start(child)

@@ -7,8 +7,9 @@ from http import HTTPStatus
 
 from flask import Flask, Response, g, request
 
+from queue_tool.environment import load_settings
 from queue_tool.model.telemetry import Event
-from queue_tool.runtime import Runtime, load_settings, open_runtime, start_logging
+from queue_tool.runtime import Runtime, open_runtime, start_logging
 from queue_tool.web.http import admission, bodies, problems
 from queue_tool.web.http.answers import EXTENSION, runtime
 from queue_tool.web.operations import api, batches, check, dead_letters, health, queue, results, task_types, tasks

@@ -7,34 +7,33 @@ the standard library's; it has the user's task types loaded already, and ends wi
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
+from queue_tool.environment import load_settings
 from queue_tool.execution.call import execute_here
 from queue_tool.execution.isolation import answer_parent, hear_child
 from queue_tool.model import json_text
 from queue_tool.model.context import Context
 from queue_tool.model.outcome import Ended
+from queue_tool.model.run import Run
 from queue_tool.model.states import Code
 from queue_tool.model.task import Claimed
 from queue_tool.model.task_types import TaskTypes
-from queue_tool.runtime import load_settings, load_types
-from queue_tool.services.run import Started, context_of
-from queue_tool.worker.lanes import CameBack, ThreadLane
+from queue_tool.runtime import load_types
+from queue_tool.worker.executors import ThreadExecutor
+from queue_tool.worker.inbox import Inbox
 
 
-class IsolatedLane(ThreadLane):
-    """Functions in processes; each of a few threads waits for one of them."""
+class IsolatedExecutor(ThreadExecutor):
+    """Calls functions in processes; each of a few threads waits for one of them."""
 
-    def __init__(
-        self, slots: int, name: str, came_back: CameBack, on_news: Callable[[Context], None], *, soon: bool
-    ) -> None:
+    def __init__(self, slots: int, name: str, inbox: Inbox, *, soon: bool) -> None:
         """Run at most so many at once; `soon` starts the server now, and not with the first of them."""
-        super().__init__(slots, name, came_back, on_news)
+        super().__init__(slots, name, inbox)
         self._forks = multiprocessing.get_context("forkserver")
         self._forks.set_forkserver_preload(["queue_tool.worker.preload"])
         if soon:
@@ -48,7 +47,7 @@ class IsolatedLane(ThreadLane):
         if child is not None:
             child.kill()
 
-    def work(self, ticket: str, run: Started, context: Context) -> Ended:
+    def work(self, ticket: str, run: Run, context: Context) -> Ended:
         """Run it in a process and wait for that."""
         receiving, sending = self._forks.Pipe(duplex=False)
         child = self._forks.Process(target=run_alone, args=(run.task, run.timeout, sending), name=ticket, daemon=True)
@@ -67,7 +66,7 @@ class IsolatedLane(ThreadLane):
 def run_alone(task: Claimed, timeout: float | None, sending: Connection) -> None:
     """Do the work of one run in this process, which is there for nothing else."""
     task_type, data = known_types()[task.task_type], json_text.loads(task.data)
-    context = context_of(Started(task=task, timeout=timeout))
+    context = Run(task=task, timeout=timeout).context()
     answer_parent(sending, lambda heard: execute_here(task_type, data, replace(context, on_news=heard)))
 
 

@@ -9,14 +9,14 @@ import threading
 _log = logging.getLogger("queue_tool.worker")
 
 
-class Loop:
-    """A loop that turns from the start to the end of a worker."""
+class LoopThread:
+    """A loop that runs from the start to the end of a worker."""
 
     def __init__(self) -> None:
         """Start it."""
         self.events = asyncio.new_event_loop()
         self._closing = False
-        self._thread = threading.Thread(target=self._turn, name="loop", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="loop", daemon=True)
         self._thread.start()
 
     def close(self, within: float) -> None:
@@ -24,7 +24,7 @@ class Loop:
         asyncio.run_coroutine_threadsafe(self._finish(), self.events)
         self._thread.join(within)
 
-    def _turn(self) -> None:
+    def _run(self) -> None:
         while not self._closing:
             try:
                 self.events.run_forever()

@@ -9,12 +9,13 @@ import threading
 from redis import Redis
 from rq.serializers import JSONSerializer
 
+from queue_tool.environment import inherited_descriptor, load_settings
 from queue_tool.errors import BadSetting
 from queue_tool.host import collector, lifeline
 from queue_tool.model.queues import LISTS
 from queue_tool.model.settings import INLINE
 from queue_tool.model.telemetry import Event
-from queue_tool.runtime import inherited, load_settings, redis_url
+from queue_tool.runtime import redis_url
 from queue_tool.worker import ticket
 from queue_tool.worker.worker import Worker
 
@@ -40,7 +41,7 @@ def work(kind: type[Worker] = Worker) -> None:
     )
     worker.describe_this_process()
     runtime = ticket.join(worker.name)
-    descriptor = inherited(lifeline.VARIABLE)
+    descriptor = inherited_descriptor(lifeline.VARIABLE)
     if descriptor is not None:
         lifeline.watch(descriptor, lambda: worker.stop(min(settings.drain, ORPHANS_DRAIN)))
     collector.leave_alone_what_is_there()

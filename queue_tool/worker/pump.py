@@ -1,32 +1,29 @@
 """The pump: the one thread of a worker that talks to the store and to Redis.
 
-Each cycle takes tickets and removes old ones in one round trip, then settles what has ended and claims what was
-taken in one transaction, then hands the new runs to their lanes. Nothing in it waits for a function.
+Each cycle takes tickets and removes old ones in one round trip, then records what has ended and claims what was taken
+in one transaction, then hands the new runs to their executors. Nothing in it waits for a function.
 """
 
 from __future__ import annotations
 
-import threading
+import math
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-
-from redis.exceptions import RedisError
+from collections.abc import Mapping, Sequence
 
 from queue_tool.errors import StoreAway
+from queue_tool.model.clock import Clock
 from queue_tool.model.outcome import Ended, Outcome, timed_out
 from queue_tool.model.queues import Lane
-from queue_tool.model.states import Move
+from queue_tool.model.run import Run
 from queue_tool.model.telemetry import Event
-from queue_tool.model.ticket import ticket_id
 from queue_tool.services.owner import Owner
-from queue_tool.services.run import Run, Started
-from queue_tool.worker import lanes
-from queue_tool.worker.intake import Intake, Taken
-from queue_tool.worker.lists import Lists
+from queue_tool.services.run import Runner, put_back
+from queue_tool.worker.active_runs import ActiveRun, ActiveRuns
+from queue_tool.worker.executors import Executor
+from queue_tool.worker.inbox import Inbox
+from queue_tool.worker.intake import Intake
 from queue_tool.worker.notebook import Notebook
-from queue_tool.worker.table import Held, Table
 
 BATCH = 500
 """Runs that are settled, and that are claimed, in one transaction: more would hold the database for longer."""
@@ -35,7 +32,7 @@ GATHER = 0.003
 """Seconds between two transactions while there is work: what ends in between shares the next one."""
 
 LOOK_EVERY = 5.0
-"""Seconds between two looks at whether the runs that are held here are still ours, and between two heartbeats."""
+"""Seconds between two looks at whether the active runs are still ours, and between two heartbeats."""
 
 RETRY_AFTER = 0.5
 """Seconds before a store that was away is tried again."""
@@ -44,91 +41,67 @@ LAST_TRIES = 8.0
 """Seconds beyond the drain in which the last outcomes may be written."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What a pump works with."""
-
-    run: Run
-    owner: Owner
-    lists: Lists
-    lanes: Mapping[Lane, lanes.Lane]
-    intake: Intake
-    beat: Callable[[], None]  # says in Redis that this worker lives
-    drain: float  # seconds
-
-
 class Pump:
-    """The thread's work, and what other threads tell it."""
+    """The thread's work."""
 
-    def __init__(self) -> None:
-        """Prepare what other threads may talk to; `work` gets the rest."""
-        self._news = threading.Event()
-        self._back: deque[tuple[str, Ended]] = deque()
-        self._stops: deque[str] = deque()
-        self._awake: deque[str] = deque()
-        self.notebook = Notebook(self._wake)
-        self._ended: deque[tuple[Outcome, Held]] = deque()
-        self._drain_until: float | None = None
-        self._store_away_until = self._last_turn = self._last_look = 0.0
-        self._table = Table({})
+    def __init__(
+        self,
+        *,
+        runner: Runner,
+        owner: Owner,
+        intake: Intake,
+        executors: Mapping[Lane, Executor],
+        inbox: Inbox,
+        clock: Clock,
+        drain: float,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            runner: the steps of a run.
+            owner: as whom tasks are claimed.
+            intake: where tickets come from.
+            executors: who calls the functions of each lane.
+            inbox: what other threads say.
+            clock: where the time comes from.
+            drain: seconds that what runs may take when this worker replaces itself.
+        """
+        self._runner = runner
+        self._owner = owner
+        self._intake = intake
+        self._executors = executors
+        self._inbox = inbox
+        self._clock = clock
+        self._drain = drain
+        self._notebook = Notebook(inbox, clock)
+        self._active = ActiveRuns({lane: executor.slots for lane, executor in executors.items()})
+        self._ended: deque[tuple[Outcome, ActiveRun]] = deque()
+        self._store_away_until = self._last_write = self._last_look = 0.0
         self._claimed = 0
+        self._has_enough = False
 
-    # -- what other threads say ----------------------------------------------------------------------------
-
-    def came_back(self, ticket: str, ended: Ended) -> None:
-        """Say that a function has returned."""
-        self._back.append((ticket, ended))
-        self._wake()
-
-    def woken(self, name: str) -> None:
-        """Say that there is something in a list."""
-        self._awake.append(name)
-        self._wake()
-
-    def stop_run(self, ticket: str) -> None:
-        """Say that nobody waits for a run any more, since its task was canceled."""
-        self._stops.append(ticket)
-        self._wake()
-
-    def finish(self, within: float) -> None:
-        """Ask for the end: nothing new is taken, and what runs has so many seconds."""
-        until = time.monotonic() + within
-        self._drain_until = until if self._drain_until is None else min(until, self._drain_until)
-        self._wake()
-
-    def holds(self, ticket: str) -> bool:
-        """Tell whether a run is in hand, and somebody waits for it."""
-        return ticket in self._table
-
-    @property
-    def is_busy(self) -> bool:
-        """Tell whether anything is in hand."""
-        return len(self._table) > 0
-
-    def _wake(self) -> None:
-        if not self._news.is_set():
-            self._news.set()
-
-    # -- the thread ----------------------------------------------------------------------------------------
-
-    def work(self, parts: Parts, *, burst: bool = False, most: int | None = None) -> int:
+    def work(self, *, burst: bool = False, most: int | None = None) -> int:
         """Work until asked to finish, or until nothing is left (`burst`), or until so many runs were claimed.
 
         Returns:
             How many runs were claimed.
         """
-        self._parts, self._intake = parts, parts.intake
-        self._table = Table({lane: each.slots for lane, each in parts.lanes.items()})
-        self._hear()
+        self._read_inbox()
         while not self._is_over(burst=burst, most=most):
             self._look_after_runs()
-            moved = self._intake.exchange(self._room(most))
-            turned = self._turn()
+            took = self._intake.take(self._room(most))
+            wrote = self._record_and_claim()
             self._show()
-            if not moved and not turned:
+            if not took and not wrote:
                 self._rest()
-            self._hear()
+            self._read_inbox()
         return self._claimed
+
+    # -- what others ask -----------------------------------------------------------------------------------
+
+    def has(self, ticket: str) -> bool:
+        """Tell whether a run is active here, and somebody waits for it."""
+        return ticket in self._active
 
     def unwritten(self) -> list[Outcome]:
         """Return the outcomes that could not be written before the end."""
@@ -136,185 +109,189 @@ class Pump:
 
     @property
     def left_nothing(self) -> bool:
-        """Tell whether nothing of this worker is left in the store and in Redis, whatever comes back after its end."""
-        return not (len(self._table) or self._ended or self._intake.is_full)
+        """Tell whether nothing of this worker is left in the store and in Redis, whatever returns after its end."""
+        return not (len(self._active) or self._ended or self._intake.has_tickets)
+
+    # -- the inbox -----------------------------------------------------------------------------------------
+
+    def _read_inbox(self) -> None:
+        """Take in what the other threads have said."""
+        self._inbox.reset()
+        for name in self._inbox.take_filled():
+            self._intake.filled(name)
+        for ticket, ended in self._inbox.take_returned():
+            active = self._active.returned(ticket)
+            if active is not None:
+                self._decide(active, ended)
+        for ticket in self._inbox.take_canceled():
+            self._stop_unwanted(ticket)
+
+    def _decide(self, active: ActiveRun, ended: Ended) -> None:
+        outcome = self._runner.decide(active.run, ended, self._clock.monotonic() - active.began)
+        self._ended.append((outcome, active))
+
+    def _abandon(self, active: ActiveRun) -> None:
+        """Wait no longer for a run, and stop its function as far as that is possible."""
+        self._active.abandon(active.ticket)
+        self._executors[active.lane].stop(active.ticket)
+
+    def _stop_unwanted(self, ticket: str) -> None:
+        """Stop a run whose outcome counts no more."""
+        active = self._active.get(ticket)
+        if active is not None:
+            self._abandon(active)
+            self._intake.remove([active])
+
+    # -- the end -------------------------------------------------------------------------------------------
 
     def _is_over(self, *, burst: bool, most: int | None) -> bool:
-        if self._drain_until is None and most is not None and self._claimed >= most:
-            self._drain_until = float("inf")
-        if self._drain_until is None:
-            return burst and not (self._intake.is_ready or self._awake or self._is_holding() or self._intake.is_full)
+        self._has_enough = most is not None and self._claimed >= most
+        if (until := self._finish_by) is None:
+            return burst and not (self._may_get_more() or self._has_work() or self._intake.has_tickets)
         self._intake.give_back()
-        if len(self._table) and time.monotonic() >= self._drain_until:
+        return self._has_drained(until)
+
+    @property
+    def _finish_by(self) -> float | None:
+        """Return when what runs must have ended; None as long as this worker goes on."""
+        return math.inf if self._has_enough and self._inbox.finish_by is None else self._inbox.finish_by
+
+    def _has_drained(self, until: float) -> bool:
+        """Tell whether all has been done that can be; at the end of the drain what still runs is put back."""
+        if len(self._active) and self._clock.monotonic() >= until:
             self._put_back()
         more = 0 if self._store_away_until else LAST_TRIES  # a try at a store that is away takes seconds by itself
-        if self._is_holding():
-            return time.monotonic() >= self._drain_until + more
-        return not self._intake.is_full or self._intake.is_away  # then the sweeper removes what is left
+        if self._has_work():
+            return self._clock.monotonic() >= until + more
+        return not self._intake.has_tickets or self._intake.is_away  # then the sweeper removes what is left
 
-    def _is_holding(self) -> bool:
-        return bool(len(self._table) or self._ended or self._back)
+    def _may_get_more(self) -> bool:
+        return self._intake.may_get_more or self._inbox.has_filled
 
-    def _hear(self) -> None:
-        """Take in what the other threads have said."""
-        self._news.clear()
-        while self._awake:
-            self._intake.wake(self._awake.popleft())
-        while self._back:
-            ticket, ended = self._back.popleft()
-            run = self._table.came_back(ticket)
-            if run is not None:
-                self._end(run, ended)
-        while self._stops:
-            self._abandon(self._stops.popleft())
-
-    def _end(self, run: Held, ended: Ended) -> None:
-        outcome = self._parts.run.decide(run.started, ended, time.monotonic() - run.began)
-        self._ended.append((outcome, run))
-
-    def _abandon(self, ticket: str) -> None:
-        """Stop a run whose outcome counts no more."""
-        run = self._table.give_up(ticket)
-        if run is not None:
-            self._parts.lanes[run.lane].stop(ticket)
-            self._intake.remove([run])
+    def _has_work(self) -> bool:
+        return bool(len(self._active) or self._ended or self._inbox.has_returned)
 
     def _put_back(self) -> None:
         """Give up all that still runs, so that somebody else runs it: the same attempt, a new run."""
-        self._hear()  # what has come back during a transaction that took long has ended
-        for run in self._table:
-            self._table.give_up(run.ticket)
-            self._parts.lanes[run.lane].stop(run.ticket)
-            task = run.started.task
-            self._ended.append((Outcome(token=task.token, run=task.run, move=Move.PUT_BACK), run))
+        self._read_inbox()  # what has returned during a transaction that took long has ended
+        for active in self._active:
+            self._abandon(active)
+            self._ended.append((put_back(active.run), active))
 
     # -- the store -----------------------------------------------------------------------------------------
 
-    def _turn(self) -> bool:
-        """Settle what has ended and claim what was taken, in one transaction."""
-        now = time.monotonic()
-        if now < self._store_away_until or not (self._ended or self._intake.taken or self._has_notes_due(now)):
+    def _record_and_claim(self) -> bool:
+        """Record what has ended and claim what was taken, in one transaction; tell whether it was done."""
+        now = self._clock.monotonic()
+        if now < self._store_away_until or not self._has_to_write(now):
             return False
         self._gather(now)
         ended = [self._ended[number] for number in range(min(BATCH, len(self._ended)))]
-        taken = dict(self._intake.taken)
+        tickets = self._intake.tickets
         try:
-            turned = self._parts.run.turn(
-                [outcome for outcome, _ in ended],
-                [(one.token, one.run) for one in taken.values()],
-                self._parts.owner.id(),
-                self.notebook.take(),
+            changes = self._runner.record_and_claim(
+                [outcome for outcome, _ in ended], tickets, self._owner.id(), self._notebook.take()
             )
         except StoreAway as error:
-            if not self._store_away_until:  # said once, and not with each of the tries
-                self._parts.run.telemetry.emit(
-                    Event.OUTCOME_HELD, outcomes=len(self._ended), tickets=len(taken), reason=error.reason
-                )
-            self._store_away_until = time.monotonic() + RETRY_AFTER
+            self._store_failed(error, len(tickets))
             return False
-        self._last_turn, self._store_away_until = time.monotonic(), 0.0
-        self.notebook.forget()
+        self._last_write, self._store_away_until = self._clock.monotonic(), 0.0
+        self._notebook.forget()
         for _ in ended:
             self._ended.popleft()
-        self._intake.remove([run for _, run in ended], len(turned.settled.tokens))
-        self._intake.taken.clear()
-        self._start(turned.started, taken)
+        self._intake.remove([active for _, active in ended], len(changes.settled.tokens))
+        self._start(changes.runs)
         return True
 
-    def _has_notes_due(self, now: float) -> bool:
-        due = self.notebook.due()
+    def _has_to_write(self, now: float) -> bool:
+        if self._ended or self._intake.has_unclaimed:
+            return True
+        due = self._notebook.due()
         return due is not None and now >= due
 
     def _gather(self, now: float) -> None:
         """Wait for a moment if more is about to end, so that it shares the transaction."""
-        soon = self._last_turn + GATHER - now
-        if soon > 0 and len(self._table) and len(self._ended) < BATCH:
+        soon = self._last_write + GATHER - now
+        if soon > 0 and len(self._active) and len(self._ended) < BATCH:
             time.sleep(soon)
-            self._hear()
+            self._read_inbox()
 
-    def _start(self, started: Sequence[Started], taken: dict[str, Taken]) -> None:
-        """Hand runs to their lanes; the tickets of what was not claimed go."""
-        began = time.monotonic()
-        by_lane: dict[Lane, list[Started]] = {}
-        for run in started:
-            ticket = taken.pop(ticket_id(run.task.token, run.task.run))
-            lane = self._intake.served[ticket.list]
-            held = Held(ticket.ticket, ticket.list, lane, run, began)
-            if run.ended is not None:
-                self._end(held, run.ended)
+    def _store_failed(self, error: StoreAway, tickets: int) -> None:
+        if not self._store_away_until:  # said once, and not with each of the tries
+            self._runner.telemetry.emit(
+                Event.OUTCOME_HELD, outcomes=len(self._ended), tickets=tickets, reason=error.reason
+            )
+        self._store_away_until = self._clock.monotonic() + RETRY_AFTER
+
+    def _start(self, claimed: Sequence[Run]) -> None:
+        """Hand runs to the executors of their lanes."""
+        by_lane: dict[Lane, list[Run]] = {}
+        for active in self._intake.claimed(claimed, self._active):
+            if active.run.ended is not None:
+                self._decide(active, active.run.ended)
             else:
-                self._table.add(held)
-                by_lane.setdefault(lane, []).append(run)
+                self._active.add(active)
+                by_lane.setdefault(active.lane, []).append(active.run)
         for lane, runs in by_lane.items():
-            self._parts.lanes[lane].start(runs)
-        self._claimed += len(started)
-        self._intake.remove(one for one in taken.values() if one.ticket not in self._table)
+            self._executors[lane].start(runs)
+        self._claimed += len(claimed)
 
     def _room(self, most: int | None) -> dict[Lane, int]:
         """Return how many runs each lane may get now."""
-        if self._drain_until is not None or time.monotonic() < self._store_away_until:
+        if self._finish_by is not None or self._clock.monotonic() < self._store_away_until:
             return {}
         left = BATCH if most is None else min(BATCH, most - self._claimed)
-        return {lane: min(left, self._table.room(lane)) for lane in self._parts.lanes}
+        return {lane: min(left, self._active.room(lane)) for lane in self._executors}
 
     # -- now and then --------------------------------------------------------------------------------------
 
     def _look_after_runs(self) -> None:
-        now = time.monotonic()
-        for run in self._table.overdue(now):
-            self._table.give_up(run.ticket)
-            self._parts.lanes[run.lane].stop(run.ticket)
-            self._end(run, timed_out(run.started.timeout))
-        if self._drain_until is None and self._table.is_stuck(Lane.THREADS):
-            self._parts.run.telemetry.emit(
+        now = self._clock.monotonic()
+        for active in self._active.overdue(now):
+            self._abandon(active)
+            self._decide(active, timed_out(active.run.timeout))
+        if self._finish_by is None and self._active.is_stuck(Lane.THREADS):
+            self._runner.telemetry.emit(
                 Event.WARNING, reason="every thread runs a function that nobody waits for: this worker is replaced"
             )
-            self.finish(self._parts.drain)
+            self._inbox.finish(self._drain)
         if now - self._last_look >= LOOK_EVERY:
             self._last_look = now
             self._find_lost(now)
-            try:
-                self._parts.beat()
-            except RedisError as error:
-                self._intake.failed(error)
+            self._intake.beat(busy=len(self._active) > 0)
 
     def _find_lost(self, now: float) -> None:
         """Stop the runs that are no longer ours: canceled, or given to somebody else."""
-        held = [run for run in self._table if run.began < now - LOOK_EVERY]
-        if not held:
+        old = [active for active in self._active if active.began < now - LOOK_EVERY]
+        if not old:
             return
         try:
-            ours = self._parts.run.store.runs.held(self._parts.owner.id())
+            ours = self._runner.store.runs.held(self._owner.id())
         except StoreAway:
             return
-        for run in held:
-            if run.started.task.token not in ours:
-                self._abandon(run.ticket)
+        for active in old:
+            if active.run.task.token not in ours:
+                self._stop_unwanted(active.ticket)
 
     def _show(self) -> None:
         """Let RQ's tools see what has been running for a while."""
-        now = time.monotonic()
-        runs = self._table.unshown(now) if now >= self._intake.closed_until else []
-        if not runs:
+        now = self._clock.monotonic()
+        if self._intake.after_rest(now) > now:
             return
-        for run in runs:
-            run.shown = True
-        try:
-            self._parts.lists.show({run.ticket: run.started.task.started_at for run in runs})
-        except RedisError as error:
-            self._intake.failed(error)
+        runs = self._active.unshown(now)
+        if runs:
+            self._intake.show(runs)
 
     def _rest(self) -> None:
         """Wait until there is something to do."""
-        now = time.monotonic()
-        times = [self._last_look + LOOK_EVERY]
-        if (event := self._table.next_event()) is not None:
-            times.append(max(event, self._intake.closed_until))
-        times += [until for until in (self._intake.closed_until, self._store_away_until) if until > now]
-        if self._drain_until is not None:
-            times.append(self._drain_until if self._drain_until > now else self._drain_until + LAST_TRIES)
-        if (due := self.notebook.due()) is not None:
+        now = self._clock.monotonic()
+        times = [self._last_look + LOOK_EVERY, *self._intake.times(now)]
+        if (event := self._active.next_event()) is not None:
+            times.append(self._intake.after_rest(event))
+        if self._store_away_until > now:
+            times.append(self._store_away_until)
+        if (until := self._finish_by) is not None:
+            times.append(until if until > now else until + LAST_TRIES)
+        if (due := self._notebook.due()) is not None:
             times.append(max(due, self._store_away_until))
-        if (look := self._intake.look_at) is not None:
-            times.append(look)
-        self._news.wait(max(0.001, min(times) - now))
+        self._inbox.wait(max(0.001, min(times) - now))

@@ -11,9 +11,10 @@ import os
 
 from rq import get_current_job
 
+from queue_tool.environment import load_settings
 from queue_tool.errors import StoreAway
 from queue_tool.model.ticket import read_ticket_id
-from queue_tool.runtime import Runtime, load_settings, open_runtime, start_logging
+from queue_tool.runtime import Runtime, open_runtime, start_logging
 
 _runtimes: dict[int, Runtime] = {}
 """By process id: a connection must not be used in the child of a fork."""
@@ -25,7 +26,7 @@ def run() -> None:
     if job is None:
         raise RuntimeError("this function is called by a worker of RQ's, as a job")
     runtime = join()
-    runtime.run([read_ticket_id(job.id)], runtime.owner.id())
+    runtime.runner([read_ticket_id(job.id)], runtime.owner.id())
 
 
 def join(name: str = "") -> Runtime:

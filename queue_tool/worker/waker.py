@@ -8,12 +8,13 @@ empty, since it would answer at once, for ever.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from redis import Redis
 from redis.exceptions import RedisError
 
-from queue_tool.worker.lists import queue_key
+from queue_tool.broker import keys
+from queue_tool.worker.inbox import Inbox
 
 LONGEST_BLOCK = 60
 """Seconds after which a connection that waits is used again, so that none is taken for dead."""
@@ -25,16 +26,16 @@ RETRY_AFTER = 1.0
 class Waker:
     """One thread for each list, each with a blocking connection."""
 
-    def __init__(self, redis: Redis, lists: Iterable[str], came: Callable[[str], None]) -> None:
+    def __init__(self, redis: Redis, lists: Iterable[str], inbox: Inbox) -> None:
         """Prepare.
 
         Args:
             redis: a client whose connections may block for longer than `LONGEST_BLOCK`.
             lists: which lists can be watched.
-            came: is told the name of a list that was watched and has something in it.
+            inbox: gets the name of a list that was watched and has something in it.
         """
         self._redis = redis
-        self._came = came
+        self._inbox = inbox
         self._watched = {name: threading.Event() for name in lists}
         self._closed = threading.Event()
 
@@ -54,7 +55,7 @@ class Waker:
             watched.set()
 
     def _wait(self, name: str) -> None:
-        key, watched = queue_key(name), self._watched[name]
+        key, watched = keys.queue(name), self._watched[name]
         while not self._closed.is_set():
             watched.wait()
             try:
@@ -65,4 +66,4 @@ class Waker:
                 head = b"?"  # it may have come meanwhile
             if head is not None and not self._closed.is_set():
                 watched.clear()
-                self._came(name)
+                self._inbox.filled(name)

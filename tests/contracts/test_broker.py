@@ -17,8 +17,8 @@ from rq.utils import utcparse
 
 from queue_tool.broker import Broker, InlineBroker, RqBroker
 from queue_tool.broker.breaker import Breaker
-from queue_tool.broker.marker import MARKER
-from queue_tool.broker.push import FUNCTION
+from queue_tool.broker.keys import MARKER
+from queue_tool.broker.stamping import FUNCTION
 from queue_tool.errors import BrokerAway
 from queue_tool.model.queues import LISTS
 from queue_tool.model.ticket import Ticket

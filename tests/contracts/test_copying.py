@@ -85,7 +85,7 @@ def migrated_target(make_target: DatabaseMaker, migrated_template: str) -> Datab
 
 def add(store: Store, *elements: object, key: IdempotencyKey | None = None) -> list[str]:
     """Add a batch; return the tokens of its tasks."""
-    batch = new_batch(elements, SLEEP, make_tokens(len(elements) + 1, NOW), NOW, key)
+    batch = new_batch(elements, judge_of(SLEEP), make_tokens(len(elements) + 1, NOW), NOW, key)
     store.batches.add(batch)
     return [one.token for one in batch.accepted]
 

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, event
 from queue_tool.errors import BatchNotFound, KeyNotFound, NaiveTime, StoreAway, TooManyWaiting
 from queue_tool.execution.builtin import sleep_type
 from queue_tool.model.access import ApiKey, Role
-from queue_tool.model.batch import Accepted, Element, IdempotencyKey, NewBatch, new_batch
+from queue_tool.model.batch import Accepted, Element, IdempotencyKey, NewBatch, judge_of, new_batch
 from queue_tool.model.outcome import Outcome
 from queue_tool.model.states import Code, Move, State
 from queue_tool.model.ticket import Ticket
@@ -48,7 +48,7 @@ def store(database: Database) -> Store:
 
 
 def batch_of(*elements: object, key: IdempotencyKey | None = None, at: datetime = NOW) -> NewBatch:
-    return new_batch(elements, SLEEP, make_tokens(len(elements) + 1, at), at, key)
+    return new_batch(elements, judge_of(SLEEP), make_tokens(len(elements) + 1, at), at, key)
 
 
 def added(store: Store, *elements: object) -> NewBatch:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import update
 
 from queue_tool.execution.builtin import sleep_type
-from queue_tool.model.batch import new_batch
+from queue_tool.model.batch import judge_of, new_batch
 from queue_tool.model.outcome import Outcome
 from queue_tool.model.states import Code, Move, State
 from queue_tool.services.submit import make_tokens
@@ -28,7 +28,7 @@ ROUNDS = 6
 def test_who_claims_what_somebody_else_notes_as_pushed_waits_for_it_and_has_it(migrated_url: str) -> None:
     now = datetime.now(UTC)
     store, other = Store(Database(migrated_url)), Database(migrated_url)
-    batch = new_batch([{"item": "a", "valor": 0}] * 3, SLEEP, make_tokens(4, now), now)
+    batch = new_batch([{"item": "a", "valor": 0}] * 3, judge_of(SLEEP), make_tokens(4, now), now)
     store.batches.add(batch)
     wanted = [(one.token, 1) for one in batch.accepted]
     begun = threading.Event()
@@ -54,7 +54,7 @@ def test_eight_who_work_and_cancel_meet_on_the_same_batches(migrated_url: str) -
     store = Store(Database(migrated_url))
     tokens: list[str] = []
     for _ in range(5):
-        batch = new_batch([{"item": "a", "valor": 0}] * 200, SLEEP, make_tokens(201, now), now)
+        batch = new_batch([{"item": "a", "valor": 0}] * 200, judge_of(SLEEP), make_tokens(201, now), now)
         store.batches.add(batch)
         tokens += [one.token for one in batch.accepted]
     ended: Counter[str] = Counter()

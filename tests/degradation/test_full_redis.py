@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from redis.exceptions import OutOfMemoryError
 
-from queue_tool.broker.marker import MARKER
+from queue_tool.broker.keys import MARKER
 from queue_tool.errors import BrokerFull
 from queue_tool.model.states import State
 from queue_tool.model.telemetry import Event

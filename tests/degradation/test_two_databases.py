@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from queue_tool.broker.marker import MARKER
+from queue_tool.broker.keys import MARKER
 from queue_tool.model.states import State
 from queue_tool.model.telemetry import Event
 from queue_tool.store import migrations

@@ -22,6 +22,6 @@ from queue_tool.runtime import Runtime
     ],
 )
 def test_each_is_sent_done_and_kept(inline: Runtime, name: str, data: Any, result: str) -> None:
-    (element,) = inline.submit([data], inline.types[name]).elements
+    (element,) = inline.submit([data], inline.of_type(name)).elements
     assert isinstance(element, Accepted), element
     assert inline.ask.task(element.token).result == result

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from queue_tool.errors import TaskNotFound
-from queue_tool.model.batch import Accepted
+from queue_tool.model.batch import Accepted, judge_of
 from queue_tool.model.filter import Filter
+from queue_tool.model.options import Options
 from queue_tool.model.outcome import Outcome
 from queue_tool.model.queues import Priority
 from queue_tool.model.states import Code, Move, State
@@ -24,7 +25,7 @@ OWNER = 1
 
 
 def send(runtime: Runtime, count: int = 1, **timing: datetime) -> list[str]:
-    elements = runtime.submit([GOOD] * count, runtime.types["sleep"], timing=Timing(**timing)).elements
+    elements = runtime.submit([GOOD] * count, runtime.of_type("sleep", Options(timing=Timing(**timing)))).elements
     return [element.token for element in elements if isinstance(element, Accepted)]
 
 
@@ -79,7 +80,7 @@ def test_what_has_ended_cannot_be_canceled_and_what_is_canceled_cannot_end(runti
 
 def test_a_filter_cancels_all_that_it_means_and_nothing_else(runtime: Runtime) -> None:
     urgent = make_task_type("urgent", lambda data: data, priority="high")
-    (other,) = runtime.submit([1], urgent).elements
+    (other,) = runtime.submit([1], judge_of(urgent)).elements
     ended, mine, others = failed(runtime), send(runtime, 1200), send(runtime, 3)
     claim(runtime, mine[0])
     changed = runtime.cancel.matching(Filter(batch=runtime.ask.task(mine[0]).batch), by="ana")
@@ -159,7 +160,7 @@ def test_dead_letters_are_retried_by_a_filter(runtime: Runtime) -> None:
 
 def test_old_dead_letters_are_removed_and_the_counts_go_on_to_sum(runtime: Runtime) -> None:
     (token,) = failed(runtime)
-    batch = runtime.submit([GOOD] * 2, runtime.types["sleep"])
+    batch = runtime.submit([GOOD] * 2, runtime.of_type("sleep"))
     mixed = [element.token for element in batch.elements if isinstance(element, Accepted)]
     claim(runtime, *mixed)
     settle(runtime, mixed[0], Move.FAIL, code=Code.ERROR)

@@ -9,6 +9,8 @@ import pytest
 
 from queue_tool.errors import BatchNotFound, TaskNotFound
 from queue_tool.model.batch import Accepted
+from queue_tool.model.clock import Clock
+from queue_tool.model.options import Options
 from queue_tool.model.outcome import Outcome
 from queue_tool.model.states import Code, Move, State
 from queue_tool.model.task import Timing
@@ -33,8 +35,7 @@ class World:
         self.due = Due(
             store=runtime.store,
             telemetry=runtime.telemetry,
-            now=lambda: self.now,
-            monotonic=lambda: self.seconds,
+            clock=Clock(now=lambda: self.now, monotonic=lambda: self.seconds),
             retention=retention,
         )
 
@@ -43,7 +44,9 @@ class World:
         self.seconds += time.total_seconds()
 
     def send(self, count: int = 1, **timing: datetime) -> list[str]:
-        elements = self.runtime.submit([GOOD] * count, self.runtime.types["sleep"], timing=Timing(**timing)).elements
+        elements = self.runtime.submit(
+            [GOOD] * count, self.runtime.of_type("sleep", Options(timing=Timing(**timing)))
+        ).elements
         return [element.token for element in elements if isinstance(element, Accepted)]
 
     def state(self, token: str) -> State:
@@ -139,9 +142,8 @@ def test_what_ended_long_ago_is_forgotten_and_the_rest_goes_on_to_sum(world: Wor
 
 
 def test_a_batch_of_which_nothing_is_left_is_forgotten_too(world: World) -> None:
-    types = world.runtime.types
-    mixed = world.runtime.submit([GOOD, None], types["sleep"])
-    refused = world.runtime.submit([None], types["sleep"])
+    mixed = world.runtime.submit([GOOD, None], world.runtime.of_type("sleep"))
+    refused = world.runtime.submit([None], world.runtime.of_type("sleep"))
     world.end(*[element.token for element in mixed.elements if isinstance(element, Accepted)])
     world.wait(31 * DAY)
     world.due()  # a walk is as many calls as there are pages, and one that finds the end

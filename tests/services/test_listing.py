@@ -19,10 +19,11 @@ from queue_tool.model.outcome import Outcome
 from queue_tool.model.queues import Priority
 from queue_tool.model.states import Code, Move, State
 from queue_tool.model.task_request import Requests
-from queue_tool.runtime import Runtime, now
+from queue_tool.runtime import Runtime
 from queue_tool.services.listing import MOST_COUNTED, Page
 from queue_tool.store import Process, Store
 from tests.depth import fill, page_work, work_for
+from tests.support import now
 
 START = now() - timedelta(hours=1)
 DATA = {"item": "a", "valor": 0}
@@ -31,7 +32,7 @@ BATCH = "0" * 32
 
 def requests(runtime: Runtime, at: datetime, *said: dict[str, Any]) -> str:
     """Send a batch of tasks as if it were that time; return its id."""
-    submit = replace(runtime.submit, now=lambda: at)
+    submit = replace(runtime.submit, clock=replace(runtime.clock, now=lambda: at))
     values = [{"task_type": "sleep", "data": DATA} | one for one in said]
     batch = submit(values, Requests(types=runtime.types, now=at)).batch
     assert batch is not None
@@ -174,7 +175,7 @@ def test_what_a_worker_did_is_found_after_it_has_gone(runtime: Runtime, batches:
 
 
 def test_more_than_are_counted_are_said_to_be_at_least_so_many(runtime: Runtime) -> None:
-    runtime.submit([DATA] * (MOST_COUNTED + 1), runtime.types["sleep"])
+    runtime.submit([DATA] * (MOST_COUNTED + 1), runtime.of_type("sleep"))
     page = runtime.list(Filter(), 3)
     assert (page.total, page.is_exact, len(page.items)) == (MOST_COUNTED, False, 3)
 

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from queue_tool.execution.builtin import sleep_type
-from queue_tool.model.batch import Accepted, new_batch
+from queue_tool.model.batch import Accepted, judge_of, new_batch
+from queue_tool.model.options import Options
 from queue_tool.model.outcome import Outcome
 from queue_tool.model.queues import Priority
 from queue_tool.model.states import MOST_LOSSES, MOVES, Code, Move, State
@@ -97,7 +98,7 @@ class Life(RuleBasedStateMachine):
         elements = [GOOD] * count + [None] * refused
         timing = Timing(due_at=self.now + delay * STEP if delay else None, expires_at=self.now + 20 * STEP)
         tokens = make_tokens(len(elements) + 1, self.now)
-        batch = new_batch(elements, SLEEP, tokens, self.now, timing=timing)
+        batch = new_batch(elements, judge_of(SLEEP, Options(timing=timing)), tokens, self.now)
         self.store.batches.add(batch, hold=["default"] if held else [])
         self.batches[batch.id] = refused
         self.tokens += [element.token for element in batch.elements if isinstance(element, Accepted)]

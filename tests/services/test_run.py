@@ -25,13 +25,13 @@ on_sqlite = pytest.mark.parametrize("storage", ["sqlite"], indirect=True)
 def send(runtime: Runtime, function: Any, data: object = None, **options: Any) -> str:
     """Submit one task of a type made of this function; no worker is there to take it."""
     runtime.types.add(make_task_type(function.__name__.strip("_"), function, **options))
-    (element,) = runtime.submit([data], runtime.types[function.__name__.strip("_")]).elements
+    (element,) = runtime.submit([data], runtime.of_type(function.__name__.strip("_"))).elements
     assert isinstance(element, Accepted)
     return element.token
 
 
 def run(runtime: Runtime, token: str, number: int = 1) -> Status:
-    runtime.run([(token, number)], runtime.owner.id())
+    runtime.runner([(token, number)], runtime.owner.id())
     return runtime.ask.task(token)
 
 

@@ -19,7 +19,7 @@ GOOD = {"item": "a", "valor": 0}
 
 def submit(runtime: Runtime, *elements: object, key: str | None = None) -> Submission:
     idempotency = IdempotencyKey(scope="", key=key, digest=repr(elements)) if key else None
-    return runtime.submit(elements, runtime.types["sleep"], idempotency)
+    return runtime.submit(elements, runtime.of_type("sleep"), idempotency)
 
 
 def tokens(submission: Submission) -> list[str]:

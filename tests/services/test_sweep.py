@@ -15,9 +15,10 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from queue_tool.broker import RqBroker
-from queue_tool.broker.push import FUNCTION
+from queue_tool.broker.stamping import FUNCTION
 from queue_tool.errors import StoreAway
-from queue_tool.model.batch import Accepted, new_batch
+from queue_tool.model.batch import Accepted, judge_of, new_batch
+from queue_tool.model.clock import Clock
 from queue_tool.model.queues import Priority
 from queue_tool.model.states import State
 from queue_tool.model.task_types import make_task_type
@@ -53,8 +54,7 @@ class World:
             store=self.runtime.store,
             broker=self.runtime.broker,
             telemetry=self.runtime.telemetry,
-            now=lambda: self.now,
-            monotonic=lambda: self.seconds,
+            clock=Clock(now=lambda: self.now, monotonic=lambda: self.seconds),
             lives_here=self.lives_here,
             max_pushed=self.runtime.settings.max_pushed,
         )
@@ -70,7 +70,7 @@ class World:
         return self.runtime.store.workers.register(describe(kind), self.now)
 
     def send(self, count: int = 1) -> list[str]:
-        elements = self.runtime.submit([GOOD] * count, self.runtime.types["sleep"]).elements
+        elements = self.runtime.submit([GOOD] * count, self.runtime.of_type("sleep")).elements
         return [element.token for element in elements if isinstance(element, Accepted)]
 
 
@@ -108,7 +108,7 @@ def test_tickets_that_could_not_be_pushed_are_pushed_when_redis_is_back(
 def test_a_batch_on_its_way_is_not_pushed_twice(world: World, redis: Redis) -> None:
     tokens = make_tokens(4, world.now)
     store = world.runtime.store
-    store.batches.add(new_batch([GOOD] * 3, world.runtime.types["sleep"], tokens, world.now))
+    store.batches.add(new_batch([GOOD] * 3, world.runtime.of_type("sleep"), tokens, world.now))
     world.sweep()
     world.wait(19)
     world.sweep()
@@ -124,7 +124,7 @@ def test_what_is_sent_while_redis_is_audited_for_the_first_time_is_not_pushed_tw
     world.send(2)
     until = world.runtime.store.tickets.settled_until()
     on_its_way = make_tokens(2, world.now)
-    world.runtime.store.batches.add(new_batch([GOOD], world.runtime.types["sleep"], on_its_way, world.now))
+    world.runtime.store.batches.add(new_batch([GOOD], world.runtime.of_type("sleep"), on_its_way, world.now))
     world.send(2)
     assert world.runtime.store.tickets.settled_until() == until  # what came after the one on its way may be, too
     world.sweep()
@@ -167,7 +167,7 @@ def test_a_full_list_holds_up_no_other(capped: World, redis: Redis) -> None:
     capped.send(6)
     assert waiting(redis) == []
     urgent = make_task_type("urgent", lambda data: data, priority="high")
-    capped.runtime.submit([None], urgent)
+    capped.runtime.submit([None], judge_of(urgent))
     assert redis.llen("rq:queue:high.threads") == 1
 
 

@@ -11,11 +11,11 @@ import pytest
 
 from queue_tool.model.outcome import Outcome
 from queue_tool.model.states import Move
-from queue_tool.runtime import Runtime, now
+from queue_tool.runtime import Runtime
 from queue_tool.services.submit import make_tokens
 from queue_tool.services.wait import Wait
 from queue_tool.store import Store
-from tests.support import eventually
+from tests.support import eventually, now
 
 LONG = 60.0
 """Seconds that no test here lasts: who waits so long is woken."""
@@ -40,7 +40,7 @@ def wait(store: Store) -> Iterator[Wait]:
 
 
 def sent(runtime: Runtime, count: int = 1) -> tuple[str, list[str]]:
-    submission = runtime.submit([{"item": "a", "valor": 0}] * count, runtime.types["sleep"])
+    submission = runtime.submit([{"item": "a", "valor": 0}] * count, runtime.of_type("sleep"))
     assert submission.batch is not None
     return submission.batch, [element.token for element in submission.elements if hasattr(element, "token")]
 

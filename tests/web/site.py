@@ -11,9 +11,10 @@ from flask import Flask
 
 from queue_tool.model.context import Context
 from queue_tool.model.task_types import make_task_type
-from queue_tool.runtime import Runtime, now
+from queue_tool.runtime import Runtime
 from queue_tool.web import create_app
 from tests.conftest import testing
+from tests.support import now
 
 UNKNOWN = "0" * 32
 STATES = {"scheduled", "queued", "running", "finished", "failed", "canceled"}
@@ -142,7 +143,7 @@ class Site:
     def work(self, *tokens: str) -> None:
         """Do tasks, as a worker does, as far as they may be done."""
         runs = [(token, self.ask(f"/tasks/{token}")["run"]) for token in tokens]
-        self.runtime.run(runs, self.runtime.owner.id())
+        self.runtime.runner(runs, self.runtime.owner.id())
 
     def let_time_pass(self, time: timedelta) -> None:
         """Let what is due in so long a time be due."""

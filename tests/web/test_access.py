@@ -137,7 +137,7 @@ def test_a_revoked_key_is_401_at_once(client: FlaskClient, runtime: Runtime, bea
     admin, read = bearer("admin"), bearer("read")
     assert client.get("/", headers=read).status_code == 200
     (found,) = [key for key in runtime.store.keys.all() if key.name == "read"]
-    runtime.store.keys.revoke(found.id, runtime.submit.now())
+    runtime.store.keys.revoke(found.id, runtime.clock.now())
     assert client.get("/", headers=read).status_code == 401
     assert client.get("/", headers=admin).status_code == 200
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from queue_tool.model.batch import Accepted
+from queue_tool.model.batch import Accepted, judge_of
 from queue_tool.model.task_types import TaskType, make_task_type
 from queue_tool.runtime import Runtime
 from queue_tool.web import create_app
@@ -50,7 +50,7 @@ def type_of(name: str, function: Any) -> TaskType:
 def ended(runtime: Runtime, kind: TaskType, *, known: bool = True) -> Any:
     if known:
         runtime.types.add(kind)
-    (one,) = runtime.submit([{"item": "it"}], kind).elements
+    (one,) = runtime.submit([{"item": "it"}], judge_of(kind)).elements
     assert isinstance(one, Accepted)
     return check(create_app(runtime).test_client(), one.token)
 

@@ -46,7 +46,7 @@ def test_a_worker_that_died_here_does_not_count(client: FlaskClient, runtime: Ru
         pid=alive.process.pid,
         pid_started="long ago",
     )
-    mine.register(dead, runtime.submit.now())
+    mine.register(dead, runtime.clock.now())
     assert client.get("/health/ready").status_code == 503
 
 
@@ -57,5 +57,5 @@ def test_inline_the_system_is_ready_without_a_worker(inline_client: FlaskClient)
 def test_the_lag_is_how_long_the_oldest_task_has_waited(client: FlaskClient, runtime: Runtime) -> None:
     long_ago = datetime.now(UTC) - timedelta(hours=1)
     tokens = make_tokens(2, long_ago)
-    runtime.store.batches.add(new_batch([{"item": "a", "valor": 0}], runtime.types["sleep"], tokens, long_ago))
+    runtime.store.batches.add(new_batch([{"item": "a", "valor": 0}], runtime.of_type("sleep"), tokens, long_ago))
     assert 3600 <= client.get("/health/ready").json["lag"] < 3700  # type: ignore[index]

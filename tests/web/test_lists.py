@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 import pytest
 
-from queue_tool.runtime import now
 from queue_tool.services.listing import MOST_COUNTED
 from queue_tool.store import Process
+from tests.support import now
 from tests.web.conftest import KeyMaker
 from tests.web.site import ON_BOTH, UNKNOWN, Site, problem
 
@@ -107,7 +107,7 @@ def test_what_is_sent_meanwhile_is_on_no_later_page(site: Site) -> None:
 
 
 def test_a_total_is_exact_up_to_its_bound_and_says_where_it_is_not(site: Site) -> None:
-    site.runtime.submit([1] * MOST_COUNTED, site.runtime.types["mirror"])
+    site.runtime.submit([1] * MOST_COUNTED, site.runtime.of_type("mirror"))
     page = site.ask("/tasks?limit=1")
     assert (page["total"], "total_is" in page) == (MOST_COUNTED, False)
     site.send()

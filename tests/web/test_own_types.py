@@ -38,10 +38,11 @@ print(json.dumps(said))
 """
 
 SEND = """
-from queue_tool.runtime import load_settings, open_runtime
+from queue_tool.environment import load_settings
+from queue_tool.runtime import open_runtime
 from queue_tool.model.telemetry import Telemetry
 runtime = open_runtime(load_settings(), Telemetry(), "test", migrate=True)
-token = runtime.submit([21], runtime.types["thumbs.make"]).elements[0].token
+token = runtime.submit([21], runtime.of_type("thumbs.make")).elements[0].token
 print(runtime.ask.task(token).result)
 """
 
@@ -98,8 +99,8 @@ def test_a_mistake_in_a_module_becomes_one_sentence_that_names_module_and_place(
         ),
         "taken": (
             "from queue_tool import task\n@task('uppercase')\ndef mine(data): ...",
-            ": Two functions are declared as the task type 'uppercase', queue_tool.execution.builtin.texts.uppercase and "
-            "taken.mine: give one of them another name.",
+            ": Two functions are declared as the task type 'uppercase', queue_tool.execution.builtin.texts.uppercase "
+            "and taken.mine: give one of them another name.",
         ),
     }
     for name, (code, _) in modules.items():

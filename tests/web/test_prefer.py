@@ -12,11 +12,11 @@ from flask.testing import FlaskClient
 
 from queue_tool.model.outcome import Outcome
 from queue_tool.model.states import Move
-from queue_tool.runtime import Runtime, now
+from queue_tool.runtime import Runtime
 from queue_tool.web import create_app
 from queue_tool.web.http.prefer import preferred_wait
 from tests import conftest
-from tests.support import eventually
+from tests.support import eventually, now
 
 
 def sent(client: FlaskClient) -> tuple[str, str]:

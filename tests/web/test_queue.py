@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from queue_tool.runtime import now
+from tests.support import now
 from tests.web.site import ON_BOTH, Site, problem
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from queue_tool.model.outcome import Note
-from queue_tool.runtime import now
 from tests.conftest import RuntimeFactory
+from tests.support import now
 from tests.web.conftest import KeyMaker
 from tests.web.site import ILL_FORMED, ON_BOTH, UNKNOWN, Site, problem
 

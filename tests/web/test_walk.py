@@ -13,7 +13,7 @@ import pytest
 
 from queue_tool.model.outcome import Outcome
 from queue_tool.model.states import Code, Move
-from queue_tool.runtime import now
+from tests.support import now
 from tests.web.site import Site
 
 STEPS = 50

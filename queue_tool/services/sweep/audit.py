@@ -5,11 +5,12 @@ Redis loses tickets at a restart, at a failover, at a wipe, and to workers that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from queue_tool.broker import Broker
+from queue_tool.model.clock import Clock
 from queue_tool.model.queues import Priority, lane_and_queue
 from queue_tool.model.telemetry import Event, Telemetry
 from queue_tool.services.sweep.push import Push
@@ -24,13 +25,13 @@ SHARE = 0.1
 
 @dataclass(slots=True, kw_only=True)
 class Audit:
-    """The verb, with what it works on and what it remembers from one time to the next."""
+    """The service, with what it works on and what it remembers from one time to the next."""
 
     store: Store
     broker: Broker
     push: Push
     telemetry: Telemetry
-    monotonic: Callable[[], float]
+    clock: Clock
     _incarnation: str = field(default="", init=False)
     _resumed: Mapping[Priority, datetime | None] = field(default_factory=dict, init=False)
     _next: float | None = field(default=None, init=False)
@@ -43,13 +44,13 @@ class Audit:
             BrokerAway: Redis does not answer.
             StoreAway: the database is busy or away.
         """
-        incarnation, resumed, now = self.broker.incarnation(), self.store.queues.resumed(), self.monotonic()
+        incarnation, resumed, now = self.broker.incarnation(), self.store.queues.resumed(), self.clock.monotonic()
         trusting = self._next is not None and incarnation == self._incarnation and resumed == self._resumed
         if trusting and self._next is not None and now < self._next:
             return
         self._audit(trusting=trusting)
         self._incarnation, self._resumed = incarnation, resumed
-        self._next = now + max(EVERY, (self.monotonic() - now) / SHARE)
+        self._next = now + max(EVERY, (self.clock.monotonic() - now) / SHARE)
 
     def _audit(self, *, trusting: bool) -> None:
         """Push again what should wait in Redis and does not; paused queues are passed over.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from queue_tool.model.clock import Clock
 from queue_tool.model.states import Code, State
 from queue_tool.model.telemetry import Event, Telemetry
 from queue_tool.store import Store
@@ -22,12 +22,11 @@ WALK_EVERY = 600.0
 
 @dataclass(slots=True, kw_only=True)
 class Due:
-    """The verb, with what it works on, and where it is on its walk."""
+    """The service, with what it works on, and where it is on its walk."""
 
     store: Store
     telemetry: Telemetry
-    now: Callable[[], datetime]
-    monotonic: Callable[[], float]
+    clock: Clock
     retention: timedelta | None  # None keeps for ever
     _after: int = field(default=0, init=False)
     _walked: float | None = field(default=None, init=False)
@@ -41,12 +40,12 @@ class Due:
         self._expire()
         self._come_due()
         if self.retention is not None:
-            self._forget(self.now() - self.retention)
+            self._forget(self.clock.now() - self.retention)
 
     def _come_due(self) -> None:
         count = 0
         for _ in range(MOST_AT_ONCE):
-            found = self.store.times.come_due(self.now(), PAGE)
+            found = self.store.times.come_due(self.clock.now(), PAGE)
             count += found
             if found < PAGE:
                 break
@@ -54,7 +53,7 @@ class Due:
             self.telemetry.emit(Event.SWEPT_DUE, tasks=count)
 
     def _expire(self) -> None:
-        expired = self.store.times.expire(self.now(), PAGE)
+        expired = self.store.times.expire(self.clock.now(), PAGE)
         for token in expired.tokens:
             self.telemetry.emit(Event.TASK_FAILED, token=token, status=State.FAILED, code=Code.EXPIRED)
         for batch in expired.finished:
@@ -62,13 +61,13 @@ class Due:
 
     def _forget(self, ended_before: datetime) -> None:
         """Go one step further on the walk over all tasks; begin anew some time after the last one has ended."""
-        if self._walked is not None and self.monotonic() - self._walked < WALK_EVERY:
+        if self._walked is not None and self.clock.monotonic() - self._walked < WALK_EVERY:
             return
         self._walked = None
         removed = self.store.times.forget(ended_before, self._after, PAGE)
         self._after = removed.last
         if removed.last == 0:
-            self._walked = self.monotonic()
+            self._walked = self.clock.monotonic()
             self.store.times.forget_batches(ended_before)
             self.store.workers.forget(ended_before)
         if removed.tasks:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from queue_tool.broker import Broker
+from queue_tool.model.clock import Clock
 from queue_tool.model.ticket import Ticket
 from queue_tool.store import Store
 
@@ -30,11 +31,11 @@ class Pushed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Push:
-    """The verb, with what it works on."""
+    """The service, with what it works on."""
 
     store: Store
     broker: Broker
-    now: Callable[[], datetime]
+    clock: Clock
     max_pushed: int  # tickets that one list may hold in Redis
 
     def __call__(self) -> Pushed:
@@ -53,7 +54,7 @@ class Push:
     def tickets(self, tickets: Sequence[Ticket]) -> None:
         """Push these, and note it."""
         self.broker.push(tickets)
-        self.store.tickets.mark_pushed(tickets, self.now())
+        self.store.tickets.mark_pushed(tickets, self.clock.now())
 
     def _list(self, name: str, room: _Room) -> int:
         """Push what waits here of one list."""
@@ -69,7 +70,7 @@ class Push:
 
     def _batches(self, room: _Room) -> int:
         """Push the batches of which nobody knows that their tickets are in Redis."""
-        batches = self.store.batches.unpushed(self.now(), SUBMIT_GRACE)
+        batches = self.store.batches.unpushed(self.clock.now(), SUBMIT_GRACE)
         if not batches:
             return 0
         present = self.broker.queued()  # a push that was cut short has put some of them there
@@ -82,12 +83,12 @@ class Push:
         while page.tickets:
             absent = [ticket for ticket in page.tickets if ticket.id not in present]
             if not room.take(absent):
-                self.store.tickets.hold(batch, last, self.now())
+                self.store.tickets.hold(batch, last, self.clock.now())
                 return pushed
             self.broker.push(absent)
             pushed, last = pushed + len(absent), page.last
             page = self.store.tickets.waiting_in(batch, after=last)
-        self.store.batches.mark_pushed(batch, self.now())
+        self.store.batches.mark_pushed(batch, self.clock.now())
         return pushed
 
 

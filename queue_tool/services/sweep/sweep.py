@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from queue_tool.broker import Broker
 from queue_tool.errors import BrokerAway, BrokerFull
+from queue_tool.model.clock import Clock
 from queue_tool.model.states import Code, State
 from queue_tool.model.telemetry import Event, Telemetry
 from queue_tool.model.ticket import Ticket, read_ticket_id
@@ -41,7 +42,7 @@ class _Pulse:
 
 
 class Sweep:
-    """The verb, with what it works on and what it remembers from one pass to the next."""
+    """The service, with what it works on and what it remembers from one pass to the next."""
 
     def __init__(
         self,
@@ -49,8 +50,7 @@ class Sweep:
         store: Store,
         broker: Broker,
         telemetry: Telemetry,
-        now: Callable[[], datetime],
-        monotonic: Callable[[], float],
+        clock: Clock,
         lives_here: Callable[[Process], bool | None],
         max_pushed: int,
         retention: timedelta | None = None,
@@ -61,8 +61,7 @@ class Sweep:
             store: where the truth is.
             broker: where the tickets should be.
             telemetry: who is told.
-            now: the time of day.
-            monotonic: seconds that never jump; liveness is judged by it.
+            clock: the time of day, and seconds that never jump: liveness is judged by these.
             lives_here: whether a process of this machine lives; None for one of another machine.
             max_pushed: tickets that one list may hold in Redis.
             retention: for how long an ended task is kept; None keeps it for ever.
@@ -70,13 +69,12 @@ class Sweep:
         self._store = store
         self._broker = broker
         self._telemetry = telemetry
-        self._now = now
-        self._monotonic = monotonic
+        self._clock = clock
         self._lives_here = lives_here
-        self._due = Due(store=store, telemetry=telemetry, now=now, monotonic=monotonic, retention=retention)
-        self._push = Push(store=store, broker=broker, now=now, max_pushed=max_pushed)
+        self._due = Due(store=store, telemetry=telemetry, clock=clock, retention=retention)
+        self._push = Push(store=store, broker=broker, clock=clock, max_pushed=max_pushed)
         self._pulses: dict[int, _Pulse] = {}
-        self._audit = Audit(store=store, broker=broker, push=self._push, telemetry=telemetry, monotonic=monotonic)
+        self._audit = Audit(store=store, broker=broker, push=self._push, telemetry=telemetry, clock=clock)
         self._away: str | None = None  # why nothing could be pushed the last time
         self._full_until = 0.0
 
@@ -88,7 +86,7 @@ class Sweep:
         """
         self._take_back()
         self._due()
-        if self._monotonic() < self._full_until:
+        if self._clock.monotonic() < self._full_until:
             return False
         try:
             self._audit.if_due()  # first: what Redis has lost was there before what has never been
@@ -100,7 +98,7 @@ class Sweep:
                 self._telemetry.emit(Event.WARNING, reason=error.sentence)
             self._away = error.sentence
             if isinstance(error, BrokerFull):
-                self._full_until = self._monotonic() + FULL_FOR
+                self._full_until = self._clock.monotonic() + FULL_FOR
             return False
 
     # -- workers that died ---------------------------------------------------------------------------------
@@ -113,13 +111,13 @@ class Sweep:
         owners = gone + self._store.workers.orphans()
         if not owners:
             return
-        taken = self._store.runs.take_back(owners, self._now())
+        taken = self._store.runs.take_back(owners, self._clock.now())
         self._tell_taken_back(taken, len(owners))
         try:
             self._bury(dead, taken.tickets)
         except BrokerAway:
             return  # the next pass finds them again
-        self._store.workers.remove(gone, self._now())
+        self._store.workers.remove(gone, self._clock.now())
 
     def _tell_taken_back(self, taken: TakenBack, owners: int) -> None:
         if taken.tickets or taken.given_up:
@@ -141,7 +139,7 @@ class Sweep:
         self._broker.discard([ticket for ticket in before if ticket.id not in held])  # those of RQ's own workers
 
     def _is_dead(self, worker: Worker) -> bool:
-        now = self._monotonic()
+        now = self._clock.monotonic()
         pulse = self._pulses.setdefault(worker.id, _Pulse(worker.beat, now))
         if pulse.beat != worker.beat:
             pulse.beat, pulse.seen, pulse.suspected = worker.beat, now, None

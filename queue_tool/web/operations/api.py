@@ -29,7 +29,7 @@ def submit() -> Response:
         if not isinstance(value, list):
             raise NotAnArray
         hands = runtime()
-        submission = hands.submit(value, hands.types[TASK_TYPE], idempotency_key(body), label=label)
+        submission = hands.submit(value, hands.of_type(TASK_TYPE), idempotency_key(body), label=label)
         return received(submission)
 
 

@@ -9,7 +9,6 @@ from flask import Blueprint, Response
 from queue_tool.errors import QueueToolError
 from queue_tool.model.access import Role
 from queue_tool.model.settings import INLINE
-from queue_tool.runtime import now
 from queue_tool.services.owner import lives_here
 from queue_tool.web.http.admission import needs
 from queue_tool.web.http.answers import answer, runtime
@@ -55,7 +54,7 @@ def _said(check: Callable[[], None]) -> str:
 def _lag() -> float | None:
     """Return the seconds that the oldest waiting task has waited; None where the database cannot say."""
     try:
-        return runtime().ask.lag(now())
+        return runtime().ask.lag(runtime().clock.now())
     except QueueToolError:
         return None
 

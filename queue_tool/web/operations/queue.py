@@ -8,7 +8,6 @@ from queue_tool.errors import QueueNotFound
 from queue_tool.model.access import Role
 from queue_tool.model.details import Waiting
 from queue_tool.model.queues import Priority
-from queue_tool.runtime import now
 from queue_tool.web.http import shapes
 from queue_tool.web.http.admission import needs
 from queue_tool.web.http.answers import answer, runtime
@@ -58,7 +57,7 @@ def _state_of(priority: Priority) -> Response:
 
 
 def _shown(one: Waiting) -> dict[str, object]:
-    return shapes.queue(one, max(0.0, (now() - one.oldest).total_seconds()) if one.oldest else None)
+    return shapes.queue(one, max(0.0, (runtime().clock.now() - one.oldest).total_seconds()) if one.oldest else None)
 
 
 def _priority(name: str) -> Priority:

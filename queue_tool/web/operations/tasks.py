@@ -32,7 +32,7 @@ def create() -> Response:
     with json_body() as (body, value):
         hands = runtime()
         key = idempotency_key(body)
-        judge = Requests(types=hands.types, now=hands.submit.now())
+        judge = Requests(types=hands.types, now=hands.clock.now())
         if isinstance(value, list):
             return received(hands.submit(value, judge, key, label=label), ACCEPTED)
         if not isinstance(value, dict):

@@ -47,7 +47,7 @@ def _sent(text: str) -> Response:
         elements = json_text.loads(text)
         if not isinstance(elements, list):
             raise NotAnArray
-        submission = runtime().submit(elements, runtime().types[TASK_TYPE])
+        submission = runtime().submit(elements, runtime().of_type(TASK_TYPE))
     except QueueToolError as error:
         return _page(text=text, problem=error.sentence, status=STATUSES.get(error.code, 500))
     rows = [_row(element) for element in submission.elements[:MOST_ROWS]]

@@ -10,13 +10,13 @@ import sys
 import threading
 import time
 
+from queue_tool import environment
 from queue_tool.errors import RestNotStarted
 from queue_tool.host import data_dir, doorbell, lifeline, valkey
 from queue_tool.host.doorbell import Doorbell
 from queue_tool.host.lifeline import Lifeline
 from queue_tool.model.settings import Settings
 from queue_tool.model.telemetry import Event, Telemetry
-from queue_tool.runtime import child_environment
 
 START_TIMEOUT = 60.0
 """Seconds in which the rest of the system must be up."""
@@ -77,7 +77,7 @@ class Companion:
     def _spawn(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, "-m", "queue_tool", "up"],
-            env=child_environment(
+            env=environment.for_child(
                 {
                     "QUEUE_TOOL_WEB": "0",
                     lifeline.VARIABLE: str(self._lifeline.reading),

@@ -16,13 +16,13 @@ import click
 from flask.cli import run_command
 from werkzeug.serving import is_running_from_reloader
 
+from queue_tool import environment
 from queue_tool.errors import QueueToolError
 from queue_tool.host import doorbell, lifeline
 from queue_tool.host.doorbell import Doorbell
 from queue_tool.host.lifeline import Lifeline
 from queue_tool.model.settings import Settings
 from queue_tool.model.telemetry import Event, Telemetry
-from queue_tool.runtime import inherited, say
 from queue_tool.web.serving.companion import Companion
 
 
@@ -56,7 +56,7 @@ def start_the_rest(settings: Settings, telemetry: Telemetry) -> None:
     mine, bell = Lifeline(), Doorbell()
     mine.pass_on()  # to the reloader's child, which Flask starts
     bell.let_children_ring()
-    say({lifeline.VARIABLE: str(mine.reading), doorbell.VARIABLE: str(bell.writing)})
+    environment.override({lifeline.VARIABLE: str(mine.reading), doorbell.VARIABLE: str(bell.writing)})
     if settings.embedded:
         Companion(settings, telemetry, mine, bell).start()
     else:
@@ -65,9 +65,9 @@ def start_the_rest(settings: Settings, telemetry: Telemetry) -> None:
 
 def _follow_the_reloader() -> None:
     """End with the process that restarts this one on every change, and tell of the new code."""
-    owner = inherited(lifeline.VARIABLE)
+    owner = environment.inherited_descriptor(lifeline.VARIABLE)
     if owner is not None:
         lifeline.watch(owner, lambda: os._exit(1))
-    bell = inherited(doorbell.VARIABLE)
+    bell = environment.inherited_descriptor(doorbell.VARIABLE)
     if bell is not None:
         doorbell.ring(bell)

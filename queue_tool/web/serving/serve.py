@@ -12,11 +12,12 @@ from flask import Flask
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 
+from queue_tool.environment import inherited_descriptor
 from queue_tool.errors import PortTaken
 from queue_tool.host import collector
 from queue_tool.host.lifeline import VARIABLE, Lifeline, watch
 from queue_tool.model.settings import Settings
-from queue_tool.runtime import inherited, load_types
+from queue_tool.runtime import load_types
 from queue_tool.web.app import create_app
 from queue_tool.web.http.answers import EXTENSION
 
@@ -38,7 +39,7 @@ def serve(settings: Settings) -> None:
     require_free(settings.host, settings.port)
     load_types(settings).compile()  # or else granian's child would find what is wrong with them, and say it at length
     _of_server = Lifeline()
-    descriptor = inherited(VARIABLE)
+    descriptor = inherited_descriptor(VARIABLE)
     if descriptor is not None:
         watch(descriptor, lambda: os.kill(os.getpid(), signal.SIGTERM))
     Granian(

@@ -1,4 +1,4 @@
-"""A worker that kills itself: `python -m tests.worker.faults.doomed STEP NUMBER`, at a step of its so-many-th turn."""
+"""A worker that kills itself: `python -m tests.worker.faults.doomed STEP NUMBER`, at a step of its so-many-th cycle."""
 
 from __future__ import annotations
 
@@ -6,22 +6,19 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from functools import partial
 from typing import Any
+
+from redis import Redis
 
 from queue_tool.model.outcome import Note, Outcome
 from queue_tool.model.queues import Lane
 from queue_tool.runtime import Runtime
-from queue_tool.services.run import Run, Turned
-from queue_tool.worker.intake import Intake
-from queue_tool.worker.lists import Gone, Lists
-from queue_tool.worker.pauses import Pauses
+from queue_tool.services.run import RecordedAndClaimed, Runner
 from queue_tool.worker.process import work
-from queue_tool.worker.pump import Parts
-from queue_tool.worker.waker import Waker
+from queue_tool.worker.ticket_lists import Gone, TicketLists
 from queue_tool.worker.worker import Worker
 
 
@@ -41,10 +38,10 @@ class Doom:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-class DoomedLists(Lists):
+class DoomedLists(TicketLists):
     """The lists of a worker, between whose calls it dies."""
 
-    def __init__(self, real: Lists, doom: Doom) -> None:  # pylint: disable=super-init-not-called
+    def __init__(self, real: TicketLists, doom: Doom) -> None:  # pylint: disable=super-init-not-called
         """Do everything as the real ones do."""
         self.__dict__.update(vars(real))
         self._doom = doom
@@ -66,19 +63,23 @@ class DoomedLists(Lists):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DoomedRun(Run):
-    """The turns of a worker, after which it dies."""
+class DoomedRunner(Runner):
+    """The transactions of a worker, after which it dies."""
 
     doom: Doom
 
-    def turn(
-        self, outcomes: Sequence[Outcome], runs: Sequence[tuple[str, int]], owner: int, notes: Sequence[Note] = ()
-    ) -> Turned:
+    def record_and_claim(
+        self,
+        outcomes: Sequence[Outcome],
+        tickets: Sequence[tuple[str, int]],
+        owner: int,
+        notes: Sequence[Note] = (),
+    ) -> RecordedAndClaimed:
         """Die after runs have been claimed, or after others have been settled."""
-        turned = super().turn(outcomes, runs, owner, notes)
-        self.doom.at("after claim", happens=turned.started)
-        self.doom.at("after settle", happens=turned.settled.tokens)
-        return turned
+        changes = super().record_and_claim(outcomes, tickets, owner, notes)
+        self.doom.at("after claim", happens=changes.runs)
+        self.doom.at("after settle", happens=changes.settled.tokens)
+        return changes
 
 
 class DoomedWorker(Worker):
@@ -86,19 +87,13 @@ class DoomedWorker(Worker):
 
     doom: Doom
 
-    def _parts(self, runtime: Runtime, loop: asyncio.AbstractEventLoop) -> tuple[Parts, Waker]:
-        parts, waker = super()._parts(runtime, loop)
-        known: dict[str, Any] = {field.name: getattr(parts.run, field.name) for field in fields(parts.run)}
-        lists = DoomedLists(parts.lists, self.doom)
-        intake = Intake(
-            lists=lists,
-            served=parts.intake.served,
-            watch=waker.watch,
-            refuse=partial(self._refuse, lists),
-            pauses=Pauses(runtime.store.queues.paused, parts.intake.served),
-            telemetry=runtime.telemetry,
-        )
-        return replace(parts, run=DoomedRun(**known, doom=self.doom), lists=lists, intake=intake), waker
+    def _pump_away(self, runtime: Runtime, loop: asyncio.AbstractEventLoop, *, burst: bool, most: int | None) -> int:
+        known: dict[str, Any] = {field.name: getattr(runtime.runner, field.name) for field in fields(runtime.runner)}
+        doomed = replace(runtime, runner=DoomedRunner(**known, doom=self.doom))
+        return super()._pump_away(doomed, loop, burst=burst, most=most)
+
+    def _lists(self, redis: Redis, served: Iterable[str], database: str) -> TicketLists:
+        return DoomedLists(super()._lists(redis, served, database), self.doom)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -16,11 +15,12 @@ from typing import Any
 from redis import Redis
 
 from queue_tool.host import processes
+from queue_tool.host.clock import CLOCK
 from queue_tool.model.batch import Accepted
 from queue_tool.model.states import State
 from queue_tool.model.task import Status
 from queue_tool.model.ticket import ticket_id
-from queue_tool.runtime import Runtime, now
+from queue_tool.runtime import Runtime
 from queue_tool.services.sweep.sweep import Sweep
 from tests.past_the_store import locked, note, opened, rows
 from tests.support import clean_environment, eventually
@@ -66,7 +66,7 @@ class Site:
 
     def send(self, task_type: str, data: Sequence[object]) -> list[str]:
         """Send a batch; return its tokens."""
-        submission = self.runtime.submit(list(data), self.runtime.types[task_type])
+        submission = self.runtime.submit(list(data), self.runtime.of_type(task_type))
         return [element.token for element in submission.elements if isinstance(element, Accepted)]
 
     def sleepers(self, count: int, valor: float = 0) -> list[str]:
@@ -112,8 +112,7 @@ class Site:
             store=self.runtime.store,
             broker=self.runtime.broker,
             telemetry=self.runtime.telemetry,
-            now=now,
-            monotonic=time.monotonic,
+            clock=CLOCK,
             lives_here=lambda process: process.pid == worker.pid,
             max_pushed=self.runtime.settings.max_pushed,
         )()

@@ -14,6 +14,7 @@ from rq.suspension import resume, suspend
 
 from queue_tool.host.put_aside import FOLDER
 from queue_tool.model.states import State
+from queue_tool.supervisor.sweeping import sweep_until
 from tests.worker.faults.site import Site
 
 
@@ -68,7 +69,7 @@ def test_what_a_run_says_of_itself_while_the_database_is_locked_is_kept(site: Si
 def sweep_until_written(site: Site) -> None:
     """Let a sweeper alone find what was put aside, as in a system whose worker is not there yet."""
     stopping = threading.Event()
-    sweeper = threading.Thread(target=site.runtime.sweep_until, args=[stopping])
+    sweeper = threading.Thread(target=sweep_until, args=[stopping, site.runtime])
     sweeper.start()
     site.await_(lambda: site.count(State.FINISHED))
     stopping.set()

@@ -15,17 +15,10 @@ from typing import Protocol
 import orjson
 from redis import Redis
 from redis.exceptions import OutOfMemoryError
-from rq import Queue
-from rq.defaults import RQ_KEY_PREFIX
-from rq.executions import WORKER_EXECUTIONS_KEY_TEMPLATE
-from rq.job import Job
-from rq.registry import StartedJobRegistry
-from rq.suspension import WORKERS_SUSPENDED
 from rq.utils import utcformat
-from rq.worker import BaseWorker
 
-from queue_tool.broker.marker import MARKER
-from queue_tool.broker.rq import ANY_BYTES, execution_id
+from queue_tool.broker import keys
+from queue_tool.broker.rq import ANY_BYTES
 from queue_tool.model.queues import Lane
 
 MOST = 1000
@@ -49,10 +42,10 @@ if #order.shown > 0 then
   local entries, keys = {}, {}
   for i, job in ipairs(order.shown) do
     entries[i] = job .. order.execution
-    keys[2 * i - 1] = order.prefix .. ':execution:' .. job .. order.execution
-    keys[2 * i] = order.prefix .. ':executions:' .. job
+    keys[2 * i - 1] = order.executions .. job .. order.execution
+    keys[2 * i] = order.of_jobs .. job
   end
-  parts(entries, function(...) redis.call('SREM', order.executions, ...) end)
+  parts(entries, function(...) redis.call('SREM', order.of_worker, ...) end)
   parts(keys, function(...) redis.call('UNLINK', ...) end)
 end
 if order.ended > 0 and redis.call('EXISTS', order.worker) == 1 then
@@ -64,7 +57,7 @@ if marker and string.match(marker, '^[^/]*') ~= order.database then
   return redis.error_reply('it carries the tickets of another database')
 end
 -- A script that has written once may go on in a Redis that is full: what makes room must not lack it.
-redis.call('UNLINK', order.prefix .. ':queue_tool:nothing')
+redis.call('UNLINK', order.nothing)
 local taken = {}
 for i, list in ipairs(order.take) do
   local most, jobs = math.min(order.room[list.lane], 1000), {}
@@ -92,10 +85,10 @@ for i, job in ipairs(order.jobs) do
   if redis.call('TYPE', key).ok == 'hash' then
     redis.call('HSET', key, 'status', 'started', 'started_at', order.times[i], 'last_heartbeat', order.times[i],
       'worker_name', order.name)
-    redis.call('HSET', order.prefix .. ':execution:' .. job .. order.execution, 'id', order.id, 'job_id', job,
-      'created_at', order.stamps[i], 'last_heartbeat', order.stamps[i], 'worker_name', order.name)
-    redis.call('ZADD', order.prefix .. ':executions:' .. job, '+inf', order.id)
-    redis.call('SADD', order.executions, job .. order.execution)
+    redis.call('HSET', order.executions .. job .. order.execution, 'id', order.id, 'job_id', job, 'created_at',
+      order.stamps[i], 'last_heartbeat', order.stamps[i], 'worker_name', order.name)
+    redis.call('ZADD', order.of_jobs .. job, '+inf', order.id)
+    redis.call('SADD', order.of_worker, job .. order.execution)
   end
 end
 """
@@ -125,26 +118,29 @@ class Gone(Protocol):
         """Tell whether it was shown as started, so that more has to go."""
 
 
-class Lists:
+class TicketLists:
     """The lists that a worker serves."""
 
     def __init__(self, redis: Redis, names: Iterable[str], worker: str, database: str) -> None:
         """Work on these lists of this Redis, as the worker of this name, for the database of this identity."""
         self._redis = redis
-        self._registries = {name: StartedJobRegistry(name, connection=redis).key for name in names}
+        self._registries = {name: keys.started(name) for name in names}
         self._exchange = redis.register_script(_EXCHANGE)
         self._show = redis.register_script(_SHOW)
         self._give_back = redis.register_script(_GIVE_BACK)
+        execution = keys.execution_id(worker)
         self._order = {
-            "prefix": RQ_KEY_PREFIX,
-            "job": Job.redis_job_namespace_prefix,
-            "id": execution_id(worker),
-            "execution": f":{execution_id(worker)}",
+            "job": keys.JOBS,
+            "executions": keys.EXECUTIONS,
+            "of_jobs": keys.EXECUTIONS_OF_JOBS,
+            "of_worker": keys.executions_of_worker(worker),
+            "id": execution,
+            "execution": f":{execution}",
             "name": worker,
-            "worker": BaseWorker.redis_worker_namespace_prefix + worker,
-            "executions": WORKER_EXECUTIONS_KEY_TEMPLATE.format(worker),
-            "suspended": WORKERS_SUSPENDED,
-            "marker": MARKER,
+            "worker": keys.worker(worker),
+            "suspended": keys.SUSPENDED,
+            "marker": keys.MARKER,
+            "nothing": keys.NOTHING,
             "database": database,
         }
 
@@ -166,15 +162,15 @@ class Lists:
             RedisError: Redis does not answer; any part of it may have been done.
         """
         by_registry: dict[str, list[str]] = {}
-        for one in gone:
-            by_registry.setdefault(self._registries[one.list], []).append(one.ticket)
+        for entry in gone:
+            by_registry.setdefault(self._registries[entry.list], []).append(entry.ticket)
         order = self._order | {
             "gone": by_registry,
-            "shown": [one.ticket for one in gone if one.shown],
+            "shown": [entry.ticket for entry in gone if entry.shown],
             "ended": ended,
             "room": {lane.value: slots for lane, slots in room.items()},
             "take": [
-                {"queue": queue_key(name), "registry": self._registries[name], "lane": lane}
+                {"queue": keys.queue(name), "registry": self._registries[name], "lane": lane}
                 for name, lane in wanted.items()
             ],
         }
@@ -216,13 +212,8 @@ class Lists:
             RedisError: Redis does not answer.
         """
         order = self._order | {
-            "queue": queue_key(name),
+            "queue": keys.queue(name),
             "registry": self._registries[name],
             "jobs": list(tickets)[::-1],
         }
         self._give_back(args=[orjson.dumps(order)])
-
-
-def queue_key(name: str) -> str:
-    """Return RQ's key of a list."""
-    return f"{Queue.redis_queue_namespace_prefix}{name}"

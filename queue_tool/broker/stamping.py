@@ -1,4 +1,4 @@
-"""The push: RQ makes the first ticket of a kind, and Redis itself copies it for all the others.
+"""Stamping: RQ makes the first ticket of a kind, and Redis itself copies it for all the others.
 
 One script call makes a thousand copies, byte for byte, then puts them into their list: a worker finds whole jobs
 only, and a change of RQ's format is followed by itself.
@@ -11,9 +11,9 @@ from typing import Any
 
 from redis import Redis
 from rq import Queue
-from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from queue_tool.broker import keys
 from queue_tool.model.ticket import Ticket
 
 FUNCTION = "queue_tool.worker.ticket.run"
@@ -35,8 +35,8 @@ return redis.call('HGETALL', KEYS[1])
 """Remove the fields of a job that hold nothing, without which RQ reads it the same; return the others."""
 
 _COPY = """
-local list, prefix, said, ids = KEYS[1], ARGV[1], ARGV[2], {}
-for id in string.gmatch(said, '%S+') do ids[#ids + 1] = id end
+local list, prefix, ids = KEYS[1], ARGV[1], {}
+for id in string.gmatch(ARGV[2], '%S+') do ids[#ids + 1] = id end
 local made = prefix .. ids[1]
 local kind = redis.call('TYPE', made).ok
 if kind ~= 'hash' and kind ~= 'none' then redis.call('DEL', made) end
@@ -50,7 +50,7 @@ The ids come as one text with spaces between them: a thousand arguments cost the
 """
 
 
-def push_kind(redis: Redis, tickets: Sequence[Ticket]) -> int:
+def push_alike(redis: Redis, tickets: Sequence[Ticket]) -> int:
     """Push tickets that differ in nothing but their ids, in their order; return how many wait in the list then.
 
     Raises:
@@ -63,7 +63,7 @@ def push_kind(redis: Redis, tickets: Sequence[Ticket]) -> int:
         with redis.pipeline(transaction=False) as pipeline:
             for first in range(start, min(start + COPIES * CALLS, len(ids)), COPIES):
                 chunk = " ".join(ids[first : first + COPIES])
-                pipeline.eval(_COPY, 1, queue.key, Job.key_for(""), chunk, *fields)
+                pipeline.eval(_COPY, 1, queue.key, keys.JOBS, chunk, *fields)
             length = pipeline.execute()[-1]
     return length
 
@@ -71,9 +71,9 @@ def push_kind(redis: Redis, tickets: Sequence[Ticket]) -> int:
 def _make(redis: Redis, queue: Queue, ticket: Ticket) -> tuple[list[Any], int]:
     """Push a ticket through RQ; return its fields, name and value in turns, and the list's length."""
     with redis.pipeline() as pipeline:
-        pipeline.delete(Job.key_for(ticket.id))  # whatever is left of it
+        pipeline.delete(keys.job(ticket.id))  # whatever is left of it
         queue.enqueue_many([_job_data(ticket)], pipeline=pipeline)
-        pipeline.eval(_LIGHTEN, 1, Job.key_for(ticket.id))  # in the same transaction: a worker may be quick
+        pipeline.eval(_LIGHTEN, 1, keys.job(ticket.id))  # in the same transaction: a worker may be quick
         pipeline.llen(queue.key)
         *_, fields, length = pipeline.execute()
     return fields, length
