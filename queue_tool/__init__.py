@@ -1,6 +1,6 @@
 """Queue Tool: a self-hosted service for batches of work.
 
-`create_app` is the Flask application; `task` declares a task type; both bring in only what they need.
+Each name is imported when it is first asked for, so that who declares a task type brings in no Flask, no RQ and no SQL.
 """
 
 from __future__ import annotations
@@ -12,18 +12,26 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from queue_tool.model.context import Context
+    from queue_tool.model.filter import Filter
+    from queue_tool.model.queues import Priority
     from queue_tool.model.retry import Abort, Backoff, Retry
+    from queue_tool.model.states import State
     from queue_tool.model.task_types import task
+    from queue_tool.runtime import open  # noqa: A004 - `queue_tool.open()` is what its users read
 
 __version__ = "0.1.0"
-__all__ = ["Abort", "Backoff", "Context", "Retry", "create_app", "task"]
+__all__ = ["Abort", "Backoff", "Context", "Filter", "Priority", "Retry", "State", "create_app", "open", "task"]
 
 _HOMES = {
-    "task": "queue_tool.model.task_types",
-    "Context": "queue_tool.model.context",
     "Abort": "queue_tool.model.retry",
     "Backoff": "queue_tool.model.retry",
+    "Context": "queue_tool.model.context",
+    "Filter": "queue_tool.model.filter",
+    "Priority": "queue_tool.model.queues",
     "Retry": "queue_tool.model.retry",
+    "State": "queue_tool.model.states",
+    "open": "queue_tool.runtime",
+    "task": "queue_tool.model.task_types",
 }
 
 

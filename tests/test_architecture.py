@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import queue_tool
+
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "queue_tool").rglob("*.py"))
 
@@ -58,14 +60,20 @@ def test_functions_are_short() -> None:
 
 def test_importing_the_package_brings_in_no_vendor() -> None:
     code = (
-        "import sys, queue_tool; from queue_tool import task, Context; "
+        "import sys, queue_tool; from queue_tool import Context, Filter, Priority, State, task; "
         "print(*sorted({'flask', 'redis', 'rq', 'sqlalchemy', 'granian'} & set(sys.modules)))"
     )
-    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == ""
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == ""
 
 
 def test_what_is_offered_is_what_is_meant_whatever_was_imported_before() -> None:
-    code = "import queue_tool.runtime; from queue_tool import task, Context, create_app; print(callable(task))"
-    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == "True"
+    code = (
+        "import queue_tool.runtime; from queue_tool import *; print(*map(callable, (task, open, create_app, Filter)))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert answer.stdout.split() == ["True"] * 4
+
+
+def test_every_public_name_is_there() -> None:
+    assert all(getattr(queue_tool, name) is not None for name in queue_tool.__all__)

@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar, Unpack
 
 from queue_tool.errors import BadTaskType
 from queue_tool.model.queues import Lane, Priority
@@ -125,73 +125,60 @@ declared = TaskTypes()
 """What `@task` has declared in this process so far."""
 
 
-def task(
-    name: str,
-    *,
-    schema: dict[str, object] | bool = True,
-    timeout: Timeout | None = None,
-    max_attempts: int | None = None,
-    backoff: Backoff | Sequence[float] | None = None,
-    no_retry: Iterable[type[BaseException]] = (),
-    priority: str = "normal",
-    isolated: bool = False,
-    description: str | None = None,
-) -> Callable[[Function], Function]:
+class TypeOptions(TypedDict, total=False):
+    """What may be said of a task type beside its name and its function.
+
+    Keys:
+        schema: JSON Schema (2020-12) of the data; by default anything goes. One that cannot be used stops the start.
+        timeout: seconds that a run may take, or a function of the data that returns them; 0 is no limit; by default as
+            the setting says.
+        max_attempts: how often it is tried; by default as the setting says.
+        backoff: how long it waits before the next attempt: a `Backoff`, or a list of seconds.
+        no_retry: kinds of errors after which it is not tried again.
+        priority: "high", "normal" (the default) or "low".
+        isolated: True runs it in a process of its own, which is killed at the deadline.
+        description: one sentence for people; by default the first line of the function's docstring.
+    """
+
+    schema: dict[str, object] | bool
+    timeout: Timeout | None
+    max_attempts: int | None
+    backoff: Backoff | Sequence[float] | None
+    no_retry: Iterable[type[BaseException]]
+    priority: str
+    isolated: bool
+    description: str | None
+
+
+def task(name: str, **options: Unpack[TypeOptions]) -> Callable[[Function], Function]:
     """Declare a function as a task type; the function itself stays as it is.
 
     Args:
         name: what clients call it: 1 to 64 letters, digits, `_`, `.` or `-`.
-        schema: JSON Schema (2020-12) of the data; by default anything goes. One that cannot be used stops the start.
-        timeout: seconds that a run may take, or a function of the data that returns them; 0 is no limit.
-        max_attempts: how often it is tried; by default as the setting says.
-        backoff: how long it waits before the next attempt: a `Backoff`, or a list of seconds.
-        no_retry: kinds of errors after which it is not tried again.
-        priority: "high", "normal" or "low".
-        isolated: run it in a process of its own, which is killed at the deadline.
-        description: one sentence for people; by default the first line of the function's docstring.
+        options: as `TypeOptions` says.
 
     Raises:
         BadTaskType: one of these cannot be used, or the name is taken.
     """
 
     def declare(function: Function) -> Function:
-        declared.add(
-            make_task_type(
-                name,
-                function,
-                schema=schema,
-                timeout=timeout,
-                max_attempts=max_attempts,
-                backoff=backoff,
-                no_retry=no_retry,
-                priority=priority,
-                isolated=isolated,
-                description=description,
-            )
-        )
+        declared.add(make_task_type(name, function, **options))
         return function
 
     return declare
 
 
-def make_task_type(
-    name: str,
-    function: Callable[..., Any],
-    *,
-    schema: dict[str, object] | bool = True,
-    timeout: Timeout | None = None,
-    max_attempts: int | None = None,
-    backoff: Backoff | Sequence[float] | None = None,
-    no_retry: Iterable[type[BaseException]] = (),
-    priority: str = "normal",
-    isolated: bool = False,
-    description: str | None = None,
-) -> TaskType:
+def make_task_type(name: str, function: Callable[..., Any], **options: Unpack[TypeOptions]) -> TaskType:
     """Return a task type without declaring it; the arguments are those of `task`.
 
     Raises:
         BadTaskType: one of the arguments cannot be used.
     """
+    unknown = options.keys() - TypeOptions.__annotations__.keys()
+    if unknown:
+        raise BadTaskType(f"The task type {name!r} has an option that does not exist: {', '.join(sorted(unknown))}.")
+    priority, timeout = options.get("priority", Priority.NORMAL), options.get("timeout")
+    max_attempts = options.get("max_attempts")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise BadTaskType(
             f"{name!r} cannot name a task type: use 1 to 64 letters, digits, '_', '.' or '-', no dot or dash first."
@@ -209,14 +196,14 @@ def make_task_type(
     return TaskType(
         name=name,
         function=function,
-        schema=Schema(schema),
-        lane=_lane_of(function, isolated=isolated),
+        schema=Schema(options.get("schema", True)),
+        lane=_lane_of(function, isolated=options.get("isolated", False)),
         priority=Priority(priority),
         timeout=timeout,
         max_attempts=max_attempts,
-        backoff=_backoff(name, backoff),
-        no_retry=_kinds_of_errors(name, no_retry),
-        description=description or (inspect.getdoc(function) or "").partition("\n")[0],
+        backoff=_backoff(name, options.get("backoff")),
+        no_retry=_kinds_of_errors(name, options.get("no_retry", ())),
+        description=options.get("description") or (inspect.getdoc(function) or "").partition("\n")[0],
         takes_context=_takes_context(name, function),
     )
 

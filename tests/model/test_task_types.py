@@ -210,6 +210,11 @@ def made_of(*functions: Callable[..., Any]) -> TaskTypes:
     return TaskTypes(make_task_type("same", function) for function in functions)
 
 
+def test_an_option_that_does_not_exist_is_refused_by_its_name() -> None:
+    with pytest.raises(BadTaskType, match=r"'made' has an option that does not exist: time_out, tries\.$"):
+        make_task_type("made", lambda data: data, tries=3, time_out=5)  # type: ignore[arg-type] # a slip of the pen
+
+
 def test_two_functions_cannot_share_a_name() -> None:
     with pytest.raises(BadTaskType) as caught:
         made_of(plain, coroutine)
