@@ -8,13 +8,14 @@ from http import HTTPStatus
 from flask import Flask, Response, g, request
 
 from queue_tool.environment import load_settings
+from queue_tool.host import collector
 from queue_tool.model.telemetry import Event
 from queue_tool.runtime import Runtime, open_runtime, start_logging
 from queue_tool.web.http import admission, bodies, problems
 from queue_tool.web.http.answers import EXTENSION, runtime
 from queue_tool.web.operations import api, batches, check, dead_letters, health, queue, results, task_types, tasks
 from queue_tool.web.pages import home
-from queue_tool.web.serving import flask_run
+from queue_tool.web.serving import flask_run, serve
 from queue_tool.web.serving.fast_check import FastCheck
 
 _PAGE_POLICY = (
@@ -48,6 +49,15 @@ def create_app(parts: Runtime | None = None) -> Flask:
     app.after_request(_protect)
     app.after_request(_log)
     app.wsgi_app = FastCheck(app.wsgi_app, app.extensions[EXTENSION])  # type: ignore[method-assign] # so Flask wants it
+    return app
+
+
+def application() -> Flask:
+    """Return the application, in a process that granian has started to serve it."""
+    serve.follow_server()
+    app = create_app()
+    serve.on_a_signal(app.extensions[EXTENSION].wait.release)  # or else those who wait would hold up the stop
+    collector.leave_alone_what_is_there()
     return app
 
 

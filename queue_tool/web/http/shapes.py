@@ -13,6 +13,27 @@ from queue_tool.model.task import Status
 from queue_tool.web.http.answers import rfc3339
 
 
+def check(task: Status) -> dict[str, object]:
+    """Return what a user may know of a task by its token alone."""
+    return {
+        "message": task.state.message,
+        "token": task.token,
+        "batch": task.batch,
+        "task_type": task.task_type,
+        "item": item_of(json_text.loads(task.data)),
+        "status": task.state,
+        "attempt": task.attempt,
+        "created_at": rfc3339(task.created_at),
+        "started_at": rfc3339(task.started_at),
+        "finished_at": rfc3339(task.finished_at),
+        "duration": task.duration,
+        "progress": task.progress,
+        "note": task.note,
+        "result": json_text.embed(task.result),
+        "error": error(task),
+    }
+
+
 def standing(task: Status) -> dict[str, object]:
     """Return which task it is, and how it stands."""
     return {

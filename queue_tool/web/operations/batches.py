@@ -31,12 +31,12 @@ def many() -> Response:
 def one(batch: str) -> Response:
     """Say how one batch stands; the counts of the six states and `rejected` sum to `total`."""
     parameters()
-    hands = runtime()
+    system = runtime()
     return with_etag(
         answer_in_time(
-            ask=lambda: hands.ask.batch(batch),
+            ask=lambda: system.ask.batch(batch),
             is_over=lambda found: found.finished_at is not None,
-            wait=lambda seconds: hands.wait.batch(batch, seconds),
+            wait=lambda seconds: system.wait.batch(batch, seconds),
             answer=lambda found: answer(shapes.batch(found)),
         )
     )
@@ -48,9 +48,9 @@ def cancel(batch: str) -> Response:
     """End all of its tasks that have not ended."""
     parameters()
     said = small_object("by", "reason")
-    hands = runtime()
-    hands.ask.batch(batch)
-    changed = hands.cancel.matching(Filter(batch=batch), who(said), text_of(said, "reason"))
+    system = runtime()
+    system.ask.batch(batch)
+    changed = system.cancel.matching(Filter(batch=batch), who(said), text_of(said, "reason"))
     return answer({"matched": changed.matched, "changed": changed.changed})
 
 
@@ -60,7 +60,7 @@ def retry(batch: str) -> Response:
     """Let all of its tasks be done again that failed or were canceled."""
     parameters()
     small_object()
-    hands = runtime()
-    hands.ask.batch(batch)
-    changed = hands.reopen.matching(Filter(batch=batch))
+    system = runtime()
+    system.ask.batch(batch)
+    changed = system.reopen.matching(Filter(batch=batch))
     return answer({"matched": changed.matched, "changed": changed.changed})

@@ -5,16 +5,13 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from queue_tool.errors import BadTokens, TaskNotFound, TooManyItems
-from queue_tool.model import json_text
 from queue_tool.model.access import Role
-from queue_tool.model.batch import item_of
 from queue_tool.model.states import State
-from queue_tool.model.task import Status
+from queue_tool.web.http import shapes
 from queue_tool.web.http.admission import needs
-from queue_tool.web.http.answers import answer, rfc3339, runtime
+from queue_tool.web.http.answers import answer, runtime
 from queue_tool.web.http.bodies import json_body
 from queue_tool.web.http.prefer import answer_in_time
-from queue_tool.web.http.shapes import error
 
 MAX_TOKENS = 100_000
 
@@ -25,12 +22,12 @@ routes = Blueprint("check", __name__)
 @needs(Role.OPEN)
 def one(token: str) -> Response:
     """Say how one task stands; its token is all that is needed."""
-    hands = runtime()
+    system = runtime()
     return answer_in_time(
-        ask=lambda: hands.ask.task(token),
+        ask=lambda: system.ask.task(token),
         is_over=lambda task: task.state.ended,
-        wait=lambda seconds: hands.wait.task(token, seconds),
-        answer=lambda task: answer(shown(task)),
+        wait=lambda seconds: system.wait.task(token, seconds),
+        answer=lambda task: answer(shapes.check(task)),
     )
 
 
@@ -42,27 +39,6 @@ def many() -> Response:
         wanted = _tokens(value)
         states = runtime().ask.states(wanted)
         return answer({"results": [_line(token, state) for token, state in zip(wanted, states, strict=True)]})
-
-
-def shown(task: Status) -> dict[str, object]:
-    """Return what a user may know of a task."""
-    return {
-        "message": task.state.message,
-        "token": task.token,
-        "batch": task.batch,
-        "task_type": task.task_type,
-        "item": item_of(json_text.loads(task.data)),
-        "status": task.state,
-        "attempt": task.attempt,
-        "created_at": rfc3339(task.created_at),
-        "started_at": rfc3339(task.started_at),
-        "finished_at": rfc3339(task.finished_at),
-        "duration": task.duration,
-        "progress": task.progress,
-        "note": task.note,
-        "result": json_text.embed(task.result),
-        "error": error(task),
-    }
 
 
 def _tokens(value: object) -> list[str]:

@@ -17,7 +17,7 @@ from queue_tool.web.http.bodies import json_body
 from queue_tool.web.http.orders import meant, small_object, text_of, who
 from queue_tool.web.http.paging import page_of_tasks, with_etag
 from queue_tool.web.http.query import FILTERS, PAGING, filter_of, label_of, limit_of, parameters
-from queue_tool.web.operations.api import idempotency_key, received
+from queue_tool.web.http.submissions import idempotency_key, received
 
 ACCEPTED = 202
 
@@ -30,16 +30,16 @@ def create() -> Response:
     """Take one task, or an array of them as a batch."""
     label = label_of(parameters("name", labels=True))
     with json_body() as (body, value):
-        hands = runtime()
+        system = runtime()
         key = idempotency_key(body)
-        judge = Requests(types=hands.types, now=hands.clock.now())
+        judge = Requests(types=system.types, now=system.clock.now())
         if isinstance(value, list):
-            return received(hands.submit(value, judge, key, label=label), ACCEPTED)
+            return received(system.submit(value, judge, key, label=label), ACCEPTED)
         if not isinstance(value, dict):
             raise BadRequest("The body must be a JSON object, or an array of them.")
         if label != UNNAMED:
             raise BadParameter("name and metadata are of a batch, and one task makes none: send an array of it.")
-        element = hands.submit.one(value, judge, key)
+        element = system.submit.one(value, judge, key)
     if isinstance(element, Refused):
         if element.duplicate_of is None:
             raise BadTask.because([asdict(one) for one in element.errors])
@@ -79,10 +79,10 @@ def cancel(token: str) -> Response:
     """End a task that has not ended, wherever it is."""
     parameters()
     said = small_object("by", "reason")
-    hands = runtime()
-    task = hands.ask.task(token)
-    if not hands.cancel([token], who(said), text_of(said, "reason")).tickets:
-        raise TaskEnded(f"This task has ended already: it is {hands.ask.task(token).state.value}.")
+    system = runtime()
+    task = system.ask.task(token)
+    if not system.cancel([token], who(said), text_of(said, "reason")).tickets:
+        raise TaskEnded(f"This task has ended already: it is {system.ask.task(token).state.value}.")
     return _stands(task.token, 200)
 
 
@@ -126,10 +126,10 @@ def reopened(token: str) -> Response:
         TaskNotRetried: it has not ended, or has ended well.
         UniqueKeyTaken: another task has its unique key.
     """
-    hands = runtime()
-    task = hands.ask.task(token)
-    if not hands.reopen([token]):
-        state = hands.ask.task(token).state
+    system = runtime()
+    task = system.ask.task(token)
+    if not system.reopen([token]):
+        state = system.ask.task(token).state
         if state.can_be_reopened:
             raise UniqueKeyTaken
         raise TaskNotRetried(f"Only a task that failed or was canceled can be retried, and this one is {state.value}.")

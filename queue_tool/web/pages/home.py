@@ -13,7 +13,7 @@ from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.bodies import place_for_body
 from queue_tool.web.http.languages import words
 from queue_tool.web.http.problems import STATUSES
-from queue_tool.web.operations.api import TASK_TYPE
+from queue_tool.web.http.submissions import MAIN_TYPE
 
 EXAMPLE = """[
   {"item": "item01", "valor": 10},
@@ -47,7 +47,7 @@ def _sent(text: str) -> Response:
         elements = json_text.loads(text)
         if not isinstance(elements, list):
             raise NotAnArray
-        submission = runtime().submit(elements, runtime().of_type(TASK_TYPE))
+        submission = runtime().submit(elements, runtime().of_type(MAIN_TYPE))
     except QueueToolError as error:
         return _page(text=text, problem=error.sentence, status=STATUSES.get(error.code, 500))
     rows = [_row(element) for element in submission.elements[:MOST_ROWS]]

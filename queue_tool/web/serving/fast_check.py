@@ -15,7 +15,7 @@ from queue_tool.errors import QueueToolError
 from queue_tool.model import json_text
 from queue_tool.model.telemetry import Event
 from queue_tool.runtime import Runtime
-from queue_tool.web.operations.check import shown
+from queue_tool.web.http import shapes
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -30,7 +30,7 @@ class FastCheck:
         """Pass on to the application what is not answered here."""
         self._behind = behind
         self._parts = parts
-        self._turn = threading.Lock()  # threads that meet inside the database pass the interpreter to and fro
+        self._alone = threading.Lock()  # threads that meet inside the database pass the interpreter to and fro
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer, or pass on."""
@@ -39,11 +39,11 @@ class FastCheck:
             return self._behind(environ, start_response)
         began = time.perf_counter()
         try:
-            with self._turn:
+            with self._alone:
                 task = self._parts.ask.task(path.removeprefix(PATH))
         except QueueToolError:
             return self._behind(environ, start_response)
-        body = json_text.dumps(shown(task)) + b"\n"
+        body = json_text.dumps(shapes.check(task)) + b"\n"
         start_response(
             "200 OK",
             [

@@ -8,18 +8,11 @@ import socket
 import threading
 from collections.abc import Callable
 
-from flask import Flask
-from granian import Granian
-from granian.constants import HTTPModes, Interfaces
-
 from queue_tool.environment import inherited_descriptor
 from queue_tool.errors import PortTaken
-from queue_tool.host import collector
 from queue_tool.host.lifeline import VARIABLE, Lifeline, watch
 from queue_tool.model.settings import Settings
 from queue_tool.runtime import load_types
-from queue_tool.web.app import create_app
-from queue_tool.web.http.answers import EXTENSION
 
 THREADS = 16
 """Requests that one process works on at once, beside those that only wait. A thread is made when it is needed."""
@@ -35,6 +28,9 @@ def serve(settings: Settings) -> None:
         PortTaken: another process listens there.
         BadTaskType: a module of the user's cannot be used.
     """
+    from granian import Granian  # here, since `flask run` loads this module too and serves without it
+    from granian.constants import HTTPModes, Interfaces
+
     global _of_server  # noqa: PLW0603 - granian forks, and the child must find it
     require_free(settings.host, settings.port)
     load_types(settings).compile()  # or else granian's child would find what is wrong with them, and say it at length
@@ -43,7 +39,7 @@ def serve(settings: Settings) -> None:
     if descriptor is not None:
         watch(descriptor, lambda: os.kill(os.getpid(), signal.SIGTERM))
     Granian(
-        "queue_tool.web.serving.serve:application",
+        "queue_tool.web.app:application",
         factory=True,
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,
@@ -56,15 +52,11 @@ def serve(settings: Settings) -> None:
     ).serve()
 
 
-def application() -> Flask:
-    """Return the application, in a process that serves."""
+def follow_server() -> None:
+    """Let this process, which granian has forked to serve, end with granian's main process."""
     if _of_server is not None:
         _of_server.keep_reading_only()
         watch(_of_server.reading, lambda: os._exit(1))
-    app = create_app()
-    on_a_signal(app.extensions[EXTENSION].wait.release)  # or else those who wait would hold up the stop
-    collector.leave_alone_what_is_there()
-    return app
 
 
 def on_a_signal(then: Callable[[], None]) -> None:

@@ -1,0 +1,55 @@
+"""What the routes share that take work: the idempotency key of a request, and the answer to a batch."""
+
+from __future__ import annotations
+
+from flask import Response, g, request
+
+from queue_tool.errors import BadIdempotencyKey
+from queue_tool.model.batch import INVALID, Accepted, Element, IdempotencyKey, Submission, item_of
+from queue_tool.services.submit import body_digest
+from queue_tool.web.http.answers import answer
+
+MAIN_TYPE = "sleep"
+"""The task type of the main route, and of the form on the home page."""
+
+RECEIVED = "Itens recebidos para processamento"
+LONGEST_KEY = 255
+
+
+def received(submission: Submission, status: int = 200) -> Response:
+    """Return the answer to a batch."""
+    body: dict[str, object] = {
+        "message": RECEIVED,
+        "processing_items": [_shown(element) for element in submission.elements],
+    }
+    if submission.batch is None:
+        return answer(body, status)
+    response = answer(body | {"batch": submission.batch}, status)
+    response.headers["Location"] = f"/batches/{submission.batch}"
+    return response
+
+
+def idempotency_key(body: bytes) -> IdempotencyKey | None:
+    """Return the current request's idempotency key, if it has one.
+
+    Raises:
+        BadIdempotencyKey: it is empty or too long.
+    """
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not 1 <= len(key) <= LONGEST_KEY:
+        raise BadIdempotencyKey
+    return IdempotencyKey(scope=f"{g.key_id} {request.path}", key=key, digest=body_digest(body))
+
+
+def _shown(element: Element) -> dict[str, object]:
+    if isinstance(element, Accepted):
+        return {"hash": element.token, "index": element.index, "item": item_of(element.data)}
+    refusal: dict[str, object] = {
+        "hash": INVALID,
+        "index": element.index,
+        "item": element.item,
+        "errors": [{"path": error.path, "message": error.message} for error in element.errors],
+    }
+    return refusal | ({"duplicate_of": element.duplicate_of} if element.duplicate_of else {})
