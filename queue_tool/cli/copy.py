@@ -32,11 +32,11 @@ def copy(target: str, source: str | None) -> None:
     from queue_tool.store.copy import copying
     from queue_tool.store.engine.database import Database
 
-    chosen = environment.load_settings()
+    settings = environment.load_settings()
     goes_to = Database(_url("TARGET", target))
-    comes_from = Database(_source(chosen, source))
+    comes_from = Database(_source(settings, source))
     copying.require_kinds(comes_from, goes_to)
-    with _nobody_in({chosen.data_dir.resolve(), comes_from.path.resolve().parent}):
+    with _nobody_in({settings.data_dir.resolve(), comes_from.path.resolve().parent}):
         copied = copying.copy(comes_from, goes_to, owner.lives_here)
     goes_to.close()
     comes_from.close()
@@ -47,13 +47,13 @@ def copy(target: str, source: str | None) -> None:
     )
 
 
-def _source(chosen: Settings, said: str | None) -> str:
+def _source(settings: Settings, url: str | None) -> str:
     """Return the source's URL: the one that is said, or set, or in the data directory, where the target is set."""
-    if said is not None:
-        return _url("--source", said)
-    if chosen.database.startswith("sqlite"):
-        return chosen.database
-    return replace(chosen, database_url=None).database
+    if url is not None:
+        return _url("--source", url)
+    if settings.database.startswith("sqlite"):
+        return settings.database
+    return replace(settings, database_url=None).database
 
 
 def _nobody_in(folders: Iterable[Path]) -> ExitStack:
@@ -75,21 +75,21 @@ def _nobody_in(folders: Iterable[Path]) -> ExitStack:
         return held.pop_all()
 
 
-def _url(name: str, said: str) -> str:
+def _url(name: str, text: str) -> str:
     from queue_tool.model.settings import database_url
 
     try:
-        return database_url(said)
+        return database_url(text)
     except ValueError as wanted:
         raise CannotCopy(f"{name} must be {wanted}.") from None
 
 
 def _show(copied: Sequence[Copied]) -> None:
     click.echo(f"{'table':20}{'rows':>12}  ok")
-    for one in copied:
-        click.echo(f"{one.table:20}{one.rows:>12,}  yes")
-    for one in copied:
-        if one.changed:
-            rows = f"{one.changed:,} row{'s' * (one.changed > 1)}"
-            said = f"In the table {one.table}, {rows} held U+0000, which PostgreSQL cannot keep"
-            click.echo(f"{said}: it is written \\x00 there.", err=True)
+    for table in copied:
+        click.echo(f"{table.table:20}{table.rows:>12,}  yes")
+    for table in copied:
+        if table.changed:
+            rows = f"{table.changed:,} row{'s' * (table.changed > 1)}"
+            sentence = f"In the table {table.table}, {rows} held U+0000, which PostgreSQL cannot keep"
+            click.echo(f"{sentence}: it is written \\x00 there.", err=True)

@@ -44,8 +44,8 @@ def settle_all(data_dir: Path, settle: Callable[[Sequence[Outcome], int], object
     """
     for path in sorted((data_dir / FOLDER).glob("*.json")):
         try:
-            said: Any = json_text.loads(path.read_bytes())
-            owner, outcomes = int(said["owner"]), [_outcome(**one) for one in said["outcomes"]]
+            content: Any = json_text.loads(path.read_bytes())
+            owner, outcomes = int(content["owner"]), [_outcome(**fields) for fields in content["outcomes"]]
         except FileNotFoundError:
             continue  # somebody else was quicker
         except Exception:  # noqa: BLE001 - whatever it is, no worker must fail to start for it
@@ -55,6 +55,6 @@ def settle_all(data_dir: Path, settle: Callable[[Sequence[Outcome], int], object
         path.unlink(missing_ok=True)
 
 
-def _outcome(*, move: str, code: str | None, started_at: str | None, due_at: str | None, **said: Any) -> Outcome:
+def _outcome(*, move: str, code: str | None, started_at: str | None, due_at: str | None, **fields: Any) -> Outcome:
     started, due = (datetime.fromisoformat(time) if time else None for time in (started_at, due_at))
-    return Outcome(move=Move(move), code=Code(code) if code else None, started_at=started, due_at=due, **said)
+    return Outcome(move=Move(move), code=Code(code) if code else None, started_at=started, due_at=due, **fields)

@@ -123,20 +123,20 @@ class NewBatch:
         """Return the tickets of the tasks that may be done at once."""
         lists = self._lists()
         return [
-            Ticket(token=one.token, run=1, list=lists[kind], task_type=one.task_type.name)
-            for one in self.accepted
-            if (kind := (id(one.task_type), id(one.options))) in lists
+            Ticket(token=task.token, run=1, list=lists[kind], task_type=task.task_type.name)
+            for task in self.accepted
+            if (kind := (id(task.task_type), id(task.options))) in lists
         ]
 
     def _lists(self) -> dict[tuple[int, int], str]:
         """Return the list of each kind of tasks that may be done at once: of a type, with the same options."""
-        kinds = {(id(one.task_type), id(one.options)): one for one in self.accepted}  # of 100,000 tasks often one
-        return {kind: one.list for kind, one in kinds.items() if not one.options.must_wait(self.created_at)}
+        kinds = {(id(task.task_type), id(task.options)): task for task in self.accepted}  # of 100,000 tasks often one
+        return {kind: task.list for kind, task in kinds.items() if not task.options.must_wait(self.created_at)}
 
     @property
     def unique_keys(self) -> list[tuple[str, str]]:
         """Return type and unique key of each task that has one."""
-        return [(one.task_type.name, one.options.unique_key) for one in self.accepted if one.options.unique_key]
+        return [(task.task_type.name, task.options.unique_key) for task in self.accepted if task.options.unique_key]
 
     def without_duplicates(self, taken: Mapping[tuple[str, str], str]) -> NewBatch:
         """Return the batch with a refusal for each task whose unique key another one has.
@@ -235,8 +235,8 @@ def _unless_taken(element: NewTask | Refused, owners: dict[tuple[str, str], str]
     return refuse_duplicate(element, owner)
 
 
-def refuse_duplicate(one: NewTask, owner: str) -> Refused:
+def refuse_duplicate(task: NewTask, owner: str) -> Refused:
     """Return the refusal of a task whose unique key another one has."""
     sentence = f"The task {owner} has this key and has not ended."
     errors = (FieldError(path="/unique_key", message=sentence),)
-    return Refused(index=one.index, item=item_of(one.data), errors=errors, duplicate_of=owner)
+    return Refused(index=task.index, item=item_of(task.data), errors=errors, duplicate_of=owner)

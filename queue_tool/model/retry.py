@@ -67,13 +67,15 @@ STANDARD = Backoff()
 """The backoff of a task type that says nothing."""
 
 
-def backoff_of(said: Backoff | Sequence[float] | None) -> Backoff:
+def backoff_of(declared: Backoff | Sequence[float] | None) -> Backoff:
     """Return the backoff that a declaration means: a curve, a list of delays, or nothing.
 
     Raises:
         ValueError: it means none.
     """
-    backoff = STANDARD if said is None else said if isinstance(said, Backoff) else Backoff(delays=tuple(said))
+    backoff = (
+        STANDARD if declared is None else declared if isinstance(declared, Backoff) else Backoff(delays=tuple(declared))
+    )
     numbers = (backoff.base, backoff.cap, *backoff.delays)
     if not all(map(is_delay, numbers)) or not is_delay(backoff.factor) or backoff.factor < 1:
         raise ValueError(f"delays are seconds from 0 to {LONGEST_DELAY}, and a factor is at least 1")

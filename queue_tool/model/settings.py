@@ -108,27 +108,27 @@ def database_url(text: str) -> str:
     Raises:
         ValueError: it is none; the error says what it must be, and never what it was.
     """
-    said = text.strip()
-    if said.startswith("sqlite:///") and said.removeprefix("sqlite:///").strip():
-        return said
-    if said.startswith(("postgresql://", "postgres://")) and said.partition("://")[2]:
-        return _postgres_url(said.replace("postgres://", "postgresql://", 1))
+    url = text.strip()
+    if url.startswith("sqlite:///") and url.removeprefix("sqlite:///").strip():
+        return url
+    if url.startswith(("postgresql://", "postgres://")) and url.partition("://")[2]:
+        return _postgres_url(url.replace("postgres://", "postgresql://", 1))
     raise ValueError("`sqlite:///` and the path of a file, or `postgresql://` and a database")
 
 
-def _postgres_url(said: str) -> str:
+def _postgres_url(url: str) -> str:
     wanted = (
         "a URL with a number as its port, and with a password in which every sign but letters, digits, `-`, `_`, `.` "
         "and `~` is percent-encoded"
     )
     try:
-        parts = urlsplit(said)
+        parts = urlsplit(url)
         _ = parts.port
     except ValueError:
         raise ValueError(wanted) from None
-    if said.count("@") > parts.netloc.count("@") or parts.netloc.count("@") > 1:  # a password that goes on behind it
+    if url.count("@") > parts.netloc.count("@") or parts.netloc.count("@") > 1:  # a password that goes on behind it
         raise ValueError(wanted)
-    return said
+    return url
 
 
 def _redis_url(text: str) -> str:

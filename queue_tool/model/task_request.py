@@ -41,7 +41,7 @@ class Requests:
         data = request.get("data")
         judged = judge(data, index, token, self.types[request.get("task_type", STANDARD_TYPE)], found)
         if isinstance(judged, Refused):
-            return replace(judged, errors=tuple(replace(one, path=f"/data{one.path}") for one in judged.errors))
+            return replace(judged, errors=tuple(replace(error, path=f"/data{error.path}") for error in judged.errors))
         return judged
 
     def _read(self, value: object) -> Options | tuple[FieldError, ...]:

@@ -208,9 +208,9 @@ def make_task_type(name: str, function: Callable[..., Any], **options: Unpack[Ty
     )
 
 
-def _backoff(name: str, said: Backoff | Sequence[float] | None) -> Backoff:
+def _backoff(name: str, declared_backoff: Backoff | Sequence[float] | None) -> Backoff:
     try:
-        return backoff_of(said)
+        return backoff_of(declared_backoff)
     except (TypeError, ValueError) as error:
         raise BadTaskType(f"The task type {name!r} has a backoff that cannot be used: {error}.") from None
 
@@ -234,9 +234,17 @@ def _takes_context(name: str, function: Callable[..., Any]) -> bool:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
         raise wrong from None
-    positional = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
-    needed = [one for one in positional if one.default is one.empty]
-    keywords = [one for one in parameters if one.kind is one.KEYWORD_ONLY and one.default is one.empty]
+    positional = [
+        parameter
+        for parameter in parameters
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    needed = [parameter for parameter in positional if parameter.default is parameter.empty]
+    keywords = [
+        parameter
+        for parameter in parameters
+        if parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty
+    ]
     if not positional or keywords or len(needed) > len(("data", "context")):
         raise wrong
     return any(parameter in needed or parameter.name == "context" for parameter in positional[1:2])

@@ -75,7 +75,7 @@ class Listing:
         after, first = (0, 0) if cursor is None else divmod(_number(cursor), len(Priority))
         if first >= len(priorities):
             raise BadCursor
-        waiting = {one.priority: one.waiting for one in self.store.queues.counts()}
+        waiting = {counts.priority: counts.waiting for counts in self.store.queues.counts()}
         items: list[Summary] = []
         following: int | None = None
         for place, priority in enumerate(priorities[first:], start=first):

@@ -88,7 +88,7 @@ class Submit:
             self._push(batch.id, added.instead.tickets if added.instead else tickets)
         return Submission(batch=batch.id, elements=kept.elements)
 
-    def one(self, value: object, judge: Judge, key: IdempotencyKey | None = None) -> Element:
+    def single(self, value: object, judge: Judge, key: IdempotencyKey | None = None) -> Element:
         """Check a value, keep it as a task that belongs to no batch, push its ticket, and answer.
 
         Returns:

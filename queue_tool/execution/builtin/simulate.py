@@ -51,9 +51,9 @@ async def simulate(data: dict[str, Any] | None, context: Context) -> dict[str, f
 
 def bounds(data: dict[str, Any] | None) -> tuple[float, float]:
     """Return the shortest and the longest time in seconds; a bound that is not said gives way to the one that is."""
-    said = data or {}
-    shortest = said.get("min", min(SHORTEST, said.get("max", SHORTEST)))
-    longest = said.get("max", max(LONGEST, said.get("min", LONGEST)))
+    options = data or {}
+    shortest = options.get("min", min(SHORTEST, options.get("max", SHORTEST)))
+    longest = options.get("max", max(LONGEST, options.get("min", LONGEST)))
     return shortest, longest
 
 

@@ -43,24 +43,24 @@ def small_object(*known: str) -> dict[str, object]:
         return value
 
 
-def text_of(said: dict[str, object], name: str) -> str:
+def text_of(body: dict[str, object], name: str) -> str:
     """Return a text of a body; empty where it is not said.
 
     Raises:
         BadRequest: it is something else.
     """
-    found = said.get(name)
+    found = body.get(name)
     if found is not None and not isinstance(found, str):
         raise BadRequest(f"{name} must be a text.")
     return found or ""
 
 
-def who(said: dict[str, object]) -> str:
+def who(body: dict[str, object]) -> str:
     """Return who says it: as the body says, or else the name of the API key."""
-    return text_of(said, "by") or g.key_name
+    return text_of(body, "by") or g.key_name
 
 
-def meant(said: dict[str, object]) -> Meant:
+def meant(body: dict[str, object]) -> Meant:
     """Return which tasks a body means; all that a filter means is for admins.
 
     Raises:
@@ -69,13 +69,13 @@ def meant(said: dict[str, object]) -> Meant:
         TooManyItems: it names too many.
         Forbidden: the API key does not allow a filter.
     """
-    if ("tokens" in said) == ("filter" in said):
+    if ("tokens" in body) == ("filter" in body):
         raise BadRequest('The body must have "tokens", an array of texts, or "filter", an object.')
-    if "filter" in said:
+    if "filter" in body:
         if not g.may(Role.ADMIN):
             raise Forbidden
-        return Meant(tokens=(), filter=filter_in(said["filter"]))
-    tokens = said["tokens"]
+        return Meant(tokens=(), filter=filter_in(body["filter"]))
+    tokens = body["tokens"]
     if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
         raise BadRequest('"tokens" must be an array of texts.')
     if len(tokens) > MAX_TOKENS:

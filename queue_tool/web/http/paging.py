@@ -16,8 +16,8 @@ def listed(items: Sequence[object], following: str | None, **more: object) -> Re
     """Return a page of a list; `following` is the cursor of the next one."""
     response = answer({"items": items, "next": following, **more})
     if following is not None:
-        said = {name: text for name, text in request.args.items() if name != "cursor"}
-        target = f"{request.path}?{urlencode(said | {'cursor': following})}"
+        query = {name: text for name, text in request.args.items() if name != "cursor"}
+        target = f"{request.path}?{urlencode(query | {'cursor': following})}"
         response.headers["Link"] = f'<{target}>; rel="next"'
     return response
 

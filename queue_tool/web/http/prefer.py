@@ -50,6 +50,6 @@ def preferred_wait() -> int | None:
     """
     for header in request.headers.getlist("Prefer"):
         for preference in parse_list_header(header):
-            if said := _wait(preference):
-                return min(int(said[1]), LONGEST_WAIT)
+            if match := _wait(preference):
+                return min(int(match[1]), LONGEST_WAIT)
     return None

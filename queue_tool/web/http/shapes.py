@@ -89,7 +89,7 @@ def details(task: Details) -> dict[str, object]:
         "result": json_text.embed(task.result),
         "canceled_by": task.canceled_by,
         "cancel_reason": task.cancel_reason,
-        "attempts": [_attempt(one) for one in task.attempts],
+        "attempts": [_attempt(attempt) for attempt in task.attempts],
         "timeline": _timeline(task),
         "log": [{"at": rfc3339(line.at), "run": line.run, "text": line.text} for line in task.lines],
     }
@@ -100,58 +100,64 @@ def error(task: Status) -> dict[str, object] | None:
     return None if task.code is None else {"code": task.code, "message": task.error}
 
 
-def batch(one: Batch) -> dict[str, object]:
+def batch(found: Batch) -> dict[str, object]:
     """Return a batch; without counts where they were not asked for."""
-    counts = {state.value: count for state, count in one.counts.items()} | {"rejected": one.rejected}
+    counts = {state.value: count for state, count in found.counts.items()} | {"rejected": found.rejected}
     return {
-        "id": one.id,
-        "message": one.message,
-        "name": one.label.name,
-        "metadata": one.label.metadata,
-        "total": one.total,
-        "accepted": one.accepted,
-        "rejected": one.rejected,
-        **({"counts": counts} if one.counts else {"open": one.open}),
-        "progress": one.progress,
-        "created_at": rfc3339(one.created_at),
-        "finished_at": rfc3339(one.finished_at),
+        "id": found.id,
+        "message": found.message,
+        "name": found.label.name,
+        "metadata": found.label.metadata,
+        "total": found.total,
+        "accepted": found.accepted,
+        "rejected": found.rejected,
+        **({"counts": counts} if found.counts else {"open": found.open}),
+        "progress": found.progress,
+        "created_at": rfc3339(found.created_at),
+        "finished_at": rfc3339(found.finished_at),
     }
 
 
-def queue(one: Waiting, age: float | None) -> dict[str, object]:
+def queue(counts: Waiting, age: float | None) -> dict[str, object]:
     """Return what waits in a queue; `age` is the seconds that its oldest task has waited."""
     return {
-        "name": one.priority.queue,
-        "priority": one.priority,
-        "waiting": one.waiting,
-        "running": one.running,
-        "oldest": rfc3339(one.oldest),
+        "name": counts.priority.queue,
+        "priority": counts.priority,
+        "waiting": counts.waiting,
+        "running": counts.running,
+        "oldest": rfc3339(counts.oldest),
         "age": age,
-        "paused": one.paused_at is not None,
-        "paused_at": rfc3339(one.paused_at),
+        "paused": counts.paused_at is not None,
+        "paused_at": rfc3339(counts.paused_at),
     }
 
 
-def _attempt(one: Attempt) -> dict[str, object]:
+def _attempt(attempt: Attempt) -> dict[str, object]:
     return {
-        "attempt": one.attempt,
-        "run": one.run,
-        "worker": one.worker,
-        "started_at": rfc3339(one.started_at),
-        "ended_at": rfc3339(one.ended_at),
-        "code": one.code,
-        "error": one.error,
-        "traceback": one.traceback,
+        "attempt": attempt.attempt,
+        "run": attempt.run,
+        "worker": attempt.worker,
+        "started_at": rfc3339(attempt.started_at),
+        "ended_at": rfc3339(attempt.ended_at),
+        "code": attempt.code,
+        "error": attempt.error,
+        "traceback": attempt.traceback,
     }
 
 
 def _timeline(task: Details) -> list[dict[str, object]]:
     """Return what happened to a task, the first thing first."""
     happened: list[tuple[datetime, str, int | None]] = [(task.created_at, "created", None)]
-    for one in task.attempts:
-        happened += [(one.started_at, "started", one.run)] if one.started_at else []
-        happened.append((one.ended_at, one.code if one.code == State.CANCELED else f"failed: {one.code}", one.run))
-    seen = {one.run for one in task.attempts}
+    for attempt in task.attempts:
+        happened += [(attempt.started_at, "started", attempt.run)] if attempt.started_at else []
+        happened.append(
+            (
+                attempt.ended_at,
+                attempt.code if attempt.code == State.CANCELED else f"failed: {attempt.code}",
+                attempt.run,
+            )
+        )
+    seen = {attempt.run for attempt in task.attempts}
     if task.started_at and task.run not in seen:
         happened.append((task.started_at, "started", task.run))
     if task.finished_at and task.run not in seen:

@@ -21,14 +21,14 @@ routes = Blueprint("batches", __name__)
 @needs(Role.READ)
 def many() -> Response:
     """List batches, the last one sent first."""
-    said = parameters("name", *PAGING, labels=True)
-    found, following = runtime().list.batches(label_of(said), limit_of(said), said.get("cursor"))
-    return listed([shapes.batch(one) for one in found], following)
+    query = parameters("name", *PAGING, labels=True)
+    found, following = runtime().list.batches(label_of(query), limit_of(query), query.get("cursor"))
+    return listed([shapes.batch(batch) for batch in found], following)
 
 
 @routes.get("/batches/<batch>")
 @needs(Role.READ)
-def one(batch: str) -> Response:
+def show(batch: str) -> Response:
     """Say how one batch stands; the counts of the six states and `rejected` sum to `total`."""
     parameters()
     system = runtime()
@@ -47,10 +47,10 @@ def one(batch: str) -> Response:
 def cancel(batch: str) -> Response:
     """End all of its tasks that have not ended."""
     parameters()
-    said = small_object("by", "reason")
+    body = small_object("by", "reason")
     system = runtime()
     system.ask.batch(batch)
-    changed = system.cancel.matching(Filter(batch=batch), who(said), text_of(said, "reason"))
+    changed = system.cancel.matching(Filter(batch=batch), who(body), text_of(body, "reason"))
     return answer({"matched": changed.matched, "changed": changed.changed})
 
 

@@ -20,7 +20,7 @@ routes = Blueprint("check", __name__)
 
 @routes.get("/check/<path:token>")
 @needs(Role.OPEN)
-def one(token: str) -> Response:
+def show(token: str) -> Response:
     """Say how one task stands; its token is all that is needed."""
     system = runtime()
     return answer_in_time(

@@ -29,8 +29,8 @@ routes = Blueprint("deadletter", __name__)
 @needs(Role.READ)
 def many() -> Response:
     """List them, the last one sent first."""
-    said = parameters(*FILTERS_HERE, *PAGING)
-    return page_of_tasks(runtime().list(_failed(filter_of(said)), limit_of(said), said.get("cursor")), shapes.ended)
+    query = parameters(*FILTERS_HERE, *PAGING)
+    return page_of_tasks(runtime().list(_failed(filter_of(query)), limit_of(query), query.get("cursor")), shapes.ended)
 
 
 @routes.post("/deadletter/<token>/retry")
@@ -50,8 +50,8 @@ def retry(token: str) -> Response:
 def retry_all() -> Response:
     """Let all of them be done again that a filter means; without a filter, all."""
     parameters()
-    said = small_object("filter")
-    changed = runtime().reopen.matching(_failed(filter_in(said.get("filter", {}), FILTERS_HERE)))
+    body = small_object("filter")
+    changed = runtime().reopen.matching(_failed(filter_in(body.get("filter", {}), FILTERS_HERE)))
     return answer({"matched": changed.matched, "changed": changed.changed})
 
 
@@ -59,10 +59,10 @@ def retry_all() -> Response:
 @needs(Role.ADMIN)
 def purge() -> Response:
     """Remove those that ended so many seconds ago or earlier, with all that is kept of them."""
-    said = parameters("older_than")
-    if "older_than" not in said:
+    query = parameters("older_than")
+    if "older_than" not in query:
         raise BadParameter("older_than is needed: the seconds since their end; 0 removes all of them.")
-    older_than = timedelta(seconds=seconds_of("older_than", said["older_than"]))
+    older_than = timedelta(seconds=seconds_of("older_than", query["older_than"]))
     return answer({"removed": runtime().dead_letters.purge(older_than)})
 
 

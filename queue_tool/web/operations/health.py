@@ -30,11 +30,11 @@ def live() -> Response:
 def ready() -> Response:
     """Say of each part whether it can do its work; 503 where one cannot."""
     checks = {
-        "database": _said(_database),
-        "broker": _said(runtime().broker.check),
-        "workers": _said(_workers),
+        "database": _state_of(_database),
+        "broker": _state_of(runtime().broker.check),
+        "workers": _state_of(_workers),
     }
-    well = all(said == OK for said in checks.values())
+    well = all(state == OK for state in checks.values())
     body = {"status": OK if well else "unavailable", "checks": checks, "lag": _lag()}
     return answer(body, 200 if well else 503)
 
@@ -43,7 +43,7 @@ class _NotReady(QueueToolError):
     """A part cannot do its work."""
 
 
-def _said(check: Callable[[], None]) -> str:
+def _state_of(check: Callable[[], None]) -> str:
     try:
         check()
     except QueueToolError as error:

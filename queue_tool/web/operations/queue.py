@@ -22,10 +22,10 @@ routes = Blueprint("queue", __name__)
 @needs(Role.READ)
 def waiting() -> Response:
     """List tasks that wait for a worker, the next one first, with the counts of each queue."""
-    said = parameters("queue", *PAGING)
-    only = _priority(said["queue"]) if "queue" in said else None
-    page = runtime().list.waiting(only, limit_of(said), said.get("cursor"))
-    queues = [_shown(one) for one in runtime().list.queues()]
+    query = parameters("queue", *PAGING)
+    only = _priority(query["queue"]) if "queue" in query else None
+    page = runtime().list.waiting(only, limit_of(query), query.get("cursor"))
+    queues = [_shown(counts) for counts in runtime().list.queues()]
     return listed([shapes.summary(task) for task in page.items], page.next, total=page.total, queues=queues)
 
 
@@ -52,12 +52,14 @@ def resume(name: str) -> Response:
 
 
 def _state_of(priority: Priority) -> Response:
-    (found,) = (one for one in runtime().list.queues() if one.priority is priority)
+    (found,) = (counts for counts in runtime().list.queues() if counts.priority is priority)
     return answer(_shown(found))
 
 
-def _shown(one: Waiting) -> dict[str, object]:
-    return shapes.queue(one, max(0.0, (runtime().clock.now() - one.oldest).total_seconds()) if one.oldest else None)
+def _shown(counts: Waiting) -> dict[str, object]:
+    return shapes.queue(
+        counts, max(0.0, (runtime().clock.now() - counts.oldest).total_seconds()) if counts.oldest else None
+    )
 
 
 def _priority(name: str) -> Priority:

@@ -50,16 +50,16 @@ _log = logging.getLogger("queue_tool.web")
 @needs(Role.READ)
 def many() -> Response:
     """List tasks that have ended, with their results, the last one sent first."""
-    said = parameters(*FILTERS, *PAGING)
-    wanted = filter_of({"status": ",".join(sorted(ENDED))} | said)
+    query = parameters(*FILTERS, *PAGING)
+    wanted = filter_of({"status": ",".join(sorted(ENDED))} | query)
     if not wanted.states <= ENDED:
         raise BadParameter(f"status must be one of {', '.join(sorted(ENDED))}: only these have results.")
-    return page_of_tasks(runtime().list(wanted, limit_of(said), said.get("cursor")), shapes.ended)
+    return page_of_tasks(runtime().list(wanted, limit_of(query), query.get("cursor")), shapes.ended)
 
 
 @routes.get("/results/<token>")
 @needs(Role.READ)
-def one(token: str) -> Response:
+def show(token: str) -> Response:
     """Say what came out of a task; `status` says whether it has ended."""
     parameters()
     task = runtime().ask.task(token)
@@ -161,8 +161,8 @@ def _rows(lines: Iterator[ElementResult]) -> Iterator[dict[str, Any]]:
     An error would not: the server ends the answer as if it were whole, and what is missing would be missed by nobody.
     """
     try:
-        for one in lines:
-            yield {name: getattr(one, name) for name in COLUMNS}
+        for element in lines:
+            yield {name: getattr(element, name) for name in COLUMNS}
     except Exception as error:  # noqa: BLE001 - whatever it is, the client must know
         known = error if isinstance(error, QueueToolError) else QueueToolError()
         _log.error("the results of a batch were cut: %s", known.sentence, exc_info=error)

@@ -39,10 +39,10 @@ def create() -> Response:
             raise BadRequest("The body must be a JSON object, or an array of them.")
         if label != UNNAMED:
             raise BadParameter("name and metadata are of a batch, and one task makes none: send an array of it.")
-        element = system.submit.one(value, judge, key)
+        element = system.submit.single(value, judge, key)
     if isinstance(element, Refused):
         if element.duplicate_of is None:
-            raise BadTask.because([asdict(one) for one in element.errors])
+            raise BadTask.because([asdict(error) for error in element.errors])
         return _stands(element.duplicate_of, 200, duplicate=True)
     return _stands(element.token, ACCEPTED)
 
@@ -51,14 +51,14 @@ def create() -> Response:
 @needs(Role.READ)
 def many() -> Response:
     """List tasks, the last one sent first."""
-    said = parameters(*FILTERS, *PAGING)
-    page = runtime().list(filter_of(said), limit_of(said), said.get("cursor"))
+    query = parameters(*FILTERS, *PAGING)
+    page = runtime().list(filter_of(query), limit_of(query), query.get("cursor"))
     return page_of_tasks(page, shapes.summary)
 
 
 @routes.get("/tasks/<path:token>")
 @needs(Role.READ)
-def one(token: str) -> Response:
+def show(token: str) -> Response:
     """Say all that is known of a task."""
     parameters()
     return with_etag(answer(shapes.details(runtime().ask.details(token))))
@@ -78,10 +78,10 @@ def status(token: str) -> Response:
 def cancel(token: str) -> Response:
     """End a task that has not ended, wherever it is."""
     parameters()
-    said = small_object("by", "reason")
+    body = small_object("by", "reason")
     system = runtime()
     task = system.ask.task(token)
-    if not system.cancel([token], who(said), text_of(said, "reason")).tickets:
+    if not system.cancel([token], who(body), text_of(body, "reason")).tickets:
         raise TaskEnded(f"This task has ended already: it is {system.ask.task(token).state.value}.")
     return _stands(task.token, 200)
 
@@ -100,8 +100,8 @@ def retry(token: str) -> Response:
 def cancel_many() -> Response:
     """End some tasks, or all that a filter means."""
     parameters()
-    said = small_object("tokens", "filter", "by", "reason")
-    which, by, reason = meant(said), who(said), text_of(said, "reason")
+    body = small_object("tokens", "filter", "by", "reason")
+    which, by, reason = meant(body), who(body), text_of(body, "reason")
     cancel = runtime().cancel
     changed = cancel.matching(which.filter, by, reason) if which.filter else cancel.these(which.tokens, by, reason)
     return answer({"matched": changed.matched, "changed": changed.changed})
