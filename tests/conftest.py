@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import hypothesis
 import pytest
@@ -30,21 +30,23 @@ from tests.support import System, eventually
 hypothesis.settings.register_profile("in company", suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("in company")
 
+Kind = TypeVar("Kind", bound=Event)
+
 
 class News:
     """A listener that remembers what happened."""
 
     def __init__(self) -> None:
         """Start with nothing."""
-        self.heard: list[tuple[Event, dict[str, object]]] = []
+        self.heard: list[Event] = []
 
-    def __call__(self, event: Event, fields: dict[str, object]) -> None:
+    def __call__(self, event: Event) -> None:
         """Remember an event."""
-        self.heard.append((event, fields))
+        self.heard.append(event)
 
-    def of(self, event: Event) -> list[dict[str, object]]:
-        """Return the fields of each such event."""
-        return [fields for name, fields in self.heard if name is event]
+    def of(self, kind: type[Kind]) -> list[Kind]:
+        """Return the events of this kind, in the order in which they were told."""
+        return [event for event in self.heard if isinstance(event, kind)]
 
 
 RuntimeFactory = Callable[..., Runtime]

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 import queue_tool
+from queue_tool.model.events import EVENTS
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "queue_tool").rglob("*.py"))
 
-MODEL = sorted((ROOT / "queue_tool/model").glob("*.py"))
+MODEL = sorted((ROOT / "queue_tool/model").rglob("*.py"))
 
 
 def test_imports_only_fall() -> None:
@@ -77,3 +78,19 @@ def test_what_is_offered_is_what_is_meant_whatever_was_imported_before() -> None
 
 def test_every_public_name_is_there() -> None:
     assert all(getattr(queue_tool, name) is not None for name in queue_tool.__all__)
+
+
+def events_made_in(path: Path) -> set[str]:
+    """Return the names of the events that a file makes records of: `events.Ready(...)`, or one of two kinds."""
+    makers: list[ast.expr] = []
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call):
+            makers.append(node.func)
+        elif isinstance(node, ast.IfExp):
+            makers += [node.body, node.orelse]
+    return {maker.attr for maker in makers if isinstance(maker, ast.Attribute) and ast.unparse(maker.value) == "events"}
+
+
+def test_every_event_is_told_somewhere() -> None:
+    told = {name for path in FILES if path not in MODEL for name in events_made_in(path)}
+    assert told == {kind.__name__ for kind in EVENTS}

@@ -56,8 +56,8 @@ def up(host: str | None, port: str | None, workers: str | None) -> None:
     """Run the whole system: web, workers, sweeper and, unless a Redis is set, Valkey."""
     from queue_tool import environment, runtime
     from queue_tool.host import data_dir
+    from queue_tool.model import events
     from queue_tool.model.settings import without_secrets
-    from queue_tool.model.telemetry import Event
     from queue_tool.supervisor import Supervisor
     from queue_tool.web.serving.serve import require_free
 
@@ -70,13 +70,14 @@ def up(host: str | None, port: str | None, workers: str | None) -> None:
             require_free(settings.host, settings.port)
         system = runtime.open_runtime(settings, telemetry, "sweeper", migrate=True)
         telemetry.emit(
-            Event.STARTED,
-            version=__version__,
-            data=settings.data_dir.absolute(),
-            database=without_secrets(settings.database),
-            redis=without_secrets(runtime.redis_url(settings)),
-            workers=settings.workers,
-            auth=settings.auth,
+            events.Started(
+                version=__version__,
+                data=settings.data_dir.absolute(),
+                database=without_secrets(settings.database),
+                redis=without_secrets(runtime.redis_url(settings)),
+                workers=settings.workers,
+                auth=settings.auth,
+            )
         )
         Supervisor(system, environment.for_child(overrides)).run()
 
@@ -88,7 +89,7 @@ def web(host: str | None, port: str | None) -> None:
     """Serve the web door alone."""
     from queue_tool import environment, runtime
     from queue_tool.host.clock import CLOCK
-    from queue_tool.model.telemetry import Event
+    from queue_tool.model import events
     from queue_tool.services.keys import Keys
     from queue_tool.web.serving.serve import serve
 
@@ -99,7 +100,7 @@ def web(host: str | None, port: str | None) -> None:
         runtime.require_own_redis(settings, store)
         warning = Keys(store=store, clock=CLOCK).warning(settings.host, settings.auth)
     if warning:
-        telemetry.emit(Event.WARNING, reason=warning)
+        telemetry.emit(events.Warned(reason=warning))
     serve(settings)
 
 
@@ -115,7 +116,7 @@ def worker() -> None:
 def sweep() -> None:
     """Sweep alone, for systems without `up`."""
     from queue_tool import environment, runtime
-    from queue_tool.model.telemetry import Event
+    from queue_tool.model import events
     from queue_tool.supervisor.sweeping import sweep_until
 
     settings = environment.load_settings()
@@ -124,9 +125,9 @@ def sweep() -> None:
     stopping = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stopping.set())
-    telemetry.emit(Event.STARTED)
+    telemetry.emit(events.Started())
     sweep_until(stopping, system)
-    telemetry.emit(Event.STOPPED)
+    telemetry.emit(events.Stopped())
 
 
 @main.command("redis-url")

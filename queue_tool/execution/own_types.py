@@ -16,8 +16,9 @@ from importlib import metadata
 from types import ModuleType
 
 from queue_tool.errors import BadTaskType
+from queue_tool.model import events
 from queue_tool.model.task_types import TaskTypes, declared
-from queue_tool.model.telemetry import Event, Telemetry
+from queue_tool.model.telemetry import Telemetry
 
 GROUP = "queue_tool.tasks"
 """The group of entry points in which a package names its modules, or functions, with task types."""
@@ -86,7 +87,7 @@ def _load(source: _Source, types: TaskTypes, telemetry: Telemetry) -> None:
     except BaseException as error:
         raise BadTaskType(f"{source.name} cannot be imported: {_said(error)}.") from error
     if is_new and len(declared) == before:
-        telemetry.emit(Event.WARNING, reason=f"{source.name} declares no task type")
+        telemetry.emit(events.Warned(reason=f"{source.name} declares no task type"))
 
 
 def _add_declared(types: TaskTypes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from queue_tool.model import events
 from queue_tool.model.telemetry import Event
 
 _TEXT = """
@@ -18,8 +19,8 @@ _TEXT = """
 """
 
 
-def listen(event: Event, fields: dict[str, object]) -> None:
+def listen(event: Event) -> None:
     """Write the greeting to stderr when the system is ready."""
-    if event is Event.READY:
-        sys.stderr.write(_TEXT.format_map(fields))
+    if isinstance(event, events.Ready):
+        sys.stderr.write(_TEXT.format(open=event.open, data=event.data, stop=event.stop))
         sys.stderr.flush()

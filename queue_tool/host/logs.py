@@ -12,25 +12,9 @@ import orjson
 from click import unstyle
 
 from queue_tool.host import greeting
-from queue_tool.model.telemetry import Event, Telemetry
-
-_LEVELS = {
-    Event.WARNING: logging.WARNING,
-    Event.ASKED: logging.DEBUG,  # thousands a second, from those who poll
-    Event.PUSH_POSTPONED: logging.WARNING,
-    Event.TASK_STARTED: logging.DEBUG,
-    Event.TASK_ENDED: logging.DEBUG,
-    Event.TASK_FAILED: logging.WARNING,
-    Event.TASK_RETRIED: logging.WARNING,
-    Event.TASK_PUT_BACK: logging.WARNING,
-    Event.SWEPT_DUE: logging.DEBUG,
-    Event.OUTCOME_HELD: logging.WARNING,
-    Event.SWEPT_LOST: logging.WARNING,
-    Event.SWEPT_MISSING: logging.WARNING,
-    Event.SWEEP_FAILED: logging.ERROR,
-    Event.CHILD_DIED: logging.ERROR,
-    Event.TICKET_DROPPED: logging.DEBUG,
-}
+from queue_tool.model import events
+from queue_tool.model.events import EVENTS
+from queue_tool.model.telemetry import Event, Level, Telemetry, fields
 
 _logger = logging.getLogger("queue_tool")
 
@@ -47,9 +31,9 @@ def start(process: str, level: str, style: str, unknown_settings: Sequence[str])
     configure(process, level, style)
     at_a_terminal = style == "text" and sys.stderr.isatty()
     listeners = [listen, greeting.listen] if at_a_terminal else [listen]
-    telemetry = Telemetry(*listeners, unheard=unheard(level) - {Event.READY})
+    telemetry = Telemetry(*listeners, unheard=unheard(level) - {events.Ready})
     for name in unknown_settings:
-        telemetry.emit(Event.WARNING, reason=f"{name} is no setting and was ignored")
+        telemetry.emit(events.Warned(reason=f"{name} is no setting and was ignored"))
     return telemetry
 
 
@@ -72,15 +56,14 @@ def configure(process: str, level: str, style: str) -> None:
     logging.getLogger("werkzeug").addFilter(_is_no_access_line)  # ours says each request already
 
 
-def unheard(level: str) -> frozenset[Event]:
-    """Return the events that are written at no level from this one on."""
-    least = logging.getLevelNamesMapping()[level.upper()]
-    return frozenset(event for event in Event if _LEVELS.get(event, logging.INFO) < least)
+def unheard(level: str) -> frozenset[type[Event]]:
+    """Return the kinds of events that are not written where the log begins at this level."""
+    return frozenset(kind for kind in EVENTS if kind.level < Level[level.upper()])
 
 
-def listen(event: Event, fields: dict[str, object]) -> None:
+def listen(event: Event) -> None:
     """Write a line about something that happened."""
-    _logger.log(_LEVELS.get(event, logging.INFO), "%s", event.value, extra={"fields": fields})
+    _logger.log(event.level, "%s", event.title, extra={"fields": fields(event)})
 
 
 def _is_no_access_line(record: logging.LogRecord) -> bool:

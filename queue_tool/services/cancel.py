@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from queue_tool.broker import Broker
 from queue_tool.errors import BrokerAway
+from queue_tool.model import events
 from queue_tool.model.bounded_text import keepable
 from queue_tool.model.clock import Clock
 from queue_tool.model.filter import Filter
 from queue_tool.model.states import Move
-from queue_tool.model.telemetry import Event, Telemetry
+from queue_tool.model.telemetry import Telemetry
 from queue_tool.services.bulk import Changed, change_matching, change_these
 from queue_tool.store import Canceled, Store
 
@@ -42,14 +43,14 @@ class Cancel:
         by, reason = keepable(by, LONGEST_TEXT), keepable(reason, LONGEST_TEXT)
         canceled = self.store.control.cancel(tokens, by, reason, self.clock.now())
         for ticket in canceled.tickets:
-            self.telemetry.emit(Event.TASK_CANCELED, token=ticket.token, run=ticket.run, by=by, reason=reason)
+            self.telemetry.emit(events.TaskCanceled(token=ticket.token, run=ticket.run, by=by, reason=reason))
         for batch in canceled.finished:
-            self.telemetry.emit(Event.BATCH_FINISHED, batch=batch)
+            self.telemetry.emit(events.BatchFinished(batch=batch))
         running = [ticket for ticket in canceled.tickets if ticket.token in canceled.running]
         try:
             self.broker.stop(running)
         except BrokerAway as error:
-            self.telemetry.emit(Event.WARNING, reason=error.sentence)
+            self.telemetry.emit(events.Warned(reason=error.sentence))
         return canceled
 
     def these(self, tokens: Sequence[str], by: str = "", reason: str = "") -> Changed:

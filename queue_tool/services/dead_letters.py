@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from queue_tool.model import events
 from queue_tool.model.clock import Clock
 from queue_tool.model.filter import Filter
 from queue_tool.model.states import State
-from queue_tool.model.telemetry import Event, Telemetry
+from queue_tool.model.telemetry import Telemetry
 from queue_tool.store import Store
 
 
@@ -30,5 +31,5 @@ class DeadLetters:
         """
         wanted = Filter(states=frozenset({State.FAILED}), ended_before=self.clock.now() - older_than)
         removed = sum(self.store.control.remove(page) for page in self.store.control.matching(wanted))
-        self.telemetry.emit(Event.SWEPT_OLD, tasks=removed)
+        self.telemetry.emit(events.SweptOld(tasks=removed))
         return removed

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from queue_tool.model import events
 from queue_tool.model.clock import Clock
 from queue_tool.model.queues import Priority
-from queue_tool.model.telemetry import Event, Telemetry
+from queue_tool.model.telemetry import Telemetry
 from queue_tool.store import Store
 
 
@@ -25,7 +26,7 @@ class Pause:
             StoreAway: the database is busy or away, and nothing was changed.
         """
         self.store.queues.pause(priority, self.clock.now())
-        self.telemetry.emit(Event.QUEUE_PAUSED, queue=priority.queue)
+        self.telemetry.emit(events.QueuePaused(queue=priority.queue))
 
     def resume(self, priority: Priority) -> None:
         """Let the tasks of a queue be started again; the sweeper pushes what is missing in Redis.
@@ -34,4 +35,4 @@ class Pause:
             StoreAway: the database is busy or away, and nothing was changed.
         """
         self.store.queues.resume(priority, self.clock.now())
-        self.telemetry.emit(Event.QUEUE_RESUMED, queue=priority.queue)
+        self.telemetry.emit(events.QueueResumed(queue=priority.queue))

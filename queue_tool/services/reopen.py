@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from queue_tool.model import events
 from queue_tool.model.filter import Filter
 from queue_tool.model.states import Move
-from queue_tool.model.telemetry import Event, Telemetry
+from queue_tool.model.telemetry import Telemetry
 from queue_tool.model.ticket import Ticket
 from queue_tool.services.bulk import Changed, change_matching, change_these
 from queue_tool.store import Store
@@ -31,7 +32,7 @@ class Reopen:
         """
         tickets = self.store.control.reopen(tokens)
         for ticket in tickets:
-            self.telemetry.emit(Event.TASK_REOPENED, token=ticket.token, run=ticket.run)
+            self.telemetry.emit(events.TaskReopened(token=ticket.token, run=ticket.run))
         return tickets
 
     def these(self, tokens: Sequence[str]) -> Changed:

@@ -13,11 +13,11 @@ from datetime import datetime
 
 from queue_tool.errors import StoreAway
 from queue_tool.execution.call import execute
-from queue_tool.model import json_text, retry
+from queue_tool.model import events, json_text, retry
 from queue_tool.model.clock import Clock
 from queue_tool.model.outcome import Ended, Failed, Note, Outcome, Returned
 from queue_tool.model.run import Run
-from queue_tool.model.states import Code, Move, State
+from queue_tool.model.states import Code, Move
 from queue_tool.model.task import Claimed
 from queue_tool.model.task_types import TaskTypes
 from queue_tool.model.telemetry import Event, Telemetry
@@ -144,7 +144,7 @@ class Runner:
             try:
                 self.record_and_claim([outcome], (), owner)
             except StoreAway:
-                self.telemetry.emit(Event.OUTCOME_HELD, token=outcome.token, run=outcome.run)
+                self.telemetry.emit(events.OutcomeHeld(token=outcome.token, run=outcome.run))
                 self.pause()
             else:
                 return
@@ -168,24 +168,27 @@ class Runner:
     # -- what is told --------------------------------------------------------------------------------------
 
     def _tell_started(self, tickets: Sequence[tuple[str, int]], claimed: Sequence[Claimed]) -> None:
-        if self.telemetry.hears(Event.TASK_STARTED):
+        if self.telemetry.hears(events.TaskStarted):
             for task in claimed:
                 self.telemetry.emit(
-                    Event.TASK_STARTED, token=task.token, task_type=task.task_type, run=task.run, attempt=task.attempt
+                    events.TaskStarted(token=task.token, task_type=task.task_type, run=task.run, attempt=task.attempt)
                 )
-        if len(claimed) < len(tickets) and self.telemetry.hears(Event.TICKET_DROPPED):
+        if len(claimed) < len(tickets) and self.telemetry.hears(events.TicketDropped):
             ours = {(task.token, task.run) for task in claimed}
             for token, run in tickets:  # somebody else has it, or it is over: a ticket may come twice
                 if (token, run) not in ours:
-                    self.telemetry.emit(Event.TICKET_DROPPED, token=token, run=run)
+                    self.telemetry.emit(events.TicketDropped(token=token, run=run))
 
     def _tell_ended(self, outcomes: Sequence[Outcome], settled: Settled) -> None:
+        ended, dropped = self.telemetry.hears(events.TaskEnded), self.telemetry.hears(events.TicketDropped)
         for outcome in outcomes:
-            event = _EVENTS[outcome.move] if outcome.token in settled.tokens else Event.TICKET_DROPPED
-            if self.telemetry.hears(event):
-                self.telemetry.emit(event, **_fields(outcome, event))
+            if outcome.token not in settled.tokens:
+                if dropped:
+                    self.telemetry.emit(events.TicketDropped(token=outcome.token, run=outcome.run))
+            elif ended or outcome.move is not Move.FINISH:
+                self.telemetry.emit(_event_of(outcome))
         for batch in settled.finished:
-            self.telemetry.emit(Event.BATCH_FINISHED, batch=batch)
+            self.telemetry.emit(events.BatchFinished(batch=batch))
 
 
 def put_back(run: Run) -> Outcome:
@@ -193,23 +196,29 @@ def put_back(run: Run) -> Outcome:
     return Outcome(token=run.task.token, run=run.task.run, move=Move.PUT_BACK)
 
 
-_EVENTS = {
-    Move.FINISH: Event.TASK_ENDED,
-    Move.FAIL: Event.TASK_FAILED,
-    Move.RETRY_LATER: Event.TASK_RETRIED,
-    Move.PUT_BACK: Event.TASK_PUT_BACK,
-}
-
-
-def _fields(outcome: Outcome, event: Event) -> dict[str, object]:
-    fields: dict[str, object] = {"token": outcome.token, "run": outcome.run}
-    if event in (Event.TASK_FAILED, Event.TASK_RETRIED):
-        fields |= {"code": outcome.code, "error": outcome.error, "attempt": outcome.attempt}
-    if event is Event.TASK_RETRIED and outcome.due_at:
-        fields["due_at"] = outcome.due_at.isoformat(timespec="milliseconds")
-    if event in (Event.TASK_ENDED, Event.TASK_FAILED):
-        fields |= {
-            "status": State.FINISHED if outcome.move is Move.FINISH else State.FAILED,
-            "duration": outcome.seconds,
-        }
-    return fields
+def _event_of(outcome: Outcome) -> Event:
+    """Return what is told of an outcome that was kept."""
+    token, run, code = outcome.token, outcome.run, outcome.code or Code.ERROR
+    match outcome.move:
+        case Move.FINISH:
+            return events.TaskEnded(token=token, run=run, duration=outcome.seconds)
+        case Move.PUT_BACK:
+            return events.TaskPutBack(token=token, run=run)
+        case Move.RETRY_LATER:
+            return events.TaskRetried(
+                token=token,
+                run=run,
+                code=code,
+                error=outcome.error,
+                attempt=outcome.attempt,
+                due_at=outcome.due_at,
+            )
+        case _:
+            return events.TaskFailed(
+                token=token,
+                run=run,
+                code=code,
+                error=outcome.error,
+                attempt=outcome.attempt,
+                duration=outcome.seconds,
+            )

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from queue_tool.broker import Broker
 from queue_tool.errors import BrokerAway, IdempotencyKeyReused, StoreAway, TooManyItems
-from queue_tool.model import tokens
+from queue_tool.model import events, tokens
 from queue_tool.model.batch import (
     UNNAMED,
     Accepted,
@@ -26,7 +26,7 @@ from queue_tool.model.batch import (
     new_batch,
 )
 from queue_tool.model.clock import Clock
-from queue_tool.model.telemetry import Event, Telemetry
+from queue_tool.model.telemetry import Telemetry
 from queue_tool.model.ticket import Ticket
 from queue_tool.store import Remembered, Store
 
@@ -113,7 +113,7 @@ class Submit:
             return self._repeated_one(added.before, key)
         if added.duplicate is not None:
             return added.duplicate
-        self.telemetry.emit(Event.TASK_ACCEPTED, token=judged.token, task_type=judged.task_type.name)
+        self.telemetry.emit(events.TaskAccepted(token=judged.token, task_type=judged.task_type.name))
         if not (waits or added.held):
             self._push_one(judged.ticket)
         return judged
@@ -128,21 +128,21 @@ class Submit:
             raise IdempotencyKeyReused
         if before.token is not None:
             raise IdempotencyKeyReused
-        self.telemetry.emit(Event.BATCH_REPEATED, batch=before.batch)
+        self.telemetry.emit(events.BatchRepeated(batch=before.batch))
         elements = self.store.batches.elements(before.batch) if before.batch else []
         return Submission(batch=before.batch, elements=elements)
 
     def _tell(self, batch: NewBatch) -> None:
         self.telemetry.emit(
-            Event.BATCH_ACCEPTED, batch=batch.id, accepted=len(batch.accepted), rejected=len(batch.refused)
+            events.BatchAccepted(batch=batch.id, accepted=len(batch.accepted), rejected=len(batch.refused))
         )
         if not batch.accepted:
-            self.telemetry.emit(Event.BATCH_FINISHED, batch=batch.id)
+            self.telemetry.emit(events.BatchFinished(batch=batch.id))
 
     def _repeated_one(self, before: Remembered, key: IdempotencyKey | None) -> Accepted:
         if key is None or before.digest != key.digest or before.token is None:
             raise IdempotencyKeyReused
-        self.telemetry.emit(Event.TASK_REPEATED, token=before.token)
+        self.telemetry.emit(events.TaskRepeated(token=before.token))
         return self.store.singles.accepted(before.token)
 
     def _push(self, batch: str, tickets: Sequence[Ticket]) -> None:
@@ -153,7 +153,7 @@ class Submit:
             self.broker.push(tickets)
             self.store.batches.mark_pushed(batch, self.clock.now())
         except BrokerAway as error:
-            self.telemetry.emit(Event.PUSH_POSTPONED, batch=batch, reason=error.sentence)
+            self.telemetry.emit(events.PushPostponed(batch=batch, reason=error.sentence))
             with contextlib.suppress(StoreAway):  # then the sweeper waits for the grace to end
                 self.store.batches.mark_push_failed(batch, self.clock.now())
         except StoreAway:
@@ -164,7 +164,7 @@ class Submit:
             self.broker.push([ticket])
             self.store.tickets.mark_pushed([ticket], self.clock.now())
         except BrokerAway as error:
-            self.telemetry.emit(Event.PUSH_POSTPONED, token=ticket.token, reason=error.sentence)
+            self.telemetry.emit(events.PushPostponed(token=ticket.token, reason=error.sentence))
         except StoreAway:
             return  # the sweeper pushes it once more, which does no harm
 

@@ -23,8 +23,9 @@ from queue_tool.environment import inherited_descriptor
 from queue_tool.errors import ChildKeepsDying, QueueToolError, StoreAway
 from queue_tool.host import doorbell, lifeline, valkey
 from queue_tool.host.lifeline import Lifeline
+from queue_tool.model import events
 from queue_tool.model.settings import INLINE
-from queue_tool.model.telemetry import Event, Telemetry
+from queue_tool.model.telemetry import Telemetry
 from queue_tool.runtime import Runtime
 from queue_tool.supervisor.sweeping import sweep_until
 
@@ -128,7 +129,7 @@ class Supervisor:
     def _start(self, child: _Child) -> None:
         child.gone, child.replaced = threading.Event(), False
         child.process, child.born = child.start(), time.monotonic()
-        self._telemetry.emit(Event.CHILD_STARTED, child=child.name, pid=child.process.pid)
+        self._telemetry.emit(events.ChildStarted(child=child.name, pid=child.process.pid))
         threading.Thread(target=self._await_end, args=[child, child.process], daemon=True).start()
 
     def _await_end(self, child: _Child, process: subprocess.Popen[bytes]) -> None:
@@ -160,7 +161,7 @@ class Supervisor:
         if child.replaced:
             self._start_again(child)
             return
-        self._telemetry.emit(Event.CHILD_DIED, child=child.name, code=process.returncode, lived=lived)
+        self._telemetry.emit(events.ChildDied(child=child.name, code=process.returncode, lived=lived))
         self._start_later(child, early=lived < TOO_SHORT)
 
     def _replace_workers(self) -> None:
@@ -168,7 +169,7 @@ class Supervisor:
         for child in self._workers:
             if child.process is not None and not child.replaced:
                 child.replaced = True
-                self._telemetry.emit(Event.CHILD_REPLACED, child=child.name)
+                self._telemetry.emit(events.ChildReplaced(child=child.name))
                 _ask_to_end(child, child.process)
                 too_late = threading.Timer(child.patience + KILL_AFTER, _kill_if_there, [child, child.process])
                 too_late.daemon = True
@@ -178,7 +179,7 @@ class Supervisor:
         try:
             self._start(child)
         except (QueueToolError, OSError) as error:
-            self._telemetry.emit(Event.CHILD_DIED, child=child.name, reason=str(error))
+            self._telemetry.emit(events.ChildDied(child=child.name, reason=str(error)))
             self._start_later(child, early=True)
 
     def _start_later(self, child: _Child, *, early: bool) -> None:
@@ -201,7 +202,7 @@ class Supervisor:
                 return
         host = "127.0.0.1" if settings.host in EVERYWHERE else settings.host
         address = f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
-        self._telemetry.emit(Event.READY, open=address, data=settings.data_dir.absolute(), stop="Ctrl-C")
+        self._telemetry.emit(events.Ready(open=address, data=settings.data_dir.absolute(), stop="Ctrl-C"))
 
     def _is_served(self) -> bool:
         settings = self._runtime.settings
@@ -228,14 +229,14 @@ class Supervisor:
     def _stop(self, sweeper: threading.Thread) -> None:
         """Stop web, workers, sweeper, Valkey, in this order."""
         self._stopping.set()
-        self._telemetry.emit(Event.STOPPING, at_most=f"{self._runtime.settings.drain:g} s", at_once="Ctrl-C")
+        self._telemetry.emit(events.Stopping(at_most=f"{self._runtime.settings.drain:g} s", at_once="Ctrl-C"))
         for group in (self._web, self._workers):
             self._stop_group(group)
         if sweeper.is_alive():
             sweeper.join()
         self._stop_group(self._valkey)
         self._lifeline.cut()
-        self._telemetry.emit(Event.STOPPED)
+        self._telemetry.emit(events.Stopped())
 
     def _stop_group(self, group: list[_Child]) -> None:
         running = [(child, child.process) for child in group if child.process is not None]

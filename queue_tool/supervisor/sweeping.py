@@ -6,7 +6,7 @@ import logging
 import threading
 
 from queue_tool.errors import QueueToolError, StoreAway
-from queue_tool.model.telemetry import Event
+from queue_tool.model import events
 from queue_tool.runtime import Runtime
 
 _log = logging.getLogger("queue_tool.supervisor")
@@ -33,7 +33,7 @@ def sweep_until(stopping: threading.Event, runtime: Runtime) -> None:
             reason = error.reason if isinstance(error, StoreAway) else error.sentence
             fault = reason if isinstance(error, StoreAway) else type(error).__name__  # Redis is away in many words
             if fault != known:
-                runtime.telemetry.emit(Event.SWEEP_FAILED, reason=reason)
+                runtime.telemetry.emit(events.SweepFailed(reason=reason))
             known = fault
         except Exception:  # noqa: BLE001 - the next pass must come, and the log has all of it
             _log.exception("a pass of the sweeper failed")

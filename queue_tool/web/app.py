@@ -9,7 +9,7 @@ from flask import Flask, Response, g, request
 
 from queue_tool.environment import load_settings
 from queue_tool.host import collector
-from queue_tool.model.telemetry import Event
+from queue_tool.model import events
 from queue_tool.runtime import Runtime, open_runtime, start_logging
 from queue_tool.web.http import admission, bodies, problems
 from queue_tool.web.http.answers import EXTENSION, runtime
@@ -85,11 +85,9 @@ def _protect(response: Response) -> Response:
 
 def _log(response: Response) -> Response:
     asked_well = request.method in ("GET", "HEAD") and response.status_code < HTTPStatus.BAD_REQUEST
-    runtime().telemetry.emit(
-        Event.ASKED if asked_well else Event.REQUEST,
-        method=request.method,
-        path=request.path,
-        status=response.status_code,
-        ms=(time.perf_counter() - g.began) * 1000,
-    )
+    kind = events.Asked if asked_well else events.Requested
+    telemetry = runtime().telemetry
+    if telemetry.hears(kind):
+        took = (time.perf_counter() - g.began) * 1000
+        telemetry.emit(kind(method=request.method, path=request.path, status=response.status_code, ms=took))
     return response

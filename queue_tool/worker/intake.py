@@ -12,10 +12,11 @@ from typing import NamedTuple
 from redis.exceptions import RedisError
 
 from queue_tool.broker.failures import sentence_of
+from queue_tool.model import events
 from queue_tool.model.clock import Clock
 from queue_tool.model.queues import Lane
 from queue_tool.model.run import Run
-from queue_tool.model.telemetry import Event, Telemetry
+from queue_tool.model.telemetry import Telemetry
 from queue_tool.model.ticket import read_ticket_id
 from queue_tool.worker.active_runs import ActiveRun
 from queue_tool.worker.pauses import Pauses
@@ -201,7 +202,7 @@ class Intake:
     def _rest(self, error: RedisError) -> None:
         """Let Redis rest for a moment; what is in its lists then is not known."""
         if not self.is_away:
-            self._telemetry.emit(Event.WARNING, reason=sentence_of(error))
+            self._telemetry.emit(events.Warned(reason=sentence_of(error)))
         self.is_away = True
         self._rests_until = self._clock.monotonic() + RETRY_AFTER
         self._filled |= set(self._served)

@@ -16,7 +16,8 @@ from rq.worker import BaseWorker, WorkerStatus
 
 from queue_tool.broker import marker
 from queue_tool.broker.failures import sentence_of
-from queue_tool.model.telemetry import Event, Telemetry
+from queue_tool.model import events
+from queue_tool.model.telemetry import Telemetry
 
 _log = logging.getLogger("queue_tool.worker")
 
@@ -56,7 +57,7 @@ class Presence:
                 with contextlib.suppress(OutOfMemoryError):
                     self._worker.set_state(WorkerStatus.IDLE)
             except RedisError as error:
-                self._telemetry.emit(Event.WARNING, reason=sentence_of(error))
+                self._telemetry.emit(events.Warned(reason=sentence_of(error)))
                 asked.wait(RETRY_AFTER)
             else:
                 return True
@@ -102,4 +103,4 @@ class Presence:
         try:
             self._worker.register_birth()
         except OutOfMemoryError as error:
-            self._telemetry.emit(Event.WARNING, reason=sentence_of(error))
+            self._telemetry.emit(events.Warned(reason=sentence_of(error)))

@@ -12,9 +12,9 @@ from rq.serializers import JSONSerializer
 from queue_tool.environment import inherited_descriptor, load_settings
 from queue_tool.errors import BadSetting
 from queue_tool.host import collector, lifeline
+from queue_tool.model import events
 from queue_tool.model.queues import LISTS
 from queue_tool.model.settings import INLINE
-from queue_tool.model.telemetry import Event
 from queue_tool.runtime import redis_url
 from queue_tool.worker import ticket
 from queue_tool.worker.worker import Worker
@@ -48,7 +48,7 @@ def work(kind: type[Worker] = Worker) -> None:
     code = 1
     try:
         worker.work()
-        runtime.telemetry.emit(Event.STOPPED)
+        runtime.telemetry.emit(events.Stopped())
         code = 0
     finally:
         _end_soon(code)

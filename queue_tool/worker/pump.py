@@ -12,11 +12,11 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from queue_tool.errors import StoreAway
+from queue_tool.model import events
 from queue_tool.model.clock import Clock
 from queue_tool.model.outcome import Ended, Outcome, timed_out
 from queue_tool.model.queues import Lane
 from queue_tool.model.run import Run
-from queue_tool.model.telemetry import Event
 from queue_tool.services.owner import Owner
 from queue_tool.services.run import Runner, put_back
 from queue_tool.worker.active_runs import ActiveRun, ActiveRuns
@@ -219,7 +219,7 @@ class Pump:
     def _store_failed(self, error: StoreAway, tickets: int) -> None:
         if not self._store_away_until:  # said once, and not with each of the tries
             self._runner.telemetry.emit(
-                Event.OUTCOME_HELD, outcomes=len(self._ended), tickets=tickets, reason=error.reason
+                events.OutcomeHeld(outcomes=len(self._ended), tickets=tickets, reason=error.reason)
             )
         self._store_away_until = self._clock.monotonic() + RETRY_AFTER
 
@@ -252,7 +252,7 @@ class Pump:
             self._decide(active, timed_out(active.run.timeout))
         if self._finish_by is None and self._active.is_stuck(Lane.THREADS):
             self._runner.telemetry.emit(
-                Event.WARNING, reason="every thread runs a function that nobody waits for: this worker is replaced"
+                events.Warned(reason="every thread runs a function that nobody waits for: this worker is replaced")
             )
             self._inbox.finish(self._drain)
         if now - self._last_look >= LOOK_EVERY:

@@ -26,9 +26,9 @@ from queue_tool.errors import StoreAway
 from queue_tool.host import put_aside
 from queue_tool.host.clock import CLOCK
 from queue_tool.host.signals import NO_SIGNAL, SignalPipe
+from queue_tool.model import events
 from queue_tool.model.outcome import Outcome
 from queue_tool.model.queues import Lane, lane_and_queue, lists_of
-from queue_tool.model.telemetry import Event
 from queue_tool.model.ticket import read_ticket_id
 from queue_tool.runtime import Runtime
 from queue_tool.worker import ticket
@@ -83,7 +83,7 @@ class Worker(BaseWorker):
         """
         runtime = ticket.join(self.name)
         if with_scheduler:
-            runtime.telemetry.emit(Event.WARNING, reason="RQ's scheduler is not started: nothing here needs it")
+            runtime.telemetry.emit(events.Warned(reason="RQ's scheduler is not started: nothing here needs it"))
         return self._serve(runtime, burst=burst, most=max_jobs) > 0
 
     def stop(self, within: float) -> None:
@@ -157,7 +157,7 @@ class Worker(BaseWorker):
             clock=runtime.clock,
             drain=runtime.settings.drain,
         )
-        runtime.telemetry.emit(Event.STARTED, name=self.name)
+        runtime.telemetry.emit(events.Started(name=self.name))
         try:
             return pump.work(burst=burst, most=most)
         finally:
@@ -190,7 +190,7 @@ def _put_aside(runtime: Runtime, outcomes: list[Outcome]) -> None:
         put_aside.keep(runtime.settings.data_dir, runtime.owner.id(), outcomes)
     except OSError as error:
         reason = f"{len(outcomes)} outcomes can be kept nowhere, and their tasks run again: {error.strerror}"
-        runtime.telemetry.emit(Event.WARNING, reason=reason)
+        runtime.telemetry.emit(events.Warned(reason=reason))
 
 
 def _several(queues: Any) -> Iterable[Any]:

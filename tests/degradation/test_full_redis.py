@@ -9,8 +9,8 @@ from redis.exceptions import OutOfMemoryError
 
 from queue_tool.broker.keys import MARKER
 from queue_tool.errors import BrokerFull
+from queue_tool.model import events
 from queue_tool.model.states import State
-from queue_tool.model.telemetry import Event
 from queue_tool.web import create_app
 from tests.conftest import News
 from tests.worker.faults.site import Site
@@ -42,15 +42,15 @@ def is_full(site: Site) -> bool:
 
 
 def test_what_finds_no_room_is_kept_and_each_says_so_once(full: Site, news: News) -> None:
-    before = len(news.of(Event.PUSH_POSTPONED))
+    before = len(news.of(events.PushPostponed))
     waiting = full.waiting()
     client = create_app(full.runtime).test_client()
     answer = client.post("/api", json=[{"item": "a", "valor": 0}])
     assert answer.status_code == 200
-    assert [said["reason"] for said in news.of(Event.PUSH_POSTPONED)[before:]] == [FULL]
+    assert [event.reason for event in news.of(events.PushPostponed)[before:]] == [FULL]
     for _ in range(10):
         full.sweep()
-    assert news.of(Event.WARNING) == [{"reason": FULL}]
+    assert news.of(events.Warned) == [events.Warned(reason=FULL)]
     assert full.waiting() == waiting
     ready = client.get("/health/ready").json
     assert ready is not None

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from queue_tool.broker.keys import MARKER
+from queue_tool.model import events
 from queue_tool.model.states import State
-from queue_tool.model.telemetry import Event
 from queue_tool.store import migrations
 from queue_tool.store.engine.database import Database
 from tests.conftest import News
@@ -62,9 +62,9 @@ def test_what_runs_when_redis_becomes_another_databases_pushes_nothing_more(site
     site.redis.set(MARKER, "another/1")
     for _ in range(3):
         site.sweep()
-    assert news.of(Event.WARNING) == [{"reason": SENTENCE}]
+    assert news.of(events.Warned) == [events.Warned(reason=SENTENCE)]
     sent = site.sleepers(3)
-    assert [said["reason"] for said in news.of(Event.PUSH_POSTPONED)] == [SENTENCE]
+    assert [event.reason for event in news.of(events.PushPostponed)] == [SENTENCE]
     assert site.waiting() == []
     assert site.tokens(State.QUEUED) == set(sent)
 

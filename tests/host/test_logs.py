@@ -10,11 +10,12 @@ import sys
 SAY = """
 import logging, sys
 from queue_tool.host import logs
-from queue_tool.model.telemetry import Event, Telemetry
+from queue_tool.model import events
+from queue_tool.model.telemetry import Telemetry
 logs.configure("web", sys.argv[1], sys.argv[2])
 say = Telemetry(logs.listen).emit
-say(Event.REQUEST, method="GET", path="/a b", status=200, ms=1.23456)
-say(Event.WARNING, reason="two\\nlines")
+say(events.Requested(method="GET", path="/a b", status=200, ms=1.23456))
+say(events.Warned(reason="two\\nlines"))
 logging.getLogger("some.library").info("chatter")
 logging.getLogger("werkzeug").error('127.0.0.1 - - [22/Nov/2026 20:45:47] "GET / HTTP/1.1" 200 -')
 try:

@@ -3,42 +3,68 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 
-from queue_tool.model.telemetry import Event, Telemetry
+from queue_tool.model import events
+from queue_tool.model.states import Code
+from queue_tool.model.telemetry import Event, Telemetry, fields
+
+TOKEN = "0" * 32
+STARTED = events.TaskStarted(token=TOKEN, task_type="sleep", run=1, attempt=1)
+STOPPED = events.Stopped()
 
 
-def test_every_listener_hears_an_event_with_its_fields_in_order() -> None:
-    heard: list[tuple[str, Event, dict[str, object]]] = []
-    telemetry = Telemetry(
-        lambda event, fields: heard.append(("first", event, fields)),
-        lambda event, fields: heard.append(("second", event, fields)),
-    )
-    telemetry.emit(Event.TASK_STARTED, task_type="a", run=1)
-    telemetry.emit(Event.READY)
-    assert heard == [
-        ("first", Event.TASK_STARTED, {"task_type": "a", "run": 1}),
-        ("second", Event.TASK_STARTED, {"task_type": "a", "run": 1}),
-        ("first", Event.READY, {}),
-        ("second", Event.READY, {}),
-    ]
+def test_every_listener_hears_every_event_in_order() -> None:
+    heard: list[tuple[str, Event]] = []
+    telemetry = Telemetry(lambda event: heard.append(("first", event)), lambda event: heard.append(("second", event)))
+    telemetry.emit(STARTED)
+    telemetry.emit(STOPPED)
+    assert heard == [("first", STARTED), ("second", STARTED), ("first", STOPPED), ("second", STOPPED)]
 
 
 def test_an_event_is_heard_in_the_thread_in_which_it_happened() -> None:
     heard: list[str] = []
-    telemetry = Telemetry(lambda event, fields: heard.append(threading.current_thread().name))
-    thread = threading.Thread(target=lambda: telemetry.emit(Event.READY), name="elsewhere")
+    telemetry = Telemetry(lambda event: heard.append(threading.current_thread().name))
+    thread = threading.Thread(target=lambda: telemetry.emit(STOPPED), name="elsewhere")
     thread.start()
     thread.join()
-    telemetry.emit(Event.READY)
+    telemetry.emit(STOPPED)
     assert heard == ["elsewhere", threading.current_thread().name]
 
 
 def test_two_telemetries_do_not_hear_each_other() -> None:
     heard: list[Event] = []
-    Telemetry(lambda event, fields: heard.append(event))
-    Telemetry().emit(Event.READY)
+    Telemetry(heard.append)
+    Telemetry().emit(STOPPED)
     assert heard == []
 
 
-def test_every_event_has_a_name_of_its_own() -> None:
-    assert len({str(event) for event in Event}) == len(Event.__members__) == len(list(Event))
+def test_a_kind_is_heard_where_somebody_listens_and_cares_for_it() -> None:
+    unheard = frozenset[type[Event]]({events.Asked})
+    telemetry = Telemetry(print, unheard=unheard)
+    assert telemetry.hears(events.Requested)
+    assert not telemetry.hears(events.Asked)
+    assert not Telemetry().hears(events.Requested)
+
+
+def test_the_fields_for_the_log_are_in_the_order_of_the_record() -> None:
+    due = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
+    retried = events.TaskRetried(attempt=2, due_at=due, run=3, token=TOKEN, code=Code.TIMEOUT, error="too long")
+    assert list(fields(retried).items()) == [
+        ("token", TOKEN),
+        ("run", 3),
+        ("code", "timeout"),
+        ("error", "too long"),
+        ("attempt", 2),
+        ("due_at", "2026-01-31T12:00:00.123+00:00"),
+    ]
+
+
+def test_a_field_without_a_value_is_left_out_and_an_empty_one_is_not() -> None:
+    assert fields(events.ChildDied(child="web", code=0)) == {"child": "web", "code": 0}
+    assert fields(events.TaskCanceled(token=TOKEN, run=1, by="", reason="")) == {
+        "token": TOKEN,
+        "run": 1,
+        "by": "",
+        "reason": "",
+    }

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from queue_tool.errors import TaskNotFound
+from queue_tool.model import events
 from queue_tool.model.batch import Accepted, judge_of
 from queue_tool.model.filter import Filter
 from queue_tool.model.options import Options
@@ -16,7 +17,6 @@ from queue_tool.model.queues import Priority
 from queue_tool.model.states import Code, Move, State
 from queue_tool.model.task import Timing
 from queue_tool.model.task_types import make_task_type
-from queue_tool.model.telemetry import Event
 from queue_tool.runtime import Runtime
 from tests.conftest import News
 
@@ -114,7 +114,7 @@ def test_a_failed_task_that_is_reopened_runs_again_and_its_end_stays_on_record(r
     assert settle(runtime, token, run=2)
     assert batch_of(runtime, token).counts[State.FINISHED] == 1
     assert batch_of(runtime, token).finished_at is not None
-    assert news.of(Event.TASK_REOPENED) == [{"token": token, "run": 2}]
+    assert news.of(events.TaskReopened) == [events.TaskReopened(token=token, run=2)]
 
 
 def test_a_canceled_task_is_reopened_too_and_others_are_not(runtime: Runtime) -> None:

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from queue_tool.errors import BatchNotFound, TaskNotFound
+from queue_tool.model import events
 from queue_tool.model.batch import Accepted
 from queue_tool.model.clock import Clock
 from queue_tool.model.options import Options
 from queue_tool.model.outcome import Outcome
 from queue_tool.model.states import Code, Move, State
 from queue_tool.model.task import Timing
-from queue_tool.model.telemetry import Event
 from queue_tool.runtime import Runtime
 from queue_tool.services.sweep.due import WALK_EVERY, Due
 from tests.conftest import News
@@ -103,7 +103,7 @@ def test_what_nobody_has_started_in_time_expires_and_ends_its_batch(world: World
         task = world.runtime.ask.task(token)
         assert (task.state, task.code, task.started_at) == (State.FAILED, Code.EXPIRED, None)
         assert world.runtime.ask.batch(task.batch or "").finished_at is not None
-    assert len(news.of(Event.BATCH_FINISHED)) == 2
+    assert len(news.of(events.BatchFinished)) == 2
 
 
 def test_a_task_that_has_expired_is_not_started_though_no_sweeper_has_seen_it(world: World) -> None:
@@ -138,7 +138,7 @@ def test_what_ended_long_ago_is_forgotten_and_the_rest_goes_on_to_sum(world: Wor
     assert (world.state(new), world.state(waiting)) == (State.FINISHED, State.QUEUED)
     left = world.runtime.ask.batch(batch)
     assert left.total == sum(left.counts.values()) + left.rejected == 2
-    assert news.of(Event.SWEPT_OLD) == [{"tasks": 1}]
+    assert news.of(events.SweptOld) == [events.SweptOld(tasks=1)]
 
 
 def test_a_batch_of_which_nothing_is_left_is_forgotten_too(world: World) -> None:

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from queue_tool.model import events
 from queue_tool.model.batch import Accepted
 from queue_tool.model.context import Context
 from queue_tool.model.states import Code, State
 from queue_tool.model.task import Status
 from queue_tool.model.task_types import make_task_type
-from queue_tool.model.telemetry import Event
 from queue_tool.runtime import Runtime
 from tests.conftest import News
 
@@ -60,9 +60,9 @@ def test_a_result_is_kept(runtime: Runtime, news: News) -> None:
     ended = run(runtime, token)
     assert (ended.state, ended.result, ended.code) == (State.FINISHED, "42", None)
     assert ended.started_at is not None
-    assert [fields["token"] for fields in news.of(Event.TASK_STARTED)] == [token]
-    assert [fields["status"] for fields in news.of(Event.TASK_ENDED)] == ["finished"]
-    assert len(news.of(Event.BATCH_FINISHED)) == 1
+    assert [event.token for event in news.of(events.TaskStarted)] == [token]
+    assert [event.status for event in news.of(events.TaskEnded)] == [State.FINISHED]
+    assert len(news.of(events.BatchFinished)) == 1
 
 
 def test_a_coroutine_gets_its_context(runtime: Runtime) -> None:
@@ -96,8 +96,8 @@ def test_a_ticket_that_comes_twice_runs_once(runtime: Runtime, news: News) -> No
     token = send(runtime, double, 1)
     first = run(runtime, token)
     assert run(runtime, token) == first
-    assert len(news.of(Event.TASK_STARTED)) == 1
-    assert news.of(Event.TICKET_DROPPED) == [{"token": token, "run": 1}]
+    assert len(news.of(events.TaskStarted)) == 1
+    assert news.of(events.TicketDropped) == [events.TicketDropped(token=token, run=1)]
 
 
 def test_an_interruption_puts_the_task_back(runtime: Runtime) -> None:
@@ -130,7 +130,7 @@ def test_what_was_taken_back_in_the_meantime_is_not_recorded(runtime: Runtime, n
     token = send(runtime, robbed)
     after = run(runtime, token)
     assert (after.state, after.result) == (State.QUEUED, None)
-    assert news.of(Event.TASK_ENDED) == []
+    assert news.of(events.TaskEnded) == []
 
 
 @on_sqlite
@@ -144,7 +144,7 @@ def test_an_outcome_waits_for_a_database_that_is_locked(hasty: Runtime, news: Ne
 
     ended = run(hasty, send(hasty, lock))
     assert (ended.state, ended.result) == (State.FINISHED, '"kept"')
-    assert len(news.of(Event.OUTCOME_HELD)) == 1
+    assert len(news.of(events.OutcomeHeld)) == 1
     other.close()
 
 

@@ -7,9 +7,9 @@ import threading
 from redis import Redis
 from rq import Queue
 
+from queue_tool.model import events
 from queue_tool.model.batch import Accepted, IdempotencyKey, Refused, Submission
 from queue_tool.model.states import State
-from queue_tool.model.telemetry import Event
 from queue_tool.runtime import Runtime
 from tests.conftest import News, RuntimeFactory
 from tests.support import free_port
@@ -48,7 +48,7 @@ def test_without_redis_the_push_is_postponed(make_runtime: RuntimeFactory, news:
     runtime = make_runtime(REDIS_URL=f"redis://127.0.0.1:{free_port()}")
     submission = submit(runtime, GOOD)
     assert [runtime.ask.task(token).state for token in tokens(submission)] == [State.QUEUED]
-    assert len(news.of(Event.PUSH_POSTPONED)) == 1
+    assert len(news.of(events.PushPostponed)) == 1
 
 
 def test_of_many_at_once_with_one_key_one_wins_and_all_answer_the_same(runtime: Runtime) -> None:

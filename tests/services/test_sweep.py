@@ -17,12 +17,12 @@ from rq.serializers import JSONSerializer
 from queue_tool.broker import RqBroker
 from queue_tool.broker.stamping import FUNCTION
 from queue_tool.errors import StoreAway
+from queue_tool.model import events
 from queue_tool.model.batch import Accepted, judge_of, new_batch
 from queue_tool.model.clock import Clock
 from queue_tool.model.queues import Priority
 from queue_tool.model.states import State
 from queue_tool.model.task_types import make_task_type
-from queue_tool.model.telemetry import Event
 from queue_tool.runtime import Runtime
 from queue_tool.services.owner import describe
 from queue_tool.services.submit import make_tokens
@@ -89,7 +89,7 @@ def test_nothing_to_do_is_nothing_done(world: World, redis: Redis, news: News) -
         world.sweep()
         world.wait(31)
     assert waiting(redis) == sent
-    assert not [name for name, _ in news.heard if "swept" in name]
+    assert not [event for event in news.heard if "swept" in event.title]
 
 
 def test_tickets_that_could_not_be_pushed_are_pushed_when_redis_is_back(
@@ -254,7 +254,7 @@ def test_a_wiped_redis_gets_every_waiting_ticket_again_at_once(world: World, red
     world.wait(1)
     world.sweep()
     assert waiting(redis) == sent
-    assert news.of(Event.SWEPT_MISSING) == [{"tickets": 1500}]
+    assert news.of(events.SweptMissing) == [events.SweptMissing(tickets=1500)]
 
 
 def test_a_single_lost_ticket_is_missed_at_the_next_audit(world: World, redis: Redis) -> None:
@@ -284,7 +284,7 @@ def test_a_dead_worker_of_this_machine_gives_its_tasks_back_at_once(world: World
     assert waiting(redis) == [f"{token}-2"]
     assert not redis.exists(f"rq:job:{token}")
     assert world.runtime.store.workers.all() == []
-    assert news.of(Event.SWEPT_LOST) == [{"tasks": 1, "workers": 1, "given_up": 0}]
+    assert news.of(events.SweptLost) == [events.SweptLost(workers=1, tasks=1, given_up=0)]
 
 
 def test_a_worker_elsewhere_is_dead_when_its_heart_stands_still(world: World) -> None:

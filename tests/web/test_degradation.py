@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from queue_tool.model.telemetry import Event
+from queue_tool.model import events
 from queue_tool.runtime import Runtime
 from queue_tool.web import create_app
 from tests.conftest import News, RuntimeFactory
@@ -43,7 +43,7 @@ def test_without_redis_a_batch_is_taken_all_the_same(without_redis: FlaskClient,
         assert found is not None
         assert (found["message"], found["status"]) == ("Em processamento", "queued")
         assert without_redis.get(answer.headers["Location"]).status_code == 200
-    assert len(news.of(Event.PUSH_POSTPONED)) == 2
+    assert len(news.of(events.PushPostponed)) == 2
 
 
 def test_without_redis_the_page_is_served_and_its_form_works(without_redis: FlaskClient) -> None:

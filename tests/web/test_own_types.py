@@ -29,7 +29,7 @@ said = {}
 for name in sys.argv[1:]:
     types, warnings = TaskTypes(builtin_types(60)), []
     try:
-        telemetry = Telemetry(lambda _, fields: warnings.append(fields["reason"]))
+        telemetry = Telemetry(lambda event: warnings.append(event.reason))
         own_types.load(types, [name] if name != "-" else [], telemetry)
         said[name] = warnings or [*types]
     except BadTaskType as error:

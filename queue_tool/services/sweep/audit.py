@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from queue_tool.broker import Broker
+from queue_tool.model import events
 from queue_tool.model.clock import Clock
 from queue_tool.model.queues import Priority, lane_and_queue
-from queue_tool.model.telemetry import Event, Telemetry
+from queue_tool.model.telemetry import Telemetry
 from queue_tool.services.sweep.push import Push
 from queue_tool.store import Store
 
@@ -80,4 +81,4 @@ class Audit:
             page = self.store.tickets.waiting(after=page.last, until=until)
         self._missed = frozenset(missed)
         if pushed:
-            self.telemetry.emit(Event.SWEPT_MISSING, tickets=pushed)
+            self.telemetry.emit(events.SweptMissing(tickets=pushed))

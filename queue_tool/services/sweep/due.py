@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from queue_tool.model import events
 from queue_tool.model.clock import Clock
-from queue_tool.model.states import Code, State
-from queue_tool.model.telemetry import Event, Telemetry
+from queue_tool.model.states import Code
+from queue_tool.model.telemetry import Telemetry
 from queue_tool.store import Store
 
 PAGE = 1000
@@ -50,14 +51,14 @@ class Due:
             if found < PAGE:
                 break
         if count:
-            self.telemetry.emit(Event.SWEPT_DUE, tasks=count)
+            self.telemetry.emit(events.SweptDue(tasks=count))
 
     def _expire(self) -> None:
         expired = self.store.times.expire(self.clock.now(), PAGE)
         for token in expired.tokens:
-            self.telemetry.emit(Event.TASK_FAILED, token=token, status=State.FAILED, code=Code.EXPIRED)
+            self.telemetry.emit(events.TaskFailed(token=token, code=Code.EXPIRED))
         for batch in expired.finished:
-            self.telemetry.emit(Event.BATCH_FINISHED, batch=batch)
+            self.telemetry.emit(events.BatchFinished(batch=batch))
 
     def _forget(self, ended_before: datetime) -> None:
         """Go one step further on the walk over all tasks; begin anew some time after the last one has ended."""
@@ -71,4 +72,4 @@ class Due:
             self.store.times.forget_batches(ended_before)
             self.store.workers.forget(ended_before)
         if removed.tasks:
-            self.telemetry.emit(Event.SWEPT_OLD, tasks=removed.tasks)
+            self.telemetry.emit(events.SweptOld(tasks=removed.tasks))

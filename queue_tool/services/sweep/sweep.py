@@ -13,9 +13,10 @@ from datetime import timedelta
 
 from queue_tool.broker import Broker
 from queue_tool.errors import BrokerAway, BrokerFull
+from queue_tool.model import events
 from queue_tool.model.clock import Clock
-from queue_tool.model.states import Code, State
-from queue_tool.model.telemetry import Event, Telemetry
+from queue_tool.model.states import Code
+from queue_tool.model.telemetry import Telemetry
 from queue_tool.model.ticket import Ticket, read_ticket_id
 from queue_tool.services.sweep.audit import Audit
 from queue_tool.services.sweep.due import Due
@@ -95,7 +96,7 @@ class Sweep:
             return held
         except BrokerAway as error:  # its tickets are pushed when it is back
             if self._away != error.sentence:
-                self._telemetry.emit(Event.WARNING, reason=error.sentence)
+                self._telemetry.emit(events.Warned(reason=error.sentence))
             self._away = error.sentence
             if isinstance(error, BrokerFull):
                 self._full_until = self._clock.monotonic() + FULL_FOR
@@ -122,12 +123,12 @@ class Sweep:
     def _tell_taken_back(self, taken: TakenBack, owners: int) -> None:
         if taken.tickets or taken.given_up:
             self._telemetry.emit(
-                Event.SWEPT_LOST, workers=owners, tasks=len(taken.tickets), given_up=len(taken.given_up)
+                events.SweptLost(workers=owners, tasks=len(taken.tickets), given_up=len(taken.given_up))
             )
         for token in taken.given_up:
-            self._telemetry.emit(Event.TASK_FAILED, token=token, status=State.FAILED, code=Code.WORKER_LOST)
+            self._telemetry.emit(events.TaskFailed(token=token, code=Code.WORKER_LOST))
         for batch in taken.finished:
-            self._telemetry.emit(Event.BATCH_FINISHED, batch=batch)
+            self._telemetry.emit(events.BatchFinished(batch=batch))
 
     def _bury(self, dead: Sequence[Worker], tickets: Sequence[Ticket]) -> None:
         """Remove what Redis holds of dead workers, and push again at once what they had taken and not claimed."""
@@ -157,7 +158,7 @@ class Sweep:
     def _push_unpushed(self) -> bool:
         pushed = self._push()
         if pushed.tickets:
-            self._telemetry.emit(Event.SWEPT_UNPUSHED, tickets=pushed.tickets)
+            self._telemetry.emit(events.SweptUnpushed(tickets=pushed.tickets))
         return pushed.held
 
 

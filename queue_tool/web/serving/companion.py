@@ -15,8 +15,9 @@ from queue_tool.errors import RestNotStarted
 from queue_tool.host import data_dir, doorbell, lifeline, valkey
 from queue_tool.host.doorbell import Doorbell
 from queue_tool.host.lifeline import Lifeline
+from queue_tool.model import events
 from queue_tool.model.settings import Settings
-from queue_tool.model.telemetry import Event, Telemetry
+from queue_tool.model.telemetry import Telemetry
 
 START_TIMEOUT = 60.0
 """Seconds in which the rest of the system must be up."""
@@ -58,7 +59,7 @@ class Companion:
 
     def _look_after(self, process: subprocess.Popen[bytes]) -> None:
         while (code := process.wait()) < 0 and not self._ending.wait(PAUSE):
-            self._telemetry.emit(Event.CHILD_DIED, child="up", code=code)
+            self._telemetry.emit(events.ChildDied(child="up", code=code))
             with self._lock:
                 if self._ending.is_set():
                     return

@@ -12,8 +12,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from queue_tool.errors import QueueToolError
-from queue_tool.model import json_text
-from queue_tool.model.telemetry import Event
+from queue_tool.model import events, json_text
 from queue_tool.runtime import Runtime
 from queue_tool.web.http import shapes
 
@@ -54,6 +53,6 @@ class FastCheck:
             ],
         )
         telemetry = self._parts.telemetry
-        if telemetry.hears(Event.ASKED):
-            telemetry.emit(Event.ASKED, method="GET", path=path, status=200, ms=(time.perf_counter() - began) * 1000)
+        if telemetry.hears(events.Asked):
+            telemetry.emit(events.Asked(method="GET", path=path, status=200, ms=(time.perf_counter() - began) * 1000))
         return [body]

@@ -21,8 +21,9 @@ from queue_tool.errors import QueueToolError
 from queue_tool.host import doorbell, lifeline
 from queue_tool.host.doorbell import Doorbell
 from queue_tool.host.lifeline import Lifeline
+from queue_tool.model import events
 from queue_tool.model.settings import Settings
-from queue_tool.model.telemetry import Event, Telemetry
+from queue_tool.model.telemetry import Telemetry
 from queue_tool.web.serving.companion import Companion
 
 
@@ -60,7 +61,7 @@ def start_the_rest(settings: Settings, telemetry: Telemetry) -> None:
     if settings.embedded:
         Companion(settings, telemetry, mine, bell).start()
     else:
-        telemetry.emit(Event.WARNING, reason="QUEUE_TOOL_REDIS_URL is set, so this only serves: start workers too")
+        telemetry.emit(events.Warned(reason="QUEUE_TOOL_REDIS_URL is set, so this only serves: start workers too"))
 
 
 def _follow_the_reloader() -> None:

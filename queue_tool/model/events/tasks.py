@@ -1,0 +1,121 @@
+"""The life of tasks: they start, end, fail, and are tried again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from queue_tool.model.events.shared import (
+    Attempt,
+    BatchId,
+    Duration,
+    FailureCode,
+    FailureText,
+    Reason,
+    Run,
+    TaskType,
+    Token,
+)
+from queue_tool.model.states import State
+from queue_tool.model.telemetry import Event, Level
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskStarted(Event):
+    """A worker has claimed a task and starts it."""
+
+    title = "task started"
+    level = Level.DEBUG
+    token: Token
+    task_type: TaskType
+    run: Run
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskEnded(Event):
+    """A task has ended well."""
+
+    title = "task ended"
+    level = Level.DEBUG
+    token: Token
+    run: Run
+    status: Annotated[State, "always `finished`"] = State.FINISHED
+    duration: Duration | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFailed(Event):
+    """A task has failed and is not tried again: it is a dead letter now.
+
+    Where the sweeper finds this out, there are only `token`, `code` and `status`.
+    """
+
+    title = "task failed"
+    level = Level.WARNING
+    token: Token
+    run: Run | None = None
+    code: FailureCode
+    error: FailureText | None = None
+    attempt: Attempt | None = None
+    status: Annotated[State, "always `failed`"] = State.FAILED
+    duration: Duration | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRetried(Event):
+    """A run of a task has failed, and the task is tried again later."""
+
+    title = "task failed and is tried again"
+    level = Level.WARNING
+    token: Token
+    run: Run
+    code: FailureCode
+    error: FailureText | None = None
+    attempt: Attempt
+    due_at: Annotated[datetime, "when the next attempt may start, in UTC"] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskPutBack(Event):
+    """A worker that stops has given back a task that it ran; the same attempt is made again elsewhere."""
+
+    title = "task put back"
+    level = Level.WARNING
+    token: Token
+    run: Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchFinished(Event):
+    """All tasks of a batch have ended."""
+
+    title = "batch finished"
+    batch: BatchId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeHeld(Event):
+    """The database is busy or away, and a worker holds what it has to write in memory until it is back.
+
+    Our worker says so once, for all of its runs; RQ's own workers say so with each try to write the end of a run.
+    """
+
+    title = "outcome held"
+    level = Level.WARNING
+    token: Annotated[str, "the token of the task; only from RQ's own workers"] | None = None
+    run: Annotated[int, "the number of the run; only from RQ's own workers"] | None = None
+    outcomes: Annotated[int, "the number of runs whose end is not written yet"] | None = None
+    tickets: Annotated[int, "the number of tickets that wait to be claimed by this worker"] | None = None
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketDropped(Event):
+    """A ticket or an outcome was dropped because its run does not count any more."""
+
+    title = "ticket dropped"
+    level = Level.DEBUG
+    token: Token
+    run: Run

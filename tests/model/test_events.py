@@ -1,0 +1,77 @@
+"""Events: each record says what it means, since `docs/events.md` and the log are made from it."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+
+from queue_tool.model import events
+from queue_tool.model.events import EVENTS
+from queue_tool.model.states import State
+from queue_tool.model.telemetry import DescribedField, Event, described_fields
+
+IN_EVERY_LINE = {"time", "level", "process", "event"}
+"""What a JSON line says of each event, beside its fields."""
+
+
+def test_every_event_has_a_title_of_its_own() -> None:
+    assert len({kind.title for kind in EVENTS}) == len(EVENTS)
+
+
+def test_every_event_can_be_imported_from_one_place() -> None:
+    assert set(events.__all__) - {"EVENTS", "SUBJECTS"} == {kind.__name__ for kind in EVENTS}
+
+
+@pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.__name__)
+def test_an_event_says_what_happened_in_a_sentence(kind: type[Event]) -> None:
+    assert kind.__doc__ is not None
+    assert not kind.__doc__.startswith(f"{kind.__name__}("), "this is what a dataclass says when nobody else does"
+    assert kind.__doc__.partition("\n\n")[0].endswith(".")
+
+
+@pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.__name__)
+def test_every_field_of_an_event_has_a_meaning(kind: type[Event]) -> None:
+    assert all(field.meaning for field in described_fields(kind))
+
+
+@pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.__name__)
+def test_no_field_hides_what_every_line_of_the_log_says(kind: type[Event]) -> None:
+    assert not IN_EVERY_LINE & {field.name for field in described_fields(kind)}
+
+
+@pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.__name__)
+def test_an_event_is_slotted_and_made_by_keywords_alone(kind: type[Event]) -> None:
+    assert "__slots__" in vars(kind)
+    assert all(field.kw_only for field in dataclasses.fields(kind))
+
+
+def test_a_field_is_described_by_its_type_its_meaning_and_whether_it_may_be_missing() -> None:
+    assert list(described_fields(Example)) == [
+        DescribedField(name="path", type=Path, meaning="where it is", optional=False),
+        DescribedField(name="status", type=State, meaning="how it stands", optional=True),
+    ]
+
+
+def test_a_field_without_a_meaning_is_refused() -> None:
+    with pytest.raises(ValueError, match="unpack"):
+        list(described_fields(Silent))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Example(Event):
+    """An example."""
+
+    title = "example"
+    path: Annotated[Path, "where it is"]
+    status: Annotated[State, "how it stands"] | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Silent(Event):
+    """An event that does not say what its field means."""
+
+    title = "silent"
+    count: int
