@@ -144,7 +144,7 @@ class Runner:
             try:
                 self.record_and_claim([outcome], (), owner)
             except StoreAway:
-                self.telemetry.emit(events.OutcomeHeld(token=outcome.token, run=outcome.run))
+                self.telemetry.emit(events.OutcomeDelayed(token=outcome.token, run=outcome.run))
                 self.pause()
             else:
                 return

@@ -219,7 +219,7 @@ class Pump:
     def _store_failed(self, error: StoreAway, tickets: int) -> None:
         if not self._store_away_until:  # said once, and not with each of the tries
             self._runner.telemetry.emit(
-                events.OutcomeHeld(outcomes=len(self._ended), tickets=tickets, reason=error.reason)
+                events.OutcomeDelayed(outcomes=len(self._ended), tickets=tickets, reason=error.reason)
             )
         self._store_away_until = self._clock.monotonic() + RETRY_AFTER
 

@@ -104,9 +104,9 @@ def run_into_a_full_disk(system: System, disk: Disk) -> list[str]:
     running = tokens(system.post(items(5, 0.5)))
     for token in running:
         system.await_status(token, "running")
-    before = system.log.count("outcome held")
+    before = system.log.count("outcome delayed")
     disk.fill()
-    eventually(lambda: system.log.count("outcome held") > before)
+    eventually(lambda: system.log.count("outcome delayed") > before)
     return running
 
 

@@ -27,7 +27,7 @@ def test_while_it_is_away_nothing_is_taken_in_and_nothing_that_ends_is_lost(site
     assert (refused.status_code, refused.json["code"]) == (503, "store_away")
     assert client.get(f"/check/{running[0]}").status_code == 200
     gate.touch()
-    site.await_(lambda: "outcome held" in site.log)
+    site.await_(lambda: "outcome delayed" in site.log)
     (tmp_path / "elsewhere").rename(place)
     sent = site.sleepers(3)
     site.await_end(within=10)

@@ -144,7 +144,7 @@ def test_an_outcome_waits_for_a_database_that_is_locked(hasty: Runtime, news: Ne
 
     ended = run(hasty, send(hasty, lock))
     assert (ended.state, ended.result) == (State.FINISHED, '"kept"')
-    assert len(news.of(events.OutcomeHeld)) == 1
+    assert len(news.of(events.OutcomeDelayed)) == 1
     other.close()
 
 

@@ -39,7 +39,7 @@ from queue_tool.model.events.sweeps import (
 )
 from queue_tool.model.events.tasks import (
     BatchFinished,
-    OutcomeHeld,
+    OutcomeDelayed,
     TaskEnded,
     TaskFailed,
     TaskPutBack,
@@ -70,7 +70,7 @@ __all__ = [
     "ChildDied",
     "ChildReplaced",
     "ChildStarted",
-    "OutcomeHeld",
+    "OutcomeDelayed",
     "PushPostponed",
     "QueuePaused",
     "QueueResumed",

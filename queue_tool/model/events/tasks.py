@@ -96,13 +96,13 @@ class BatchFinished(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutcomeHeld(Event):
+class OutcomeDelayed(Event):
     """The database is busy or away, and a worker holds what it has to write in memory until it is back.
 
     Our worker says so once, for all of its runs; RQ's own workers say so with each try to write the end of a run.
     """
 
-    title = "outcome held"
+    title = "outcome delayed"
     level = Level.WARNING
     token: Annotated[str, "the token of the task; only from RQ's own workers"] | None = None
     run: Annotated[int, "the number of the run; only from RQ's own workers"] | None = None

@@ -42,7 +42,7 @@ def test_outcomes_are_held_while_the_database_is_locked(site: Site, tmp_path: Pa
     waiting = site.sleepers(10)
     with LOCKS[lock](site):
         gate.touch()
-        site.await_(lambda: "outcome held" in site.log)
+        site.await_(lambda: "outcome delayed" in site.log)
         assert site.tokens(State.RUNNING) == set(running)
         assert site.jobs() == {*running, *waiting}
     site.await_end()
@@ -58,7 +58,7 @@ def test_what_a_run_says_of_itself_while_the_database_is_locked_is_kept(site: Si
     site.await_(lambda: site.count(State.RUNNING) == 1)
     with site.locked():
         (tmp_path / "gate").touch()
-        site.await_(lambda: "outcome held" in site.log)
+        site.await_(lambda: "outcome delayed" in site.log)
     site.await_(lambda: site.task(token).progress == 0.5)
     assert site.rows("SELECT run, text FROM events") == [(1, "it is there")]
     (tmp_path / "gate end").touch()
