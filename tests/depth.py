@@ -47,7 +47,7 @@ def work_for(runtime: Runtime, ask: Callable[[Store], object]) -> int:
     """Return how much the database works for a question: thousands of SQLite's steps, or PostgreSQL's blocks."""
     database = Database(runtime.store.database.url)
     try:
-        return _blocks(database, ask) if database.is_postgres else _steps(database, ask)
+        return _steps(database, ask) if database.is_file else _blocks(database, ask)
     finally:
         database.close()
 

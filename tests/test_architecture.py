@@ -7,6 +7,7 @@ import re
 import statistics
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,35 @@ def test_the_model_has_no_clock_no_files_and_no_network(path: Path) -> None:
         alias.name.partition(".")[0] for node in nodes if isinstance(node, ast.Import) for alias in node.names
     } | {(node.module or "").partition(".")[0] for node in nodes if isinstance(node, ast.ImportFrom)}
     assert not imported & {"os", "sys", "time", "socket", "subprocess", "sqlite3", "requests", "random", "secrets"}
+
+
+KINDS_OF_DATABASE = re.compile(r"sqlite|postgres|psycopg|dialect|pg_|PRAGMA")
+"""What code says that knows a kind of database; people are told of SQLite and PostgreSQL."""
+
+
+def _words_of(path: Path) -> Iterator[str]:
+    """Return the names and texts that a file's code is made of: not its comments and docstrings."""
+    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    docstrings = {node.value for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in docstrings:
+            yield node.value
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("queue_tool.store.engine."):
+            continue  # what it offers has names that say what is done
+        for field in ("id", "attr", "arg", "name", "module"):
+            yield str(getattr(node, field, ""))
+
+
+def test_only_the_engine_of_the_store_knows_kinds_of_databases() -> None:
+    engine, addresses = ROOT / "queue_tool/store/engine", ROOT / "queue_tool/model/settings.py"
+    knowing = {
+        f"{path.relative_to(ROOT)}: {word}"
+        for path in FILES
+        if engine not in path.parents and path != addresses
+        for word in _words_of(path)
+        if KINDS_OF_DATABASE.search(word)
+    }
+    assert knowing == set()
 
 
 def test_a_file_fits_in_the_head() -> None:

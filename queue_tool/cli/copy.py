@@ -15,6 +15,7 @@ from queue_tool.errors import CannotCopy, DataDirUnusable
 if TYPE_CHECKING:
     from queue_tool.model.settings import Settings
     from queue_tool.store.copy.copying import Copied
+    from queue_tool.store.engine.database import Database
 
 
 @click.command()
@@ -34,7 +35,7 @@ def copy(target: str, source: str | None) -> None:
 
     settings = environment.load_settings()
     goes_to = Database(_url("TARGET", target))
-    comes_from = Database(_source(settings, source))
+    comes_from = _source(settings, source)
     copying.require_kinds(comes_from, goes_to)
     with _nobody_in({settings.data_dir.resolve(), comes_from.path.resolve().parent}):
         copied = copying.copy(comes_from, goes_to, owner.lives_here)
@@ -47,13 +48,14 @@ def copy(target: str, source: str | None) -> None:
     )
 
 
-def _source(settings: Settings, url: str | None) -> str:
-    """Return the source's URL: the one that is said, or set, or in the data directory, where the target is set."""
-    if url is not None:
-        return _url("--source", url)
-    if settings.database.startswith("sqlite"):
-        return settings.database
-    return replace(settings, database_url=None).database
+def _source(settings: Settings, source: str | None) -> Database:
+    """Return the source: the one of the option, or of the settings, or in the data directory if they name a server."""
+    from queue_tool.store.engine.database import Database
+
+    if source is not None:
+        return Database(_url("--source", source))
+    of_settings = Database(settings.database)
+    return of_settings if of_settings.is_file else Database(replace(settings, database_url=None).database)
 
 
 def _nobody_in(folders: Iterable[Path]) -> ExitStack:

@@ -18,7 +18,7 @@ from queue_tool.store import held, unique
 from queue_tool.store.adding import add_batch
 from queue_tool.store.engine.database import Database, micros, moment, moment_or_none
 from queue_tool.store.engine.lookup import Lookup, whether
-from queue_tool.store.idempotency import Remembered, recall, remember, take_turns
+from queue_tool.store.idempotency import Remembered, lock_key, recall, remember
 from queue_tool.store.tables import batches, in_state, labels, refusals, tasks
 from queue_tool.store.waiting import Waiting
 
@@ -66,12 +66,12 @@ class Batches:
         """
         with self._database.write() as connection:
             if new.idempotency:
-                take_turns(connection, new.idempotency)
+                lock_key(connection, new.idempotency)
             if new.idempotency and (before := recall(connection, new.idempotency, new.created_at)):
                 return Added(before=before)
             instead = None
             if new.unique_keys:
-                unique.take_turns(connection)
+                unique.lock_keys(connection)
                 new = instead = new.without_duplicates(unique.taken(connection, new.unique_keys))
             if max_waiting and not self._waiting.leave_room(connection, len(new.accepted), max_waiting):
                 raise TooManyWaiting(retry_after=30)

@@ -16,7 +16,7 @@ from queue_tool.model.ticket import Ticket
 from queue_tool.store import attempts, unique
 from queue_tool.store.engine.database import Database, micros
 from queue_tool.store.filtering import conditions
-from queue_tool.store.moves import close, lock_tokens, reopen, update_for
+from queue_tool.store.moves import close_batches, lock_tokens, reopen_batches, update_for
 from queue_tool.store.removal import remove
 from queue_tool.store.tables import in_state, tasks
 from queue_tool.store.tasks import CHUNK, chunks
@@ -48,7 +48,7 @@ class Control:
                 lock_tokens(connection, chunk)
                 running = set(connection.execute(_RUNNING_OF, {"tokens": chunk}).scalars())
                 rows += [(row, row.token in running) for row in connection.execute(_CANCEL, said | {"tokens": chunk})]
-            finished = close(connection, Counter(row.batch_id for row, _ in rows), now)
+            finished = close_batches(connection, Counter(row.batch_id for row, _ in rows), now)
         return Canceled(
             tickets=tuple(ticket_of(row) for row, _ in rows),
             running=frozenset(row.token for row, was_running in rows if was_running),
@@ -63,14 +63,14 @@ class Control:
         """
         rows: list[Row[Any]] = []
         with self._database.write() as connection:
-            unique.take_turns(connection)
+            unique.lock_keys(connection)
             for chunk in chunks(sorted(tokens)):
                 lock_tokens(connection, chunk)
                 taken = unique.taken_from(connection, chunk)
                 free = [token for token in chunk if token not in taken]
                 attempts.add_canceled(connection, free)
                 rows += connection.execute(_REOPEN, {"tokens": free}).all()
-            reopen(connection, Counter(row.batch_id for row in rows))
+            reopen_batches(connection, Counter(row.batch_id for row in rows))
         return tuple(ticket_of(row) for row in rows)
 
     def remove(self, tokens: Sequence[str]) -> int:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from queue_tool.model.batch import IdempotencyKey
 from queue_tool.store.engine.database import micros
+from queue_tool.store.engine.locks import lock_name
 from queue_tool.store.tables import batches, idempotency_keys
 
 LIFETIME = timedelta(hours=24)
@@ -23,10 +24,9 @@ class Remembered:
     token: str | None = None  # of the one task
 
 
-def take_turns(connection: Connection, key: IdempotencyKey) -> None:
-    """Let those who come with the same key at once go one after the other, where several may write at once."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(_TAKE_TURNS, {"key": f"{key.scope} {key.key}"})
+def lock_key(connection: Connection, key: IdempotencyKey) -> None:
+    """Let those who come with the same key at once go one after the other."""
+    lock_name(connection, f"{key.scope} {key.key}")
 
 
 def recall(connection: Connection, key: IdempotencyKey, now: datetime) -> Remembered | None:
@@ -59,6 +59,3 @@ def remember(
             scope=key.scope, key=key.key, digest=key.digest, batch_id=batch_id, token=token, created_at=micros(now)
         )
     )
-
-
-_TAKE_TURNS = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("key"), 0)))

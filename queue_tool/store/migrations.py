@@ -10,9 +10,10 @@ from sqlalchemy.exc import ProgrammingError
 
 from queue_tool.errors import SchemaOutdated, StoreAway
 from queue_tool.store.engine.database import Database
+from queue_tool.store.engine.locks import lock_name
 
-LOCK = 7_101_990_311
-"""The number by which processes that migrate wait for each other."""
+LOCK = "queue_tool migrations"
+"""The name by which processes that migrate wait for each other."""
 
 
 def folder() -> Path:
@@ -70,7 +71,7 @@ def upgrade_within(connection: Connection, revision: str = "head") -> None:
     Raises:
         SchemaOutdated: they have one that this code does not know yet.
     """
-    _take_turns(connection)
+    lock_name(connection, LOCK)
     found = version_of(connection)
     if found is not None and found > head():
         raise SchemaOutdated(f"The database is at revision {found}, which is newer than this version of Queue Tool.")
@@ -84,7 +85,7 @@ def downgrade(database: Database, revision: str) -> None:
         StoreAway: the database is locked.
     """
     with database.write() as connection:
-        _take_turns(connection)
+        lock_name(connection, LOCK)
         _run(connection, "downgrade", revision)
 
 
@@ -98,12 +99,6 @@ def require_current(database: Database) -> None:
     if found != head():
         have = f"is at revision {found}" if found else "has not been made yet"
         raise SchemaOutdated(f"The database {have}, and this version needs {head()}: run `queue-tool db upgrade`.")
-
-
-def _take_turns(connection: Connection) -> None:
-    """Let those who migrate at once go one after the other; SQLite lets one write at a time anyway."""
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
 
 
 def _run(connection: Connection, step: str, revision: str) -> None:

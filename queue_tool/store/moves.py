@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Text, Update, bindparam, case, select, update
 
-from queue_tool.model import json_text
 from queue_tool.model.states import MOVES, Move
 from queue_tool.store.engine.database import micros
+from queue_tool.store.engine.locks import lock_rows
 from queue_tool.store.engine.rows import is_among
 from queue_tool.store.tables import batches, in_state, tasks
 
@@ -37,21 +37,18 @@ def update_for(move: Move, *, keyed: bool = True) -> Update:
     return update(tasks).where(in_state(*transition.sources, keyed=keyed)).values(values)
 
 
-def lock(connection: Connection, condition: ColumnElement[bool]) -> None:
+def lock_tasks(connection: Connection, condition: ColumnElement[bool]) -> None:
     """Take the rows of tasks that a transaction will change, in the order of their tokens, as everybody does.
 
-    On SQLite, where one writes at a time, there is nothing to take. A row that somebody else has is waited for and
-    never passed over: who has it may be noting that its ticket was pushed, and a worker that took the task for
-    somebody else's would drop the ticket.
+    A row that somebody else has is waited for and never passed over: who has it may be noting that its ticket was
+    pushed, and a worker that took the task for somebody else's would drop the ticket.
     """
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(tasks.c.id).where(condition).order_by(tasks.c.token).with_for_update())
+    lock_rows(connection, select(tasks.c.id).where(condition).order_by(tasks.c.token).with_for_update())
 
 
 def lock_tokens(connection: Connection, tokens: Iterable[str]) -> None:
-    """Take the rows of these tasks."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(_LOCK_TOKENS, {"rows": json_text.dumps(list(tokens)).decode()})
+    """Take the rows of the tasks with these tokens, as `lock_tasks` does."""
+    lock_rows(connection, _LOCK_TOKENS, tokens)
 
 
 _LOCK_TOKENS = (
@@ -62,7 +59,7 @@ _LOCK_TOKENS = (
 )
 
 
-def close(connection: Connection, ended: Counter[int | None], now: datetime) -> tuple[str, ...]:
+def close_batches(connection: Connection, ended: Counter[int | None], now: datetime) -> tuple[str, ...]:
     """Count ended tasks off their batches, in the order of the batches' ids; return those that are over."""
     finished: list[str] = []
     for batch_id in sorted(batch_id for batch_id in ended if batch_id is not None):
@@ -78,7 +75,7 @@ def close(connection: Connection, ended: Counter[int | None], now: datetime) -> 
     return tuple(finished)
 
 
-def reopen(connection: Connection, opened: Counter[int | None]) -> None:
+def reopen_batches(connection: Connection, opened: Counter[int | None]) -> None:
     """Count tasks on to their batches again, in the order of the batches' ids."""
     for batch_id in sorted(batch_id for batch_id in opened if batch_id is not None):
         connection.execute(

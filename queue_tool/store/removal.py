@@ -7,7 +7,7 @@ from collections import Counter
 from sqlalchemy import ColumnElement, Connection, delete, update
 
 from queue_tool.model.states import State
-from queue_tool.store.moves import lock
+from queue_tool.store.moves import lock_tasks
 from queue_tool.store.tables import attempts, batches, events, idempotency_keys, in_state, labels, refusals, tags, tasks
 
 ENDED = tuple(state for state in State if state.ended)
@@ -18,7 +18,7 @@ def remove(connection: Connection, condition: ColumnElement[bool]) -> int:
 
     A batch of which no task is left, and that refused nothing, goes too.
     """
-    lock(connection, in_state(*ENDED) & condition)
+    lock_tasks(connection, in_state(*ENDED) & condition)
     gone = connection.execute(
         delete(tasks).where(in_state(*ENDED), condition).returning(tasks.c.id, tasks.c.token, tasks.c.batch_id)
     ).all()

@@ -20,7 +20,7 @@ from queue_tool.model.ticket import Ticket
 from queue_tool.store import attempts
 from queue_tool.store.engine.database import Database, micros, micros_or_none
 from queue_tool.store.engine.rows import field, is_among
-from queue_tool.store.moves import close, lock, lock_tokens, update_for
+from queue_tool.store.moves import close_batches, lock_tasks, lock_tokens, update_for
 from queue_tool.store.queues import PAUSED
 from queue_tool.store.tables import events, in_state, tasks
 from queue_tool.store.tickets import TICKET_COLUMNS, ticket_of
@@ -106,10 +106,10 @@ class Runs:
         """Put what dead workers held back into the queue, as new runs; give up what was lost too often."""
         held = {"owners": list(owners)}
         with self._database.write() as connection:
-            lock(connection, in_state(State.RUNNING) & tasks.c.owner.in_(owners))
+            lock_tasks(connection, in_state(State.RUNNING) & tasks.c.owner.in_(owners))
             attempts.add_lost(connection, owners, now)
             given_up = connection.execute(_GIVE_UP, held | {"now": micros(now)}).all()
-            finished = close(connection, Counter(row.batch_id for row in given_up), now)
+            finished = close_batches(connection, Counter(row.batch_id for row in given_up), now)
             rows = connection.execute(_LOSE, held).all()
         return TakenBack(
             tickets=tuple(ticket_of(row) for row in rows),
@@ -239,7 +239,7 @@ def _settle(connection: Connection, outcomes: Sequence[Outcome], owner: int, now
             ended.update(batch_id for _, batch_id in changed)
     settled = frozenset(tokens)
     attempts.add(connection, [one for one in outcomes if one.code and one.token in settled], owner, now)
-    return Settled(tokens=settled, finished=close(connection, ended, now))
+    return Settled(tokens=settled, finished=close_batches(connection, ended, now))
 
 
 def _note(connection: Connection, notes: Sequence[Note], owner: int, now: datetime) -> None:

@@ -14,7 +14,7 @@ from queue_tool.model.batch import Accepted, IdempotencyKey, NewTask, Refused, r
 from queue_tool.store import held, unique
 from queue_tool.store.adding import add_tasks
 from queue_tool.store.engine.database import Database
-from queue_tool.store.idempotency import Remembered, recall, remember, take_turns
+from queue_tool.store.idempotency import Remembered, lock_key, recall, remember
 from queue_tool.store.tables import tasks
 from queue_tool.store.waiting import Waiting
 
@@ -54,11 +54,11 @@ class Singles:
         """
         with self._database.write() as connection:
             if key:
-                take_turns(connection, key)
+                lock_key(connection, key)
             if key and (before := recall(connection, key, now)):
                 return AddedOne(before=before)
             if new.options.unique_key is not None:
-                unique.take_turns(connection)
+                unique.lock_keys(connection)
                 mine = (new.task_type.name, new.options.unique_key)
                 owner = unique.taken(connection, [mine]).get(mine)
                 if owner is not None:

@@ -7,8 +7,6 @@ ever removed from the leaves upwards.
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -22,10 +20,10 @@ from sqlalchemy import (
     and_,
     literal_column,
     or_,
-    text,
 )
 
 from queue_tool.model.states import State
+from queue_tool.store.engine.schema import IDS_NEVER_COME_BACK, RowId, partial_index
 
 metadata = MetaData(
     naming_convention={
@@ -34,9 +32,6 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-
-# SQLite counts rows by itself only in a column that says INTEGER and nothing else.
-RowId = BigInteger().with_variant(Integer(), "sqlite")
 
 batches = Table(
     "batches",
@@ -142,10 +137,6 @@ events = Table(
 )
 
 
-def _partial(name: str, condition: str, *columns: Column[Any], unique: bool = False) -> None:
-    Index(name, *columns, unique=unique, sqlite_where=text(condition), postgresql_where=text(condition))
-
-
 LIVE = "unique_key IS NOT NULL AND state IN ('scheduled', 'queued', 'running')"
 
 UNIQUE_WHERE: ColumnElement[bool] = literal_column(
@@ -153,25 +144,25 @@ UNIQUE_WHERE: ColumnElement[bool] = literal_column(
 )
 """The condition of the index on unique keys."""
 
-_partial("ix_batches_unpushed", "pushed_at IS NULL", batches.c.id)
-_partial("ix_batches_name", "name IS NOT NULL", batches.c.name, batches.c.id)
+partial_index("ix_batches_unpushed", "pushed_at IS NULL", batches.c.id)
+partial_index("ix_batches_name", "name IS NOT NULL", batches.c.name, batches.c.id)
 Index("ix_tasks_batch_id", tasks.c.batch_id, tasks.c.id)
 Index("ix_tasks_task_type", tasks.c.task_type, tasks.c.id)
-_partial("ix_tasks_priority", "priority <> 'normal'", tasks.c.priority, tasks.c.id)
-_partial("ix_tasks_owner", "owner IS NOT NULL AND state <> 'running'", tasks.c.owner, tasks.c.id)
-_partial("ix_tasks_queued", "state = 'queued'", tasks.c.id)
-_partial("ix_tasks_urgent", "state = 'queued' AND priority <> 'normal'", tasks.c.priority, tasks.c.id)
-_partial("ix_tasks_unpushed", "state = 'queued' AND pushed_at IS NULL", tasks.c.priority, tasks.c.lane, tasks.c.id)
-_partial("ix_tasks_running", "state = 'running'", tasks.c.owner)
-_partial("ix_tasks_scheduled", "state = 'scheduled'", tasks.c.due_at)
-_partial("ix_tasks_waiting", "state = 'scheduled'", tasks.c.id)
-_partial("ix_tasks_finished", "state = 'finished'", tasks.c.id)
-_partial("ix_tasks_failed", "state = 'failed'", tasks.c.id)
-_partial("ix_tasks_canceled", "state = 'canceled'", tasks.c.id)
-_partial("ix_tasks_expiring", "expires_at IS NOT NULL AND state IN ('queued', 'scheduled')", tasks.c.expires_at)
-_partial("ix_tasks_name", "name IS NOT NULL", tasks.c.name)
-_partial("ix_tasks_custom_id", "custom_id IS NOT NULL", tasks.c.custom_id)
-_partial("ix_tasks_unique_key", LIVE, tasks.c.task_type, tasks.c.unique_key, unique=True)
+partial_index("ix_tasks_priority", "priority <> 'normal'", tasks.c.priority, tasks.c.id)
+partial_index("ix_tasks_owner", "owner IS NOT NULL AND state <> 'running'", tasks.c.owner, tasks.c.id)
+partial_index("ix_tasks_queued", "state = 'queued'", tasks.c.id)
+partial_index("ix_tasks_urgent", "state = 'queued' AND priority <> 'normal'", tasks.c.priority, tasks.c.id)
+partial_index("ix_tasks_unpushed", "state = 'queued' AND pushed_at IS NULL", tasks.c.priority, tasks.c.lane, tasks.c.id)
+partial_index("ix_tasks_running", "state = 'running'", tasks.c.owner)
+partial_index("ix_tasks_scheduled", "state = 'scheduled'", tasks.c.due_at)
+partial_index("ix_tasks_waiting", "state = 'scheduled'", tasks.c.id)
+partial_index("ix_tasks_finished", "state = 'finished'", tasks.c.id)
+partial_index("ix_tasks_failed", "state = 'failed'", tasks.c.id)
+partial_index("ix_tasks_canceled", "state = 'canceled'", tasks.c.id)
+partial_index("ix_tasks_expiring", "expires_at IS NOT NULL AND state IN ('queued', 'scheduled')", tasks.c.expires_at)
+partial_index("ix_tasks_name", "name IS NOT NULL", tasks.c.name)
+partial_index("ix_tasks_custom_id", "custom_id IS NOT NULL", tasks.c.custom_id)
+partial_index("ix_tasks_unique_key", LIVE, tasks.c.task_type, tasks.c.unique_key, unique=True)
 
 
 def in_state(*states: State, keyed: bool = False) -> ColumnElement[bool]:
@@ -220,7 +211,7 @@ idempotency_keys = Table(
 workers = Table(
     "workers",
     metadata,
-    Column("id", RowId, primary_key=True),  # never used twice: a task's owner must not come back as another
+    Column("id", RowId, primary_key=True),  # a task's owner must not come back as another one
     Column("kind", Text, nullable=False),
     Column("name", Text, nullable=False, server_default=""),  # under which Redis knows it; empty where it does not
     Column("host", Text, nullable=False),  # for people
@@ -230,7 +221,7 @@ workers = Table(
     Column("beat", BigInteger, nullable=False),  # grows while the process lives
     Column("started_at", BigInteger, nullable=False),
     Column("gone_at", BigInteger),  # when it had ended; the row stays for as long as a task says that it ran there
-    sqlite_autoincrement=True,
+    **IDS_NEVER_COME_BACK,
 )
 
 identity = Table(

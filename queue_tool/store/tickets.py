@@ -17,7 +17,7 @@ from queue_tool.store import held
 from queue_tool.store.engine.database import Database, micros, moment_or_none
 from queue_tool.store.engine.lookup import Lookup, whether
 from queue_tool.store.engine.rows import field
-from queue_tool.store.moves import lock, lock_tokens
+from queue_tool.store.moves import lock_tasks, lock_tokens
 from queue_tool.store.tables import batches, held_lists, in_state, tasks
 from queue_tool.store.tasks import chunks
 
@@ -66,7 +66,7 @@ class Tickets:
         with self._database.write() as connection:
             row = connection.execute(select(batches.c.id).where(batches.c.public_id == batch)).one()
             rest = (tasks.c.batch_id == row.id) & (tasks.c.id > after) & in_state(State.QUEUED)
-            lock(connection, rest)
+            lock_tasks(connection, rest)
             found = connection.execute(
                 update(tasks).where(rest).values(pushed_at=None).returning(tasks.c.priority, tasks.c.lane)
             )

@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, select
 from queue_tool.model.states import Code, Move, State
 from queue_tool.store.engine.database import Database, micros
 from queue_tool.store.engine.lookup import Lookup, whether
-from queue_tool.store.moves import close, lock, update_for
+from queue_tool.store.moves import close_batches, lock_tasks, update_for
 from queue_tool.store.removal import remove, remove_batches
 from queue_tool.store.tables import batches, in_state, tasks
 
@@ -50,7 +50,7 @@ class Times:
         if self._is_due.first(now=said["now"], most=1) is None:
             return 0
         with self._database.write() as connection:
-            lock(connection, tasks.c.id.in_(_DUE.params(said)))
+            lock_tasks(connection, tasks.c.id.in_(_DUE.params(said)))
             return len(connection.execute(_COME_DUE, said).all())
 
     def expire(self, now: datetime, limit: int) -> Expired:
@@ -59,9 +59,9 @@ class Times:
         if self._is_late.first(now=said["now"], most=1) is None:
             return Expired(tokens=(), finished=())
         with self._database.write() as connection:
-            lock(connection, tasks.c.id.in_(_LATE.params(said)))
+            lock_tasks(connection, tasks.c.id.in_(_LATE.params(said)))
             rows = connection.execute(_EXPIRE, said).all()
-            finished = close(connection, Counter(row.batch_id for row in rows), now)
+            finished = close_batches(connection, Counter(row.batch_id for row in rows), now)
         return Expired(tokens=tuple(row.token for row in rows), finished=finished)
 
     def forget(self, ended_before: datetime, after: int, limit: int) -> Removed:

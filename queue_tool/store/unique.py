@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, func, literal_column, select
+from sqlalchemy import Connection, bindparam, select
 
-from queue_tool.model import json_text
 from queue_tool.model.states import State
-from queue_tool.store.engine.rows import entry, field
+from queue_tool.store.engine.locks import lock_name
+from queue_tool.store.engine.rows import as_rows, entry, field
 from queue_tool.store.tables import UNIQUE_WHERE, in_state, tasks
 
 
-def take_turns(connection: Connection) -> None:
-    """Let those who look for unique keys go one after the other, where several may write at once."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(_TAKE_TURNS)
+def lock_keys(connection: Connection) -> None:
+    """Let those who look for unique keys go one after the other."""
+    lock_name(connection, "queue_tool unique keys")
 
 
 def taken(connection: Connection, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
     """Return the token of the task that has it, for each of these types and keys that one has."""
     if not keys:
         return {}
-    rows = connection.execute(_TAKEN, {"rows": json_text.dumps(list(dict.fromkeys(keys))).decode()})
+    rows = connection.execute(_TAKEN, as_rows(dict.fromkeys(keys)))
     return {(row.task_type, row.unique_key): row.token for row in rows}
 
 
@@ -53,5 +52,3 @@ _WANTED = (
 _TAKEN = select(tasks.c.task_type, tasks.c.unique_key, tasks.c.token).select_from(
     entry.join(tasks, (tasks.c.task_type == field(0)) & (tasks.c.unique_key == field(1)) & UNIQUE_WHERE)
 )
-
-_TAKE_TURNS = select(func.pg_advisory_xact_lock(literal_column("hashtextextended('queue_tool unique keys', 0)")))

@@ -7,14 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Table, exists, func, inspect, select, text
+from sqlalchemy import Connection, Table, exists, inspect, select
 from sqlalchemy.exc import DBAPIError
 
 from queue_tool.errors import CannotCopy, CopyDiffers, DatabaseInUse, SchemaOutdated, StoreAway, TargetNotEmpty
 from queue_tool.store import migrations
 from queue_tool.store.copy.checksum import Checksum
 from queue_tool.store.engine.database import Database, failures_named
-from queue_tool.store.engine.postgres import copy_in
+from queue_tool.store.engine.postgres import copy_in, lock_tables, set_last_id
+from queue_tool.store.engine.sqlite import last_id
 from queue_tool.store.tables import identity, metadata, workers
 from queue_tool.store.workers import ALIVE, Process, process_of
 
@@ -70,7 +71,7 @@ def require_kinds(source: Database, target: Database) -> None:
     Raises:
         CannotCopy: they are of other kinds.
     """
-    if source.is_postgres or not target.is_postgres:
+    if not source.is_file or target.is_file:
         raise CannotCopy
 
 
@@ -103,8 +104,7 @@ def _make_tables(writing: Connection) -> None:
     if not made and set(inspect(writing).get_table_names()) & metadata.tables.keys():
         raise TargetNotEmpty
     migrations.upgrade_within(writing)
-    names = ", ".join(metadata.tables)
-    writing.execute(text(f"LOCK TABLE {names} IN EXCLUSIVE MODE"))
+    lock_tables(writing, metadata.tables.values())
     for table in metadata.tables.values():
         if table is not identity and writing.execute(select(exists(select(table)))).scalar_one():
             raise TargetNotEmpty
@@ -156,20 +156,10 @@ def _rows(connection: Connection, table: Table) -> Iterator[tuple[Any, ...]]:
 
 
 def _go_on_counting(reading: Connection, writing: Connection, table: Table) -> None:
-    """Let the next row get an id after the highest that there is, or after the highest that there ever was."""
+    """Let the next row of a table get the id that it would have got in the source."""
     column = table.autoincrement_column
-    if column is None:
-        return
-    there_is = reading.execute(select(func.max(column))).scalar() or 0
-    there_was = reading.execute(_EVER, {"name": table.name}).scalar() or 0
-    if highest := max(there_is, there_was):
-        writing.execute(_GO_ON, {"name": table.name, "column": column.name, "highest": highest})
-
-
-_EVER = text("SELECT seq FROM sqlite_sequence WHERE name = :name")
-"""SQLite keeps it for tables whose ids must never come back."""
-
-_GO_ON = text("SELECT setval(pg_get_serial_sequence(:name, :column), :highest)")
+    if column is not None and (last := last_id(reading, column)):
+        set_last_id(writing, column, last)
 
 
 @contextmanager

@@ -50,8 +50,9 @@ class Database:
     def __init__(self, url: str, patience: float = PATIENCE) -> None:
         """Prepare the connections; none is made yet. `patience` is in seconds."""
         self.url = url
-        self.is_postgres = url.startswith("postgresql")
-        self._backend: Backend = Postgres(url, patience) if self.is_postgres else Sqlite(url, patience)
+        # SQLite; what is no file is a server's, PostgreSQL
+        self.is_file = not url.startswith("postgresql")
+        self._backend: Backend = Sqlite(url, patience) if self.is_file else Postgres(url, patience)
 
     @property
     def path(self) -> Path:
@@ -60,7 +61,7 @@ class Database:
         Raises:
             ValueError: it is a server's, and its name is the name of no file.
         """
-        if self.is_postgres:
+        if not self.is_file:
             raise ValueError("A database of PostgreSQL is no file.")
         return Path(make_url(self.url).database or "")
 

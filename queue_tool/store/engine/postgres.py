@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
-from sqlalchemy import Connection, Table, create_engine
+from sqlalchemy import Column, Connection, Table, create_engine, text
 
 from queue_tool.errors import CannotCopy, DriverMissing, StoreAway
 from queue_tool.store.engine.pools import retire
@@ -30,13 +30,13 @@ class Postgres:
             "connect_timeout": max(1, int(patience)),
             "options": f"-c lock_timeout={int(patience * 1000)} -c timezone=UTC -c jit=off -c enable_seqscan=off",
         }
-        said = {"connect_args": waits, "pool_timeout": patience, "pool_pre_ping": True, "hide_parameters": True}
+        options = {"connect_args": waits, "pool_timeout": patience, "pool_pre_ping": True, "hide_parameters": True}
         address = url.replace("postgresql", SCHEME, 1) if not url.startswith(SCHEME) else url
         if find_spec("psycopg") is None:
             raise DriverMissing
-        self._writer = create_engine(address, pool_size=2, max_overflow=6, **said)
-        self.reader = create_engine(address, isolation_level="REPEATABLE READ", pool_size=2, max_overflow=6, **said)
-        self.looker = create_engine(address, isolation_level="AUTOCOMMIT", pool_size=2, max_overflow=6, **said)
+        self._writer = create_engine(address, pool_size=2, max_overflow=6, **options)
+        self.reader = create_engine(address, isolation_level="REPEATABLE READ", pool_size=2, max_overflow=6, **options)
+        self.looker = create_engine(address, isolation_level="AUTOCOMMIT", pool_size=2, max_overflow=6, **options)
 
     @contextmanager
     def writing(self, *, lasting: bool) -> Iterator[Connection]:
@@ -59,6 +59,25 @@ class Postgres:
             retire(engine)
 
 
+def is_postgres(connection: Connection) -> bool:
+    """Tell whether a connection is to a PostgreSQL."""
+    return connection.dialect.name == "postgresql"
+
+
+def lock_tables(connection: Connection, tables: Iterable[Table]) -> None:
+    """Let nobody else write to these tables until the transaction ends."""
+    names = ", ".join(table.name for table in tables)
+    connection.execute(text(f"LOCK TABLE {names} IN EXCLUSIVE MODE"))
+
+
+def set_last_id(connection: Connection, column: Column[Any], last: int) -> None:
+    """Let the next row get the id after this one, in a column whose ids the database counts."""
+    connection.execute(_SET_LAST_ID, {"table": column.table.name, "column": column.name, "last": last})
+
+
+_SET_LAST_ID = text("SELECT setval(pg_get_serial_sequence(:table, :column), :last)")
+
+
 def copy_in(connection: Connection, table: Table, rows: Iterable[Iterable[Any]]) -> None:
     """Write many rows, each with the values of all columns in their order, while they come.
 
@@ -75,7 +94,7 @@ def copy_in(connection: Connection, table: Table, rows: Iterable[Iterable[Any]])
             for row in rows:
                 stream.write_row(row)
     except DataError as error:
-        said = str(error).partition("\n")[0].rstrip(".")
-        raise CannotCopy(f"PostgreSQL cannot keep a row of the table {table.name}: {said}.") from None
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise CannotCopy(f"PostgreSQL cannot keep a row of the table {table.name}: {reason}.") from None
     except Error as error:
         raise StoreAway(retry_after=1) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, Text, bindparam, cast, literal_column
@@ -11,6 +11,9 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.sql.type_api import TypeEngine
 from sqlalchemy.types import NullType
+
+from queue_tool.model import json_text
+from queue_tool.store.engine.postgres import is_postgres
 
 
 class json_each(GenericFunction[Any]):  # noqa: N801 - the function's own name
@@ -53,8 +56,13 @@ def field(number: int, type_: TypeEngine[Any] | None = None) -> ColumnElement[An
     return text if type_ is None else cast(text, type_)
 
 
+def as_rows(values: Iterable[object]) -> dict[str, str]:
+    """Return the parameter `rows` with these values, each a text or an array."""
+    return {"rows": json_text.dumps(list(values)).decode()}
+
+
 def insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
     """Insert rows of which some may be there already, put there by somebody else in this very moment."""
     if rows:
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        insert = postgresql.insert if is_postgres(connection) else sqlite.insert
         connection.execute(insert(table).on_conflict_do_nothing(), rows)

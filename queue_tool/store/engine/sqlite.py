@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Column, Connection, Engine, create_engine, event, func, select, text
 from sqlalchemy.engine import make_url
 
 from queue_tool.store.engine.gate import Gate
@@ -67,6 +67,19 @@ class Sqlite:
         retire(self._writer)
         retire(self.reader)
         self._gate.close()
+
+
+def last_id(connection: Connection, column: Column[Any]) -> int:
+    """Return the id after which the next row is counted; 0 where there was no row.
+
+    It is the highest one that there is, or in a table whose ids never come back the highest one that there ever was.
+    """
+    there_is = connection.execute(select(func.max(column))).scalar() or 0
+    there_was = connection.execute(_LAST_EVER, {"table": column.table.name}).scalar() or 0
+    return max(there_is, there_was)
+
+
+_LAST_EVER = text("SELECT seq FROM sqlite_sequence WHERE name = :table")
 
 
 def _engine(url: str, begin: str, patience: float, **pool: int) -> Engine:

@@ -76,7 +76,7 @@ class Site:
     def start(self, *command: str, **said: str) -> subprocess.Popen[bytes]:
         """Start a worker, or what is said in its place, in this directory."""
         settings = {"DATA_DIR": str(self.runtime.settings.data_dir), "REDIS_URL": self.redis_url, "TASKS": HARD}
-        if self.runtime.store.database.is_postgres:
+        if not self.runtime.store.database.is_file:
             settings["DATABASE_URL"] = self.url
         with (self.directory / "workers.log").open("ab") as log:
             worker = subprocess.Popen(
