@@ -4,8 +4,8 @@
 
 Its standard input is the lifeline. Ctrl-C does not reach it, and kill -9 of the owner closes the pipe; so the
 server ends after everybody else, and never stays behind. It leaves in DIRECTORY a note of the server's pid and
-its own, by which the next guardian finds a server that outlived the one before. One guardian at a time has its turn in
-a directory: one whose owner has just been killed may still be tidying up when the next is started.
+its own, by which the next guardian finds a server that outlived the one before. One guardian at a time works in a
+directory, under a lock: one whose owner has just been killed may still be tidying up when the next is started.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 from queue_tool.host import data_dir, lifeline, processes
 
 NOTE = "server.pid"
-TURN = "guardian.lock"
+LOCK = "guardian.lock"
 PATIENCE = 10.0
 """Seconds in which a server that was asked to end must have ended."""
 
@@ -36,7 +36,7 @@ def main() -> int:
     directory, socket, command = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
     owner_gone = threading.Event()
     lifeline.watch(sys.stdin.fileno(), owner_gone.set)
-    if not await_turn(directory, owner_gone):
+    if not await_lock(directory, owner_gone):
         return 1
     end_leftover(directory)
     data_dir.make_private(socket.parent)
@@ -46,12 +46,12 @@ def main() -> int:
         _tidy(directory, socket)
 
 
-def await_turn(directory: Path, owner_gone: threading.Event) -> bool:
-    """Wait until no other guardian has its turn here, and take it until this process ends; False without an owner."""
-    turn = os.open(directory / TURN, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def await_lock(directory: Path, owner_gone: threading.Event) -> bool:
+    """Wait for the lock of a directory and keep it until this process ends; return False if the owner is gone first."""
+    lock = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     while not owner_gone.is_set():
         try:
-            fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             owner_gone.wait(PAUSE)
         else:

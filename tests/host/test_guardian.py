@@ -37,13 +37,13 @@ def test_one_that_is_started_while_the_one_before_still_ends_waits_for_its_own_s
     assert not valkey.socket_path(tmp_path).exists()
 
 
-def test_one_whose_turn_has_not_come_ends_with_its_owner_and_touches_nothing(tmp_path: Path) -> None:
+def test_one_that_waits_for_the_lock_ends_with_its_owner_and_touches_nothing(tmp_path: Path) -> None:
     first = valkey.start(tmp_path)
     places = str(tmp_path / "valkey"), str(valkey.socket_path(tmp_path))
     command = [sys.executable, "-m", "queue_tool.host.guardian", *places, "false"]
     second = subprocess.Popen(command, stdin=subprocess.PIPE)
-    turn = (tmp_path / "valkey" / "guardian.lock").stat()
-    eventually(lambda: turn.st_ino in inodes_held_open_by(second.pid))
+    lock = (tmp_path / "valkey" / "guardian.lock").stat()
+    eventually(lambda: lock.st_ino in inodes_held_open_by(second.pid))
     cut(second)
     assert second.wait(20) == 1
     assert valkey.answers(tmp_path)
