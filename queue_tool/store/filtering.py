@@ -17,21 +17,19 @@ LAST_CHARACTER = "\U0010ffff"
 
 
 def conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
-    """Return the conditions that the tasks satisfy that a filter means."""
+    """Return conditions that together mean the tasks that a filter means."""
     yield from plain_conditions(wanted)
     yield from between(wanted)
-    if wanted.states:
-        yield in_state(*wanted.states)
+    for choice in choices(wanted):
+        yield or_(*choice)
     if wanted.tag is not None:
         yield tasks.c.id.in_(select(tags.c.task_id).where(tags.c.tag == wanted.tag))
-    if wanted.prefix is not None:
-        yield or_(*prefixed(wanted.prefix))
     if wanted.worker is not None or wanted.host is not None:
         yield tasks.c.owner.in_(workers_meant(wanted))
 
 
 def plain_conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
-    """Return those of the conditions that are said in the same words wherever the tasks are looked for."""
+    """Return those of the conditions that are the same wherever the tasks are looked for."""
     if wanted.batch is not None:
         yield tasks.c.batch_id == select(batches.c.id).where(batches.c.public_id == wanted.batch).scalar_subquery()
     if wanted.task_type is not None:
@@ -48,6 +46,17 @@ def plain_conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
         yield tasks.c.finished_at < micros(wanted.ended_before)
 
 
+def choices(wanted: Filter) -> Iterator[list[ColumnElement[bool]]]:
+    """Return lists of conditions, each of which has an index; of each list a task has to satisfy one."""
+    if wanted.states:
+        yield [in_state(state) for state in sorted(wanted.states)]
+    if wanted.prefix is not None:
+        yield [
+            and_(column.is_not(None), column >= wanted.prefix, column < wanted.prefix + LAST_CHARACTER)
+            for column in (tasks.c.name, tasks.c.custom_id, tasks.c.token)
+        ]
+
+
 def between(wanted: Filter, before: str | None = None) -> Iterator[ColumnElement[bool]]:
     """Return between which tokens the tasks are that were sent at a filter's times, and before one if it is given.
 
@@ -59,14 +68,6 @@ def between(wanted: Filter, before: str | None = None) -> Iterator[ColumnElement
         yield tasks.c.token < before
     elif wanted.created_before is not None:
         yield tasks.c.token < _stamp(wanted.created_before, 2)
-
-
-def prefixed(prefix: str) -> list[ColumnElement[bool]]:
-    """Return one condition for each column that may begin with this; each is found by an index."""
-    return [
-        and_(column.is_not(None), column >= prefix, column < prefix + LAST_CHARACTER)
-        for column in (tasks.c.name, tasks.c.custom_id, tasks.c.token)
-    ]
 
 
 def workers_meant(wanted: Filter) -> Select[tuple[int]]:

@@ -7,6 +7,7 @@ meant, since each part then has an index in whose order its rows come; of each p
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, select, true, union
@@ -17,7 +18,7 @@ from queue_tool.model.queues import Priority
 from queue_tool.model.states import State
 from queue_tool.store.attempts import attempt_of
 from queue_tool.store.engine.database import Database, moment, moment_or_none
-from queue_tool.store.filtering import between, plain_conditions, prefixed, workers_meant
+from queue_tool.store.filtering import between, choices, plain_conditions, workers_meant
 from queue_tool.store.tables import attempts, batches, events, in_state, not_running, tags, tasks, workers
 from queue_tool.store.tasks import status_fields
 
@@ -145,18 +146,14 @@ def _parts(connection: Connection, wanted: Filter, limit: int, before: Key | Non
     plain = list(plain_conditions(wanted))
     plain += between(wanted, before if isinstance(before, str) else None)
     plain += [tasks.c.id < before] if isinstance(before, int) else []
-    states = [in_state(state) for state in sorted(wanted.states)] or [true()]
-    prefixes = prefixed(wanted.prefix) if wanted.prefix is not None else [true()]
-    for owned in _owned(connection, wanted):
-        for state in states:
-            for begins in prefixes:
-                part = select(key).where(and_(true(), *plain, state, begins, owned))
-                if wanted.tag is not None:
-                    part = part.join(tags, tags.c.task_id == tasks.c.id).where(tags.c.tag == wanted.tag)
-                    if isinstance(before, int):
-                        part = part.where(tags.c.task_id < before)
-                in_order = tags.c.task_id if wanted.tag is not None and not wanted.is_of_a_time else key
-                yield part.order_by(in_order.desc()).limit(limit)
+    for owned, *chosen in product(_owned(connection, wanted), *choices(wanted)):
+        part = select(key).where(and_(true(), *plain, *chosen, owned))
+        if wanted.tag is not None:
+            part = part.join(tags, tags.c.task_id == tasks.c.id).where(tags.c.tag == wanted.tag)
+            if isinstance(before, int):
+                part = part.where(tags.c.task_id < before)
+        in_order = tags.c.task_id if wanted.tag is not None and not wanted.is_of_a_time else key
+        yield part.order_by(in_order.desc()).limit(limit)
 
 
 def _owned(connection: Connection, wanted: Filter) -> Iterator[ColumnElement[bool]]:

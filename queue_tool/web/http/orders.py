@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from flask import g, request
@@ -83,7 +83,7 @@ def meant(body: dict[str, object]) -> Meant:
     return Meant(tokens=tokens, filter=None)
 
 
-def filter_in(value: object, known: Sequence[str] = FILTERS) -> Filter:
+def filter_in(value: object, known: Collection[str] = FILTERS) -> Filter:
     """Return the filter that an object of a body means.
 
     Raises:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TypeVar
+from enum import StrEnum
+from functools import partial
+from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from flask import request
@@ -17,7 +19,7 @@ from queue_tool.model.queues import Priority
 from queue_tool.model.states import Code, State
 from queue_tool.model.times import read_time
 
-Read = TypeVar("Read")
+Member = TypeVar("Member", bound=StrEnum)
 
 MOST_ON_A_PAGE = 1000
 ON_A_PAGE = 50
@@ -25,20 +27,6 @@ LONGEST_TEXT = 255
 MOST_LABELS = 20
 
 PAGING = ("limit", "cursor")
-
-FILTERS = (
-    "status",
-    "task_type",
-    "batch",
-    "tag",
-    "priority",
-    "code",
-    "worker",
-    "host",
-    "created_after",
-    "created_before",
-    "q",
-)
 
 
 def parameters(*known: str, labels: bool = False) -> dict[str, str]:
@@ -86,21 +74,7 @@ def filter_of(said: Mapping[str, str]) -> Filter:
     Raises:
         BadParameter: one of them has a value that cannot be used.
     """
-    return Filter(
-        states=frozenset(_one_of("status", part, State) for part in said["status"].split(","))
-        if "status" in said
-        else frozenset(),
-        batch=said.get("batch"),
-        task_type=said.get("task_type"),
-        tag=said.get("tag"),
-        priority=_maybe("priority", said, lambda text: _one_of("priority", text, Priority)),
-        code=_maybe("code", said, lambda text: _one_of("code", text, Code)),
-        worker=said.get("worker"),
-        host=said.get("host"),
-        prefix=said.get("q") or None,
-        created_after=_maybe("created_after", said, lambda text: time_of("created_after", text)),
-        created_before=_maybe("created_before", said, lambda text: time_of("created_before", text)),
-    )
+    return Filter(**{field: read(name, said[name]) for name, (field, read) in FILTERS.items() if name in said})
 
 
 def label_of(said: Mapping[str, str]) -> Label:
@@ -141,13 +115,36 @@ def seconds_of(name: str, text: str) -> float:
     return float(text)
 
 
-def _one_of(name: str, text: str, kinds: type[Read]) -> Read:
+def _text(_name: str, text: str) -> str:
+    return text
+
+
+def _some_text(_name: str, text: str) -> str | None:
+    return text or None
+
+
+def _states(name: str, text: str) -> frozenset[State]:
+    return frozenset(_member(State, name, part) for part in text.split(","))
+
+
+def _member(kind: type[Member], name: str, text: str) -> Member:
     try:
-        return kinds(text)  # type: ignore[call-arg] # an enum of texts
+        return kind(text)
     except ValueError:
-        values: Collection[str] = list(kinds)  # type: ignore[call-overload] # so it is
-        raise BadParameter(f"{name} must be one of {', '.join(values)}, not {text!r:.40}.") from None
+        raise BadParameter(f"{name} must be one of {', '.join(kind)}, not {text!r:.40}.") from None
 
 
-def _maybe(name: str, said: Mapping[str, str], read: Callable[[str], Read]) -> Read | None:
-    return read(said[name]) if name in said else None
+FILTERS: Mapping[str, tuple[str, Callable[[str, str], Any]]] = {
+    "status": ("states", _states),
+    "task_type": ("task_type", _text),
+    "batch": ("batch", _text),
+    "tag": ("tag", _text),
+    "priority": ("priority", partial(_member, Priority)),
+    "code": ("code", partial(_member, Code)),
+    "worker": ("worker", _text),
+    "host": ("host", _text),
+    "created_after": ("created_after", time_of),
+    "created_before": ("created_before", time_of),
+    "q": ("prefix", _some_text),
+}
+"""The parameters of a filter: for each the field of `Filter` that it means, and how its text is read."""
