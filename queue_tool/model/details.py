@@ -26,8 +26,8 @@ class Summary(Status):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
-    """What waits in a queue, its lanes summed."""
+class QueueCounts:
+    """How much waits and runs in a queue, its lanes summed."""
 
     priority: Priority
     waiting: int

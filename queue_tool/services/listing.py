@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from queue_tool.errors import BadCursor
 from queue_tool.model import tokens
 from queue_tool.model.batch import Batch, Label
-from queue_tool.model.details import Summary, Waiting
+from queue_tool.model.details import QueueCounts, Summary
 from queue_tool.model.filter import Filter
 from queue_tool.model.queues import Priority
 from queue_tool.store import Key, Store
@@ -95,7 +95,7 @@ class Listing:
             is_exact=True,
         )
 
-    def queues(self) -> Sequence[Waiting]:
+    def queues(self) -> Sequence[QueueCounts]:
         """Return what waits in each queue, the most urgent first."""
         return self.store.queues.counts()
 

@@ -50,7 +50,7 @@ class Owner:
         self._left.set()
         with self._lock:
             if self._id is not None:
-                self._store.workers.remove([self._id], self._clock.now())
+                self._store.workers.mark_gone([self._id], self._clock.now())
                 self._id = None
 
     def _register(self) -> int:

@@ -81,7 +81,7 @@ class Runner:
         Raises:
             StoreAway: nothing of it was kept.
         """
-        changes = self.store.runs.turn(outcomes, tickets, owner, self.clock.now(), notes)
+        changes = self.store.runs.settle_and_claim(outcomes, tickets, owner, self.clock.now(), notes)
         if outcomes:
             self._tell_ended(outcomes, changes.settled)
         if tickets:

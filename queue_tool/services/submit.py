@@ -70,7 +70,7 @@ class Submit:
         if len(values) > self.max_batch:
             raise TooManyItems(f"One request may have {self.max_batch} elements, and this one has {len(values)}.")
         now = self.clock.now()
-        before = self.store.batches.recall(key, now) if key else None
+        before = self.store.idempotency.recall(key, now) if key else None
         if before is not None:
             return self._repeated(before, key)
         batch = new_batch(values, judge, make_tokens(len(values) + 1, now), now, key, label=label)
@@ -100,7 +100,7 @@ class Submit:
             StoreAway: the database is busy or away.
         """
         now = self.clock.now()
-        before = self.store.singles.recall(key, now) if key else None
+        before = self.store.idempotency.recall(key, now) if key else None
         if before is not None:
             return self._repeated_one(before, key)
         judged = judge(value, 0, make_tokens(1, now)[0])

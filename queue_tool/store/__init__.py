@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from queue_tool.store.attempts import Attempts
 from queue_tool.store.batches import Added, Batches, Totals
 from queue_tool.store.control import Canceled, Control
 from queue_tool.store.engine.database import Changes, Database
-from queue_tool.store.idempotency import Remembered
+from queue_tool.store.idempotency import IdempotencyKeys, Remembered
 from queue_tool.store.identity import identity_of
 from queue_tool.store.keys import Keys
 from queue_tool.store.listing import Key, Listing
 from queue_tool.store.queues import Queues
 from queue_tool.store.results import Results
-from queue_tool.store.runs import Runs, Settled, TakenBack, Turn
+from queue_tool.store.runs import Runs, Settled, SettledAndClaimed, TakenBack
 from queue_tool.store.singles import Singles
 from queue_tool.store.tasks import Tasks
 from queue_tool.store.tickets import Tickets
-from queue_tool.store.times import Times
+from queue_tool.store.upkeep import Upkeep
 from queue_tool.store.workers import Process, Worker, Workers
 
 __all__ = [
@@ -27,10 +26,10 @@ __all__ = [
     "Process",
     "Remembered",
     "Settled",
+    "SettledAndClaimed",
     "Store",
     "TakenBack",
     "Totals",
-    "Turn",
     "Worker",
 ]
 
@@ -50,9 +49,9 @@ class Store:
         self.tickets = Tickets(database)
         self.workers = Workers(database)
         self.keys = Keys(database)
+        self.idempotency = IdempotencyKeys(database)
         self.control = Control(database)
-        self.times = Times(database)
-        self.attempts = Attempts(database)
+        self.upkeep = Upkeep(database)
         self.queues = Queues(database)
 
     def identity(self) -> str:

@@ -14,7 +14,7 @@ from queue_tool.model import json_text
 from queue_tool.model.batch import NewBatch, NewTask, Refused
 from queue_tool.model.states import State
 from queue_tool.store.engine.database import micros, micros_or_none
-from queue_tool.store.engine.rows import entry, field
+from queue_tool.store.engine.rows import as_rows, entry, field
 from queue_tool.store.tables import batches, labels, refusals, tags, tasks
 
 ROWS = 5000
@@ -30,7 +30,7 @@ def add_batch(connection: Connection, new: NewBatch, *, held: bool) -> int:
         held: whether its tasks wait here, and not in Redis, until there is room.
     """
     now = micros(new.created_at)
-    pushable = not held and any(not one.options.must_wait(new.created_at) for one in new.accepted)
+    pushable = not held and any(not task.options.must_wait(new.created_at) for task in new.accepted)
     batch_id: int = connection.execute(
         insert(batches).returning(batches.c.id),
         {
@@ -66,35 +66,38 @@ def add_tasks(
         now: when they were sent.
         unpushed: whether their tickets are to be pushed by the sweeper, or one by one.
     """
-    like = new[0] if new else None
-    alike = like and all(one.task_type is like.task_type and one.options is like.options for one in new)
-    same: dict[str, object] = {"batch_id": batch_id, "created_at": micros(now)}
+    first = new[0] if new else None
+    alike = first and all(task.task_type is first.task_type and task.options is first.options for task in new)
+    shared: dict[str, object] = {"batch_id": batch_id, "created_at": micros(now)}
     for start in range(0, len(new), ROWS):
         part = new[start : start + ROWS]
         if alike:
-            rows: list[Any] = [(one.token, one.index, json_text.dumps(one.data).decode()) for one in part]
-            said = same | _own(part[0], now, unpushed=unpushed)
+            rows: list[Any] = [(task.token, task.index, json_text.dumps(task.data).decode()) for task in part]
+            connection.execute(_ADD_ALIKE, shared | _own(part[0], now, unpushed=unpushed) | as_rows(rows))
         else:
             rows = [
-                (one.token, one.index, json_text.dumps(one.data).decode(), *_own(one, now, unpushed=unpushed).values())
-                for one in part
+                (
+                    task.token,
+                    task.index,
+                    json_text.dumps(task.data).decode(),
+                    *_own(task, now, unpushed=unpushed).values(),
+                )
+                for task in part
             ]
-            said = same
-        statement = _ADD_ALIKE if alike else _ADD_EACH
-        connection.execute(statement, said | {"rows": json_text.dumps(rows).decode()})
-    tagged = [(one.token, tag) for one in new for tag in one.options.tags]
+            connection.execute(_ADD_EACH, shared | as_rows(rows))
+    tagged = [(task.token, tag) for task in new for tag in task.options.tags]
     if tagged:
-        connection.execute(_ADD_TAGS, {"rows": json_text.dumps(tagged).decode()})
+        connection.execute(_ADD_TAGS, as_rows(tagged))
 
 
-def _own(one: NewTask, now: datetime, *, unpushed: bool) -> dict[str, object]:
+def _own(task: NewTask, now: datetime, *, unpushed: bool) -> dict[str, object]:
     """Return the columns of a task beside token, position and data, in the order of `_OWN`."""
-    options = one.options
+    options = task.options
     waits = options.must_wait(now)
     return {
-        "task_type": one.task_type.name,
-        "priority": one.priority.value,
-        "lane": one.task_type.lane.value,
+        "task_type": task.task_type.name,
+        "priority": task.priority.value,
+        "lane": task.task_type.lane.value,
         "state": (State.SCHEDULED if waits else State.QUEUED).value,
         # As far as the task knows; the batch's own time says whether it is true.
         "pushed_at": None if unpushed or waits else micros(now),
@@ -114,12 +117,12 @@ def _refusal_rows(refused: Sequence[Refused], batch_id: int) -> list[dict[str, o
     return [
         {
             "batch_id": batch_id,
-            "position": one.index,
-            "item": json_text.dumps(one.item).decode(),
-            "errors": json_text.dumps([asdict(error) for error in one.errors]).decode(),
-            "duplicate_of": one.duplicate_of,
+            "position": refusal.index,
+            "item": json_text.dumps(refusal.item).decode(),
+            "errors": json_text.dumps([asdict(error) for error in refusal.errors]).decode(),
+            "duplicate_of": refusal.duplicate_of,
         }
-        for one in refused
+        for refusal in refused
     ]
 
 

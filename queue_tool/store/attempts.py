@@ -10,24 +10,10 @@ from sqlalchemy import BigInteger, Connection, bindparam, func, insert, literal,
 
 from queue_tool.model.outcome import Attempt, Outcome
 from queue_tool.model.states import Code, State
-from queue_tool.store.engine.database import Database, micros, micros_or_none, moment, moment_or_none
+from queue_tool.store.engine.database import micros, micros_or_none, moment, moment_or_none
 from queue_tool.store.tables import attempts, in_state, tasks, workers
 
 LOST = "The worker died while it ran this task."
-
-
-class Attempts:
-    """The table of attempts."""
-
-    def __init__(self, database: Database) -> None:
-        """Work on this database."""
-        self._database = database
-
-    def of(self, token: str) -> list[Attempt]:
-        """Return the runs of a task that did not succeed, the first one first."""
-        with self._database.read() as connection:
-            rows = connection.execute(select(attempts).where(attempts.c.token == token).order_by(attempts.c.id)).all()
-        return [attempt_of(row) for row in rows]
 
 
 def attempt_of(row: Any) -> Attempt:
@@ -51,23 +37,23 @@ def add(connection: Connection, outcomes: Sequence[Outcome], owner: int, now: da
     worker = connection.execute(select(_WORKER).where(workers.c.id == owner)).scalar() or ""
     rows = [
         {
-            "token": one.token,
-            "attempt": one.attempt,
-            "run": one.run,
+            "token": outcome.token,
+            "attempt": outcome.attempt,
+            "run": outcome.run,
             "worker": worker,
-            "started_at": micros_or_none(one.started_at),
+            "started_at": micros_or_none(outcome.started_at),
             "ended_at": micros(now),
-            "code": one.code,
-            "error": one.error,
-            "traceback": one.traceback,
+            "code": outcome.code,
+            "error": outcome.error,
+            "traceback": outcome.traceback,
         }
-        for one in outcomes
+        for outcome in outcomes
     ]
     connection.execute(insert(attempts), rows)
 
 
 def add_lost(connection: Connection, owners: Sequence[int], now: datetime) -> None:
-    """Keep that the workers of what these owners hold have died."""
+    """Keep of the tasks that run at these owners that their worker has died."""
     connection.execute(_ADD_LOST, {"owners": list(owners), "now": micros(now)})
 
 

@@ -9,18 +9,18 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, func, or_, select, update
 
-from queue_tool.errors import BatchNotFound, TooManyWaiting
+from queue_tool.errors import BatchNotFound
 from queue_tool.model import json_text
-from queue_tool.model.batch import Accepted, Batch, Element, IdempotencyKey, Label, NewBatch, Refused
+from queue_tool.model.batch import Accepted, Batch, Element, Label, NewBatch, Refused
 from queue_tool.model.schema import FieldError
 from queue_tool.model.states import State
-from queue_tool.store import held, unique
+from queue_tool.store import held_lists, unique
 from queue_tool.store.adding import add_batch
 from queue_tool.store.engine.database import Database, micros, moment, moment_or_none
 from queue_tool.store.engine.lookup import Lookup, whether
-from queue_tool.store.idempotency import Remembered, lock_key, recall, remember
+from queue_tool.store.idempotency import Remembered, lock_and_recall, remember
 from queue_tool.store.tables import batches, in_state, labels, refusals, tasks
-from queue_tool.store.waiting import Waiting
+from queue_tool.store.waiting_count import WaitingCount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Batches:
     def __init__(self, database: Database) -> None:
         """Work on this database."""
         self._database = database
-        self._waiting = Waiting()
+        self._waiting = WaitingCount()
         self._any_unpushed = Lookup(database, whether(batches.c.pushed_at.is_(None)))
 
     def add(self, new: NewBatch, max_waiting: int = 0, *, hold: Sequence[str] = ()) -> Added:
@@ -65,26 +65,18 @@ class Batches:
             StoreAway: nothing was kept.
         """
         with self._database.write() as connection:
-            if new.idempotency:
-                lock_key(connection, new.idempotency)
-            if new.idempotency and (before := recall(connection, new.idempotency, new.created_at)):
+            if new.idempotency and (before := lock_and_recall(connection, new.idempotency, new.created_at)):
                 return Added(before=before)
             instead = None
             if new.unique_keys:
                 unique.lock_keys(connection)
                 new = instead = new.without_duplicates(unique.taken(connection, new.unique_keys))
-            if max_waiting and not self._waiting.leave_room(connection, len(new.accepted), max_waiting):
-                raise TooManyWaiting(retry_after=30)
-            waits_here = held.hold_or_held(connection, hold, new.lists, new.created_at)
+            self._waiting.require_room(connection, len(new.accepted), max_waiting)
+            waits_here = held_lists.hold_or_held(connection, hold, new.lists, new.created_at)
             batch_id = add_batch(connection, new, held=waits_here) if new.elements else None
             if new.idempotency:
                 remember(connection, new.idempotency, batch_id, new.created_at)
         return Added(instead=instead, held=waits_here)
-
-    def recall(self, key: IdempotencyKey, now: datetime) -> Remembered | None:
-        """Return what an idempotency key was used for in the last 24 hours."""
-        with self._database.read() as connection:
-            return recall(connection, key, now)
 
     def get(self, public_id: str) -> Batch:
         """Return a batch with its counts.
@@ -124,9 +116,9 @@ class Batches:
 
     def ended(self, public_ids: Sequence[str]) -> set[str]:
         """Return those of these batches whose tasks have all ended, or that are not there (any more)."""
-        still_open = select(batches.c.public_id).where(batches.c.public_id.in_(public_ids), batches.c.open > 0)
+        unfinished = select(batches.c.public_id).where(batches.c.public_id.in_(public_ids), batches.c.open > 0)
         with self._database.read() as connection:
-            return set(public_ids) - set(connection.execute(still_open).scalars())
+            return set(public_ids) - set(connection.execute(unfinished).scalars())
 
     def elements(self, public_id: str) -> list[Element]:
         """Return what was answered when a batch was sent, in the order sent."""
@@ -179,12 +171,12 @@ class Batches:
 
     def mark_pushed(self, public_id: str, now: datetime) -> None:
         """Keep that every ticket of a batch is in Redis; if it is forgotten they are pushed again."""
-        with self._database.note() as connection:
+        with self._database.write(durable=False) as connection:
             connection.execute(_MARK_PUSHED, {"id_of_batch": public_id, "now": micros(now)})
 
     def mark_push_failed(self, public_id: str, now: datetime) -> None:
         """Keep that tickets of a batch may be missing in Redis, and that nobody is pushing them any more."""
-        with self._database.note() as connection:
+        with self._database.write(durable=False) as connection:
             connection.execute(_MARK_PUSH_FAILED, {"id_of_batch": public_id, "now": micros(now)})
 
 

@@ -42,12 +42,13 @@ class Control:
     def cancel(self, tokens: Sequence[str], by: str, reason: str, now: datetime) -> Canceled:
         """End tasks that have not ended; what is missing in the answer had, or is not there."""
         rows: list[tuple[Row[Any], bool]] = []
-        said = {"now": micros(now), "by": by, "reason": reason}
+        parameters = {"now": micros(now), "by": by, "reason": reason}
         with self._database.write() as connection:
             for chunk in chunks(sorted(tokens)):
                 lock_tokens(connection, chunk)
                 running = set(connection.execute(_RUNNING_OF, {"tokens": chunk}).scalars())
-                rows += [(row, row.token in running) for row in connection.execute(_CANCEL, said | {"tokens": chunk})]
+                canceled = connection.execute(_CANCEL, parameters | {"tokens": chunk})
+                rows += [(row, row.token in running) for row in canceled]
             finished = close_batches(connection, Counter(row.batch_id for row, _ in rows), now)
         return Canceled(
             tickets=tuple(ticket_of(row) for row, _ in rows),

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exist
 from queue_tool.model.queues import Lane, Priority
 from queue_tool.model.states import State
 from queue_tool.store.engine.database import micros
+from queue_tool.store.engine.lookup import whether
 from queue_tool.store.engine.rows import insert_new
 from queue_tool.store.tables import held_lists, in_state, tasks
 
@@ -41,6 +42,9 @@ def let_go(connection: Connection) -> bool:
     connection.execute(delete(held_lists).where(held_lists.c.list.in_(over)))
     return len(over) < len(names)
 
+
+ANY = whether(held_lists.c.since.is_not(None))
+"""The question whether any list is held."""
 
 _HELD = select(held_lists.c.since).where(held_lists.c.list == bindparam("name"))
 

@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, delete, insert, select
 
 from queue_tool.model.batch import IdempotencyKey
-from queue_tool.store.engine.database import micros
+from queue_tool.store.engine.database import Database, micros
 from queue_tool.store.engine.locks import lock_name
 from queue_tool.store.tables import batches, idempotency_keys
 
 LIFETIME = timedelta(hours=24)
+"""For how long a use of a key is remembered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,13 +25,26 @@ class Remembered:
     token: str | None = None  # of the one task
 
 
-def lock_key(connection: Connection, key: IdempotencyKey) -> None:
-    """Let those who come with the same key at once go one after the other."""
+class IdempotencyKeys:
+    """The table of idempotency keys."""
+
+    def __init__(self, database: Database) -> None:
+        """Work on this database."""
+        self._database = database
+
+    def recall(self, key: IdempotencyKey, now: datetime) -> Remembered | None:
+        """Return what a key was used for within its lifetime."""
+        with self._database.read() as connection:
+            return _recall(connection, key, now)
+
+
+def lock_and_recall(connection: Connection, key: IdempotencyKey, now: datetime) -> Remembered | None:
+    """Return what a key was used for; until the transaction ends, nobody else uses it."""
     lock_name(connection, f"{key.scope} {key.key}")
+    return _recall(connection, key, now)
 
 
-def recall(connection: Connection, key: IdempotencyKey, now: datetime) -> Remembered | None:
-    """Return what a key was used for within its lifetime."""
+def _recall(connection: Connection, key: IdempotencyKey, now: datetime) -> Remembered | None:
     row = connection.execute(
         select(idempotency_keys.c.digest, idempotency_keys.c.token, batches.c.public_id)
         .outerjoin(batches, batches.c.id == idempotency_keys.c.batch_id)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, select, update
 
-from queue_tool.model.details import Summary, Waiting
+from queue_tool.model.details import QueueCounts, Summary
 from queue_tool.model.queues import Priority
 from queue_tool.model.states import State
 from queue_tool.store.engine.database import Database, micros, moment_or_none
@@ -58,7 +58,7 @@ class Queues:
             rows = connection.execute(select(queues).where(queues.c.paused_at.is_(None))).all()
         return {Priority(row.priority): moment_or_none(row.resumed_at) for row in rows}
 
-    def counts(self) -> list[Waiting]:
+    def counts(self) -> list[QueueCounts]:
         """Return what waits in each queue, the most urgent first."""
         with self._database.read() as connection:
             paused = {row.priority: row.paused_at for row in connection.execute(select(queues))}
@@ -66,7 +66,7 @@ class Queues:
             waiting = {each: connection.execute(_COUNTS[each]).scalar_one() for each in Priority}
             waiting[Priority.NORMAL] -= sum(waiting[each] for each in Priority if each is not Priority.NORMAL)
             return [
-                Waiting(
+                QueueCounts(
                     priority=each,
                     waiting=waiting[each],
                     oldest=moment_or_none(connection.execute(_OLDEST[each]).scalar()) if waiting[each] else None,

@@ -51,7 +51,7 @@ class Results:
     def _refused(self, batch: str) -> Iterator[ElementResult]:
         for row in self._rows(_REFUSALS, batch, "position"):
             refused = refused_of(row)
-            errors = [{"path": one.path, "message": one.message} for one in refused.errors]
+            errors = [{"path": error.path, "message": error.message} for error in refused.errors]
             yield ElementResult(
                 index=refused.index,
                 custom_id=None,

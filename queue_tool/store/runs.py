@@ -11,7 +11,6 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Float, Text, bindparam, case, func, insert, or_, select, update
 
-from queue_tool.model import json_text
 from queue_tool.model.outcome import Note, Outcome
 from queue_tool.model.queues import Lane
 from queue_tool.model.states import ALONE_FROM, MOST_LOSSES, MOVES, Code, Move, State
@@ -19,7 +18,7 @@ from queue_tool.model.task import Claimed
 from queue_tool.model.ticket import Ticket
 from queue_tool.store import attempts
 from queue_tool.store.engine.database import Database, micros, micros_or_none
-from queue_tool.store.engine.rows import field, is_among
+from queue_tool.store.engine.rows import as_rows, field, is_among
 from queue_tool.store.moves import close_batches, lock_tasks, lock_tokens, update_for
 from queue_tool.store.queues import PAUSED
 from queue_tool.store.tables import events, in_state, tasks
@@ -40,7 +39,7 @@ NOTHING_SETTLED = Settled(tokens=frozenset(), finished=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class SettledAndClaimed:
     """What one transaction of a worker has changed."""
 
     settled: Settled
@@ -63,54 +62,50 @@ class Runs:
         """Work on this database."""
         self._database = database
 
-    # -- the life of a run ---------------------------------------------------------------------------------
-
-    def claim(self, runs: Sequence[tuple[str, int]], owner: int, now: datetime) -> list[Claimed]:
-        """Move queued tasks to running; what is missing in the answer is somebody else's, or over.
-
-        Args:
-            runs: token and run of each.
-            owner: the worker that claims them.
-            now: when they start.
-        """
-        return self.turn((), runs, owner, now).claimed
-
-    def settle(self, outcomes: Sequence[Outcome], owner: int, now: datetime) -> Settled:
-        """Keep how runs ended, where they still run and are this owner's."""
-        return self.turn(outcomes, (), owner, now).settled
-
-    def turn(
+    def settle_and_claim(
         self,
         outcomes: Sequence[Outcome],
         runs: Sequence[tuple[str, int]],
         owner: int,
         now: datetime,
         notes: Sequence[Note] = (),
-    ) -> Turn:
-        """Settle what has ended and claim what comes next, in one transaction."""
+    ) -> SettledAndClaimed:
+        """Settle runs that have ended and claim the next ones, in one transaction.
+
+        Args:
+            outcomes: how runs ended; kept where they still run and are this owner's.
+            runs: token and run of each queued task that is to run now; one that is missing in the answer is somebody
+                else's, or over.
+            owner: the worker that settles and claims.
+            now: when the settled runs end, and the claimed ones start.
+            notes: what runs that go on say of themselves.
+
+        Raises:
+            StoreAway: nothing of it was kept.
+        """
         with self._database.write() as connection:
             lock_tokens(connection, _tokens_of(notes, outcomes, runs))
             if notes:
-                _note(connection, notes, owner, now)
+                _keep_notes(connection, notes, owner, now)
             settled = _settle(connection, outcomes, owner, now) if outcomes else NOTHING_SETTLED
             claimed = _claim(connection, runs, owner, now) if runs else []
-        return Turn(settled=settled, claimed=claimed)
+        return SettledAndClaimed(settled=settled, claimed=claimed)
 
-    def held(self, owner: int) -> set[str]:
+    def running_at(self, owner: int) -> set[str]:
         """Return the tokens of the tasks that run at this owner."""
         running = select(tasks.c.token).where(in_state(State.RUNNING), tasks.c.owner == owner)
         with self._database.read() as connection:
             return set(connection.execute(running).scalars())
 
     def take_back(self, owners: Sequence[int], now: datetime) -> TakenBack:
-        """Put what dead workers held back into the queue, as new runs; give up what was lost too often."""
-        held = {"owners": list(owners)}
+        """Put what dead workers ran back into the queue, as new runs; give up what was lost too often."""
+        parameters = {"owners": list(owners)}
         with self._database.write() as connection:
             lock_tasks(connection, in_state(State.RUNNING) & tasks.c.owner.in_(owners))
             attempts.add_lost(connection, owners, now)
-            given_up = connection.execute(_GIVE_UP, held | {"now": micros(now)}).all()
+            given_up = connection.execute(_GIVE_UP, parameters | {"now": micros(now)}).all()
             finished = close_batches(connection, Counter(row.batch_id for row in given_up), now)
-            rows = connection.execute(_LOSE, held).all()
+            rows = connection.execute(_LOSE, parameters).all()
         return TakenBack(
             tickets=tuple(ticket_of(row) for row in rows),
             given_up=tuple(row.token for row in given_up),
@@ -160,7 +155,7 @@ _GIVE_UP = (
 _FENCED = (
     tasks.c.token == field(0),
     tasks.c.run == field(1, BigInteger()),
-    tasks.c.owner + 0 == bindparam("run_owner"),  # a bare column would make SQLite walk all that the owner holds
+    tasks.c.owner + 0 == bindparam("run_owner"),  # a bare column would make SQLite walk all that the owner runs
 )
 
 _ENDED: dict[str, Any] = {
@@ -192,7 +187,7 @@ _PROGRESS = (
 
 
 def _claim(connection: Connection, runs: Sequence[tuple[str, int]], owner: int, now: datetime) -> list[Claimed]:
-    said = {"owner": owner, "now": micros(now)}
+    shared = {"owner": owner, "now": micros(now)}
     return [
         Claimed(
             token=token,
@@ -219,47 +214,45 @@ def _claim(connection: Connection, runs: Sequence[tuple[str, int]], owner: int, 
             forgiven,
             timeout,
             parameters,
-        ) in connection.execute(_CLAIM, said | {"claimed_run": number, "rows": json_text.dumps(tokens).decode()})
+        ) in connection.execute(_CLAIM, shared | {"claimed_run": number} | as_rows(tokens))
     ]
 
 
 def _settle(connection: Connection, outcomes: Sequence[Outcome], owner: int, now: datetime) -> Settled:
     tokens: list[str] = []
     ended: Counter[int | None] = Counter()
-    for name in dict.fromkeys(outcome.move for outcome in outcomes):
+    for move in dict.fromkeys(outcome.move for outcome in outcomes):
         rows = [
             (outcome.token, outcome.run, outcome.result, outcome.code, outcome.error, micros_or_none(outcome.due_at))
             for outcome in outcomes
-            if outcome.move == name
+            if outcome.move is move
         ]
-        said = {"run_owner": owner, "now": micros(now), "rows": json_text.dumps(rows).decode()}
-        changed = connection.execute(_SETTLE[name], said).all()
+        changed = connection.execute(_SETTLE[move], {"run_owner": owner, "now": micros(now)} | as_rows(rows)).all()
         tokens += [token for token, _ in changed]
-        if MOVES[name].target.ended:
+        if MOVES[move].target.ended:
             ended.update(batch_id for _, batch_id in changed)
     settled = frozenset(tokens)
-    attempts.add(connection, [one for one in outcomes if one.code and one.token in settled], owner, now)
+    attempts.add(connection, [outcome for outcome in outcomes if outcome.code and outcome.token in settled], owner, now)
     return Settled(tokens=settled, finished=close_batches(connection, ended, now))
 
 
-def _note(connection: Connection, notes: Sequence[Note], owner: int, now: datetime) -> None:
+def _keep_notes(connection: Connection, notes: Sequence[Note], owner: int, now: datetime) -> None:
     """Keep progress and log lines of runs that are still this owner's."""
-    rows = [(one.token, one.run, one.progress, one.note if one.progress is not None else None) for one in notes]
-    said = {"run_owner": owner, "rows": json_text.dumps(rows).decode()}
-    ours = set(connection.execute(_PROGRESS, said).scalars())
+    rows = [(note.token, note.run, note.progress, None if note.progress is None else note.note) for note in notes]
+    ours = set(connection.execute(_PROGRESS, {"run_owner": owner} | as_rows(rows)).scalars())
     lines = [
-        {"token": one.token, "run": one.run, "at": micros(now), "text": line}
-        for one in notes
-        if one.token in ours
-        for line in one.lines
+        {"token": note.token, "run": note.run, "at": micros(now), "text": line}
+        for note in notes
+        if note.token in ours
+        for line in note.lines
     ]
     if lines:
         connection.execute(insert(events), lines)
 
 
 def _tokens_of(notes: Sequence[Note], outcomes: Sequence[Outcome], runs: Sequence[tuple[str, int]]) -> Iterator[str]:
-    yield from (one.token for one in notes)
-    yield from (one.token for one in outcomes)
+    yield from (note.token for note in notes)
+    yield from (outcome.token for outcome in outcomes)
     yield from (token for token, _ in runs)
 
 

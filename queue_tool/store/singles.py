@@ -8,15 +8,15 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from queue_tool.errors import TaskNotFound, TooManyWaiting
+from queue_tool.errors import TaskNotFound
 from queue_tool.model import json_text
 from queue_tool.model.batch import Accepted, IdempotencyKey, NewTask, Refused, refuse_duplicate
-from queue_tool.store import held, unique
+from queue_tool.store import held_lists, unique
 from queue_tool.store.adding import add_tasks
 from queue_tool.store.engine.database import Database
-from queue_tool.store.idempotency import Remembered, lock_key, recall, remember
+from queue_tool.store.idempotency import Remembered, lock_and_recall, remember
 from queue_tool.store.tables import tasks
-from queue_tool.store.waiting import Waiting
+from queue_tool.store.waiting_count import WaitingCount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class Singles:
     def __init__(self, database: Database) -> None:
         """Work on this database."""
         self._database = database
-        self._waiting = Waiting()
+        self._waiting = WaitingCount()
 
     def add(
         self, new: NewTask, now: datetime, max_waiting: int, key: IdempotencyKey | None, *, hold: Sequence[str]
@@ -53,9 +53,7 @@ class Singles:
             StoreAway: nothing was kept.
         """
         with self._database.write() as connection:
-            if key:
-                lock_key(connection, key)
-            if key and (before := recall(connection, key, now)):
+            if key and (before := lock_and_recall(connection, key, now)):
                 return AddedOne(before=before)
             if new.options.unique_key is not None:
                 unique.lock_keys(connection)
@@ -63,18 +61,12 @@ class Singles:
                 owner = unique.taken(connection, [mine]).get(mine)
                 if owner is not None:
                     return AddedOne(duplicate=refuse_duplicate(new, owner))
-            if max_waiting and not self._waiting.leave_room(connection, 1, max_waiting):
-                raise TooManyWaiting(retry_after=30)
-            waits_here = held.hold_or_held(connection, hold, {new.list}, now)
+            self._waiting.require_room(connection, 1, max_waiting)
+            waits_here = held_lists.hold_or_held(connection, hold, {new.list}, now)
             add_tasks(connection, [new], None, now, unpushed=True)
             if key:
                 remember(connection, key, None, now, token=new.token)
         return AddedOne(held=waits_here)
-
-    def recall(self, key: IdempotencyKey, now: datetime) -> Remembered | None:
-        """Return what an idempotency key was used for in the last 24 hours."""
-        with self._database.read() as connection:
-            return recall(connection, key, now)
 
     def accepted(self, token: str) -> Accepted:
         """Return what was answered when a task was sent.

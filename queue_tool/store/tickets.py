@@ -9,16 +9,15 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Row, Select, bindparam, exists, func, literal, or_, select, union_all, update
 
-from queue_tool.model import json_text
 from queue_tool.model.queues import Lane, Priority
 from queue_tool.model.states import State
 from queue_tool.model.ticket import Ticket
-from queue_tool.store import held
+from queue_tool.store import held_lists
 from queue_tool.store.engine.database import Database, micros, moment_or_none
 from queue_tool.store.engine.lookup import Lookup, whether
-from queue_tool.store.engine.rows import field
+from queue_tool.store.engine.rows import as_rows, field
 from queue_tool.store.moves import lock_tasks, lock_tokens
-from queue_tool.store.tables import batches, held_lists, in_state, tasks
+from queue_tool.store.tables import batches, in_state, tasks
 from queue_tool.store.tasks import chunks
 
 LAST = 2**63 - 1
@@ -26,7 +25,7 @@ LAST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class TicketPage:
     """A page of tickets, and where the next page begins."""
 
     tickets: tuple[Ticket, ...]
@@ -40,15 +39,16 @@ class Tickets:
         """Work on this database."""
         self._database = database
         self._any_unpushed = Lookup(database, whether(in_state(State.QUEUED) & tasks.c.pushed_at.is_(None)))
-        self._any_held = Lookup(database, whether(held_lists.c.since.is_not(None)))
+        self._any_held = Lookup(database, held_lists.ANY)
 
     def mark_pushed(self, tickets: Sequence[Ticket], now: datetime) -> None:
         """Keep that these tickets are in Redis; if it is forgotten they are pushed again."""
-        rows = [(one.token, one.run) for one in tickets]
-        if rows:
-            with self._database.note() as connection:
-                lock_tokens(connection, [one.token for one in tickets])
-                connection.execute(_MARK_PUSHED, {"rows": json_text.dumps(rows).decode(), "now": micros(now)})
+        if not tickets:
+            return
+        rows = as_rows((ticket.token, ticket.run) for ticket in tickets)
+        with self._database.write(durable=False) as connection:
+            lock_tokens(connection, (ticket.token for ticket in tickets))
+            connection.execute(_MARK_PUSHED, rows | {"now": micros(now)})
 
     def lists_unpushed(self) -> list[str]:
         """Return the lists of which tickets wait here to be pushed, the most urgent first."""
@@ -70,7 +70,7 @@ class Tickets:
             found = connection.execute(
                 update(tasks).where(rest).values(pushed_at=None).returning(tasks.c.priority, tasks.c.lane)
             )
-            held.hold(connection, {list_of(*each) for each in {tuple(row) for row in found}}, now)
+            held_lists.hold(connection, {list_of(*each) for each in {tuple(row) for row in found}}, now)
             connection.execute(update(batches).where(batches.c.id == row.id).values(pushed_at=micros(now)))
 
     def let_go(self) -> bool:
@@ -78,7 +78,7 @@ class Tickets:
         if self._any_held.first() is None:
             return False
         with self._database.write() as connection:
-            return held.let_go(connection)
+            return held_lists.let_go(connection)
 
     def settled_until(self) -> int:
         """Return the last row before which no push is on its way: what is missing in Redis up to there is lost."""
@@ -86,12 +86,12 @@ class Tickets:
             last: int = connection.execute(_SETTLED_UNTIL).scalar_one()
         return last
 
-    def waiting_in(self, batch: str, after: int = 0, limit: int = 5000) -> Waiting:
+    def waiting_in(self, batch: str, after: int = 0, limit: int = 5000) -> TicketPage:
         """Return a page of a batch's tickets that wait for a worker, in the order of submission."""
         mine = select(batches.c.id).where(batches.c.public_id == batch).scalar_subquery()
         return self._page(_TICKETS.where(tasks.c.batch_id == mine, tasks.c.id > after), limit)
 
-    def waiting(self, after: int = 0, until: int = LAST, limit: int = 5000) -> Waiting:
+    def waiting(self, after: int = 0, until: int = LAST, limit: int = 5000) -> TicketPage:
         """Return a page of the tickets that should be in Redis: not those whose push is still to come."""
         return self._page(_SHOULD_WAIT.where(tasks.c.id > after, tasks.c.id <= until), limit)
 
@@ -110,10 +110,10 @@ class Tickets:
         with self._database.read() as connection:
             return moment_or_none(connection.execute(_OLDEST).scalar())
 
-    def _page(self, statement: Select[Any], limit: int) -> Waiting:
+    def _page(self, statement: Select[Any], limit: int) -> TicketPage:
         with self._database.read() as connection:
             rows = connection.execute(statement.limit(limit)).all()
-        return Waiting(tickets=tuple(ticket_of(row) for row in rows), last=rows[-1].id if rows else 0)
+        return TicketPage(tickets=tuple(ticket_of(row) for row in rows), last=rows[-1].id if rows else 0)
 
 
 def ticket_of(row: Row[*tuple[Any, ...]]) -> Ticket:
@@ -137,11 +137,12 @@ _SHOULD_WAIT = _TICKETS.outerjoin_from(tasks, batches, batches.c.id == tasks.c.b
 _OLDEST = select(tasks.c.created_at).where(in_state(State.QUEUED)).order_by(tasks.c.id).limit(1)
 
 _LISTS_UNPUSHED = union_all(
-    *(select(literal(name)).where(exists().where(condition)) for name, condition in held.UNPUSHED.items())
+    *(select(literal(name)).where(exists().where(condition)) for name, condition in held_lists.UNPUSHED.items())
 )
 
 _UNPUSHED = {
-    name: select(*TICKET_COLUMNS).where(condition).order_by(tasks.c.id) for name, condition in held.UNPUSHED.items()
+    name: select(*TICKET_COLUMNS).where(condition).order_by(tasks.c.id)
+    for name, condition in held_lists.UNPUSHED.items()
 }
 
 _ON_ITS_WAY = select(batches.c.id).where(batches.c.pushed_at.is_(None)).order_by(batches.c.id).limit(1)

@@ -1,4 +1,4 @@
-"""What comes with time: tasks that are due, that expire, and that have been kept for long enough."""
+"""Upkeep: what time does to tasks. They come due, they expire, and they are removed once they were kept long enough."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Removed:
     last: int  # where the next step begins; 0: this was the end
 
 
-class Times:
+class Upkeep:
     """The table of tasks, as time changes it. Each verb does a part; more is left while it did as much as `limit`."""
 
     def __init__(self, database: Database) -> None:
@@ -46,21 +46,21 @@ class Times:
 
     def come_due(self, now: datetime, limit: int) -> int:
         """Let scheduled tasks whose time has come wait for a worker; return how many."""
-        said = {"now": micros(now), "most": limit}
-        if self._is_due.first(now=said["now"], most=1) is None:
+        parameters = {"now": micros(now), "most": limit}
+        if self._is_due.first(now=micros(now), most=1) is None:
             return 0
         with self._database.write() as connection:
-            lock_tasks(connection, tasks.c.id.in_(_DUE.params(said)))
-            return len(connection.execute(_COME_DUE, said).all())
+            lock_tasks(connection, tasks.c.id.in_(_DUE.params(parameters)))
+            return len(connection.execute(_COME_DUE, parameters).all())
 
     def expire(self, now: datetime, limit: int) -> Expired:
         """Fail tasks that were not started by the time at which they expire."""
-        said = {"now": micros(now), "most": limit}
-        if self._is_late.first(now=said["now"], most=1) is None:
+        parameters = {"now": micros(now), "most": limit}
+        if self._is_late.first(now=micros(now), most=1) is None:
             return Expired(tokens=(), finished=())
         with self._database.write() as connection:
-            lock_tasks(connection, tasks.c.id.in_(_LATE.params(said)))
-            rows = connection.execute(_EXPIRE, said).all()
+            lock_tasks(connection, tasks.c.id.in_(_LATE.params(parameters)))
+            rows = connection.execute(_EXPIRE, parameters).all()
             finished = close_batches(connection, Counter(row.batch_id for row in rows), now)
         return Expired(tokens=tuple(row.token for row in rows), finished=finished)
 

@@ -1,14 +1,18 @@
-"""How many tasks wait for a worker, counted as seldom as the answer allows."""
+"""How many tasks wait for a worker, counted as seldom as the limit of them allows."""
 
 from __future__ import annotations
 
 from sqlalchemy import Connection, func, literal_column, select
 
+from queue_tool.errors import TooManyWaiting
 from queue_tool.model.states import State
 from queue_tool.store.tables import in_state, tasks
 
+RETRY_AFTER = 30
+"""Seconds after which there may be room again."""
 
-class Waiting:
+
+class WaitingCount:
     """Remembers the last count and the last row of that time: no more can wait now than these and the rows since."""
 
     def __init__(self) -> None:
@@ -16,8 +20,21 @@ class Waiting:
         self._counted: int | None = None
         self._last_row = 0
 
-    def leave_room(self, connection: Connection, more: int, most: int) -> bool:
-        """Tell whether so many more tasks may wait, in a transaction that writes."""
+    def require_room(self, connection: Connection, more: int, most: int) -> None:
+        """Do nothing if so many more tasks may wait, in a transaction that writes.
+
+        Args:
+            connection: of that transaction.
+            more: how many tasks it is about to add.
+            most: how many may wait; 0 is no limit.
+
+        Raises:
+            TooManyWaiting: there is no room for them.
+        """
+        if most and not self._has_room(connection, more, most):
+            raise TooManyWaiting(retry_after=RETRY_AFTER)
+
+    def _has_room(self, connection: Connection, more: int, most: int) -> bool:
         last_row: int = connection.execute(_LAST_ROW).scalar_one()
         if self._counted is not None and self._counted + last_row - self._last_row + more <= most:
             return True

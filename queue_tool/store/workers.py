@@ -1,4 +1,4 @@
-"""Workers in the store: who holds tasks, and whether they still live.
+"""Workers in the store: who runs tasks, and whether they still live.
 
 A heartbeat is a counter and not a time: whoever watches it judges by a clock of its own, so a skewed clock or
 a laptop's sleep makes nobody dead.
@@ -33,7 +33,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
-    """A process that holds tasks."""
+    """A process that runs tasks."""
 
     id: int
     process: Process
@@ -69,7 +69,7 @@ class Workers:
         return row_id
 
     def beat(self, worker: int) -> bool:
-        """Say that a worker lives; False if it was given up for dead and removed in the meantime."""
+        """Say that a worker lives; False if it was given up for dead in the meantime."""
         with self._database.write() as connection:
             found = connection.execute(
                 update(workers).where(ALIVE, workers.c.id == worker).values(beat=workers.c.beat + 1)
@@ -104,8 +104,8 @@ class Workers:
                 ).scalars()
             )
 
-    def remove(self, ids: Sequence[int], now: datetime) -> None:
-        """Keep that workers are gone that hold nothing any more; what they have done still says that they did it."""
+    def mark_gone(self, ids: Sequence[int], now: datetime) -> None:
+        """Keep that those of these workers are gone that run nothing any more; their rows stay, for what they did."""
         with self._database.write() as connection:
             connection.execute(
                 update(workers)

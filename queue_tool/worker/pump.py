@@ -266,7 +266,7 @@ class Pump:
         if not old:
             return
         try:
-            ours = self._runner.store.runs.held(self._owner.id())
+            ours = self._runner.store.runs.running_at(self._owner.id())
         except StoreAway:
             return
         for active in old:

@@ -107,8 +107,8 @@ def test_every_ticket_has_the_fields_that_rq_itself_writes(rq_broker: RqBroker, 
     rq_broker.push(pushed)
     with Redis.from_url(server) as client:
         queue = Queue("default", connection=client, serializer=JSONSerializer)
-        said = {"job_timeout": -1, "result_ttl": 0, "failure_ttl": 60, "description": "sleep"}
-        by_rq = client.hgetall(queue.enqueue(FUNCTION, **said).key)
+        options = {"job_timeout": -1, "result_ttl": 0, "failure_ttl": 60, "description": "sleep"}
+        by_rq = client.hgetall(queue.enqueue(FUNCTION, **options).key)
         ours = client.hgetall(Job.key_for(pushed[position].id))
         assert queue.get_job_position(pushed[position].id) == position
         assert client.object("encoding", Job.key_for(pushed[position].id)) == b"listpack"
@@ -203,8 +203,8 @@ def test_the_breaker_tries_again_only_after_its_pause() -> None:
 def test_rq_info_counts_our_tickets(rq_broker: RqBroker, server: str) -> None:
     rq_broker.push(tickets(5))
     rq = Path(sys.executable).with_name("rq")
-    said = subprocess.run([rq, "info", "-u", server, "--raw"], capture_output=True, text=True, check=True).stdout
-    assert "queue default 5" in said
+    shown = subprocess.run([rq, "info", "-u", server, "--raw"], capture_output=True, text=True, check=True).stdout
+    assert "queue default 5" in shown
 
 
 def test_every_lane_of_every_priority_has_a_list() -> None:

@@ -35,6 +35,7 @@ from queue_tool.store.copy.copying import ROWS, Copied, copy
 from queue_tool.store.engine.database import Database
 from queue_tool.store.tables import metadata, tasks
 from tests.postgres import Cluster
+from tests.runs import claim_runs, settle_runs
 from tests.support import eventually
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -87,7 +88,7 @@ def add(store: Store, *elements: object, key: IdempotencyKey | None = None) -> l
     """Add a batch; return the tokens of its tasks."""
     batch = new_batch(elements, judge_of(SLEEP), make_tokens(len(elements) + 1, NOW), NOW, key)
     store.batches.add(batch)
-    return [one.token for one in batch.accepted]
+    return [task.token for task in batch.accepted]
 
 
 def fill(store: Store) -> None:
@@ -101,7 +102,7 @@ def fill(store: Store) -> None:
     store.queues.pause(Priority.LOW, NOW)
     worker = store.workers.register(DEAD, NOW)
     tokens = add(store, *([GOOD] * 6))
-    store.runs.claim([(token, 1) for token in tokens[:5]], worker, NOW)
+    claim_runs(store, [(token, 1) for token in tokens[:5]], worker, NOW)
     notes = [Note(token=tokens[0], run=1, progress=1 / 3, note="a third", lines=("line 1", "linha 2 ✓"))]
     outcomes = [
         Outcome(token=tokens[0], run=1, move=Move.FINISH, result='{"big":12345678901234567890,"nul":"\\u0000"}'),
@@ -110,8 +111,8 @@ def fill(store: Store) -> None:
             token=tokens[2], run=1, move=Move.RETRY_LATER, code=Code.ERROR, error="", due_at=NOW + timedelta(hours=1)
         ),
     ]
-    store.runs.turn((), (), worker, NOW, notes)
-    store.runs.settle(outcomes, worker, NOW)
+    store.runs.settle_and_claim((), (), worker, NOW, notes)
+    settle_runs(store, outcomes, worker, NOW)
     store.control.cancel([tokens[3]], "ana", "why\0not", NOW)
 
 
@@ -161,8 +162,8 @@ def test_a_copy_has_the_same_rows_in_every_table(source: Database, made: str, re
 
 
 def test_an_empty_database_is_copied_too(source: Database, target: Database) -> None:
-    copied = {one.table: one.rows for one in copy(source, target, lives_here)}
-    assert copied == dict.fromkeys(metadata.tables, 0) | {"identity": 1}
+    rows = {copied.table: copied.rows for copied in copy(source, target, lives_here)}
+    assert rows == dict.fromkeys(metadata.tables, 0) | {"identity": 1}
     assert Store(target).workers.register(DEAD, NOW) == 1
 
 
@@ -170,7 +171,7 @@ def test_what_is_new_in_a_copy_has_ids_of_its_own(source: Database, target: Data
     old, new = Store(source), Store(target)
     fill(old)
     gone = old.workers.register(DEAD, NOW)
-    old.workers.remove([gone], NOW)
+    old.workers.mark_gone([gone], NOW)
     copy(source, target, lives_here)
     (token,) = add(new, GOOD)
     assert new.workers.register(DEAD, NOW) == gone + 1
@@ -216,8 +217,8 @@ def test_a_target_that_keeps_something_else_keeps_nothing(
     before = contents(migrated_target)
     add(Store(source), *([GOOD] * 3))
     interfere(migrated_target, how)
-    said = refusal(CopyDiffers, source, migrated_target)
-    assert said.startswith("The table tasks is not in the target as it was given: 3 rows were given")
+    sentence = refusal(CopyDiffers, source, migrated_target)
+    assert sentence.startswith("The table tasks is not in the target as it was given: 3 rows were given")
     assert contents(migrated_target) == before
 
 
@@ -225,9 +226,9 @@ def test_a_copy_that_is_cut_short_leaves_nothing(source: Database, migrated_targ
     before = contents(migrated_target)
     add(Store(source), *([GOOD] * 3))
     interfere(migrated_target, "PERFORM pg_terminate_backend(pg_backend_pid())")
-    said = refusal(StoreAway, source, migrated_target)
-    assert said.startswith("The target cannot be used: ")
-    assert "connection" in said
+    sentence = refusal(StoreAway, source, migrated_target)
+    assert sentence.startswith("The target cannot be used: ")
+    assert "connection" in sentence
     assert contents(migrated_target) == before
 
 
@@ -235,8 +236,8 @@ def test_a_value_that_postgres_cannot_keep_is_said_and_leaves_nothing(source: Da
     (token,) = add(Store(source), GOOD)
     with source.write() as connection:
         connection.execute(tasks.update().where(tasks.c.token == token).values(max_attempts=2**31))
-    said = refusal(CannotCopy, source, target)
-    assert said.startswith('PostgreSQL cannot keep a row of the table tasks: value "2147483648" is out of range')
+    sentence = refusal(CannotCopy, source, target)
+    assert sentence.startswith('PostgreSQL cannot keep a row of the table tasks: value "2147483648" is out of range')
     assert is_untouched(target)
 
 
@@ -249,23 +250,23 @@ def test_a_copy_goes_from_sqlite_to_postgres_only(source: Database, target: Data
 
 
 def test_a_source_that_is_not_there_is_named_and_not_made(tmp_path: Path, target: Database) -> None:
-    said = refusal(CannotCopy, Database(f"sqlite:///{tmp_path}/none.db"), target)
-    assert said == f"The source {tmp_path}/none.db cannot be read: No such file or directory."
+    sentence = refusal(CannotCopy, Database(f"sqlite:///{tmp_path}/none.db"), target)
+    assert sentence == f"The source {tmp_path}/none.db cannot be read: No such file or directory."
     assert not list(tmp_path.iterdir())
 
 
 def test_a_source_that_is_no_database_is_refused(tmp_path: Path, target: Database) -> None:
     (tmp_path / "letter.txt").write_text("Dear database,\n" * 100)
-    said = refusal(StoreAway, Database(f"sqlite:///{tmp_path}/letter.txt"), target)
-    assert said == "The source cannot be used: file is not a database."
+    sentence = refusal(StoreAway, Database(f"sqlite:///{tmp_path}/letter.txt"), target)
+    assert sentence == "The source cannot be used: file is not a database."
 
 
 def test_a_source_that_cannot_be_read_to_its_end_leaves_nothing(source: Database, target: Database) -> None:
     add(Store(source), *([GOOD] * (ROWS + 1)))
     with source.write() as connection:
         connection.execute(tasks.update().where(tasks.c.position == ROWS).values(data=text("CAST(x'ff' AS TEXT)")))
-    said = refusal(StoreAway, source, target)
-    assert said.startswith("The source cannot be used: Could not decode to UTF-8 column 'data'")
+    sentence = refusal(StoreAway, source, target)
+    assert sentence.startswith("The source cannot be used: Could not decode to UTF-8 column 'data'")
     assert is_untouched(target)
 
 
@@ -276,25 +277,25 @@ def test_a_source_without_tables_or_of_an_older_version_is_sent_to_the_upgrade(
     empty.prepare()
     assert refusal(SchemaOutdated, empty, target).startswith("The source has no tables, and a copy needs ")
     migrations.downgrade(source, "0004")
-    said = refusal(SchemaOutdated, source, target)
-    assert said.startswith("The source is at revision 0004, and a copy needs ")
-    assert "`queue-tool db upgrade`" in said
+    sentence = refusal(SchemaOutdated, source, target)
+    assert sentence.startswith("The source is at revision 0004, and a copy needs ")
+    assert "`queue-tool db upgrade`" in sentence
     assert is_untouched(target)
 
 
 def test_a_source_that_somebody_writes_to_is_refused(source: Database, target: Database) -> None:
     other = Database(source.url)
     with other.write():
-        said = refusal(StoreAway, source, target)
-    assert said == "The source cannot be used: another process is writing."
+        sentence = refusal(StoreAway, source, target)
+    assert sentence == "The source cannot be used: another process is writing."
     other.close()
 
 
 def test_a_source_on_which_a_process_works_is_refused(source: Database, target: Database) -> None:
     worker = Store(source).workers.register(describe("worker"), NOW)
-    said = refusal(DatabaseInUse, source, target)
-    assert said == f"Process {describe('').pid}, a worker, still works on the source: stop it first."
-    Store(source).workers.remove([worker], NOW)
+    sentence = refusal(DatabaseInUse, source, target)
+    assert sentence == f"Process {describe('').pid}, a worker, still works on the source: stop it first."
+    Store(source).workers.mark_gone([worker], NOW)
     copy(source, target, lives_here)
 
 
@@ -328,16 +329,16 @@ def test_a_target_that_is_not_there_is_said_with_the_reason_and_without_the_pass
     source: Database, cluster: Cluster
 ) -> None:
     target = Database(cluster.url("nowhere").replace("postgres@", "postgres:hunter2@"))
-    said = refusal(StoreAway, source, target)
-    assert said.startswith("The target cannot be used: ")
-    assert 'database "nowhere" does not exist' in said
-    assert "hunter2" not in said
+    sentence = refusal(StoreAway, source, target)
+    assert sentence.startswith("The target cannot be used: ")
+    assert 'database "nowhere" does not exist' in sentence
+    assert "hunter2" not in sentence
 
 
 def test_a_target_in_which_no_table_may_be_made_is_said(source: Database, target: Database, cluster: Cluster) -> None:
     cluster.run("CREATE ROLE guest LOGIN")
     guest = Database(target.url.replace("postgres@", "guest@"))
-    said = refusal(StoreAway, source, guest)
-    assert said == "The target cannot be used: permission denied for schema public."
+    sentence = refusal(StoreAway, source, guest)
+    assert sentence == "The target cannot be used: permission denied for schema public."
     guest.close()
     cluster.run("DROP ROLE guest")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -37,11 +38,12 @@ def test_who_watches_is_told_of_a_cut_connection_once_and_goes_on(migrated_url: 
 
 def test_a_cut_connection_fails_no_later_transaction(migrated_url: str, cluster: Cluster) -> None:
     database = Database(migrated_url)
-    for use in (database.read, database.write, database.note):
+    uses = (database.read, database.write, partial(database.write, durable=False))
+    for use in uses:
         with use() as connection:
             connection.exec_driver_sql("SELECT 1")
     cluster.cut_connections()
-    for use in (database.read, database.write, database.note):
+    for use in uses:
         with use() as connection:
             assert connection.exec_driver_sql("SELECT 1").scalar() == 1
     assert database.look("SELECT 1", {}) == (1,)

@@ -25,6 +25,7 @@ from queue_tool.services.owner import describe
 from queue_tool.services.submit import make_tokens
 from queue_tool.store import Added, Remembered, Store, migrations
 from queue_tool.store.engine.database import Database
+from tests.runs import claim_runs, settle_runs
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SLEEP = sleep_type(86400)
@@ -68,13 +69,15 @@ def finished(token: str, run: int = 1) -> Outcome:
 # -- batches -----------------------------------------------------------------------------------------------
 
 
-def _as_kept(one: Element) -> Element:
-    return Accepted(index=one.index, token=one.token, data=one.data) if isinstance(one, Accepted) else one
+def _as_kept(element: Element) -> Element:
+    if isinstance(element, Accepted):
+        return Accepted(index=element.index, token=element.token, data=element.data)
+    return element
 
 
 def test_a_batch_is_kept_with_all_its_elements_in_order(store: Store) -> None:
     batch = added(store, GOOD, BAD, 7, GOOD)
-    assert store.batches.elements(batch.id) == [_as_kept(one) for one in batch.elements]
+    assert store.batches.elements(batch.id) == [_as_kept(element) for element in batch.elements]
 
 
 def test_the_counts_of_a_batch_sum_to_its_total(store: Store) -> None:
@@ -106,14 +109,14 @@ def test_a_batch_beyond_the_limit_of_waiting_tasks_leaves_nothing(store: Store) 
 
 
 def test_who_has_counted_once_sees_what_others_send_and_what_is_done(database: Database) -> None:
-    one, other = Store(database), Store(database)
+    store, other = Store(database), Store(database)
     first = batch_of(GOOD)
-    one.batches.add(first, max_waiting=3)
+    store.batches.add(first, max_waiting=3)
     added(other, GOOD, GOOD)
     with pytest.raises(TooManyWaiting):
-        one.batches.add(batch_of(GOOD), max_waiting=3)
-    other.runs.claim([(first.accepted[0].token, 1)], owner=1, now=NOW)
-    assert one.batches.add(batch_of(GOOD), max_waiting=3) == Added()
+        store.batches.add(batch_of(GOOD), max_waiting=3)
+    claim_runs(other, [(first.accepted[0].token, 1)], owner=1, now=NOW)
+    assert store.batches.add(batch_of(GOOD), max_waiting=3) == Added()
 
 
 def test_a_batch_without_room_is_held_and_so_is_what_comes_after_it(store: Store) -> None:
@@ -127,7 +130,7 @@ def test_a_batch_without_room_is_held_and_so_is_what_comes_after_it(store: Store
     store.tickets.let_go()
     third = batch_of(GOOD)
     assert store.batches.add(third) == Added(held=True)  # still
-    held = [one.token for one in (*first.accepted, *second.accepted, *third.accepted)]
+    held = [task.token for task in (*first.accepted, *second.accepted, *third.accepted)]
     assert [ticket.token for ticket in unpushed(store)] == held
     assert [ticket.token for ticket in store.tickets.unpushed("default", 2)] == held[:2]
     store.tickets.mark_pushed(unpushed(store), NOW)
@@ -140,7 +143,7 @@ def test_the_rest_of_a_batch_can_be_held(store: Store) -> None:
     batch = added(store, *[GOOD] * 4)
     first = store.tickets.waiting_in(batch.id, limit=1)
     store.tickets.hold(batch.id, first.last, NOW)
-    assert [ticket.token for ticket in unpushed(store)] == [one.token for one in batch.accepted[1:]]
+    assert [ticket.token for ticket in unpushed(store)] == [task.token for task in batch.accepted[1:]]
     assert [ticket.token for ticket in store.tickets.waiting().tickets] == [batch.accepted[0].token]
     assert store.batches.add(batch_of(GOOD)) == Added(held=True)
 
@@ -159,7 +162,7 @@ def test_an_idempotency_key_counts_once_within_a_day(store: Store) -> None:
     assert store.batches.totals().batches == 1
     late = batch_of(GOOD, key=key, at=NOW + timedelta(hours=25))
     assert store.batches.add(late) == Added()
-    assert store.batches.recall(key, NOW + timedelta(hours=26)) == Remembered(digest="d", batch=late.id)
+    assert store.idempotency.recall(key, NOW + timedelta(hours=26)) == Remembered(digest="d", batch=late.id)
 
 
 # -- the life of a run -------------------------------------------------------------------------------------
@@ -167,19 +170,19 @@ def test_an_idempotency_key_counts_once_within_a_day(store: Store) -> None:
 
 def test_a_task_is_claimed_once(store: Store) -> None:
     token = added(store, GOOD).accepted[0].token
-    (claimed,) = store.runs.claim([(token, 1)], owner=1, now=NOW)
+    (claimed,) = claim_runs(store, [(token, 1)], owner=1, now=NOW)
     assert (claimed.token, claimed.run, claimed.attempt, claimed.started_at) == (token, 1, 1, NOW)
-    assert store.runs.claim([(token, 1)], owner=2, now=NOW) == []
+    assert claim_runs(store, [(token, 1)], owner=2, now=NOW) == []
 
 
 def test_many_threads_that_claim_the_same_tasks_share_them_without_overlap(store: Store) -> None:
-    tokens = [one.token for one in added(store, *[GOOD] * 200).accepted]
+    tokens = [task.token for task in added(store, *[GOOD] * 200).accepted]
     got: list[str] = []
 
     def take(owner: int) -> None:
         for start in range(0, len(tokens), 10):
             runs = [(token, 1) for token in tokens[start : start + 10]]
-            got.extend(task.token for task in store.runs.claim(runs, owner, NOW))
+            got.extend(task.token for task in claim_runs(store, runs, owner, NOW))
 
     threads = [threading.Thread(target=take, args=[owner]) for owner in range(1, 5)]
     for thread in threads:
@@ -191,14 +194,14 @@ def test_many_threads_that_claim_the_same_tasks_share_them_without_overlap(store
 
 def test_a_claim_of_another_run_finds_nothing(store: Store) -> None:
     token = added(store, GOOD).accepted[0].token
-    assert store.runs.claim([(token, 2), ("f" * 32, 1)], owner=1, now=NOW) == []
+    assert claim_runs(store, [(token, 2), ("f" * 32, 1)], owner=1, now=NOW) == []
 
 
 def test_a_claim_of_thousands_is_one_verb(store: Store) -> None:
     batch = added(store, *[GOOD] * 2500)
-    runs = [(one.token, 1) for one in batch.accepted]
-    assert len(store.runs.claim(runs, owner=1, now=NOW)) == 2500
-    settled = store.runs.settle([finished(token) for token, _ in runs], owner=1, now=NOW)
+    runs = [(task.token, 1) for task in batch.accepted]
+    assert len(claim_runs(store, runs, owner=1, now=NOW)) == 2500
+    settled = settle_runs(store, [finished(token) for token, _ in runs], owner=1, now=NOW)
     assert len(settled.tokens) == 2500
     assert settled.finished == (batch.id,)
 
@@ -206,10 +209,10 @@ def test_a_claim_of_thousands_is_one_verb(store: Store) -> None:
 def test_a_second_outcome_of_a_run_changes_nothing(store: Store) -> None:
     batch = added(store, GOOD)
     token = batch.accepted[0].token
-    store.runs.claim([(token, 1)], owner=1, now=NOW)
-    assert store.runs.settle([finished(token)], owner=1, now=NOW).finished == (batch.id,)
+    claim_runs(store, [(token, 1)], owner=1, now=NOW)
+    assert settle_runs(store, [finished(token)], owner=1, now=NOW).finished == (batch.id,)
     worse = Outcome(token=token, run=1, move=Move.FAIL, code=Code.ERROR, error="late")
-    late = store.runs.settle([worse], owner=1, now=NOW + timedelta(hours=1))
+    late = settle_runs(store, [worse], owner=1, now=NOW + timedelta(hours=1))
     assert (late.tokens, late.finished) == (frozenset(), ())
     kept = store.tasks.status(token)
     assert kept is not None
@@ -219,15 +222,15 @@ def test_a_second_outcome_of_a_run_changes_nothing(store: Store) -> None:
 @pytest.mark.parametrize(("run", "owner"), [(1, 2), (2, 1)])
 def test_the_fence_keeps_others_out(store: Store, run: int, owner: int) -> None:
     token = added(store, GOOD).accepted[0].token
-    store.runs.claim([(token, 1)], owner=1, now=NOW)
-    assert store.runs.settle([finished(token, run)], owner=owner, now=NOW).tokens == frozenset()
+    claim_runs(store, [(token, 1)], owner=1, now=NOW)
+    assert settle_runs(store, [finished(token, run)], owner=owner, now=NOW).tokens == frozenset()
 
 
 def test_a_failure_is_kept_with_its_reason(store: Store) -> None:
     token = added(store, GOOD).accepted[0].token
-    store.runs.claim([(token, 1)], owner=1, now=NOW)
+    claim_runs(store, [(token, 1)], owner=1, now=NOW)
     end = NOW + timedelta(seconds=2.5)
-    store.runs.settle([Outcome(token=token, run=1, move=Move.FAIL, code=Code.TIMEOUT, error="slow")], 1, end)
+    settle_runs(store, [Outcome(token=token, run=1, move=Move.FAIL, code=Code.TIMEOUT, error="slow")], 1, end)
     kept = store.tasks.status(token)
     assert kept is not None
     assert (kept.state, kept.code, kept.error, kept.duration) == (State.FAILED, Code.TIMEOUT, "slow", 2.5)
@@ -236,28 +239,28 @@ def test_a_failure_is_kept_with_its_reason(store: Store) -> None:
 def test_what_is_put_back_runs_again_as_the_same_attempt(store: Store) -> None:
     batch = added(store, GOOD)
     token = batch.accepted[0].token
-    store.runs.claim([(token, 1)], owner=1, now=NOW)
-    store.runs.settle([Outcome(token=token, run=1, move=Move.PUT_BACK)], owner=1, now=NOW)
+    claim_runs(store, [(token, 1)], owner=1, now=NOW)
+    settle_runs(store, [Outcome(token=token, run=1, move=Move.PUT_BACK)], owner=1, now=NOW)
     assert store.batches.get(batch.id).counts[State.QUEUED] == 1
     (ticket,) = unpushed(store)
     assert (ticket.id, ticket.list) == (f"{token}-2", "default")
-    (again,) = store.runs.claim([(token, 2)], owner=2, now=NOW)
+    (again,) = claim_runs(store, [(token, 2)], owner=2, now=NOW)
     assert (again.run, again.attempt) == (2, 1)
 
 
 def test_what_a_dead_worker_held_is_taken_back_and_its_late_outcome_ignored(store: Store) -> None:
     batch = added(store, GOOD, GOOD)
-    lost, other = (one.token for one in batch.accepted)
-    store.runs.claim([(lost, 1)], owner=1, now=NOW)
-    store.runs.claim([(other, 1)], owner=2, now=NOW)
+    lost, other = (task.token for task in batch.accepted)
+    claim_runs(store, [(lost, 1)], owner=1, now=NOW)
+    claim_runs(store, [(other, 1)], owner=2, now=NOW)
     assert [ticket.id for ticket in store.runs.take_back([1], NOW).tickets] == [f"{lost}-2"]
-    assert store.runs.settle([finished(lost)], owner=1, now=NOW).tokens == frozenset()
+    assert settle_runs(store, [finished(lost)], owner=1, now=NOW).tokens == frozenset()
     assert store.batches.get(batch.id).counts == dict.fromkeys(State, 0) | {State.QUEUED: 1, State.RUNNING: 1}
 
 
 def test_states_of_many_tokens_are_read_at_once(store: Store) -> None:
-    tokens = [one.token for one in added(store, *[GOOD] * 1200).accepted]
-    store.runs.claim([(tokens[0], 1)], owner=1, now=NOW)
+    tokens = [task.token for task in added(store, *[GOOD] * 1200).accepted]
+    claim_runs(store, [(tokens[0], 1)], owner=1, now=NOW)
     states = store.tasks.states([*tokens, "e" * 32])
     assert len(states) == 1200
     assert (states[tokens[0]], states[tokens[1]]) == (State.RUNNING, State.QUEUED)
@@ -269,14 +272,14 @@ def test_states_of_many_tokens_are_read_at_once(store: Store) -> None:
 def test_a_batch_waits_for_its_push_until_it_is_marked(store: Store) -> None:
     batch = added(store, GOOD, GOOD, GOOD)
     assert store.batches.unpushed(NOW, GRACE) == []
-    assert store.tickets.waiting().tickets == ()  # nobody has said that they are there
+    assert store.tickets.waiting().tickets == ()  # nobody knows that they are there
     assert store.batches.unpushed(NOW + 2 * GRACE, GRACE) == [batch.id]
     first = store.tickets.waiting_in(batch.id, limit=2)
     rest = store.tickets.waiting_in(batch.id, after=first.last, limit=2)
-    assert [one.token for one in (*first.tickets, *rest.tickets)] == [one.token for one in batch.accepted]
+    assert [ticket.token for ticket in (*first.tickets, *rest.tickets)] == [task.token for task in batch.accepted]
     store.batches.mark_pushed(batch.id, NOW)
     assert store.batches.unpushed(NOW + 2 * GRACE, GRACE) == []
-    assert [one.token for one in store.tickets.waiting().tickets] == [one.token for one in batch.accepted]
+    assert [ticket.token for ticket in store.tickets.waiting().tickets] == [task.token for task in batch.accepted]
 
 
 def test_a_batch_whose_push_failed_waits_for_no_grace(store: Store) -> None:
@@ -292,7 +295,7 @@ def test_a_batch_from_the_future_waits_for_no_grace(store: Store) -> None:
 
 def test_what_went_back_waits_for_its_push_until_it_is_marked(store: Store) -> None:
     token = added(store, GOOD).accepted[0].token
-    store.runs.claim([(token, 1)], owner=1, now=NOW)
+    claim_runs(store, [(token, 1)], owner=1, now=NOW)
     store.runs.take_back([1], NOW)
     tickets = unpushed(store)
     assert len(tickets) == 1
@@ -304,13 +307,13 @@ def test_what_went_back_waits_for_its_push_until_it_is_marked(store: Store) -> N
 
 def test_a_task_under_which_three_workers_died_is_given_up(store: Store) -> None:
     batch = added(store, GOOD, GOOD)
-    token, other = (one.token for one in batch.accepted)
-    store.runs.claim([(other, 1)], owner=9, now=NOW)
-    store.runs.settle([finished(other)], owner=9, now=NOW)
+    token, other = (task.token for task in batch.accepted)
+    claim_runs(store, [(other, 1)], owner=9, now=NOW)
+    settle_runs(store, [finished(other)], owner=9, now=NOW)
     for run in (1, 2):
-        store.runs.claim([(token, run)], owner=run, now=NOW)
+        claim_runs(store, [(token, run)], owner=run, now=NOW)
         assert len(store.runs.take_back([run], NOW).tickets) == 1
-    store.runs.claim([(token, 3)], owner=3, now=NOW)
+    claim_runs(store, [(token, 3)], owner=3, now=NOW)
     taken = store.runs.take_back([3], NOW)
     assert (taken.tickets, taken.given_up, taken.finished) == ((), (token,), (batch.id,))
     kept = store.tasks.status(token)
@@ -322,27 +325,27 @@ def test_a_task_under_which_three_workers_died_is_given_up(store: Store) -> None
 # -- workers and keys --------------------------------------------------------------------------------------
 
 
-def test_a_worker_beats_until_it_is_removed(store: Store) -> None:
+def test_a_worker_beats_until_it_is_gone(store: Store) -> None:
     worker = store.workers.register(describe("test"), NOW)
     assert store.workers.beat(worker)
-    assert [(one.id, one.beat, one.process) for one in store.workers.all()] == [(worker, 1, describe("test"))]
-    store.workers.remove([worker], NOW)
+    assert [(known.id, known.beat, known.process) for known in store.workers.all()] == [(worker, 1, describe("test"))]
+    store.workers.mark_gone([worker], NOW)
     assert not store.workers.beat(worker)
     assert store.workers.register(describe("test"), NOW) > worker
 
 
-def test_a_worker_that_holds_a_task_is_not_removed(store: Store) -> None:
+def test_a_worker_that_runs_a_task_is_not_gone(store: Store) -> None:
     worker = store.workers.register(describe("test"), NOW)
     token = added(store, GOOD).accepted[0].token
-    store.runs.claim([(token, 1)], worker, NOW)
-    store.workers.remove([worker], NOW)
-    assert [one.id for one in store.workers.all()] == [worker]
+    claim_runs(store, [(token, 1)], worker, NOW)
+    store.workers.mark_gone([worker], NOW)
+    assert [known.id for known in store.workers.all()] == [worker]
     assert store.workers.orphans() == []
 
 
 def test_a_task_whose_owner_is_not_registered_is_an_orphan(store: Store) -> None:
     token = added(store, GOOD).accepted[0].token
-    store.runs.claim([(token, 1)], owner=77, now=NOW)
+    claim_runs(store, [(token, 1)], owner=77, now=NOW)
     assert store.workers.orphans() == [77]
 
 
@@ -355,7 +358,7 @@ def test_a_key_is_found_by_its_digest_until_it_is_revoked(store: Store) -> None:
     store.keys.revoke(key.id, NOW)
     assert store.keys.find("digest") is None
     assert store.keys.exist()  # the door stays closed
-    assert [one.revoked_at for one in store.keys.all()] == [NOW]
+    assert [known.revoked_at for known in store.keys.all()] == [NOW]
     with pytest.raises(KeyNotFound):
         store.keys.revoke("b" * 32, NOW)
 
@@ -394,7 +397,7 @@ def test_a_locked_table_is_said_to_be_away_and_keeps_nothing(store: Store, datab
         with pytest.raises(StoreAway):
             store.batches.add(batch_of(GOOD))
         with pytest.raises(StoreAway):
-            store.runs.claim([(batch.accepted[0].token, 1)], owner=1, now=NOW)
+            claim_runs(store, [(batch.accepted[0].token, 1)], owner=1, now=NOW)
     other.close()
     assert store.batches.totals().batches == 1
 
@@ -409,7 +412,7 @@ def test_a_connection_in_use_at_the_end_is_closed_when_it_is_given_back(database
 
 
 @on_sqlite
-def test_a_process_that_holds_the_gate_for_too_long_is_not_waited_for(store: Store, database: Database) -> None:
+def test_a_process_that_holds_the_write_lock_for_too_long_is_not_waited_for(store: Store, database: Database) -> None:
     other = Database(database.url, patience=0.1)
     with database.write(), pytest.raises(StoreAway):
         Store(other).batches.add(batch_of(GOOD))
@@ -419,19 +422,19 @@ def test_a_process_that_holds_the_gate_for_too_long_is_not_waited_for(store: Sto
 
 @on_sqlite
 def test_no_statement_on_the_way_of_a_task_reads_a_whole_table(store: Store, database: Database) -> None:
-    said: list[tuple[str, Any]] = []
+    sent: list[tuple[str, Any]] = []
 
     def remember(_c: object, _cursor: object, statement: str, parameters: Any, _x: object, many: bool) -> None:
-        said.append((statement, parameters[0] if many else parameters))
+        sent.append((statement, parameters[0] if many else parameters))
 
     event.listen(Engine, "before_cursor_execute", remember)
     try:
         batch = added(store, *[GOOD] * 3)
-        first, second, third = (one.token for one in batch.accepted)
+        first, second, third = (task.token for task in batch.accepted)
         store.batches.unpushed(NOW, GRACE)
         store.batches.mark_pushed(batch.id, NOW)
-        store.runs.claim([(first, 1), (second, 1), (third, 1)], 1, NOW)
-        store.runs.settle([finished(first), Outcome(token=second, run=1, move=Move.PUT_BACK)], 1, NOW)
+        claim_runs(store, [(first, 1), (second, 1), (third, 1)], 1, NOW)
+        settle_runs(store, [finished(first), Outcome(token=second, run=1, move=Move.PUT_BACK)], 1, NOW)
         store.runs.take_back([1], NOW)
         store.tickets.mark_pushed(unpushed(store), NOW)
         store.tickets.waiting(after=1)
@@ -441,12 +444,12 @@ def test_no_statement_on_the_way_of_a_task_reads_a_whole_table(store: Store, dat
         store.batches.get(batch.id)
         store.batches.elements(batch.id)
         store.workers.orphans()
-        store.workers.remove([1], NOW)
+        store.workers.mark_gone([1], NOW)
     finally:
         event.remove(Engine, "before_cursor_execute", remember)
     plans = {}
     with closing(sqlite3.connect(database.path)) as connection:
-        for statement, parameters in said:
+        for statement, parameters in sent:
             if statement.lstrip().startswith(("SELECT", "UPDATE", "DELETE")):
                 rows = connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
                 plans[statement] = [row[3] for row in rows]

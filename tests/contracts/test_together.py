@@ -19,6 +19,7 @@ from queue_tool.services.submit import make_tokens
 from queue_tool.store import Store
 from queue_tool.store.engine.database import Database
 from queue_tool.store.tables import tasks
+from tests.runs import claim_runs, settle_runs
 
 SLEEP = sleep_type(60)
 WORKERS = 8
@@ -30,15 +31,15 @@ def test_who_claims_what_somebody_else_notes_as_pushed_waits_for_it_and_has_it(m
     store, other = Store(Database(migrated_url)), Database(migrated_url)
     batch = new_batch([{"item": "a", "valor": 0}] * 3, judge_of(SLEEP), make_tokens(4, now), now)
     store.batches.add(batch)
-    wanted = [(one.token, 1) for one in batch.accepted]
+    wanted = [(task.token, 1) for task in batch.accepted]
     begun = threading.Event()
 
     def claim() -> list[str]:
         begun.set()
-        return [one.token for one in store.runs.claim(wanted, 1, now)]
+        return [task.token for task in claim_runs(store, wanted, 1, now)]
 
     with ThreadPoolExecutor(1) as thread:
-        with other.note() as connection:
+        with other.write(durable=False) as connection:
             connection.execute(update(tasks).where(tasks.c.token == wanted[1][0]).values(pushed_at=1))
             claimed = thread.submit(claim)
             begun.wait()
@@ -56,7 +57,7 @@ def test_eight_who_work_and_cancel_meet_on_the_same_batches(migrated_url: str) -
     for _ in range(5):
         batch = new_batch([{"item": "a", "valor": 0}] * 200, judge_of(SLEEP), make_tokens(201, now), now)
         store.batches.add(batch)
-        tokens += [one.token for one in batch.accepted]
+        tokens += [task.token for task in batch.accepted]
     ended: Counter[str] = Counter()
     failures: list[BaseException] = []
 
@@ -65,18 +66,18 @@ def test_eight_who_work_and_cancel_meet_on_the_same_batches(migrated_url: str) -
         try:
             for _ in range(ROUNDS):
                 wanted = [(token, 1) for token in pick.sample(tokens, 200)]
-                claimed = mine.runs.claim(wanted, owner, now)
+                claimed = claim_runs(mine, wanted, owner, now)
                 pick.shuffle(claimed)
                 canceled = mine.control.cancel(pick.sample(tokens, 100), "", "", now)
                 ended.update(ticket.token for ticket in canceled.tickets)
                 outcomes = [
                     Outcome(
-                        token=one.token, run=1, move=move, result="1", code=Code.ERROR if move is Move.FAIL else None
+                        token=task.token, run=1, move=move, result="1", code=Code.ERROR if move is Move.FAIL else None
                     )
-                    for one in claimed
+                    for task in claimed
                     for move in [pick.choice([Move.FINISH, Move.FAIL])]
                 ]
-                ended.update(mine.runs.settle(outcomes, owner, now).tokens)
+                ended.update(settle_runs(mine, outcomes, owner, now).tokens)
         except BaseException as error:  # noqa: BLE001 - the test is about every one of them
             failures.append(error)
         mine.close()

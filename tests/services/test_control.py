@@ -19,6 +19,7 @@ from queue_tool.model.task import Timing
 from queue_tool.model.task_types import make_task_type
 from queue_tool.runtime import Runtime
 from tests.conftest import News
+from tests.runs import attempts_of, claim_runs, settle_runs
 
 GOOD = {"item": "a", "valor": 0}
 OWNER = 1
@@ -34,13 +35,13 @@ def now() -> datetime:
 
 
 def claim(runtime: Runtime, *tokens: str, run: int = 1) -> None:
-    assert len(runtime.store.runs.claim([(token, run) for token in tokens], OWNER, now())) == len(tokens)
+    assert len(claim_runs(runtime.store, [(token, run) for token in tokens], OWNER, now())) == len(tokens)
 
 
 def settle(runtime: Runtime, token: str, move: Move = Move.FINISH, run: int = 1, **said: Any) -> bool:
     """Record an end; tell whether it counted."""
     outcome = Outcome(token=token, run=run, move=move, started_at=now(), **said)
-    return token in runtime.store.runs.settle([outcome], OWNER, now()).tokens
+    return token in settle_runs(runtime.store, [outcome], OWNER, now()).tokens
 
 
 def failed(runtime: Runtime, count: int = 1) -> list[str]:
@@ -69,7 +70,7 @@ def test_whatever_has_not_ended_is_canceled_with_who_and_why(runtime: Runtime) -
         task = runtime.ask.task(token)
         assert (task.state, task.canceled_by, task.cancel_reason) == (State.CANCELED, "ana", "not needed")
     assert not settle(runtime, running)
-    assert runtime.store.runs.claim([(queued, 1)], OWNER, now()) == []
+    assert claim_runs(runtime.store, [(queued, 1)], OWNER, now()) == []
 
 
 def test_what_has_ended_cannot_be_canceled_and_what_is_canceled_cannot_end(runtime: Runtime) -> None:
@@ -107,7 +108,7 @@ def test_a_failed_task_that_is_reopened_runs_again_and_its_end_stays_on_record(r
     task = runtime.ask.task(token)
     assert (task.state, task.attempt, task.code, task.error, task.finished_at) == (State.QUEUED, 2, None, None, None)
     assert batch_of(runtime, token).finished_at is None
-    (attempt,) = runtime.store.attempts.of(token)
+    (attempt,) = attempts_of(runtime.store, token)
     assert (attempt.attempt, attempt.run, attempt.code, attempt.error) == (1, 1, "error", "no")
     assert not settle(runtime, token)  # the old run's late outcome
     claim(runtime, token, run=2)
@@ -123,14 +124,14 @@ def test_a_canceled_task_is_reopened_too_and_others_are_not(runtime: Runtime) ->
     assert [ticket.token for ticket in runtime.reopen([canceled, waiting, "f" * 32])] == [canceled]
     task = runtime.ask.task(canceled)
     assert (task.state, task.canceled_by, task.cancel_reason) == (State.QUEUED, None, None)
-    (attempt,) = runtime.store.attempts.of(canceled)
+    (attempt,) = attempts_of(runtime.store, canceled)
     assert (attempt.code, attempt.error) == ("canceled", "by mistake")
 
 
 def test_attempts_before_a_reopening_do_not_count(runtime: Runtime) -> None:
     (token,) = failed(runtime)
     runtime.reopen([token])
-    (claimed,) = runtime.store.runs.claim([(token, 2)], OWNER, now())
+    (claimed,) = claim_runs(runtime.store, [(token, 2)], OWNER, now())
     assert (claimed.attempt, claimed.forgiven) == (2, 1)
 
 
@@ -182,7 +183,7 @@ def test_from_a_paused_queue_nothing_can_be_started_until_it_goes_on(runtime: Ru
     for _ in range(2):
         runtime.pause(Priority.NORMAL)
     assert runtime.store.queues.paused() == {Priority.NORMAL}
-    assert runtime.store.runs.claim([(token, 1)], OWNER, now()) == []
+    assert claim_runs(runtime.store, [(token, 1)], OWNER, now()) == []
     assert runtime.ask.task(token).state is State.QUEUED
     runtime.pause.resume(Priority.NORMAL)
     assert runtime.store.queues.paused() == frozenset()

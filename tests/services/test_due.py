@@ -18,6 +18,8 @@ from queue_tool.model.task import Timing
 from queue_tool.runtime import Runtime
 from queue_tool.services.sweep.due import WALK_EVERY, Due
 from tests.conftest import News
+from tests.past_the_store import rows
+from tests.runs import claim_runs, settle_runs
 
 GOOD = {"item": "a", "valor": 0}
 NOW = datetime.now(UTC)
@@ -54,10 +56,10 @@ class World:
 
     def end(self, *tokens: str, code: Code | None = None) -> None:
         """Let tasks end now."""
-        self.runtime.store.runs.claim([(token, 1) for token in tokens], 1, self.now)
+        claim_runs(self.runtime.store, [(token, 1) for token in tokens], 1, self.now)
         move = Move.FAIL if code else Move.FINISH
         outcomes = [Outcome(token=token, run=1, move=move, result="null", code=code) for token in tokens]
-        self.runtime.store.runs.settle(outcomes, 1, self.now)
+        settle_runs(self.runtime.store, outcomes, 1, self.now)
 
 
 @pytest.fixture
@@ -108,17 +110,17 @@ def test_what_nobody_has_started_in_time_expires_and_ends_its_batch(world: World
 
 def test_a_task_that_has_expired_is_not_started_though_no_sweeper_has_seen_it(world: World) -> None:
     (token,) = world.send(expires_at=NOW + HOUR)
-    assert world.runtime.store.runs.claim([(token, 1)], 1, NOW + HOUR) == []
+    assert claim_runs(world.runtime.store, [(token, 1)], 1, NOW + HOUR) == []
 
 
 def test_what_was_started_in_time_does_not_expire_when_it_goes_back(world: World) -> None:
     (token,) = world.send(expires_at=NOW + HOUR)
-    world.runtime.store.runs.claim([(token, 1)], 1, NOW)
-    world.runtime.store.runs.settle([Outcome(token=token, run=1, move=Move.PUT_BACK)], 1, NOW)
+    claim_runs(world.runtime.store, [(token, 1)], 1, NOW)
+    settle_runs(world.runtime.store, [Outcome(token=token, run=1, move=Move.PUT_BACK)], 1, NOW)
     world.wait(DAY)
     world.due()
     assert world.state(token) is State.QUEUED
-    assert world.runtime.store.runs.claim([(token, 2)], 1, world.now)
+    assert claim_runs(world.runtime.store, [(token, 2)], 1, world.now)
 
 
 # -- retention ---------------------------------------------------------------------------------------------
@@ -134,7 +136,7 @@ def test_what_ended_long_ago_is_forgotten_and_the_rest_goes_on_to_sum(world: Wor
     world.due()
     with pytest.raises(TaskNotFound):
         world.runtime.ask.task(old)
-    assert world.runtime.store.attempts.of(old) == []
+    assert rows(world.runtime.store.database.url, "SELECT token FROM attempts") == []
     assert (world.state(new), world.state(waiting)) == (State.FINISHED, State.QUEUED)
     left = world.runtime.ask.batch(batch)
     assert left.total == sum(left.counts.values()) + left.rejected == 2

@@ -23,6 +23,7 @@ from queue_tool.runtime import Runtime
 from queue_tool.services.listing import MOST_COUNTED, Page
 from queue_tool.store import Process, Store
 from tests.depth import fill, page_work, work_for
+from tests.runs import claim_runs, settle_runs
 from tests.support import now
 
 START = now() - timedelta(hours=1)
@@ -65,13 +66,13 @@ def batches(runtime: Runtime) -> list[str]:
         )
         tokens = [one.token for one in runtime.store.batches.elements(made[-1]) if hasattr(one, "token")]
         owner = owners[minute % 2]
-        runtime.store.runs.claim([(token, 1) for token in tokens[:3]], owner, now())
+        claim_runs(runtime.store, [(token, 1) for token in tokens[:3]], owner, now())
         ends = [(Move.FINISH, None), (Move.FAIL, Code.ERROR), (Move.FAIL, Code.TIMEOUT)]
         outcomes = [
             Outcome(token=token, run=1, move=move, code=code)
             for token, (move, code) in zip(tokens[: minute % 4], ends, strict=False)
         ]
-        runtime.store.runs.settle(outcomes, owner, now())
+        settle_runs(runtime.store, outcomes, owner, now())
         if minute == 4:
             runtime.cancel(tokens[4:5])
     return made
@@ -164,7 +165,7 @@ def test_a_list_shows_what_was_said_of_a_task(runtime: Runtime, batches: list[st
 def test_what_a_worker_did_is_found_after_it_has_gone(runtime: Runtime, batches: list[str]) -> None:
     before = everything(runtime, Filter(host="b", states=frozenset({State.FINISHED})))
     runtime.store.runs.take_back([each.id for each in runtime.store.workers.all()], now())
-    runtime.store.workers.remove([each.id for each in runtime.store.workers.all()], now())
+    runtime.store.workers.mark_gone([each.id for each in runtime.store.workers.all()], now())
     assert runtime.store.workers.all() == []
     assert runtime.store.workers.forget(now() + timedelta(days=1)) == 0
     assert everything(runtime, Filter(host="b", states=frozenset({State.FINISHED}))) == before

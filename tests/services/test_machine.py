@@ -29,6 +29,7 @@ from queue_tool.model.task import Timing
 from queue_tool.services.submit import make_tokens
 from queue_tool.store import Process, Store, migrations
 from queue_tool.store.engine.database import Database
+from tests.runs import claim_runs, settle_runs
 
 SLEEP = sleep_type(60)
 GOOD = {"item": "a", "valor": 0}
@@ -115,7 +116,7 @@ class Life(RuleBasedStateMachine):
         owner = self.workers[which]
         runs = self.rows("SELECT token, run FROM tasks") if stale else self.rows(_WAITING)
         wanted = [(token, run - 1 if stale and run > 1 else run) for token, run in pick.sample(runs, min(3, len(runs)))]
-        self.in_hand[owner] += [(one.token, one.run) for one in self.store.runs.claim(wanted, owner, self.now)]
+        self.in_hand[owner] += [(one.token, one.run) for one in claim_runs(self.store, wanted, owner, self.now)]
         self.settle(pick, pick.choice(ENDS), again)
 
     def settle(self, pick: random.Random, move: Move, again: bool) -> None:
@@ -128,13 +129,13 @@ class Life(RuleBasedStateMachine):
             outcome = Outcome(token=token, run=run, move=move, result="null", code=code, due_at=due)
             for _ in range(1 + again):
                 counts = ("running", run, owner) in self.rows(_FENCE.format(token))
-                assert (token in self.store.runs.settle([outcome], owner, self.now).tokens) == counts
+                assert (token in settle_runs(self.store, [outcome], owner, self.now).tokens) == counts
 
     @rule(which=st.integers(0, 1))
     def die(self, which: int) -> None:
         gone = self.workers[which]
         self.store.runs.take_back([gone], self.now)
-        self.store.workers.remove([gone], self.now)
+        self.store.workers.mark_gone([gone], self.now)
         self.workers[which] = self.new_worker()
 
     @precondition(lambda self: self.tokens)
@@ -160,8 +161,8 @@ class Life(RuleBasedStateMachine):
     @rule(crash=st.booleans())
     def sweep(self, crash: bool) -> None:
         """Do what a sweeper does to the store; one that crashes has pushed and not noted it."""
-        self.store.times.expire(self.now, 100)
-        self.store.times.come_due(self.now, 100)
+        self.store.upkeep.expire(self.now, 100)
+        self.store.upkeep.come_due(self.now, 100)
         for batch in self.store.batches.unpushed(self.now + timedelta(days=1), timedelta(0)):
             if not crash:
                 self.store.batches.mark_pushed(batch, self.now)

@@ -29,6 +29,7 @@ from queue_tool.services.submit import make_tokens
 from queue_tool.services.sweep.sweep import Sweep
 from queue_tool.store import Process
 from tests.conftest import News, RuntimeFactory
+from tests.runs import claim_runs
 from tests.support import free_port
 
 GOOD = {"item": "a", "valor": 0}
@@ -275,7 +276,7 @@ def test_a_single_lost_ticket_is_missed_at_the_next_audit(world: World, redis: R
 def test_a_dead_worker_of_this_machine_gives_its_tasks_back_at_once(world: World, redis: Redis, news: News) -> None:
     worker = world.worker("doomed")
     (token,) = world.send()
-    world.runtime.store.runs.claim([(token, 1)], worker, world.now)
+    claim_runs(world.runtime.store, [(token, 1)], worker, world.now)
     world.sweep()
     assert world.runtime.ask.task(token).state is State.RUNNING
     world.dead.add("doomed")
@@ -291,7 +292,7 @@ def test_a_worker_elsewhere_is_dead_when_its_heart_stands_still(world: World) ->
     worker = world.worker("far")
     world.elsewhere.add("far")
     (token,) = world.send()
-    world.runtime.store.runs.claim([(token, 1)], worker, world.now)
+    claim_runs(world.runtime.store, [(token, 1)], worker, world.now)
     for _ in range(4):  # a beating heart, whatever the clock says
         world.sweep()
         world.wait(25)
@@ -310,7 +311,7 @@ def test_a_worker_elsewhere_is_dead_when_its_heart_stands_still(world: World) ->
 def test_a_worker_that_hangs_is_dead_even_where_its_process_is_there(world: World) -> None:
     worker = world.worker("stopped")
     (token,) = world.send()
-    world.runtime.store.runs.claim([(token, 1)], worker, world.now)
+    claim_runs(world.runtime.store, [(token, 1)], worker, world.now)
     world.sweep()
     for _ in range(2):
         world.wait(19)
@@ -322,7 +323,7 @@ def test_a_worker_that_hangs_is_dead_even_where_its_process_is_there(world: Worl
 def test_a_database_that_nobody_could_write_to_makes_nobody_dead(world: World, hasty: Runtime) -> None:
     worker = world.worker("held up")
     (token,) = world.send()
-    world.runtime.store.runs.claim([(token, 1)], worker, world.now)
+    claim_runs(world.runtime.store, [(token, 1)], worker, world.now)
     world.runtime = hasty
     world.sweep = world.new_sweeper()
     world.sweep()
@@ -346,7 +347,7 @@ def test_a_database_that_nobody_could_write_to_makes_nobody_dead(world: World, h
 def test_a_job_that_cannot_be_read_stops_no_sweeper(world: World, redis: Redis) -> None:
     worker = world.worker("doomed")
     sent = world.send(3)
-    world.runtime.store.runs.claim([(token, 1) for token in sent], worker, world.now)
+    claim_runs(world.runtime.store, [(token, 1) for token in sent], worker, world.now)
     for token, odd in zip(
         sent, ({"last_heartbeat": "x"}, {"status": "odd"}, {"data": "x", "timeout": "x"}), strict=True
     ):
@@ -377,7 +378,7 @@ def test_a_clock_that_jumps_makes_nobody_dead(world: World) -> None:
 
 def test_tasks_of_a_forgotten_owner_are_taken_back(world: World) -> None:
     (token,) = world.send()
-    world.runtime.store.runs.claim([(token, 1)], 4711, world.now)
+    claim_runs(world.runtime.store, [(token, 1)], 4711, world.now)
     world.sweep()
     assert world.runtime.ask.task(token).state is State.QUEUED
 
@@ -386,7 +387,7 @@ def test_two_sweepers_do_no_harm(world: World, redis: Redis) -> None:
     other = world.new_sweeper()
     worker = world.worker("doomed")
     (token,) = world.send()
-    world.runtime.store.runs.claim([(token, 1)], worker, world.now)
+    claim_runs(world.runtime.store, [(token, 1)], worker, world.now)
     world.dead.add("doomed")
     world.sweep()
     other()
@@ -395,7 +396,7 @@ def test_two_sweepers_do_no_harm(world: World, redis: Redis) -> None:
     world.sweep()
     other()
     assert set(waiting(redis)) == {f"{token}-2"}
-    (claimed,) = world.runtime.store.runs.claim([(token, 2)], world.worker("new"), world.now)
+    (claimed,) = claim_runs(world.runtime.store, [(token, 2)], world.worker("new"), world.now)
     assert claimed.attempt == 1
 
 
@@ -404,7 +405,7 @@ def test_a_redis_that_is_away_does_not_keep_dead_workers_tasks(make_runtime: Run
     assert isinstance(world.runtime.broker, RqBroker)
     worker = world.worker("doomed")
     (token,) = world.send()
-    world.runtime.store.runs.claim([(token, 1)], worker, world.now)
+    claim_runs(world.runtime.store, [(token, 1)], worker, world.now)
     world.dead.add("doomed")
     world.sweep()
     assert world.runtime.ask.task(token).state is State.QUEUED

@@ -15,6 +15,7 @@ from queue_tool.runtime import Runtime
 from queue_tool.services.submit import make_tokens
 from queue_tool.services.wait import Wait
 from queue_tool.store import Store
+from tests.runs import claim_runs, settle_runs
 from tests.support import eventually, now
 
 LONG = 60.0
@@ -47,9 +48,9 @@ def sent(runtime: Runtime, count: int = 1) -> tuple[str, list[str]]:
 
 def end(runtime: Runtime, tokens: list[str]) -> None:
     owner = runtime.owner.id()
-    runtime.store.runs.claim([(token, 1) for token in tokens], owner, now())
+    claim_runs(runtime.store, [(token, 1) for token in tokens], owner, now())
     outcomes = [Outcome(token=token, run=1, move=Move.FINISH, result="null") for token in tokens]
-    runtime.store.runs.settle(outcomes, owner, now())
+    settle_runs(runtime.store, outcomes, owner, now())
 
 
 def watchers() -> list[threading.Thread]:

@@ -14,6 +14,7 @@ from queue_tool.model.task_types import make_task_type
 from queue_tool.runtime import Runtime
 from queue_tool.web import create_app
 from tests.conftest import testing
+from tests.runs import claim_runs
 from tests.support import now
 
 UNKNOWN = "0" * 32
@@ -137,7 +138,7 @@ class Site:
     def claim(self, *tokens: str) -> None:
         """Let tasks be running."""
         runs = [(token, self.ask(f"/tasks/{token}")["run"]) for token in tokens]
-        claimed = self.runtime.store.runs.claim(runs, self.runtime.owner.id(), now())
+        claimed = claim_runs(self.runtime.store, runs, self.runtime.owner.id(), now())
         assert {one.token for one in claimed} == set(tokens)
 
     def work(self, *tokens: str) -> None:
@@ -147,5 +148,5 @@ class Site:
 
     def let_time_pass(self, time: timedelta) -> None:
         """Let what is due in so long a time be due."""
-        self.runtime.store.times.come_due(now() + time, 1000)
-        self.runtime.store.times.expire(now() + time, 1000)
+        self.runtime.store.upkeep.come_due(now() + time, 1000)
+        self.runtime.store.upkeep.expire(now() + time, 1000)

@@ -10,6 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from queue_tool.runtime import Runtime
+from tests.runs import claim_runs
 from tests.web.site import ILL_FORMED, ON_BOTH, UNKNOWN, Site, problem
 
 GOOD = {"item": "a", "valor": 0}
@@ -44,7 +45,7 @@ def test_the_counts_always_sum_to_the_total(client: FlaskClient, runtime: Runtim
     answer = client.post("/api", json=[GOOD, GOOD, None, GOOD])
     assert answer.json is not None
     token = answer.json["processing_items"][0]["hash"]
-    runtime.store.runs.claim([(token, 1)], runtime.owner.id(), datetime.now(UTC))
+    claim_runs(runtime.store, [(token, 1)], runtime.owner.id(), datetime.now(UTC))
     found = client.get(answer.headers["Location"]).json
     assert found is not None
     assert (found["counts"]["running"], found["counts"]["queued"]) == (1, 2)

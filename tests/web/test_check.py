@@ -13,6 +13,7 @@ from queue_tool.model.batch import Accepted, judge_of
 from queue_tool.model.task_types import TaskType, make_task_type
 from queue_tool.runtime import Runtime
 from queue_tool.web import create_app
+from tests.runs import claim_runs
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 KEYS = {
@@ -95,7 +96,7 @@ def test_a_task_that_waits_is_in_progress_and_says_the_rest(client: FlaskClient)
 
 def test_a_task_that_runs_is_in_progress(client: FlaskClient, runtime: Runtime) -> None:
     (token,) = sent(client, {"item": "a", "valor": 10})
-    assert runtime.store.runs.claim([(token, 1)], runtime.owner.id(), datetime.now(UTC))
+    assert claim_runs(runtime.store, [(token, 1)], runtime.owner.id(), datetime.now(UTC))
     found = check(client, token)
     assert (found["message"], found["status"], found["finished_at"]) == ("Em processamento", "running", None)
     assert TIME.fullmatch(found["started_at"])

@@ -9,6 +9,7 @@ import pytest
 
 from queue_tool.services.listing import MOST_COUNTED
 from queue_tool.store import Process
+from tests.runs import claim_runs
 from tests.support import now
 from tests.web.conftest import KeyMaker
 from tests.web.site import ON_BOTH, UNKNOWN, Site, problem
@@ -36,7 +37,7 @@ def test_each_filter_finds_what_it_means_the_last_one_sent_first(site: Site) -> 
     )
     last = site.send(name="Job")
     site.work(blue)
-    site.runtime.store.runs.claim([(red, 1)], owner, now())
+    claim_runs(site.runtime.store, [(red, 1)], owner, now())
     site.tell(f"/tasks/{last}/cancel")
     first, between = before["token"], quote(site.ask(f"/tasks/{red}")["created_at"])
     assert found(site, "") == [last, later, blue, red, first]

@@ -16,6 +16,7 @@ from queue_tool.runtime import Runtime
 from queue_tool.web import create_app
 from queue_tool.web.http.prefer import preferred_wait
 from tests import conftest
+from tests.runs import claim_runs, settle_runs
 from tests.support import eventually, now
 
 
@@ -26,8 +27,8 @@ def sent(client: FlaskClient) -> tuple[str, str]:
 
 def end(runtime: Runtime, token: str) -> None:
     owner = runtime.owner.id()
-    runtime.store.runs.claim([(token, 1)], owner, now())
-    runtime.store.runs.settle([Outcome(token=token, run=1, move=Move.FINISH, result="null")], owner, now())
+    claim_runs(runtime.store, [(token, 1)], owner, now())
+    settle_runs(runtime.store, [Outcome(token=token, run=1, move=Move.FINISH, result="null")], owner, now())
 
 
 def paths(client: FlaskClient) -> tuple[str, list[str]]:

@@ -335,7 +335,7 @@ def test_the_details_tell_the_story_of_a_task(site: Site) -> None:
     site.claim(token)
     run = site.ask(f"/tasks/{token}")["run"]
     note = Note(token=token, run=run, progress=0.5, note="half", lines=("first", "second"))
-    site.runtime.store.runs.turn((), (), site.runtime.owner.id(), now(), [note])
+    site.runtime.store.runs.settle_and_claim((), (), site.runtime.owner.id(), now(), [note])
     site.tell(f"/tasks/{token}/cancel", {"by": "ana", "reason": "enough"})
     shown = site.ask(f"/tasks/{token}")
     assert (shown["status"], shown["message"], shown["attempt"], shown["run"]) == ("canceled", "Finalizado", 3, 3)

@@ -170,7 +170,7 @@ class Walk:
         ]
         claims = [(token, self.tasks[token].run) for token in self.some(4, *LIVE, *OVER) if token not in moves]
         claims += [(token, run + 1) for token, run in claims[:1]]  # a run that there never was
-        turn = runtime.store.runs.turn(outcomes, claims, owner, now())
+        turn = runtime.store.runs.settle_and_claim(outcomes, claims, owner, now())
         settled = {token for token in moves if self.tasks[token].state == "running"}
         assert turn.settled.tokens == settled
         for token in settled:

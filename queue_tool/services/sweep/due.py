@@ -1,4 +1,4 @@
-"""Due: what comes with time. Waiting tasks come due or expire, and ended ones are forgotten, a part at a time."""
+"""Due: what comes with time. QueueCounts tasks come due or expire, and ended ones are forgotten, a part at a time."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Due:
     def _come_due(self) -> None:
         count = 0
         for _ in range(MOST_AT_ONCE):
-            found = self.store.times.come_due(self.clock.now(), PAGE)
+            found = self.store.upkeep.come_due(self.clock.now(), PAGE)
             count += found
             if found < PAGE:
                 break
@@ -54,7 +54,7 @@ class Due:
             self.telemetry.emit(events.SweptDue(tasks=count))
 
     def _expire(self) -> None:
-        expired = self.store.times.expire(self.clock.now(), PAGE)
+        expired = self.store.upkeep.expire(self.clock.now(), PAGE)
         for token in expired.tokens:
             self.telemetry.emit(events.TaskFailed(token=token, code=Code.EXPIRED))
         for batch in expired.finished:
@@ -65,11 +65,11 @@ class Due:
         if self._walked is not None and self.clock.monotonic() - self._walked < WALK_EVERY:
             return
         self._walked = None
-        removed = self.store.times.forget(ended_before, self._after, PAGE)
+        removed = self.store.upkeep.forget(ended_before, self._after, PAGE)
         self._after = removed.last
         if removed.last == 0:
             self._walked = self.clock.monotonic()
-            self.store.times.forget_batches(ended_before)
+            self.store.upkeep.forget_batches(ended_before)
             self.store.workers.forget(ended_before)
         if removed.tasks:
             self.telemetry.emit(events.SweptOld(tasks=removed.tasks))

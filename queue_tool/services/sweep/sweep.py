@@ -118,7 +118,7 @@ class Sweep:
             self._bury(dead, taken.tickets)
         except BrokerAway:
             return  # the next pass finds them again
-        self._store.workers.remove(gone, self._clock.now())
+        self._store.workers.mark_gone(gone, self._clock.now())
 
     def _tell_taken_back(self, taken: TakenBack, owners: int) -> None:
         if taken.tickets or taken.given_up:

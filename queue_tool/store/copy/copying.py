@@ -54,10 +54,10 @@ def copy(source: Database, target: Database, lives_here: Liveness) -> list[Copie
     """
     require_kinds(source, target)
     _require_file(source)
-    with _said_of("source"), source.write() as reading:
+    with _failures_of("source"), source.write() as reading:
         _require_current(reading)
         _require_idle(reading, lives_here)
-        with _said_of("target"), target.write() as writing:
+        with _failures_of("target"), target.write() as writing:
             _make_tables(writing)
             return [_copy_table(reading, writing, table) for table in metadata.sorted_tables]
 
@@ -145,7 +145,7 @@ def _copy_table(reading: Connection, writing: Connection, table: Table) -> Copie
 
 
 def _from_source(reading: Connection, table: Table) -> Iterator[tuple[Any, ...]]:
-    with _said_of("source"):
+    with _failures_of("source"):
         yield from _rows(reading, table)
 
 
@@ -163,8 +163,8 @@ def _go_on_counting(reading: Connection, writing: Connection, table: Table) -> N
 
 
 @contextmanager
-def _said_of(side: str) -> Iterator[None]:
-    """Say of which of the two a failure is, and what the database itself has said; no password is in that."""
+def _failures_of(side: str) -> Iterator[None]:
+    """Name in a failure the side that has failed, and the database's own reason; no password is in that."""
     try:
         with failures_named():
             yield
@@ -172,9 +172,9 @@ def _said_of(side: str) -> Iterator[None]:
         raise StoreAway(f"The {side} cannot be used: {_first_line(str(error.orig))}.") from error
     except StoreAway as error:
         if error.sentence != StoreAway.default_sentence():
-            raise  # somebody nearer to it has said so
+            raise  # it names the side already
         raise StoreAway(f"The {side} cannot be used: {_first_line(error.reason)}.") from error
 
 
-def _first_line(said: str) -> str:
-    return said.strip().partition("\n")[0].rstrip(".")
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0].rstrip(".")

@@ -31,8 +31,8 @@ class Backend(Protocol):
     reader: Engine  # each transaction of it sees one moment
     looker: Engine  # outside of transactions, for one row at a time
 
-    def writing(self, *, lasting: bool) -> AbstractContextManager[Connection]:
-        """Open a transaction that writes; one that is not lasting may be taken back by a power failure."""
+    def writing(self, *, durable: bool) -> AbstractContextManager[Connection]:
+        """Open a transaction that writes; a power failure may take back one that is not durable."""
 
     def prepare(self) -> None:
         """Make what the database needs before there are tables."""
@@ -66,25 +66,17 @@ class Database:
         return Path(make_url(self.url).database or "")
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, durable: bool = True) -> Iterator[Connection]:
         """Run one transaction that may write; it is committed at the end, or nothing of it is kept.
 
-        Raises:
-            StoreAway: the database is locked, full, read-only, or not there.
-        """
-        with failures_named(), self._backend.writing(lasting=True) as connection:
-            yield connection
-
-    @contextmanager
-    def note(self) -> Iterator[Connection]:
-        """Run one transaction like `write`, of something that a power failure may take back.
-
-        It does not wait for the disk, which is most of what a small transaction costs.
+        Args:
+            durable: whether it is on the disk when this returns. One that is not costs a small part of that, and
+                everybody sees it as soon; but a power failure may take it back. It is for what can be done again.
 
         Raises:
             StoreAway: the database is locked, full, read-only, or not there.
         """
-        with failures_named(), self._backend.writing(lasting=False) as connection:
+        with failures_named(), self._backend.writing(durable=durable) as connection:
             yield connection
 
     @contextmanager

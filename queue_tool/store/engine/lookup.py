@@ -23,7 +23,7 @@ class Lookup:
         compiled = database.compiled(statement)
         self._sql = str(compiled)
         self._names: tuple[str, ...] | None = tuple(compiled.positiontup or ()) if compiled.positional else None
-        self._constants = dict(compiled.params)  # those that the statement itself says
+        self._constants = dict(compiled.params)  # values that stand in the statement itself
         self._columns = [str(column.key) for column in statement.selected_columns]
 
     def first(self, **parameters: object) -> Any:
@@ -32,8 +32,10 @@ class Lookup:
         Raises:
             StoreAway: the database is not there.
         """
-        said = self._constants | parameters
-        row = self._database.look(self._sql, said if self._names is None else [said[name] for name in self._names])
+        values: Any = self._constants | parameters
+        if self._names is not None:
+            values = [values[name] for name in self._names]
+        row = self._database.look(self._sql, values)
         return None if row is None else SimpleNamespace(**dict(zip(self._columns, row, strict=True)))
 
 

@@ -39,10 +39,10 @@ class Postgres:
         self.looker = create_engine(address, isolation_level="AUTOCOMMIT", pool_size=2, max_overflow=6, **options)
 
     @contextmanager
-    def writing(self, *, lasting: bool) -> Iterator[Connection]:
-        """Open a transaction that writes; one that is not lasting does not wait for the disk."""
+    def writing(self, *, durable: bool) -> Iterator[Connection]:
+        """Open a transaction that writes; one that is not durable does not wait for the disk."""
         with self._writer.begin() as connection:
-            if not lasting:
+            if not durable:
                 connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
             yield connection
 

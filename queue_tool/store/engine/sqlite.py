@@ -1,4 +1,4 @@
-"""SQLite: one file, written by one connection of each process at a time, behind a gate.
+"""SQLite: one file, written by one connection of each process at a time, under a lock.
 
 A transaction that reads and then writes fails at once when another one wrote in between, whatever the timeout; so
 every one that may write begins with BEGIN IMMEDIATE.
@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import Column, Connection, Engine, create_engine, event, func, select, text
 from sqlalchemy.engine import make_url
 
-from queue_tool.store.engine.gate import Gate
 from queue_tool.store.engine.pools import retire
+from queue_tool.store.engine.write_lock import WriteLock
 
 
 class Sqlite:
@@ -26,16 +26,17 @@ class Sqlite:
     def __init__(self, url: str, patience: float) -> None:
         """Prepare; `patience` is in seconds."""
         self._path = Path(make_url(url).database or "")
-        self._gate = Gate(self._path.with_name(self._path.name + ".gate"), patience)
+        self._lock = WriteLock(self._path.with_name(self._path.name + ".write-lock"), patience)
         self._writer = _engine(url, "BEGIN IMMEDIATE", patience, pool_size=1, max_overflow=0)
-        self._noter = self._writer.execution_options(synchronous="NORMAL")
+        self._hasty_writer = self._writer.execution_options(synchronous="NORMAL")
         self.reader = self.looker = _engine(url, "BEGIN", patience, pool_size=8, max_overflow=64)
         self._file: tuple[int, int] | None = None  # which the connections have open
 
     @contextmanager
-    def writing(self, *, lasting: bool) -> Iterator[Connection]:
-        """Open a transaction that writes; one that is not lasting does not wait for the disk."""
-        with self._gate.held(), self._in_place(self._writer if lasting else self._noter).begin() as connection:
+    def writing(self, *, durable: bool) -> Iterator[Connection]:
+        """Open a transaction that writes; one that is not durable does not wait for the disk."""
+        writer = self._writer if durable else self._hasty_writer
+        with self._lock.hold(), self._in_place(writer).begin() as connection:
             yield connection
 
     def prepare(self) -> None:
@@ -66,7 +67,7 @@ class Sqlite:
         """Close every connection: one that is in use when it is given back."""
         retire(self._writer)
         retire(self.reader)
-        self._gate.close()
+        self._lock.close()
 
 
 def last_id(connection: Connection, column: Column[Any]) -> int:

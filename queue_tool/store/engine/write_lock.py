@@ -1,4 +1,4 @@
-"""The gate: a lock between processes that is taken before a transaction that writes to SQLite.
+"""The write lock: a lock between processes that is taken before a transaction that writes to SQLite.
 
 SQLite lets one process write at a time and makes the others poll, with pauses of up to a tenth of a second.
 Waiting here first, with short pauses, makes the longest wait many times shorter.
@@ -15,22 +15,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PAUSE = 0.001
-"""Seconds between two looks at a gate that is held by another process."""
+"""Seconds between two tries to take the lock from another process."""
 
 
-class Gate:
+class WriteLock:
     """One writer at a time: among the threads of this process, then among all processes that share the file."""
 
     def __init__(self, path: Path, patience: float) -> None:
-        """Prepare the gate; the file is made at the first use. `patience` is in seconds."""
+        """Prepare the lock; the file is made at the first use. `patience` is in seconds."""
         self._path = path
         self._patience = patience
         self._thread = threading.Lock()
         self._file: int | None = None
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the gate.
+    def hold(self) -> Iterator[None]:
+        """Hold the lock for the length of a block.
 
         Raises:
             TimeoutError: somebody else held it for longer than the patience lasts.

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from queue_tool.model import json_text
 from queue_tool.model.batch import Batch, item_of
-from queue_tool.model.details import Details, Summary, Waiting
+from queue_tool.model.details import Details, QueueCounts, Summary
 from queue_tool.model.outcome import Attempt
 from queue_tool.model.states import State
 from queue_tool.model.task import Status
@@ -118,7 +118,7 @@ def batch(found: Batch) -> dict[str, object]:
     }
 
 
-def queue(counts: Waiting, age: float | None) -> dict[str, object]:
+def queue(counts: QueueCounts, age: float | None) -> dict[str, object]:
     """Return what waits in a queue; `age` is the seconds that its oldest task has waited."""
     return {
         "name": counts.priority.queue,

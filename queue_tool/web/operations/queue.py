@@ -6,7 +6,7 @@ from flask import Blueprint, Response
 
 from queue_tool.errors import QueueNotFound
 from queue_tool.model.access import Role
-from queue_tool.model.details import Waiting
+from queue_tool.model.details import QueueCounts
 from queue_tool.model.queues import Priority
 from queue_tool.web.http import shapes
 from queue_tool.web.http.admission import needs
@@ -56,7 +56,7 @@ def _state_of(priority: Priority) -> Response:
     return answer(_shown(found))
 
 
-def _shown(counts: Waiting) -> dict[str, object]:
+def _shown(counts: QueueCounts) -> dict[str, object]:
     return shapes.queue(
         counts, max(0.0, (runtime().clock.now() - counts.oldest).total_seconds()) if counts.oldest else None
     )

@@ -19,21 +19,21 @@ from tests.worker.faults.site import Site
 
 
 @contextmanager
-def gate_held(site: Site) -> Iterator[None]:
-    """Hold the gate, as a process of ours does that hangs in the middle of writing."""
+def write_lock_held(site: Site) -> Iterator[None]:
+    """Hold the write lock, as a process of ours does that hangs in the middle of writing."""
     path = site.runtime.store.database.path
-    with path.with_name(f"{path.name}.gate").open("r+b") as file:
+    with path.with_name(f"{path.name}.write-lock").open("r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 LOCKS: dict[str, Callable[[Site], AbstractContextManager[None]]] = {
     "by a transaction": Site.locked,
-    "at the gate": gate_held,
+    "by the write lock": write_lock_held,
 }
 
 
-@pytest.mark.parametrize("lock", ["by a transaction", pytest.param("at the gate", marks=pytest.mark.sqlite)])
+@pytest.mark.parametrize("lock", ["by a transaction", pytest.param("by the write lock", marks=pytest.mark.sqlite)])
 def test_outcomes_are_held_while_the_database_is_locked(site: Site, tmp_path: Path, lock: str) -> None:
     gate = tmp_path / "gate"
     worker = site.start(CONCURRENCY="20")

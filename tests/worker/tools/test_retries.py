@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from queue_tool.model.states import Code, State
+from tests.runs import attempts_of
 from tests.worker.tools.place import LANES, Place
 
 
 def attempts(place: Place, token: str) -> list[tuple[int, str]]:
     """Return what is kept of a task's attempts: which one it was, and why it failed."""
-    return [(one.attempt, one.code) for one in place.runtime.store.attempts.of(token)]
+    return [(one.attempt, one.code) for one in attempts_of(place.runtime.store, token)]
 
 
 @pytest.mark.parametrize("lane", LANES)
@@ -37,7 +38,7 @@ def test_of_an_attempt_that_failed_everything_is_kept_that_helps(place: Place) -
     place.start()
     (token,) = place.send("behaves.threads", [{"how": "error", "fails": 1}])
     place.await_end()
-    (attempt,) = place.runtime.store.attempts.of(token)
+    (attempt,) = attempts_of(place.runtime.store, token)
     assert (attempt.attempt, attempt.run) == (1, 1)
     assert attempt.error is not None
     assert attempt.error.endswith("NotToday: not today")
