@@ -106,7 +106,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take the change back."""
+    """Take the change back: nothing is left."""
     for table in ("api_keys", "workers", "idempotency_keys", "refusals", "tasks", "batches"):
         op.drop_table(table)
 

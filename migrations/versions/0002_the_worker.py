@@ -34,7 +34,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take the change back."""
+    """Take the change back: lines of logs, progress, who canceled a task and why, and names of workers are lost."""
     op.drop_table("events")
     for name in ("cancel_reason", "canceled_by", "note", "progress"):
         op.drop_column("tasks", name)

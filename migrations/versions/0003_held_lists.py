@@ -29,7 +29,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take the change back."""
+    """Take the change back: which lists are full is lost, and found out again; the tasks that wait for them stay."""
     op.drop_index("ix_tasks_unpushed", "tasks")
     op.create_index("ix_tasks_unpushed", "tasks", ["id"], sqlite_where=UNPUSHED, postgresql_where=UNPUSHED)
     op.drop_table("held_lists")

@@ -53,7 +53,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take the change back: what waits for its time comes at once."""
+    """Take the change back: what waits for its time comes at once, and no queue is paused.
+
+    When tasks are due and expire, how often they are tried, and their attempts that did not succeed are lost.
+    """
     op.drop_table("queues")
     op.drop_table("attempts")
     for name in PARTIAL:

@@ -21,5 +21,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take the change back."""
+    """Take the change back: when it is made again, the database has another identity."""
     op.drop_table("identity")

@@ -78,7 +78,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take the change back: only what is running has an owner again."""
+    """Take the change back: workers that have gone are forgotten, and only what is running has an owner again.
+
+    What tasks and batches are called, tags, labels, parameters, timeouts and unique keys are lost.
+    """
     for name in INDEXES:
         op.drop_index(name, "tasks")
     op.drop_index("ix_batches_name", "batches")

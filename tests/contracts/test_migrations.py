@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from sqlalchemy import inspect
 
 from queue_tool.errors import SchemaOutdated
-from queue_tool.services.owner import describe
-from queue_tool.store import Store, migrations
+from queue_tool.model.states import State
+from queue_tool.store import migrations
 from queue_tool.store.engine.database import Database
 from queue_tool.store.tables import metadata
+from tests.contracts.any_tables import Row, Rows, contents, fill, schema_of
 
 
 @pytest.fixture
@@ -54,13 +54,97 @@ def test_partial_indexes_have_the_conditions_of_the_code(database: Database) -> 
 _INDEXES = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql NOTNULL"
 
 
-def test_every_migration_goes_down_and_up_again_with_rows_in_place(database: Database) -> None:
+STEPS = list(reversed([*ScriptDirectory(str(migrations.folder())).walk_revisions()]))
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.revision)
+def test_a_migration_goes_up_down_and_up_again_and_every_row_stays(database: Database, step: Script) -> None:
+    revision, before = step.revision, str(step.down_revision or "base")
+    migrations.upgrade(database, before)
+    old_schema, old_rows = _filled(database)
+
+    migrations.upgrade(database, revision)
+    _require_kept(old_rows, _found(database)[1])
+    new_schema, new_rows = _filled(database, first=1000)
+
+    migrations.downgrade(database, before)
+    found_schema, found_rows = _found(database)
+    assert found_schema == old_schema  # it takes back what the upgrade has added, and nothing else
+    _require_kept(_as_before(revision, new_rows), found_rows, dropped=_added(old_rows, new_rows))
+
+    migrations.upgrade(database, revision)
+    assert _found(database)[0] == new_schema
+    _require_kept(found_rows, _found(database)[1])
+
+
+def test_all_migrations_go_down_and_up_again_at_once_with_rows_in_every_table(database: Database) -> None:
     migrations.upgrade(database)
-    Store(database).workers.register(describe("test"), datetime.now(UTC))
+    _filled(database)
     migrations.downgrade(database, "base")
     assert migrations.current(database) is None
     migrations.upgrade(database)
     migrations.require_current(database)
+
+
+def _before_0004(table: str, row: Row) -> Row | None:
+    """Nothing was scheduled: what waits for its time is queued, to be pushed at once."""
+    if table == "tasks" and row["state"] == State.SCHEDULED:
+        return {**row, "state": State.QUEUED.value, "pushed_at": None}
+    return row
+
+
+def _before_0006(table: str, row: Row) -> Row | None:
+    """Workers that had gone had no row, and only a task that ran had an owner."""
+    if table == "workers" and row["gone_at"] is not None:
+        return None
+    if table == "tasks" and row["state"] != State.RUNNING:
+        return {**row, "owner": None}
+    return row
+
+
+CHANGED_BY_DOWNGRADES: Mapping[str, Callable[[str, Row], Row | None]] = {"0004": _before_0004, "0006": _before_0006}
+"""What a downgrade has to change in a row, beside the columns that it drops; None for a row that it has to remove."""
+
+
+def _as_before(revision: str, rows: Mapping[str, Rows]) -> dict[str, Rows]:
+    """Return the rows that a downgrade from a revision has to leave, with all their columns."""
+    change = CHANGED_BY_DOWNGRADES.get(revision, lambda _, row: row)
+    return {
+        table: {key: changed for key, row in rows.items() if (changed := change(table, row)) is not None}
+        for table, rows in rows.items()
+    }
+
+
+def _added(old: Mapping[str, Rows], new: Mapping[str, Rows]) -> set[str]:
+    return _columns(new) - _columns(old)
+
+
+def _columns(contents: Mapping[str, Rows]) -> set[str]:
+    """Return the columns of all tables; each has rows."""
+    return {f"{table}.{column}" for table, rows in contents.items() for column in next(iter(rows.values()))}
+
+
+def _require_kept(before: Mapping[str, Rows], after: Mapping[str, Rows], dropped: Collection[str] = ()) -> None:
+    """Do nothing if every row is still there with the values of every column that was not dropped.
+
+    Rows that are there beside them are not looked at: a migration may have made them.
+    """
+    for table, rows in before.items():
+        for key, row in rows.items():
+            expected = {column: value for column, value in row.items() if f"{table}.{column}" not in dropped}
+            found = after.get(table, {}).get(key, {})
+            assert {column: found.get(column, "missing") for column in expected} == expected, (table, key)
+
+
+def _filled(database: Database, first: int = 1) -> tuple[dict[str, dict[str, str]], dict[str, Rows]]:
+    with database.write() as connection:
+        fill(connection, first)
+    return _found(database)
+
+
+def _found(database: Database) -> tuple[dict[str, dict[str, str]], dict[str, Rows]]:
+    with database.read() as connection:
+        return schema_of(connection), contents(connection)
 
 
 def test_the_newest_migration_is_alembics_head() -> None:
