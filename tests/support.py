@@ -268,12 +268,10 @@ def tokens(answer: Answer) -> list[str]:
 
 SEND = """
 import sys
-from queue_tool.environment import load_settings
-from queue_tool.runtime import open_runtime
-from queue_tool.model.telemetry import Telemetry
-runtime = open_runtime(load_settings(), Telemetry(), "test")
-for name in sys.argv[1:]:
-    print(runtime.submit([None], runtime.of_type(name)).elements[0].token)
+import queue_tool
+with queue_tool.open() as system:
+    for name in sys.argv[1:]:
+        print(system.submit([None], system.of_type(name)).elements[0].token)
 """
 
 

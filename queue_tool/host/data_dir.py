@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import stat
+import tempfile
 from pathlib import Path
 from typing import Self
 
@@ -24,9 +25,7 @@ def prepare(path: Path) -> Path:
     path = path.absolute()
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        probe = path / f".probe-{os.getpid()}"
-        probe.write_bytes(b"")
-        probe.unlink()
+        tempfile.TemporaryFile(dir=path).close()  # its name is nobody else's, in whatever thread this is
     except OSError as error:
         raise DataDirUnusable(f"The data directory {path} cannot be written: {error.strerror}.") from None
     return path

@@ -25,25 +25,23 @@ from queue_tool.execution.builtin import builtin_types
 from queue_tool.errors import BadTaskType
 from queue_tool.model.task_types import TaskTypes
 from queue_tool.model.telemetry import Telemetry
-said = {}
+answers = {}
 for name in sys.argv[1:]:
     types, warnings = TaskTypes(builtin_types(60)), []
     try:
         telemetry = Telemetry(lambda event: warnings.append(event.reason))
         own_types.load(types, [name] if name != "-" else [], telemetry)
-        said[name] = warnings or [*types]
+        answers[name] = warnings or [*types]
     except BadTaskType as error:
-        said[name] = error.sentence
-print(json.dumps(said))
+        answers[name] = error.sentence
+print(json.dumps(answers))
 """
 
 SEND = """
-from queue_tool.environment import load_settings
-from queue_tool.runtime import open_runtime
-from queue_tool.model.telemetry import Telemetry
-runtime = open_runtime(load_settings(), Telemetry(), "test", migrate=True)
-token = runtime.submit([21], runtime.of_type("thumbs.make")).elements[0].token
-print(runtime.ask.task(token).result)
+import queue_tool
+with queue_tool.open() as system:
+    token = system.submit([21], system.of_type("thumbs.make")).elements[0].token
+    print(system.ask.task(token).result)
 """
 
 

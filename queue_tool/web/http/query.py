@@ -56,40 +56,40 @@ def parameters(*known: str, labels: bool = False) -> dict[str, str]:
     return found
 
 
-def limit_of(said: Mapping[str, str]) -> int:
+def limit_of(query: Mapping[str, str]) -> int:
     """Return how many items a page has.
 
     Raises:
         BadParameter: it is no number that a page may have.
     """
-    text = said.get("limit", str(ON_A_PAGE))
+    text = query.get("limit", str(ON_A_PAGE))
     if not re.fullmatch("[0-9]{1,4}", text, re.ASCII) or not 1 <= int(text) <= MOST_ON_A_PAGE:
         raise BadParameter(f"limit must be a whole number from 1 to {MOST_ON_A_PAGE}, not {text!r:.40}.")
     return int(text)
 
 
-def filter_of(said: Mapping[str, str]) -> Filter:
+def filter_of(query: Mapping[str, str]) -> Filter:
     """Return the filter that parameters mean.
 
     Raises:
         BadParameter: one of them has a value that cannot be used.
     """
-    return Filter(**{field: read(name, said[name]) for name, (field, read) in FILTERS.items() if name in said})
+    return Filter(**{field: read(name, query[name]) for name, (field, read) in FILTERS.items() if name in query})
 
 
-def label_of(said: Mapping[str, str]) -> Label:
+def label_of(query: Mapping[str, str]) -> Label:
     """Return what a batch is called: `name`, and `metadata.` with a key for each of its metadata.
 
     Raises:
         BadParameter: one of them is empty or too long, or there are too many.
     """
-    metadata = {name.removeprefix("metadata."): text for name, text in said.items() if name.startswith("metadata.")}
+    metadata = {name.removeprefix("metadata."): text for name, text in query.items() if name.startswith("metadata.")}
     if len(metadata) > MOST_LABELS:
         raise BadParameter(f"A batch may have {MOST_LABELS} metadata, and this one has {len(metadata)}.")
-    for text in (*metadata, *metadata.values(), said.get("name", "name")):
+    for text in (*metadata, *metadata.values(), query.get("name", "name")):
         if not 1 <= len(text) <= LONGEST_TEXT:
             raise BadParameter(f"name and metadata must have 1 to {LONGEST_TEXT} characters.")
-    return Label(name=said.get("name"), metadata=metadata)
+    return Label(name=query.get("name"), metadata=metadata)
 
 
 def time_of(name: str, text: str) -> datetime:
@@ -99,7 +99,7 @@ def time_of(name: str, text: str) -> datetime:
         BadParameter: it means none.
     """
     try:
-        return read_time(text.replace(" ", "+"))  # as which a plus sign comes that nobody has encoded
+        return read_time(text.replace(" ", "+"))  # an unencoded plus sign arrives as a space
     except ValueError as error:
         raise BadParameter(f"{name}: {error}") from None
 
