@@ -1,1 +1,1 @@
-"""The tests: words, contracts, verbs, doors, journeys, from the pure to the whole."""
+"""The tests, in the folders of what they are about; contracts, degradation, journeys and chaos are about the whole."""

@@ -53,7 +53,7 @@ RuntimeFactory = Callable[..., Runtime]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the tests of doors, worker and journeys run on another kind of database."""
+    """Let the tests of web, worker and journeys run on another kind of database."""
     parser.addoption("--storage", choices=["sqlite", "postgres"], default="sqlite")
 
 
@@ -125,7 +125,7 @@ def redis(valkey_server: str) -> Iterator[Redis]:
 
 @pytest.fixture
 def news() -> News:
-    """What the verbs have told."""
+    """What the services have told."""
     return News()
 
 

@@ -16,7 +16,7 @@ __all__ = ["Broker", "InlineBroker", "RqBroker"]
 
 
 class Broker(Protocol):
-    """What every broker can do. Each verb is safe to repeat."""
+    """What every broker can do. Each method is safe to repeat."""
 
     def push(self, tickets: Sequence[Ticket]) -> None:
         """Put tickets into their lists, in this order.

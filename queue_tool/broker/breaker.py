@@ -19,10 +19,10 @@ PAUSE = 5.0
 class Breaker:
     """Lets calls through until one fails, then refuses them for a pause."""
 
-    def __init__(self, pause: float = PAUSE, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, pause: float = PAUSE, monotonic: Callable[[], float] = time.monotonic) -> None:
         """Let everything through at first."""
         self._pause = pause
-        self._clock = clock
+        self._monotonic = monotonic
         self._closed_until: float | None = None
         self._reason: str | None = None
         self._lock = threading.Lock()
@@ -36,9 +36,9 @@ class Breaker:
         """
         with self._lock:
             if self._closed_until is not None:
-                if self._clock() < self._closed_until:
+                if self._monotonic() < self._closed_until:
                     raise BrokerAway(self._reason)
-                self._closed_until = self._clock() + self._pause  # one tries, the others go on waiting for it
+                self._closed_until = self._monotonic() + self._pause  # one tries, the others go on waiting for it
         try:
             yield
         except BrokerFull:
@@ -46,7 +46,7 @@ class Breaker:
             raise
         except BrokerAway as error:
             with self._lock:
-                self._closed_until, self._reason = self._clock() + self._pause, error.sentence
+                self._closed_until, self._reason = self._monotonic() + self._pause, error.sentence
             raise
         self._open()
 

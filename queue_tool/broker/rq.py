@@ -136,10 +136,10 @@ class RqBroker:
         """
         if not names:
             return set()
-        held: set[str] = set()
+        left: set[str] = set()
         with self._talking():
             for name in LISTS:
-                held |= self._forget_started(keys.started(name), names)
+                left |= self._forget_started(keys.started(name), names)
             workers = [keys.worker(name) for name in names]
             with self._reader.pipeline() as pipeline:
                 pipeline.srem(keys.WORKERS, *workers)
@@ -147,7 +147,7 @@ class RqBroker:
                     pipeline.srem(keys.workers_of(name), *workers)
                 pipeline.delete(*workers, *(keys.executions_of_worker(name) for name in names))
                 pipeline.execute()
-        return held
+        return left
 
     def _forget_started(self, registry: str, names: Sequence[str]) -> set[str]:
         """Remove these workers' entries from a registry, with the jobs; return the jobs' ids."""

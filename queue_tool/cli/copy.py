@@ -67,14 +67,14 @@ def _nobody_in(folders: Iterable[Path]) -> ExitStack:
     """
     from queue_tool.host.data_dir import LOCK, Ownership
 
-    with ExitStack() as held:
+    with ExitStack() as owned:
         for folder in folders:
             try:
                 if (folder / LOCK).exists():
-                    held.enter_context(Ownership(folder))
+                    owned.enter_context(Ownership(folder))
             except OSError as error:
                 raise DataDirUnusable(f"The data directory {folder} cannot be used: {error.strerror}.") from None
-        return held.pop_all()
+        return owned.pop_all()
 
 
 def _url(name: str, text: str) -> str:

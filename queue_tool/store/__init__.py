@@ -1,4 +1,4 @@
-"""The store: the one place that knows SQLAlchemy. Its verbs are plural; one is a batch of one."""
+"""The store: the one place that knows SQLAlchemy. Its methods take many at once; one is a batch of one."""
 
 from __future__ import annotations
 

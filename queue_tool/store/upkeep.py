@@ -35,7 +35,7 @@ class Removed:
 
 
 class Upkeep:
-    """The table of tasks, as time changes it. Each verb does a part; more is left while it did as much as `limit`."""
+    """The table of tasks, as time changes it. Each method does a part; more is left while it did as much as `limit`."""
 
     def __init__(self, database: Database) -> None:
         """Work on this database."""

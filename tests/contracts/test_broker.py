@@ -176,7 +176,7 @@ def test_the_inline_broker_works_at_once_and_in_order() -> None:
 def test_the_breaker_tries_again_only_after_its_pause() -> None:
     clock = [0.0]
     tried: list[float] = []
-    breaker = Breaker(pause=5, clock=lambda: clock[0])
+    breaker = Breaker(pause=5, monotonic=lambda: clock[0])
 
     def call(*, fails: bool) -> bool:
         try:

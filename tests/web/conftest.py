@@ -1,4 +1,4 @@
-"""What the tests of the doors share: API keys, and a service whose tasks are done by hand."""
+"""What the tests of the web door share: API keys, and a service whose tasks are done by hand."""
 
 from __future__ import annotations
 

@@ -132,12 +132,12 @@ class Sweep:
 
     def _bury(self, dead: Sequence[Worker], tickets: Sequence[Ticket]) -> None:
         """Remove what Redis holds of dead workers, and push again at once what they had taken and not claimed."""
-        held = self._broker.forget([worker.process.name for worker in dead if worker.process.name])
-        waiting = self._store.tickets.still_waiting(list(_runs_of(held)))
+        left = self._broker.forget([worker.process.name for worker in dead if worker.process.name])
+        waiting = self._store.tickets.still_waiting(list(_runs_of(left)))
         if waiting:
             self._push.tickets(waiting)
         before = [replace(ticket, run=ticket.run - 1) for ticket in tickets]
-        self._broker.discard([ticket for ticket in before if ticket.id not in held])  # those of RQ's own workers
+        self._broker.discard([ticket for ticket in before if ticket.id not in left])  # those of RQ's own workers
 
     def _is_dead(self, worker: Worker) -> bool:
         now = self._clock.monotonic()

@@ -1,4 +1,4 @@
-"""The gate of the web door: each route says which role it needs, and nothing without a rule is served."""
+"""Admission: each route says which role it needs, and nothing without a rule is served."""
 
 from __future__ import annotations
 
