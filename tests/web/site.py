@@ -30,10 +30,10 @@ ON_BOTH = pytest.mark.parametrize("storage", ["sqlite", "postgres"])
 def problem(answer: Any) -> tuple[int, str]:
     """Return status and code of a problem document."""
     assert answer.mimetype == "application/problem+json"
-    said = answer.json
-    assert said["status"] == answer.status_code
-    assert said["message"] == said["detail"]
-    return answer.status_code, said["code"]
+    document = answer.json
+    assert document["status"] == answer.status_code
+    assert document["message"] == document["detail"]
+    return answer.status_code, document["code"]
 
 
 def mirror(data: object) -> object:
@@ -116,19 +116,22 @@ class Site:
 
     # -- tasks ---------------------------------------------------------------------------------------------
 
-    def send(self, **said: object) -> str:
+    def send(self, **options: object) -> str:
         """Send one task; return its token."""
-        answer = self.post("/tasks", {"task_type": "mirror", "data": 1} | said)
+        answer = self.post("/tasks", {"task_type": "mirror", "data": 1} | options)
         assert answer.status_code == 202, answer.data
         token: str = answer.json["task_id"]
         return token
 
-    def batch(self, *said: Any, query: str = "") -> tuple[str, list[str]]:
+    def batch(self, *elements: Any, query: str = "") -> tuple[str, list[str]]:
         """Send an array; return the batch and its tokens."""
-        body = [{"task_type": "mirror", "data": 1} | one if isinstance(one, dict) else one for one in said]
+        body = [
+            {"task_type": "mirror", "data": 1} | element if isinstance(element, dict) else element
+            for element in elements
+        ]
         answer = self.post(f"/tasks{query}", body)
         assert answer.status_code == 202, answer.data
-        return answer.json["batch"], [one["hash"] for one in answer.json["processing_items"]]
+        return answer.json["batch"], [line["hash"] for line in answer.json["processing_items"]]
 
     def status(self, token: str) -> str:
         """Return the status of a task."""
@@ -139,7 +142,7 @@ class Site:
         """Let tasks be running."""
         runs = [(token, self.ask(f"/tasks/{token}")["run"]) for token in tokens]
         claimed = claim_runs(self.runtime.store, runs, self.runtime.owner.id(), now())
-        assert {one.token for one in claimed} == set(tokens)
+        assert {task.token for task in claimed} == set(tokens)
 
     def work(self, *tokens: str) -> None:
         """Do tasks, as a worker does, as far as they may be done."""

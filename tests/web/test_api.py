@@ -82,7 +82,7 @@ def test_an_empty_array_has_no_batch_and_no_location(client: FlaskClient, runtim
 def test_a_batch_that_is_all_refused_is_over_from_its_birth(client: FlaskClient) -> None:
     answer = send(client, "[1, null]")
     assert answer.status_code == 200
-    assert [one["hash"] for one in answer.json["processing_items"]] == ["INVALID_JOB_REQUEST"] * 2
+    assert [line["hash"] for line in answer.json["processing_items"]] == ["INVALID_JOB_REQUEST"] * 2
     batch = got(client, answer.headers["Location"])
     assert (batch["message"], batch["progress"], batch["total"], batch["rejected"]) == ("Finalizado", 1, 2, 2)
 
@@ -96,10 +96,10 @@ def test_a_token_is_the_id_of_its_rq_job(client: FlaskClient, redis: Redis) -> N
 
 def test_answers_come_in_the_order_of_the_items(client: FlaskClient) -> None:
     sent = [{"item": f"n{number}", "valor": number % 2 or "x"} for number in range(50)]
-    items = send(client, json.dumps(sent)).json["processing_items"]
-    assert [(one["index"], one["item"]) for one in items] == [(n, f"n{n}") for n in range(50)]
-    assert [one["hash"] == "INVALID_JOB_REQUEST" for one in items] == [n % 2 == 0 for n in range(50)]
-    assert len({one["hash"] for one in items}) == 26
+    lines = send(client, json.dumps(sent)).json["processing_items"]
+    assert [(line["index"], line["item"]) for line in lines] == [(n, f"n{n}") for n in range(50)]
+    assert [line["hash"] == "INVALID_JOB_REQUEST" for line in lines] == [n % 2 == 0 for n in range(50)]
+    assert len({line["hash"] for line in lines}) == 26
 
 
 # -- one element -------------------------------------------------------------------------------------------
@@ -125,10 +125,10 @@ def test_answers_come_in_the_order_of_the_items(client: FlaskClient) -> None:
 def test_a_good_element_gets_a_token_and_its_item_back(client: FlaskClient, element: str) -> None:
     answer = send(client, f"[{element}]")
     assert answer.status_code == 200
-    (one,) = answer.json["processing_items"]
-    assert one["item"] == json.loads(element)["item"]
-    assert "errors" not in one
-    assert got(client, f"/check/{one['hash']}")["message"] == "Em processamento"
+    (line,) = answer.json["processing_items"]
+    assert line["item"] == json.loads(element)["item"]
+    assert "errors" not in line
+    assert got(client, f"/check/{line['hash']}")["message"] == "Em processamento"
 
 
 @pytest.mark.parametrize(
@@ -175,15 +175,15 @@ def test_a_bad_element_is_refused_with_its_item_and_a_path_and_hurts_no_other(
 
 
 def test_each_reason_of_a_refusal_is_said(client: FlaskClient) -> None:
-    (one,) = send(client, '[{"item": 1, "valor": "x"}]').json["processing_items"]
-    assert {error["path"] for error in one["errors"]} == {"/item", "/valor"}
+    (line,) = send(client, '[{"item": 1, "valor": "x"}]').json["processing_items"]
+    assert {error["path"] for error in line["errors"]} == {"/item", "/valor"}
 
 
 def test_the_longest_valor_is_a_setting(make_runtime: RuntimeFactory, redis: Redis, valkey_server: str) -> None:
     client = create_app(make_runtime(REDIS_URL=valkey_server, MAX_VALOR="2")).test_client()
     answer = send(client, '[{"item": "a", "valor": 2}, {"item": "b", "valor": 2.1}]')
-    items = answer.json["processing_items"]
-    assert [one["hash"] == "INVALID_JOB_REQUEST" for one in items] == [False, True]
+    lines = answer.json["processing_items"]
+    assert [line["hash"] == "INVALID_JOB_REQUEST" for line in lines] == [False, True]
 
 
 # -- the type of the body ----------------------------------------------------------------------------------
@@ -264,8 +264,8 @@ def test_a_very_deep_element_does_not_hurt_its_neighbours(client: FlaskClient, d
     answer = send(client, f'[{{"item": {nested(depth)}, "valor": 1}}, {nested(depth)}, {{"item": "good", "valor": 1}}]')
     assert answer.status_code == 200
     elements = orjson.loads(answer.data)["processing_items"]  # deeper than the standard library reads
-    assert [one["hash"] == "INVALID_JOB_REQUEST" for one in elements] == [True, True, False]
-    assert all(error["message"] for one in elements[:2] for error in one["errors"])
+    assert [element["hash"] == "INVALID_JOB_REQUEST" for element in elements] == [True, True, False]
+    assert all(error["message"] for element in elements[:2] for error in element["errors"])
 
 
 @pytest.mark.parametrize("depth", [253, 500, 900])
@@ -282,7 +282,7 @@ def test_a_deep_item_is_refused_and_comes_back_whole(client: FlaskClient, depth:
 def test_a_hundred_thousand_items_are_accepted(client: FlaskClient, redis: Redis) -> None:
     answer = send(client, b"[" + b",".join([b'{"item":"a","valor":1}'] * 100_000) + b"]")
     assert answer.status_code == 200
-    assert len({one["hash"] for one in answer.json["processing_items"]}) == 100_000
+    assert len({line["hash"] for line in answer.json["processing_items"]}) == 100_000
     assert got(client, answer.headers["Location"])["counts"]["queued"] == 100_000
     assert redis.llen("rq:queue:default") == 100_000
 

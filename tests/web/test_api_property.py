@@ -48,15 +48,15 @@ def test_every_array_is_answered_element_by_element_as_the_contract_says(
     answer = client.post("/api", data=json.dumps(elements), content_type="application/json")
     assert answer.status_code == 200
     body = json.loads(answer.data)
-    items = body["processing_items"]
-    assert [one["index"] for one in items] == list(range(len(elements)))
-    assert [one["hash"] != "INVALID_JOB_REQUEST" for one in items] == [is_good(element) for element in elements]
+    lines = body["processing_items"]
+    assert [line["index"] for line in lines] == list(range(len(elements)))
+    assert [line["hash"] != "INVALID_JOB_REQUEST" for line in lines] == [is_good(element) for element in elements]
     assert ("batch" in body) == bool(elements)
-    for one, element in zip(items, elements, strict=True):
-        assert ("errors" in one) != is_good(element)
+    for line, element in zip(lines, elements, strict=True):
+        assert ("errors" in line) != is_good(element)
         if is_good(element):
-            assert one["item"] == element["item"]
-            found = json.loads(client.get(f"/check/{one['hash']}").data)
+            assert line["item"] == element["item"]
+            found = json.loads(client.get(f"/check/{line['hash']}").data)
             assert (found["message"], found["item"]) == ("Em processamento", element["item"])
 
 
@@ -64,11 +64,11 @@ def test_every_array_is_answered_element_by_element_as_the_contract_says(
 @given(body=st.binary(max_size=60) | VALUES.map(lambda value: json.dumps(value).encode()) | st.text().map(str.encode))
 def test_whatever_the_bytes_are_the_answer_is_a_batch_or_a_400_that_says_why(client: FlaskClient, body: bytes) -> None:
     answer = client.post("/api", data=body, content_type="application/json")
-    said = json.loads(answer.data)
+    document = json.loads(answer.data)
     if answer.status_code == 200:
-        assert len(said["processing_items"]) == len(json.loads(body))
-        assert all(one["hash"] for one in said["processing_items"])
+        assert len(document["processing_items"]) == len(json.loads(body))
+        assert all(line["hash"] for line in document["processing_items"])
     else:
         assert answer.status_code == 400
-        assert said["code"] in ("malformed_json", "not_an_array")
-        assert said["message"]
+        assert document["code"] in ("malformed_json", "not_an_array")
+        assert document["message"]

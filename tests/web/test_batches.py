@@ -62,8 +62,8 @@ def test_an_unknown_batch_is_not_found(client: FlaskClient, batch: str) -> None:
 # -- many batches, and what is done with all of one ----------------------------------------------------------
 
 
-def told(site: Site, batch: str) -> Any:
-    """Return what is said of a batch, whose counts always sum."""
+def details(site: Site, batch: str) -> Any:
+    """Return a batch's details, whose counts always sum."""
     found = site.ask(f"/batches/{batch}")
     assert set(found["counts"]) == STATES
     assert sum(found["counts"].values()) == found["total"] == found["accepted"] + found["rejected"]
@@ -76,19 +76,19 @@ def told(site: Site, batch: str) -> Any:
 @ON_BOTH
 def test_the_counts_go_with_the_tasks_and_back_again_when_they_are_retried(site: Site) -> None:
     batch, (first, second, third, _) = site.batch({}, {"task_type": "fails"}, {"delay": 60}, 5)
-    assert told(site, batch)["progress"] == 0.25
+    assert details(site, batch)["progress"] == 0.25
     site.claim(first)
-    assert told(site, batch)["counts"]["running"] == 1
+    assert details(site, batch)["counts"]["running"] == 1
     site.work(second)
     site.tell(f"/tasks/{third}/cancel")
     site.tell(f"/tasks/{first}/cancel")
-    done = told(site, batch)
+    done = details(site, batch)
     assert (done["message"], done["progress"]) == ("Finalizado", 1)
     site.tell(f"/tasks/{second}/retry")
-    reopened = told(site, batch)
+    reopened = details(site, batch)
     assert (reopened["message"], reopened["progress"], reopened["counts"]["queued"]) == ("Em processamento", 0.75, 1)
     site.work(second)
-    assert told(site, batch)["finished_at"] > done["finished_at"]
+    assert details(site, batch)["finished_at"] > done["finished_at"]
 
 
 @ON_BOTH
@@ -98,12 +98,12 @@ def test_all_of_a_batch_is_canceled_and_retried(site: Site) -> None:
     site.work(tokens[0], tokens[5])
     site.claim(tokens[1])
     assert site.tell(f"/batches/{batch}/cancel", {"by": "ana", "reason": "enough"}) == {"matched": 3, "changed": 3}
-    found = told(site, batch)
+    found = details(site, batch)
     assert (found["message"], found["counts"]["canceled"], found["counts"]["finished"]) == ("Finalizado", 3, 1)
     assert site.ask(f"/tasks/{tokens[3]}")["canceled_by"] == "ana"
     assert site.tell(f"/batches/{batch}/cancel") == {"matched": 0, "changed": 0}
     assert site.tell(f"/batches/{batch}/retry") == {"matched": 4, "changed": 4}
-    assert told(site, batch)["counts"]["queued"] == 4
+    assert details(site, batch)["counts"]["queued"] == 4
     assert site.tell(f"/batches/{batch}/retry") == {"matched": 0, "changed": 0}
     assert site.status(other) == "queued"
 
@@ -130,9 +130,9 @@ def test_batches_are_called_and_found_by_name_and_metadata(site: Site) -> None:
     second, _ = site.batch(5, query="?name=other&metadata.team=a")
     answer = site.post("/api?name=n%C3%B6n%20%261&metadata.team=b", [{"item": "a", "valor": 0}])
     third = answer.json["batch"]
-    found = told(site, first)
+    found = details(site, first)
     assert (found["name"], found["metadata"]) == ("nön &1", {"team": "a", "x.y": "& b"})
-    assert (told(site, plain)["name"], told(site, plain)["metadata"]) == (None, {})
+    assert (details(site, plain)["name"], details(site, plain)["metadata"]) == (None, {})
     for query, expected in {
         "": [third, second, first, plain],
         "?name=n%C3%B6n+%261": [third, first],
@@ -144,9 +144,9 @@ def test_batches_are_called_and_found_by_name_and_metadata(site: Site) -> None:
         "?metadata.name=other": [],
     }.items():
         for limit in (1, 50):
-            assert [one["id"] for one in site.pages(f"/batches{query}", limit)] == expected, query
+            assert [batch["id"] for batch in site.pages(f"/batches{query}", limit)] == expected, query
     (listed, *_) = site.ask("/batches")["items"]
-    assert listed == {name: value for name, value in told(site, third).items() if name != "counts"} | {"open": 1}
+    assert listed == {name: value for name, value in details(site, third).items() if name != "counts"} | {"open": 1}
 
 
 @ON_BOTH

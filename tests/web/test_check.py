@@ -31,7 +31,7 @@ ILL_FORMED = [
 def sent(client: FlaskClient, *elements: object) -> list[str]:
     answer = client.post("/api", json=list(elements)).json
     assert answer is not None
-    return [one["hash"] for one in answer["processing_items"]]
+    return [line["hash"] for line in answer["processing_items"]]
 
 
 def check(client: FlaskClient, token: str) -> Any:
@@ -51,9 +51,9 @@ def type_of(name: str, function: Any) -> TaskType:
 def ended(runtime: Runtime, kind: TaskType, *, known: bool = True) -> Any:
     if known:
         runtime.types.add(kind)
-    (one,) = runtime.submit([{"item": "it"}], judge_of(kind)).elements
-    assert isinstance(one, Accepted)
-    return check(create_app(runtime).test_client(), one.token)
+    (element,) = runtime.submit([{"item": "it"}], judge_of(kind)).elements
+    assert isinstance(element, Accepted)
+    return check(create_app(runtime).test_client(), element.token)
 
 
 def raises(data: object) -> None:
@@ -201,7 +201,7 @@ def test_ended_tasks_are_over_in_a_list_as_well(inline: Runtime) -> None:
     (good,) = sent(client, {"item": "a", "valor": 0})
     bad = ended(inline, type_of("bad", raises))["token"]
     results = ask(client, [good, bad]).json["results"]
-    assert [(one["message"], one["status"]) for one in results] == [
+    assert [(result["message"], result["status"]) for result in results] == [
         ("Finalizado", "finished"),
         ("Finalizado", "failed"),
     ]
@@ -224,8 +224,8 @@ def test_a_hundred_thousand_tokens_may_be_asked_for(client: FlaskClient) -> None
     answer = ask(client, wanted)
     assert answer.status_code == 200
     results = answer.json["results"]
-    assert [one["hash"] for one in results] == wanted
-    assert [one["status"] for one in results[-2:]] == ["unknown", "queued"]
+    assert [result["hash"] for result in results] == wanted
+    assert [result["status"] for result in results[-2:]] == ["unknown", "queued"]
 
 
 def test_one_token_more_is_413(client: FlaskClient) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 from tests.web.site import ON_BOTH, Site, problem
 
 
-def failed(site: Site, *said: dict[str, Any]) -> tuple[str, list[str]]:
+def failed(site: Site, *tasks: dict[str, Any]) -> tuple[str, list[str]]:
     """Return a batch whose tasks have failed."""
-    batch, tokens = site.batch(*({"task_type": "fails"} | one for one in said))
+    batch, tokens = site.batch(*({"task_type": "fails"} | task for task in tasks))
     site.work(*tokens)
     return batch, tokens
 

@@ -84,13 +84,13 @@ def test_of_many_at_once_one_makes_the_batch_and_all_answer_the_same(app: Flask,
     together = threading.Barrier(6)
     answers: list[tuple[int, bytes]] = []
 
-    def one() -> None:
+    def send_once() -> None:
         client = app.test_client()
         together.wait(20)
         answer = send(client, MIXED, "k")
         answers.append((answer.status_code, answer.data))
 
-    threads = [threading.Thread(target=one) for _ in range(6)]
+    threads = [threading.Thread(target=send_once) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:

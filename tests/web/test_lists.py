@@ -20,9 +20,9 @@ WITH_PAGES = LISTS[:-1]
 
 def found(site: Site, query: str, path: str = "/tasks") -> list[str]:
     """Return the tokens that a query finds."""
-    said = site.ask(f"{path}?{query}")
-    assert (said["next"], said["total"]) == (None, len(said["items"]))
-    return [task["token"] for task in said["items"]]
+    page = site.ask(f"{path}?{query}")
+    assert (page["next"], page["total"]) == (None, len(page["items"]))
+    return [task["token"] for task in page["items"]]
 
 
 @ON_BOTH
@@ -225,9 +225,9 @@ def test_every_other_route_refuses_what_it_does_not_know_and_does_nothing(site: 
 
 @pytest.mark.parametrize("path", LISTS)
 def test_every_list_is_an_envelope_and_has_a_head(site: Site, path: str) -> None:
-    said = site.ask(path)
-    assert isinstance(said["items"], list)
-    assert said["next"] is None
+    page = site.ask(path)
+    assert isinstance(page["items"], list)
+    assert page["next"] is None
     head = site.client.head(path)
     assert (head.status_code, head.data) == (200, b"")
     wrong = site.client.put(path)

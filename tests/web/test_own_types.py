@@ -45,9 +45,9 @@ with queue_tool.open() as system:
 """
 
 
-def run(directory: Path, *command: str, **said: str) -> subprocess.CompletedProcess[str]:
+def run(directory: Path, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run a program that finds the packages in the directory `installed` beside all others."""
-    environment = clean_environment(**said) | {"PYTHONPATH": str(directory / "installed")}
+    environment = clean_environment(**settings) | {"PYTHONPATH": str(directory / "installed")}
     return subprocess.run(
         command, cwd=directory, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
@@ -103,11 +103,11 @@ def test_a_mistake_in_a_module_becomes_one_sentence_that_names_module_and_place(
     }
     for name, (code, _) in modules.items():
         (tmp_path / f"{name}.py").write_text(code)
-    said = loaded(tmp_path, "absent", *modules)
-    assert said.pop("absent") == (
+    outcomes = loaded(tmp_path, "absent", *modules)
+    assert outcomes.pop("absent") == (
         "The module 'absent' of QUEUE_TOOL_TASKS cannot be imported: ModuleNotFoundError: No module named 'absent'."
     )
-    assert {name: sentence.replace(f"{tmp_path}/", "") for name, sentence in said.items()} == {
+    assert {name: sentence.replace(f"{tmp_path}/", "") for name, sentence in outcomes.items()} == {
         name: f"The module '{name}' of QUEUE_TOOL_TASKS{says}" for name, (_, says) in modules.items()
     }
 
@@ -116,9 +116,9 @@ def test_a_module_that_declares_nothing_is_warned_of_once(tmp_path: Path) -> Non
     (tmp_path / "forgetful.py").write_text("def thumbnail(data): ...")
     (tmp_path / "inner.py").write_text(DECLARES)
     (tmp_path / "outer.py").write_text("import inner")
-    said = loaded(tmp_path, "forgetful", "outer", "inner")
-    assert said["forgetful"] == ["The module 'forgetful' of QUEUE_TOOL_TASKS declares no task type"]
-    assert said["outer"][-1] == said["inner"][-1] == "thumbs.make"
+    outcomes = loaded(tmp_path, "forgetful", "outer", "inner")
+    assert outcomes["forgetful"] == ["The module 'forgetful' of QUEUE_TOOL_TASKS declares no task type"]
+    assert outcomes["outer"][-1] == outcomes["inner"][-1] == "thumbs.make"
 
 
 @pytest.mark.parametrize(
@@ -193,5 +193,5 @@ def test_a_mistake_in_a_package_stops_the_start_with_a_sentence_that_names_the_e
 
 def test_entry_points_that_cannot_be_read_stop_the_start_with_one_sentence(tmp_path: Path) -> None:
     install(tmp_path, "thumbs", DECLARES, "no sign of equality")
-    said = loaded(tmp_path, "-")["-"]
-    assert said.startswith("The entry points of the installed packages cannot be read: ")
+    sentence = loaded(tmp_path, "-")["-"]
+    assert sentence.startswith("The entry points of the installed packages cannot be read: ")

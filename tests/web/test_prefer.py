@@ -37,7 +37,7 @@ def paths(client: FlaskClient) -> tuple[str, list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("said", "seconds"),
+    ("values", "seconds"),
     [
         (["wait=30"], 30),
         (["wait=0"], 0),
@@ -61,8 +61,8 @@ def paths(client: FlaskClient) -> tuple[str, list[str]]:
         ([], None),
     ],
 )
-def test_what_is_preferred(app: Flask, said: list[str], seconds: int | None) -> None:
-    with app.test_request_context("/", headers=[("Prefer", text) for text in said]):
+def test_what_is_preferred(app: Flask, values: list[str], seconds: int | None) -> None:
+    with app.test_request_context("/", headers=[("Prefer", text) for text in values]):
         assert preferred_wait() == seconds
 
 
@@ -73,7 +73,7 @@ def test_the_answer_comes_with_the_end(client: FlaskClient, runtime: Runtime, ap
         waiting = threads.submit(lambda: app.test_client().get(both[which], headers={"Prefer": "wait=60"}))
         end(runtime, token)
         answer = waiting.result(30)
-    assert told(answer)["message"] == "Finalizado"
+    assert body_of(answer)["message"] == "Finalizado"
     assert answer.headers["Preference-Applied"] == "wait=60"
     assert answer.headers["Vary"] == "Prefer"
 
@@ -83,7 +83,7 @@ def test_at_the_end_of_the_wait_the_state_is_told_as_it_is(client: FlaskClient, 
     _, both = paths(client)
     answer = client.get(both[which], headers={"Prefer": "wait=1"})
     assert answer.status_code == 200
-    assert told(answer)["message"] == "Em processamento"
+    assert body_of(answer)["message"] == "Em processamento"
     assert answer.headers["Preference-Applied"] == "wait=1"
 
 
@@ -92,7 +92,7 @@ def test_what_has_ended_is_not_waited_for(client: FlaskClient, runtime: Runtime,
     token, both = paths(client)
     end(runtime, token)
     answer = client.get(both[which], headers={"Prefer": "wait=60"})
-    assert told(answer)["message"] == "Finalizado"
+    assert body_of(answer)["message"] == "Finalizado"
     assert answer.headers["Preference-Applied"] == "wait=60"
 
 
@@ -104,7 +104,7 @@ def test_without_the_header_nothing_is_applied(client: FlaskClient) -> None:
 def test_an_unknown_token_is_not_waited_for(client: FlaskClient) -> None:
     answer = client.get(f"/check/{'0' * 32}", headers={"Prefer": "wait=60"})
     assert answer.status_code == 404
-    assert told(answer)["message"] == "Job not found"
+    assert body_of(answer)["message"] == "Job not found"
 
 
 @pytest.mark.parametrize("most", [0, 1])
@@ -118,7 +118,7 @@ def test_beyond_the_most_waits_the_answer_is_immediate_and_says_so_by_silence(
         waiting = [threads.submit(eventually, partial(granted, app, both[0])) for _ in range(most)]
         for path in both:
             answer = eventually(partial(refused, app, path))
-            assert told(answer)["message"] == "Em processamento"
+            assert body_of(answer)["message"] == "Em processamento"
         end(runtime, token)
         assert [each.result(30).headers["Preference-Applied"] for each in waiting] == ["wait=60"] * most
 
@@ -134,5 +134,5 @@ def refused(app: Flask, path: str) -> Any:
     return None if "Preference-Applied" in answer.headers else answer
 
 
-def told(answer: Any) -> Any:
+def body_of(answer: Any) -> Any:
     return answer.json

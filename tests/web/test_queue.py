@@ -71,15 +71,15 @@ def test_a_paused_queue_starts_nothing_and_goes_on_where_it_was(site: Site, name
     running, waiting = site.send(priority=priority), site.send(priority=priority)
     other = site.send(priority="low" if priority == "normal" else "normal")
     site.claim(running)
-    said = site.tell(f"/queue/{name}/pause")
-    assert (said["name"], said["paused"], said["waiting"], said["running"]) == (name, True, 1, 1)
-    assert site.tell(f"/queue/{name}/pause")["paused_at"] == said["paused_at"]
+    shown = site.tell(f"/queue/{name}/pause")
+    assert (shown["name"], shown["paused"], shown["waiting"], shown["running"]) == (name, True, 1, 1)
+    assert site.tell(f"/queue/{name}/pause")["paused_at"] == shown["paused_at"]
     site.work(waiting, other)
     assert (site.status(running), site.status(waiting), site.status(other)) == ("running", "queued", "finished")
     assert [queue["paused"] for queue in site.ask("/queue")["queues"]].count(True) == 1
     for _ in range(2):
-        said = site.tell(f"/queue/{name}/resume")
-        assert (said["paused"], said["paused_at"]) == (False, None)
+        shown = site.tell(f"/queue/{name}/resume")
+        assert (shown["paused"], shown["paused_at"]) == (False, None)
     site.work(waiting)
     assert site.status(waiting) == "finished"
 

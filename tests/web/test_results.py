@@ -321,11 +321,11 @@ def test_streams_at_once_see_the_same(site: Site) -> None:
     together = threading.Barrier(AT_ONCE)
     read: list[bytes] = []
 
-    def one() -> None:
+    def read_stream() -> None:
         together.wait(20)
         read.append(opened(site, batch).data)
 
-    threads = [threading.Thread(target=one) for _ in range(AT_ONCE)]
+    threads = [threading.Thread(target=read_stream) for _ in range(AT_ONCE)]
     for thread in threads:
         thread.start()
     for thread in threads:

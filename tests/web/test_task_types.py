@@ -9,9 +9,9 @@ from tests.web.site import Site
 
 
 def test_the_task_types_are_listed_with_all_that_a_client_needs(site: Site) -> None:
-    said = site.ask("/task-types")
-    assert (said["next"], [kind["name"] for kind in said["items"]]) == (None, sorted(site.runtime.types))
-    shown = {kind["name"]: kind for kind in said["items"]}
+    page = site.ask("/task-types")
+    assert (page["next"], [kind["name"] for kind in page["items"]]) == (None, sorted(site.runtime.types))
+    shown = {kind["name"]: kind for kind in page["items"]}
     assert shown["mirror"] == {
         "name": "mirror",
         "description": "Return what was sent.",

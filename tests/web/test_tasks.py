@@ -27,25 +27,25 @@ HOUR = timedelta(hours=1)
 def test_one_task_is_accepted_with_its_id_and_where_to_find_it(site: Site) -> None:
     answer = site.post("/tasks", {"task_type": "sleep", "data": {"item": "a", "valor": 1}})
     assert answer.status_code == 202
-    said = answer.json
-    assert TOKEN.fullmatch(said["task_id"])
-    assert said == {
-        "task_id": said["task_id"],
-        "token": said["task_id"],
+    body = answer.json
+    assert TOKEN.fullmatch(body["task_id"])
+    assert body == {
+        "task_id": body["task_id"],
+        "token": body["task_id"],
         "status": "queued",
         "message": "Em processamento",
         "task_type": "sleep",
         "batch": None,
     }
-    assert answer.headers["Location"] == f"/tasks/{said['task_id']}"
+    assert answer.headers["Location"] == f"/tasks/{body['task_id']}"
     assert site.ask(answer.headers["Location"])["item"] == "a"
     assert site.ask("/batches")["items"] == []
-    assert site.ask(f"/check/{said['task_id']}")["message"] == "Em processamento"
+    assert site.ask(f"/check/{body['task_id']}")["message"] == "Em processamento"
 
 
 @ON_BOTH
 def test_all_that_may_be_said_of_a_task_is_kept_and_shown(site: Site) -> None:
-    said: dict[str, Any] = {
+    options: dict[str, Any] = {
         "data": {"deep": [1.5, None, "é\0"]},
         "name": "Ärger 😀",
         "custom_id": "order-1",
@@ -59,8 +59,8 @@ def test_all_that_may_be_said_of_a_task_is_kept_and_shown(site: Site) -> None:
         "run_at": "2030-01-01T02:00:00+02:00",
         "expires_at": "2031-01-01T00:00:00.5Z",
     }
-    shown = site.ask(f"/tasks/{site.send(**said)}")
-    expected = said | {
+    shown = site.ask(f"/tasks/{site.send(**options)}")
+    expected = options | {
         "tags": ["blue", "red"],
         "run_at": None,
         "expires_at": "2031-01-01T00:00:00.500000Z",
@@ -144,17 +144,17 @@ BAD: list[tuple[dict[str, object], str]] = [
 
 
 def test_a_bad_task_is_refused_with_a_pointer_alone_and_in_an_array(site: Site) -> None:
-    bodies = [{"task_type": "mirror", "data": 1} | said for said, _ in BAD]
+    bodies = [{"task_type": "mirror", "data": 1} | options for options, _ in BAD]
     together = site.post("/tasks", [*bodies, {"task_type": "mirror"}])
     assert together.status_code == 202
     *refused, good = together.json["processing_items"]
     assert TOKEN.fullmatch(good["hash"])
-    for (said, path), body, bad in zip(BAD, bodies, refused, strict=True):
+    for (options, path), body, bad in zip(BAD, bodies, refused, strict=True):
         alone = site.post("/tasks", body)
-        assert problem(alone) == (400, "bad_task"), said
-        assert [error["path"] for error in alone.json["errors"]] == [path], said
-        assert 0 < len(alone.json["errors"][0]["message"]) <= 300, said
-        assert (bad["hash"], bad["errors"]) == ("INVALID_JOB_REQUEST", alone.json["errors"]), said
+        assert problem(alone) == (400, "bad_task"), options
+        assert [error["path"] for error in alone.json["errors"]] == [path], options
+        assert 0 < len(alone.json["errors"][0]["message"]) <= 300, options
+        assert (bad["hash"], bad["errors"]) == ("INVALID_JOB_REQUEST", alone.json["errors"]), options
     assert site.ask("/tasks")["total"] == 1
 
 
@@ -208,12 +208,13 @@ def test_an_array_is_answered_as_a_batch_in_the_order_sent(site: Site) -> None:
         "/tasks", [{"task_type": "sleep", "data": {"item": "a", "valor": 0}}, 5, {"task_type": "mirror"}, []]
     )
     assert answer.status_code == 202
-    said = answer.json
-    assert said["message"] == "Itens recebidos para processamento"
-    assert [one["index"] for one in said["processing_items"]] == [0, 1, 2, 3]
-    assert [one["item"] for one in said["processing_items"]] == ["a", None, None, None]
-    assert [TOKEN.fullmatch(one["hash"]) is not None for one in said["processing_items"]] == [True, False, True, False]
-    assert answer.headers["Location"] == f"/batches/{said['batch']}"
+    body = answer.json
+    assert body["message"] == "Itens recebidos para processamento"
+    lines = body["processing_items"]
+    assert [line["index"] for line in lines] == [0, 1, 2, 3]
+    assert [line["item"] for line in lines] == ["a", None, None, None]
+    assert [TOKEN.fullmatch(line["hash"]) is not None for line in lines] == [True, False, True, False]
+    assert answer.headers["Location"] == f"/batches/{body['batch']}"
     found = site.ask(answer.headers["Location"])
     assert (found["total"], found["accepted"], found["rejected"]) == (4, 2, 2)
 
@@ -274,7 +275,7 @@ def test_a_task_has_as_many_attempts_as_it_says(site: Site, attempts: int) -> No
     site.work(token)
     shown = site.ask(f"/tasks/{token}")
     assert (shown["status"], shown["attempt"], shown["error"]["code"]) == ("failed", attempts, "error")
-    assert [one["attempt"] for one in shown["attempts"]] == list(range(1, attempts + 1))
+    assert [entry["attempt"] for entry in shown["attempts"]] == list(range(1, attempts + 1))
 
 
 def test_a_function_gets_the_parameters(site: Site) -> None:
@@ -284,24 +285,24 @@ def test_a_function_gets_the_parameters(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", [{"delay": 3600}, {"run_at": "2999-01-01T00:00:00Z"}, {"run_at": "9999-12-31T23:59:59Z"}]
+    "options", [{"delay": 3600}, {"run_at": "2999-01-01T00:00:00Z"}, {"run_at": "9999-12-31T23:59:59Z"}]
 )
-def test_a_task_is_not_done_before_its_time(site: Site, said: dict[str, Any]) -> None:
-    token = site.send(**said)
+def test_a_task_is_not_done_before_its_time(site: Site, options: dict[str, Any]) -> None:
+    token = site.send(**options)
     site.let_time_pass(HOUR / 2)
     site.work(token)
     assert site.status(token) == "scheduled"
-    if "delay" in said:
+    if "delay" in options:
         site.let_time_pass(HOUR)
         site.work(token)
         assert site.status(token) == "finished"
 
 
 @pytest.mark.parametrize(
-    "said", [{"delay": 0}, {"delay": 1e-9}, {"run_at": "0001-01-01T00:00:00Z"}, {"run_at": "2020-01-01 00:00:00z"}]
+    "options", [{"delay": 0}, {"delay": 1e-9}, {"run_at": "0001-01-01T00:00:00Z"}, {"run_at": "2020-01-01 00:00:00z"}]
 )
-def test_a_time_that_has_passed_is_now(site: Site, said: dict[str, Any]) -> None:
-    token = site.send(**said)
+def test_a_time_that_has_passed_is_now(site: Site, options: dict[str, Any]) -> None:
+    token = site.send(**options)
     assert site.status(token) == "queued"
     site.work(token)
     assert site.status(token) == "finished"
@@ -318,7 +319,7 @@ def test_a_task_that_was_not_started_in_time_is_not_started_at_all(site: Site, t
 
 
 def test_the_priority_of_a_task_goes_before_its_type_s(site: Site) -> None:
-    tokens = {said: site.send(priority=said) for said in ("low", "normal", "high")}
+    tokens = {priority: site.send(priority=priority) for priority in ("low", "normal", "high")}
     waiting = [task["token"] for task in site.ask("/queue")["items"]]
     assert waiting == [tokens["high"], tokens["normal"], tokens["low"]]
 
@@ -342,13 +343,13 @@ def test_the_details_tell_the_story_of_a_task(site: Site) -> None:
     assert (shown["canceled_by"], shown["cancel_reason"], shown["error"]) == ("ana", "enough", None)
     assert (shown["progress"], shown["note"]) == (0.5, "half")
     assert [(line["run"], line["text"]) for line in shown["log"]] == [(3, "first"), (3, "second")]
-    assert [(one["attempt"], one["run"], one["code"]) for one in shown["attempts"][:2]] == [
+    assert [(entry["attempt"], entry["run"], entry["code"]) for entry in shown["attempts"][:2]] == [
         (1, 1, "error"),
         (2, 2, "error"),
     ]
-    assert all("not {'item': 'x'} again" in one["error"] for one in shown["attempts"][:2])
-    assert all("Traceback" in one["traceback"] for one in shown["attempts"][:2])
-    events = [(one["event"], one["run"]) for one in shown["timeline"]]
+    assert all("not {'item': 'x'} again" in entry["error"] for entry in shown["attempts"][:2])
+    assert all("Traceback" in entry["traceback"] for entry in shown["attempts"][:2])
+    events = [(event["event"], event["run"]) for event in shown["timeline"]]
     assert events == [
         ("created", None),
         ("started", 1),
@@ -358,7 +359,7 @@ def test_the_details_tell_the_story_of_a_task(site: Site) -> None:
         ("started", 3),
         ("canceled", 3),
     ]
-    times = [one["at"] for one in shown["timeline"]]
+    times = [event["at"] for event in shown["timeline"]]
     assert times == sorted(times)
     assert all(time.endswith("Z") for time in times)
 
@@ -406,8 +407,8 @@ def test_whatever_has_not_ended_is_canceled(site: Site) -> None:
     queued, scheduled, running = site.send(), site.send(delay=60), site.send()
     site.claim(running)
     for token in (queued, scheduled, running):
-        said = site.tell(f"/tasks/{token}/cancel", {"by": "ana\0", "reason": "r" * 5000})
-        assert (said["status"], said["message"]) == ("canceled", "Finalizado")
+        body = site.tell(f"/tasks/{token}/cancel", {"by": "ana\0", "reason": "r" * 5000})
+        assert (body["status"], body["message"]) == ("canceled", "Finalizado")
         shown = site.ask(f"/tasks/{token}")
         assert (shown["canceled_by"], len(shown["cancel_reason"])) == ("ana\\x00", 1000)
         site.work(token)
@@ -462,15 +463,15 @@ def test_what_failed_or_was_canceled_is_done_again_with_all_its_attempts(site: S
         site.let_time_pass(timedelta(minutes=20))
     site.tell(f"/tasks/{canceled}/cancel", {"by": "ana"})
     for token in (failed, canceled):
-        said = site.tell(f"/tasks/{token}/retry")
-        assert (said["status"], said["message"]) == ("queued", "Em processamento")
+        body = site.tell(f"/tasks/{token}/retry")
+        assert (body["status"], body["message"]) == ("queued", "Em processamento")
     site.work(failed, canceled)
     assert (site.status(failed), site.status(canceled)) == ("scheduled", "finished")
     site.let_time_pass(HOUR)
     site.work(failed)
     assert site.status(failed) == "failed"
     shown = site.ask(f"/tasks/{canceled}")
-    assert [one["code"] for one in shown["attempts"]] == ["canceled"]
+    assert [entry["code"] for entry in shown["attempts"]] == ["canceled"]
     assert (shown["canceled_by"], shown["error"]) == (None, None)
 
 
@@ -610,12 +611,12 @@ def at_once(site: Site, count: int, request: Any) -> list[Any]:
     together = threading.Barrier(count)
     answers: list[Any] = []
 
-    def one() -> None:
+    def send_once() -> None:
         client = site.app.test_client()
         together.wait(20)
         answers.append(request(client))
 
-    threads = [threading.Thread(target=one) for _ in range(count)]
+    threads = [threading.Thread(target=send_once) for _ in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -642,7 +643,7 @@ def test_what_is_sent_twice_with_a_key_counts_once(site: Site, body: object) -> 
     assert (
         site.ask("/tasks")["total"]
         == count
-        == (len([one for one in body if one == ONE]) if isinstance(body, list) else 1)
+        == (len([element for element in body if element == ONE]) if isinstance(body, list) else 1)
     )
     assert site.post("/api", [], KEY).status_code == 200
 

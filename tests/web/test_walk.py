@@ -48,15 +48,15 @@ class Walk:
         known = [token for token, task in self.tasks.items() if not states or task.state in states]
         return self.chance.sample(known, min(len(known), count))
 
-    def said(self) -> dict[str, Any]:
-        """Return what is said of a new task."""
+    def options(self) -> dict[str, Any]:
+        """Return the options of a new task."""
         return {"priority": self.chance.choice(list(QUEUES))} | self.chance.choice([{}, {}, {"delay": 60}])
 
-    def expect(self, tokens: Sequence[str], said: Sequence[dict[str, Any]], batch: str | None) -> None:
+    def expect(self, tokens: Sequence[str], sent: Sequence[dict[str, Any]], batch: str | None) -> None:
         """Add new tasks to the model."""
-        for token, one in zip(tokens, said, strict=True):
-            state = "scheduled" if "delay" in one else "queued"
-            self.tasks[token] = Task(batch=batch, priority=one["priority"], state=state)
+        for token, options in zip(tokens, sent, strict=True):
+            state = "scheduled" if "delay" in options else "queued"
+            self.tasks[token] = Task(batch=batch, priority=options["priority"], state=state)
 
     def change(self, tokens: Sequence[str], sources: Sequence[str], target: str) -> int:
         """Move those of these tasks that are in one of the sources, in the model; return how many."""
@@ -69,15 +69,15 @@ class Walk:
     # -- requests ------------------------------------------------------------------------------------------
 
     def send_one(self) -> None:
-        said = self.said()
-        self.expect([self.site.send(**said)], [said], None)
+        options = self.options()
+        self.expect([self.site.send(**options)], [options], None)
 
     def send_many(self) -> None:
-        said = [self.said() for _ in range(self.chance.randint(0, 5))]
-        bad = self.chance.randint(0 if said else 1, 2)
-        batch, tokens = self.site.batch(*said, *[{"name": 1}] * bad)
+        sent = [self.options() for _ in range(self.chance.randint(0, 5))]
+        bad = self.chance.randint(0 if sent else 1, 2)
+        batch, tokens = self.site.batch(*sent, *[{"name": 1}] * bad)
         self.batches[batch] = bad
-        self.expect(tokens[: len(said)], said, batch)
+        self.expect(tokens[: len(sent)], sent, batch)
 
     def cancel_one(self) -> None:
         for token in self.some(1):
@@ -181,7 +181,7 @@ class Walk:
             for token, run in claims
             if (task := self.tasks[token]).state == "queued" and task.priority not in self.paused and task.run == run
         }
-        assert {one.token for one in turn.claimed} == expected
+        assert {task.token for task in turn.claimed} == expected
         for token in expected:
             self.tasks[token].state = "running"
 
@@ -203,8 +203,8 @@ class Walk:
         assert listed == expected
         self.seen |= set(listed.values())
         asked = self.site.tell("/check", {"tokens": list(expected)})["results"]
-        assert {one["hash"]: one["status"] for one in asked} == expected
-        assert all((one["message"] == "Finalizado") == (one["status"] not in LIVE) for one in asked)
+        assert {result["hash"]: result["status"] for result in asked} == expected
+        assert all((result["message"] == "Finalizado") == (result["status"] not in LIVE) for result in asked)
         assert {batch["id"] for batch in self.site.ask("/batches?limit=1000")["items"]} == set(self.batches)
         for batch, rejected in self.batches.items():
             self.check_batch(batch, rejected)
