@@ -22,10 +22,10 @@ MODEL = sorted((ROOT / "queue_tool/model").rglob("*.py"))
 
 
 def test_imports_only_fall() -> None:
-    said = subprocess.run(
+    linted = subprocess.run(
         [Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert said.returncode == 0, said.stdout
+    assert linted.returncode == 0, linted.stdout
 
 
 def test_only_the_runtime_knows_the_environment() -> None:
@@ -87,6 +87,58 @@ def test_functions_are_short() -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     )
     assert lengths[int(len(lengths) * 0.9)] <= 30
+
+
+NAMELESS = {"said", "one"}
+"""What fits anything, and so tells a reader nothing, as the name of a thing."""
+
+
+def _names_given_in(source: str) -> Iterator[str]:
+    """Return the names that code gives: to variables, arguments, functions, classes, attributes and imports.
+
+    An attribute that is only read is no such name: SQLAlchemy called its method `one`.
+    """
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
+        for field in ("id", "arg", "name", "asname", "rest"):
+            name = getattr(node, field, None)
+            if isinstance(name, str):
+                yield name
+
+
+def test_nothing_has_a_name_that_fits_anything() -> None:
+    given = {f"{path.relative_to(ROOT)}: {name}" for path in FILES for name in _names_given_in(path.read_text("utf-8"))}
+    assert {entry for entry in given if entry.rpartition(" ")[2] in NAMELESS} == set()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "one = 1",
+        "def one(): ...",
+        "async def one(): ...",
+        "class one: ...",
+        "def f(one): ...",
+        "def f(*one): ...",
+        "def f(**one): ...",
+        "lambda one: 1",
+        "f(one=1)",
+        "self.one = 1",
+        "class A: one: int",
+        "[1 for one in ()]",
+        "(one := 1)",
+        "with f() as one: ...",
+        "import a as one",
+        "try: ...\nexcept A as one: ...",
+        "match a:\n case [one]: ...",
+        "match a:\n case [*one]: ...",
+        "match a:\n case {**one}: ...",
+    ],
+)
+def test_a_name_is_seen_wherever_it_is_given(source: str) -> None:
+    assert "one" in _names_given_in(source)
+    assert "one" not in _names_given_in("rows.one().one")
 
 
 def test_importing_the_package_brings_in_no_vendor() -> None:

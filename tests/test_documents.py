@@ -51,10 +51,10 @@ def test_every_make_target_has_a_line_of_help() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     targets = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
     assert targets is not None
-    said = subprocess.run(
+    help_text = subprocess.run(
         ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
-    assert sorted(line.split()[1] for line in said.splitlines()) == sorted(targets[1].split())
+    assert sorted(line.split()[1] for line in help_text.splitlines()) == sorted(targets[1].split())
 
 
 def test_the_changelog_has_a_place_for_what_is_not_released() -> None:

@@ -83,7 +83,7 @@ class Client(threading.Thread):
         tokens = [line["hash"] for line in lines]
         with self._sent.lock:
             self._sent.posts += 1
-            self._sent.expected |= {token: one["task_type"] for token, one in zip(tokens, body, strict=True)}
+            self._sent.expected |= {token: task["task_type"] for token, task in zip(tokens, body, strict=True)}
         if self._random.random() < 0.1:
             some = self._random.sample(tokens, max(1, len(tokens) // 10))
             with self._sent.lock:

@@ -82,7 +82,7 @@ def has_servers() -> bool:
 def sqlite_and_valkey(workers: int = 2, tasks: str = TASKS) -> Iterator[Site]:
     """Everything on one machine, as `queue-tool up` has it."""
     with TemporaryDirectory(prefix="chaos") as folder:
-        system = System(Path(folder), said=_said(workers) | {"TASKS": tasks})
+        system = System(Path(folder), said=_settings(workers) | {"TASKS": tasks})
         try:
             yield Site(name="SQLite + Valkey", system=system)
         finally:
@@ -105,8 +105,8 @@ def postgres_and_redis(workers: int = 2) -> Iterator[Site]:
         cluster(Path(of_postgres), where) as server,
     ):
         database = server.new_database()
-        said = {"DATABASE_URL": server.url(database), "REDIS_URL": f"unix://{folder}/redis.sock"}
-        system = System(Path(folder), said=_said(workers) | said)
+        addresses = {"DATABASE_URL": server.url(database), "REDIS_URL": f"unix://{folder}/redis.sock"}
+        system = System(Path(folder), said=_settings(workers) | addresses)
         site = Site(name="PostgreSQL + Redis", system=system, postgres=server, database=database)
         site.start_redis()
         try:
@@ -118,7 +118,7 @@ def postgres_and_redis(workers: int = 2) -> Iterator[Site]:
                 site.redis_server.wait()
 
 
-def _said(workers: int) -> dict[str, str]:
+def _settings(workers: int) -> dict[str, str]:
     return {
         "TASKS": TASKS,
         "WORKERS": str(workers),

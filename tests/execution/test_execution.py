@@ -332,10 +332,10 @@ def test_a_process_that_dies_is_a_failure_that_says_its_code(
 def test_many_runs_at_once_do_not_mix_their_results() -> None:
     ended: dict[int, Ended] = {}
 
-    def one(number: int) -> None:
+    def run_once(number: int) -> None:
         ended[number] = executed(given_back_later if number % 2 else given_back, number)
 
-    threads = [threading.Thread(target=one, args=(number,)) for number in range(20)]
+    threads = [threading.Thread(target=run_once, args=(number,)) for number in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:

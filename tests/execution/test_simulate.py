@@ -109,16 +109,16 @@ def test_attempts_and_purposes_draw_apart_and_tasks_evenly() -> None:
 
 
 def test_a_task_fails_as_often_as_was_said_and_its_next_attempt_may_succeed() -> None:
-    said = {"min": 0, "max": 0, "failure": 0.5}
-    ends = [[ended(said, context_of(number, attempt)) for attempt in (1, 2)] for number in range(30)]
+    data = {"min": 0, "max": 0, "failure": 0.5}
+    ends = [[ended(data, context_of(number, attempt)) for attempt in (1, 2)] for number in range(30)]
     kinds = {(type(first), type(second)) for first, second in ends}
     assert kinds == {(a, b) for a in (Failed, Returned) for b in (Failed, Returned)}
 
 
 @pytest.mark.parametrize(("failure", "kind"), [(0, Returned), (1, Failed)])
 def test_never_and_always_are_what_they_say(failure: float, kind: type[Ended]) -> None:
-    said = {"min": 0, "max": 0, "failure": failure}
-    assert {type(ended(said, context_of(number))) for number in range(20)} == {kind}
+    data = {"min": 0, "max": 0, "failure": failure}
+    assert {type(ended(data, context_of(number))) for number in range(20)} == {kind}
 
 
 def test_a_failure_says_that_it_is_none() -> None:
@@ -136,16 +136,16 @@ def test_it_takes_the_time_that_it_says_between_its_bounds() -> None:
     found = ended({"min": 0.02, "max": 0.04, "failure": 0})
     took = time.monotonic() - began
     assert isinstance(found, Returned)
-    said: Any = json_text.loads(found.result)
-    assert 0.02 <= said["seconds"] <= 0.04
-    assert said["seconds"] <= took + 0.001  # a loop's clock has a grain
+    result: Any = json_text.loads(found.result)
+    assert 0.02 <= result["seconds"] <= 0.04
+    assert result["seconds"] <= took + 0.001  # a loop's clock has a grain
 
 
 def test_it_says_how_far_it_is() -> None:
-    told: list[float | None] = []
-    context = replace(context_of(), on_news=lambda one: told.append(one.take_notes().progress))
+    progress: list[float | None] = []
+    context = replace(context_of(), on_news=lambda running: progress.append(running.take_notes().progress))
     ended({"min": 0, "max": 0, "failure": 0}, context)
-    assert told == [1.0]
+    assert progress == [1.0]
 
 
 def test_one_that_nobody_waits_for_any_more_returns_without_failing_or_news() -> None:

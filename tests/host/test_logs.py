@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 
-SAY = """
+PROGRAM = """
 import logging, sys
 from queue_tool.host import logs
 from queue_tool.model import events
@@ -26,9 +26,9 @@ except ValueError:
 
 
 def lines(level: str, style: str) -> list[str]:
-    said = subprocess.run([sys.executable, "-c", SAY, level, style], capture_output=True, text=True, check=True)
-    assert said.stdout == ""
-    return said.stderr.splitlines()
+    ran = subprocess.run([sys.executable, "-c", PROGRAM, level, style], capture_output=True, text=True, check=True)
+    assert ran.stdout == ""
+    return ran.stderr.splitlines()
 
 
 def test_a_line_for_people_has_time_level_process_event_and_fields() -> None:

@@ -265,7 +265,7 @@ def test_a_key_has_one_of_three_roles() -> None:
 def test_a_digest_tells_keys_apart_and_does_not_hold_them(keys: list[str]) -> None:
     digests = [digest(key) for key in keys]
     assert len(set(digests)) == len(keys)
-    assert all(len(one) == 64 for one in digests)
+    assert all(len(text) == 64 for text in digests)
     assert digests == [digest(key) for key in keys]
 
 

@@ -35,17 +35,17 @@ def batch(counts: dict[State, int], rejected: int = 0, finished_at: datetime | N
 @relaxed
 @given(counts_of, st.integers(1, 1000))
 def test_the_counts_and_the_rejected_sum_to_the_total(counts: dict[State, int], rejected: int) -> None:
-    one = batch(counts, rejected)
-    assert one.total == sum(one.counts.values()) + one.rejected
+    made = batch(counts, rejected)
+    assert made.total == sum(made.counts.values()) + made.rejected
 
 
 @relaxed
 @given(counts_of, st.integers(1, 1000))
 def test_progress_goes_from_0_to_1_and_is_1_when_nothing_is_open(counts: dict[State, int], rejected: int) -> None:
-    one = batch(counts, rejected)
+    made = batch(counts, rejected)
     still_open = sum(count for state, count in counts.items() if not state.ended)
-    assert 0 <= one.progress <= 1
-    assert (one.progress == 1) == (still_open == 0)
+    assert 0 <= made.progress <= 1
+    assert (made.progress == 1) == (still_open == 0)
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,9 @@ PUBLISHED = {
 
 
 def test_every_exception_of_the_module_is_in_the_tree() -> None:
-    exceptions = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, BaseException)]
+    exceptions = [
+        value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, BaseException)
+    ]
     assert exceptions == TREE
     assert len(TREE) > 20
 
@@ -65,7 +67,7 @@ def test_every_exception_of_the_module_is_in_the_tree() -> None:
 @pytest.mark.parametrize("kind", TREE)
 def test_an_error_has_a_code_of_its_own(kind: type[QueueToolError]) -> None:
     assert "code" in vars(kind)
-    assert [one for one in TREE if one.code == kind.code] == [kind]
+    assert [other for other in TREE if other.code == kind.code] == [kind]
     assert kind.code.isidentifier()
     assert kind.code == kind.code.lower()
 

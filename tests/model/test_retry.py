@@ -56,16 +56,16 @@ def test_a_list_of_delays_is_taken_as_it_is_and_its_last_one_goes_on(chance: flo
 
 
 @pytest.mark.parametrize(
-    "said",
+    "backoff",
     [
         [-1], ["1"], [True], [float("nan")], [float("inf")], [LONGEST_DELAY + 1], 5, Backoff(base=-1),
         Backoff(factor=0.9), Backoff(cap=float("inf")), Backoff(delays=(-1,)),
     ],
     ids=str,
 )  # fmt: skip
-def test_a_backoff_that_means_none_is_refused_where_the_type_is_declared(said: Any) -> None:
+def test_a_backoff_that_means_none_is_refused_where_the_type_is_declared(backoff: Any) -> None:
     with pytest.raises(BadTaskType, match=r"^The task type 'a' has a backoff that cannot be used"):
-        make_task_type("a", lambda data: data, backoff=said)
+        make_task_type("a", lambda data: data, backoff=backoff)
 
 
 @pytest.mark.parametrize("kinds", [["ValueError"], [ValueError()], [int]], ids=str)

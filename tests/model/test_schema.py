@@ -254,7 +254,7 @@ def test_a_schema_keeps_its_document() -> None:
 
 def test_every_document_of_these_tests_accepts_and_refuses_something_or_is_boolean() -> None:
     samples = [None, 1, 0.3, -1, "", "abc", [], [1, 1], {}, {"a": 1}, {"ab": -1}, [[None]], json_text.loads("[[[1]]]")]
-    judged = itertools.product([one for one in DOCUMENTS if not isinstance(one, bool)], samples)
+    judged = itertools.product([document for document in DOCUMENTS if not isinstance(document, bool)], samples)
     verdicts = [(str(document), Schema(document).accepts(sample)) for document, sample in judged]
     assert len(set(verdicts)) == 2 * (len(DOCUMENTS) - 2)
 

@@ -41,7 +41,7 @@ IN_WORDS = {"DATABASE_URL", "REDIS_URL", "TASKS"}
 """Settings whose default is told in words that are no value."""
 
 
-def said(**texts: str) -> Settings:
+def settings_of(**texts: str) -> Settings:
     return read({PREFIX + name: text for name, text in texts.items()})
 
 
@@ -58,8 +58,8 @@ def test_nothing_said_gives_the_defaults() -> None:
 
 @pytest.mark.parametrize("name", DEFAULTS)
 def test_a_default_is_described_as_the_contract_says(name: str) -> None:
-    (one,) = [each for each in described() if each.name == PREFIX + name]
-    assert one.default == DEFAULTS[name]
+    (setting,) = [each for each in described() if each.name == PREFIX + name]
+    assert setting.default == DEFAULTS[name]
 
 
 def test_every_setting_is_described_once_with_a_meaning() -> None:
@@ -70,12 +70,12 @@ def test_every_setting_is_described_once_with_a_meaning() -> None:
 
 @pytest.mark.parametrize("name", sorted(DEFAULTS.keys() - IN_WORDS))
 def test_a_default_that_is_written_out_reads_as_the_default(name: str) -> None:
-    assert said(**{name: DEFAULTS[name]}) == Settings()
+    assert settings_of(**{name: DEFAULTS[name]}) == Settings()
 
 
 @pytest.mark.parametrize("name", DEFAULTS)
 def test_an_empty_text_counts_as_absent(name: str) -> None:
-    assert said(**{name: ""}) == Settings()
+    assert settings_of(**{name: ""}) == Settings()
 
 
 def test_settings_cannot_be_changed() -> None:
@@ -125,13 +125,13 @@ def test_names_of_others_are_passed_over() -> None:
     ],
 )
 def test_a_good_value_is_read(name: str, text: str, value: object) -> None:
-    assert value_of(said(**{name: text}), name) == value
+    assert value_of(settings_of(**{name: text}), name) == value
 
 
 @relaxed
 @given(st.integers(1, 65535), st.integers(0, 1000), st.floats(0, 1e6))
 def test_numbers_read_as_they_are_written(port: int, workers: int, drain: float) -> None:
-    chosen = said(PORT=str(port), WORKERS=str(workers), DRAIN=repr(drain))
+    chosen = settings_of(PORT=str(port), WORKERS=str(workers), DRAIN=repr(drain))
     assert (chosen.port, chosen.workers, chosen.drain) == (port, workers, drain)
 
 
@@ -189,7 +189,7 @@ def test_numbers_read_as_they_are_written(port: int, workers: int, drain: float)
 )
 def test_a_bad_value_is_refused_in_one_sentence_that_names_the_setting(name: str, text: str) -> None:
     with pytest.raises(BadSetting) as caught:
-        said(**{name: text})
+        settings_of(**{name: text})
     sentence = caught.value.sentence
     assert sentence.startswith(f"{PREFIX}{name} must be ")
     assert sentence.endswith(".")
@@ -204,7 +204,7 @@ def test_every_setting_has_a_bad_value_in_these_tests() -> None:
 
 def test_a_sentence_says_what_the_value_may_be() -> None:
     with pytest.raises(BadSetting) as caught:
-        said(PORT="0")
+        settings_of(PORT="0")
     assert caught.value.sentence == "QUEUE_TOOL_PORT must be a whole number of at least 1 and at most 65535, not '0'."
 
 
@@ -225,7 +225,7 @@ users = st.sampled_from(["", "somebody"])
 )
 def test_a_password_is_never_in_the_sentence(name: str, shape: str, user: str, password: str) -> None:
     with pytest.raises(BadSetting) as caught:
-        said(**{name: shape.format(f"{user}:{password}")})
+        settings_of(**{name: shape.format(f"{user}:{password}")})
     assert "hunter2" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
@@ -264,7 +264,7 @@ def test_a_password_in_an_odd_place_is_not_shown_either(url: str, shown: str) ->
 )
 def test_a_password_that_would_pass_for_a_host_or_a_port_is_refused(url: str) -> None:
     with pytest.raises(BadSetting, match=r"^QUEUE_TOOL_DATABASE_URL must be a URL with") as refusal:
-        said(DATABASE_URL=f"postgresql://{url}")
+        settings_of(DATABASE_URL=f"postgresql://{url}")
     assert "hunter" not in refusal.value.sentence
 
 
@@ -293,14 +293,14 @@ def test_a_url_without_a_secret_is_shown_as_it_is(url: str) -> None:
 
 
 def test_the_database_is_in_the_data_directory_unless_said_otherwise(tmp_path: Path) -> None:
-    assert said(DATA_DIR=str(tmp_path)).database == f"sqlite:///{tmp_path}/queue_tool.db"
+    assert settings_of(DATA_DIR=str(tmp_path)).database == f"sqlite:///{tmp_path}/queue_tool.db"
     assert Settings().database == f"sqlite:///{Path.cwd()}/instance/queue_tool.db"
-    assert said(DATA_DIR=str(tmp_path), DATABASE_URL="sqlite:///other.db").database == "sqlite:///other.db"
+    assert settings_of(DATA_DIR=str(tmp_path), DATABASE_URL="sqlite:///other.db").database == "sqlite:///other.db"
 
 
 @pytest.mark.parametrize(("url", "embedded"), [("", True), ("redis://localhost", False), (INLINE, False)])
 def test_valkey_is_embedded_unless_a_url_is_said(url: str, embedded: bool) -> None:
-    assert said(REDIS_URL=url).embedded is embedded
+    assert settings_of(REDIS_URL=url).embedded is embedded
 
 
 # -- slips of the pen --------------------------------------------------------------------------------------

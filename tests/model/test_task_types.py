@@ -59,9 +59,9 @@ def test_a_declared_function_stays_as_it_is_and_is_known_by_its_name(types: Task
 def test_a_declaration_keeps_what_was_said(types: TaskTypes) -> None:
     document: dict[str, object] = {"type": "string"}
     task("words.said", schema=document, timeout=60, max_attempts=3, priority="low", description="Says it.")(plain)
-    said = types["words.said"]
-    assert said.schema.document == document
-    assert (said.timeout, said.max_attempts, said.priority, said.description) == (60, 3, Priority.LOW, "Says it.")
+    kind = types["words.said"]
+    assert kind.schema.document == document
+    assert (kind.timeout, kind.max_attempts, kind.priority, kind.description) == (60, 3, Priority.LOW, "Says it.")
 
 
 def test_a_declaration_that_says_nothing_takes_anything_and_leaves_the_rest_to_the_settings(types: TaskTypes) -> None:

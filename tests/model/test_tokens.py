@@ -16,7 +16,7 @@ entropies = st.binary(min_size=ENTROPY_BYTES, max_size=ENTROPY_BYTES)
 several = st.integers(0, 20).flatmap(lambda count: st.binary(min_size=10 * count, max_size=10 * count))
 
 
-def one(milliseconds: int, entropy: bytes) -> str:
+def token_of(milliseconds: int, entropy: bytes) -> str:
     (token,) = make(milliseconds, entropy)
     return token
 
@@ -30,7 +30,7 @@ def test_every_ten_bytes_of_entropy_make_one_token(milliseconds: int, entropy: b
 @relaxed
 @given(moments, entropies)
 def test_a_token_is_32_lower_case_hexadecimal_digits(milliseconds: int, entropy: bytes) -> None:
-    token = one(milliseconds, entropy)
+    token = token_of(milliseconds, entropy)
     assert len(token) == 32
     assert set(token) <= set("0123456789abcdef")
     assert is_well_formed(token)
@@ -39,23 +39,23 @@ def test_a_token_is_32_lower_case_hexadecimal_digits(milliseconds: int, entropy:
 @relaxed
 @given(moments, entropies)
 def test_a_token_reads_as_a_uuid_of_version_7_and_the_rfc_variant(milliseconds: int, entropy: bytes) -> None:
-    read = uuid.UUID(one(milliseconds, entropy))
+    read = uuid.UUID(token_of(milliseconds, entropy))
     assert read.version == 7
     assert read.variant == uuid.RFC_4122
-    assert read.hex == one(milliseconds, entropy)
+    assert read.hex == token_of(milliseconds, entropy)
 
 
 @relaxed
 @given(moments, entropies)
 def test_a_token_holds_its_millisecond(milliseconds: int, entropy: bytes) -> None:
-    assert uuid.UUID(one(milliseconds, entropy)).int >> 80 == milliseconds
+    assert uuid.UUID(token_of(milliseconds, entropy)).int >> 80 == milliseconds
 
 
 @relaxed
 @given(st.lists(moments, min_size=2, max_size=2, unique=True), entropies, entropies)
 def test_tokens_are_ordered_by_their_millisecond(moments: list[int], first: bytes, second: bytes) -> None:
     earlier, later = sorted(moments)
-    assert one(earlier, first) < one(later, second)
+    assert token_of(earlier, first) < token_of(later, second)
 
 
 def random_bits(token: str) -> int:
@@ -69,8 +69,8 @@ def only_bit(number: int) -> bytes:
 
 
 def test_each_of_74_bits_of_entropy_stands_in_a_token_by_itself() -> None:
-    nothing = random_bits(one(0, bytes(ENTROPY_BYTES)))
-    changed = [random_bits(one(0, only_bit(number))) ^ nothing for number in range(8 * ENTROPY_BYTES)]
+    nothing = random_bits(token_of(0, bytes(ENTROPY_BYTES)))
+    changed = [random_bits(token_of(0, only_bit(number))) ^ nothing for number in range(8 * ENTROPY_BYTES)]
     used = [bits for bits in changed if bits]
     assert len(used) == 74
     assert sorted(used) == [1 << place for place in range(74)]

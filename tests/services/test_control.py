@@ -38,9 +38,9 @@ def claim(runtime: Runtime, *tokens: str, run: int = 1) -> None:
     assert len(claim_runs(runtime.store, [(token, run) for token in tokens], OWNER, now())) == len(tokens)
 
 
-def settle(runtime: Runtime, token: str, move: Move = Move.FINISH, run: int = 1, **said: Any) -> bool:
+def settle(runtime: Runtime, token: str, move: Move = Move.FINISH, run: int = 1, **details: Any) -> bool:
     """Record an end; tell whether it counted."""
-    outcome = Outcome(token=token, run=run, move=move, started_at=now(), **said)
+    outcome = Outcome(token=token, run=run, move=move, started_at=now(), **details)
     return token in settle_runs(runtime.store, [outcome], OWNER, now()).tokens
 
 

@@ -31,10 +31,10 @@ DATA = {"item": "a", "valor": 0}
 BATCH = "0" * 32
 
 
-def requests(runtime: Runtime, at: datetime, *said: dict[str, Any]) -> str:
+def requests(runtime: Runtime, at: datetime, *tasks: dict[str, Any]) -> str:
     """Send a batch of tasks as if it were that time; return its id."""
     submit = replace(runtime.submit, clock=replace(runtime.clock, now=lambda: at))
-    values = [{"task_type": "sleep", "data": DATA} | one for one in said]
+    values = [{"task_type": "sleep", "data": DATA} | task for task in tasks]
     batch = submit(values, Requests(types=runtime.types, now=at)).batch
     assert batch is not None
     return batch
@@ -64,7 +64,7 @@ def batches(runtime: Runtime) -> list[str]:
                 {},
             )
         )
-        tokens = [one.token for one in runtime.store.batches.elements(made[-1]) if hasattr(one, "token")]
+        tokens = [element.token for element in runtime.store.batches.elements(made[-1]) if hasattr(element, "token")]
         owner = owners[minute % 2]
         claim_runs(runtime.store, [(token, 1) for token in tokens[:3]], owner, now())
         ends = [(Move.FINISH, None), (Move.FAIL, Code.ERROR), (Move.FAIL, Code.TIMEOUT)]
@@ -149,7 +149,7 @@ def test_a_list_is_what_its_filter_means_the_last_one_sent_first(
     found = everything(runtime, wanted, limit=data.draw(st.integers(1, 40)))
     assert {task.token for task in found} == {task.token for task in expected}
     assert len(found) == len(expected)
-    assert all(one.created_at >= other.created_at for one, other in pairwise(found))
+    assert all(later.created_at >= earlier.created_at for later, earlier in pairwise(found))
     if not wanted.is_of_a_time:
         assert found == expected
 

@@ -116,7 +116,7 @@ class Life(RuleBasedStateMachine):
         owner = self.workers[which]
         runs = self.rows("SELECT token, run FROM tasks") if stale else self.rows(_WAITING)
         wanted = [(token, run - 1 if stale and run > 1 else run) for token, run in pick.sample(runs, min(3, len(runs)))]
-        self.in_hand[owner] += [(one.token, one.run) for one in claim_runs(self.store, wanted, owner, self.now)]
+        self.in_hand[owner] += [(task.token, task.run) for task in claim_runs(self.store, wanted, owner, self.now)]
         self.settle(pick, pick.choice(ENDS), again)
 
     def settle(self, pick: random.Random, move: Move, again: bool) -> None:

@@ -60,7 +60,7 @@ def test_of_many_at_once_with_one_key_one_wins_and_all_answer_the_same(runtime: 
         thread.join()
     assert len(answers) == 8
     assert {answer.batch for answer in answers} == {answers[0].batch}
-    assert {tuple(getattr(one, "token", one) for one in answer.elements) for answer in answers} == {
-        tuple(getattr(one, "token", one) for one in answers[0].elements)
+    assert {tuple(getattr(element, "token", element) for element in answer.elements) for answer in answers} == {
+        tuple(getattr(element, "token", element) for element in answers[0].elements)
     }
     assert runtime.ask.totals().batches == 1

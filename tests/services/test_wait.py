@@ -75,8 +75,8 @@ def test_the_end_of_its_last_task_ends_a_batch(runtime: Runtime, wait: Wait, thr
     batch, (first, second) = sent(runtime, 2)
     waiting = threads.submit(wait.batch, batch, LONG)
     end(runtime, [first])
-    one = threads.submit(wait.task, first, LONG)
-    assert one.result(LONG / 2) is True  # so the watcher has looked since, and the batch goes on
+    waiting_for_first = threads.submit(wait.task, first, LONG)
+    assert waiting_for_first.result(LONG / 2) is True  # so the watcher has looked since, and the batch goes on
     assert not waiting.done()
     end(runtime, [second])
     assert waiting.result(LONG / 2) is True

@@ -108,7 +108,7 @@ def audit(site: PeerSite, ledger: Ledger, havoc: PeerHavoc) -> Column:
         quiet_after=quiet_after,
         ends=Counter(states.values()),
         leftovers=site.leftovers(),
-        unanswered=sum(not one.answered for one in ledger.requests.values()),
+        unanswered=sum(not request.answered for request in ledger.requests.values()),
         halves=_halves(site, ledger, havoc, runs),
     )
     for token in tokens:
@@ -146,9 +146,9 @@ def _halves(site: PeerSite, ledger: Ledger, havoc: PeerHavoc, runs: Runs) -> lis
     kept = runs.begun | {*havoc.wiped.values()} | {*site.waiting().values()}
     counts = Counter(request for request, _ in kept)
     return [
-        f"{name}: {counts[name]} of {one.size}"
-        for name, one in ledger.requests.items()
-        if not one.answered and 0 < counts[name] < one.size
+        f"{name}: {counts[name]} of {request.size}"
+        for name, request in ledger.requests.items()
+        if not request.answered and 0 < counts[name] < request.size
     ]
 
 

@@ -32,8 +32,8 @@ PEERS: dict[str, Callable[[], AbstractContextManager[PeerSite]]] = {"rq": flask_
 def compare(seed: int) -> int:
     """Run all of them, or those that `PEERS` names, and print the table; that peers lose something is no error."""
     plan = Plan(seed, float(os.environ.get("SECONDS") or LONG), float(os.environ.get("RATE") or RATE))
-    said = os.environ["PEERS"].split(",")
-    chosen = ["ours", *PEERS] if said == ["1"] else said
+    names = os.environ["PEERS"].split(",")
+    chosen = ["ours", *PEERS] if names == ["1"] else names
     for environment in (RQ, CELERY):
         environment.install()
     print(f"Chaos beside peers, SEED={seed}: {plan.seconds:g} s of blows on each, {plan.rate:g} tasks/s.", flush=True)
@@ -76,7 +76,7 @@ def ours(plan: Plan) -> Column:
             wrong=found.wrong,
             again=runs.more_than_once,
             halves=found.halves,
-            unanswered=sum(not one.answered for one in ledger.requests.values()),
+            unanswered=sum(not request.answered for request in ledger.requests.values()),
             doubled=runs.doubled,
             leftovers=found.leftovers,
             recovery=runs.recovery(ledger),
@@ -107,24 +107,26 @@ def peer(make: Callable[[], AbstractContextManager[PeerSite]], plan: Plan) -> Co
 def table(columns: list[Column]) -> str:
     """Return the table, as Markdown."""
     rows: dict[str, list[str]] = {
-        "tasks answered, in batches": [f"{one.tasks} in {one.batches}" for one in columns],
+        "tasks answered, in batches": [f"{column.tasks} in {column.batches}" for column in columns],
         "blows, of these kills": [
-            f"{one.blows.total()}, {sum(count for name, count in one.blows.items() if 'kill' in name)}"
-            for one in columns
+            f"{column.blows.total()}, {sum(count for name, count in column.blows.items() if 'kill' in name)}"
+            for column in columns
         ],
-        "lost: answered, never done, known to nobody": [str(len(one.lost)) for one in columns],
-        "of these by the wipe of Redis": [str(len(one.wiped)) for one in columns],
-        "forgotten: done, but nobody knows": [str(len(one.forgotten)) for one in columns],
-        "of these by the wipe, too": [str(one.forgotten_by_wipe) for one in columns],
-        "stuck: without an end when it was quiet": [str(len(one.stuck)) for one in columns],
-        "wrong end": [str(len(one.wrong)) for one in columns],
-        "ran to its end more than once": [str(len(one.again)) for one in columns],
-        "requests without an answer, of these half-kept": [f"{one.unanswered}, {len(one.halves)}" for one in columns],
-        "elements done twice because the client asked again": [str(one.doubled) for one in columns],
-        "leftovers in Redis": [str(len(one.leftovers)) for one in columns],
-        "longest recovery, s": [f"{one.recovery:.0f}" for one in columns],
-        "quiet after the last blow, s": [f"{one.quiet_after:.0f}" for one in columns],
+        "lost: answered, never done, known to nobody": [str(len(column.lost)) for column in columns],
+        "of these by the wipe of Redis": [str(len(column.wiped)) for column in columns],
+        "forgotten: done, but nobody knows": [str(len(column.forgotten)) for column in columns],
+        "of these by the wipe, too": [str(column.forgotten_by_wipe) for column in columns],
+        "stuck: without an end when it was quiet": [str(len(column.stuck)) for column in columns],
+        "wrong end": [str(len(column.wrong)) for column in columns],
+        "ran to its end more than once": [str(len(column.again)) for column in columns],
+        "requests without an answer, of these half-kept": [
+            f"{column.unanswered}, {len(column.halves)}" for column in columns
+        ],
+        "elements done twice because the client asked again": [str(column.doubled) for column in columns],
+        "leftovers in Redis": [str(len(column.leftovers)) for column in columns],
+        "longest recovery, s": [f"{column.recovery:.0f}" for column in columns],
+        "quiet after the last blow, s": [f"{column.quiet_after:.0f}" for column in columns],
     }
-    head = ["", *(one.name for one in columns)]
+    head = ["", *(column.name for column in columns)]
     lines = [head, ["---"] * len(head), *([name, *cells] for name, cells in rows.items())]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -91,8 +91,8 @@ class MarkedClient(Client):
 
     def _mark(self, body: list[dict[str, Any]]) -> str:
         request = uuid.uuid4().hex
-        for place, one in enumerate(body):
-            one["data"] |= {"request": request, "place": place, "runs": self._runs}
+        for place, task in enumerate(body):
+            task["data"] |= {"request": request, "place": place, "runs": self._runs}
         return request
 
     def _post(self, path: str, body: Any, headers: dict[str, str]) -> Any:
@@ -101,7 +101,7 @@ class MarkedClient(Client):
         request = body[0]["data"]["request"]
         if not self._once:
             request = f"{request}.{sum(known.startswith(request) for known in list(self._ledger.requests))}"
-            body = [one | {"data": one["data"] | {"request": request}} for one in body]
+            body = [task | {"data": task["data"] | {"request": request}} for task in body]
         with self._ledger.lock:
             noted = self._ledger.requests.setdefault(request, Request(len(body)))
         answer = self._answer(path, body, headers)

@@ -22,12 +22,12 @@ PATIENCE = 10.0
 class Service:
     """One command, kept alive."""
 
-    def __init__(self, name: str, command: Sequence[str], folder: Path, said: Mapping[str, str]) -> None:
+    def __init__(self, name: str, command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
         """Prepare."""
         self.name = name
         self._command = list(command)
         self._folder = folder
-        self._said = dict(said)
+        self._environment = dict(environment)
         self._stopping = threading.Event()
         self._keeper: threading.Thread | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -76,7 +76,7 @@ class Service:
     def _spawn(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, cwd=self._folder, env=self._said, stdout=log, stderr=log, start_new_session=True
+                self._command, cwd=self._folder, env=self._environment, stdout=log, stderr=log, start_new_session=True
             )
 
     def _keep(self) -> None:

@@ -48,7 +48,9 @@ class PeerSite:
         redis = ("--bind", "127.0.0.1", "--port", str(self.redis_port), "--dir", str(self.folder), "--save", "")
         valkey = (str(get_binary_path()), *redis, "--appendonly", "yes", "--appendfsync", "everysec")
         commands = {"redis": valkey, "web": web} | {name: self._worker(name) for name in WORKERS}
-        self.services = {name: Service(name, said, self.folder, self._said()) for name, said in commands.items()}
+        self.services = {
+            name: Service(name, command, self.folder, self._variables()) for name, command in commands.items()
+        }
 
     @property
     def runs(self) -> Path:
@@ -58,7 +60,9 @@ class PeerSite:
     @property
     def log(self) -> str:
         """Return all that its processes have written."""
-        return "".join(one.log.read_text("utf-8", "replace") for one in self.services.values() if one.log.exists())
+        return "".join(
+            service.log.read_text("utf-8", "replace") for service in self.services.values() if service.log.exists()
+        )
 
     def url(self, path: str) -> str:
         """Return the address of a path."""
@@ -102,13 +106,13 @@ class PeerSite:
 
     def _worker(self, name: str) -> tuple[str, ...]:
         program, *words = self.worker
-        url = self._said()["CHAOS_REDIS"]
+        url = self._variables()["CHAOS_REDIS"]
         return (
             self.environment.program(program),
             *(word.replace("NAME", name).replace("REDIS", url) for word in words),
         )
 
-    def _said(self) -> dict[str, str]:
+    def _variables(self) -> dict[str, str]:
         ours = {name: value for name, value in os.environ.items() if not name.startswith("QUEUE_TOOL_")}
         return ours | {
             "CHAOS_REDIS": f"redis://127.0.0.1:{self.redis_port}/0",

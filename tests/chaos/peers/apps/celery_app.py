@@ -59,7 +59,7 @@ def live():
 def submit():
     """Send one message after another through one producer; Celery knows no transaction around them."""
     with celery.producer_pool.acquire(block=True) as producer:
-        sent = [run.apply_async((one["task_type"], one["data"]), producer=producer) for one in request.get_json()]
+        sent = [run.apply_async((task["task_type"], task["data"]), producer=producer) for task in request.get_json()]
     return jsonify(processing_items=[{"hash": result.id} for result in sent]), 202
 
 

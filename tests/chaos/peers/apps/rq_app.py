@@ -35,8 +35,8 @@ def submit():
     """Enqueue all at once, in RQ's one transaction."""
     rules = {"timeout": 60, "result_ttl": 3600, "failure_ttl": 3600}
     data = [
-        Queue.prepare_data(run, (one["task_type"], one["data"]), retry=Retry(max=MOST, interval=[1, 2, 4]), **rules)
-        for one in request.get_json()
+        Queue.prepare_data(run, (task["task_type"], task["data"]), retry=Retry(max=MOST, interval=[1, 2, 4]), **rules)
+        for task in request.get_json()
     ]
     return jsonify(processing_items=[{"hash": job.id} for job in queue.enqueue_many(data)]), 202
 
