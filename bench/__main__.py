@@ -33,30 +33,30 @@ PARTS: dict[str, Callable[..., list[Table]]] = {
 
 def main() -> None:
     """Install the peers, run the parts, print the tables, write the page."""
-    said = _said()
+    arguments = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     began, machine = time.monotonic(), described()
     environments.install()
     tables: list[Table] = []
-    for name in said.parts or PARTS:
+    for name in arguments.parts or PARTS:
         print(f"Measuring: {name} ...", flush=True)
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-            made = PARTS[name](Path(folder), quick=said.quick)
+            made = PARTS[name](Path(folder), quick=arguments.quick)
         print(f"\n{terminal(made)}\n", flush=True)
         tables += made
     print(f"{verdict(tables)} {time.monotonic() - began:.0f} s, {machine.sentence}.")
-    if not said.quick and not said.parts:
+    if not arguments.quick and not arguments.parts:
         page.write(tables, machine, environments.versions(), configurations())
 
 
-def _said() -> argparse.Namespace:
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("parts", nargs="*", metavar="part", help=f"what to run: {', '.join(PARTS)}; all")
     parser.add_argument("--quick", action="store_true", help="fewer tasks and shorter times")
-    said = parser.parse_args()
-    if unknown := [name for name in said.parts if name not in PARTS]:
+    arguments = parser.parse_args()
+    if unknown := [name for name in arguments.parts if name not in PARTS]:
         parser.error(f"there is no part {unknown[0]!r}; there are {', '.join(PARTS)}")
-    return said
+    return arguments
 
 
 if __name__ == "__main__":

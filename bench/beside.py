@@ -38,9 +38,9 @@ def _send_batches(url: str, over: threading.Event) -> None:
 
 def _single_items(url: str, seconds: float) -> list[float]:
     """Return the milliseconds of each answer."""
-    until, answers, one = time.monotonic() + seconds, list[float](), body(1)
+    until, answers, single = time.monotonic() + seconds, list[float](), body(1)
     while time.monotonic() < until:
-        taken, _ = http.timed(url, "POST", one, 1)
+        taken, _ = http.timed(url, "POST", single, 1)
         answers.append(taken * 1000)
         time.sleep(PAUSE)
     return answers
@@ -59,5 +59,5 @@ def _table(answers: list[float]) -> Table:
             f"{len(answers)} answers; 99 % came within {usual:.0f} ms. An answer is more than its write transaction: "
             "the worst one is an upper bound of the longest write.",
         ),
-        goals=(Goal(said="the worst answer", found=worst, limit=100, unit=" ms", at_most=True),),
+        goals=(Goal(figure="the worst answer", found=worst, limit=100, unit=" ms", at_most=True),),
     )

@@ -54,10 +54,10 @@ def _place(power: float, low: int, high: int) -> float:
     return LEFT + (power - low) / (high - low) * (WIDTH - LEFT - RIGHT)
 
 
-def _line(across: float, top: int, end: int, said: str) -> str:
+def _line(across: float, top: int, end: int, label: str) -> str:
     return (
         f'<path d="M{across:.1f} {top}V{end}" stroke="{GRID}"/>'
-        f'<text x="{across:.1f}" y="{end + 15}" text-anchor="middle" font-size="11">{said}</text>'
+        f'<text x="{across:.1f}" y="{end + 15}" text-anchor="middle" font-size="11">{label}</text>'
     )
 
 

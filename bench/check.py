@@ -118,5 +118,5 @@ def _of_many(many: list[float]) -> Table:
         unit="ms",
         better=Better.LOWER,
         rows=(row,),
-        goals=(Goal(said="POST /check", found=row.median, limit=50, unit=" ms", at_most=True),),
+        goals=(Goal(figure="POST /check", found=row.median, limit=50, unit=" ms", at_most=True),),
     )

@@ -82,15 +82,18 @@ def _drain_peer(peer: Peer, url: str, folder: Path, count: int) -> Drained:
             return _timed(client, count, lambda: count - done.stat().st_size, pids)
 
 
-def drain_ours(folder: Path, tasks: int, processes: int, **said: str) -> Drained:
+def drain_ours(folder: Path, tasks: int, processes: int, **options: str) -> Drained:
     """Submit, start, and ask the store how many are still open."""
-    with submitted(folder, tasks, valor=0, **said) as (runtime, client), working(folder, processes, **said) as pids:
+    with (
+        submitted(folder, tasks, valor=0, **options) as (runtime, client),
+        working(folder, processes, **options) as pids,
+    ):
         return _timed(client, tasks, lambda: still_open(runtime), pids)
 
 
-def wait_for_ours(folder: Path, count: int, **said: str) -> Waited:
+def wait_for_ours(folder: Path, count: int, **options: str) -> Waited:
     """Let one process do so many tasks of a second."""
-    with submitted(folder, count, valor=1, **said) as (runtime, _), working(folder, 1, **said) as pids:
+    with submitted(folder, count, valor=1, **options) as (runtime, _), working(folder, 1, **options) as pids:
         _until(lambda: still_open(runtime), 0)
         return Waited(seconds=_span(runtime), memory=max(map(peak_of, pids)))
 
@@ -170,8 +173,8 @@ def _thrift(seen: list[Drained]) -> tuple[Goal, Goal]:
         statistics.median(each.reads for each in seen),
     )
     return (
-        Goal(said="reads of Redis per task of ours", found=reads, limit=0.02, at_most=True),
-        Goal(said="commands per task of ours", found=commands, limit=1, at_most=True),
+        Goal(figure="reads of Redis per task of ours", found=reads, limit=0.02, at_most=True),
+        Goal(figure="commands per task of ours", found=commands, limit=1, at_most=True),
     )
 
 
@@ -195,8 +198,8 @@ def _of_waiting(waits: dict[int, list[Waited]]) -> Table:
         rows=rows,
         columns=("peak MiB",),
         goals=(
-            Goal(said="2,000 tasks of 1 s", found=few, limit=1.1, unit=" s", at_most=True),
-            Goal(said="10,000 tasks of 1 s", found=many, limit=1.5, unit=" s", at_most=True),
-            Goal(said="peak memory of the worker", found=memory, limit=100, unit=" MiB", at_most=True),
+            Goal(figure="2,000 tasks of 1 s", found=few, limit=1.1, unit=" s", at_most=True),
+            Goal(figure="10,000 tasks of 1 s", found=many, limit=1.5, unit=" s", at_most=True),
+            Goal(figure="peak memory of the worker", found=memory, limit=100, unit=" MiB", at_most=True),
         ),
     )

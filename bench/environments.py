@@ -59,8 +59,8 @@ class Environment:
     def versions(self) -> dict[str, str]:
         """Return what is installed of the packages that are shown."""
         code = f"import importlib.metadata as m, json; print(json.dumps({{n: m.version(n) for n in {self.shown!r}}}))"
-        said = subprocess.run([self.python, "-c", code], check=True, capture_output=True, text=True, timeout=60)
-        return dict(json.loads(said.stdout))
+        ran = subprocess.run([self.python, "-c", code], check=True, capture_output=True, text=True, timeout=60)
+        return dict(json.loads(ran.stdout))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

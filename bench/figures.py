@@ -39,7 +39,7 @@ class Row:
 class Goal:
     """What is wanted of a figure, and what was found."""
 
-    said: str  # of what the figure is
+    figure: str  # what is measured, as "the worst answer"
     found: float
     limit: float
     unit: str = ""
@@ -54,7 +54,9 @@ class Goal:
     def sentence(self) -> str:
         """Return goal, figure and verdict on one line."""
         wanted = f"{'at most' if self.at_most else 'at least'} {number(self.limit)}{self.unit}"
-        return f"{self.said}: wanted {wanted}, found {number(self.found)}{self.unit}: {'met' if self.met else 'MISSED'}"
+        return (
+            f"{self.figure}: wanted {wanted}, found {number(self.found)}{self.unit}: {'met' if self.met else 'MISSED'}"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +91,7 @@ class Table:
     def against(self, name: str, limit: float, of: str = "ours beside") -> tuple[Goal, ...]:
         """Return the goal that our best row is so many times better than a named one; none where it did not run."""
         found = [ratio for row in self.rows if row.name == name and (ratio := self.ratio(row)) is not None]
-        return tuple(Goal(said=f"{of} {name}", found=ratio, limit=limit, unit=" x") for ratio in found)
+        return tuple(Goal(figure=f"{of} {name}", found=ratio, limit=limit, unit=" x") for ratio in found)
 
 
 def times_better(ours: float, theirs: float, better: Better) -> float:

@@ -73,7 +73,7 @@ def _of_use(shares: list[float], processes: int, memory: int, seconds: float) ->
             ),
         ),
         columns=("processes", "peak MiB of all together"),
-        goals=(Goal(said="processor use", found=statistics.median(shares), limit=0.5, unit=" %", at_most=True),),
+        goals=(Goal(figure="processor use", found=statistics.median(shares), limit=0.5, unit=" %", at_most=True),),
     )
 
 
@@ -84,5 +84,5 @@ def _of_starts(starts: list[float]) -> Table:
         unit="ms",
         better=Better.LOWER,
         rows=(Row(name="ours", values=tuple(starts), ours=True),),
-        goals=(Goal(said="median start", found=statistics.median(starts), limit=5, unit=" ms", at_most=True),),
+        goals=(Goal(figure="median start", found=statistics.median(starts), limit=5, unit=" ms", at_most=True),),
     )

@@ -75,7 +75,9 @@ def _table(bytes_of: dict[str, tuple[float, str]]) -> Table:
         columns=("encoding",),
         notes=("The peers' tasks carry no arguments; ours are read from the database. Measured once: it repeats.",),
         goals=(
-            Goal(said="bytes per waiting task", found=used, limit=WANTED, at_most=True),
-            Goal(said="tickets that Redis keeps as listpack (1 is yes)", found=float(encoding == "listpack"), limit=1),
+            Goal(figure="bytes per waiting task", found=used, limit=WANTED, at_most=True),
+            Goal(
+                figure="tickets that Redis keeps as listpack (1 is yes)", found=float(encoding == "listpack"), limit=1
+            ),
         ),
     )

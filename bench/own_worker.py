@@ -33,14 +33,14 @@ def own_redis(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def submitted(folder: Path, count: int, valor: float, **said: str) -> Iterator[tuple[Runtime, Redis]]:
+def submitted(folder: Path, count: int, valor: float, **options: str) -> Iterator[tuple[Runtime, Redis]]:
     """Send so many tasks to a new database; the open runtime and a client of Redis."""
     data = _data(folder)
     for path in data.glob("queue_tool.db*"):
         path.unlink()
     with Redis.from_url(valkey.url(data)) as client:
         client.flushall()
-        runtime = open_runtime(load_settings(_settings(data, said)), Telemetry(), "bench", migrate=True)
+        runtime = open_runtime(load_settings(_settings(data, options)), Telemetry(), "bench", migrate=True)
         try:
             for start in range(0, count, BATCH):
                 size = min(BATCH, count - start)
@@ -51,9 +51,9 @@ def submitted(folder: Path, count: int, valor: float, **said: str) -> Iterator[t
 
 
 @contextmanager
-def working(folder: Path, processes: int, **said: str) -> Iterator[list[int]]:
+def working(folder: Path, processes: int, **options: str) -> Iterator[list[int]]:
     """Let so many of our workers work for the length of a block; their pids."""
-    settings = _settings(_data(folder), said | {"LOG_LEVEL": "warning"})
+    settings = _settings(_data(folder), options | {"LOG_LEVEL": "warning"})
     command = [sys.executable, "-m", "queue_tool", "worker"]
     with ExitStack() as stack:
         started = [process(command, folder, folder / "workers.log", **settings) for _ in range(processes)]
@@ -67,8 +67,8 @@ def still_open(runtime: Runtime) -> int:
     return found
 
 
-def _settings(data: Path, said: Mapping[str, str]) -> dict[str, str]:
-    return {f"QUEUE_TOOL_{name}": text for name, text in {"DATA_DIR": str(data), **said}.items()}
+def _settings(data: Path, options: Mapping[str, str]) -> dict[str, str]:
+    return {f"QUEUE_TOOL_{name}": text for name, text in {"DATA_DIR": str(data), **options}.items()}
 
 
 def _data(folder: Path) -> Path:

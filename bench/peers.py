@@ -45,8 +45,8 @@ class Peer:
             command = [str(self.environment.python), "-c", code]
         else:
             command = ["node", f"{self.module}.cjs", "fill", str(count)]
-        said = os.environ | self._said(url, done)
-        subprocess.run(command, cwd=SCRIPTS, env=said, check=True, timeout=LONGEST_FILL)
+        variables = os.environ | self._variables(url, done)
+        subprocess.run(command, cwd=SCRIPTS, env=variables, check=True, timeout=LONGEST_FILL)
 
     @contextmanager
     def working(self, url: str, done: Path) -> Iterator[list[int]]:
@@ -54,7 +54,7 @@ class Peer:
         log = done.with_suffix(".log")
         with ExitStack() as stack:
             yield [
-                stack.enter_context(process(self._command(url, number), SCRIPTS, log, **self._said(url, done))).pid
+                stack.enter_context(process(self._command(url, number), SCRIPTS, log, **self._variables(url, done))).pid
                 for number in range(self.processes)
             ]
 
@@ -64,7 +64,7 @@ class Peer:
             words[0] = self.environment.program(words[0])
         return words
 
-    def _said(self, url: str, done: Path) -> dict[str, str]:
+    def _variables(self, url: str, done: Path) -> dict[str, str]:
         return {
             "BENCH_REDIS": url,
             "BENCH_DONE": str(done),

@@ -14,8 +14,8 @@ from bench.servers import ours
 from bench.submit import BATCH, MILLISECONDS, body
 from tests.postgres import Cluster, cluster, programs
 
-Said = Mapping[str, str]
-Measure = Callable[[Path, Said], float]
+Options = Mapping[str, str]
+Measure = Callable[[Path, Options], float]
 
 SQLITE = "ours on SQLite"
 POSTGRES = "ours on PostgreSQL"
@@ -49,15 +49,15 @@ def _measured(folder: Path, server: Cluster, rounds: int, measure: tuple[str, st
     seen: dict[str, list[float]] = {SQLITE: [], POSTGRES: []}
     for _ in range(rounds):
         for name, values in seen.items():
-            said = {"DATABASE_URL": server.url(server.new_database())} if name == POSTGRES else {}
-            values.append(look(folder, said))
+            options = {"DATABASE_URL": server.url(server.new_database())} if name == POSTGRES else {}
+            values.append(look(folder, options))
     rows = tuple(Row(name=name, values=tuple(values), ours=True) for name, values in seen.items())
     return Table(part="PostgreSQL", title=title, unit=unit, better=better, rows=rows)
 
 
 def _submit(count: int, times: int) -> Measure:
-    def measure(folder: Path, said: Said) -> float:
-        with TemporaryDirectory(dir=folder) as place, ours(Path(place) / "ours", WORKERS="0", **said) as system:
+    def measure(folder: Path, options: Options) -> float:
+        with TemporaryDirectory(dir=folder) as place, ours(Path(place) / "ours", WORKERS="0", **options) as system:
             http.timed(f"{system.url}/api", "POST", body(1), 1)
             seconds, _ = http.timed(f"{system.url}/api", "POST", body(count), times)
             return seconds * MILLISECONDS
@@ -66,8 +66,8 @@ def _submit(count: int, times: int) -> Measure:
 
 
 def _drain(tasks: int, processes: int) -> Measure:
-    return lambda folder, said: drain_ours(folder, tasks, processes, **said).rate
+    return lambda folder, options: drain_ours(folder, tasks, processes, **options).rate
 
 
-def _wait(folder: Path, said: Said) -> float:
-    return wait_for_ours(folder, 10_000, **said).seconds
+def _wait(folder: Path, options: Options) -> float:
+    return wait_for_ours(folder, 10_000, **options).seconds

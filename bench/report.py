@@ -40,6 +40,6 @@ def _block(table: Table) -> str:
 def verdict(tables: Sequence[Table]) -> str:
     """Return in one sentence how many goals were met, and the names of those that were not."""
     goals = [(table.part, goal) for table in tables for goal in table.goals]
-    missed = [f"{part} ({goal.said})" for part, goal in goals if not goal.met]
-    said = f"{len(goals) - len(missed)} of {len(goals)} goals met"
-    return f"{said}; missed: {'; '.join(missed)}." if missed else f"{said}."
+    missed = [f"{part} ({goal.figure})" for part, goal in goals if not goal.met]
+    sentence = f"{len(goals) - len(missed)} of {len(goals)} goals met"
+    return f"{sentence}; missed: {'; '.join(missed)}." if missed else f"{sentence}."

@@ -60,11 +60,11 @@ def counters(client: Redis) -> Counters:
 
 
 @contextmanager
-def process(command: Sequence[str], folder: Path, log: Path, **said: str) -> Iterator[subprocess.Popen[bytes]]:
+def process(command: Sequence[str], folder: Path, log: Path, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a process in a session of its own for the length of a block; all of its session has ended then."""
     with log.open("ab") as out:
         started = subprocess.Popen(
-            command, cwd=folder, env=_environment() | said, stdout=out, stderr=out, start_new_session=True
+            command, cwd=folder, env=_environment() | variables, stdout=out, stderr=out, start_new_session=True
         )
     try:
         yield started
@@ -95,10 +95,10 @@ def plain_redis(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def ours(folder: Path, **said: str) -> Iterator[System]:
+def ours(folder: Path, **options: str) -> Iterator[System]:
     """Run all of ours in a new directory, with these settings (`WORKERS="0"`)."""
     port, log = free_port(), folder / "up.log"
-    settings = {f"QUEUE_TOOL_{name}": value for name, value in ({"LOG_LEVEL": "warning"} | said).items()}
+    settings = {f"QUEUE_TOOL_{name}": value for name, value in ({"LOG_LEVEL": "warning"} | options).items()}
     settings |= {"QUEUE_TOOL_DATA_DIR": str(folder / "data"), "QUEUE_TOOL_PORT": str(port)}
     folder.mkdir()
     with process([sys.executable, "-m", "queue_tool", "up"], folder, log, **settings) as up:
@@ -108,12 +108,12 @@ def ours(folder: Path, **said: str) -> Iterator[System]:
 
 
 @contextmanager
-def gunicorn(environment: Environment, module: str, folder: Path, **said: str) -> Iterator[tuple[str, int]]:
+def gunicorn(environment: Environment, module: str, folder: Path, **variables: str) -> Iterator[tuple[str, int]]:
     """Serve a peer's application with two processes of eight threads; its URL and the pid of the main process."""
     port, log = free_port(), folder / f"{module}.log"
     where = ("--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "8", "--timeout", "120")
     command = [environment.program("gunicorn"), *where, "--log-level", "warning", f"{module}:app"]
-    with process(command, SCRIPTS, log, **said) as server:
+    with process(command, SCRIPTS, log, **variables) as server:
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: _serves(f"{url}/live"), server, log)
         yield url, server.pid

@@ -55,7 +55,7 @@ def run(folder: Path, *, quick: bool) -> list[Table]:
     """Measure it in turns; the tables of many items and of one."""
     rounds, slow = 3, 2_000 if quick else BATCH
     many: dict[str, Seen] = {}
-    one: dict[str, list[float]] = {}
+    single: dict[str, list[float]] = {}
     with _contenders(folder, slow) as (contenders, url):
         for _ in range(rounds):
             for each in contenders:
@@ -63,8 +63,8 @@ def run(folder: Path, *, quick: bool) -> list[Table]:
             if BULLMQ.there:
                 _add_bulk(url, folder, many.setdefault(BULK, Seen(items=BATCH)))
             for each in contenders:
-                one.setdefault(each.name, []).append(_single(each, 100 if quick else 300))
-    return [_of_many(many), _of_one(one)]
+                single.setdefault(each.name, []).append(_single(each, 100 if quick else 300))
+    return [_of_many(many), _of_one(single)]
 
 
 @contextmanager
@@ -108,11 +108,11 @@ def _add_bulk(url: str, folder: Path, seen: Seen) -> None:
     """Let node send the same array, three times in one process; the median leaves out its slow first time."""
     times = 3
     (folder / "items.json").write_bytes(body(BATCH))
-    said = os.environ | {"BENCH_REDIS": url, "BENCH_MODULES": f"{BULLMQ.folder}/"}
+    environment = os.environ | {"BENCH_REDIS": url, "BENCH_MODULES": f"{BULLMQ.folder}/"}
     command = ["node", "bullmq_peer.cjs", "add", str(folder / "items.json"), str(times)]
     with Redis.from_url(url) as client:
         before = counters(client)
-        ran = subprocess.run(command, cwd=SCRIPTS, env=said, check=True, stdout=subprocess.PIPE, timeout=120)
+        ran = subprocess.run(command, cwd=SCRIPTS, env=environment, check=True, stdout=subprocess.PIPE, timeout=120)
         commands, reads = counters(client).since(before, BATCH * times)
     answer = json.loads(ran.stdout)
     seen.milliseconds.append(sorted(answer["seconds"])[times // 2] * MILLISECONDS)
@@ -151,14 +151,14 @@ def _of_many(many: dict[str, Seen]) -> Table:
     return replace(table, goals=tuple(goal for name, limit in goals for goal in table.against(name, limit)))
 
 
-def _of_one(one: dict[str, list[float]]) -> Table:
+def _of_one(single: dict[str, list[float]]) -> Table:
     rows = tuple(
         Row(name=name, values=tuple(milliseconds), ours=name == OURS)
-        for name, milliseconds in one.items()
+        for name, milliseconds in single.items()
         if name != MANY
     )
     table = Table(part="P1", title="Submit one item", unit="ms", better=Better.LOWER, rows=rows)
     medians_of = {row.name: row.median for row in rows}
     found = medians_of[OURS] / medians_of[EACH]
-    goal = Goal(said=f"ours takes, of the time of {EACH}", found=found, limit=1.3, unit=" x", at_most=True)
+    goal = Goal(figure=f"ours takes, of the time of {EACH}", found=found, limit=1.3, unit=" x", at_most=True)
     return replace(table, goals=(goal,))

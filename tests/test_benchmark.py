@@ -69,7 +69,7 @@ def test_without_ours_there_is_no_ratio() -> None:
     ],
 )
 def test_a_goal_is_met_on_the_right_side_of_its_limit_and_on_it(found: float, at_most: bool, met: bool) -> None:
-    goal = Goal(said="figure", found=found, limit=5, at_most=at_most)
+    goal = Goal(figure="figure", found=found, limit=5, at_most=at_most)
     assert goal.met is met
     assert goal.sentence.endswith("met" if met else "MISSED")
 
@@ -80,11 +80,11 @@ def test_a_goal_beside_a_peer_that_did_not_run_is_no_goal() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "text"),
     [(12345.6, "12,346"), (123.4, "123"), (12.34, "12.3"), (1.234, "1.23"), (0.00123, "0.00123"), (7.0, "7"), (0, "0")],
 )
-def test_a_number_has_three_digits_that_count(value: float, said: str) -> None:
-    assert number(value) == said
+def test_a_number_has_three_digits_that_count(value: float, text: str) -> None:
+    assert number(value) == text
 
 
 def test_the_terminal_shows_figures_ratios_and_goals() -> None:
@@ -100,7 +100,7 @@ def test_columns_that_have_nothing_to_say_are_left_out() -> None:
 
 
 def test_the_verdict_counts_and_names_what_was_missed() -> None:
-    goals = (Goal(said="one", found=1, limit=1), Goal(said="other", found=0, limit=1))
+    goals = (Goal(figure="one", found=1, limit=1), Goal(figure="other", found=0, limit=1))
     assert verdict([replace(TABLE, goals=goals)]) == "1 of 2 goals met; missed: P2 (other)."
     assert verdict([replace(TABLE, goals=goals[:1])]) == "1 of 1 goals met."
 

@@ -17,5 +17,7 @@ def live():
 def each():
     """Send one after another through one producer."""
     with celery.producer_pool.acquire(block=True) as producer:
-        sent = [work.apply_async((one["item"], one["valor"]), producer=producer) for one in request.get_json()]
+        sent = [
+            work.apply_async((element["item"], element["valor"]), producer=producer) for element in request.get_json()
+        ]
     return jsonify([result.id for result in sent])

@@ -19,12 +19,12 @@ def live():
 @app.post("/each")
 def each():
     """Enqueue one after another."""
-    jobs = [queue.enqueue("stock_rq.work", one["item"], one["valor"]) for one in request.get_json()]
+    jobs = [queue.enqueue("stock_rq.work", element["item"], element["valor"]) for element in request.get_json()]
     return jsonify([job.id for job in jobs])
 
 
 @app.post("/many")
 def many():
     """Enqueue all at once."""
-    data = [Queue.prepare_data("stock_rq.work", (one["item"], one["valor"])) for one in request.get_json()]
+    data = [Queue.prepare_data("stock_rq.work", (element["item"], element["valor"])) for element in request.get_json()]
     return jsonify([job.id for job in queue.enqueue_many(data)])
