@@ -1,4 +1,4 @@
-"""The store: the one place that knows SQLAlchemy. Its methods take many at once; one is a batch of one."""
+"""The store: the one place that knows SQLAlchemy. Its methods take many tasks at once."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = [
 
 
 class Store:
-    """Everything that is kept, by what it is about."""
+    """All that is stored: an attribute for each noun."""
 
     def __init__(self, database: Database) -> None:
         """Work on this database, which has the tables already."""

@@ -1,4 +1,4 @@
-"""How what was sent becomes rows: one for a batch, one for each task, each tag and each refusal."""
+"""Adding rows: one for a batch, and one for each of its tasks, tags and refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attempts in the store: a row for each run that did not succeed, so that history costs nothing where all is well."""
+"""Attempts in the store: one row for each run that did not succeed. A task that succeeds at once costs no row."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def attempt_of(row: Any) -> Attempt:
 
 
 def add(connection: Connection, outcomes: Sequence[Outcome], owner: int, now: datetime) -> None:
-    """Keep how these runs of an owner failed."""
+    """Record how these runs of an owner failed."""
     if not outcomes:
         return
     worker = connection.execute(select(_WORKER).where(workers.c.id == owner)).scalar() or ""
@@ -53,12 +53,12 @@ def add(connection: Connection, outcomes: Sequence[Outcome], owner: int, now: da
 
 
 def add_lost(connection: Connection, owners: Sequence[int], now: datetime) -> None:
-    """Keep of the tasks that run at these owners that their worker has died."""
+    """Record, for each task that runs at these owners, that its worker has died."""
     connection.execute(_ADD_LOST, {"owners": list(owners), "now": micros(now)})
 
 
 def add_canceled(connection: Connection, tokens: Sequence[str]) -> None:
-    """Keep the ends of canceled tasks, before they are reopened."""
+    """Record how canceled tasks ended, before they are reopened."""
     connection.execute(_ADD_CANCELED, {"tokens": list(tokens)})
 
 

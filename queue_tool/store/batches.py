@@ -1,4 +1,4 @@
-"""Batches in the store: added whole or not at all, counted, remembered by their idempotency key."""
+"""Batches in the store: added whole or not at all, counted, listed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Added:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """How much was ever sent, and how much of it is still to do."""
+    """Sums over all batches that are stored."""
 
     batches: int
     accepted: int
@@ -44,7 +44,7 @@ class Totals:
 
 
 class Batches:
-    """The table of batches, with the refusals and the idempotency keys that belong to them."""
+    """The table of batches, with the refusals that belong to them."""
 
     def __init__(self, database: Database) -> None:
         """Work on this database."""
@@ -53,7 +53,7 @@ class Batches:
         self._any_unpushed = Lookup(database, whether(batches.c.pushed_at.is_(None)))
 
     def add(self, new: NewBatch, max_waiting: int = 0, *, hold: Sequence[str] = ()) -> Added:
-        """Keep a batch with its tasks and refusals in one transaction.
+        """Add a batch with its tasks and refusals in one transaction.
 
         Args:
             new: the batch.
@@ -170,12 +170,12 @@ class Batches:
             )
 
     def mark_pushed(self, public_id: str, now: datetime) -> None:
-        """Keep that every ticket of a batch is in Redis; if it is forgotten they are pushed again."""
+        """Record that every ticket of a batch is in Redis; if that is lost they are pushed again, without harm."""
         with self._database.write(durable=False) as connection:
             connection.execute(_MARK_PUSHED, {"id_of_batch": public_id, "now": micros(now)})
 
     def mark_push_failed(self, public_id: str, now: datetime) -> None:
-        """Keep that tickets of a batch may be missing in Redis, and that nobody is pushing them any more."""
+        """Record that tickets of a batch may be missing in Redis, and that nobody is pushing them any more."""
         with self._database.write(durable=False) as connection:
             connection.execute(_MARK_PUSH_FAILED, {"id_of_batch": public_id, "now": micros(now)})
 

@@ -1,4 +1,4 @@
-"""What people do to tasks that they have sent before: cancel, reopen, remove; some by token, or all by a filter."""
+"""What users do to tasks that were sent before: cancel, reopen or remove them, by token or by a filter."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Control:
         self._database = database
 
     def cancel(self, tokens: Sequence[str], by: str, reason: str, now: datetime) -> Canceled:
-        """End tasks that have not ended; what is missing in the answer had, or is not there."""
+        """Cancel tasks; those that had ended already, or are not known, are missing in the answer."""
         rows: list[tuple[Row[Any], bool]] = []
         parameters = {"now": micros(now), "by": by, "reason": reason}
         with self._database.write() as connection:
@@ -57,10 +57,10 @@ class Control:
         )
 
     def reopen(self, tokens: Sequence[str]) -> tuple[Ticket, ...]:
-        """Put tasks that failed or were canceled back into the queue; return the tickets of those that were.
+        """Put tasks that failed or were canceled back into the queue; return the tickets of those that went back.
 
-        One whose unique key another task has by now stays as it is.
-        Their ends stay as records of attempts; the attempts that they have had count no more.
+        A task whose unique key another task has by now stays as it is. How the tasks ended stays on record as an
+        attempt, but earlier attempts no longer count.
         """
         rows: list[Row[Any]] = []
         with self._database.write() as connection:
@@ -75,7 +75,7 @@ class Control:
         return tuple(ticket_of(row) for row in rows)
 
     def remove(self, tokens: Sequence[str]) -> int:
-        """Remove tasks that have ended with all that is kept of them; return how many."""
+        """Remove tasks that have ended, with all that belongs to them; return how many."""
         with self._database.write() as connection:
             return sum(remove(connection, tasks.c.token.in_(chunk)) for chunk in chunks(tokens))
 

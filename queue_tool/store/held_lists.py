@@ -1,7 +1,7 @@
-"""Held lists: those that are full in Redis, so that what comes next waits here until its turn.
+"""Held lists: those that are full in Redis, so that tickets that come next wait in the database.
 
 A list is held from the first task that found no room until the last one that waits has been pushed: in between
-everybody's tasks for it wait here, so nobody overtakes.
+all tasks for it wait here, so none overtakes another.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ def is_held(connection: Connection, name: str) -> bool:
 
 
 def hold_or_held(connection: Connection, hold_now: Iterable[str], names: Iterable[str], now: datetime) -> bool:
-    """Hold lists that have no room; tell whether what comes for any of these lists must wait here."""
+    """Hold the lists that have no room; tell whether new tasks for any of the named lists must wait here."""
     hold(connection, hold_now, now)
     return any(is_held(connection, name) for name in names)
 
 
 def hold(connection: Connection, names: Iterable[str], now: datetime) -> None:
-    """Let everything that comes for these lists wait here from now on."""
+    """Let all new tasks for these lists wait here from now on."""
     insert_new(connection, held_lists, [{"list": name, "since": micros(now)} for name in sorted(set(names))])
 
 
 def let_go(connection: Connection) -> bool:
-    """Let new tasks for a list go to Redis again, where none waits here; tell whether any list is still held."""
+    """Release the lists for which no task waits here any more; tell whether any list is still held."""
     names = connection.execute(select(held_lists.c.list)).scalars().all()
     over = [name for name in names if not connection.execute(select(exists().where(UNPUSHED[name]))).scalar_one()]
     connection.execute(delete(held_lists).where(held_lists.c.list.in_(over)))

@@ -1,4 +1,4 @@
-"""Idempotency keys in the store: what a request that is sent twice did the first time, kept for a day."""
+"""Idempotency keys in the store: what a request did the first time, remembered for a day in case it is sent again."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _recall(connection: Connection, key: IdempotencyKey, now: datetime) -> Remem
 def remember(
     connection: Connection, key: IdempotencyKey, batch_id: int | None, now: datetime, token: str | None = None
 ) -> None:
-    """Keep what a key is used for now, in place of a use whose time is over."""
+    """Remember what a key is used for now; a use that is older than a day is forgotten."""
     connection.execute(
         delete(idempotency_keys).where(
             idempotency_keys.c.scope == key.scope,

@@ -1,4 +1,4 @@
-"""API keys in the store: only the digest of a key is ever kept."""
+"""API keys in the store, where only the digest of a key is ever written."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Keys:
         self._find = Lookup(database, _FIND)
 
     def add(self, key: ApiKey, digest: str) -> None:
-        """Keep a new key by its digest."""
+        """Add a new key, by its digest."""
         with self._database.write() as connection:
             connection.execute(
                 insert(api_keys).values(
@@ -42,7 +42,7 @@ class Keys:
         return None if row is None else _api_key(row)
 
     def exist(self) -> bool:
-        """Tell whether there ever was a key: revoking the last one closes the door, it opens none."""
+        """Tell whether there ever was a key, revoked ones too: revoking the last one must let nobody in."""
         return self._exist.first() is not None
 
     def all(self) -> list[ApiKey]:
@@ -51,7 +51,7 @@ class Keys:
             return [_api_key(row) for row in connection.execute(select(api_keys).order_by(api_keys.c.id))]
 
     def revoke(self, public_id: str, now: datetime) -> None:
-        """Make a key invalid from now on; one that is already stays as it is.
+        """Make a key invalid from now on; one that was revoked before stays as it is.
 
         Raises:
             KeyNotFound: there is none with this id.

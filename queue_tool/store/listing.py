@@ -1,4 +1,4 @@
-"""Lists of tasks, newest first, each page at the price of its rows: every filter is found by an index.
+"""Lists of tasks, newest first. A page costs no more than its rows, since every filter has an index.
 
 A question is asked in parts, one for each state, each column that may begin with a prefix and each worker that are
 meant, since each part then has an index in whose order its rows come; of each part no more is read than a page has.

@@ -1,4 +1,4 @@
-"""The database's version: found, brought up to date, and refused where it is another one."""
+"""The version of the database's tables: found, brought up to date, and refused if it is not the one of this code."""
 
 from __future__ import annotations
 

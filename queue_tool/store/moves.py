@@ -38,16 +38,16 @@ def update_for(move: Move, *, keyed: bool = True) -> Update:
 
 
 def lock_tasks(connection: Connection, condition: ColumnElement[bool]) -> None:
-    """Take the rows of tasks that a transaction will change, in the order of their tokens, as everybody does.
+    """Lock the tasks that a transaction will change, in the order of their tokens, so that there is no deadlock.
 
-    A row that somebody else has is waited for and never passed over: who has it may be noting that its ticket was
-    pushed, and a worker that took the task for somebody else's would drop the ticket.
+    A row that somebody else has locked is waited for and never skipped: its holder may only be recording that the
+    ticket was pushed, and a worker that skipped the task would drop that ticket.
     """
     lock_rows(connection, select(tasks.c.id).where(condition).order_by(tasks.c.token).with_for_update())
 
 
 def lock_tokens(connection: Connection, tokens: Iterable[str]) -> None:
-    """Take the rows of the tasks with these tokens, as `lock_tasks` does."""
+    """Lock the tasks with these tokens, as `lock_tasks` does."""
     lock_rows(connection, _LOCK_TOKENS, tokens)
 
 
@@ -60,7 +60,7 @@ _LOCK_TOKENS = (
 
 
 def close_batches(connection: Connection, ended: Counter[int | None], now: datetime) -> tuple[str, ...]:
-    """Count ended tasks off their batches, in the order of the batches' ids; return those that are over."""
+    """Subtract ended tasks from the open ones of their batches, in the order of ids; return the batches that end."""
     finished: list[str] = []
     for batch_id in sorted(batch_id for batch_id in ended if batch_id is not None):
         left = batches.c.open - ended[batch_id]
@@ -76,7 +76,7 @@ def close_batches(connection: Connection, ended: Counter[int | None], now: datet
 
 
 def reopen_batches(connection: Connection, opened: Counter[int | None]) -> None:
-    """Count tasks on to their batches again, in the order of the batches' ids."""
+    """Add reopened tasks to the open tasks of their batches again, in the order of ids."""
     for batch_id in sorted(batch_id for batch_id in opened if batch_id is not None):
         connection.execute(
             update(batches)

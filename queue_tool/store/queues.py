@@ -27,7 +27,7 @@ class Queues:
         self._any = Lookup(database, whether(queues.c.priority.is_not(None)))
 
     def pause(self, priority: Priority, now: datetime) -> None:
-        """Let no task of a queue be started from now on; one that is paused stays so."""
+        """Pause a queue: none of its tasks is started any more. One that is paused already stays as it is."""
         with self._database.write() as connection:
             insert_new(connection, queues, [{"priority": priority.value}])
             connection.execute(
@@ -37,7 +37,7 @@ class Queues:
             )
 
     def resume(self, priority: Priority, now: datetime) -> None:
-        """Let the tasks of a queue be started again."""
+        """Resume a queue: its tasks are started again."""
         with self._database.write() as connection:
             connection.execute(
                 update(queues)

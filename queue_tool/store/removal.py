@@ -1,4 +1,4 @@
-"""How ended tasks leave: with their records, and counted off their batches, so that the counts always sum."""
+"""Removing ended tasks: with all that belongs to them, and subtracted from their batches, so that counts still sum."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ LOST_TOO_OFTEN = f"{MOST_LOSSES} workers died while they ran this task."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """What a settle has really changed."""
+    """What was changed by settling: runs that had been settled before, or are somebody else's, are missing."""
 
     tokens: frozenset[str]  # of the runs that ended by it
     finished: tuple[str, ...]  # ids of the batches whose last open task ended by it
@@ -237,7 +237,7 @@ def _settle(connection: Connection, outcomes: Sequence[Outcome], owner: int, now
 
 
 def _keep_notes(connection: Connection, notes: Sequence[Note], owner: int, now: datetime) -> None:
-    """Keep progress and log lines of runs that are still this owner's."""
+    """Record progress and log lines of runs that are still this owner's."""
     rows = [(note.token, note.run, note.progress, None if note.progress is None else note.note) for note in notes]
     ours = set(connection.execute(_PROGRESS, {"run_owner": owner} | as_rows(rows)).scalars())
     lines = [

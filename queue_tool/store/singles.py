@@ -1,4 +1,4 @@
-"""Tasks in the store that belong to no batch: added one by one."""
+"""Tasks in the store that belong to no batch, each added by a request of its own."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class Singles:
     def add(
         self, new: NewTask, now: datetime, max_waiting: int, key: IdempotencyKey | None, *, hold: Sequence[str]
     ) -> AddedOne:
-        """Keep a task; its ticket is yet to be pushed.
+        """Add a task; its ticket is yet to be pushed.
 
         Args:
             new: the task.
             now: when it was sent.
             max_waiting: how many tasks may wait; 0 is no limit.
             key: by which the same request is known again.
-            hold: lists of which tickets wait in the store from now on.
+            hold: lists whose tickets wait in the store from now on: there is no room in Redis.
 
         Raises:
             TooManyWaiting: more than `max_waiting` tasks would wait.

@@ -42,7 +42,7 @@ class Tickets:
         self._any_held = Lookup(database, held_lists.ANY)
 
     def mark_pushed(self, tickets: Sequence[Ticket], now: datetime) -> None:
-        """Keep that these tickets are in Redis; if it is forgotten they are pushed again."""
+        """Record that these tickets are in Redis; if that is lost they are pushed again, which does no harm."""
         if not tickets:
             return
         rows = as_rows((ticket.token, ticket.run) for ticket in tickets)
@@ -62,7 +62,7 @@ class Tickets:
         return self._page(_UNPUSHED[name], limit).tickets
 
     def hold(self, batch: str, after: int, now: datetime) -> None:
-        """Let the tickets of a batch after this row wait here: there is no room for them in Redis."""
+        """Let the tickets of a batch after this row wait in the database: there is no room for them in Redis."""
         with self._database.write() as connection:
             row = connection.execute(select(batches.c.id).where(batches.c.public_id == batch)).one()
             rest = (tasks.c.batch_id == row.id) & (tasks.c.id > after) & in_state(State.QUEUED)
@@ -74,7 +74,7 @@ class Tickets:
             connection.execute(update(batches).where(batches.c.id == row.id).values(pushed_at=micros(now)))
 
     def let_go(self) -> bool:
-        """Let new tickets of a list go to Redis at once again, where none waits here; tell whether any still does."""
+        """Release the lists for which no ticket waits here any more; tell whether any list is still held."""
         if self._any_held.first() is None:
             return False
         with self._database.write() as connection:

@@ -1,4 +1,4 @@
-"""Unique keys: of the tasks of one type that have not ended, only one has a key."""
+"""Unique keys: at most one unfinished task of a type may have a given key."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from queue_tool.store.tables import UNIQUE_WHERE, in_state, tasks
 
 
 def lock_keys(connection: Connection) -> None:
-    """Let those who look for unique keys go one after the other."""
+    """Let nobody else look for unique keys until the transaction ends."""
     lock_name(connection, "queue_tool unique keys")
 
 
 def taken(connection: Connection, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """Return the token of the task that has it, for each of these types and keys that one has."""
+    """Return, for each of these pairs of type and key that is in use, the token of the task that has it."""
     if not keys:
         return {}
     rows = connection.execute(_TAKEN, as_rows(dict.fromkeys(keys)))

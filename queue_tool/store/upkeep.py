@@ -20,7 +20,7 @@ EXPIRED = "Nobody had started it by the time at which it expired."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expired:
-    """What has failed because it was not started in time."""
+    """Tasks that failed because they were not started in time."""
 
     tokens: tuple[str, ...]
     finished: tuple[str, ...]  # ids of the batches whose last open task it was
@@ -28,14 +28,14 @@ class Expired:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removed:
-    """What one step of a walk over all rows has removed."""
+    """What was removed by one step of a walk over all tasks."""
 
     tasks: int
     last: int  # where the next step begins; 0: this was the end
 
 
 class Upkeep:
-    """The table of tasks, as time changes it. Each method does a part; more is left while it did as much as `limit`."""
+    """The table of tasks, as time changes it. Methods with a `limit` do a part: if they reach it, call them again."""
 
     def __init__(self, database: Database) -> None:
         """Work on this database."""
@@ -45,7 +45,7 @@ class Upkeep:
         self._old_batch = Lookup(database, _OLD_BATCH)
 
     def come_due(self, now: datetime, limit: int) -> int:
-        """Let scheduled tasks whose time has come wait for a worker; return how many."""
+        """Put scheduled tasks whose time has come into the queue; return how many."""
         parameters = {"now": micros(now), "most": limit}
         if self._is_due.first(now=micros(now), most=1) is None:
             return 0
@@ -65,7 +65,7 @@ class Upkeep:
         return Expired(tokens=tuple(row.token for row in rows), finished=finished)
 
     def forget(self, ended_before: datetime, after: int, limit: int) -> Removed:
-        """Look at so many tasks after this row, and remove those that had ended before a time."""
+        """Look at up to `limit` tasks after this row, and remove those that had ended before a time."""
         with self._database.read() as connection:
             rows = connection.execute(_NEXT_TASKS, {"after": after, "most": limit}).all()
         if not rows:
@@ -77,7 +77,7 @@ class Upkeep:
         return Removed(tasks=len(old), last=rows[-1].id)
 
     def forget_batches(self, ended_before: datetime) -> int:
-        """Remove the batches of which nothing is left but refusals, and that had ended before a time."""
+        """Remove batches that had ended before a time and have no tasks any more; return how many."""
         old = batches.c.finished_at < micros(ended_before)
         if self._old_batch.first(before=micros(ended_before)) is None:
             return 0

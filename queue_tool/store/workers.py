@@ -50,7 +50,7 @@ class Workers:
         self._any_running = Lookup(database, whether(in_state(State.RUNNING)))
 
     def register(self, process: Process, now: datetime) -> int:
-        """Enter a process that is about to claim tasks; return the id under which it owns them."""
+        """Add a process that is about to claim tasks; return the id under which it owns them."""
         with self._database.write() as connection:
             row_id: int = connection.execute(
                 insert(workers)
@@ -69,7 +69,7 @@ class Workers:
         return row_id
 
     def beat(self, worker: int) -> bool:
-        """Say that a worker lives; False if it was given up for dead in the meantime."""
+        """Record that a worker lives; return False if it was given up for dead in the meantime."""
         with self._database.write() as connection:
             found = connection.execute(
                 update(workers).where(ALIVE, workers.c.id == worker).values(beat=workers.c.beat + 1)
@@ -77,10 +77,10 @@ class Workers:
         return found.rowcount == 1
 
     def touch(self, worker: int) -> None:
-        """Write a worker's row anew as it is: as this can be done now, so can the worker beat.
+        """Write a worker's row without a change, to learn whether the worker itself could write its heartbeat now.
 
         Raises:
-            StoreAway: it cannot be written; nor can the worker, then.
+            StoreAway: it cannot be written, so the worker could not either.
         """
         with self._database.write() as connection:
             connection.execute(update(workers).where(workers.c.id == worker).values(beat=workers.c.beat))
@@ -105,7 +105,7 @@ class Workers:
             )
 
     def mark_gone(self, ids: Sequence[int], now: datetime) -> None:
-        """Keep that those of these workers are gone that run nothing any more; their rows stay, for what they did."""
+        """Mark workers as gone, unless they still run a task; their rows stay, since ended tasks refer to them."""
         with self._database.write() as connection:
             connection.execute(
                 update(workers)
@@ -118,7 +118,7 @@ class Workers:
             )
 
     def forget(self, gone_before: datetime) -> int:
-        """Remove the rows of workers that were gone by then, and of which no task says that it ran there."""
+        """Remove workers that were gone by then and to which no task refers any more; return how many."""
         old = workers.c.gone_at < micros(gone_before)
         if self._any_old.first(before=micros(gone_before)) is None:
             return 0

@@ -1,4 +1,4 @@
-"""A copy of a whole database, from SQLite to PostgreSQL: one transaction, which is compared before it counts."""
+"""Copying a whole database from SQLite to PostgreSQL, in one transaction that is compared before it is committed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Copied:
 
 
 def copy(source: Database, target: Database, lives_here: Liveness) -> list[Copied]:
-    """Copy every table, and let it count only if what is read back from the target is what was read from the source.
+    """Copy every table; commit only if the rows that are read back from the target are those of the source.
 
     Nobody else can write to the source meanwhile. What fails, or is cut short, leaves the target as it was.
 

@@ -38,7 +38,7 @@ class Backend(Protocol):
         """Make what the database needs before there are tables."""
 
     def exists(self) -> bool:
-        """Tell whether it is there; one that is not need not be asked for its tables."""
+        """Tell whether the database is there; if not, it has no tables either."""
 
     def close(self) -> None:
         """Close every connection: one that is in use when it is given back."""
@@ -203,7 +203,7 @@ def moment_or_none(value: int | None) -> datetime | None:
 
 @contextmanager
 def failures_named() -> Iterator[None]:
-    """Say of what a database does not do that it is away; mistakes of ours stay what they are.
+    """Raise `StoreAway` for whatever fails because of the database; mistakes of ours are raised as they are.
 
     Raises:
         StoreAway: the database is locked, full, read-only, or not there.

@@ -1,4 +1,4 @@
-"""Pools of connections: how one ends."""
+"""Closing a pool of connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PostgreSQL: many writers at once, each row locked by the one who changes it."""
+"""PostgreSQL: many transactions write at once, and each locks the rows that it changes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Postgres:
         """Do nothing: the server has made the database."""
 
     def exists(self) -> bool:
-        """Say yes: whether it is really there shows when it is asked."""
+        """Return True: whether it is really there shows when it is asked."""
         return True
 
     def close(self) -> None:

@@ -49,7 +49,7 @@ class WriteLock:
             self._thread.release()
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
