@@ -154,7 +154,31 @@ def open_runtime(
     if judges:
         types.compile()
     owner = Owner(store, kind, clock, name)
-    runner = Runner(
+    runner = _runner(settings, store, types, telemetry, clock)
+    broker = _broker(settings, store, runner, owner)
+    return Runtime(
+        settings=settings,
+        telemetry=telemetry,
+        clock=clock,
+        types=types,
+        store=store,
+        broker=broker,
+        owner=owner,
+        submit=_submit(settings, store, broker, telemetry, clock),
+        ask=Ask(store=store),
+        list=Listing(store=store),
+        wait=Wait(store, settings.max_waits),
+        cancel=Cancel(store=store, broker=broker, telemetry=telemetry, clock=clock),
+        reopen=Reopen(store=store, telemetry=telemetry),
+        dead_letters=DeadLetters(store=store, telemetry=telemetry, clock=clock),
+        pause=Pause(store=store, telemetry=telemetry, clock=clock),
+        keys=Keys(store=store, clock=clock),
+        runner=runner,
+    )
+
+
+def _runner(settings: Settings, store: Store, types: TaskTypes, telemetry: Telemetry, clock: Clock) -> Runner:
+    return Runner(
         store=store,
         types=types,
         telemetry=telemetry,
@@ -165,33 +189,17 @@ def open_runtime(
         tries_again=settings.redis_url != INLINE,
         pause=lambda: time.sleep(STORE_PAUSE),
     )
-    broker = _broker(settings, store, runner, owner)
-    return Runtime(
-        settings=settings,
-        telemetry=telemetry,
-        clock=clock,
-        types=types,
+
+
+def _submit(settings: Settings, store: Store, broker: Broker, telemetry: Telemetry, clock: Clock) -> Submit:
+    return Submit(
         store=store,
         broker=broker,
-        owner=owner,
-        submit=Submit(
-            store=store,
-            broker=broker,
-            telemetry=telemetry,
-            clock=clock,
-            max_batch=settings.max_batch,
-            max_waiting=settings.max_waiting,
-            max_pushed=settings.max_pushed,
-        ),
-        ask=Ask(store=store),
-        list=Listing(store=store),
-        wait=Wait(store, settings.max_waits),
-        cancel=Cancel(store=store, broker=broker, telemetry=telemetry, clock=clock),
-        reopen=Reopen(store=store, telemetry=telemetry),
-        dead_letters=DeadLetters(store=store, telemetry=telemetry, clock=clock),
-        pause=Pause(store=store, telemetry=telemetry, clock=clock),
-        keys=Keys(store=store, clock=clock),
-        runner=runner,
+        telemetry=telemetry,
+        clock=clock,
+        max_batch=settings.max_batch,
+        max_waiting=settings.max_waiting,
+        max_pushed=settings.max_pushed,
     )
 
 
