@@ -3,8 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Tests at once: many of them wait for processes, so two more than a small machine has processors.
 AT_ONCE ?= 4
-# Tests start some hundred processes. Where bytecode may not be written, each of them would compile the package anew.
-export PYTHONDONTWRITEBYTECODE =
+# Many images set it: then each process, of which the tests start hundreds, would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run test postgres soak chaos bench docs lint clean

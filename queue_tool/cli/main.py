@@ -55,11 +55,10 @@ _port = click.option("--port", help="Port to listen on, in place of QUEUE_TOOL_P
 def up(host: str | None, port: str | None, workers: str | None) -> None:
     """Run the whole system: web, workers, sweeper and, unless a Redis is set, Valkey."""
     from queue_tool import environment, runtime
-    from queue_tool.host import data_dir
+    from queue_tool.host import data_dir, ports
     from queue_tool.model import events
     from queue_tool.model.settings import without_secrets
     from queue_tool.supervisor import Supervisor
-    from queue_tool.web.serving.serve import require_free
 
     overrides = _overrides(HOST=host, PORT=port, WORKERS=workers)
     settings = environment.load_settings(overrides)
@@ -67,7 +66,7 @@ def up(host: str | None, port: str | None, workers: str | None) -> None:
     data_dir.prepare(settings.data_dir)
     with data_dir.Ownership(settings.data_dir.absolute()):
         if settings.web:
-            require_free(settings.host, settings.port)
+            ports.require_free(settings.host, settings.port)
         system = runtime.open_runtime(settings, telemetry, "sweeper", migrate=True)
         telemetry.emit(
             events.Started(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, Text, bindparam, cast, literal_column
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.sql.type_api import TypeEngine
@@ -64,5 +63,16 @@ def as_rows(values: Iterable[object]) -> dict[str, str]:
 def insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
     """Insert rows of which some may be there already, put there by somebody else in this very moment."""
     if rows:
-        insert = postgresql.insert if is_postgres(connection) else sqlite.insert
+        insert = _insert_of(connection)
         connection.execute(insert(table).on_conflict_do_nothing(), rows)
+
+
+def _insert_of(connection: Connection) -> Callable[[Table], Any]:
+    """Return a database's own INSERT; the other kind's is not loaded, which a process would feel when it starts."""
+    if is_postgres(connection):
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import threading
 from collections.abc import Callable
 
 from queue_tool.environment import inherited_descriptor
-from queue_tool.errors import PortTaken
 from queue_tool.host.lifeline import VARIABLE, Lifeline, watch
+from queue_tool.host.ports import require_free
 from queue_tool.model.settings import Settings
 from queue_tool.runtime import load_types
 
@@ -70,20 +69,3 @@ def on_a_signal(then: Callable[[], None]) -> None:
         then()
 
     threading.Thread(target=wait, name="signals", daemon=True).start()
-
-
-def require_free(host: str, port: int) -> None:
-    """Do nothing if one could listen there.
-
-    Raises:
-        PortTaken: another process does, or the address is none of this machine's.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise PortTaken(
-                f"Cannot listen on {host}:{port}: {error.strerror}. Set QUEUE_TOOL_HOST or QUEUE_TOOL_PORT."
-            ) from None
