@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from queue_tool.store.tables import metadata
+from queue_tool.store.indexes import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

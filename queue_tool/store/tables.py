@@ -1,5 +1,7 @@
 """The tables, as SQLAlchemy Core sees them; the migrations make the same, and a test compares the two.
 
+The indexes of a part of the rows are in `indexes`.
+
 Times are whole microseconds since 1970 in UTC. JSON is text, never a database's own JSON type, which would
 change numbers and refuse U+0000. There are no foreign keys: each would cost every insert, and rows are only
 ever removed from the leaves upwards.
@@ -23,7 +25,7 @@ from sqlalchemy import (
 )
 
 from queue_tool.model.states import State
-from queue_tool.store.engine.schema import IDS_NEVER_COME_BACK, RowId, partial_index
+from queue_tool.store.engine.schema import IDS_NEVER_COME_BACK, RowId
 
 metadata = MetaData(
     naming_convention={
@@ -144,25 +146,8 @@ UNIQUE_WHERE: ColumnElement[bool] = literal_column(
 )
 """The condition of the index on unique keys."""
 
-partial_index("ix_batches_unpushed", "pushed_at IS NULL", batches.c.id)
-partial_index("ix_batches_name", "name IS NOT NULL", batches.c.name, batches.c.id)
 Index("ix_tasks_batch_id", tasks.c.batch_id, tasks.c.id)
 Index("ix_tasks_task_type", tasks.c.task_type, tasks.c.id)
-partial_index("ix_tasks_priority", "priority <> 'normal'", tasks.c.priority, tasks.c.id)
-partial_index("ix_tasks_owner", "owner IS NOT NULL AND state <> 'running'", tasks.c.owner, tasks.c.id)
-partial_index("ix_tasks_queued", "state = 'queued'", tasks.c.id)
-partial_index("ix_tasks_urgent", "state = 'queued' AND priority <> 'normal'", tasks.c.priority, tasks.c.id)
-partial_index("ix_tasks_unpushed", "state = 'queued' AND pushed_at IS NULL", tasks.c.priority, tasks.c.lane, tasks.c.id)
-partial_index("ix_tasks_running", "state = 'running'", tasks.c.owner)
-partial_index("ix_tasks_scheduled", "state = 'scheduled'", tasks.c.due_at)
-partial_index("ix_tasks_waiting", "state = 'scheduled'", tasks.c.id)
-partial_index("ix_tasks_finished", "state = 'finished'", tasks.c.id)
-partial_index("ix_tasks_failed", "state = 'failed'", tasks.c.id)
-partial_index("ix_tasks_canceled", "state = 'canceled'", tasks.c.id)
-partial_index("ix_tasks_expiring", "expires_at IS NOT NULL AND state IN ('queued', 'scheduled')", tasks.c.expires_at)
-partial_index("ix_tasks_name", "name IS NOT NULL", tasks.c.name)
-partial_index("ix_tasks_custom_id", "custom_id IS NOT NULL", tasks.c.custom_id)
-partial_index("ix_tasks_unique_key", LIVE, tasks.c.task_type, tasks.c.unique_key, unique=True)
 
 
 def in_state(*states: State, keyed: bool = False) -> ColumnElement[bool]:

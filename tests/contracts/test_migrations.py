@@ -15,7 +15,7 @@ from queue_tool.errors import SchemaOutdated
 from queue_tool.model.states import State
 from queue_tool.store import migrations
 from queue_tool.store.engine.database import Database
-from queue_tool.store.tables import metadata
+from queue_tool.store.indexes import metadata
 from tests.contracts.any_tables import Row, Rows, contents, fill, schema_of
 
 

@@ -1,0 +1,31 @@
+"""The tables with all of their indexes: those of a part of the rows are only here.
+
+The words of such an index load both kinds of database, and no process that works needs to know of them. The migrations
+make the same, and a test compares the two.
+"""
+
+from __future__ import annotations
+
+from queue_tool.store.engine.schema import partial_index
+from queue_tool.store.tables import LIVE, batches, metadata, tasks
+
+__all__ = ["metadata"]
+
+
+partial_index("ix_batches_unpushed", "pushed_at IS NULL", batches.c.id)
+partial_index("ix_batches_name", "name IS NOT NULL", batches.c.name, batches.c.id)
+partial_index("ix_tasks_priority", "priority <> 'normal'", tasks.c.priority, tasks.c.id)
+partial_index("ix_tasks_owner", "owner IS NOT NULL AND state <> 'running'", tasks.c.owner, tasks.c.id)
+partial_index("ix_tasks_queued", "state = 'queued'", tasks.c.id)
+partial_index("ix_tasks_urgent", "state = 'queued' AND priority <> 'normal'", tasks.c.priority, tasks.c.id)
+partial_index("ix_tasks_unpushed", "state = 'queued' AND pushed_at IS NULL", tasks.c.priority, tasks.c.lane, tasks.c.id)
+partial_index("ix_tasks_running", "state = 'running'", tasks.c.owner)
+partial_index("ix_tasks_scheduled", "state = 'scheduled'", tasks.c.due_at)
+partial_index("ix_tasks_waiting", "state = 'scheduled'", tasks.c.id)
+partial_index("ix_tasks_finished", "state = 'finished'", tasks.c.id)
+partial_index("ix_tasks_failed", "state = 'failed'", tasks.c.id)
+partial_index("ix_tasks_canceled", "state = 'canceled'", tasks.c.id)
+partial_index("ix_tasks_expiring", "expires_at IS NOT NULL AND state IN ('queued', 'scheduled')", tasks.c.expires_at)
+partial_index("ix_tasks_name", "name IS NOT NULL", tasks.c.name)
+partial_index("ix_tasks_custom_id", "custom_id IS NOT NULL", tasks.c.custom_id)
+partial_index("ix_tasks_unique_key", LIVE, tasks.c.task_type, tasks.c.unique_key, unique=True)
