@@ -22,6 +22,7 @@ from queue_tool.runtime import Runtime, open_runtime
 from queue_tool.store import Store, migrations
 from queue_tool.store.engine.database import Database
 from queue_tool.web import create_app
+from tests import warm
 from tests.postgres import Cluster, folder, programs
 from tests.postgres import cluster as run_cluster
 from tests.support import System, eventually
@@ -70,6 +71,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("NO_SKIPS") and reporter is not None and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_unconfigure() -> None:
+    """End the interpreter that starts programs."""
+    warm.close()
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from queue_tool.host import valkey
+from tests.warm import interpreter
 
 Found = TypeVar("Found")
 
@@ -91,13 +92,19 @@ def clean_environment(**said: str) -> dict[str, str]:
 
 
 def run_command(
-    *words: str, cwd: Path, within: float = 60, program: Sequence[str | Path] = PROGRAM, **said: str
+    *words: str, cwd: Path, within: float = 60, program: Sequence[str | Path] = (), **said: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run `queue-tool`, or another program, with these words in a directory, and wait for its end."""
+    """Run `queue-tool` with these words in a directory, and wait for its end.
+
+    It is a fork of an interpreter that has imported everything; a `program` that is named starts from nothing.
+    """
+    environment = clean_environment(**said)
+    if not program:
+        return interpreter().run(["-m", "queue_tool", *words], cwd=cwd, env=environment, timeout=within)
     return subprocess.run(
         [*program, *words],
         cwd=cwd,
-        env=clean_environment(**said),
+        env=environment,
         capture_output=True,
         text=True,
         timeout=within,
@@ -277,15 +284,9 @@ with queue_tool.open() as system:
 
 def sent_from_python(system: System, *task_types: str) -> list[str]:
     """Send a task of each of these types as a script of a user's does; return the tokens."""
-    sent = subprocess.run(
-        [sys.executable, "-c", SEND, *task_types],
-        cwd=system.directory,
-        env=clean_environment(**system.said),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
+    environment = clean_environment(**system.said)
+    sent = interpreter().run(["-c", SEND, *task_types], cwd=system.directory, env=environment, timeout=60)
+    assert sent.returncode == 0, sent.stderr
     return sent.stdout.split()
 
 

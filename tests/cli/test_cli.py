@@ -1,4 +1,4 @@
-"""`queue-tool`: what each command says, in real processes."""
+"""`queue-tool`: what each command says, in real processes; one of each kind starts from nothing (`program=PROGRAM`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from queue_tool import __version__
 from queue_tool.host import valkey
-from tests.support import System, free_port, run_command
+from tests.support import PROGRAM, System, free_port, run_command
 
 COMMANDS = ("up", "web", "worker", "sweep", "db", "keys", "redis-url")
 AWAY = "redis://127.0.0.1:1"
@@ -35,18 +35,18 @@ def the_one_sentence(done: CompletedProcess[str]) -> str:
 
 @pytest.mark.parametrize("words", [["--help"], ["-h"]])
 def test_help_lists_every_command(tmp_path: Path, words: list[str]) -> None:
-    done = run_command(*words, cwd=tmp_path)
+    done = run_command(*words, cwd=tmp_path, program=PROGRAM)
     assert done.returncode == 0
     assert set(re.findall(r"^  ([a-z-]+) ", done.stdout, re.MULTILINE)) >= set(COMMANDS)
     assert not list(tmp_path.iterdir())
 
 
 def test_the_version_is_said(tmp_path: Path) -> None:
-    assert __version__ in run_command("--version", cwd=tmp_path).stdout
+    assert __version__ in run_command("--version", cwd=tmp_path, program=PROGRAM).stdout
 
 
 def test_a_command_that_is_none_is_a_mistake_of_usage(tmp_path: Path) -> None:
-    done = run_command("dance", cwd=tmp_path)
+    done = run_command("dance", cwd=tmp_path, program=PROGRAM)
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
     assert "dance" in done.stderr
 
@@ -111,7 +111,7 @@ def test_a_module_of_tasks_that_cannot_be_imported_is_named(tmp_path: Path, code
 
 
 def test_the_url_of_the_embedded_server_leads_to_its_socket(tmp_path: Path) -> None:
-    done = run_command("redis-url", cwd=tmp_path)
+    done = run_command("redis-url", cwd=tmp_path, program=PROGRAM)
     assert (done.returncode, done.stdout) == (0, valkey.url(tmp_path / "instance") + "\n")
     assert done.stdout.startswith("unix:///")
     assert not list(tmp_path.iterdir())
@@ -135,7 +135,7 @@ def test_the_database_is_upgraded_and_a_second_time_changes_nothing(tmp_path: Pa
 
 @pytest.mark.parametrize("command", ["web", "worker", "sweep"])
 def test_a_part_alone_asks_for_the_upgrade(tmp_path: Path, command: str) -> None:
-    done = run_command(command, cwd=tmp_path, REDIS_URL=AWAY, PORT=str(free_port()))
+    done = run_command(command, cwd=tmp_path, program=PROGRAM, REDIS_URL=AWAY, PORT=str(free_port()))
     assert "`queue-tool db upgrade`" in the_one_sentence(done)
 
 
@@ -143,7 +143,7 @@ def test_a_part_alone_asks_for_the_upgrade(tmp_path: Path, command: str) -> None
 
 
 def test_a_key_is_shown_once_listed_without_it_and_revoked(tmp_path: Path) -> None:
-    made = run_command("keys", "create", "--role", "submit", "--name", "printer", cwd=tmp_path)
+    made = run_command("keys", "create", "--role", "submit", "--name", "printer", cwd=tmp_path, program=PROGRAM)
     assert made.returncode == 0
     secret = made.stdout.strip()
     assert re.fullmatch(r"qt_[\w-]{43}", secret)

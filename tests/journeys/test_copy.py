@@ -8,7 +8,7 @@ from queue_tool.model.states import State
 from queue_tool.store import Store
 from queue_tool.store.engine.database import Database
 from tests.postgres import Cluster
-from tests.support import System, eventually, http, items, run_command, tokens
+from tests.support import PROGRAM, System, eventually, http, items, run_command, tokens
 
 
 def statuses(system: System, wanted: list[str]) -> set[str]:
@@ -29,7 +29,7 @@ def test_every_token_answers_after_the_move_and_what_waited_is_done(stopped_syst
     assert system.stop() == 0
 
     url = cluster.url(cluster.new_database())
-    copied = run_command("db", "copy", url, cwd=system.directory)
+    copied = run_command("db", "copy", url, cwd=system.directory, program=PROGRAM)
     assert copied.returncode == 0, copied.stderr
     (system.directory / "instance" / "queue_tool.db").rename(system.directory / "old.db")
     store = Store(Database(url))

@@ -24,7 +24,7 @@ def site(tmp_path: Path, make_runtime: RuntimeFactory, redis: Redis, valkey_serv
 
 
 def test_a_hundred_thousand_tasks_leave_nothing_behind(site: Site) -> None:
-    worker = site.start()
+    worker = site.start_cold()
     sizes = []
     for _ in range(10):
         site.sleepers(ROUND - 3000)

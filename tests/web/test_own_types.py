@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support import clean_environment, free_port
+from tests.warm import interpreter
 
 FLASK = (str(Path(sys.executable).with_name("flask")), "--app", "queue_tool")
 OURS = (sys.executable, "-m", "queue_tool")
@@ -48,6 +49,8 @@ with queue_tool.open() as system:
 def run(directory: Path, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run a program that finds the packages in the directory `installed` beside all others."""
     environment = clean_environment(**settings) | {"PYTHONPATH": str(directory / "installed")}
+    if command[0] == sys.executable:
+        return interpreter().run(command[1:], cwd=directory, env=environment, timeout=60)
     return subprocess.run(
         command, cwd=directory, env=environment, capture_output=True, text=True, timeout=60, check=False
     )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -24,6 +22,7 @@ from queue_tool.runtime import Runtime
 from queue_tool.services.sweep.sweep import Sweep
 from tests.past_the_store import locked, note, opened, rows
 from tests.support import clean_environment, eventually
+from tests.warm import Program, interpreter
 
 ROOT = Path(__file__).parents[3]
 
@@ -43,7 +42,7 @@ class Site:
     runtime: Runtime
     redis: Redis
     redis_url: str
-    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    workers: list[Program] = field(default_factory=list)
     sweep: Sweep = field(init=False)
 
     def __post_init__(self) -> None:
@@ -73,25 +72,32 @@ class Site:
         """Send a batch of sleeps."""
         return self.send("sleep", [{"item": "a", "valor": valor}] * count)
 
-    def start(self, *command: str, **said: str) -> subprocess.Popen[bytes]:
+    def start(self, *command: str, **said: str) -> Program:
         """Start a worker, or what is said in its place, in this directory."""
+        return self._started(command or WORKER, said, cold=False)
+
+    def start_cold(self) -> Program:
+        """Start a worker that is no fork: the memory of a fork is also that of what it is a fork of."""
+        return self._started(WORKER, {}, cold=True)
+
+    def _started(self, command: Sequence[str], said: dict[str, str], *, cold: bool) -> Program:
         settings = {"DATA_DIR": str(self.runtime.settings.data_dir), "REDIS_URL": self.redis_url, "TASKS": HARD}
         if not self.runtime.store.database.is_file:
             settings["DATABASE_URL"] = self.url
         with (self.directory / "workers.log").open("ab") as log:
-            worker = subprocess.Popen(
-                [sys.executable, *(command or WORKER)],
+            worker = interpreter().start(
+                command,
                 cwd=self.directory,
                 env=clean_environment(**settings | said) | {"PYTHONPATH": str(ROOT)},
-                stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,
+                own_session=True,
+                cold=cold,
             )
         self.workers.append(worker)
         return worker
 
-    def stop(self, worker: subprocess.Popen[bytes]) -> None:
+    def stop(self, worker: Program) -> None:
         """Ask a worker to end, which it does well."""
         worker.terminate()
         assert worker.wait(60) == 0, self.log
@@ -106,7 +112,7 @@ class Site:
         for worker in self.workers:
             worker.wait()
 
-    def give_up_all_but(self, worker: subprocess.Popen[bytes]) -> None:
+    def give_up_all_but(self, worker: Program) -> None:
         """Sweep once as if every other worker were dead."""
         Sweep(
             store=self.runtime.store,

@@ -8,7 +8,7 @@ SLEEPERS = 10_000
 
 
 def test_ten_thousand_sleeping_tasks_fit_into_a_hundred_mebibytes(site: Site) -> None:
-    worker = site.start()
+    worker = site.start_cold()
     site.sleepers(SLEEPERS, valor=3600)
     site.await_(lambda: len(site.keys("rq:execution:*")) == SLEEPERS)  # all run, and everybody is told
     assert mebibytes(worker.pid) < 100

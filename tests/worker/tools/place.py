@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +15,8 @@ from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker
 
 from queue_tool.model.states import State
+from tests.support import clean_environment
+from tests.warm import Program, interpreter
 from tests.worker.faults.site import Site
 from tests.worker.tools import tasks
 
@@ -29,11 +30,11 @@ LANES = ("loop", "threads", "isolated")
 class Place(Site):
     """A site with these tasks."""
 
-    def start(self, *command: str, **said: str) -> subprocess.Popen[bytes]:
+    def start(self, *command: str, **said: str) -> Program:
         """Start a worker that knows them."""
         return super().start(*command, **{"TASKS": tasks.__name__} | said)
 
-    def start_rq(self, *options: str, kind: str = OURS, **said: str) -> subprocess.Popen[bytes]:
+    def start_rq(self, *options: str, kind: str = OURS, **said: str) -> Program:
         """Start a worker by RQ's own command."""
         return self.start(RQ, "worker", "-u", self.redis_url, "-w", kind, *options, **said)
 
@@ -44,7 +45,9 @@ class Place(Site):
     def rq(self, *words: str) -> str:
         """Run another command of RQ's; return what it says."""
         command = [RQ, *words, "-u", self.redis_url]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+        done = interpreter().run(command, cwd=self.directory, env=clean_environment(), timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def waiter(self, lane: str, until: Path) -> str:
         """Send a task that waits for a file."""
