@@ -13,8 +13,7 @@ from queue_tool.model import settings
 from queue_tool.model.telemetry import Telemetry
 from queue_tool.runtime import open_runtime
 from tests.conftest import RuntimeFactory, new_database
-from tests.worker.tools import tasks
-from tests.worker.tools.place import Place
+from tests.worker.tools.place import ALL, Place
 
 
 @pytest.fixture(scope="module", params=["valkey", "redis"])
@@ -25,13 +24,13 @@ def running(
     directory, url = tmp_path_factory.mktemp("running"), request.getfixturevalue(f"{request.param}_server")
     shutil.copyfile(migrated_database, directory / "queue_tool.db")
     directory.chmod(0o700)
-    said = {"DATA_DIR": str(directory), "REDIS_URL": url, "TASKS": tasks.__name__} | new_database(request)
+    said = {"DATA_DIR": str(directory), "REDIS_URL": url, "TASKS": ALL} | new_database(request)
     chosen = settings.read({f"QUEUE_TOOL_{name}": text for name, text in said.items()})
     with Redis.from_url(url) as redis:
         redis.flushall()
         runtime = open_runtime(chosen, Telemetry(), "test", migrate=True)
         place = Place(directory, runtime, redis, url)
-        worker = place.start()
+        worker = place.start(TASKS=ALL)
         try:
             place.await_(place.rqs_workers)
             yield place
@@ -45,7 +44,7 @@ def running(
 @pytest.fixture
 def place(tmp_path: Path, make_runtime: RuntimeFactory, redis: Redis, valkey_server: str) -> Iterator[Place]:
     """A place in which nobody works yet; no worker is left after the test."""
-    made = Place(tmp_path, make_runtime(REDIS_URL=valkey_server, TASKS=tasks.__name__), redis, valkey_server)
+    made = Place(tmp_path, make_runtime(REDIS_URL=valkey_server, TASKS=ALL), redis, valkey_server)
     yield made
     made.kill_all()
 

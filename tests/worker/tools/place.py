@@ -18,13 +18,16 @@ from queue_tool.model.states import State
 from tests.support import clean_environment
 from tests.warm import Program, interpreter
 from tests.worker.faults.site import Site
-from tests.worker.tools import tasks
+from tests.worker.tools import alone, tasks
 
 RQ = str(Path(sys.executable).with_name("rq"))
 
 OURS = "queue_tool.worker.Worker"
 
 LANES = ("loop", "threads", "isolated")
+
+ALL = f"{tasks.__name__},{alone.__name__}"
+"""All task types; a worker knows those of the first two lanes, unless a test says so."""
 
 
 class Place(Site):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -41,17 +40,6 @@ def wait_in_a_thread(data: str, context: Context) -> str:
     return "waited"
 
 
-@task("waits.isolated", isolated=True)
-def wait_alone(data: str, context: Context) -> str:
-    """Wait in a process of its own; say by which one."""
-    talk(context)
-    Path(f"{data} writing").write_text(str(os.getpid()))
-    Path(f"{data} writing").rename(f"{data} pid")
-    while not Path(data).exists():
-        pause(PAUSE)
-    return "waited"
-
-
 @task("talks")
 async def talk_when_asked(data: str, context: Context) -> None:
     """Say how far it is each time that there is another file."""
@@ -74,11 +62,6 @@ def urgent_in_a_thread(data: object) -> None:
 @task("patient", priority="low")
 async def patient(data: object) -> None:
     """Do nothing, when there is nothing else to do."""
-
-
-@task("patient.alone", priority="low", isolated=True)
-def patient_alone(data: object) -> None:
-    """Do nothing in a process of its own, when there is nothing else to do."""
 
 
 def talk(context: Context) -> None:
@@ -110,8 +93,8 @@ async def behave_on_the_loop(data: dict[str, Any], context: Context) -> str:
     return behave(data, context)
 
 
-for lane, function in (("loop", behave_on_the_loop), ("threads", behave), ("isolated", behave)):
-    task(f"behaves.{lane}", isolated=lane == "isolated", max_attempts=3, backoff=[0], no_retry=[KeyError])(function)
+for name, function in (("loop", behave_on_the_loop), ("threads", behave)):
+    task(f"behaves.{name}", max_attempts=3, backoff=[0], no_retry=[KeyError])(function)
 
 
 @task("hurries", timeout=0.05, max_attempts=2, backoff=[0])

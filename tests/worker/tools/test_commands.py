@@ -21,7 +21,7 @@ from rq.serializers import JSONSerializer
 from queue_tool.model.queues import Lane
 from queue_tool.model.states import State
 from tests.worker.faults.site import is_alive
-from tests.worker.tools.place import LANES, Place
+from tests.worker.tools.place import ALL, LANES, Place
 
 
 def stop_job(place: Place, token: str) -> tuple[str, str]:
@@ -149,7 +149,7 @@ def test_while_workers_are_suspended_nothing_new_starts_and_what_runs_goes_on(su
 def test_a_process_that_is_being_made_for_a_task_that_is_canceled_keeps_nobody_waiting(
     place: Place, gate: Path
 ) -> None:
-    worker = place.start()
+    worker = place.start(TASKS=ALL)
     token = place.waiter("isolated", gate)
     place.await_shown(token)
     cancel(place, token)  # the first process takes much longer to begin than a task to be shown
@@ -167,7 +167,7 @@ def test_a_process_that_is_being_made_for_a_task_that_is_canceled_keeps_nobody_w
 
 
 def test_the_command_to_shut_down_ends_a_worker_after_its_tasks(place: Place, gate: Path) -> None:
-    worker = place.start()
+    worker = place.start(TASKS=ALL)
     tokens = [place.waiter(lane, gate) for lane in LANES]
     obedient = started(place, gate)
     place.await_shown(*tokens)

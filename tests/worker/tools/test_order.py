@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from queue_tool.model.states import State
-from tests.worker.tools.place import Place
+from tests.worker.tools.place import ALL, Place
 
 
 def test_with_one_slot_and_many_who_wait_the_urgent_go_first_and_the_rest_in_their_order(
@@ -25,7 +25,7 @@ def test_with_one_slot_and_many_who_wait_the_urgent_go_first_and_the_rest_in_the
 
 
 def test_a_lane_that_is_full_holds_up_no_other(place: Place, gate: Path) -> None:
-    worker = place.start()
+    worker = place.start(TASKS=ALL)
     threads = place.send("waits.threads", [str(gate)] * 40)
     isolated = place.send("waits.isolated", [str(gate)] * 3)
     place.await_(lambda: place.count(State.RUNNING) == 33)  # 32 threads and one process, unless told otherwise

@@ -6,7 +6,7 @@ import pytest
 
 from queue_tool.model.states import Code, State
 from tests.runs import attempts_of
-from tests.worker.tools.place import LANES, Place
+from tests.worker.tools.place import ALL, LANES, Place
 
 
 def attempts(place: Place, token: str) -> list[tuple[int, str]]:
@@ -16,7 +16,7 @@ def attempts(place: Place, token: str) -> list[tuple[int, str]]:
 
 @pytest.mark.parametrize("lane", LANES)
 def test_in_each_lane_what_fails_is_tried_again_as_its_type_and_its_error_say(place: Place, lane: str) -> None:
-    place.start()
+    place.start(TASKS=ALL)
     ways = [("error", 2), ("error", 9), ("never", 1), ("retry", 2), ("retry", 9), ("abort", 1)]
     sent = place.send(f"behaves.{lane}", [{"how": how, "fails": fails} for how, fails in ways])
     place.await_end()

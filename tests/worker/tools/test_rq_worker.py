@@ -9,7 +9,7 @@ import pytest
 from queue_tool.model.queues import LISTS
 from queue_tool.model.states import State
 from tests.support import run_command
-from tests.worker.tools.place import OURS, RQ, Place
+from tests.worker.tools.place import ALL, OURS, RQ, Place
 
 SENT = {"sleep": "default", "urgent": "high", "patient": "low"} | {
     "urgent.in-a-thread": "high.threads",
@@ -33,7 +33,7 @@ def test_in_burst_mode_it_ends_when_nothing_is_left_in_its_lists(
     place.sleepers(40)
     for task_type in SENT.keys() - {"sleep"}:
         place.send(task_type, [None] * 2)
-    worker = place.start_rq("-S", "json", "--burst", *queues)
+    worker = place.start_rq("-S", "json", "--burst", *queues, TASKS=ALL)
     assert worker.wait(30) == 0, place.log
     unfinished = "SELECT DISTINCT task_type FROM tasks WHERE state <> 'finished' ORDER BY task_type"
     assert [name for (name,) in place.rows(unfinished)] == left
