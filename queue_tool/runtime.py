@@ -1,17 +1,17 @@
-"""The runtime: settings become a store, a broker and services. The only place that chooses between them."""
+"""The runtime: settings become a store, a broker and services. The only place that chooses which of each kind."""
 
 from __future__ import annotations
 
 import random
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
 from queue_tool import environment
 from queue_tool.broker import Broker, InlineBroker, RqBroker
-from queue_tool.errors import BadTaskType, BrokerAway, BrokerOfAnother
+from queue_tool.errors import BadTaskType, BrokerAway, BrokerOfAnother, StoreAway
 from queue_tool.execution import own_types
 from queue_tool.execution.builtin import builtin_types
 from queue_tool.host import data_dir, logs, put_aside, valkey
@@ -25,7 +25,6 @@ from queue_tool.model.telemetry import Telemetry
 from queue_tool.services.ask import Ask
 from queue_tool.services.cancel import Cancel
 from queue_tool.services.dead_letters import DeadLetters
-from queue_tool.services.keys import Keys
 from queue_tool.services.listing import Listing
 from queue_tool.services.owner import Owner, lives_here
 from queue_tool.services.pause import Pause
@@ -60,7 +59,6 @@ class Runtime:
     reopen: Reopen
     dead_letters: DeadLetters
     pause: Pause
-    keys: Keys
     runner: Runner
 
     def of_type(self, name: str, options: Options = PLAIN) -> Judge:
@@ -106,7 +104,9 @@ class Runtime:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close it."""
+        """Close it; this process works on nothing any more."""
+        with suppress(StoreAway):  # then the sweeper will see that it is gone
+            self.owner.leave()
         self.close()
 
 
@@ -121,7 +121,7 @@ def open() -> Runtime:  # noqa: A001 - `queue_tool.open()` is what its users rea
 
 def start_logging(process: str, settings: Settings) -> Telemetry:
     """Send this process's log to stderr, and return what the services tell their events to."""
-    return logs.start(process, settings.log_level, settings.log_format, environment.unknown_settings())
+    return logs.start(process, settings.log_level, settings.log_format, environment.unknown_settings)
 
 
 def open_runtime(
@@ -148,11 +148,13 @@ def open_runtime(
     Raises:
         QueueToolError: something that it stands on cannot be used; the sentence says what.
     """
-    store = open_store(settings, migrate=migrate)
-    require_own_redis(settings, store)
-    types = load_types(settings, telemetry)
-    if judges:
-        types.compile()
+    with ExitStack() as opened:
+        store = opened.enter_context(closing(open_store(settings, migrate=migrate)))
+        require_own_redis(settings, store)
+        types = load_types(settings, telemetry)
+        if judges:
+            types.compile()
+        opened.pop_all()  # it stays open only if nothing is wrong
     owner = Owner(store, kind, clock, name)
     runner = _runner(settings, store, types, telemetry, clock)
     broker = _broker(settings, store, runner, owner)
@@ -172,7 +174,6 @@ def open_runtime(
         reopen=Reopen(store=store, telemetry=telemetry),
         dead_letters=DeadLetters(store=store, telemetry=telemetry, clock=clock),
         pause=Pause(store=store, telemetry=telemetry, clock=clock),
-        keys=Keys(store=store, clock=clock),
         runner=runner,
     )
 

@@ -85,7 +85,7 @@ def up(host: str | None, port: str | None, workers: str | None) -> None:
 @_host
 @_port
 def web(host: str | None, port: str | None) -> None:
-    """Serve the web door alone."""
+    """Serve requests and pages alone."""
     from queue_tool import environment, runtime
     from queue_tool.host.clock import CLOCK
     from queue_tool.model import events

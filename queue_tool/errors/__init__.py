@@ -1,7 +1,7 @@
 """Every error that this project raises on purpose: one tree, a stable code and a default sentence each.
 
 A class's docstring is the sentence that a user sees when the one who raises it has nothing better to say.
-What an error means in HTTP is written in one table, in the web door.
+What an error means in HTTP is written in one table, in `queue_tool.web.http.problems`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import orjson
@@ -19,20 +19,21 @@ from queue_tool.model.telemetry import Event, Level, Telemetry, fields
 _logger = logging.getLogger("queue_tool")
 
 
-def start(process: str, level: str, style: str, unknown_settings: Sequence[str]) -> Telemetry:
+def start(process: str, level: str, style: str, unknown_settings: Callable[[], Sequence[str]]) -> Telemetry:
     """Send this process's log to stderr, and return what the services tell their events to.
 
     Args:
         process: what each line says it is from, such as "web".
         level: "debug", "info", "warning" or "error".
         style: "text" or "json".
-        unknown_settings: names that look like settings and are none, of which a warning is written.
+        unknown_settings: returns names that look like settings and are none, of which a warning is written; called
+            when the log is there, since it may complain.
     """
     configure(process, level, style)
     at_a_terminal = style == "text" and sys.stderr.isatty()
     listeners = [listen, greeting.listen] if at_a_terminal else [listen]
     telemetry = Telemetry(*listeners, unheard=unheard(level) - {events.Ready})
-    for name in unknown_settings:
+    for name in unknown_settings():
         telemetry.emit(events.Warned(reason=f"{name} is no setting and was ignored"))
     return telemetry
 

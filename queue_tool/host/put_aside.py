@@ -57,4 +57,5 @@ def settle_all(data_dir: Path, settle: Callable[[Sequence[Outcome], int], object
 
 def _outcome(*, move: str, code: str | None, started_at: str | None, due_at: str | None, **fields: Any) -> Outcome:
     started, due = (datetime.fromisoformat(time) if time else None for time in (started_at, due_at))
-    return Outcome(move=Move(move), code=Code(code) if code else None, started_at=started, due_at=due, **fields)
+    known = Move(move.replace(" ", "_"))  # with a space in what older versions have put aside
+    return Outcome(move=known, code=Code(code) if code else None, started_at=started, due_at=due, **fields)

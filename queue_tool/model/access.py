@@ -1,4 +1,4 @@
-"""Who may do what: roles, and the rule for a service that has no keys yet. Pure; the web door asks it.
+"""Who may do what: roles, and the rule for a service that has no keys yet. Pure; `queue_tool.web` asks it.
 
 Without an API key in the store, a request is served only when it comes from this machine by every sign that a
 request carries: otherwise a page open in a browser, or a proxy in front, would lend its user's access to the

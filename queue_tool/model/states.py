@@ -1,6 +1,8 @@
 """The states of a task, and the legal moves between them.
 
-The store turns a move into one UPDATE; nothing else changes a task's state, and there is no other move than these.
+The store turns a move into one UPDATE; nothing else changes a task's state, and there is no other move than these. The
+UPDATE says what must still be true: the state, and for a run its number and its owner. That is the fence, the guard
+against late and double work.
 """
 
 from __future__ import annotations
@@ -74,7 +76,7 @@ class Transition:
 
     sources: frozenset[State]  # the states that it starts from
     target: State
-    new_run: bool = False  # the fence's `run` grows: nothing of the run before may count any more
+    new_run: bool = False  # the task's `run` grows: nothing of the run before may count any more
     new_attempt: bool = False
     loss: bool = False
 

@@ -70,7 +70,7 @@ class Ask:
         return 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())
 
     def totals(self) -> Totals:
-        """Return the sums over everything that was ever sent."""
+        """Return the sums over all batches that are stored."""
         return self.store.batches.totals()
 
 

@@ -13,7 +13,7 @@ from queue_tool.model.batch import Batch, Label
 from queue_tool.model.details import QueueCounts, Summary
 from queue_tool.model.filter import Filter
 from queue_tool.model.queues import Priority
-from queue_tool.store import Key, Store
+from queue_tool.store import PageKey, Store
 
 MOST_COUNTED = 10_000
 """Tasks up to which a total is exact."""
@@ -116,12 +116,12 @@ def _number(cursor: str) -> int:
     return key
 
 
-def write_cursor(key: Key) -> str:
+def write_cursor(key: PageKey) -> str:
     """Return a row's key as users pass it back to us."""
     return base64.urlsafe_b64encode(str(key).encode()).decode().rstrip("=")
 
 
-def read_cursor(cursor: str, *, of_tokens: bool = False) -> Key:
+def read_cursor(cursor: str, *, of_tokens: bool = False) -> PageKey:
     """Return the key that a cursor stands for.
 
     Raises:

@@ -8,7 +8,7 @@ from queue_tool.store.engine.database import Changes, Database
 from queue_tool.store.idempotency import IdempotencyKeys, Remembered
 from queue_tool.store.identity import identity_of
 from queue_tool.store.keys import Keys
-from queue_tool.store.listing import Key, Listing
+from queue_tool.store.listing import Listing, PageKey
 from queue_tool.store.queues import Queues
 from queue_tool.store.results import Results
 from queue_tool.store.runs import Runs, Settled, SettledAndClaimed, TakenBack
@@ -22,7 +22,7 @@ __all__ = [
     "Added",
     "Canceled",
     "Changes",
-    "Key",
+    "PageKey",
     "Process",
     "Remembered",
     "Settled",

@@ -22,7 +22,7 @@ from queue_tool.store.filtering import between, choices, plain_conditions, worke
 from queue_tool.store.tables import attempts, batches, events, in_state, not_running, tags, tasks, workers
 from queue_tool.store.tasks import status_fields
 
-Key = int | str
+PageKey = int | str
 """What a page is sorted by: the row's id; its token where times are asked for, since tokens are found by time."""
 
 MOST_LINES = 100
@@ -39,7 +39,7 @@ class Listing:
         """Work on this database."""
         self._database = database
 
-    def page(self, wanted: Filter, limit: int, before: Key | None = None) -> tuple[list[Summary], Key | None]:
+    def page(self, wanted: Filter, limit: int, before: PageKey | None = None) -> tuple[list[Summary], PageKey | None]:
         """Return tasks that a filter means, the last one sent first.
 
         Args:
@@ -140,7 +140,7 @@ def _asked(parts: Sequence[Select[Any]], limit: int) -> Select[Any]:
     return select(found).order_by(found.c[0].desc()).limit(limit)
 
 
-def _parts(connection: Connection, wanted: Filter, limit: int, before: Key | None) -> Iterator[Select[Any]]:
+def _parts(connection: Connection, wanted: Filter, limit: int, before: PageKey | None) -> Iterator[Select[Any]]:
     """Return the parts of the question for a page."""
     key = _key_of(wanted)
     plain = list(plain_conditions(wanted))

@@ -1,4 +1,4 @@
-"""The web door: Flask, and granian to serve it."""
+"""The web: Flask, and granian to serve it."""
 
 from queue_tool.web.app import create_app
 

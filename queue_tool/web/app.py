@@ -23,11 +23,11 @@ _PAGE_POLICY = (
 )
 
 
-def create_app(parts: Runtime | None = None) -> Flask:
+def create_app(system: Runtime | None = None) -> Flask:
     """Return the WSGI application.
 
     Args:
-        parts: what it works with; without it, all is put together as the environment says.
+        system: what it works with; without it, all is put together as the environment says.
 
     Raises:
         QueueToolError: something that it stands on cannot be used.
@@ -35,7 +35,7 @@ def create_app(parts: Runtime | None = None) -> Flask:
     app = Flask(
         "queue_tool.web", template_folder="pages/templates", static_folder="pages/static", static_url_path="/static"
     )
-    app.extensions[EXTENSION] = parts or _from_the_environment()
+    app.extensions[EXTENSION] = system or _from_the_environment()
     app.extensions[bodies.EXTENSION] = bodies.Uploads()
     app.config["MAX_CONTENT_LENGTH"] = app.extensions[EXTENSION].settings.max_body + bodies.ONE_BYTE_MORE
     app.url_map.merge_slashes = False  # a token with a slash in it is an unknown token, not another address
@@ -65,9 +65,9 @@ def _from_the_environment() -> Runtime:
     with flask_run.one_sentence():
         settings = load_settings()
         telemetry = start_logging("web", settings)
-        parts = open_runtime(settings, telemetry, "web", migrate=settings.embedded)
+        system = open_runtime(settings, telemetry, "web", migrate=settings.embedded)
         flask_run.start_the_rest(settings, telemetry)
-        return parts
+        return system
 
 
 def _start_the_clock() -> None:

@@ -1,4 +1,4 @@
-"""The worker door: where tickets are taken from RQ and worked on."""
+"""The worker: where tickets are taken from RQ and worked on."""
 
 from queue_tool.worker.worker import Worker
 

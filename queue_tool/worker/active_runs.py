@@ -19,7 +19,7 @@ MOST_STALE = 1000
 
 @dataclass(slots=True)
 class ActiveRun:
-    """A run whose function runs here."""
+    """A run that this worker has claimed and not recorded yet."""
 
     ticket: str  # its id
     list: str  # from which the ticket was taken
@@ -85,12 +85,10 @@ class ActiveRuns:
         self._busy[lane] -= 1
         return active
 
-    def abandon(self, ticket: str) -> ActiveRun | None:
+    def abandon(self, active: ActiveRun) -> None:
         """Wait no longer for a run; its slot stays taken until its function returns."""
-        active = self._active.pop(ticket, None)
-        if active is not None:
-            self._abandoned[ticket] = active.lane
-        return active
+        del self._active[active.ticket]
+        self._abandoned[active.ticket] = active.lane
 
     def overdue(self, now: float) -> Iterator[ActiveRun]:
         """Return the runs whose deadline has passed; they are active still."""

@@ -16,7 +16,7 @@ class Inbox:
     """Executors, wakers, signals and RQ's commands put in; the pump takes out."""
 
     def __init__(self, clock: Clock) -> None:
-        """Start empty."""
+        """Start empty; the clock is the one that the pump goes by."""
         self._clock = clock
         self._news = threading.Event()
         self._returned: deque[tuple[str, Ended]] = deque()

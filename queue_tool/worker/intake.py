@@ -1,6 +1,6 @@
-"""The intake of a worker: all that it has to do with Redis. Tickets come in, and tickets go.
+"""The intake of a worker: tickets come in from Redis, and tickets go.
 
-When Redis fails, the intake lets it rest for a moment and tries again by itself; nobody else has to know.
+When Redis fails, the intake lets it rest for a moment and tries again by itself: no error of Redis comes out of it.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Intake:
         self._presence = presence
         self._telemetry = telemetry
         self._clock = clock
-        self._filled = set(served)
+        self._may_have = set(served)  # lists that may have something
         self._taken: dict[str, Taken] = {}  # by ticket
         self._gone: list[Gone] = []
         self._ended = 0  # of those that are gone
@@ -103,12 +103,12 @@ class Intake:
     @property
     def may_get_more(self) -> bool:
         """Tell whether a list may have something that may be taken."""
-        return bool(self._filled - self._pauses.lists())
+        return bool(self._may_have - self._pauses.lists())
 
     def times(self, now: float) -> list[float]:
         """Return the moments at which there is something to do here, as far as they are known."""
         moments = [self._rests_until] if self._rests_until > now else []
-        return moments + ([self._pauses.look_at] if self._filled & self._pauses.lists() else [])
+        return moments + ([self._pauses.look_at] if self._may_have & self._pauses.lists() else [])
 
     def after_rest(self, moment: float) -> float:
         """Return this moment, or the one at which Redis can be asked again if that is later."""
@@ -118,7 +118,7 @@ class Intake:
 
     def filled(self, name: str) -> None:
         """Hear that there is something in a list."""
-        self._filled.add(name)
+        self._may_have.add(name)
 
     def take(self, room: Mapping[Lane, int]) -> bool:
         """Take tickets for the free slots of each lane, and remove those that are no longer needed, in one call.
@@ -129,7 +129,7 @@ class Intake:
         if self._clock.monotonic() < self._rests_until:
             return False
         free = {lane: slots for lane, slots in room.items() if slots > 0} if not self._taken else {}
-        ready = self._filled - self._pauses.lists() if free else set()
+        ready = self._may_have - self._pauses.lists() if free else set()
         wanted = {name: lane for name, lane in self._served.items() if name in ready and lane in free}
         gone = self._gone[:MOST_GONE]
         if not wanted and not gone:
@@ -205,14 +205,14 @@ class Intake:
             self._telemetry.emit(events.Warned(reason=sentence_of(error)))
         self.is_away = True
         self._rests_until = self._clock.monotonic() + RETRY_AFTER
-        self._filled |= set(self._served)
+        self._may_have |= set(self._served)
 
     def _keep(self, answer: Mapping[str, Sequence[str]], free: dict[Lane, int]) -> None:
         """Keep what was taken, and watch the lists that have nothing left."""
         for name, tickets in answer.items():
             lane = self._served[name]
             if len(tickets) < free[lane]:
-                self._filled.discard(name)
+                self._may_have.discard(name)
                 self._waker.watch(name)
             free[lane] -= len(tickets)
             for ticket in tickets:

@@ -132,7 +132,7 @@ class Pump:
 
     def _abandon(self, active: ActiveRun) -> None:
         """Wait no longer for a run, and stop its function as far as that is possible."""
-        self._active.abandon(active.ticket)
+        self._active.abandon(active)
         self._executors[active.lane].stop(active.ticket)
 
     def _stop_unwanted(self, ticket: str) -> None:

@@ -110,13 +110,13 @@ class Worker(BaseWorker):
     def _serve(self, runtime: Runtime, *, burst: bool, most: int | None) -> int:
         """Let the pump work in a thread of its own, while this one hears what signals say."""
         loop, signals = LoopThread(), SignalPipe()
-        result: list[int | BaseException] = []
+        results: list[int | BaseException] = []
 
         def pump() -> None:
             try:
-                result.append(self._pump_away(runtime, loop.events, burst=burst, most=most))
+                results.append(self._pump_away(runtime, loop.loop, burst=burst, most=most))
             except BaseException as error:  # noqa: BLE001 - a worker without its pump must end, and say why
-                result.append(error)
+                results.append(error)
             signals.wake()
 
         with signals.hearing(signal.SIGTERM, signal.SIGINT):
@@ -124,39 +124,31 @@ class Worker(BaseWorker):
             while signals.wait() != NO_SIGNAL:
                 self.stop(0 if self._asked.is_set() else runtime.settings.drain)
         loop.close(LAST_MOMENTS)
-        (ended,) = result
-        if isinstance(ended, BaseException):
-            raise ended
-        return ended
+        (result,) = results
+        if isinstance(result, BaseException):
+            raise result
+        return result
 
     def _pump_away(self, runtime: Runtime, loop: asyncio.AbstractEventLoop, *, burst: bool, most: int | None) -> int:
         """Enter, work, leave; return how many runs were claimed."""
-        redis, database = _own_pool(self.connection), runtime.store.identity()
+        served = {name: lane_and_queue(name)[0] for name in self.queue_names()}
+        executors = self._executors(runtime, loop, set(served.values()))
+        redis = _own_pool(self.connection)
         presence = Presence(self, redis, runtime.telemetry)
-        if not presence.enter(database, self._asked):
+        if not presence.enter(runtime.store.identity(), self._asked):
             ticket.leave()
             return 0
-        served = {name: lane_and_queue(name)[0] for name in self.queue_names()}
         waker = Waker(self.connection, served, self._inbox)
-        waker.start()
-        intake = Intake(
-            lists=self._lists(redis, served, database),
-            served=served,
-            waker=waker,
-            pauses=Pauses(runtime.store, served, runtime.clock),
-            presence=presence,
-            telemetry=runtime.telemetry,
-            clock=runtime.clock,
-        )
         self._pump = pump = Pump(
             runner=runtime.runner,
             owner=runtime.owner,
-            intake=intake,
-            executors=self._executors(runtime, loop, set(served.values())),
+            intake=self._intake(runtime, redis, served, waker, presence),
+            executors=executors,
             inbox=self._inbox,
             clock=runtime.clock,
             drain=runtime.settings.drain,
         )
+        waker.start()
         runtime.telemetry.emit(events.Started(name=self.name))
         try:
             return pump.work(burst=burst, most=most)
@@ -166,7 +158,21 @@ class Worker(BaseWorker):
             if presence.leave() and pump.left_nothing:  # or else the sweeper must clean up as after a death
                 ticket.leave()
 
+    def _intake(
+        self, runtime: Runtime, redis: Redis, served: Mapping[str, Lane], waker: Waker, presence: Presence
+    ) -> Intake:
+        return Intake(
+            lists=self._lists(redis, served, runtime.store.identity()),
+            served=served,
+            waker=waker,
+            pauses=Pauses(runtime.store, served, runtime.clock),
+            presence=presence,
+            telemetry=runtime.telemetry,
+            clock=runtime.clock,
+        )
+
     def _lists(self, redis: Redis, served: Iterable[str], database: str) -> TicketLists:
+        """Return where the tickets are; a worker that is to die at a step has others."""
         return TicketLists(redis, served, self.name, database)
 
     def _executors(

@@ -48,3 +48,12 @@ def test_what_another_version_has_put_aside_is_kept_under_another_name(tmp_path:
     (folder / "1-2.json").write_text('{"owner": 1, "outcomes": [{"token": "a", "what": "else"}]}')
     put_aside.settle_all(tmp_path, lambda outcomes, owner: None)
     assert [path.name for path in folder.iterdir()] == ["1-2.unreadable"]
+
+
+def test_a_move_that_an_older_version_wrote_with_a_space_is_still_that_move(tmp_path: Path) -> None:
+    settled: list[Outcome] = []
+    put_aside.keep(tmp_path, 7, OUTCOMES)
+    (file,) = (tmp_path / put_aside.FOLDER).iterdir()
+    file.write_text(file.read_text().replace("put_back", "put back").replace("retry_later", "retry later"))
+    put_aside.settle_all(tmp_path, lambda outcomes, _: settled.extend(outcomes))
+    assert settled == OUTCOMES

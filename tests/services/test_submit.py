@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 
+import pytest
 from redis import Redis
 from rq import Queue
 
+from queue_tool.errors import BadTaskType
 from queue_tool.model import events
 from queue_tool.model.batch import Accepted, IdempotencyKey, Refused, Submission
 from queue_tool.model.states import State
@@ -64,3 +66,15 @@ def test_of_many_at_once_with_one_key_one_wins_and_all_answer_the_same(runtime: 
         tuple(getattr(element, "token", element) for element in answers[0].elements)
     }
     assert runtime.ask.totals().batches == 1
+
+
+def test_a_system_that_was_opened_for_a_block_is_gone_at_its_end(make_runtime: RuntimeFactory) -> None:
+    with make_runtime() as system:
+        assert len(system.submit([1], system.of_type("echo")).elements) == 1  # done in the request, by an owner
+        assert len(system.store.workers.all()) == 1
+    assert make_runtime().store.workers.all() == []
+
+
+def test_a_task_type_that_there_is_not_is_named(runtime: Runtime) -> None:
+    with pytest.raises(BadTaskType, match=r"^There is no task type 'dance': there are .*\bsleep\b"):
+        runtime.of_type("dance")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from queue_tool.model.events.shared import BatchId, Reason, Run, TaskType, Token
+from queue_tool.model.events.shared import BatchId, Reason, RunNumber, Token, TypeName
 from queue_tool.model.telemetry import Event, Level
 
 Method = Annotated[str, "the HTTP method"]
@@ -62,7 +62,7 @@ class TaskAccepted(Event):
 
     title = "task accepted"
     token: Token
-    task_type: TaskType
+    task_type: TypeName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ class TaskCanceled(Event):
 
     title = "task canceled"
     token: Token
-    run: Run
+    run: RunNumber
     by: Annotated[str, "who asked for it; may be empty"]
     reason: Annotated[str, "why, as they say; may be empty"]
 
@@ -101,7 +101,7 @@ class TaskReopened(Event):
 
     title = "task reopened"
     token: Token
-    run: Run
+    run: RunNumber
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,11 +7,13 @@ from typing import Annotated
 from queue_tool.model.states import Code
 
 Token = Annotated[str, "the token of the task"]
-Run = Annotated[
+RunNumber = Annotated[
     int, "the number of the run, counted from 1; a task gets a new one each time that it must be started again"
 ]
-Attempt = Annotated[int, "the number of the attempt, counted from 1; a worker that stops or dies does not use one up"]
-TaskType = Annotated[str, "the name of the task's type"]
+AttemptNumber = Annotated[
+    int, "the number of the attempt, counted from 1; a worker that stops or dies does not use one up"
+]
+TypeName = Annotated[str, "the name of the task's type"]
 FailureCode = Annotated[Code, f"the kind of failure: {', '.join(f'`{code}`' for code in Code)}"]
 FailureText = Annotated[str, "what went wrong, in words"]
 Duration = Annotated[float, "how long the run took, in seconds"]

@@ -7,15 +7,15 @@ from datetime import datetime
 from typing import Annotated
 
 from queue_tool.model.events.shared import (
-    Attempt,
+    AttemptNumber,
     BatchId,
     Duration,
     FailureCode,
     FailureText,
     Reason,
-    Run,
-    TaskType,
+    RunNumber,
     Token,
+    TypeName,
 )
 from queue_tool.model.states import State
 from queue_tool.model.telemetry import Event, Level
@@ -28,9 +28,9 @@ class TaskStarted(Event):
     title = "task started"
     level = Level.DEBUG
     token: Token
-    task_type: TaskType
-    run: Run
-    attempt: Attempt
+    task_type: TypeName
+    run: RunNumber
+    attempt: AttemptNumber
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class TaskEnded(Event):
     title = "task ended"
     level = Level.DEBUG
     token: Token
-    run: Run
+    run: RunNumber
     status: Annotated[State, "always `finished`"] = State.FINISHED
     duration: Duration | None = None
 
@@ -55,10 +55,10 @@ class TaskFailed(Event):
     title = "task failed"
     level = Level.WARNING
     token: Token
-    run: Run | None = None
+    run: RunNumber | None = None
     code: FailureCode
     error: FailureText | None = None
-    attempt: Attempt | None = None
+    attempt: AttemptNumber | None = None
     status: Annotated[State, "always `failed`"] = State.FAILED
     duration: Duration | None = None
 
@@ -70,10 +70,10 @@ class TaskRetried(Event):
     title = "task failed and is tried again"
     level = Level.WARNING
     token: Token
-    run: Run
+    run: RunNumber
     code: FailureCode
     error: FailureText | None = None
-    attempt: Attempt
+    attempt: AttemptNumber
     due_at: Annotated[datetime, "when the next attempt may start, in UTC"] | None = None
 
 
@@ -84,7 +84,7 @@ class TaskPutBack(Event):
     title = "task put back"
     level = Level.WARNING
     token: Token
-    run: Run
+    run: RunNumber
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,4 +118,4 @@ class TicketDropped(Event):
     title = "ticket dropped"
     level = Level.DEBUG
     token: Token
-    run: Run
+    run: RunNumber

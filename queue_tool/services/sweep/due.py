@@ -1,4 +1,4 @@
-"""Due: what comes with time. QueueCounts tasks come due or expire, and ended ones are forgotten, a part at a time."""
+"""Due: what comes with time. Waiting tasks come due or expire, and ended ones are forgotten, a part at a time."""
 
 from __future__ import annotations
 

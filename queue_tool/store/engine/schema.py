@@ -15,7 +15,7 @@ IDS_NEVER_COME_BACK: Mapping[str, Any] = {"sqlite_autoincrement": True}
 
 
 def partial_index(name: str, condition: str, *columns: Column[Any], unique: bool = False) -> Index:
-    """Return an index of those rows alone that satisfy a condition, which is SQL.
+    """Give a table an index of those rows alone that satisfy a condition, which is SQL.
 
     A statement uses it only if it says the condition in the same words.
     """

@@ -25,10 +25,10 @@ PATH = "/check/"
 class FastCheck:
     """Stands in front of an application."""
 
-    def __init__(self, behind: WSGIApplication, parts: Runtime) -> None:
+    def __init__(self, behind: WSGIApplication, system: Runtime) -> None:
         """Pass on to the application what is not answered here."""
         self._behind = behind
-        self._parts = parts
+        self._system = system
         self._alone = threading.Lock()  # threads that meet inside the database pass the interpreter to and fro
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -39,7 +39,7 @@ class FastCheck:
         began = time.perf_counter()
         try:
             with self._alone:
-                task = self._parts.ask.task(path.removeprefix(PATH))
+                task = self._system.ask.task(path.removeprefix(PATH))
         except QueueToolError:
             return self._behind(environ, start_response)
         body = json_text.dumps(shapes.check(task)) + b"\n"
@@ -52,7 +52,7 @@ class FastCheck:
                 ("X-Content-Type-Options", "nosniff"),
             ],
         )
-        telemetry = self._parts.telemetry
+        telemetry = self._system.telemetry
         if telemetry.hears(events.Asked):
             telemetry.emit(events.Asked(method="GET", path=path, status=200, ms=(time.perf_counter() - began) * 1000))
         return [body]
