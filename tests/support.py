@@ -27,8 +27,11 @@ from tests.warm import interpreter
 
 Found = TypeVar("Found")
 
-POLL = 0.02
-"""Seconds between two looks at what is awaited."""
+POLL = 0.01
+"""Seconds between the first two looks at what is awaited."""
+
+POLL_AT_LAST = 0.1
+"""Seconds between two looks at what has not come for a second: looking takes processor time from what is awaited."""
 
 PROGRAM: Sequence[str | Path] = (sys.executable, "-m", "queue_tool")
 """`queue-tool` of the environment in which the tests run."""
@@ -40,8 +43,12 @@ def now() -> datetime:
 
 
 def eventually(look: Callable[[], Found], within: float = 20.0, every: float = POLL) -> Found:
-    """Look again and again until the look is true and raises no AssertionError or OSError; return what it found."""
-    until = time.monotonic() + within
+    """Look again and again until the look is true and raises no AssertionError or OSError; return what it found.
+
+    It looks less and less often: the longer something takes, the less it matters to hear of it at once.
+    """
+    began = time.monotonic()
+    until = began + within
     pause = threading.Event()
     while True:
         try:
@@ -51,9 +58,10 @@ def eventually(look: Callable[[], Found], within: float = 20.0, every: float = P
             problem: Exception = AssertionError(f"still {found!r}")
         except (AssertionError, OSError) as error:
             problem = error
-        if time.monotonic() > until:
+        now = time.monotonic()
+        if now > until:
             raise AssertionError(f"not within {within:g} s: {problem}") from problem
-        pause.wait(every)
+        pause.wait(max(every, min((now - began) / 10, POLL_AT_LAST)))
 
 
 def free_port() -> int:
