@@ -7,7 +7,7 @@ AT_ONCE ?= 4
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test postgres soak chaos bench docs lint clean
+.PHONY: help run test check postgres soak chaos bench docs lint clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -17,6 +17,12 @@ run: .venv/run ## install what is needed into .venv and start the whole system o
 
 test: .venv/test ## install the test tools too, and run all of the suite that this machine can
 	@$(BIN)/python -m pytest -q -n $(AT_ONCE) --dist worksteal
+
+check: ## run what CI runs: lint, all tests, those of worker and whole system on PostgreSQL, a minute of chaos
+	@echo "== format, lint, types, imports" && $(MAKE) --no-print-directory lint
+	@echo "== tests" && $(MAKE) --no-print-directory test
+	@echo "== worker and whole system on PostgreSQL" && $(MAKE) --no-print-directory postgres
+	@echo "== a minute of chaos" && $(MAKE) --no-print-directory chaos QUICK=1
 
 postgres: .venv/test ## run the tests of worker and whole system once more, on PostgreSQL
 	@$(BIN)/python -m pytest -q -n $(AT_ONCE) --dist worksteal --storage postgres tests/journeys tests/worker

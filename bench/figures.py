@@ -101,9 +101,9 @@ def times_better(ours: float, theirs: float, better: Better) -> float:
 
 def number(value: float) -> str:
     """Return a number with three digits that count, and commas between thousands."""
-    if abs(value) >= 100 or value == int(value):  # noqa: PLR2004 - three digits stand before the point
+    if abs(value) >= 100 or value == int(value):  # noqa: PLR2004 - ten is where a second digit is enough - three digits stand before the point
         return f"{value:,.0f}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"  # noqa: PLR2004
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"  # noqa: PLR2004 - ten is where a second digit is enough
 
 
 def medians(rounds: Sequence[float]) -> str:

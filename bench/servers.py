@@ -155,6 +155,6 @@ def _pings(client: Redis) -> bool:
 def _serves(url: str) -> bool:
     try:
         with urlopen(url, timeout=5) as answer:  # noqa: S310 - an address of loopback that was made here
-            return bool(answer.status == 200)  # noqa: PLR2004
+            return bool(answer.status == 200)  # noqa: PLR2004 - 200 is what HTTP calls it
     except OSError:
         return False

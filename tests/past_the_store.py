@@ -43,8 +43,8 @@ def note(url: str, table: str, *columns: str, of: str, on: str, when: str) -> No
         when: the condition, over NEW and OLD.
     """
     values = ", ".join(f"NEW.{column}" for column in columns)
-    insert = f"INSERT INTO {table} VALUES ({values});"  # noqa: S608 - all of it is ours, as below
-    statements = [f"CREATE TABLE {table} AS SELECT {', '.join(columns)} FROM {of} WHERE 1 = 0"]  # noqa: S608
+    insert = f"INSERT INTO {table} VALUES ({values});"  # noqa: S608 - names that the tests give - all of it is ours, as below
+    statements = [f"CREATE TABLE {table} AS SELECT {', '.join(columns)} FROM {of} WHERE 1 = 0"]  # noqa: S608 - names that the tests give
     trigger = f"CREATE TRIGGER note_{table} AFTER {on} ON {of}"
     if url.startswith(SQLITE):
         statements.append(f"{trigger} WHEN {when} BEGIN {insert} END")

@@ -7,7 +7,9 @@ import re
 import statistics
 import subprocess
 import sys
+import tokenize
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -176,3 +178,34 @@ def events_made_in(path: Path) -> set[str]:
 def test_every_event_is_told_somewhere() -> None:
     told = {name for path in FILES if path not in MODEL for name in events_made_in(path)}
     assert told == {kind.__name__ for kind in EVENTS}
+
+
+IGNORE = re.compile(r"#\s*(?:noqa|type:\s*ignore)\b.*")
+WITH_A_REASON = re.compile(r"# noqa: [A-Z0-9]+(?:, [A-Z0-9]+)* - \S.*|# type: ignore\[[a-z-]+(?:,[a-z-]+)*\] # \S.*")
+CODE = [path for name in ("queue_tool", "tests", "bench", "migrations", "docs") for path in (ROOT / name).rglob("*.py")]
+
+
+def bare_ignores(path: Path) -> list[str]:
+    """Return the comments of a file that silence a tool and do not say which rule and why."""
+    with path.open("rb") as file:
+        comments = [token.string for token in tokenize.tokenize(file.readline) if token.type == tokenize.COMMENT]
+    found = [match[0] for comment in comments if (match := IGNORE.search(comment))]
+    return [ignore for ignore in found if not WITH_A_REASON.fullmatch(ignore)]
+
+
+def test_whatever_silences_a_tool_names_the_rule_and_the_reason() -> None:
+    assert {str(path.relative_to(ROOT)): bare_ignores(path) for path in CODE if bare_ignores(path)} == {}
+
+
+TOP_LEVEL = {
+    *("queue_tool", "tests", "migrations", "bench", "docs", "pyproject.toml", "poetry.lock", "README.md"),
+    *("CHANGELOG.md", "LICENSE", "CONTRIBUTING.md", "SECURITY.md", "Makefile", "Dockerfile", "compose.yaml", "deploy"),
+    *(".env.example", ".ci", ".git", ".gitignore", ".pre-commit-config.yaml"),
+}
+"""What may be at the top of the repository, whether it is there already or not."""
+
+
+def test_nothing_else_is_at_the_top_of_the_repository() -> None:
+    ignored = [line.rstrip("/") for line in (ROOT / ".gitignore").read_text("utf-8").splitlines()]
+    names = {path.name for path in ROOT.iterdir()}
+    assert {name for name in names - TOP_LEVEL if not any(fnmatch(name, pattern) for pattern in ignored)} == set()

@@ -27,7 +27,7 @@ LONGEST_TIMEOUT = 10**9
 
 def is_timeout(seconds: object) -> bool:
     """Tell whether something is a number of seconds that a task may take."""
-    return type(seconds) in (int, float) and 0 <= seconds <= LONGEST_TIMEOUT  # type: ignore[operator]
+    return type(seconds) in (int, float) and 0 <= seconds <= LONGEST_TIMEOUT  # type: ignore[operator] # a number, by its type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,7 +125,7 @@ def _answered_at_last(site: Site, sent: Sent) -> int:
         return answer.json
 
     for key, body in sent.lost:
-        answer = eventually(lambda key=key, body=body: again(key, body), within=QUIET)  # type: ignore[misc]
+        answer = eventually(lambda key=key, body=body: again(key, body), within=QUIET)  # type: ignore[misc] # mypy infers no default
         tokens = [line["hash"] for line in answer["processing_items"]]
         sent.expected |= {token: task["task_type"] for token, task in zip(tokens, body, strict=True)}
     return len(sent.lost)

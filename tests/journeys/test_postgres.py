@@ -94,7 +94,7 @@ def test_nothing_runs_twice_and_no_outcome_is_lost_when_connections_are(
     sent = http("POST", system.url("/tasks"), [{"task_type": "note", "data": number} for number in range(1000)])
     assert sent.status == 202
     for reached in (100, 300, 500, 700):
-        eventually(lambda reached=reached: notes.exists() and len(notes.read_text().splitlines()) >= reached)  # type: ignore[misc]
+        eventually(lambda reached=reached: notes.exists() and len(notes.read_text().splitlines()) >= reached)  # type: ignore[misc] # mypy infers no default
         mortal.cut_connections() if blow == "cut connections" else mortal.control("-m", "fast", "restart")
     wanted = tokens(sent)
     eventually(lambda: ended(system, wanted), within=60)

@@ -81,4 +81,4 @@ def test_somebody_is_told_of_news() -> None:
 
 def test_a_function_cannot_change_its_token() -> None:
     with pytest.raises(FrozenInstanceError):
-        context().token = "1" * 32  # type: ignore[misc]
+        context().token = "1" * 32  # type: ignore[misc] # it is frozen

@@ -80,7 +80,7 @@ def test_an_empty_text_counts_as_absent(name: str) -> None:
 
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
-        Settings().port = 1  # type: ignore[misc]
+        Settings().port = 1  # type: ignore[misc] # they are frozen
 
 
 def test_names_of_others_are_passed_over() -> None:
@@ -198,7 +198,7 @@ def test_a_bad_value_is_refused_in_one_sentence_that_names_the_setting(name: str
 
 
 def test_every_setting_has_a_bad_value_in_these_tests() -> None:
-    marks = test_a_bad_value_is_refused_in_one_sentence_that_names_the_setting.pytestmark  # type: ignore[attr-defined]
+    marks = test_a_bad_value_is_refused_in_one_sentence_that_names_the_setting.pytestmark  # type: ignore[attr-defined] # pytest has put it there
     assert {name for name, _ in marks[0].args[1]} == set(DEFAULTS)
 
 

@@ -56,9 +56,9 @@ def test_moves_that_only_leave_running_are_known() -> None:
 
 def test_the_table_of_moves_cannot_be_changed() -> None:
     with pytest.raises(TypeError):
-        MOVES[Move.CLAIM] = MOVES[Move.FINISH]  # type: ignore[index]
+        MOVES[Move.CLAIM] = MOVES[Move.FINISH]  # type: ignore[index] # it is read-only
     with pytest.raises(FrozenInstanceError):
-        MOVES[Move.CLAIM].new_run = True  # type: ignore[misc]
+        MOVES[Move.CLAIM].new_run = True  # type: ignore[misc] # it is frozen
 
 
 def test_every_state_can_be_reached_from_a_new_task() -> None:

@@ -159,7 +159,7 @@ def test_a_walk_goes_in_steps_and_begins_anew_after_a_while(world: World) -> Non
     tokens = world.send(2500)
     world.end(*tokens)
     world.wait(31 * DAY)
-    left: Callable[[], int] = lambda: len(world.runtime.store.tasks.states(tokens))  # noqa: E731
+    left: Callable[[], int] = lambda: len(world.runtime.store.tasks.states(tokens))  # noqa: E731 - a question, asked twice
     seen = []
     for _ in range(4):
         world.due()

@@ -352,7 +352,7 @@ def test_a_job_that_cannot_be_read_stops_no_sweeper(world: World, redis: Redis) 
         sent, ({"last_heartbeat": "x"}, {"status": "odd"}, {"data": "x", "timeout": "x"}), strict=True
     ):
         redis.delete(f"rq:job:{token}")
-        redis.hset(f"rq:job:{token}", mapping=odd)  # type: ignore[arg-type]
+        redis.hset(f"rq:job:{token}", mapping=odd)  # type: ignore[arg-type] # odd on purpose
     world.dead.add("doomed")
     world.sweep()
     assert {world.runtime.ask.task(token).state for token in sent} == {State.QUEUED}

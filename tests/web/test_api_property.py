@@ -39,7 +39,7 @@ def is_good(element: Any) -> bool:
     return isinstance(valor, int | float) and not isinstance(valor, bool) and 0 <= valor <= 86400
 
 
-@settings(max_examples=120, **QUIET)  # type: ignore[arg-type]  # a dict of different kinds of values
+@settings(max_examples=120, **QUIET)  # type: ignore[arg-type] # a dict of different kinds of values
 @given(elements=st.lists(GOOD | NEARLY_GOOD | VALUES, max_size=8))
 @example(elements=[{"item": "a", "valor": True}, {"item": "\0", "valor": 0}, {"item": "", "valor": -0.0}])
 def test_every_array_is_answered_element_by_element_as_the_contract_says(
@@ -60,7 +60,7 @@ def test_every_array_is_answered_element_by_element_as_the_contract_says(
             assert (found["message"], found["item"]) == ("Em processamento", element["item"])
 
 
-@settings(max_examples=80, **QUIET)  # type: ignore[arg-type]  # a dict of different kinds of values
+@settings(max_examples=80, **QUIET)  # type: ignore[arg-type] # a dict of different kinds of values
 @given(body=st.binary(max_size=60) | VALUES.map(lambda value: json.dumps(value).encode()) | st.text().map(str.encode))
 def test_whatever_the_bytes_are_the_answer_is_a_batch_or_a_400_that_says_why(client: FlaskClient, body: bytes) -> None:
     answer = client.post("/api", data=body, content_type="application/json")
