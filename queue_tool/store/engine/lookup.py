@@ -6,6 +6,9 @@ the usual way, the database needs a tenth.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,17 +17,23 @@ from sqlalchemy import ColumnElement, Select, exists, literal_column, select
 from queue_tool.store.engine.database import Database
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Compiled:
+    """A statement in the database's own words."""
+
+    sql: str
+    names: tuple[str, ...] | None  # of the parameters, where they are told apart by their places
+    constants: Mapping[str, Any]  # parameters that the statement itself says
+    columns: tuple[str, ...]
+
+
 class Lookup:
     """One statement whose answer is a row, or none."""
 
     def __init__(self, database: Database, statement: Select[Any]) -> None:
-        """Compile it; its columns keep their names."""
+        """Prepare; it is compiled when it is first asked, which many a process never does. Columns keep their names."""
         self._database = database
-        compiled = database.compiled(statement)
-        self._sql = str(compiled)
-        self._names: tuple[str, ...] | None = tuple(compiled.positiontup or ()) if compiled.positional else None
-        self._constants = dict(compiled.params)  # values that stand in the statement itself
-        self._columns = [str(column.key) for column in statement.selected_columns]
+        self._statement = statement
 
     def first(self, **parameters: object) -> Any:
         """Return the row, with the statement's columns as attributes; None where there is none.
@@ -32,11 +41,22 @@ class Lookup:
         Raises:
             StoreAway: the database is not there.
         """
-        values: Any = self._constants | parameters
-        if self._names is not None:
-            values = [values[name] for name in self._names]
-        row = self._database.look(self._sql, values)
-        return None if row is None else SimpleNamespace(**dict(zip(self._columns, row, strict=True)))
+        compiled = self._compiled
+        known = {**compiled.constants, **parameters}
+        row = self._database.look(
+            compiled.sql, known if compiled.names is None else [known[name] for name in compiled.names]
+        )
+        return None if row is None else SimpleNamespace(**dict(zip(compiled.columns, row, strict=True)))
+
+    @cached_property
+    def _compiled(self) -> _Compiled:
+        compiled = self._database.compiled(self._statement)
+        return _Compiled(
+            sql=str(compiled),
+            names=tuple(compiled.positiontup or ()) if compiled.positional else None,
+            constants=dict(compiled.params),
+            columns=tuple(str(column.key) for column in self._statement.selected_columns),
+        )
 
 
 def whether(condition: ColumnElement[bool]) -> Select[Any]:
