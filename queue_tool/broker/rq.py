@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any
 
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.driver_info import DriverInfo
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 from rq.command import send_command
@@ -51,7 +53,14 @@ def connect(url: str, answer_timeout: float) -> Redis:
         socket_timeout=answer_timeout,
         # A connection that Redis closed while idle is made again; one that hangs is not tried twice.
         retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
+        driver_info=_driver(),
     )
+
+
+@cache
+def _driver() -> DriverInfo:
+    """Return what each connection says of its driver; redis-py would look for its version on the disk each time."""
+    return DriverInfo()
 
 
 class RqBroker:
