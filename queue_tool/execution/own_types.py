@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib import metadata
 from types import ModuleType
 
@@ -53,7 +53,7 @@ def load(types: TaskTypes, modules: Sequence[str], telemetry: Telemetry) -> None
 
 def _entry_points() -> Iterator[_Source]:
     try:
-        found = sorted(metadata.entry_points(group=GROUP), key=lambda point: (point.name, point.value))
+        found = _installed()
     except Exception as error:
         raise BadTaskType(f"The entry points of the installed packages cannot be read: {_said(error)}.") from error
     for point in found:
@@ -62,6 +62,12 @@ def _entry_points() -> Iterator[_Source]:
             module=point.value.partition(":")[0],
             load=partial(_load_entry_point, point),
         )
+
+
+@cache
+def _installed() -> list[metadata.EntryPoint]:
+    """Return the entry points of the group; every installed package is asked, which takes its time, so only once."""
+    return sorted(metadata.entry_points(group=GROUP), key=lambda point: (point.name, point.value))
 
 
 def _load_entry_point(point: metadata.EntryPoint) -> None:
