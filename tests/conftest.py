@@ -172,6 +172,16 @@ def storage(request: pytest.FixtureRequest) -> str:
     return kind
 
 
+def prepared_database(request: pytest.FixtureRequest, directory: Path) -> dict[str, str]:
+    """Give a system that is to run in a directory its tables, which it need not make then; return its setting."""
+    if request.config.getoption("--storage") == "sqlite":
+        (directory / "instance").mkdir(mode=0o700)
+        shutil.copyfile(request.getfixturevalue("migrated_database"), directory / "instance" / "queue_tool.db")
+        return {}
+    cluster: Cluster = request.getfixturevalue("cluster")
+    return {"DATABASE_URL": cluster.url(cluster.new_database(request.getfixturevalue("migrated_template")))}
+
+
 def new_database(request: pytest.FixtureRequest) -> dict[str, str]:
     """Return the setting that names a database of a test's own; none where it is a file in the data directory."""
     if request.config.getoption("--storage") == "sqlite":

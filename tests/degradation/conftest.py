@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from tests.conftest import RuntimeFactory
+from tests.conftest import RuntimeFactory, prepared_database
 from tests.server import Server
 from tests.support import System
 from tests.worker.faults.site import TASKS, Site
@@ -37,9 +37,9 @@ def site(tmp_path: Path, make_runtime: RuntimeFactory, server: Server) -> Iterat
 
 
 @pytest.fixture
-def system(tmp_path: Path) -> Iterator[System]:
+def system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
     """A whole system, running."""
-    made = System(tmp_path)
+    made = System(tmp_path, said=prepared_database(request, tmp_path))
     try:
         made.start()
         yield made

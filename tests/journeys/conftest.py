@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import new_database
+from tests.conftest import new_database, prepared_database
 from tests.support import System
 
 
 @pytest.fixture
 def system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
     """A whole system, running."""
-    made = System(tmp_path, said=new_database(request))
+    made = System(tmp_path, said=prepared_database(request, tmp_path))
     try:
         made.start()
         yield made
@@ -24,7 +24,7 @@ def system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
 
 @pytest.fixture
 def stopped_system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
-    """A whole system that the test starts itself."""
+    """A whole system that the test starts itself, from nothing."""
     made = System(tmp_path, said=new_database(request))
     yield made
     made.kill_all()
