@@ -22,6 +22,7 @@ from queue_tool.runtime import Runtime, open_runtime
 from queue_tool.store import Store, migrations
 from queue_tool.store.engine.database import Database
 from queue_tool.web import create_app
+from queue_tool.web.app import connect
 from tests import warm
 from tests.postgres import Cluster, folder, programs
 from tests.postgres import cluster as run_cluster
@@ -120,13 +121,18 @@ def lasting_system(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
         running.kill_all()
 
 
+@pytest.fixture(scope="session")
+def valkey_client(valkey_server: str) -> Iterator[Redis]:
+    """A client of the session's Valkey."""
+    with Redis.from_url(valkey_server) as client:
+        yield client
+
+
 @pytest.fixture
-def redis(valkey_server: str) -> Iterator[Redis]:
+def redis(valkey_client: Redis) -> Redis:
     """A client of the session's Valkey, which is empty at the start of each test."""
-    client = Redis.from_url(valkey_server)
-    client.flushall()
-    yield client
-    client.close()
+    valkey_client.flushall()
+    return valkey_client
 
 
 @pytest.fixture
@@ -246,13 +252,24 @@ def inline(make_runtime: RuntimeFactory) -> Runtime:
 @pytest.fixture
 def app(runtime: Runtime) -> Flask:
     """The application whose tasks wait; pytest-flask's `client` talks to it."""
-    return testing(create_app(runtime))
+    return application(runtime)
 
 
 @pytest.fixture
 def inline_client(inline: Runtime) -> Any:
     """A client of an application that does each task in the request that sends it."""
-    return testing(create_app(inline)).test_client()
+    return application(inline).test_client()
+
+
+def application(runtime: Runtime) -> Flask:
+    """Return the application of most tests: one, connected to this test's runtime, for making its routes takes long."""
+    if not _applications:
+        _applications.append(testing(create_app(runtime)))
+    connect(_applications[0], runtime)
+    return _applications[0]
+
+
+_applications: list[Flask] = []
 
 
 def testing(app: Flask) -> Flask:

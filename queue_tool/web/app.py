@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from http import HTTPStatus
 
 from flask import Flask, Response, g, request
@@ -35,21 +36,27 @@ def create_app(system: Runtime | None = None) -> Flask:
     app = Flask(
         "queue_tool.web", template_folder="pages/templates", static_folder="pages/static", static_url_path="/static"
     )
-    app.extensions[EXTENSION] = system or _from_the_environment()
-    app.extensions[bodies.EXTENSION] = bodies.Uploads()
-    app.config["MAX_CONTENT_LENGTH"] = app.extensions[EXTENSION].settings.max_body + bodies.ONE_BYTE_MORE
+    connect(app, system or _from_the_environment())
     app.url_map.merge_slashes = False  # a token with a slash in it is an unknown token, not another address
     app.before_request(_start_the_clock)
     app.before_request(admission.admit)
-    app.extensions[results.EXTENSION] = results.Streams()
     for part in (api, check, tasks, batches, results, queue, dead_letters, task_types, health):
         app.register_blueprint(part.routes)
     app.register_blueprint(home.pages)
     problems.register(app)
     app.after_request(_protect)
     app.after_request(_log)
-    app.wsgi_app = FastCheck(app.wsgi_app, app.extensions[EXTENSION])  # type: ignore[method-assign] # so Flask wants it
     return app
+
+
+def connect(app: Flask, system: Runtime) -> None:
+    """Let an application work with this system, and with nothing that it worked with before."""
+    app.extensions[EXTENSION] = system
+    app.extensions[bodies.EXTENSION] = bodies.Uploads()
+    app.extensions[results.EXTENSION] = results.Streams()
+    app.config["MAX_CONTENT_LENGTH"] = system.settings.max_body + bodies.ONE_BYTE_MORE
+    behind = partial(Flask.wsgi_app, app)
+    app.wsgi_app = FastCheck(behind, system)  # type: ignore[method-assign] # so Flask wants it
 
 
 def application() -> Flask:

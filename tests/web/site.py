@@ -12,8 +12,7 @@ from flask import Flask
 from queue_tool.model.context import Context
 from queue_tool.model.task_types import make_task_type
 from queue_tool.runtime import Runtime
-from queue_tool.web import create_app
-from tests.conftest import testing
+from tests.conftest import application
 from tests.runs import claim_runs
 from tests.support import now
 
@@ -70,7 +69,7 @@ class Site:
         }
         runtime.types.add(make_task_type("strict", mirror, schema=strict))
         self.runtime = runtime
-        self.app: Flask = testing(create_app(runtime))
+        self.app: Flask = application(runtime)
         self.client = self.app.test_client()
 
     # -- requests ------------------------------------------------------------------------------------------

@@ -101,7 +101,8 @@ def test_where_keys_exist_each_visitor_reaches_just_what_its_role_allows(
     assert max(statuses.values()) < 500
 
 
-def test_a_route_without_a_rule_is_served_to_nobody(app: Flask, bearer: KeyMaker) -> None:
+def test_a_route_without_a_rule_is_served_to_nobody(runtime: Runtime, bearer: KeyMaker) -> None:
+    app = create_app(runtime)
     app.add_url_rule("/forgotten", "forgotten", lambda: "open to all")
     answer = app.test_client().get("/forgotten", headers=bearer("admin"))
     assert (answer.status_code, "open to all" in answer.text) == (403, False)

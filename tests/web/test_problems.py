@@ -5,24 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
 from queue_tool.model.access import Role
+from queue_tool.runtime import Runtime
+from queue_tool.web import create_app
 from queue_tool.web.http.admission import needs
+from tests import conftest
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 SECRET = "the inside 4711"
 
 
 @pytest.fixture
-def broken(app: Flask) -> FlaskClient:
+def broken(runtime: Runtime) -> FlaskClient:
     """A client of an application with a route that breaks."""
 
     @needs(Role.OPEN)
     def breaks() -> Any:
         raise RuntimeError(SECRET)
 
+    app = conftest.testing(create_app(runtime))
     app.add_url_rule("/breaks", "breaks", breaks)
     return app.test_client()
 
