@@ -45,7 +45,10 @@ def test_a_system_is_ready_before_its_first_task_and_runs_the_example_to_finaliz
         assert not [key for key in redis.scan_iter() if redis.type(key) == b"zset" and redis.zcard(key)]
 
 
-def test_a_task_that_waits_is_an_rq_job(system: System) -> None:
+def test_a_task_that_waits_is_an_rq_job(stopped_system: System) -> None:
+    system = stopped_system
+    system.settings["CONCURRENCY"] = "1"
+    system.start()
     first, second = tokens(system.post(items(2, valor=3600)))
     system.await_status(first, "running")
     with redis_of(system) as redis:
@@ -64,7 +67,7 @@ def test_a_wiped_redis_loses_nothing(lasting_system: System) -> None:
 
 def test_beyond_the_cap_tasks_wait_in_the_database_and_all_of_them_end(stopped_system: System) -> None:
     system = stopped_system
-    system.said["MAX_PUSHED"] = "50"
+    system.settings["MAX_PUSHED"] = "50"
     system.start()
     wanted = [token for _ in range(3) for token in tokens(system.post(items(400)))]
     eventually(lambda: all_finished(system, wanted), within=60)
@@ -78,7 +81,7 @@ def test_a_task_that_kills_its_worker_is_given_up_and_its_neighbours_are_not(sto
         "@task('plain')\ndef plain(data): return 'plain'\n"
         "@task('apart')\ndef apart(data): os._exit(9)\n"
     )
-    system.said["TASKS"] = "mytasks"
+    system.settings["TASKS"] = "mytasks"
     system.start()
     plain, deadly = sent_from_python(system, "plain", "apart")
     assert system.await_status(deadly, "failed")["error"]["code"] == "worker_lost"
@@ -89,7 +92,7 @@ def test_a_task_that_kills_its_worker_is_given_up_and_its_neighbours_are_not(sto
 
 def test_a_drain_that_is_too_short_puts_the_task_back(stopped_system: System) -> None:
     system = stopped_system
-    system.said["DRAIN"] = "1"
+    system.settings["DRAIN"] = "1"
     system.start()
     (token,) = tokens(system.post(items(1, valor=3600)))
     system.await_status(token, "running")
@@ -100,7 +103,7 @@ def test_a_drain_that_is_too_short_puts_the_task_back(stopped_system: System) ->
 
 def test_a_stock_rq_worker_does_the_work(stopped_system: System) -> None:
     system = stopped_system
-    system.said["WORKERS"] = "0"
+    system.settings["WORKERS"] = "0"
     system.start()
     wanted = tokens(system.post(items(3)))
     url = run_command("redis-url", cwd=system.directory).stdout.strip()
@@ -108,7 +111,7 @@ def test_a_stock_rq_worker_does_the_work(stopped_system: System) -> None:
     ended = subprocess.run(
         [rq, "worker", "-S", "json", "-u", url, "--burst", "high", "default", "low"],
         cwd=system.directory,
-        env=clean_environment(**system.said),
+        env=clean_environment(**system.settings),
         capture_output=True,
         text=True,
         timeout=60,
@@ -122,14 +125,14 @@ def test_a_stock_rq_worker_does_the_work(stopped_system: System) -> None:
 
 def test_a_stock_work_horse_killed_in_the_middle_of_a_task_loses_nothing(stopped_system: System) -> None:
     system = stopped_system
-    system.said["WORKERS"] = "0"
+    system.settings["WORKERS"] = "0"
     system.start()
     url = run_command("redis-url", cwd=system.directory).stdout.strip()
     rq = Path(sys.executable).with_name("rq")
     worker = subprocess.Popen(
         [rq, "worker", "-S", "json", "-u", url, "high", "default", "low"],
         cwd=system.directory,
-        env=clean_environment(**system.said),
+        env=clean_environment(**system.settings),
         stderr=subprocess.DEVNULL,
     )
     try:
@@ -154,7 +157,7 @@ def test_task_types_of_the_users_own_run_in_their_lanes(stopped_system: System) 
         "def apart(data):\n"
         "    while True: pass\n"
     )
-    system.said["TASKS"] = "mytasks"
+    system.settings["TASKS"] = "mytasks"
     system.start()
     plain, apart = sent_from_python(system, "plain", "apart")
     assert system.await_status(plain, "finished")["result"] == "plain"
