@@ -113,7 +113,7 @@ def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def lasting_system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A whole system of real processes, for tests that leave it running and idle."""
-    running = System(tmp_path_factory.mktemp("up"), said=new_database(request))
+    running = System(tmp_path_factory.mktemp("up"), settings=new_database(request))
     try:
         running.start()
         yield running
@@ -209,8 +209,8 @@ def make_runtime(request: pytest.FixtureRequest, tmp_path: Path, news: News, sto
     else:
         shutil.copyfile(request.getfixturevalue("migrated_database"), tmp_path / "data" / "queue_tool.db")
 
-    def make(**said: str) -> Runtime:
-        texts = {"DATA_DIR": str(tmp_path / "data"), "REDIS_URL": "inline:", "MAX_ATTEMPTS": "1"} | database | said
+    def make(**settings: str) -> Runtime:
+        texts = {"DATA_DIR": str(tmp_path / "data"), "REDIS_URL": "inline:", "MAX_ATTEMPTS": "1"} | database | settings
         chosen = words_of_settings.read({f"QUEUE_TOOL_{name}": text for name, text in texts.items()})
         made.append(open_runtime(chosen, Telemetry(news), "test", migrate=True))
         return made[-1]

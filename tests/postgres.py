@@ -112,7 +112,7 @@ def _run(program: Path, *words: str) -> None:
     """Run one of the server's programs, which refuse to be run by root."""
     as_whom = pwd.getpwnam("postgres") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
     user, group = (as_whom.pw_uid, as_whom.pw_gid) if os.geteuid() == 0 else (None, None)
-    said = subprocess.run(
+    done = subprocess.run(
         [program, *words],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -121,5 +121,5 @@ def _run(program: Path, *words: str) -> None:
         group=group,
         check=False,
     )
-    if said.returncode:
-        raise subprocess.CalledProcessError(said.returncode, [program, *words], stderr=said.stderr)
+    if done.returncode:
+        raise subprocess.CalledProcessError(done.returncode, [program, *words], stderr=done.stderr)

@@ -90,23 +90,23 @@ def _ports_of_this_process() -> Iterator[int]:
 _ports = _ports_of_this_process()
 
 
-def clean_environment(**said: str) -> dict[str, str]:
+def clean_environment(**settings: str) -> dict[str, str]:
     """Return this process's environment without any setting of the project's, and with those that are said.
 
     What fails is not tried again unless a test says so: most of them want to see the end.
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("QUEUE_TOOL_")}
-    return inherited | {f"QUEUE_TOOL_{name}": value for name, value in ({"MAX_ATTEMPTS": "1"} | said).items()}
+    return inherited | {f"QUEUE_TOOL_{name}": value for name, value in ({"MAX_ATTEMPTS": "1"} | settings).items()}
 
 
 def run_command(
-    *words: str, cwd: Path, within: float = 60, program: Sequence[str | Path] = (), **said: str
+    *words: str, cwd: Path, within: float = 60, program: Sequence[str | Path] = (), **settings: str
 ) -> subprocess.CompletedProcess[str]:
     """Run `queue-tool` with these words in a directory, and wait for its end.
 
     It is a fork of an interpreter that has imported everything; a `program` that is named starts from nothing.
     """
-    environment = clean_environment(**said)
+    environment = clean_environment(**settings)
     if not program:
         return interpreter().run(["-m", "queue_tool", *words], cwd=cwd, env=environment, timeout=within)
     return subprocess.run(
@@ -152,7 +152,7 @@ class System:
     """`queue-tool up` in a directory of its own, with its children."""
 
     directory: Path
-    said: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
     program: Sequence[str | Path] = PROGRAM
@@ -180,7 +180,7 @@ class System:
             self.process = subprocess.Popen(
                 self.command,
                 cwd=self.directory,
-                env=clean_environment(**self.said),
+                env=clean_environment(**self.settings),
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -252,10 +252,10 @@ class System:
         Raises:
             FileNotFoundError: it has not said it, or not yet.
         """
-        said = (self.directory / "instance" / "valkey" / "server.pid").read_text().split()
-        if not said:
+        pids = (self.directory / "instance" / "valkey" / "server.pid").read_text().split()
+        if not pids:
             raise FileNotFoundError
-        return int(said[0])
+        return int(pids[0])
 
 
 @dataclass
@@ -292,7 +292,7 @@ with queue_tool.open() as system:
 
 def sent_from_python(system: System, *task_types: str) -> list[str]:
     """Send a task of each of these types as a script of a user's does; return the tokens."""
-    environment = clean_environment(**system.said)
+    environment = clean_environment(**system.settings)
     sent = interpreter().run(["-c", SEND, *task_types], cwd=system.directory, env=environment, timeout=60)
     assert sent.returncode == 0, sent.stderr
     return sent.stdout.split()

@@ -82,7 +82,7 @@ def has_servers() -> bool:
 def sqlite_and_valkey(workers: int = 2, tasks: str = TASKS) -> Iterator[Site]:
     """Everything on one machine, as `queue-tool up` has it."""
     with TemporaryDirectory(prefix="chaos") as folder:
-        system = System(Path(folder), said=_settings(workers) | {"TASKS": tasks})
+        system = System(Path(folder), settings=_settings(workers) | {"TASKS": tasks})
         try:
             yield Site(name="SQLite + Valkey", system=system)
         finally:
@@ -106,7 +106,7 @@ def postgres_and_redis(workers: int = 2) -> Iterator[Site]:
     ):
         database = server.new_database()
         addresses = {"DATABASE_URL": server.url(database), "REDIS_URL": f"unix://{folder}/redis.sock"}
-        system = System(Path(folder), said=_settings(workers) | addresses)
+        system = System(Path(folder), settings=_settings(workers) | addresses)
         site = Site(name="PostgreSQL + Redis", system=system, postgres=server, database=database)
         site.start_redis()
         try:

@@ -65,9 +65,9 @@ def test_a_command_that_is_none_is_a_mistake_of_usage(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_setting_stops_the_start_with_a_sentence_that_names_it(tmp_path: Path, name: str, text: str) -> None:
-    said = the_one_sentence(run_command("up", cwd=tmp_path, within=60, **{name: text}))
-    assert f"QUEUE_TOOL_{name}" in said
-    assert "hunter2" not in said
+    sentence = the_one_sentence(run_command("up", cwd=tmp_path, within=60, **{name: text}))
+    assert f"QUEUE_TOOL_{name}" in sentence
+    assert "hunter2" not in sentence
 
 
 def test_a_bad_option_is_named_as_its_setting(tmp_path: Path) -> None:
@@ -91,9 +91,9 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        said = the_one_sentence(run_command("up", "--port", str(port), cwd=tmp_path))
-        assert f"127.0.0.1:{port}" in said
-        assert "QUEUE_TOOL_PORT" in said
+        sentence = the_one_sentence(run_command("up", "--port", str(port), cwd=tmp_path))
+        assert f"127.0.0.1:{port}" in sentence
+        assert "QUEUE_TOOL_PORT" in sentence
 
 
 @pytest.mark.parametrize(
@@ -102,9 +102,9 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
 def test_a_module_of_tasks_that_cannot_be_imported_is_named(tmp_path: Path, code: str | None, says: str) -> None:
     if code:
         (tmp_path / "my_tasks.py").write_text(code)
-    said = the_one_sentence(run_command("up", cwd=tmp_path, TASKS="my_tasks", PORT=str(free_port())))
-    assert "'my_tasks' of QUEUE_TOOL_TASKS" in said
-    assert says in said
+    sentence = the_one_sentence(run_command("up", cwd=tmp_path, TASKS="my_tasks", PORT=str(free_port())))
+    assert "'my_tasks' of QUEUE_TOOL_TASKS" in sentence
+    assert says in sentence
 
 
 # -- redis-url ---------------------------------------------------------------------------------------------
@@ -176,14 +176,14 @@ def test_a_key_that_is_not_there_cannot_be_revoked(tmp_path: Path) -> None:
 
 def test_a_second_system_on_one_data_directory_says_who_owns_it(lasting_system: System) -> None:
     done = run_command("up", "--port", str(free_port()), cwd=lasting_system.directory)
-    said = the_one_sentence(done)
-    assert f"in use by process {lasting_system.up.pid}" in said
-    assert str(lasting_system.directory / "instance") in said
+    sentence = the_one_sentence(done)
+    assert f"in use by process {lasting_system.up.pid}" in sentence
+    assert str(lasting_system.directory / "instance") in sentence
 
 
 def test_the_port_of_a_system_is_taken_for_the_web_door_of_another(lasting_system: System, tmp_path: Path) -> None:
-    said = the_one_sentence(run_command("web", "--port", str(lasting_system.port), cwd=tmp_path))
-    assert f"127.0.0.1:{lasting_system.port}" in said
+    sentence = the_one_sentence(run_command("web", "--port", str(lasting_system.port), cwd=tmp_path))
+    assert f"127.0.0.1:{lasting_system.port}" in sentence
 
 
 def test_a_body_in_chunks_is_read_to_its_end(lasting_system: System) -> None:
@@ -199,8 +199,8 @@ def test_a_body_in_chunks_is_read_to_its_end(lasting_system: System) -> None:
 def test_an_old_client_is_told_to_use_a_key(lasting_system: System) -> None:
     with socket.create_connection(("127.0.0.1", lasting_system.port), 20) as client:
         client.sendall(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n")
-        said = b""
+        answer = b""
         while piece := client.recv(65536):
-            said += piece
-    assert said.split()[1] == b"401"
-    assert b"queue-tool keys create" in said
+            answer += piece
+    assert answer.split()[1] == b"401"
+    assert b"queue-tool keys create" in answer

@@ -68,9 +68,9 @@ def test_what_was_copied_is_listed_and_no_password_is_seen(tmp_path: Path, sourc
 
 def test_a_system_that_runs_is_not_copied(lasting_system: System, tmp_path: Path) -> None:
     database = f"sqlite:///{lasting_system.directory}/instance/queue_tool.db"
-    said = f"in use by process {lasting_system.up.pid}"
-    assert said in the_one_sentence(run_command("db", "copy", NOWHERE, cwd=lasting_system.directory))
-    assert said in the_one_sentence(run_command("db", "copy", NOWHERE, "--source", database, cwd=tmp_path))
+    sentence = f"in use by process {lasting_system.up.pid}"
+    assert sentence in the_one_sentence(run_command("db", "copy", NOWHERE, cwd=lasting_system.directory))
+    assert sentence in the_one_sentence(run_command("db", "copy", NOWHERE, "--source", database, cwd=tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -81,19 +81,19 @@ def test_a_system_that_runs_is_not_copied(lasting_system: System, tmp_path: Path
     ],
 )
 def test_what_is_no_source_or_no_target_is_refused(words: list[str], sentence: str) -> None:
-    said = refused(*words)
-    assert said.startswith(f"queue-tool: {sentence}")
-    assert "hunter" not in said
+    refusal = refused(*words)
+    assert refusal.startswith(f"queue-tool: {sentence}")
+    assert "hunter" not in refusal
 
 
 def test_a_missing_driver_is_named(tmp_path: Path) -> None:
     code = "import sys; sys.modules['psycopg'] = None; from queue_tool.cli import main; main()"
     without = (sys.executable, "-c", code)
-    said = the_one_sentence(run_command("db", "copy", NOWHERE, cwd=tmp_path, program=without))
-    assert said == f"queue-tool: {DriverMissing.default_sentence()}"
+    sentence = the_one_sentence(run_command("db", "copy", NOWHERE, cwd=tmp_path, program=without))
+    assert sentence == f"queue-tool: {DriverMissing.default_sentence()}"
 
 
 def test_a_data_directory_whose_owner_cannot_be_found_out_is_named(source: Path) -> None:
     (source.parent / "owner.lock").mkdir()
-    said = refused(NOWHERE, "--source", f"sqlite:///{source}")
-    assert said == f"queue-tool: The data directory {source.parent} cannot be used: Is a directory."
+    sentence = refused(NOWHERE, "--source", f"sqlite:///{source}")
+    assert sentence == f"queue-tool: The data directory {source.parent} cannot be used: Is a directory."

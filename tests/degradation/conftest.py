@@ -39,7 +39,7 @@ def site(tmp_path: Path, make_runtime: RuntimeFactory, server: Server) -> Iterat
 @pytest.fixture
 def system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
     """A whole system, running."""
-    made = System(tmp_path, said=prepared_database(request, tmp_path))
+    made = System(tmp_path, settings=prepared_database(request, tmp_path))
     try:
         made.start()
         yield made

@@ -78,9 +78,9 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
     )
     assert holder.stdout is not None
     try:
-        said = holder.stdout.readline()
-        if said != b"ready\n":
-            pytest.skip(f"this user can mount nothing here: {said.decode()}")
+        line = holder.stdout.readline()
+        if line != b"ready\n":
+            pytest.skip(f"this user can mount nothing here: {line.decode()}")
         yield Disk(holder)
     finally:
         holder.kill()
@@ -91,7 +91,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 @pytest.fixture
 def system(disk: Disk, tmp_path: Path) -> Iterator[System]:
     """A whole system on that disk, whose log is elsewhere."""
-    made = System(tmp_path, program=disk.program, said={"DRAIN": "0.5"})
+    made = System(tmp_path, program=disk.program, settings={"DRAIN": "0.5"})
     try:
         made.start()
         yield made

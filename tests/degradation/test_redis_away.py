@@ -21,7 +21,7 @@ QUICK = 0.5
 @pytest.fixture
 def system(tmp_path: Path, server: Server) -> Iterator[System]:
     """A whole system on that server."""
-    made = System(tmp_path, said={"REDIS_URL": server.url})
+    made = System(tmp_path, settings={"REDIS_URL": server.url})
     try:
         made.start()
         yield made

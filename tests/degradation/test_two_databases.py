@@ -38,8 +38,8 @@ def test_a_process_with_another_database_ends_with_one_sentence_and_touches_noth
     site: Site, other: Path, command: str
 ) -> None:
     sent = site.sleepers(3)
-    said = {"DATA_DIR": str(other), "REDIS_URL": site.redis_url, "PORT": str(free_port())}
-    refused = run_command(command, cwd=other, within=30, **said)
+    settings = {"DATA_DIR": str(other), "REDIS_URL": site.redis_url, "PORT": str(free_port())}
+    refused = run_command(command, cwd=other, within=30, **settings)
     assert (refused.returncode, refused.stderr.splitlines()[-1]) == (1, f"queue-tool: {SENTENCE}")
     assert site.waiting() == sent
     assert site.keys("rq:worker*") == set()

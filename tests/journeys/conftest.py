@@ -14,7 +14,7 @@ from tests.support import System
 @pytest.fixture
 def system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
     """A whole system, running."""
-    made = System(tmp_path, said=prepared_database(request, tmp_path))
+    made = System(tmp_path, settings=prepared_database(request, tmp_path))
     try:
         made.start()
         yield made
@@ -25,6 +25,6 @@ def system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
 @pytest.fixture
 def stopped_system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
     """A whole system that the test starts itself, from nothing."""
-    made = System(tmp_path, said=new_database(request))
+    made = System(tmp_path, settings=new_database(request))
     yield made
     made.kill_all()

@@ -13,13 +13,13 @@ from tests.support import PROGRAM, System, eventually, http, items, run_command,
 
 def statuses(system: System, wanted: list[str]) -> set[str]:
     answer = http("POST", system.url("/check"), {"tokens": wanted})
-    return {one["status"] for one in answer.json["results"]}
+    return {result["status"] for result in answer.json["results"]}
 
 
 @pytest.mark.sqlite
 def test_every_token_answers_after_the_move_and_what_waited_is_done(stopped_system: System, cluster: Cluster) -> None:
     system = stopped_system
-    system.said |= {"CONCURRENCY": "2", "DRAIN": "0"}
+    system.settings |= {"CONCURRENCY": "2", "DRAIN": "0"}
     system.start()
     done = tokens(system.post([*items(5), {"item": "bad"}]))[:5]
     system.await_status(done[4], "finished")
@@ -36,7 +36,7 @@ def test_every_token_answers_after_the_move_and_what_waited_is_done(stopped_syst
     assert State.QUEUED in store.tasks.states(waiting).values()
     store.close()
 
-    system.said = {"DATABASE_URL": url}
+    system.settings = {"DATABASE_URL": url}
     system.start()
     assert [system.check(token) for token in done] == before
     (new,) = tokens(system.post(items(1)))

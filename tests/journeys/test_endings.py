@@ -57,7 +57,7 @@ def system(start: str, made: dict[str, System], tmp_path_factory: pytest.TempPat
         made[name].kill_all()
     if start not in made:
         made[start] = STARTS[start](tmp_path_factory.mktemp("system"))
-        made[start].said |= {"DRAIN": "1", "LOG_LEVEL": "debug"}  # then each end of a task is a line
+        made[start].settings |= {"DRAIN": "1", "LOG_LEVEL": "debug"}  # then each end of a task is a line
     system = made[start]
     if system.process is None or system.process.poll() is not None:
         system.kill_all()
@@ -91,11 +91,11 @@ def send(system: System) -> Sent:
     """Send tasks, and return when one has ended, one runs and one waits."""
     first = system.post(items(1))
     (ended,) = tokens(first)
-    said = system.await_status(ended, "finished")
+    answered = system.await_status(ended, "finished")
     second = system.post([*items(1, valor=1), *items(1)])
     running, waiting = tokens(second)
     system.await_status(running, "running")
-    return Sent([f"/batches/{answer.json['batch']}" for answer in (first, second)], said, running, waiting)
+    return Sent([f"/batches/{answer.json['batch']}" for answer in (first, second)], answered, running, waiting)
 
 
 def strike(system: System, part: str, how: signal.Signals) -> list[int]:

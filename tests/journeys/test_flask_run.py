@@ -19,7 +19,7 @@ def system(tmp_path: Path) -> Iterator[FlaskRun]:
     made.kill_all()
 
 
-MYTASKS = "from queue_tool import task\n@task('plain')\ndef plain(data): return {said!r}\n"
+MYTASKS = "from queue_tool import task\n@task('plain')\ndef plain(data): return {returned!r}\n"
 
 
 def result_of_plain(system: FlaskRun) -> object:
@@ -39,17 +39,17 @@ def change(system: FlaskRun, text: str) -> None:
 
 
 def test_a_change_of_code_reaches_the_workers_and_valkey_stays(system: FlaskRun) -> None:
-    (system.directory / "mytasks.py").write_text(MYTASKS.format(said="old"))
-    system.said["TASKS"] = "mytasks"
+    (system.directory / "mytasks.py").write_text(MYTASKS.format(returned="old"))
+    system.settings["TASKS"] = "mytasks"
     system.options = ("--debug",)
     system.start()
     assert result_of_plain(system) == "old"
-    change(system, MYTASKS.format(said="newer"))
+    change(system, MYTASKS.format(returned="newer"))
     eventually(lambda: system.log.count("child started child=worker-1") == 2)
     assert result_of_plain(system) == "newer"
     change(system, "def broken(:\n")
     eventually(lambda: "BadTaskType" in system.log)
-    change(system, MYTASKS.format(said="the newest"))
+    change(system, MYTASKS.format(returned="the newest"))
     eventually(lambda: system.log.count("child started child=worker-1") == 3)
     assert result_of_plain(system) == "the newest"
     assert system.log.count("child started child=valkey") == 1
@@ -57,7 +57,7 @@ def test_a_change_of_code_reaches_the_workers_and_valkey_stays(system: FlaskRun)
 
 def test_it_ends_with_the_rest_of_the_system(system: FlaskRun) -> None:
     (system.directory / "fragile.py").write_text("import os, sys\nif sys.argv[1:] == ['worker']:\n    os._exit(3)\n")
-    system.said["TASKS"] = "fragile"
+    system.settings["TASKS"] = "fragile"
     system.start()
     assert system.up.wait(30) != 0
     assert "worker-1 ended 5 times" in system.log
@@ -98,12 +98,12 @@ def test_a_second_start_on_one_data_directory_says_who_has_it(
 
 
 def test_with_a_redis_of_the_users_own_it_only_serves_and_says_so(system: FlaskRun) -> None:
-    system.said["REDIS_URL"] = f"redis://127.0.0.1:{free_port()}"
-    system.said["DATABASE_URL"] = f"sqlite:///{system.directory}/tasks.db"
+    system.settings["REDIS_URL"] = f"redis://127.0.0.1:{free_port()}"
+    system.settings["DATABASE_URL"] = f"sqlite:///{system.directory}/tasks.db"
     upgrade = subprocess.run(
         [sys.executable, "-m", "queue_tool", "db", "upgrade"],
         cwd=system.directory,
-        env=clean_environment(**system.said),
+        env=clean_environment(**system.settings),
         check=False,
     )
     assert upgrade.returncode == 0

@@ -92,10 +92,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     for name in LEFT_BEHIND:
         (source / name).parent.mkdir(exist_ok=True)
         (source / name).touch()
-    said = subprocess.run(
+    built = subprocess.run(
         [sys.executable, "-c", BUILD, folder], cwd=source, capture_output=True, text=True, timeout=60, check=True
     )
-    wheel, sdist = said.stdout.split()
+    wheel, sdist = built.stdout.split()
     return Built(source, folder / wheel, folder / sdist)
 
 

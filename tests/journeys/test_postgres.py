@@ -28,14 +28,14 @@ def mortal() -> Iterator[Cluster]:
 @pytest.fixture
 def system(stopped_system: System, mortal: Cluster) -> System:
     """A whole system on that server, with two workers."""
-    stopped_system.said |= {"DATABASE_URL": mortal.url(mortal.new_database()), "WORKERS": "2"}
+    stopped_system.settings |= {"DATABASE_URL": mortal.url(mortal.new_database()), "WORKERS": "2"}
     stopped_system.start()
     return stopped_system
 
 
 def ended(system: System, wanted: list[str]) -> bool:
     answer = http("POST", system.url("/check"), {"tokens": wanted})
-    return answer.status == 200 and all(one["status"] == "finished" for one in answer.json["results"])
+    return answer.status == 200 and all(result["status"] == "finished" for result in answer.json["results"])
 
 
 def test_from_post_to_finalizado_and_nothing_is_left_at_the_end(system: System) -> None:
@@ -88,7 +88,7 @@ def test_nothing_runs_twice_and_no_outcome_is_lost_when_connections_are(
     system = stopped_system
     (system.directory / "noting.py").write_text(NOTES)
     url = mortal.url(mortal.new_database())
-    system.said |= {"DATABASE_URL": url, "WORKERS": "2", "TASKS": "noting", "CONCURRENCY": "50"}
+    system.settings |= {"DATABASE_URL": url, "WORKERS": "2", "TASKS": "noting", "CONCURRENCY": "50"}
     system.start()
     notes = system.directory / "notes"
     sent = http("POST", system.url("/tasks"), [{"task_type": "note", "data": number} for number in range(1000)])

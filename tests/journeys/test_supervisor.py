@@ -34,7 +34,7 @@ def test_a_child_that_dies_at_once_again_and_again_ends_the_whole_with_one_sente
 def test_a_stop_does_not_wait_for_a_child_that_is_dead_and_to_be_started_again(stopped_system: System) -> None:
     system = stopped_system
     (system.directory / "fragile.py").write_text("import os, sys\nif sys.argv[1:] == ['worker']:\n    os._exit(3)\n")
-    system.said |= {"TASKS": "fragile", "DRAIN": "0"}
+    system.settings |= {"TASKS": "fragile", "DRAIN": "0"}
     system.start()
     eventually(lambda: system.log.count("child died child=worker-1") == 4)  # the next start is 1.6 s away
     assert system.stop() == 0
@@ -43,7 +43,7 @@ def test_a_stop_does_not_wait_for_a_child_that_is_dead_and_to_be_started_again(s
 
 def test_a_second_ctrl_c_does_not_wait_for_the_drain(stopped_system: System) -> None:
     system = stopped_system
-    system.said["DRAIN"] = "600"
+    system.settings["DRAIN"] = "600"
     system.start()
     token = system.post([{"item": "a", "valor": 3600}]).json["processing_items"][0]["hash"]
     system.await_status(token, "running")
@@ -58,7 +58,7 @@ def test_a_second_ctrl_c_does_not_wait_for_the_drain(stopped_system: System) -> 
 
 def test_a_worker_started_before_its_redis_waits_for_it(tmp_path: Path) -> None:
     system = System(tmp_path)
-    system.said["WORKERS"] = "0"
+    system.settings["WORKERS"] = "0"
     worker: subprocess.Popen[bytes] | None = None
     try:
         system.start()

@@ -24,7 +24,7 @@ MORE = 30
 @pytest.fixture
 def system(tmp_path: Path) -> Iterator[System]:
     """A system whose tasks wait for ever."""
-    made = System(tmp_path, said={"WORKERS": "0"}, port=free_port())
+    made = System(tmp_path, settings={"WORKERS": "0"}, port=free_port())
     try:
         made.start()
         yield made

@@ -72,23 +72,23 @@ class Site:
         """Send a batch of sleeps."""
         return self.send("sleep", [{"item": "a", "valor": valor}] * count)
 
-    def start(self, *command: str, **said: str) -> Program:
+    def start(self, *command: str, **settings: str) -> Program:
         """Start a worker, or what is said in its place, in this directory."""
-        return self._started(command or WORKER, said, cold=False)
+        return self._started(command or WORKER, settings, cold=False)
 
     def start_cold(self) -> Program:
         """Start a worker that is no fork: the memory of a fork is also that of what it is a fork of."""
         return self._started(WORKER, {}, cold=True)
 
-    def _started(self, command: Sequence[str], said: dict[str, str], *, cold: bool) -> Program:
-        settings = {"DATA_DIR": str(self.runtime.settings.data_dir), "REDIS_URL": self.redis_url, "TASKS": HARD}
+    def _started(self, command: Sequence[str], settings: dict[str, str], *, cold: bool) -> Program:
+        known = {"DATA_DIR": str(self.runtime.settings.data_dir), "REDIS_URL": self.redis_url, "TASKS": HARD}
         if not self.runtime.store.database.is_file:
-            settings["DATABASE_URL"] = self.url
+            known["DATABASE_URL"] = self.url
         with (self.directory / "workers.log").open("ab") as log:
             worker = interpreter().start(
                 command,
                 cwd=self.directory,
-                env=clean_environment(**settings | said) | {"PYTHONPATH": str(ROOT)},
+                env=clean_environment(**known | settings) | {"PYTHONPATH": str(ROOT)},
                 stdout=log,
                 stderr=log,
                 own_session=True,

@@ -24,8 +24,8 @@ def running(
     directory, url = tmp_path_factory.mktemp("running"), request.getfixturevalue(f"{request.param}_server")
     shutil.copyfile(migrated_database, directory / "queue_tool.db")
     directory.chmod(0o700)
-    said = {"DATA_DIR": str(directory), "REDIS_URL": url, "TASKS": ALL} | new_database(request)
-    chosen = settings.read({f"QUEUE_TOOL_{name}": text for name, text in said.items()})
+    variables = {"DATA_DIR": str(directory), "REDIS_URL": url, "TASKS": ALL} | new_database(request)
+    chosen = settings.read({f"QUEUE_TOOL_{name}": text for name, text in variables.items()})
     with Redis.from_url(url) as redis:
         redis.flushall()
         runtime = open_runtime(chosen, Telemetry(), "test", migrate=True)

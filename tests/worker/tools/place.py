@@ -33,13 +33,13 @@ ALL = f"{tasks.__name__},{alone.__name__}"
 class Place(Site):
     """A site with these tasks."""
 
-    def start(self, *command: str, **said: str) -> Program:
+    def start(self, *command: str, **settings: str) -> Program:
         """Start a worker that knows them."""
-        return super().start(*command, **{"TASKS": tasks.__name__} | said)
+        return super().start(*command, **{"TASKS": tasks.__name__} | settings)
 
-    def start_rq(self, *options: str, kind: str = OURS, **said: str) -> Program:
+    def start_rq(self, *options: str, kind: str = OURS, **settings: str) -> Program:
         """Start a worker by RQ's own command."""
-        return self.start(RQ, "worker", "-u", self.redis_url, "-w", kind, *options, **said)
+        return self.start(RQ, "worker", "-u", self.redis_url, "-w", kind, *options, **settings)
 
     def await_(self, look: Callable[[], object], within: float = 15) -> None:
         """Wait until something is so, for less long: nothing here takes its time."""
@@ -107,4 +107,4 @@ def members(redis: Redis, key: str) -> list[str]:
             found = client.zrange(key, 0, -1)
         case _:
             found = []
-    return [one.decode() for one in found]
+    return [member.decode() for member in found]

@@ -89,8 +89,8 @@ def test_a_command_about_anything_else_changes_nothing(running: Place, gate: Pat
     token = running.waiter("loop", gate)
     running.await_shown(token)
     name = running.only_worker().name
-    said: Any = json.loads(json.dumps(STRANGE[what]).replace("<token>", token))
-    send_command(running.redis, name, **said)
+    parameters: Any = json.loads(json.dumps(STRANGE[what]).replace("<token>", token))
+    send_command(running.redis, name, **parameters)
     send_stop_job_command(running.redis, obedient := started(running, gate), serializer=JSONSerializer)
     running.await_state([obedient], State.CANCELED)  # it listens still, and has heard what was said before
     assert running.task(token).state is State.RUNNING

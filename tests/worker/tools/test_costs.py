@@ -35,9 +35,9 @@ def test_a_task_costs_less_than_one_command_and_hardly_a_round_trip(place: Place
     worker = place.start()
     place.await_(lambda: place.count(State.FINISHED) == COUNT)
     place.await_(lambda: not place.jobs())
-    said = since(place, before)
-    assert sum(calls for name, calls in said.items() if name not in SHOWING) / COUNT < 1
-    assert sum(said.get(name, 0) for name in ROUND_TRIPS) / COUNT < 0.02
+    counts = since(place, before)
+    assert sum(calls for name, calls in counts.items() if name not in SHOWING) / COUNT < 1
+    assert sum(counts.get(name, 0) for name in ROUND_TRIPS) / COUNT < 0.02
     place.stop(worker)
 
 
@@ -53,10 +53,10 @@ def test_an_idle_worker_says_only_that_it_lives_and_that_is_enough_after_redis_h
     known, before = place.only_worker(), commands(place)
     place.redis.flushall()
     place.await_(lambda: place.redis.smembers("rq:workers"))
-    said = since(place, before)
-    assert (said.pop("exec"), said.pop("multi")) == (1, 1)
-    assert said.pop("blmove", 0) <= 1  # the wait that the first task has ended, begun again
-    assert said.keys() - {"flushall", "smembers", "info"} == {"hset", "expire", "sadd"}
+    counts = since(place, before)
+    assert (counts.pop("exec"), counts.pop("multi")) == (1, 1)
+    assert counts.pop("blmove", 0) <= 1  # the wait that the first task has ended, begun again
+    assert counts.keys() - {"flushall", "smembers", "info"} == {"hset", "expire", "sadd"}
     again = place.only_worker()
     assert (again.name, again.pid, again.queue_names()) == (known.name, worker.pid, list(LISTS))
     assert place.redis.ttl(again.key) > 60

@@ -11,7 +11,7 @@ from tests.worker.tools.place import ALL, LANES, Place
 
 def attempts(place: Place, token: str) -> list[tuple[int, str]]:
     """Return what is kept of a task's attempts: which one it was, and why it failed."""
-    return [(one.attempt, one.code) for one in attempts_of(place.runtime.store, token)]
+    return [(attempt.attempt, attempt.code) for attempt in attempts_of(place.runtime.store, token)]
 
 
 @pytest.mark.parametrize("lane", LANES)

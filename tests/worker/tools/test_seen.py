@@ -59,13 +59,13 @@ def test_rq_info_lists_it_and_fails_none_of_its_tickets(running: Place, gate: Pa
     tokens = [token for lane in LANES for token in running.send(f"waits.{lane}", [str(gate)] * HELD[lane])]
     running.await_shown(*tokens)
     worker = running.only_worker()
-    said = running.rq("info", "--raw")
-    (line,) = [line for line in said.splitlines() if line.startswith("worker ")]
+    shown = running.rq("info", "--raw")
+    (line,) = [line for line in shown.splitlines() if line.startswith("worker ")]
     assert line.startswith(f"worker {worker.name} (")
     assert f"{worker.pid}) busy {', '.join(LISTS)}. jobs: " in line
     assert running.rq("info", "--by-queue", "--raw", "-w", OURS).count(f"{worker.name} (busy)") == len(HELD)
     for lane, held in HELD.items():
-        assert f"queue {Lane(lane).list_of('default')} 0, {held} executing, 0 finished, 0 failed" in said
+        assert f"queue {Lane(lane).list_of('default')} 0, {held} executing, 0 finished, 0 failed" in shown
     for lane, held in HELD.items():
         registry = running.started_jobs(Lane(lane).list_of("default"))
         registry.cleanup()
@@ -179,7 +179,7 @@ def written(redis: Redis, token: str, worker: str, execution: str) -> dict[str, 
             fields["worker_name"] = "<worker>"
             found[general(key)] = {name: sort_of(general(text)) for name, text in fields.items() if text}
         elif kind != "hash" and not key.startswith(("rq:queues", "rq:workers")):
-            named = [general(one) for one in members(redis, key) if token in one or execution in one]
+            named = [general(member) for member in members(redis, key) if token in member or execution in member]
             if named or token in key:
                 found[general(key)] = (kind, named)
     return found
