@@ -46,6 +46,11 @@ def inherited_descriptor(variable: str) -> int | None:
     return int(descriptor) if descriptor else None
 
 
+def has_owner() -> bool:
+    """Return whether another process of this system started this one: then that process has prepared the database."""
+    return inherited_descriptor(lifeline.VARIABLE) is not None
+
+
 def _variables() -> dict[str, str]:
     """Return the environment, which goes before what the file `.env` in the current directory says."""
     file = {name: value for name, value in dotenv_values(Path(".env")).items() if value is not None}

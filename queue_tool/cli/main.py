@@ -95,7 +95,8 @@ def web(host: str | None, port: str | None) -> None:
     environment.override(_overrides(HOST=host, PORT=port))
     settings = environment.load_settings()
     telemetry = runtime.start_logging("web", settings)
-    with closing(runtime.open_store(settings, migrate=settings.embedded)) as store:
+    migrate = settings.embedded and not environment.has_owner()
+    with closing(runtime.open_store(settings, migrate=migrate)) as store:
         runtime.require_own_redis(settings, store)
         warning = Keys(store=store, clock=CLOCK).warning(settings.host, settings.auth)
     if warning:

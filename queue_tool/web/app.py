@@ -8,9 +8,10 @@ from http import HTTPStatus
 
 from flask import Flask, Response, g, request
 
-from queue_tool.environment import load_settings
+from queue_tool.environment import has_owner, load_settings
 from queue_tool.host import collector
 from queue_tool.model import events
+from queue_tool.model.settings import INLINE
 from queue_tool.runtime import Runtime, open_runtime, start_logging
 from queue_tool.web.http import admission, bodies, problems
 from queue_tool.web.http.answers import EXTENSION, runtime
@@ -72,7 +73,8 @@ def _from_the_environment() -> Runtime:
     with flask_run.one_sentence():
         settings = load_settings()
         telemetry = start_logging("web", settings)
-        system = open_runtime(settings, telemetry, "web", migrate=settings.embedded)
+        alone = settings.embedded or settings.redis_url == INLINE
+        system = open_runtime(settings, telemetry, "web", migrate=alone and not has_owner())
         flask_run.start_the_rest(settings, telemetry)
         return system
 

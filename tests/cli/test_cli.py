@@ -86,6 +86,14 @@ def test_a_data_directory_that_cannot_be_one_is_named(tmp_path: Path, words: lis
     assert str(tmp_path / "instance") in the_one_sentence(run_command(*words, cwd=tmp_path))
 
 
+def test_a_web_server_that_the_supervisor_restarts_makes_no_empty_database_where_the_old_one_is_missing(
+    tmp_path: Path,
+) -> None:
+    sentence = the_one_sentence(run_command("web", cwd=tmp_path, LIFELINE="0"))
+    assert "queue-tool db upgrade" in sentence
+    assert list((tmp_path / "instance").iterdir()) == []
+
+
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
