@@ -1,34 +1,113 @@
-"""The parts of the documentation that are made from the code.
+"""The parts of the documentation that are made from the code, or from another page.
 
     python docs/made.py          write them
-    python docs/made.py --check  say which are out of date, and fail
+    python docs/made.py --check  name the files that are out of date, and fail
 
-Each part stands in README.md or docs/events.md between `<!-- made: NAME -->` and `<!-- /made -->`; `.env.example` is
-made whole.
+Each part stands in a page between `<!-- made: NAME -->` and `<!-- /made -->`; `.env.example` is made whole.
 """
 
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import sys
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
+from queue_tool import errors
+from queue_tool.errors import QueueToolError
+from queue_tool.execution.builtin import builtin_types
 from queue_tool.model.events import EVENTS, SUBJECTS
 from queue_tool.model.settings import described
 from queue_tool.model.states import MOVES, State
 from queue_tool.model.telemetry import DescribedField, Event, described_fields
+from queue_tool.web.http.problems import STATUSES
 
 ROOT = Path(__file__).parents[1]
 
 JSON_TYPES = {str: "string", int: "integer", float: "number", Path: "string", datetime: "string"}
 
 
+def table(head: str, *rows: tuple[object, ...]) -> str:
+    """Return a table in Markdown; the head has its cells between bars."""
+    lines = ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    return "\n".join([f"| {head} |", "|" + "---|" * (head.count("|") + 1), *lines])
+
+
 def settings_table() -> str:
     """Return the settings as a table."""
-    rows = [f"| `{each.name}` | {each.default} | {each.meaning} |" for each in described()]
-    return "\n".join(["| name | default | meaning |", "|---|---|---|", *rows])
+    return table("name | default | meaning", *((f"`{each.name}`", each.default, each.meaning) for each in described()))
+
+
+def task_keys_table() -> str:
+    """Return the keys of a task in `POST /tasks`, from the schema that checks them."""
+    schema = json.loads((ROOT / "queue_tool" / "model" / "task_request.json").read_text("utf-8"))
+    rows = [(f"`{name}`", values_of(key), key["description"]) for name, key in schema["properties"].items()]
+    return table("key | value | meaning", *rows)
+
+
+def values_of(key: Mapping[str, object]) -> str:
+    """Return which values a key may have, in words."""
+    if "enum" in key:
+        return ", ".join(f"`{value}`" for value in key["enum"] if value)  # type: ignore[attr-defined] # a JSON array
+    if key.get("format") == "date-time":
+        return "time (RFC 3339)"
+    types = key.get("type", "any JSON")
+    return str(types if isinstance(types, str) else types[0])  # type: ignore[index] # a JSON array
+
+
+def types_table() -> str:
+    """Return the built-in task types."""
+    return table("type | does", *((f"`{kind.name}`", kind.description) for kind in builtin_types(1)))
+
+
+def errors_table() -> str:
+    """Return the errors that HTTP knows: their codes, statuses and default sentences."""
+    known = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, QueueToolError)]
+    kinds = {kind.code: kind for kind in known}
+    rows = [(f"`{code}`", status, kinds[code].default_sentence()) for code, status in STATUSES.items()]
+    return table("code | HTTP | sentence", *rows, (f"`{QueueToolError.code}`", 500, QueueToolError.default_sentence()))
+
+
+def chaos_sentence() -> str:
+    """Return what the page about chaos found, from the figures in its table."""
+    rows = re.findall(r"^\| ([\w ]+?)(?: \([^|]*\))? \|([^|]*\|[^|]*)\|$", page("docs/chaos.md"), re.MULTILINE)
+    tasks, kills, lost = (sum_of_row(dict(rows)[name]) for name in ("tasks", "kills", "tokens lost"))
+    return (
+        f"Proof: in the run of [docs/chaos.md](docs/chaos.md), {tasks:,} tasks went through {kills} kills and two\n"
+        f"wipes of Redis, and {lost or 'none'} was lost. `make chaos` repeats it on your machine."
+    )
+
+
+def sum_of_row(cells: str) -> int:
+    """Return the sum of the first numbers of a row's cells."""
+    return sum(int(re.findall(r"[\d,]+", cell)[0].replace(",", "")) for cell in cells.split("|"))
+
+
+SUBMIT_PEERS = ("Flask + RQ `enqueue` per item", "Flask + RQ `enqueue_many`")
+DRAIN_PEERS = ("RQ, `rq worker` x 2", "Celery, prefork 2", "dramatiq, 2 x 8 threads", "huey, 2 x 8 threads")
+
+
+def speed_table() -> str:
+    """Return what the page about speed found, its weak side included."""
+    rows = [("accept 10,000 elements in one request", peer, "## P1: Submit 10,000") for peer in SUBMIT_PEERS]
+    rows += [("accept a request with one element", SUBMIT_PEERS[0], "## P1: Submit one item")]
+    rows += [("finish tasks that only wait (`sleep`)", peer, "## P2: Drain tasks") for peer in DRAIN_PEERS]
+    return table("work | beside | times as fast", *((work, peer, times(section, peer)) for work, peer, section in rows))
+
+
+def times(section: str, peer: str) -> str:
+    """Return how many times as fast as a peer we are, as a section's table says."""
+    text = page("docs/benchmark.md").partition(section)[2].partition("\n## ")[0]
+    (row,) = (line for line in text.splitlines() if line.startswith(f"| {peer} |"))
+    return re.findall(r"\| ([\d.]+) x \|", row)[0]  # type: ignore[no-any-return] # a list of texts
+
+
+def page(name: str) -> str:
+    """Return the text of a page."""
+    return (ROOT / name).read_text("utf-8")
 
 
 def states_diagram() -> str:
@@ -73,20 +152,33 @@ def env_example() -> str:
     return "\n".join(lines)
 
 
+PARTS: Mapping[str, Callable[[], str]] = {
+    "settings": settings_table,
+    "states": states_diagram,
+    "events": events_by_subject,
+    "task keys": task_keys_table,
+    "types": types_table,
+    "errors": errors_table,
+    "chaos": chaos_sentence,
+    "speed": speed_table,
+}
+
+_MADE = re.compile(r"<!-- made: (?P<name>[\w ]+) -->\n.*?<!-- /made -->", re.DOTALL)
+
+
 def filled(text: str) -> str:
-    """Return a page with its made parts as the code has them now."""
-    parts = {"settings": settings_table(), "states": states_diagram(), "events": events_by_subject()}
-    for name, part in parts.items():
-        start, end = f"<!-- made: {name} -->", "<!-- /made -->"
-        pattern = re.compile(re.escape(start) + r".*?" + re.escape(end), re.DOTALL)
-        text = pattern.sub(lambda _, made=f"{start}\n{part}\n{end}": made, text, count=1)
-    return text
+    """Return a page with its made parts as the code has them now.
+
+    Raises:
+        KeyError: the page asks for a part that does not exist.
+    """
+    return _MADE.sub(lambda part: f"<!-- made: {part['name']} -->\n{PARTS[part['name']]()}\n<!-- /made -->", text)
 
 
 def main() -> int:
     """Write or check; return the exit code."""
-    pages = [ROOT / "README.md", ROOT / "docs" / "events.md"]
-    made = {page: filled(page.read_text("utf-8")) for page in pages} | {ROOT / ".env.example": env_example()}
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    made = {path: filled(path.read_text("utf-8")) for path in pages} | {ROOT / ".env.example": env_example()}
     stale = [path for path, text in made.items() if not path.exists() or path.read_text("utf-8") != text]
     for path in stale:
         sys.stdout.write(f"{path.relative_to(ROOT)} is not what the code says\n")

@@ -1,21 +1,44 @@
-"""The documents: what they say is what the code does."""
+"""The tables of the documents that repeat the code: each row is in the code, and the code has no other."""
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 from flask import Flask
 
+import queue_tool
 from queue_tool.cli import main
-from queue_tool.execution.builtin import builtin_types
+from queue_tool.model.access import KEY_ROLES
+from queue_tool.model.context import Context
+from queue_tool.model.states import Code
+from queue_tool.model.task_types import TypeOptions
+from queue_tool.web.http.admission import role_needed
+from queue_tool.web.http.query import FILTERS
+from tests.documents.blocks import PAGES, ROOT
 
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text("utf-8")
+_NAME = re.compile(r"`([^`]+)`")
+_LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)\)")
+
+
+def rows(page: str, head: str) -> list[list[str]]:
+    """Return the cells of the table that begins with this head, without the head."""
+    text = (ROOT / page).read_text("utf-8")
+    found = re.search(rf"^\| {re.escape(head)} \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
+    assert found is not None, f"{page} has no table {head!r}"
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in found[1].splitlines()]
+
+
+def names(page: str, head: str) -> list[str]:
+    """Return what is written as code in the first column of a table."""
+    return [name for row in rows(page, head) for name in _NAME.findall(row[0])]
 
 
 def test_the_parts_that_are_made_from_the_code_are_up_to_date() -> None:
@@ -24,37 +47,91 @@ def test_the_parts_that_are_made_from_the_code_are_up_to_date() -> None:
     assert checked.returncode == 0, f"{checked.stdout} run `make docs`"
 
 
-def test_the_readme_lists_each_route(app: Flask) -> None:
-    for rule in app.url_map.iter_rules():
-        if rule.endpoint != "static":
-            shown = re.sub(r"<(?:\w+:)?(\w+)>", r"<\1>", rule.rule)
-            assert f"`{shown}`" in README or f" {shown}`" in README, shown
+def test_the_routes_and_their_roles(app: Flask) -> None:
+    served = set()
+    with app.app_context():
+        for rule in app.url_map.iter_rules():
+            role = role_needed(rule.endpoint)
+            assert role is not None
+            path = re.sub(r"<(?:\w+:)?(\w+)>", r"<\1>", rule.rule)
+            served |= {(f"{method} {path}", role.name.lower()) for method in rule.methods or () if method in METHODS}
+    served = {route for route in served if "/static/" not in route[0]}
+    documented = [(_NAME.findall(row[0])[0], row[1]) for row in rows("docs/api.md", "route | role")]
+    assert sorted(documented) == sorted(served)
 
 
-def command_names(command: click.Command, prefix: str = "queue-tool") -> list[str]:
-    if not isinstance(command, click.Group):
-        return [prefix]
-    return [name for word, below in command.commands.items() for name in command_names(below, f"{prefix} {word}")]
+METHODS = ("GET", "POST", "PUT", "DELETE")
 
 
-@pytest.mark.parametrize("name", command_names(main))
-def test_the_readme_lists_each_command(name: str) -> None:
-    assert f"`{name}" in README
+def commands(command: click.Command, name: str = "queue-tool") -> Iterator[tuple[str, set[str]]]:
+    """Return each command with its arguments, and its options."""
+    if isinstance(command, click.Group):
+        for word, below in command.commands.items():
+            yield from commands(below, f"{name} {word}")
+        return
+    arguments = [
+        each.make_metavar(click.Context(command)) for each in command.params if isinstance(each, click.Argument)
+    ]
+    yield " ".join([name, *arguments]), {each.opts[0] for each in command.params if isinstance(each, click.Option)}
 
 
-@pytest.mark.parametrize("name", [kind.name for kind in builtin_types(1)])
-def test_the_readme_lists_each_built_in_task_type(name: str) -> None:
-    assert f"\n| `{name}` |" in README
+def test_the_commands_and_their_options() -> None:
+    table = rows("docs/configuration.md", "command")
+    documented = {_NAME.findall(row[0])[0]: set(re.findall(r"`(--\w+)", row[1])) for row in table}
+    del documented["flask --app queue_tool run"]
+    assert documented == dict(commands(main))
 
 
-def test_every_make_target_has_a_line_of_help() -> None:
+def test_the_filters() -> None:
+    assert names("docs/api.md", "filter") == list(FILTERS)
+
+
+def test_the_failure_codes() -> None:
+    assert names("docs/api.md", "failure code") == list(Code)
+
+
+def test_the_options_of_a_task_type() -> None:
+    assert names("docs/task-types.md", "option") == list(TypeOptions.__annotations__)
+
+
+def test_the_attributes_of_a_context() -> None:
+    public = {field.name for field in dataclasses.fields(Context) if field.init and field.name != "on_news"}
+    public |= {name for name, _ in inspect.getmembers(Context, inspect.isfunction) if name in ("progress", "log")}
+    assert {name.partition("(")[0] for name in names("docs/task-types.md", "attribute")} == public
+
+
+def test_the_roles() -> None:
+    assert names("docs/security.md", "role") == list(KEY_ROLES)
+
+
+def test_the_folders() -> None:
+    folder = Path(queue_tool.__file__).parent
+    found = {f"{path.name}/" for path in folder.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    found |= {path.name for path in folder.glob("*.py") if not path.name.startswith("__")}
+    assert set(names("docs/development.md", "folder")) == found
+
+
+def test_the_make_targets() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     targets = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
     assert targets is not None
-    help_text = subprocess.run(
-        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
-    assert sorted(line.split()[1] for line in help_text.splitlines()) == sorted(targets[1].split())
+    words = ["make", "--no-print-directory", "help"]
+    printed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert sorted(line.split()[1] for line in printed.splitlines()) == sorted(targets[1].split())
+    documented = {name.removeprefix("make ") for name in names("docs/development.md", "target")}
+    assert documented == {*targets[1].split()} - {"help"}
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    linked = {ROOT / link for link in _LINK.findall((ROOT / "README.md").read_text("utf-8"))}
+    indirect = {ROOT / "docs" / "chaos_peers.md"}
+    assert {*PAGES, ROOT / "README.md"} == linked | indirect | {ROOT / "README.md"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_to_a_file(page: Path) -> None:
+    missing = [link for link in _LINK.findall(page.read_text("utf-8")) if not (page.parent / link).exists()]
+    assert missing == []
 
 
 def test_the_changelog_has_a_place_for_what_is_not_released() -> None:
