@@ -1,4 +1,4 @@
-"""Alembic's way into the project: the connection, in a transaction, comes from `queue_tool.store.migrations`."""
+"""The environment of Alembic. `queue_tool.store.migrations` passes the connection, which has an open transaction."""
 
 from alembic import context
 

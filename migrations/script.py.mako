@@ -13,10 +13,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the change."""
+    """Apply the migration."""
     ${upgrades if upgrades else "pass"}
 
 
 def downgrade() -> None:
-    """Take the change back."""
+    """Revert the migration."""
     ${downgrades if downgrades else "pass"}

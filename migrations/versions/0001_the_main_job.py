@@ -1,4 +1,4 @@
-"""The main job: batches of tasks, their refusals, the workers that run them, and the keys that open the door.
+"""The first tables: batches, tasks, refusals, idempotency keys, workers and API keys.
 
 Revision: 0001, the first one.
 """
@@ -15,7 +15,7 @@ row_id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Make the change."""
+    """Apply the migration."""
     op.create_table(
         "batches",
         sa.Column("id", row_id, nullable=False),
@@ -106,7 +106,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take the change back: nothing is left."""
+    """Revert the migration. No table is left."""
     for table in ("api_keys", "workers", "idempotency_keys", "refusals", "tasks", "batches"):
         op.drop_table(table)
 

@@ -1,4 +1,4 @@
-"""What runs say of themselves, who canceled a task, and the name by which Redis knows a worker.
+"""The progress and the log lines of runs, who canceled a task, and the name of a worker in Redis.
 
 Revision: 0002, after 0001.
 """
@@ -15,7 +15,7 @@ row_id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Make the change."""
+    """Apply the migration."""
     op.add_column("workers", sa.Column("name", sa.Text, nullable=False, server_default=""))
     op.add_column("tasks", sa.Column("progress", sa.Float))
     op.add_column("tasks", sa.Column("note", sa.Text))
@@ -34,7 +34,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take the change back: lines of logs, progress, who canceled a task and why, and names of workers are lost."""
+    """Revert the migration. Log lines, progress, who canceled a task and why, and names of workers are lost."""
     op.drop_table("events")
     for name in ("cancel_reason", "canceled_by", "note", "progress"):
         op.drop_column("tasks", name)

@@ -1,4 +1,4 @@
-"""Lists that are full in Redis, and the index by which their tasks go on in order.
+"""Lists that are full in Redis, and the index for pushing their waiting tickets in order.
 
 Revision: 0003, after 0002.
 """
@@ -15,7 +15,7 @@ UNPUSHED = sa.text("state = 'queued' AND pushed_at IS NULL")
 
 
 def upgrade() -> None:
-    """Make the change."""
+    """Apply the migration."""
     op.create_table(
         "held_lists",
         sa.Column("list", sa.Text, nullable=False),
@@ -29,7 +29,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take the change back: which lists are full is lost, and found out again; the tasks that wait for them stay."""
+    """Revert the migration. The full lists are lost and detected again. The waiting tasks are kept."""
     op.drop_index("ix_tasks_unpushed", "tasks")
     op.create_index("ix_tasks_unpushed", "tasks", ["id"], sqlite_where=UNPUSHED, postgresql_where=UNPUSHED)
     op.drop_table("held_lists")

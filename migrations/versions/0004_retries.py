@@ -1,4 +1,4 @@
-"""Times and attempts of tasks, the records of those that did not succeed, and paused queues.
+"""Due and expiry times of tasks, their maximum of attempts, records of failed attempts, and paused queues.
 
 Revision: 0004, after 0003.
 """
@@ -21,7 +21,7 @@ PARTIAL = {
 
 
 def upgrade() -> None:
-    """Make the change."""
+    """Apply the migration."""
     op.add_column("tasks", sa.Column("due_at", sa.BigInteger))
     op.add_column("tasks", sa.Column("expires_at", sa.BigInteger))
     op.add_column("tasks", sa.Column("max_attempts", sa.Integer))
@@ -53,9 +53,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take the change back: what waits for its time comes at once, and no queue is paused.
+    """Revert the migration. Scheduled tasks are queued at once, and no queue is paused.
 
-    When tasks are due and expire, how often they are tried, and their attempts that did not succeed are lost.
+    Due times, expiry times, maximums of attempts and records of failed attempts are lost.
     """
     op.drop_table("queues")
     op.drop_table("attempts")

@@ -1,4 +1,4 @@
-"""The identity of a database, by which Redis knows whose tickets it carries.
+"""The identity of a database. Redis stores it to mark to which database its tickets belong.
 
 Revision: 0005, after 0004.
 """
@@ -15,11 +15,11 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the change."""
+    """Apply the migration."""
     table = op.create_table("identity", sa.Column("value", sa.Text, primary_key=True))
     op.bulk_insert(table, [{"value": uuid.uuid4().hex}])
 
 
 def downgrade() -> None:
-    """Take the change back: when it is made again, the database has another identity."""
+    """Revert the migration. After the next upgrade the database has another identity."""
     op.drop_table("identity")

@@ -1,4 +1,4 @@
-"""What tasks and batches may be called, unique keys, tags, and indexes for lists.
+"""Names, descriptions and tags of tasks, names and metadata of batches, unique keys, and indexes for lists of tasks.
 
 Revision: 0006, after 0005.
 """
@@ -52,7 +52,7 @@ def _index(name: str, table: str, columns: list[str], condition: str | None) -> 
 
 
 def upgrade() -> None:
-    """Make the change."""
+    """Apply the migration."""
     for table, columns in COLUMNS.items():
         for name, kind in columns.items():
             op.add_column(table, sa.Column(name, kind))
@@ -78,9 +78,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take the change back: workers that have gone are forgotten, and only what is running has an owner again.
+    """Revert the migration. Gone workers are removed, and only running tasks have an owner.
 
-    What tasks and batches are called, tags, labels, parameters, timeouts and unique keys are lost.
+    Names, descriptions, custom ids, tags, labels, parameters, timeouts and unique keys are lost.
     """
     for name in INDEXES:
         op.drop_index(name, "tasks")
