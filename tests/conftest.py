@@ -232,7 +232,7 @@ def runtime(make_runtime: RuntimeFactory, redis: Redis, valkey_server: str) -> R
 @pytest.fixture
 def hasty(runtime: Runtime) -> Iterator[Runtime]:
     """The same, but it gives a locked database up after half a second."""
-    store = Store(Database(runtime.settings.database, patience=0.5))
+    store = Store(Database(runtime.settings.database, timeout=0.5))
     yield replace(
         runtime,
         store=store,

@@ -1,4 +1,4 @@
-"""The store: the one place that knows SQLAlchemy. Its methods take many tasks at once."""
+"""The store: the only package that uses SQLAlchemy. Its methods take many tasks at once."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ __all__ = [
 
 
 class Store:
-    """All that is stored: an attribute for each noun."""
+    """The whole store. Each attribute is one group of operations."""
 
     def __init__(self, database: Database) -> None:
-        """Work on this database, which has the tables already."""
+        """Use this database. Its tables must exist already."""
         self.database = database
         self.batches = Batches(database)
         self.listing = Listing(database)
@@ -55,13 +55,13 @@ class Store:
         self.queues = Queues(database)
 
     def identity(self) -> str:
-        """Return what tells this database from every other one; a copy of it has the same."""
+        """Return the unique id of this database. A copy of the database has the same id."""
         return identity_of(self.database)
 
     def changes(self) -> Changes:
-        """Return what tells whether anything was written since the last look."""
+        """Return an object that detects whether the database was written to."""
         return Changes(self.database)
 
     def close(self) -> None:
-        """Close every connection that is not in use."""
+        """Close every connection. A connection in use is closed when it is returned."""
         self.database.close()

@@ -1,4 +1,4 @@
-"""Adding rows: one for a batch, and one for each of its tasks, tags and refusals."""
+"""Adding batches and tasks: one row for the batch, and one for each of its tasks, tags and refusals."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from queue_tool.store.engine.rows import as_rows, entry, field
 from queue_tool.store.tables import batches, labels, refusals, tags, tasks
 
 ROWS = 5000
-"""Tasks that one statement adds."""
+"""The most tasks that one statement adds."""
 
 
 def add_batch(connection: Connection, new: NewBatch, *, held: bool) -> int:
-    """Add a batch with all that belongs to it; return the id of its row.
+    """Add a batch with its tasks, tags, refusals and labels. Return the id of the batch's row.
 
     Args:
-        connection: of a transaction that writes.
+        connection: the connection of a transaction that writes.
         new: the batch.
-        held: whether its tasks wait here, and not in Redis, until there is room.
+        held: whether its tickets wait in the database until Redis has room.
     """
     now = micros(new.created_at)
     pushable = not held and any(not task.options.must_wait(new.created_at) for task in new.accepted)
@@ -57,14 +57,15 @@ def add_batch(connection: Connection, new: NewBatch, *, held: bool) -> int:
 def add_tasks(
     connection: Connection, new: Sequence[NewTask], batch_id: int | None, now: datetime, *, unpushed: bool
 ) -> None:
-    """Add tasks with their tags, in the order given.
+    """Add tasks with their tags, in the given order.
 
     Args:
-        connection: of a transaction that writes.
+        connection: the connection of a transaction that writes.
         new: the tasks.
         batch_id: the row of their batch, if they have one.
-        now: when they were sent.
-        unpushed: whether their tickets are to be pushed by the sweeper, or one by one.
+        now: when the tasks were submitted.
+        unpushed: whether to mark each ticket as not pushed yet. Otherwise the batch's row says whether all of them
+            are pushed.
     """
     first = new[0] if new else None
     alike = first and all(task.task_type is first.task_type and task.options is first.options for task in new)
@@ -91,7 +92,7 @@ def add_tasks(
 
 
 def _own(task: NewTask, now: datetime, *, unpushed: bool) -> dict[str, object]:
-    """Return the columns of a task beside token, position and data, in the order of `_OWN`."""
+    """Return the columns of a task except token, position and data, in the order of `_OWN`."""
     options = task.options
     waits = options.must_wait(now)
     return {
@@ -99,7 +100,7 @@ def _own(task: NewTask, now: datetime, *, unpushed: bool) -> dict[str, object]:
         "priority": task.priority.value,
         "lane": task.task_type.lane.value,
         "state": (State.SCHEDULED if waits else State.QUEUED).value,
-        # As far as the task knows; the batch's own time says whether it is true.
+        # The batch's own `pushed_at` decides whether the tickets really are in Redis.
         "pushed_at": None if unpushed or waits else micros(now),
         "due_at": micros_or_none(options.timing.due_at),
         "expires_at": micros_or_none(options.timing.expires_at),

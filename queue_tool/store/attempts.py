@@ -1,4 +1,4 @@
-"""Attempts in the store: one row for each run that did not succeed. A task that succeeds at once costs no row."""
+"""Attempts in the store: one row for each run that did not succeed. A run that succeeds adds no row."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOST = "The worker died while it ran this task."
 
 
 def attempt_of(row: Any) -> Attempt:
-    """Return what a row of attempts means."""
+    """Return the attempt that a row describes."""
     return Attempt(
         attempt=row.attempt,
         run=row.run,
@@ -31,7 +31,7 @@ def attempt_of(row: Any) -> Attempt:
 
 
 def add(connection: Connection, outcomes: Sequence[Outcome], owner: int, now: datetime) -> None:
-    """Record how these runs of an owner failed."""
+    """Record the failed runs of an owner."""
     if not outcomes:
         return
     worker = connection.execute(select(_WORKER).where(workers.c.id == owner)).scalar() or ""
@@ -53,12 +53,12 @@ def add(connection: Connection, outcomes: Sequence[Outcome], owner: int, now: da
 
 
 def add_lost(connection: Connection, owners: Sequence[int], now: datetime) -> None:
-    """Record, for each task that runs at these owners, that its worker has died."""
+    """Record, for each running task of these owners, that its worker died."""
     connection.execute(_ADD_LOST, {"owners": list(owners), "now": micros(now)})
 
 
 def add_canceled(connection: Connection, tokens: Sequence[str]) -> None:
-    """Record how canceled tasks ended, before they are reopened."""
+    """Record the cancellations of canceled tasks, before the tasks are reopened."""
     connection.execute(_ADD_CANCELED, {"tokens": list(tokens)})
 
 

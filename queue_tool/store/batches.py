@@ -1,4 +1,4 @@
-"""Batches in the store: added whole or not at all, counted, listed."""
+"""Batches in the store: add a batch in one transaction, read it with its counts, list batches."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from queue_tool.model.states import State
 from queue_tool.store import held_lists, unique
 from queue_tool.store.adding import add_batch
 from queue_tool.store.engine.database import Database, micros, moment, moment_or_none
-from queue_tool.store.engine.lookup import Lookup, whether
+from queue_tool.store.engine.lookup import Lookup, exists_query
 from queue_tool.store.idempotency import Remembered, lock_and_recall, remember
 from queue_tool.store.tables import batches, in_state, labels, refusals, tasks
 from queue_tool.store.waiting_count import WaitingCount
@@ -25,16 +25,16 @@ from queue_tool.store.waiting_count import WaitingCount
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Added:
-    """What became of a batch that was to be added."""
+    """What `Batches.add` did with a batch."""
 
-    before: Remembered | None = None  # it was not added: its idempotency key was used for this already
-    instead: NewBatch | None = None  # this was: without tasks whose unique key another one has
-    held: bool = False  # its tasks wait in the store until there is room in Redis
+    before: Remembered | None = None  # set if nothing was added: the first use of the idempotency key
+    instead: NewBatch | None = None  # the batch as it was added, if unique keys were checked: without duplicates
+    held: bool = False  # whether its tickets wait in the database until Redis has room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """Sums over all batches that are stored."""
+    """Sums over all stored batches."""
 
     batches: int
     accepted: int
@@ -44,25 +44,25 @@ class Totals:
 
 
 class Batches:
-    """The table of batches, with the refusals that belong to them."""
+    """The table of batches, with their refusals."""
 
     def __init__(self, database: Database) -> None:
-        """Work on this database."""
+        """Use this database."""
         self._database = database
         self._waiting = WaitingCount()
-        self._any_unpushed = Lookup(database, whether(batches.c.pushed_at.is_(None)))
+        self._any_unpushed = Lookup(database, exists_query(batches.c.pushed_at.is_(None)))
 
     def add(self, new: NewBatch, max_waiting: int = 0, *, hold: Sequence[str] = ()) -> Added:
         """Add a batch with its tasks and refusals in one transaction.
 
         Args:
             new: the batch.
-            max_waiting: how many tasks may wait; 0 is no limit.
-            hold: lists whose tickets wait in the store from now on: there is no room in Redis.
+            max_waiting: the most tasks that may be queued; 0 means no limit.
+            hold: lists that are full in Redis, so that their tickets wait in the database from now on.
 
         Raises:
-            TooManyWaiting: more than `max_waiting` tasks would wait.
-            StoreAway: nothing was kept.
+            TooManyWaiting: more than `max_waiting` tasks would be queued.
+            StoreAway: the database is busy or away; nothing was stored.
         """
         with self._database.write() as connection:
             if new.idempotency and (before := lock_and_recall(connection, new.idempotency, new.created_at)):
@@ -72,17 +72,17 @@ class Batches:
                 unique.lock_keys(connection)
                 new = instead = new.without_duplicates(unique.taken(connection, new.unique_keys))
             self._waiting.require_room(connection, len(new.accepted), max_waiting)
-            waits_here = held_lists.hold_or_held(connection, hold, new.lists, new.created_at)
-            batch_id = add_batch(connection, new, held=waits_here) if new.elements else None
+            held = held_lists.hold_and_check(connection, hold, new.lists, new.created_at)
+            batch_id = add_batch(connection, new, held=held) if new.elements else None
             if new.idempotency:
                 remember(connection, new.idempotency, batch_id, new.created_at)
-        return Added(instead=instead, held=waits_here)
+        return Added(instead=instead, held=held)
 
     def get(self, public_id: str) -> Batch:
         """Return a batch with its counts.
 
         Raises:
-            BatchNotFound: there is none with this id.
+            BatchNotFound: no batch has this id.
         """
         with self._database.read() as connection:
             row = connection.execute(select(batches).where(batches.c.public_id == public_id)).first()
@@ -92,15 +92,15 @@ class Batches:
         return _batch(row, {state: counted.get(state.value, 0) for state in State})
 
     def page(self, label: Label, limit: int, before: int | None = None) -> tuple[list[Batch], int | None]:
-        """Return batches, the last one sent first, without the counts of their states.
+        """Return a page of batches, the newest first, without the counts of their states.
 
         Args:
-            label: what they are called; of its metadata they have all.
-            limit: how many.
-            before: where the page begins: the row that the page before it has named.
+            label: the name and the metadata that a batch must have. Both are optional, and all metadata must match.
+            limit: the most batches in the page.
+            before: the row that the previous page returned; None for the first page.
 
         Returns:
-            The page, and the row at which the next one begins; None where there is none.
+            The page and the row for the next page. The row is None on the last page.
         """
         found = select(batches).order_by(batches.c.id.desc()).limit(limit + 1)
         if label.name is not None:
@@ -115,13 +115,13 @@ class Batches:
         return [_batch(row) for row in rows[:limit]], rows[limit - 1].id if len(rows) > limit else None
 
     def ended(self, public_ids: Sequence[str]) -> set[str]:
-        """Return those of these batches whose tasks have all ended, or that are not there (any more)."""
+        """Return the ids of the given batches that have no unfinished task, or that do not exist (any more)."""
         unfinished = select(batches.c.public_id).where(batches.c.public_id.in_(public_ids), batches.c.open > 0)
         with self._database.read() as connection:
             return set(public_ids) - set(connection.execute(unfinished).scalars())
 
     def elements(self, public_id: str) -> list[Element]:
-        """Return what was answered when a batch was sent, in the order sent."""
+        """Return the elements of a batch as the answer to its request listed them, in the same order."""
         with self._database.read() as connection:
             mine = select(batches.c.id).where(batches.c.public_id == public_id).scalar_subquery()
             good = connection.execute(
@@ -151,31 +151,36 @@ class Batches:
         return Totals(batches=count, accepted=accepted, rejected=rejected, open=still_open, running=running)
 
     def unpushed(self, now: datetime, grace: timedelta) -> list[str]:
-        """Return the ids of batches whose tickets are not known to be in Redis, the oldest first.
+        """Return the ids of batches whose tickets must be pushed, the oldest first.
 
-        One whose push has not failed is left out for a grace after its creation: somebody may be pushing it. One
-        from the future is not: then the clock was set back.
+        Args:
+            now: the current time.
+            grace: how long after its creation a batch is left out, because its first push may be in progress. A batch
+                whose push failed is returned at once. A batch from the future is also returned, because then the clock
+                was set back.
         """
         if self._any_unpushed.first() is None:
             return []
         created = batches.c.created_at
-        nobody_pushes = or_(batches.c.push_failed_at.is_not(None), created < micros(now - grace), created > micros(now))
+        not_being_pushed = or_(
+            batches.c.push_failed_at.is_not(None), created < micros(now - grace), created > micros(now)
+        )
         with self._database.read() as connection:
             return list(
                 connection.execute(
                     select(batches.c.public_id)
-                    .where(batches.c.pushed_at.is_(None), nobody_pushes)
+                    .where(batches.c.pushed_at.is_(None), not_being_pushed)
                     .order_by(batches.c.id)
                 ).scalars()
             )
 
     def mark_pushed(self, public_id: str, now: datetime) -> None:
-        """Record that every ticket of a batch is in Redis; if that is lost they are pushed again, without harm."""
+        """Record that all tickets of a batch are in Redis. If the record is lost, they are pushed again, harmlessly."""
         with self._database.write(durable=False) as connection:
             connection.execute(_MARK_PUSHED, {"id_of_batch": public_id, "now": micros(now)})
 
     def mark_push_failed(self, public_id: str, now: datetime) -> None:
-        """Record that tickets of a batch may be missing in Redis, and that nobody is pushing them any more."""
+        """Record that tickets of a batch may be missing in Redis, and that no process is pushing them."""
         with self._database.write(durable=False) as connection:
             connection.execute(_MARK_PUSH_FAILED, {"id_of_batch": public_id, "now": micros(now)})
 
@@ -211,14 +216,14 @@ def _batch(row: Row[Any], counts: Mapping[State, int] = _NOT_COUNTED) -> Batch:
 
 def _texts(text: str) -> dict[str, str]:
     found = json_text.loads(text)
-    assert isinstance(found, dict)  # noqa: S101 - we wrote it so
+    assert isinstance(found, dict)  # noqa: S101 - the store wrote it in this form
     return found
 
 
 def refused_of(row: Row[Any]) -> Refused:
-    """Return what a row of refusals means."""
+    """Return the refused element that a row describes."""
     reasons = json_text.loads(row.errors)
-    assert isinstance(reasons, list)  # noqa: S101 - we wrote it so
+    assert isinstance(reasons, list)  # noqa: S101 - the store wrote it in this form
     return Refused(
         index=row.position,
         item=json_text.loads(row.item),

@@ -1,4 +1,4 @@
-"""What users do to tasks that were sent before: cancel, reopen or remove them, by token or by a filter."""
+"""Users' changes to tasks: cancel, reopen or remove them, and find them by a filter."""
 
 from __future__ import annotations
 
@@ -25,22 +25,29 @@ from queue_tool.store.tickets import TICKET_COLUMNS, ticket_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Canceled:
-    """What a cancel has ended."""
+    """The tasks that a cancel ended."""
 
-    tickets: tuple[Ticket, ...]  # of the tasks that it ended
-    running: frozenset[str]  # tokens of those that ran
-    finished: tuple[str, ...]  # ids of the batches whose last open task it was
+    tickets: tuple[Ticket, ...]  # the tickets of the canceled tasks
+    running: frozenset[str]  # tokens of the canceled tasks that were running
+    finished: tuple[str, ...]  # ids of the batches that have no open task left
 
 
 class Control:
-    """The table of tasks, as people change it."""
+    """Changes to tasks that users request."""
 
     def __init__(self, database: Database) -> None:
-        """Work on this database."""
+        """Use this database."""
         self._database = database
 
     def cancel(self, tokens: Sequence[str], by: str, reason: str, now: datetime) -> Canceled:
-        """Cancel tasks; those that had ended already, or are not known, are missing in the answer."""
+        """Cancel tasks. Tasks that had already ended and unknown tokens are missing in the result.
+
+        Args:
+            tokens: the tokens of the tasks.
+            by: who cancels the tasks, as stored with each task.
+            reason: why the tasks are canceled, as stored with each task.
+            now: when the tasks end.
+        """
         rows: list[tuple[Row[Any], bool]] = []
         parameters = {"now": micros(now), "by": by, "reason": reason}
         with self._database.write() as connection:
@@ -57,10 +64,10 @@ class Control:
         )
 
     def reopen(self, tokens: Sequence[str]) -> tuple[Ticket, ...]:
-        """Put tasks that failed or were canceled back into the queue; return the tickets of those that went back.
+        """Queue failed and canceled tasks again. Return the tickets of the tasks that were queued.
 
-        A task whose unique key another task has by now stays as it is. How the tasks ended stays on record as an
-        attempt, but earlier attempts no longer count.
+        A task is not reopened if another task uses its unique key now. How a task ended stays on record as an attempt,
+        but the attempts so far no longer count towards the task's maximum.
         """
         rows: list[Row[Any]] = []
         with self._database.write() as connection:
@@ -75,14 +82,14 @@ class Control:
         return tuple(ticket_of(row) for row in rows)
 
     def remove(self, tokens: Sequence[str]) -> int:
-        """Remove tasks that have ended, with all that belongs to them; return how many."""
+        """Remove ended tasks with all of their rows. Return how many were removed."""
         with self._database.write() as connection:
             return sum(remove(connection, tasks.c.token.in_(chunk)) for chunk in chunks(tokens))
 
     def matching(self, wanted: Filter) -> Iterator[list[str]]:
-        """Return the tokens of the tasks that a filter means, in pages, in the order of submission.
+        """Return the tokens of the tasks that match a filter, in pages, in the order of submission.
 
-        Each page is read when it is asked for: what was changed in between is seen as it is then.
+        Each page is read when the caller requests it, so it includes changes made since the previous page.
         """
         meant = list(conditions(wanted))
         last = 0

@@ -1,4 +1,4 @@
-"""Filters as conditions on the table of tasks."""
+"""Filters as SQL conditions on the table of tasks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LAST_CHARACTER = "\U0010ffff"
 
 
 def conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
-    """Return conditions that together mean the tasks that a filter means."""
+    """Return the conditions that a task must satisfy to match a filter."""
     yield from plain_conditions(wanted)
     yield from between(wanted)
     for choice in choices(wanted):
@@ -25,11 +25,11 @@ def conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
     if wanted.tag is not None:
         yield tasks.c.id.in_(select(tags.c.task_id).where(tags.c.tag == wanted.tag))
     if wanted.worker is not None or wanted.host is not None:
-        yield tasks.c.owner.in_(workers_meant(wanted))
+        yield tasks.c.owner.in_(matching_workers(wanted))
 
 
 def plain_conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
-    """Return those of the conditions that are the same wherever the tasks are looked for."""
+    """Return the conditions that do not depend on how the query is split into parts."""
     if wanted.batch is not None:
         yield tasks.c.batch_id == select(batches.c.id).where(batches.c.public_id == wanted.batch).scalar_subquery()
     if wanted.task_type is not None:
@@ -47,7 +47,10 @@ def plain_conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
 
 
 def choices(wanted: Filter) -> Iterator[list[ColumnElement[bool]]]:
-    """Return lists of conditions, each of which has an index; of each list a task has to satisfy one."""
+    """Return lists of alternative conditions. A task must satisfy one condition of each list.
+
+    Every condition has its own index.
+    """
     if wanted.states:
         yield [in_state(state) for state in sorted(wanted.states)]
     if wanted.prefix is not None:
@@ -58,9 +61,13 @@ def choices(wanted: Filter) -> Iterator[list[ColumnElement[bool]]]:
 
 
 def between(wanted: Filter, before: str | None = None) -> Iterator[ColumnElement[bool]]:
-    """Return between which tokens the tasks are that were sent at a filter's times, and before one if it is given.
+    """Return the bounds on tokens that follow from a filter's submission times, because tokens are ordered by time.
 
-    No more than one bound on each side: of two an index knows only one.
+    There is at most one bound on each side, because an index uses only one.
+
+    Args:
+        wanted: the filter.
+        before: a token that is the upper bound, if given.
     """
     if wanted.created_after is not None:
         yield tasks.c.token >= _stamp(wanted.created_after, -1)
@@ -70,8 +77,8 @@ def between(wanted: Filter, before: str | None = None) -> Iterator[ColumnElement
         yield tasks.c.token < _stamp(wanted.created_before, 2)
 
 
-def workers_meant(wanted: Filter) -> Select[tuple[int]]:
-    """Return the rows of the workers that a filter means."""
+def matching_workers(wanted: Filter) -> Select[tuple[int]]:
+    """Return the query for the ids of the workers that match a filter."""
     found = select(workers.c.id)
     if wanted.worker is not None:
         found = found.where(workers.c.name == wanted.worker)
@@ -79,7 +86,7 @@ def workers_meant(wanted: Filter) -> Select[tuple[int]]:
 
 
 def of_priority(priority: Priority) -> ColumnElement[bool]:
-    """Return the condition of a priority, in the words of the indexes: the normal one has none."""
+    """Return the condition of a priority, written exactly as in the indexes. The normal priority has no index."""
     mine = tasks.c.priority == literal_column(f"'{priority.value}'")
     if priority is Priority.NORMAL:
         return mine
@@ -87,5 +94,5 @@ def of_priority(priority: Priority) -> ColumnElement[bool]:
 
 
 def _stamp(time: datetime, more: int) -> str:
-    """Return how tokens begin that were made so many milliseconds after a time: by them tasks are found by time."""
+    """Return the beginning of the tokens that were made `more` milliseconds after a time."""
     return tokens.stamp(max(0, micros(time) // 1000 + more))

@@ -1,7 +1,7 @@
-"""Held lists: those that are full in Redis, so that tickets that come next wait in the database.
+"""Held lists: lists that are full in Redis, so that the next tickets wait in the database.
 
-A list is held from the first task that found no room until the last one that waits has been pushed: in between
-all tasks for it wait here, so none overtakes another.
+A list is held from the first ticket without room in Redis until all of its waiting tickets are pushed. Meanwhile all
+new tickets of the list wait in the database, so that no ticket overtakes another.
 """
 
 from __future__ import annotations
@@ -14,43 +14,53 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exist
 from queue_tool.model.queues import Lane, Priority
 from queue_tool.model.states import State
 from queue_tool.store.engine.database import micros
-from queue_tool.store.engine.lookup import whether
+from queue_tool.store.engine.lookup import exists_query
 from queue_tool.store.engine.rows import insert_new
 from queue_tool.store.tables import held_lists, in_state, tasks
 
 
 def is_held(connection: Connection, name: str) -> bool:
-    """Tell whether new tasks for a list must wait here."""
+    """Return whether new tickets of a list must wait in the database."""
     return connection.execute(_HELD, {"name": name}).first() is not None
 
 
-def hold_or_held(connection: Connection, hold_now: Iterable[str], names: Iterable[str], now: datetime) -> bool:
-    """Hold the lists that have no room; tell whether new tasks for any of the named lists must wait here."""
-    hold(connection, hold_now, now)
+def hold_and_check(connection: Connection, full: Iterable[str], names: Iterable[str], now: datetime) -> bool:
+    """Hold the lists that are full in Redis, and check other lists.
+
+    Args:
+        connection: the connection of a transaction that writes.
+        full: the lists to hold.
+        names: the lists to check.
+        now: the current time.
+
+    Returns:
+        Whether new tickets of any of the checked lists must wait in the database.
+    """
+    hold(connection, full, now)
     return any(is_held(connection, name) for name in names)
 
 
 def hold(connection: Connection, names: Iterable[str], now: datetime) -> None:
-    """Let all new tasks for these lists wait here from now on."""
+    """Hold these lists: all of their new tickets wait in the database from now on."""
     insert_new(connection, held_lists, [{"list": name, "since": micros(now)} for name in sorted(set(names))])
 
 
-def let_go(connection: Connection) -> bool:
-    """Release the lists for which no task waits here any more; tell whether any list is still held."""
+def release(connection: Connection) -> bool:
+    """Release the held lists that have no waiting ticket left. Return whether any list is still held."""
     names = connection.execute(select(held_lists.c.list)).scalars().all()
-    over = [name for name in names if not connection.execute(select(exists().where(UNPUSHED[name]))).scalar_one()]
-    connection.execute(delete(held_lists).where(held_lists.c.list.in_(over)))
-    return len(over) < len(names)
+    empty = [name for name in names if not connection.execute(select(exists().where(UNPUSHED[name]))).scalar_one()]
+    connection.execute(delete(held_lists).where(held_lists.c.list.in_(empty)))
+    return len(empty) < len(names)
 
 
-ANY = whether(held_lists.c.since.is_not(None))
-"""The question whether any list is held."""
+ANY = exists_query(held_lists.c.since.is_not(None))
+"""The query whether any list is held."""
 
 _HELD = select(held_lists.c.since).where(held_lists.c.list == bindparam("name"))
 
 
 def _unpushed(priority: Priority, lane: Lane) -> ColumnElement[bool]:
-    """Return the condition that a task waits here for its turn; its words are those of the index."""
+    """Return the condition that a ticket of a list waits in the database. It is written exactly as in its index."""
     return and_(
         in_state(State.QUEUED),
         tasks.c.pushed_at.is_(None),
@@ -60,4 +70,4 @@ def _unpushed(priority: Priority, lane: Lane) -> ColumnElement[bool]:
 
 
 UNPUSHED = {lane.list_of(priority.queue): _unpushed(priority, lane) for priority in Priority for lane in Lane}
-"""For each list the condition that a task of it waits here."""
+"""For each list, the condition that one of its tickets waits in the database."""

@@ -1,4 +1,4 @@
-"""Idempotency keys in the store: what a request did the first time, remembered for a day in case it is sent again."""
+"""Idempotency keys in the store: what a request did is remembered for 24 hours, in case the request is repeated."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from queue_tool.store.engine.locks import lock_name
 from queue_tool.store.tables import batches, idempotency_keys
 
 LIFETIME = timedelta(hours=24)
-"""For how long a use of a key is remembered."""
+"""How long the use of a key is remembered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remembered:
-    """What an idempotency key was used for before."""
+    """What the first request with an idempotency key did."""
 
-    digest: str  # of the body that came with it
-    batch: str | None  # None where the array was empty, or it was one task
-    token: str | None = None  # of the one task
+    digest: str  # the digest of the request's body
+    batch: str | None  # None for an empty array or a task without a batch
+    token: str | None = None  # the token of a task without a batch
 
 
 class IdempotencyKeys:
     """The table of idempotency keys."""
 
     def __init__(self, database: Database) -> None:
-        """Work on this database."""
+        """Use this database."""
         self._database = database
 
     def recall(self, key: IdempotencyKey, now: datetime) -> Remembered | None:
-        """Return what a key was used for within its lifetime."""
+        """Return the use of a key within its lifetime, or None."""
         with self._database.read() as connection:
             return _recall(connection, key, now)
 
 
 def lock_and_recall(connection: Connection, key: IdempotencyKey, now: datetime) -> Remembered | None:
-    """Return what a key was used for; until the transaction ends, nobody else uses it."""
+    """Lock a key until the transaction ends. Return its use within its lifetime, or None."""
     lock_name(connection, f"{key.scope} {key.key}")
     return _recall(connection, key, now)
 
@@ -60,7 +60,15 @@ def _recall(connection: Connection, key: IdempotencyKey, now: datetime) -> Remem
 def remember(
     connection: Connection, key: IdempotencyKey, batch_id: int | None, now: datetime, token: str | None = None
 ) -> None:
-    """Remember what a key is used for now; a use that is older than a day is forgotten."""
+    """Remember the use of a key, and delete a use of it that is older than its lifetime.
+
+    Args:
+        connection: the connection of a transaction that writes and has locked the key.
+        key: the key.
+        batch_id: the row of the batch that was added, if any.
+        now: the current time.
+        token: the token of the task without a batch that was added, if any.
+    """
     connection.execute(
         delete(idempotency_keys).where(
             idempotency_keys.c.scope == key.scope,

@@ -1,4 +1,4 @@
-"""The identity of a database: what tells it from every other one. A copy of it has the same."""
+"""The identity of a database: its unique id. A copy of the database has the same identity."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from queue_tool.store.tables import identity
 
 
 def identity_of(database: Database) -> str:
-    """Return the identity, 32 hexadecimal digits that were made with the database.
+    """Return the identity: 32 hexadecimal digits, created together with the tables.
 
     Raises:
-        StoreAway: the database is not there.
+        StoreAway: the database cannot be reached.
     """
     with database.read() as connection:
         value: str = connection.execute(select(identity.c.value)).scalar_one()

@@ -1,7 +1,7 @@
-"""The tables with all of their indexes: those of a part of the rows are only here.
+"""The tables with all of their indexes. The partial indexes are defined only here.
 
-The words of such an index load both kinds of database, and no process that works needs to know of them. The migrations
-make the same, and a test compares the two.
+They are in a separate module because a partial index imports the dialects of both databases, and a running process
+does not need them. The migrations create the same indexes, and a test compares the two.
 """
 
 from __future__ import annotations

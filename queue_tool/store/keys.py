@@ -1,4 +1,4 @@
-"""API keys in the store, where only the digest of a key is ever written."""
+"""API keys in the store. Only the digest of a key is stored, never the key itself."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class Keys:
     """The table of API keys."""
 
     def __init__(self, database: Database) -> None:
-        """Work on this database."""
+        """Use this database."""
         self._database = database
         self._exist = Lookup(database, _EXIST)
         self._find = Lookup(database, _FIND)
 
     def add(self, key: ApiKey, digest: str) -> None:
-        """Add a new key, by its digest."""
+        """Add a new key with its digest."""
         with self._database.write() as connection:
             connection.execute(
                 insert(api_keys).values(
@@ -37,24 +37,27 @@ class Keys:
             )
 
     def find(self, digest: str) -> ApiKey | None:
-        """Return the valid key that has this digest."""
+        """Return the valid key with this digest, or None."""
         row = self._find.first(digest=digest)
         return None if row is None else _api_key(row)
 
     def exist(self) -> bool:
-        """Tell whether there ever was a key, revoked ones too: revoking the last one must let nobody in."""
+        """Return whether any key was ever added.
+
+        Revoked keys count too, because access must not become open when the last key is revoked.
+        """
         return self._exist.first() is not None
 
     def all(self) -> list[ApiKey]:
-        """Return every key, revoked ones too, in the order in which they were made."""
+        """Return all keys, including revoked ones, in the order of their creation."""
         with self._database.read() as connection:
             return [_api_key(row) for row in connection.execute(select(api_keys).order_by(api_keys.c.id))]
 
     def revoke(self, public_id: str, now: datetime) -> None:
-        """Make a key invalid from now on; one that was revoked before stays as it is.
+        """Revoke a key. A key that is already revoked does not change.
 
         Raises:
-            KeyNotFound: there is none with this id.
+            KeyNotFound: no key has this id.
         """
         with self._database.write() as connection:
             found = connection.execute(

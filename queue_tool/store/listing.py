@@ -1,7 +1,7 @@
-"""Lists of tasks, newest first. A page costs no more than its rows, since every filter has an index.
+"""Lists of tasks, newest first. A page reads only as many rows as it shows, because every filter has an index.
 
-A question is asked in parts, one for each state, each column that may begin with a prefix and each worker that are
-meant, since each part then has an index in whose order its rows come; of each part no more is read than a page has.
+A query has one part for each combination of state, prefix column and worker. Each part uses an index that returns its
+rows already sorted, and reads at most one page.
 """
 
 from __future__ import annotations
@@ -18,41 +18,41 @@ from queue_tool.model.queues import Priority
 from queue_tool.model.states import State
 from queue_tool.store.attempts import attempt_of
 from queue_tool.store.engine.database import Database, moment, moment_or_none
-from queue_tool.store.filtering import between, choices, plain_conditions, workers_meant
+from queue_tool.store.filtering import between, choices, matching_workers, plain_conditions
 from queue_tool.store.tables import attempts, batches, events, in_state, not_running, tags, tasks, workers
 from queue_tool.store.tasks import status_fields
 
 PageKey = int | str
-"""What a page is sorted by: the row's id; its token where times are asked for, since tokens are found by time."""
+"""The sort key of a page: the row's id, or its token if the filter has times, because tokens are ordered by time."""
 
 MOST_LINES = 100
-"""Lines of a task's log that its details have: the last ones."""
+"""The most log lines in a task's details. Only the last lines are shown."""
 
 MOST_PARTS = 100
-"""Parts of a question; workers beyond are asked for together."""
+"""The most workers that get a query part each. More workers share one part."""
 
 
 class Listing:
-    """The table of tasks, as lists show it."""
+    """Lists and details of tasks."""
 
     def __init__(self, database: Database) -> None:
-        """Work on this database."""
+        """Use this database."""
         self._database = database
 
     def page(self, wanted: Filter, limit: int, before: PageKey | None = None) -> tuple[list[Summary], PageKey | None]:
-        """Return tasks that a filter means, the last one sent first.
+        """Return a page of the tasks that match a filter, the newest first.
 
         Args:
             wanted: the filter.
-            limit: how many.
-            before: where the page begins: the key that the page before it has named.
+            limit: the most tasks in the page.
+            before: the key that the previous page returned; None for the first page.
 
         Returns:
-            The page, and the key at which the next one begins; None where there is none.
+            The page and the key for the next page. The key is None on the last page.
         """
         key = _key_of(wanted)
         with self._database.read() as connection:
-            found = _asked(list(_parts(connection, wanted, limit + 1, before)), limit + 1)
+            found = _combined(list(_parts(connection, wanted, limit + 1, before)), limit + 1)
             keys = [row[0] for row in connection.execute(found)]
             rows = connection.execute(SUMMARY.where(key.in_(keys[:limit])).order_by(key.desc())).all()
             tagged = tags_of(connection, [row.id for row in rows])
@@ -60,7 +60,7 @@ class Listing:
         return shown, keys[limit - 1] if len(keys) > limit else None
 
     def details(self, token: str) -> Details | None:
-        """Return all that is known of a task; None for a token that is not known."""
+        """Return all details of a task, or None for an unknown token."""
         with self._database.read() as connection:
             row = connection.execute(SUMMARY.where(tasks.c.token == token)).first()
             if row is None:
@@ -83,9 +83,9 @@ class Listing:
         )
 
     def count(self, wanted: Filter, most: int) -> int:
-        """Return how many tasks a filter means, counted up to so many."""
+        """Return how many tasks match a filter, counting at most `most` tasks."""
         with self._database.read() as connection:
-            found = _asked(list(_parts(connection, wanted, most, None)), most).subquery()
+            found = _combined(list(_parts(connection, wanted, most, None)), most).subquery()
             number: int = connection.execute(select(func.count()).select_from(found)).scalar_one()
         return number
 
@@ -100,7 +100,7 @@ SUMMARY: Select[Any] = (
     .outerjoin_from(tasks, batches, batches.c.id == tasks.c.batch_id)
     .outerjoin(workers, workers.c.id == tasks.c.owner)
 )
-"""The columns of a summary but for its tags."""
+"""The query for the columns of a summary, without its tags."""
 
 
 _LINES = select(events).where(events.c.token == bindparam("token")).order_by(events.c.id.desc()).limit(MOST_LINES)
@@ -121,7 +121,7 @@ def summary_fields(row: Any, tagged: dict[int, list[str]]) -> dict[str, Any]:
 
 
 def tags_of(connection: Connection, ids: Sequence[int]) -> dict[int, list[str]]:
-    """Return the tags of each of these tasks that has any."""
+    """Return the tags of these tasks by task id. Tasks without tags are left out."""
     found: dict[int, list[str]] = {}
     for row in connection.execute(select(tags).where(tags.c.task_id.in_(ids)).order_by(tags.c.tag)):
         found.setdefault(row.task_id, []).append(row.tag)
@@ -132,8 +132,8 @@ def _key_of(wanted: Filter) -> ColumnElement[Any]:
     return tasks.c.token if wanted.is_of_a_time else tasks.c.id
 
 
-def _asked(parts: Sequence[Select[Any]], limit: int) -> Select[Any]:
-    """Return the question for the keys of a page, the last one first."""
+def _combined(parts: Sequence[Select[Any]], limit: int) -> Select[Any]:
+    """Return the query for the keys of a page, the newest first."""
     if len(parts) == 1:
         return parts[0]
     found = union(*(select(part.subquery()) for part in parts)).subquery()
@@ -141,12 +141,12 @@ def _asked(parts: Sequence[Select[Any]], limit: int) -> Select[Any]:
 
 
 def _parts(connection: Connection, wanted: Filter, limit: int, before: PageKey | None) -> Iterator[Select[Any]]:
-    """Return the parts of the question for a page."""
+    """Return the parts of the query for a page."""
     key = _key_of(wanted)
     plain = list(plain_conditions(wanted))
     plain += between(wanted, before if isinstance(before, str) else None)
     plain += [tasks.c.id < before] if isinstance(before, int) else []
-    for owned, *chosen in product(_owned(connection, wanted), *choices(wanted)):
+    for owned, *chosen in product(_worker_conditions(connection, wanted), *choices(wanted)):
         part = select(key).where(and_(true(), *plain, *chosen, owned))
         if wanted.tag is not None:
             part = part.join(tags, tags.c.task_id == tasks.c.id).where(tags.c.tag == wanted.tag)
@@ -156,12 +156,15 @@ def _parts(connection: Connection, wanted: Filter, limit: int, before: PageKey |
         yield part.order_by(in_order.desc()).limit(limit)
 
 
-def _owned(connection: Connection, wanted: Filter) -> Iterator[ColumnElement[bool]]:
-    """Return a condition for each worker that is meant and each of the two indexes that know its tasks."""
+def _worker_conditions(connection: Connection, wanted: Filter) -> Iterator[ColumnElement[bool]]:
+    """Return the conditions for the workers of a filter.
+
+    Each worker has two conditions: one for its running tasks and one for its other tasks. Each uses its own index.
+    """
     if wanted.worker is None and wanted.host is None:
         yield true()
         return
-    owners = list(connection.execute(workers_meant(wanted)).scalars())
+    owners = list(connection.execute(matching_workers(wanted)).scalars())
     each = [tasks.c.owner == owner for owner in owners] if len(owners) <= MOST_PARTS else [tasks.c.owner.in_(owners)]
     for mine in each or [tasks.c.owner.in_([])]:
         yield mine & in_state(State.RUNNING)

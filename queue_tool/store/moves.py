@@ -1,6 +1,6 @@
-"""Moves as statements: every change of state is one UPDATE that says what must still be true.
+"""Moves as statements: every change of state is one UPDATE, and its condition is the expected state.
 
-A row that such an UPDATE does not find was changed by somebody else in the meantime. That is not an error.
+If the UPDATE does not find a row, another process changed that row in the meantime. That is not an error.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from queue_tool.store.tables import batches, in_state, tasks
 
 
 def update_for(move: Move, *, keyed: bool = True) -> Update:
-    """Return the UPDATE of a move: its condition is the fence, its values are what the move changes.
+    """Return the UPDATE of a move: its condition requires the expected state, its values are what the move changes.
 
     Args:
         move: the change of state.
-        keyed: whether the rows are found by their keys, and not by their state.
+        keyed: whether the caller's condition finds the rows by a key and not by their state.
     """
     transition = MOVES[move]
     values: dict[str, Any] = {"state": transition.target.value}
@@ -38,16 +38,16 @@ def update_for(move: Move, *, keyed: bool = True) -> Update:
 
 
 def lock_tasks(connection: Connection, condition: ColumnElement[bool]) -> None:
-    """Lock the tasks that a transaction will change, in the order of their tokens, so that there is no deadlock.
+    """Lock the tasks that a transaction will change, in the order of their tokens to prevent a deadlock.
 
-    A row that somebody else has locked is waited for and never skipped: its holder may only be recording that the
-    ticket was pushed, and a worker that skipped the task would drop that ticket.
+    Wait for rows that are locked and never skip them: the other transaction may only be recording that the ticket was
+    pushed. A worker that skipped the task would drop its ticket.
     """
     lock_rows(connection, select(tasks.c.id).where(condition).order_by(tasks.c.token).with_for_update())
 
 
 def lock_tokens(connection: Connection, tokens: Iterable[str]) -> None:
-    """Lock the tasks with these tokens, as `lock_tasks` does."""
+    """Lock the tasks with these tokens, in the same way as `lock_tasks`."""
     lock_rows(connection, _LOCK_TOKENS, tokens)
 
 
@@ -60,7 +60,16 @@ _LOCK_TOKENS = (
 
 
 def close_batches(connection: Connection, ended: Counter[int | None], now: datetime) -> tuple[str, ...]:
-    """Subtract ended tasks from the open ones of their batches, in the order of ids; return the batches that end."""
+    """Subtract ended tasks from the open tasks of their batches. Batches are updated in the order of their ids.
+
+    Args:
+        connection: the connection of a transaction that writes.
+        ended: the number of ended tasks for each batch row. The key None stands for tasks without a batch.
+        now: the time at which the tasks ended.
+
+    Returns:
+        The ids of the batches that have no open task left.
+    """
     finished: list[str] = []
     for batch_id in sorted(batch_id for batch_id in ended if batch_id is not None):
         left = batches.c.open - ended[batch_id]
@@ -76,7 +85,12 @@ def close_batches(connection: Connection, ended: Counter[int | None], now: datet
 
 
 def reopen_batches(connection: Connection, opened: Counter[int | None]) -> None:
-    """Add reopened tasks to the open tasks of their batches again, in the order of ids."""
+    """Add reopened tasks to the open tasks of their batches. Batches are updated in the order of their ids.
+
+    Args:
+        connection: the connection of a transaction that writes.
+        opened: the number of reopened tasks for each batch row. The key None stands for tasks without a batch.
+    """
     for batch_id in sorted(batch_id for batch_id in opened if batch_id is not None):
         connection.execute(
             update(batches)

@@ -1,4 +1,4 @@
-"""Queues in the store: which are paused. A queue is a priority; its lanes pause together."""
+"""Queues in the store: which are paused, and which tasks wait. A queue is a priority, and its lanes pause together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from queue_tool.model.details import QueueCounts, Summary
 from queue_tool.model.queues import Priority
 from queue_tool.model.states import State
 from queue_tool.store.engine.database import Database, micros, moment_or_none
-from queue_tool.store.engine.lookup import Lookup, whether
+from queue_tool.store.engine.lookup import Lookup, exists_query
 from queue_tool.store.engine.rows import insert_new
 from queue_tool.store.filtering import of_priority
 from queue_tool.store.listing import SUMMARY, summary_fields, tags_of
@@ -22,12 +22,12 @@ class Queues:
     """The table of queues."""
 
     def __init__(self, database: Database) -> None:
-        """Work on this database."""
+        """Use this database."""
         self._database = database
-        self._any = Lookup(database, whether(queues.c.priority.is_not(None)))
+        self._any = Lookup(database, exists_query(queues.c.priority.is_not(None)))
 
     def pause(self, priority: Priority, now: datetime) -> None:
-        """Pause a queue: none of its tasks is started any more. One that is paused already stays as it is."""
+        """Pause a queue: workers start none of its tasks. A queue that is already paused does not change."""
         with self._database.write() as connection:
             insert_new(connection, queues, [{"priority": priority.value}])
             connection.execute(
@@ -37,7 +37,7 @@ class Queues:
             )
 
     def resume(self, priority: Priority, now: datetime) -> None:
-        """Resume a queue: its tasks are started again."""
+        """Resume a queue: workers start its tasks again."""
         with self._database.write() as connection:
             connection.execute(
                 update(queues)
@@ -46,12 +46,12 @@ class Queues:
             )
 
     def paused(self) -> frozenset[Priority]:
-        """Return the queues that are paused."""
+        """Return the paused queues."""
         with self._database.read() as connection:
             return frozenset(Priority(name) for name in connection.execute(PAUSED).scalars())
 
     def resumed(self) -> Mapping[Priority, datetime | None]:
-        """Return when each queue that is not paused last went on, of those that ever were."""
+        """Return when each queue was last resumed. Queues that are paused or were never paused are left out."""
         if self._any.first() is None:
             return {}
         with self._database.read() as connection:
@@ -59,7 +59,7 @@ class Queues:
         return {Priority(row.priority): moment_or_none(row.resumed_at) for row in rows}
 
     def counts(self) -> list[QueueCounts]:
-        """Return what waits in each queue, the most urgent first."""
+        """Return the counts of each queue, the most urgent queue first."""
         with self._database.read() as connection:
             paused = {row.priority: row.paused_at for row in connection.execute(select(queues))}
             running = {row.priority: row.number for row in connection.execute(_RUNNING)}
@@ -77,10 +77,15 @@ class Queues:
             ]
 
     def waiting(self, priority: Priority, limit: int, after: int = 0) -> tuple[list[Summary], int | None]:
-        """Return tasks that wait in a queue, the first to be done first.
+        """Return a page of the tasks that wait in a queue, the oldest first.
+
+        Args:
+            priority: the queue.
+            limit: the most tasks in the page.
+            after: the row after which the page begins; 0 for the first page.
 
         Returns:
-            The page, and the row after which the next one begins; None where there is none.
+            The page and the row after which the next page begins. The row is None on the last page.
         """
         page = SUMMARY.where(in_queue(priority), tasks.c.id > after).order_by(tasks.c.id).limit(limit + 1)
         with self._database.read() as connection:
@@ -97,7 +102,7 @@ def in_queue(priority: Priority) -> ColumnElement[bool]:
 
 _OLDEST = {each: select(tasks.c.created_at).where(in_queue(each)).order_by(tasks.c.id).limit(1) for each in Priority}
 
-# The normal ones have no index of their own: all are counted, and the others taken off.
+# The normal priority has no index: all queued tasks are counted, and the other priorities are subtracted.
 _COUNTS = {
     each: select(func.count()).where(in_state(State.QUEUED) if each is Priority.NORMAL else in_queue(each))
     for each in Priority

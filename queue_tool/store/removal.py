@@ -1,4 +1,4 @@
-"""Removing ended tasks: with all that belongs to them, and subtracted from their batches, so that counts still sum."""
+"""Removing ended tasks with all of their rows, and subtracting them from the counts of their batches."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ ENDED = tuple(state for state in State if state.ended)
 
 
 def remove(connection: Connection, condition: ColumnElement[bool]) -> int:
-    """Remove the tasks that a condition means and that have ended; return how many.
+    """Remove the ended tasks that satisfy a condition. Return how many were removed.
 
-    A batch of which no task is left, and that refused nothing, goes too.
+    A batch is removed too if it has no task left and no refusals.
     """
     lock_tasks(connection, in_state(*ENDED) & condition)
     gone = connection.execute(
@@ -25,7 +25,7 @@ def remove(connection: Connection, condition: ColumnElement[bool]) -> int:
     tokens = [row.token for row in gone]
     if gone:
         connection.execute(delete(tags).where(tags.c.task_id.in_([row.id for row in gone])))
-    for table in (attempts, events, idempotency_keys):  # a key of one task; a batch's goes with the batch
+    for table in (attempts, events, idempotency_keys):  # keys of tasks; `remove_batches` removes keys of batches
         if tokens:
             connection.execute(delete(table).where(table.c.token.in_(tokens)))
     for batch_id, count in sorted(Counter(row.batch_id for row in gone if row.batch_id is not None).items()):
@@ -35,7 +35,7 @@ def remove(connection: Connection, condition: ColumnElement[bool]) -> int:
 
 
 def remove_batches(connection: Connection, condition: ColumnElement[bool]) -> int:
-    """Remove the batches that a condition means and that have no tasks any more; return how many."""
+    """Remove the finished batches that satisfy a condition and have no task left. Return how many were removed."""
     empty = (batches.c.accepted == 0) & batches.c.finished_at.is_not(None)
     gone = list(connection.execute(delete(batches).where(empty, condition).returning(batches.c.id)).scalars())
     for table in (refusals, idempotency_keys, labels):

@@ -1,4 +1,4 @@
-"""The results of a batch, in the order in which its elements were sent, a page at a time."""
+"""The results of a batch in the order of its elements, read one page at a time."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from queue_tool.store.engine.database import Database
 from queue_tool.store.tables import batches, refusals, tasks
 
 PAGE = 500
-"""Rows that are in memory at once."""
+"""Rows in memory at the same time."""
 
 
 class Results:
-    """What became of the elements of batches."""
+    """The results of the elements of batches."""
 
     def __init__(self, database: Database) -> None:
-        """Work on this database."""
+        """Use this database."""
         self._database = database
 
     def of(self, batch: str) -> Iterator[ElementResult]:
-        """Return what became of each element of a batch; no transaction is open between two pages.
+        """Return the result of each element of a batch. No transaction is open between two pages.
 
-        What ends in the meantime may be seen as ended.
+        If a task ends meanwhile, its result may be included.
         """
         return heapq.merge(self._tasks(batch), self._refused(batch), key=attrgetter("index"))
 

@@ -1,4 +1,4 @@
-"""Runs in the store: claimed by the batch, settled by the batch, taken back from the dead."""
+"""Runs in the store: workers claim and settle many at once, and the sweeper takes back the runs of dead workers."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ LOST_TOO_OFTEN = f"{MOST_LOSSES} workers died while they ran this task."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """What was changed by settling: runs that had been settled before, or are somebody else's, are missing."""
+    """What a settle changed. Runs that were settled before or belong to another worker are missing."""
 
-    tokens: frozenset[str]  # of the runs that ended by it
-    finished: tuple[str, ...]  # ids of the batches whose last open task ended by it
+    tokens: frozenset[str]  # tokens of the settled runs
+    finished: tuple[str, ...]  # ids of the batches that have no open task left
 
 
 NOTHING_SETTLED = Settled(tokens=frozenset(), finished=())
@@ -40,7 +40,7 @@ NOTHING_SETTLED = Settled(tokens=frozenset(), finished=())
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettledAndClaimed:
-    """What one transaction of a worker has changed."""
+    """What one transaction of a worker changed."""
 
     settled: Settled
     claimed: list[Claimed]
@@ -48,18 +48,18 @@ class SettledAndClaimed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenBack:
-    """What became of the tasks of dead workers."""
+    """What `Runs.take_back` did with the tasks of dead workers."""
 
-    tickets: tuple[Ticket, ...]  # of those that run again
-    given_up: tuple[str, ...]  # tokens of those that do not
-    finished: tuple[str, ...]  # ids of the batches whose last open task was given up
+    tickets: tuple[Ticket, ...]  # tickets of the tasks that were queued again
+    given_up: tuple[str, ...]  # tokens of the tasks that failed, because too many workers died while running them
+    finished: tuple[str, ...]  # ids of the batches that have no open task left
 
 
 class Runs:
-    """The runs of the table of tasks."""
+    """The runs of tasks."""
 
     def __init__(self, database: Database) -> None:
-        """Work on this database."""
+        """Use this database."""
         self._database = database
 
     def settle_and_claim(
@@ -70,35 +70,35 @@ class Runs:
         now: datetime,
         notes: Sequence[Note] = (),
     ) -> SettledAndClaimed:
-        """Settle runs that have ended and claim the next ones, in one transaction.
+        """Settle runs that ended and claim the next runs, in one transaction.
 
         Args:
-            outcomes: how runs ended; kept where they still run and are this owner's.
-            runs: token and run of each queued task that is to run now; one that is missing in the answer is somebody
-                else's, or over.
-            owner: the worker that settles and claims.
-            now: when the settled runs end, and the claimed ones start.
-            notes: what runs that go on say of themselves.
+            outcomes: how runs ended. An outcome is stored only if its run is still running and has this owner.
+            runs: the token and the run of each task to claim. A task that is missing in the result was claimed by
+                another worker or has ended.
+            owner: the worker process that settles and claims.
+            now: when the settled runs end and the claimed runs start.
+            notes: progress and log lines of runs that are still running.
 
         Raises:
-            StoreAway: nothing of it was kept.
+            StoreAway: the database is busy or away; nothing was stored.
         """
         with self._database.write() as connection:
             lock_tokens(connection, _tokens_of(notes, outcomes, runs))
             if notes:
-                _keep_notes(connection, notes, owner, now)
+                _store_notes(connection, notes, owner, now)
             settled = _settle(connection, outcomes, owner, now) if outcomes else NOTHING_SETTLED
             claimed = _claim(connection, runs, owner, now) if runs else []
         return SettledAndClaimed(settled=settled, claimed=claimed)
 
     def running_at(self, owner: int) -> set[str]:
-        """Return the tokens of the tasks that run at this owner."""
+        """Return the tokens of the running tasks of an owner."""
         running = select(tasks.c.token).where(in_state(State.RUNNING), tasks.c.owner == owner)
         with self._database.read() as connection:
             return set(connection.execute(running).scalars())
 
     def take_back(self, owners: Sequence[int], now: datetime) -> TakenBack:
-        """Put what dead workers ran back into the queue, as new runs; give up what was lost too often."""
+        """Queue the running tasks of dead workers again, each as a new run. Fail the tasks that were lost too often."""
         parameters = {"owners": list(owners)}
         with self._database.write() as connection:
             lock_tasks(connection, in_state(State.RUNNING) & tasks.c.owner.in_(owners))
@@ -155,7 +155,7 @@ _GIVE_UP = (
 _FENCED = (
     tasks.c.token == field(0),
     tasks.c.run == field(1, BigInteger()),
-    tasks.c.owner + 0 == bindparam("run_owner"),  # a bare column would make SQLite walk all that the owner runs
+    tasks.c.owner + 0 == bindparam("run_owner"),  # without `+ 0`, SQLite would scan all running tasks of the owner
 )
 
 _ENDED: dict[str, Any] = {
@@ -165,17 +165,17 @@ _ENDED: dict[str, Any] = {
     "error": field(4),
 }
 
-_KEPT: dict[Move, dict[str, Any]] = {
+_STORED: dict[Move, dict[str, Any]] = {
     Move.FINISH: _ENDED,
     Move.FAIL: _ENDED,
     Move.RETRY_LATER: {"due_at": field(5, BigInteger())},
     Move.PUT_BACK: {},
 }
-"""What is kept of a run by each move that may end it."""
+"""The columns that each move stores when a run ends."""
 
 _SETTLE = {
-    move: update_for(move).where(*_FENCED).values(kept).returning(tasks.c.token, tasks.c.batch_id)
-    for move, kept in _KEPT.items()
+    move: update_for(move).where(*_FENCED).values(stored).returning(tasks.c.token, tasks.c.batch_id)
+    for move, stored in _STORED.items()
 }
 
 _PROGRESS = (
@@ -236,8 +236,8 @@ def _settle(connection: Connection, outcomes: Sequence[Outcome], owner: int, now
     return Settled(tokens=settled, finished=close_batches(connection, ended, now))
 
 
-def _keep_notes(connection: Connection, notes: Sequence[Note], owner: int, now: datetime) -> None:
-    """Record progress and log lines of runs that are still this owner's."""
+def _store_notes(connection: Connection, notes: Sequence[Note], owner: int, now: datetime) -> None:
+    """Store the progress and the log lines of runs that still belong to this owner."""
     rows = [(note.token, note.run, note.progress, None if note.progress is None else note.note) for note in notes]
     ours = set(connection.execute(_PROGRESS, {"run_owner": owner} | as_rows(rows)).scalars())
     lines = [
@@ -257,7 +257,7 @@ def _tokens_of(notes: Sequence[Note], outcomes: Sequence[Outcome], runs: Sequenc
 
 
 def _by_run(runs: Sequence[tuple[str, int]]) -> dict[int, list[str]]:
-    """Return the tokens by their run: SQLite finds pairs of values in no index."""
+    """Return the tokens grouped by run, because SQLite cannot use an index for pairs of values."""
     grouped: dict[int, list[str]] = {}
     for token, run in runs:
         grouped.setdefault(run, []).append(token)

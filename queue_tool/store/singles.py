@@ -1,4 +1,4 @@
-"""Tasks in the store that belong to no batch, each added by a request of its own."""
+"""Tasks without a batch in the store. Each one is added by its own request."""
 
 from __future__ import annotations
 
@@ -21,36 +21,36 @@ from queue_tool.store.waiting_count import WaitingCount
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddedOne:
-    """What became of a task that was to be added."""
+    """What `Singles.add` did with a task."""
 
-    before: Remembered | None = None  # it was not added: its idempotency key was used for this already
-    duplicate: Refused | None = None  # nor then: another task has its unique key
-    held: bool = False  # its ticket waits in the store until there is room in Redis
+    before: Remembered | None = None  # set if nothing was added: the first use of the idempotency key
+    duplicate: Refused | None = None  # set if nothing was added: another task already uses the unique key
+    held: bool = False  # whether its ticket waits in the database until Redis has room
 
 
 class Singles:
-    """The tasks that belong to no batch."""
+    """The tasks without a batch."""
 
     def __init__(self, database: Database) -> None:
-        """Work on this database."""
+        """Use this database."""
         self._database = database
         self._waiting = WaitingCount()
 
     def add(
         self, new: NewTask, now: datetime, max_waiting: int, key: IdempotencyKey | None, *, hold: Sequence[str]
     ) -> AddedOne:
-        """Add a task; its ticket is yet to be pushed.
+        """Add a task. The caller pushes its ticket afterwards.
 
         Args:
             new: the task.
-            now: when it was sent.
-            max_waiting: how many tasks may wait; 0 is no limit.
-            key: by which the same request is known again.
-            hold: lists whose tickets wait in the store from now on: there is no room in Redis.
+            now: when the task was submitted.
+            max_waiting: the most tasks that may be queued; 0 means no limit.
+            key: the request's Idempotency-Key, if it has one.
+            hold: lists that are full in Redis, so that their tickets wait in the database from now on.
 
         Raises:
-            TooManyWaiting: more than `max_waiting` tasks would wait.
-            StoreAway: nothing was kept.
+            TooManyWaiting: more than `max_waiting` tasks would be queued.
+            StoreAway: the database is busy or away; nothing was stored.
         """
         with self._database.write() as connection:
             if key and (before := lock_and_recall(connection, key, now)):
@@ -62,17 +62,17 @@ class Singles:
                 if owner is not None:
                     return AddedOne(duplicate=refuse_duplicate(new, owner))
             self._waiting.require_room(connection, 1, max_waiting)
-            waits_here = held_lists.hold_or_held(connection, hold, {new.list}, now)
+            held = held_lists.hold_and_check(connection, hold, {new.list}, now)
             add_tasks(connection, [new], None, now, unpushed=True)
             if key:
                 remember(connection, key, None, now, token=new.token)
-        return AddedOne(held=waits_here)
+        return AddedOne(held=held)
 
     def accepted(self, token: str) -> Accepted:
-        """Return what was answered when a task was sent.
+        """Return a task as the answer to its request described it.
 
         Raises:
-            TaskNotFound: it is not there any more.
+            TaskNotFound: the task no longer exists.
         """
         with self._database.read() as connection:
             row = connection.execute(select(tasks.c.data).where(tasks.c.token == token)).first()

@@ -1,10 +1,10 @@
-"""The tables, as SQLAlchemy Core sees them; the migrations make the same, and a test compares the two.
+"""The tables, for SQLAlchemy Core. The migrations create the same tables, and a test compares the two.
 
-The indexes of a part of the rows are in `indexes`.
+The partial indexes are in `indexes`.
 
-Times are whole microseconds since 1970 in UTC. JSON is text, never a database's own JSON type, which would
-change numbers and refuse U+0000. There are no foreign keys: each would cost every insert, and rows are only
-ever removed from the leaves upwards.
+Times are whole microseconds since 1970 in UTC. JSON is stored as text, because a database's own JSON type would change
+numbers and reject U+0000. There are no foreign keys, because each one would make every insert slower. The store removes
+a row only together with, or after, all rows that refer to it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from queue_tool.model.states import State
-from queue_tool.store.engine.schema import IDS_NEVER_COME_BACK, RowId
+from queue_tool.store.engine.schema import IDS_NEVER_REUSED, RowId
 
 metadata = MetaData(
     naming_convention={
@@ -42,13 +42,13 @@ batches = Table(
     Column("public_id", Text, nullable=False, unique=True),
     Column("accepted", Integer, nullable=False),
     Column("rejected", Integer, nullable=False),
-    Column("open", Integer, nullable=False),  # tasks that have not ended; its zero ends the batch
+    Column("open", Integer, nullable=False),  # unfinished tasks; at zero the batch is finished
     Column("created_at", BigInteger, nullable=False),
-    Column("pushed_at", BigInteger),  # when the tickets were known to be in Redis; NULL: push them again
-    Column("push_failed_at", BigInteger),  # when they were known not to be: nobody is still pushing them
+    Column("pushed_at", BigInteger),  # when all tickets were known to be in Redis; NULL: push them again
+    Column("push_failed_at", BigInteger),  # when a push failed, so that no process is still pushing
     Column("finished_at", BigInteger),
     Column("name", Text),
-    Column("metadata", Text),  # JSON text of an object of texts; `labels` has them too
+    Column("metadata", Text),  # JSON text of an object of texts; also in `labels`, for filters
 )
 
 labels = Table(
@@ -65,32 +65,32 @@ tasks = Table(
     Column("id", RowId, primary_key=True),  # the order of submission
     Column("token", Text, nullable=False, unique=True),
     Column("batch_id", BigInteger),
-    Column("position", Integer, nullable=False),  # index in the array that was sent
+    Column("position", Integer, nullable=False),  # index in the request's array
     Column("task_type", Text, nullable=False),
     Column("priority", Text, nullable=False),
     Column("lane", Text, nullable=False),
     Column("data", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("run", Integer, nullable=False),
-    Column("owner", BigInteger),  # workers.id: who claimed it last; while it runs, whose it is
+    Column("owner", BigInteger),  # workers.id of the worker that claimed it last
     Column("attempt", Integer, nullable=False),
     Column("losses", Integer, nullable=False),
     Column("created_at", BigInteger, nullable=False),
-    Column("pushed_at", BigInteger),  # NULL: the ticket of this run waits to be pushed
+    Column("pushed_at", BigInteger),  # NULL: the ticket of this run must be pushed
     Column("started_at", BigInteger),
     Column("finished_at", BigInteger),
     Column("code", Text),
     Column("error", Text),
     Column("result", Text),
-    Column("progress", Float),  # from 0 to 1, as the run says
-    Column("note", Text),  # its word about the progress
+    Column("progress", Float),  # from 0 to 1, reported by the run
+    Column("note", Text),  # the run's text about its progress
     Column("canceled_by", Text),
     Column("cancel_reason", Text),
-    Column("due_at", BigInteger),  # not to be done before
-    Column("expires_at", BigInteger),  # not to be started for the first time after
-    Column("max_attempts", Integer),  # NULL: its type's
-    Column("forgiven", Integer, nullable=False, server_default="0"),  # attempts that do not count any more
-    Column("timeout", Float),  # seconds; NULL: its type's
+    Column("due_at", BigInteger),  # the task is not started before this time
+    Column("expires_at", BigInteger),  # the first run is not started after this time
+    Column("max_attempts", Integer),  # NULL: the task type's value
+    Column("forgiven", Integer, nullable=False, server_default="0"),  # attempts before a reopen, which do not count
+    Column("timeout", Float),  # seconds; NULL: the task type's value
     Column("name", Text),
     Column("custom_id", Text),
     Column("description", Text),
@@ -124,8 +124,8 @@ queues = Table(
     "queues",
     metadata,
     Column("priority", Text, primary_key=True),
-    Column("paused_at", BigInteger),  # NULL: it is not paused
-    Column("resumed_at", BigInteger),  # when it last went on
+    Column("paused_at", BigInteger),  # NULL: not paused
+    Column("resumed_at", BigInteger),  # when it was last resumed
 )
 
 events = Table(
@@ -135,7 +135,7 @@ events = Table(
     Column("token", Text, nullable=False, index=True),
     Column("run", Integer, nullable=False),
     Column("at", BigInteger, nullable=False),
-    Column("text", Text, nullable=False),  # a line of the run's own log
+    Column("text", Text, nullable=False),  # one line that the run logged
 )
 
 
@@ -153,22 +153,26 @@ Index("ix_tasks_task_type", tasks.c.task_type, tasks.c.id)
 def in_state(*states: State, keyed: bool = False) -> ColumnElement[bool]:
     """Return the condition that a task is in one of these states.
 
-    The states stand in the statement itself: with a parameter in their place no partial index would be used. Where
-    the rows are found by a key (`keyed`), none of these indexes is to be used either: it would read the whole queue.
+    The states are literals in the statement, because with parameters the database would not use a partial index.
+
+    Args:
+        states: the states.
+        keyed: whether the statement finds its rows by a key. Then no partial index may be used, because the database
+            would read the whole queue through it.
     """
     state: ColumnElement[str] = tasks.c.state.concat(literal_column("''")) if keyed else tasks.c.state
     return or_(*(state == literal_column(f"'{each.value}'") for each in sorted(states)))
 
 
 def not_running() -> ColumnElement[bool]:
-    """Return the condition that a task does not run and has been run before, in the words of its index."""
+    """Return the condition that a task was claimed and is not running. It is written exactly as in its index."""
     return and_(tasks.c.owner.is_not(None), tasks.c.state != literal_column("'running'"))
 
 
 held_lists = Table(
     "held_lists",
     metadata,
-    Column("list", Text, primary_key=True),  # the RQ queue whose tasks wait here until there is room in Redis
+    Column("list", Text, primary_key=True),  # the RQ queue whose tickets wait here until Redis has room
     Column("since", BigInteger, nullable=False),
 )
 
@@ -179,7 +183,7 @@ refusals = Table(
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("item", Text, nullable=False),
     Column("errors", Text, nullable=False),
-    Column("duplicate_of", Text),  # the token of the task that has its unique key
+    Column("duplicate_of", Text),  # the token of the task that already uses the unique key
 )
 
 idempotency_keys = Table(
@@ -188,31 +192,31 @@ idempotency_keys = Table(
     Column("scope", Text, primary_key=True),
     Column("key", Text, primary_key=True),
     Column("digest", Text, nullable=False),
-    Column("batch_id", BigInteger),  # NULL for an array that was empty, or one task
-    Column("token", Text),  # of one task
+    Column("batch_id", BigInteger),  # NULL for an empty array or a task without a batch
+    Column("token", Text),  # the task without a batch
     Column("created_at", BigInteger, nullable=False),
 )
 
 workers = Table(
     "workers",
     metadata,
-    Column("id", RowId, primary_key=True),  # a task's owner must not come back as another one
+    Column("id", RowId, primary_key=True),  # never reused: tasks refer to it as their owner
     Column("kind", Text, nullable=False),
-    Column("name", Text, nullable=False, server_default=""),  # under which Redis knows it; empty where it does not
+    Column("name", Text, nullable=False, server_default=""),  # its name in Redis; empty if it has none
     Column("host", Text, nullable=False),  # for people
-    Column("machine", Text, nullable=False),  # where `pid` means something
+    Column("machine", Text, nullable=False),  # the scope in which `pid` is valid
     Column("pid", Integer, nullable=False),
-    Column("pid_started", Text, nullable=False),  # tells a process from a later one with the same pid
-    Column("beat", BigInteger, nullable=False),  # grows while the process lives
+    Column("pid_started", Text, nullable=False),  # distinguishes the process from a later one with the same pid
+    Column("beat", BigInteger, nullable=False),  # the heartbeat, a counter that grows while the process lives
     Column("started_at", BigInteger, nullable=False),
-    Column("gone_at", BigInteger),  # when it had ended; the row stays for as long as a task says that it ran there
-    **IDS_NEVER_COME_BACK,
+    Column("gone_at", BigInteger),  # when it was known to have ended; the row stays while tasks refer to it
+    **IDS_NEVER_REUSED,
 )
 
 identity = Table(
     "identity",
     metadata,
-    Column("value", Text, primary_key=True),  # one row, made with the table: tells this database from all others
+    Column("value", Text, primary_key=True),  # one row, created with the table: the unique id of this database
 )
 
 api_keys = Table(

@@ -1,4 +1,4 @@
-"""Tasks in the store, as users ask for them by their tokens."""
+"""Tasks in the store: read their status by token."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from queue_tool.store.engine.lookup import Lookup
 from queue_tool.store.tables import batches, tasks
 
 CHUNK = 500
-"""Rows that one statement names."""
+"""The most tokens in one statement."""
 
 
 class Tasks:
     """The table of tasks."""
 
     def __init__(self, database: Database) -> None:
-        """Work on this database."""
+        """Use this database."""
         self._database = database
         self._status = Lookup(database, _STATUS)
 
     def status(self, token: str) -> Status | None:
-        """Return how a task stands; None for a token that is not known."""
+        """Return the status of a task, or None for an unknown token."""
         row = self._status.first(token=token)
         return None if row is None else Status(**status_fields(row))
 
     def ended(self, tokens: Sequence[str]) -> set[str]:
-        """Return those of these tokens whose tasks have ended, or are not there (any more)."""
+        """Return the given tokens whose tasks have ended or do not exist (any more)."""
         known = self.states(tokens)
         return {token for token in tokens if token not in known or known[token].ended}
 
     def states(self, tokens: Sequence[str]) -> dict[str, State]:
-        """Return the state of each task that is known."""
+        """Return the states of these tasks by token. Unknown tokens are left out."""
         known: dict[str, State] = {}
         with self._database.read() as connection:
             for chunk in chunks(tokens):
@@ -55,7 +55,7 @@ _STATES = select(tasks.c.token, tasks.c.state).where(tasks.c.token.in_(bindparam
 
 
 def status_fields(row: Any) -> dict[str, Any]:
-    """Return the fields of a status from a row of a task that has `batch` too."""
+    """Return the fields of a status from the row of a task with the extra column `batch`."""
     return {
         "token": row.token,
         "batch": row.batch,
@@ -77,5 +77,5 @@ def status_fields(row: Any) -> dict[str, Any]:
 
 
 def chunks(rows: Sequence[Any]) -> Iterator[list[Any]]:
-    """Return the rows in parts of at most `CHUNK`."""
+    """Split the rows into parts of at most `CHUNK` rows."""
     return (list(rows[start : start + CHUNK]) for start in range(0, len(rows), CHUNK))

@@ -1,4 +1,4 @@
-"""Tickets in the store: what should be in Redis, as the rows of the tasks say."""
+"""Tickets in the store: the rows of the tasks define which tickets should be in Redis."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from queue_tool.model.states import State
 from queue_tool.model.ticket import Ticket
 from queue_tool.store import held_lists
 from queue_tool.store.engine.database import Database, micros, moment_or_none
-from queue_tool.store.engine.lookup import Lookup, whether
+from queue_tool.store.engine.lookup import Lookup, exists_query
 from queue_tool.store.engine.rows import as_rows, field
 from queue_tool.store.moves import lock_tasks, lock_tokens
 from queue_tool.store.tables import batches, in_state, tasks
 from queue_tool.store.tasks import chunks
 
 LAST = 2**63 - 1
-"""Beyond the id of every row."""
+"""The highest possible id of a row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketPage:
-    """A page of tickets, and where the next page begins."""
+    """A page of tickets, and the row after which the next page begins."""
 
     tickets: tuple[Ticket, ...]
     last: int  # id of the last row
 
 
 class Tickets:
-    """The tickets of the table of tasks."""
+    """The tickets of all tasks."""
 
     def __init__(self, database: Database) -> None:
-        """Work on this database."""
+        """Use this database."""
         self._database = database
-        self._any_unpushed = Lookup(database, whether(in_state(State.QUEUED) & tasks.c.pushed_at.is_(None)))
+        self._any_unpushed = Lookup(database, exists_query(in_state(State.QUEUED) & tasks.c.pushed_at.is_(None)))
         self._any_held = Lookup(database, held_lists.ANY)
 
     def mark_pushed(self, tickets: Sequence[Ticket], now: datetime) -> None:
-        """Record that these tickets are in Redis; if that is lost they are pushed again, which does no harm."""
+        """Record that these tickets are in Redis. If the record is lost, they are pushed again, which is harmless."""
         if not tickets:
             return
         rows = as_rows((ticket.token, ticket.run) for ticket in tickets)
@@ -51,18 +51,24 @@ class Tickets:
             connection.execute(_MARK_PUSHED, rows | {"now": micros(now)})
 
     def lists_unpushed(self) -> list[str]:
-        """Return the lists of which tickets wait here to be pushed, the most urgent first."""
+        """Return the lists that have tickets to push, the most urgent list first."""
         if self._any_unpushed.first() is None:
             return []
         with self._database.read() as connection:
             return list(connection.execute(_LISTS_UNPUSHED).scalars())
 
     def unpushed(self, name: str, limit: int) -> tuple[Ticket, ...]:
-        """Return tickets of a list that wait here to be pushed, the oldest first."""
+        """Return up to `limit` tickets of a list that must be pushed, the oldest first."""
         return self._page(_UNPUSHED[name], limit).tickets
 
     def hold(self, batch: str, after: int, now: datetime) -> None:
-        """Let the tickets of a batch after this row wait in the database: there is no room for them in Redis."""
+        """Hold the tickets of a batch in the database, because Redis has no room for them.
+
+        Args:
+            batch: the public id of the batch.
+            after: the row of the last task whose ticket was pushed; the tickets of later rows are held.
+            now: the current time.
+        """
         with self._database.write() as connection:
             row = connection.execute(select(batches.c.id).where(batches.c.public_id == batch)).one()
             rest = (tasks.c.batch_id == row.id) & (tasks.c.id > after) & in_state(State.QUEUED)
@@ -73,30 +79,45 @@ class Tickets:
             held_lists.hold(connection, {list_of(*each) for each in {tuple(row) for row in found}}, now)
             connection.execute(update(batches).where(batches.c.id == row.id).values(pushed_at=micros(now)))
 
-    def let_go(self) -> bool:
-        """Release the lists for which no ticket waits here any more; tell whether any list is still held."""
+    def release_lists(self) -> bool:
+        """Release the held lists that have no waiting ticket left. Return whether any list is still held."""
         if self._any_held.first() is None:
             return False
         with self._database.write() as connection:
-            return held_lists.let_go(connection)
+            return held_lists.release(connection)
 
-    def settled_until(self) -> int:
-        """Return the last row before which no push is on its way: what is missing in Redis up to there is lost."""
+    def pushes_done_until(self) -> int:
+        """Return the last row up to which no first push is in progress.
+
+        A ticket of an earlier row that is missing in Redis is lost.
+        """
         with self._database.read() as connection:
-            last: int = connection.execute(_SETTLED_UNTIL).scalar_one()
+            last: int = connection.execute(_PUSHES_DONE_UNTIL).scalar_one()
         return last
 
     def waiting_in(self, batch: str, after: int = 0, limit: int = 5000) -> TicketPage:
-        """Return a page of a batch's tickets that wait for a worker, in the order of submission."""
+        """Return a page of a batch's tickets that wait for a worker, in the order of submission.
+
+        Args:
+            batch: the public id of the batch.
+            after: the row after which the page begins.
+            limit: the most tickets in the page.
+        """
         mine = select(batches.c.id).where(batches.c.public_id == batch).scalar_subquery()
         return self._page(_TICKETS.where(tasks.c.batch_id == mine, tasks.c.id > after), limit)
 
     def waiting(self, after: int = 0, until: int = LAST, limit: int = 5000) -> TicketPage:
-        """Return a page of the tickets that should be in Redis: not those whose push is still to come."""
+        """Return a page of the tickets that should be in Redis. Tickets that are not pushed yet are left out.
+
+        Args:
+            after: the row after which the page begins.
+            until: the last row to read.
+            limit: the most tickets in the page.
+        """
         return self._page(_SHOULD_WAIT.where(tasks.c.id > after, tasks.c.id <= until), limit)
 
     def still_waiting(self, runs: Sequence[tuple[str, int]]) -> tuple[Ticket, ...]:
-        """Return the tickets of those of these runs that wait for a worker."""
+        """Return the tickets of the given runs (token, run) that wait for a worker."""
         found: list[Ticket] = []
         wanted = set(runs)
         with self._database.read() as connection:
@@ -106,7 +127,7 @@ class Tickets:
         return tuple(found)
 
     def oldest_waiting(self) -> datetime | None:
-        """Return when the task was sent that waits for a worker first; None if none waits."""
+        """Return when the oldest queued task was submitted, or None if no task is queued."""
         with self._database.read() as connection:
             return moment_or_none(connection.execute(_OLDEST).scalar())
 
@@ -117,12 +138,12 @@ class Tickets:
 
 
 def ticket_of(row: Row[*tuple[Any, ...]]) -> Ticket:
-    """Return the ticket of a row that has `TICKET_COLUMNS`."""
+    """Return the ticket of a row with `TICKET_COLUMNS`."""
     return Ticket(token=row.token, run=row.run, list=list_of(row.priority, row.lane), task_type=row.task_type)
 
 
 def list_of(priority: str, lane: str) -> str:
-    """Return the list in which tasks of a priority and a lane wait."""
+    """Return the list for the tickets of a priority and a lane."""
     return Lane(lane).list_of(Priority(priority).queue)
 
 
@@ -145,11 +166,11 @@ _UNPUSHED = {
     for name, condition in held_lists.UNPUSHED.items()
 }
 
-_ON_ITS_WAY = select(batches.c.id).where(batches.c.pushed_at.is_(None)).order_by(batches.c.id).limit(1)
+_BEING_PUSHED = select(batches.c.id).where(batches.c.pushed_at.is_(None)).order_by(batches.c.id).limit(1)
 
-_SETTLED_UNTIL = select(
+_PUSHES_DONE_UNTIL = select(
     func.coalesce(
-        select(func.min(tasks.c.id) - 1).where(tasks.c.batch_id == _ON_ITS_WAY.scalar_subquery()).scalar_subquery(),
+        select(func.min(tasks.c.id) - 1).where(tasks.c.batch_id == _BEING_PUSHED.scalar_subquery()).scalar_subquery(),
         select(func.max(tasks.c.id)).scalar_subquery(),
         0,
     )

@@ -1,4 +1,4 @@
-"""Unique keys: at most one unfinished task of a type may have a given key."""
+"""Unique keys: at most one unfinished task per type may use a given key."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from queue_tool.store.tables import UNIQUE_WHERE, in_state, tasks
 
 
 def lock_keys(connection: Connection) -> None:
-    """Let nobody else look for unique keys until the transaction ends."""
+    """Lock all unique keys until the transaction ends."""
     lock_name(connection, "queue_tool unique keys")
 
 
 def taken(connection: Connection, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """Return, for each of these pairs of type and key that is in use, the token of the task that has it."""
+    """Return the tokens of the tasks that use these keys. A key is a pair (task type, unique key)."""
     if not keys:
         return {}
     rows = connection.execute(_TAKEN, as_rows(dict.fromkeys(keys)))
@@ -26,9 +26,9 @@ def taken(connection: Connection, keys: Sequence[tuple[str, str]]) -> dict[tuple
 
 
 def taken_from(connection: Connection, tokens: Sequence[str]) -> set[str]:
-    """Return those of these tasks that could not be reopened, since another one has their unique key.
+    """Return the tokens of the given tasks that cannot be reopened because another task uses their unique key.
 
-    Of several of them with one key the first one sent may have it.
+    If several of the given tasks have the same free key, only the oldest one can be reopened.
     """
     rows = connection.execute(_WANTED, {"tokens": list(tokens)}).all()
     owners = taken(connection, [(row.task_type, row.unique_key) for row in rows])

@@ -1,4 +1,4 @@
-"""Upkeep: what time does to tasks. They come due, they expire, and they are removed once they were kept long enough."""
+"""Upkeep: what happens to tasks over time. They come due, expire, and are removed after their retention."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from sqlalchemy import bindparam, select
 
 from queue_tool.model.states import Code, Move, State
 from queue_tool.store.engine.database import Database, micros
-from queue_tool.store.engine.lookup import Lookup, whether
+from queue_tool.store.engine.lookup import Lookup, exists_query
 from queue_tool.store.moves import close_batches, lock_tasks, update_for
 from queue_tool.store.removal import remove, remove_batches
 from queue_tool.store.tables import batches, in_state, tasks
 
-EXPIRED = "Nobody had started it by the time at which it expired."
+EXPIRED = "The task expired before a worker started it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,29 +23,29 @@ class Expired:
     """Tasks that failed because they were not started in time."""
 
     tokens: tuple[str, ...]
-    finished: tuple[str, ...]  # ids of the batches whose last open task it was
+    finished: tuple[str, ...]  # ids of the batches that have no open task left
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removed:
-    """What was removed by one step of a walk over all tasks."""
+    """What one step of the removal over all tasks did."""
 
-    tasks: int
-    last: int  # where the next step begins; 0: this was the end
+    tasks: int  # how many were removed
+    last: int  # the row after which the next step begins; 0 after the last step
 
 
 class Upkeep:
-    """The table of tasks, as time changes it. Methods with a `limit` do a part: if they reach it, call them again."""
+    """Changes to tasks that follow from the time. A method with a `limit` that reaches it must be called again."""
 
     def __init__(self, database: Database) -> None:
-        """Work on this database."""
+        """Use this database."""
         self._database = database
         self._is_due = Lookup(database, _DUE)
         self._is_late = Lookup(database, _LATE)
         self._old_batch = Lookup(database, _OLD_BATCH)
 
     def come_due(self, now: datetime, limit: int) -> int:
-        """Put scheduled tasks whose time has come into the queue; return how many."""
+        """Queue the scheduled tasks that are due. Return how many were queued."""
         parameters = {"now": micros(now), "most": limit}
         if self._is_due.first(now=micros(now), most=1) is None:
             return 0
@@ -54,7 +54,7 @@ class Upkeep:
             return len(connection.execute(_COME_DUE, parameters).all())
 
     def expire(self, now: datetime, limit: int) -> Expired:
-        """Fail tasks that were not started by the time at which they expire."""
+        """Fail the tasks that expired before they were started."""
         parameters = {"now": micros(now), "most": limit}
         if self._is_late.first(now=micros(now), most=1) is None:
             return Expired(tokens=(), finished=())
@@ -65,7 +65,13 @@ class Upkeep:
         return Expired(tokens=tuple(row.token for row in rows), finished=finished)
 
     def forget(self, ended_before: datetime, after: int, limit: int) -> Removed:
-        """Look at up to `limit` tasks after this row, and remove those that had ended before a time."""
+        """Check up to `limit` tasks after a row, and remove those that ended before a time.
+
+        Args:
+            ended_before: tasks that ended before this time are removed.
+            after: the row after which this step begins; 0 for the first step.
+            limit: the most tasks to check.
+        """
         with self._database.read() as connection:
             rows = connection.execute(_NEXT_TASKS, {"after": after, "most": limit}).all()
         if not rows:
@@ -77,7 +83,7 @@ class Upkeep:
         return Removed(tasks=len(old), last=rows[-1].id)
 
     def forget_batches(self, ended_before: datetime) -> int:
-        """Remove batches that had ended before a time and have no tasks any more; return how many."""
+        """Remove the batches that finished before a time and have no task left. Return how many were removed."""
         old = batches.c.finished_at < micros(ended_before)
         if self._old_batch.first(before=micros(ended_before)) is None:
             return 0
@@ -98,7 +104,7 @@ _LATE = (
         in_state(State.QUEUED, State.SCHEDULED),
         tasks.c.expires_at.is_not(None),
         tasks.c.expires_at <= bindparam("now"),
-        tasks.c.run == 1,  # it was never started: each start that did not succeed is followed by a new run
+        tasks.c.run == 1,  # never started: a task that was started and is queued again has a higher run
     )
     .limit(bindparam("most"))
 )
@@ -112,7 +118,7 @@ _EXPIRE = (
     .returning(tasks.c.token, tasks.c.batch_id)
 )
 
-_OLD_BATCH = whether((batches.c.finished_at < bindparam("before")) & (batches.c.accepted == 0))
+_OLD_BATCH = exists_query((batches.c.finished_at < bindparam("before")) & (batches.c.accepted == 0))
 
 _NEXT_TASKS = (
     select(tasks.c.id, tasks.c.finished_at)

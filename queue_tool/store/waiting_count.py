@@ -1,4 +1,4 @@
-"""How many tasks wait for a worker, counted as seldom as the limit of them allows."""
+"""The number of queued tasks, counted only when the limit may be exceeded."""
 
 from __future__ import annotations
 
@@ -9,27 +9,31 @@ from queue_tool.model.states import State
 from queue_tool.store.tables import in_state, tasks
 
 RETRY_AFTER = 30
-"""Seconds after which there may be room again."""
+"""Seconds after which the caller should retry."""
 
 
 class WaitingCount:
-    """Remembers the last count and the last row of that time: no more can wait now than these and the rows since."""
+    """Checks the limit of queued tasks.
+
+    It remembers the last count and the last row at that time. The number of queued tasks cannot be higher now than that
+    count plus the number of newer rows, so most checks need no new count.
+    """
 
     def __init__(self) -> None:
-        """Nothing was counted yet."""
+        """Start without a count."""
         self._counted: int | None = None
         self._last_row = 0
 
     def require_room(self, connection: Connection, more: int, most: int) -> None:
-        """Do nothing if so many more tasks may wait, in a transaction that writes.
+        """Check that more tasks may be queued.
 
         Args:
-            connection: of that transaction.
-            more: how many tasks it is about to add.
-            most: how many may wait; 0 is no limit.
+            connection: the connection of the transaction that will add the tasks.
+            more: the number of tasks to add.
+            most: the most tasks that may be queued; 0 means no limit.
 
         Raises:
-            TooManyWaiting: there is no room for them.
+            TooManyWaiting: more than `most` tasks would be queued.
         """
         if most and not self._has_room(connection, more, most):
             raise TooManyWaiting(retry_after=RETRY_AFTER)

@@ -1,7 +1,7 @@
-"""Workers in the store: who runs tasks, and whether they still live.
+"""Workers in the store: the processes that run tasks, and their heartbeats.
 
-A heartbeat is a counter and not a time: whoever watches it judges by a clock of its own, so a skewed clock or
-a laptop's sleep makes nobody dead.
+A heartbeat is a counter and not a time. The sweeper measures with its own clock how long the counter has not changed.
+So a worker does not count as dead because of a wrong clock or because a laptop slept.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from sqlalchemy import and_, bindparam, delete, insert, select, update
 
 from queue_tool.model.states import State
 from queue_tool.store.engine.database import Database, micros
-from queue_tool.store.engine.lookup import Lookup, whether
+from queue_tool.store.engine.lookup import Lookup, exists_query
 from queue_tool.store.tables import in_state, not_running, tasks, workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """A process as it can be found again."""
+    """What identifies a process, so that another process can check whether it lives."""
 
-    kind: str  # what it is, for people
+    kind: str  # what it does, for people
     host: str  # for people
-    machine: str  # where the pid means something: one kernel, one namespace of pids
+    machine: str  # the scope in which the pid is valid: one boot of the kernel and one pid namespace
     pid: int
-    pid_started: str  # tells it from a later process with the same pid
-    name: str = ""  # under which Redis knows it
+    pid_started: str  # distinguishes it from a later process with the same pid
+    name: str = ""  # its name in Redis; empty if it has none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +44,13 @@ class Workers:
     """The table of workers."""
 
     def __init__(self, database: Database) -> None:
-        """Work on this database."""
+        """Use this database."""
         self._database = database
-        self._any_old = Lookup(database, whether(workers.c.gone_at < bindparam("before")))
-        self._any_running = Lookup(database, whether(in_state(State.RUNNING)))
+        self._any_old = Lookup(database, exists_query(workers.c.gone_at < bindparam("before")))
+        self._any_running = Lookup(database, exists_query(in_state(State.RUNNING)))
 
     def register(self, process: Process, now: datetime) -> int:
-        """Add a process that is about to claim tasks; return the id under which it owns them."""
+        """Add a process that will claim tasks. Return its id, which is the owner of these tasks."""
         with self._database.write() as connection:
             row_id: int = connection.execute(
                 insert(workers)
@@ -69,7 +69,7 @@ class Workers:
         return row_id
 
     def beat(self, worker: int) -> bool:
-        """Record that a worker lives; return False if it was given up for dead in the meantime."""
+        """Record that a worker lives. Return False if it was marked as gone in the meantime."""
         with self._database.write() as connection:
             found = connection.execute(
                 update(workers).where(ALIVE, workers.c.id == worker).values(beat=workers.c.beat + 1)
@@ -77,22 +77,22 @@ class Workers:
         return found.rowcount == 1
 
     def touch(self, worker: int) -> None:
-        """Write a worker's row without a change, to learn whether the worker itself could write its heartbeat now.
+        """Write a worker's row without changing it, to check whether the worker itself can write its heartbeat now.
 
         Raises:
-            StoreAway: it cannot be written, so the worker could not either.
+            StoreAway: the row cannot be written, so the worker cannot write its heartbeat either.
         """
         with self._database.write() as connection:
             connection.execute(update(workers).where(workers.c.id == worker).values(beat=workers.c.beat))
 
     def all(self) -> list[Worker]:
-        """Return every worker that is not known to be gone, dead or alive."""
+        """Return every worker that is not marked as gone. Some of them may be dead."""
         with self._database.read() as connection:
             rows = connection.execute(select(workers).where(ALIVE).order_by(workers.c.id)).all()
         return [Worker(id=row.id, process=process_of(row), beat=row.beat) for row in rows]
 
     def orphans(self) -> list[int]:
-        """Return owners of running tasks whose rows say that they are gone, or are not there: given up too early."""
+        """Return the owners of running tasks that have no row or are marked as gone, which was too early."""
         if self._any_running.first() is None:
             return []
         with self._database.read() as connection:
@@ -105,7 +105,7 @@ class Workers:
             )
 
     def mark_gone(self, ids: Sequence[int], now: datetime) -> None:
-        """Mark workers as gone, unless they still run a task; their rows stay, since ended tasks refer to them."""
+        """Mark workers without a running task as gone. Their rows stay, because ended tasks refer to them."""
         with self._database.write() as connection:
             connection.execute(
                 update(workers)
@@ -118,14 +118,14 @@ class Workers:
             )
 
     def forget(self, gone_before: datetime) -> int:
-        """Remove workers that were gone by then and to which no task refers any more; return how many."""
+        """Remove the workers that were gone before a time and that no task refers to. Return how many were removed."""
         old = workers.c.gone_at < micros(gone_before)
         if self._any_old.first(before=micros(gone_before)) is None:
             return 0
-        ran_there = select(tasks.c.id).where(tasks.c.owner == workers.c.id)
-        did_nothing = and_(~ran_there.where(in_state(State.RUNNING)).exists(), ~ran_there.where(not_running()).exists())
+        owned = select(tasks.c.id).where(tasks.c.owner == workers.c.id)
+        unused = and_(~owned.where(in_state(State.RUNNING)).exists(), ~owned.where(not_running()).exists())
         with self._database.write() as connection:
-            return connection.execute(delete(workers).where(old, did_nothing)).rowcount
+            return connection.execute(delete(workers).where(old, unused)).rowcount
 
 
 def process_of(row: Any) -> Process:
@@ -141,4 +141,4 @@ def process_of(row: Any) -> Process:
 
 
 ALIVE = workers.c.gone_at.is_(None)
-"""The condition that a worker is not known to be gone."""
+"""The condition that a worker is not marked as gone."""

@@ -51,7 +51,7 @@ DatabaseMaker = Callable[[str], Database]
 def source(migrated_database: Path, tmp_path: Path) -> Iterator[Database]:
     """A SQLite database with its tables and nothing in them."""
     shutil.copyfile(migrated_database, tmp_path / "tasks.db")
-    made = Database(f"sqlite:///{tmp_path / 'tasks.db'}", patience=0.3)
+    made = Database(f"sqlite:///{tmp_path / 'tasks.db'}", timeout=0.3)
     yield made
     made.close()
 
@@ -63,7 +63,7 @@ def make_target(cluster: Cluster) -> Iterator[DatabaseMaker]:
 
     def make(template: str) -> Database:
         name = cluster.new_database(template)
-        made.append((name, Database(cluster.url(name), patience=1)))
+        made.append((name, Database(cluster.url(name), timeout=1)))
         return made[-1][1]
 
     yield make
@@ -188,7 +188,7 @@ def test_nobody_writes_to_the_source_meanwhile(source: Database, migrated_target
         copying.start()
         waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'batches'::regclass")
         eventually(lambda: held.execute(waits).scalar_one() == 1)
-        other = Database(source.url, patience=0.1)
+        other = Database(source.url, timeout=0.1)
         with pytest.raises(StoreAway):
             add(Store(other), GOOD)
     copying.join(20)

@@ -46,7 +46,7 @@ def test_a_cut_connection_fails_no_later_transaction(migrated_url: str, cluster:
     for use in uses:
         with use() as connection:
             assert connection.exec_driver_sql("SELECT 1").scalar() == 1
-    assert database.look("SELECT 1", {}) == (1,)
+    assert database.first_row("SELECT 1", {}) == (1,)
     database.close()
 
 

@@ -38,7 +38,7 @@ on_sqlite = pytest.mark.parametrize("storage", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def database(migrated_url: str) -> Iterator[Database]:
-    made = Database(migrated_url, patience=0.3)
+    made = Database(migrated_url, timeout=0.3)
     yield made
     made.close()
 
@@ -127,7 +127,7 @@ def test_a_batch_without_room_is_held_and_so_is_what_comes_after_it(store: Store
     assert store.batches.unpushed(NOW + 2 * GRACE, GRACE) == []
     assert store.tickets.waiting().tickets == ()
     assert store.tickets.lists_unpushed() == ["default"]
-    store.tickets.let_go()
+    store.tickets.release_lists()
     third = batch_of(GOOD)
     assert store.batches.add(third) == Added(held=True)  # still
     held = [task.token for task in (*first.accepted, *second.accepted, *third.accepted)]
@@ -135,7 +135,7 @@ def test_a_batch_without_room_is_held_and_so_is_what_comes_after_it(store: Store
     assert [ticket.token for ticket in store.tickets.unpushed("default", 2)] == held[:2]
     store.tickets.mark_pushed(unpushed(store), NOW)
     assert store.tickets.lists_unpushed() == []
-    store.tickets.let_go()
+    store.tickets.release_lists()
     assert store.batches.add(batch_of(GOOD)) == Added()
 
 
@@ -382,7 +382,7 @@ def test_a_locked_database_is_said_to_be_away_and_keeps_nothing(store: Store, da
 def test_a_database_that_is_no_database_is_said_to_be_away(tmp_path: Path) -> None:
     path = tmp_path / "broken.db"
     path.write_bytes(b"no database at all, and long enough to be read as a header" * 20)
-    broken = Database(f"sqlite:///{path}", patience=0.1)
+    broken = Database(f"sqlite:///{path}", timeout=0.1)
     with pytest.raises(StoreAway):
         migrations.upgrade(broken)
     broken.close()
@@ -413,7 +413,7 @@ def test_a_connection_in_use_at_the_end_is_closed_when_it_is_given_back(database
 
 @on_sqlite
 def test_a_process_that_holds_the_write_lock_for_too_long_is_not_waited_for(store: Store, database: Database) -> None:
-    other = Database(database.url, patience=0.1)
+    other = Database(database.url, timeout=0.1)
     with database.write(), pytest.raises(StoreAway):
         Store(other).batches.add(batch_of(GOOD))
     other.close()

@@ -170,7 +170,7 @@ class Life(RuleBasedStateMachine):
             tickets = self.store.tickets.unpushed(name, 3)
             if not crash:
                 self.store.tickets.mark_pushed(tickets, self.now)
-        self.store.tickets.let_go()
+        self.store.tickets.release_lists()
 
     @rule()
     def restart(self) -> None:

@@ -139,7 +139,7 @@ def test_an_outcome_waits_for_a_database_that_is_locked(hasty: Runtime, news: Ne
 
     def lock(data: object) -> str:
         other.execute("BEGIN IMMEDIATE")
-        threading.Timer(1, lambda: other.execute("ROLLBACK")).start()  # longer than the store's own patience
+        threading.Timer(1, lambda: other.execute("ROLLBACK")).start()  # longer than the store's own timeout
         return "kept"
 
     ended = run(hasty, send(hasty, lock))

@@ -123,11 +123,11 @@ def test_a_batch_on_its_way_is_not_pushed_twice(world: World, redis: Redis) -> N
 
 def test_what_is_sent_while_redis_is_audited_for_the_first_time_is_not_pushed_twice(world: World, redis: Redis) -> None:
     world.send(2)
-    until = world.runtime.store.tickets.settled_until()
+    until = world.runtime.store.tickets.pushes_done_until()
     on_its_way = make_tokens(2, world.now)
     world.runtime.store.batches.add(new_batch([GOOD], world.runtime.of_type("sleep"), on_its_way, world.now))
     world.send(2)
-    assert world.runtime.store.tickets.settled_until() == until  # what came after the one on its way may be, too
+    assert world.runtime.store.tickets.pushes_done_until() == until  # what came after the one on its way may be, too
     world.sweep()
     assert len(waiting(redis)) == 4
 

@@ -61,7 +61,7 @@ class Audit:
         that is missed for the first time may be in the hands of a worker that is about to claim it, unless
         there is a reason to think that it is not; then it is gone.
         """
-        until = self.store.tickets.settled_until()
+        until = self.store.tickets.pushes_done_until()
         paused = {priority.queue for priority in self.store.queues.paused()}
         present = self.broker.queued()
         missed: set[str] = set()

@@ -49,7 +49,7 @@ class Push:
         pushed = self._batches(room)
         for name in self.store.tickets.lists_unpushed():
             pushed += self._list(name, room)
-        return Pushed(tickets=pushed, held=self.store.tickets.let_go())
+        return Pushed(tickets=pushed, held=self.store.tickets.release_lists())
 
     def tickets(self, tickets: Sequence[Ticket]) -> None:
         """Push these, and note it."""

@@ -1,1 +1,1 @@
-"""The engine: the two kinds of database, and everything that they do each in its own way."""
+"""The engine: SQLite and PostgreSQL, and everything that differs between them."""

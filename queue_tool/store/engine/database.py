@@ -1,4 +1,4 @@
-"""The database: where connections come from, how a transaction begins, and what its failures mean."""
+"""The database: its connections, its transactions, and the errors raised when they fail."""
 
 from __future__ import annotations
 
@@ -17,64 +17,69 @@ from queue_tool.model.times import require_utc
 from queue_tool.store.engine.postgres import Postgres
 from queue_tool.store.engine.sqlite import Sqlite
 
-PATIENCE = 5.0
-"""Seconds that a transaction waits for another one before it gives up."""
+TIMEOUT = 5.0
+"""Seconds that a transaction waits for a lock or a connection before it fails."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
 class Backend(Protocol):
-    """What each kind of database does in its own way."""
+    """The operations that differ between SQLite and PostgreSQL."""
 
-    version: str  # a query whose answer is another one whenever somebody has committed
-    reader: Engine  # each transaction of it sees one moment
-    looker: Engine  # outside of transactions, for one row at a time
+    version_query: str  # its result changes with every commit of any connection
+    reader: Engine  # each transaction reads from one snapshot
+    autocommit: Engine  # for single statements outside of transactions
 
     def writing(self, *, durable: bool) -> AbstractContextManager[Connection]:
-        """Open a transaction that writes; a power failure may take back one that is not durable."""
+        """Open a transaction that writes. A power failure may undo a transaction that is not durable."""
 
     def prepare(self) -> None:
-        """Make what the database needs before there are tables."""
+        """Create what the database needs before its tables can be created."""
 
     def exists(self) -> bool:
-        """Tell whether the database is there; if not, it has no tables either."""
+        """Return whether the database exists. A missing database has no tables."""
 
     def close(self) -> None:
-        """Close every connection: one that is in use when it is given back."""
+        """Close every connection. A connection in use is closed when it is returned."""
 
 
 class Database:
-    """One database: where transactions come from, and what their failures mean."""
+    """One database: it opens transactions and raises `StoreAway` when the database fails."""
 
-    def __init__(self, url: str, patience: float = PATIENCE) -> None:
-        """Prepare the connections; none is made yet. `patience` is in seconds."""
+    def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
+        """Prepare the engines without opening a connection.
+
+        Args:
+            url: the SQLAlchemy URL of a SQLite file or of a PostgreSQL server.
+            timeout: seconds to wait for a lock or a connection.
+        """
         self.url = url
-        # SQLite; what is no file is a server's, PostgreSQL
         self.is_file = not url.startswith("postgresql")
-        self._backend: Backend = Sqlite(url, patience) if self.is_file else Postgres(url, patience)
+        self._backend: Backend = Sqlite(url, timeout) if self.is_file else Postgres(url, timeout)
 
     @property
     def path(self) -> Path:
-        """Return the file of a SQLite database.
+        """Return the path of a SQLite database's file.
 
         Raises:
-            ValueError: it is a server's, and its name is the name of no file.
+            ValueError: the database is on PostgreSQL and has no file.
         """
         if not self.is_file:
-            raise ValueError("A database of PostgreSQL is no file.")
+            raise ValueError("A PostgreSQL database has no file.")
         return Path(make_url(self.url).database or "")
 
     @contextmanager
     def write(self, *, durable: bool = True) -> Iterator[Connection]:
-        """Run one transaction that may write; it is committed at the end, or nothing of it is kept.
+        """Run one transaction that may write. It is committed at the end of the block, or rolled back on an error.
 
         Args:
-            durable: whether it is on the disk when this returns. One that is not costs a small part of that, and
-                everybody sees it as soon; but a power failure may take it back. It is for what can be done again.
+            durable: whether the commit waits until the data is on the disk. A commit that does not wait is much
+                faster, and other connections see it at once, but a power failure may undo it. Use it only for
+                writes that can be repeated.
 
         Raises:
-            StoreAway: the database is locked, full, read-only, or not there.
+            StoreAway: the database is locked, full, read-only, or missing.
         """
         with failures_named(), self._backend.writing(durable=durable) as connection:
             yield connection
@@ -84,25 +89,25 @@ class Database:
         """Run one transaction that only reads.
 
         Raises:
-            StoreAway: the database is not there.
+            StoreAway: the database cannot be reached.
         """
         with failures_named(), self._backend.reader.connect() as connection:
             yield connection
 
     def compiled(self, statement: Select[Any]) -> SQLCompiler:
-        """Return a statement in this database's own words."""
-        compiled = statement.compile(self._backend.looker)
+        """Return a statement compiled to this database's SQL dialect."""
+        compiled = statement.compile(self._backend.autocommit)
         assert isinstance(compiled, SQLCompiler)  # noqa: S101 - a SELECT is SQL
         return compiled
 
-    def look(self, sql: str, parameters: Any) -> Any:
-        """Return the first row of a statement that only reads, sent through the driver; None where there is none.
+    def first_row(self, sql: str, parameters: Any) -> Any:
+        """Send a SELECT directly through the driver and return its first row, or None if it has no rows.
 
         Raises:
-            StoreAway: the database is not there.
+            StoreAway: the database cannot be reached.
         """
         try:
-            with failures_named(), closing(self._backend.looker.raw_connection()) as connection:
+            with failures_named(), closing(self._backend.autocommit.raw_connection()) as connection:
                 driver: Any = connection.driver_connection
                 return driver.execute(sql, parameters).fetchone()
         except self.driver_error as error:
@@ -110,60 +115,60 @@ class Database:
 
     @property
     def driver_error(self) -> type[Exception]:
-        """Return what the driver itself raises when something is wrong."""
-        kind: type[Exception] = self._backend.looker.dialect.loaded_dbapi.Error
+        """Return the base class of the driver's own errors."""
+        kind: type[Exception] = self._backend.autocommit.dialect.loaded_dbapi.Error
         return kind
 
-    def watching(self) -> tuple[Any, str]:
-        """Return a connection of the driver's outside of any transaction, and the query that tells it of changes.
+    def version_connection(self) -> tuple[Any, str]:
+        """Return a driver connection outside of any transaction, and the query that detects commits on it.
 
         Raises:
-            StoreAway: the database is not there.
+            StoreAway: the database cannot be reached.
         """
         try:
             with failures_named():
-                connection = self._backend.looker.raw_connection()
+                connection = self._backend.autocommit.raw_connection()
         except self.driver_error as error:
             raise StoreAway(retry_after=1) from error
         driver = connection.driver_connection
-        connection.detach()  # whoever closes it closes it for good: the pool may be gone by then
-        return driver, self._backend.version
+        connection.detach()  # the caller closes it itself: the pool may be gone by then
+        return driver, self._backend.version_query
 
     def prepare(self) -> None:
-        """Make what the database needs before there are tables.
+        """Create what the database needs before its tables can be created.
 
         Raises:
-            StoreAway: it cannot be made.
+            StoreAway: the database cannot be created.
         """
         with failures_named():
             self._backend.prepare()
 
     def exists(self) -> bool:
-        """Tell whether there is a database at all."""
+        """Return whether the database exists."""
         return self._backend.exists()
 
     def close(self) -> None:
-        """Close every connection: one that is in use when it is given back."""
+        """Close every connection. A connection in use is closed when it is returned."""
         self._backend.close()
 
 
 class Changes:
-    """Tells whether the database was written to, at the price of a look into shared memory."""
+    """Detects whether the database was written to. A check is cheap: it reads no table."""
 
     def __init__(self, database: Database) -> None:
-        """Prepare; the connection, which must be the same for every look, is made at the first one."""
+        """Use this database. The first check opens a connection, and all later checks use the same one."""
         self._database = database
         self._connection: Any = None
         self._query = ""
 
     def version(self) -> object:
-        """Return something that is another one whenever somebody has committed since the last look.
+        """Return a value that differs from the previous one if any connection has committed since.
 
         Raises:
-            StoreAway: the database is not there.
+            StoreAway: the database cannot be reached.
         """
         if self._connection is None:
-            self._connection, self._query = self._database.watching()
+            self._connection, self._query = self._database.version_connection()
         try:
             return self._connection.execute(self._query).fetchone()[0]
         except self._database.driver_error as error:
@@ -178,7 +183,7 @@ class Changes:
 
 
 def micros(time: datetime) -> int:
-    """Return a time as it is kept: microseconds since 1970 in UTC.
+    """Return a time as it is stored: microseconds since 1970 in UTC.
 
     Raises:
         NaiveTime: the time has no time zone.
@@ -187,32 +192,32 @@ def micros(time: datetime) -> int:
 
 
 def micros_or_none(time: datetime | None) -> int | None:
-    """Return a time as it is kept, where there is one."""
+    """Return a time as it is stored, or None for None."""
     return None if time is None else micros(time)
 
 
 def moment(value: int) -> datetime:
-    """Return the time that is kept as this number."""
+    """Return the time that is stored as this number."""
     return _EPOCH + value * _MICROSECOND
 
 
 def moment_or_none(value: int | None) -> datetime | None:
-    """Return the time that is kept as this number, where there is one."""
+    """Return the time that is stored as this number, or None for None."""
     return None if value is None else moment(value)
 
 
 @contextmanager
 def failures_named() -> Iterator[None]:
-    """Raise `StoreAway` for whatever fails because of the database; mistakes of ours are raised as they are.
+    """Raise `StoreAway` for a failure of the database. Errors in our own statements are not changed.
 
     Raises:
-        StoreAway: the database is locked, full, read-only, or not there.
+        StoreAway: the database is locked, full, read-only, or missing.
     """
     try:
         yield
     except (exc.OperationalError, exc.TimeoutError, TimeoutError, OSError) as error:
         raise StoreAway(retry_after=1) from error
     except exc.DatabaseError as error:
-        if type(error) is not exc.DatabaseError:  # its children are mistakes of ours, not of the database's
+        if type(error) is not exc.DatabaseError:  # the other subclasses are errors in our statements
             raise
         raise StoreAway(retry_after=1) from error

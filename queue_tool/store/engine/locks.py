@@ -1,7 +1,7 @@
-"""Locks that a transaction takes before it writes, and gives back at its end.
+"""Locks that a transaction takes before it writes, and releases when it ends.
 
-They are for PostgreSQL, where many write at once. On SQLite, where one transaction writes at a time, every lock is
-there already and nothing is done.
+PostgreSQL needs them because many transactions write at the same time. On SQLite they do nothing, because only one
+transaction writes at a time.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from queue_tool.store.engine.rows import as_rows
 
 
 def lock_rows(connection: Connection, statement: Select[Any], rows: Iterable[object] | None = None) -> None:
-    """Lock the rows that a statement finds; one that somebody else has locked is waited for.
+    """Lock the rows that a statement selects. Wait for rows that another transaction has locked.
 
     Args:
-        connection: of a transaction that writes.
-        statement: a SELECT with FOR UPDATE, in an order that is the same for everybody who locks these rows.
-        rows: what its parameter `rows` holds (`queue_tool.store.engine.rows`), if it has one.
+        connection: the connection of a transaction that writes.
+        statement: a SELECT with FOR UPDATE. All code that locks these rows must use the same order.
+        rows: the values for the statement's parameter `rows`, if it has one (see `queue_tool.store.engine.rows`).
     """
     if is_postgres(connection):
         connection.execute(statement, None if rows is None else as_rows(rows))
 
 
 def lock_name(connection: Connection, name: str) -> None:
-    """Lock a name that stands for anything; whoever locks the same name at the same time waits."""
+    """Lock an arbitrary name. Another transaction that locks the same name waits until this one ends."""
     if is_postgres(connection):
         connection.execute(_LOCK_NAME, {"name": name})
 

@@ -1,7 +1,7 @@
-"""A lookup: one row by its key, asked for thousands of times a second.
+"""A lookup: a SELECT of one row by its key, executed thousands of times a second.
 
-The statement is compiled once and sent through the driver: of the tenth of a millisecond that a statement takes by
-the usual way, the database needs a tenth.
+The statement is compiled once and sent directly through the driver. Through SQLAlchemy a statement takes about 0.1 ms,
+and only a tenth of that is the database's own work.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from queue_tool.store.engine.database import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Compiled:
-    """A statement in the database's own words."""
+    """A statement compiled to the database's SQL dialect."""
 
     sql: str
-    names: tuple[str, ...] | None  # of the parameters, where they are told apart by their places
-    constants: Mapping[str, Any]  # parameters that the statement itself says
+    names: tuple[str, ...] | None  # the parameters in their order, if the driver takes them by position
+    constants: Mapping[str, Any]  # parameters whose values are part of the statement
     columns: tuple[str, ...]
 
 
 class Lookup:
-    """One statement whose answer is a row, or none."""
+    """One SELECT that returns one row or none."""
 
     def __init__(self, database: Database, statement: Select[Any]) -> None:
-        """Prepare; it is compiled when it is first asked, which many a process never does. Columns keep their names."""
+        """Prepare a lookup. The statement is compiled at its first use, because many processes never use it."""
         self._database = database
         self._statement = statement
 
     def first(self, **parameters: object) -> Any:
-        """Return the row, with the statement's columns as attributes; None where there is none.
+        """Return the row with the statement's columns as attributes, or None if there is no row.
 
         Raises:
-            StoreAway: the database is not there.
+            StoreAway: the database cannot be reached.
         """
         compiled = self._compiled
         known = {**compiled.constants, **parameters}
-        row = self._database.look(
+        row = self._database.first_row(
             compiled.sql, known if compiled.names is None else [known[name] for name in compiled.names]
         )
         return None if row is None else SimpleNamespace(**dict(zip(compiled.columns, row, strict=True)))
@@ -59,6 +59,9 @@ class Lookup:
         )
 
 
-def whether(condition: ColumnElement[bool]) -> Select[Any]:
-    """Return the question whether there is any row like this: what is asked every second finds none as a rule."""
+def exists_query(condition: ColumnElement[bool]) -> Select[Any]:
+    """Return a SELECT that returns one row if any row satisfies the condition.
+
+    Such a query runs every second and usually finds nothing, so it saves a more expensive query.
+    """
     return select(literal_column("1").label("found")).where(exists().where(condition))

@@ -1,4 +1,4 @@
-"""Closing a pool of connections."""
+"""Closing all connections of an engine, including those in use."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from sqlalchemy import Engine, event
 
 
 def retire(engine: Engine) -> None:
-    """Close all connections of an engine: the ones in use when they are given back. It may go on with new ones."""
+    """Close all connections of an engine, and those in use when they are returned. The engine can open new ones."""
     pool = engine.pool
-    engine.dispose()  # the engine has another pool from here on; this one would keep what comes back, open
+    engine.dispose()  # the engine has a new pool now; the old pool would keep returned connections open
     event.listen(pool, "checkin", _close)
-    pool.dispose()  # what came back in between
+    pool.dispose()  # closes the connections that were returned before the listener was added
 
 
 def _close(_connection: Any, record: Any) -> None:

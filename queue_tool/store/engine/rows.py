@@ -1,4 +1,4 @@
-"""Many rows for one statement: a JSON array in one parameter, so that it is compiled once, however many they are."""
+"""Many rows in one parameter of a statement, as a JSON array. One compiled statement serves any number of rows."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from queue_tool.store.engine.postgres import is_postgres
 
 
 class json_each(GenericFunction[Any]):  # noqa: N801 - the function's own name
-    """The elements of a JSON array, as a table whose column is `value`."""
+    """The SQL function that turns a JSON array into a table with the column `value`."""
 
     inherit_cache = True
 
 
-class is_among(GenericFunction[Any]):  # noqa: N801 - so that the two are of a kind
-    """Whether a value is among the texts of a JSON array; as a Boolean, SQLite would be asked whether it equals 1."""
+class is_among(GenericFunction[Any]):  # noqa: N801 - named like `json_each`
+    """Whether a value is one of the texts in a JSON array.
+
+    It has no type: for a Boolean function, SQLAlchemy would add `= 1` on SQLite.
+    """
 
     type = NullType()
     inherit_cache = True
@@ -31,7 +34,7 @@ class is_among(GenericFunction[Any]):  # noqa: N801 - so that the two are of a k
 @compiles(is_among)
 def _among_on_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
     value, array = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"{value} IN (SELECT value FROM json_each({array}))"  # noqa: S608 - pieces of a statement of ours
+    return f"{value} IN (SELECT value FROM json_each({array}))"  # noqa: S608 - both parts come from our own statement
 
 
 @compiles(is_among, "postgresql")
@@ -46,29 +49,34 @@ def _each_on_postgres(element: Any, compiler: Any, **kw: Any) -> str:
 
 
 entry = json_each(bindparam("rows", type_=Text)).table_valued("value", name="entry")
-"""The rows that the parameter `rows` holds, each an array, as a table of one column."""
+"""The rows in the parameter `rows`, as a table with one column. Each row is a JSON array."""
 
 
 def field(number: int, type_: TypeEngine[Any] | None = None) -> ColumnElement[Any]:
-    """Return a field of an entry: a text, or what it is as another type."""
+    """Return one field of a row in `entry`.
+
+    Args:
+        number: the position of the field, from 0.
+        type_: the type to cast the field to. Without it the field is a text.
+    """
     text: ColumnElement[Any] = entry.c.value.op("->>")(literal_column(str(number)))
     return text if type_ is None else cast(text, type_)
 
 
 def as_rows(values: Iterable[object]) -> dict[str, str]:
-    """Return the parameter `rows` with these values, each a text or an array."""
+    """Return the parameter `rows` with these values. Each value is a text or an array."""
     return {"rows": json_text.dumps(list(values)).decode()}
 
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows of which some may be there already, put there by somebody else in this very moment."""
+    """Insert rows and skip those that exist already. Another transaction may insert the same rows at the same time."""
     if rows:
         insert = _insert_of(connection)
         connection.execute(insert(table).on_conflict_do_nothing(), rows)
 
 
 def _insert_of(connection: Connection) -> Callable[[Table], Any]:
-    """Return a database's own INSERT; the other kind's is not loaded, which a process would feel when it starts."""
+    """Return the INSERT of the connection's dialect. Only that dialect is imported, to keep process starts fast."""
     if is_postgres(connection):
         from sqlalchemy.dialects import postgresql
 

@@ -1,4 +1,4 @@
-"""Parts of tables that each kind of database wants in its own words."""
+"""Parts of table definitions that differ between SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -8,15 +8,21 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Index, Integer, text
 
 RowId = BigInteger().with_variant(Integer(), "sqlite")
-"""The type of a primary key that the database counts: SQLite does so only in a column that says INTEGER."""
+"""The type of an autoincrement primary key: SQLite counts only in a column of type INTEGER."""
 
-IDS_NEVER_COME_BACK: Mapping[str, Any] = {"sqlite_autoincrement": True}
-"""Options of a table whose ids are never given again, not even the id of the newest row after it was removed."""
+IDS_NEVER_REUSED: Mapping[str, Any] = {"sqlite_autoincrement": True}
+"""Options of a table that never reuses an id, even after its newest row was removed."""
 
 
 def partial_index(name: str, condition: str, *columns: Column[Any], unique: bool = False) -> Index:
-    """Give a table an index of those rows alone that satisfy a condition, which is SQL.
+    """Add a partial index to a table.
 
-    A statement uses it only if it says the condition in the same words.
+    A statement uses the index only if the statement contains the condition literally.
+
+    Args:
+        name: the name of the index.
+        condition: the condition for rows to be in the index, as SQL.
+        columns: the indexed columns.
+        unique: whether the index is unique.
     """
     return Index(name, *columns, unique=unique, sqlite_where=text(condition), postgresql_where=text(condition))

@@ -1,7 +1,7 @@
-"""SQLite: one file, written by one connection of each process at a time, under a lock.
+"""SQLite: one file. Each process writes through one connection, and a lock between processes allows one writer.
 
-A transaction that reads and then writes fails at once when another one wrote in between, whatever the timeout; so
-every one that may write begins with BEGIN IMMEDIATE.
+Every transaction that may write begins with BEGIN IMMEDIATE. Otherwise a transaction that reads first and then writes
+would fail at once if another transaction wrote in between, whatever the timeout.
 """
 
 from __future__ import annotations
@@ -19,41 +19,49 @@ from queue_tool.store.engine.write_lock import WriteLock
 
 
 class Sqlite:
-    """The database as a file."""
+    """A SQLite database."""
 
-    version = "PRAGMA data_version"
+    version_query = "PRAGMA data_version"
 
-    def __init__(self, url: str, patience: float) -> None:
-        """Prepare; `patience` is in seconds."""
+    def __init__(self, url: str, timeout: float) -> None:
+        """Prepare the engines without opening a connection.
+
+        Args:
+            url: the database's URL.
+            timeout: seconds to wait for a lock or for a free connection of a pool.
+        """
         self._path = Path(make_url(url).database or "")
-        self._lock = WriteLock(self._path.with_name(self._path.name + ".write-lock"), patience)
-        self._writer = _engine(url, "BEGIN IMMEDIATE", patience, pool_size=1, max_overflow=0)
-        self._hasty_writer = self._writer.execution_options(synchronous="NORMAL")
-        self.reader = self.looker = _engine(url, "BEGIN", patience, pool_size=8, max_overflow=64)
-        self._file: tuple[int, int] | None = None  # which the connections have open
+        self._lock = WriteLock(self._path.with_name(self._path.name + ".write-lock"), timeout)
+        self._writer = _engine(url, "BEGIN IMMEDIATE", timeout, pool_size=1, max_overflow=0)
+        self._relaxed_writer = self._writer.execution_options(synchronous="NORMAL")
+        self.reader = self.autocommit = _engine(url, "BEGIN", timeout, pool_size=8, max_overflow=64)
+        self._file: tuple[int, int] | None = None  # device and inode of the file that the connections have open
 
     @contextmanager
     def writing(self, *, durable: bool) -> Iterator[Connection]:
-        """Open a transaction that writes; one that is not durable does not wait for the disk."""
-        writer = self._writer if durable else self._hasty_writer
-        with self._lock.hold(), self._in_place(writer).begin() as connection:
-            yield connection
+        """Open a transaction that writes. If it is not durable, its commit does not wait for the disk."""
+        writer = self._writer if durable else self._relaxed_writer
+        with self._lock.hold():
+            self._follow_file()
+            with writer.begin() as connection:
+                yield connection
 
     def prepare(self) -> None:
-        """Make the file, if it is not there, so that nobody else of this machine can read it."""
+        """Create the file if it is missing. Other users of the machine cannot read it."""
         self._path.touch(mode=0o600)
 
     def exists(self) -> bool:
-        """Tell whether the file is there."""
+        """Return whether the file exists."""
         return self._path.exists()
 
-    def _in_place(self, engine: Engine) -> Engine:
-        """Return an engine whose connections have the file open that is at the path.
+    def _follow_file(self) -> None:
+        """Close the connections if the file at the path was replaced, so that new connections open the new file.
 
-        SQLite would go on writing into one that was moved away or deleted, where nobody finds it again.
+        Otherwise SQLite would continue to write to the old file, which was moved or deleted, and the data would be
+        lost.
 
         Raises:
-            FileNotFoundError: there is none.
+            FileNotFoundError: there is no file at the path.
         """
         found = self._path.stat()
         file = found.st_dev, found.st_ino
@@ -61,33 +69,32 @@ class Sqlite:
             retire(self._writer)
             retire(self.reader)
         self._file = file
-        return engine
 
     def close(self) -> None:
-        """Close every connection: one that is in use when it is given back."""
+        """Close every connection. A connection in use is closed when it is returned."""
         retire(self._writer)
         retire(self.reader)
         self._lock.close()
 
 
 def last_id(connection: Connection, column: Column[Any]) -> int:
-    """Return the id after which the next row is counted; 0 where there was no row.
+    """Return the last used id of an autoincrement column, or 0 if it has none. The next row gets the id after it.
 
-    It is the highest one that there is, or in a table whose ids never come back the highest one that there ever was.
+    It is the highest id in the table. In a table that never reuses ids, it is the highest id ever used.
     """
-    there_is = connection.execute(select(func.max(column))).scalar() or 0
-    there_was = connection.execute(_LAST_EVER, {"table": column.table.name}).scalar() or 0
-    return max(there_is, there_was)
+    highest = connection.execute(select(func.max(column))).scalar() or 0
+    highest_ever = connection.execute(_LAST_EVER, {"table": column.table.name}).scalar() or 0
+    return max(highest, highest_ever)
 
 
 _LAST_EVER = text("SELECT seq FROM sqlite_sequence WHERE name = :table")
 
 
-def _engine(url: str, begin: str, patience: float, **pool: int) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": patience}, pool_timeout=patience, hide_parameters=True, **pool)
+def _engine(url: str, begin: str, timeout: float, **pool: int) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": timeout}, pool_timeout=timeout, hide_parameters=True, **pool)
 
     def prepare(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # the driver's own BEGIN comes too late; ours is below
+        connection.isolation_level = None  # the driver would send BEGIN too late; `start` sends it
         for pragma in ("journal_mode=WAL", "temp_store=MEMORY"):
             connection.execute(f"PRAGMA {pragma}").close()
 

@@ -1,7 +1,7 @@
-"""The write lock: a lock between processes that is taken before a transaction that writes to SQLite.
+"""The write lock: a lock between processes that a transaction takes before it writes to SQLite.
 
-SQLite lets one process write at a time and makes the others poll, with pauses of up to a tenth of a second.
-Waiting here first, with short pauses, makes the longest wait many times shorter.
+SQLite lets one process write at a time. The other processes poll with pauses of up to 0.1 seconds. This lock polls
+with much shorter pauses, which makes the longest wait many times shorter.
 """
 
 from __future__ import annotations
@@ -15,41 +15,46 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PAUSE = 0.001
-"""Seconds between two tries to take the lock from another process."""
+"""Seconds between two attempts to take the lock while another process has it."""
 
 
 class WriteLock:
-    """One writer at a time: among the threads of this process, then among all processes that share the file."""
+    """A lock for one writer: first among the threads of this process, then among all processes that share the file."""
 
-    def __init__(self, path: Path, patience: float) -> None:
-        """Prepare the lock; the file is made at the first use. `patience` is in seconds."""
+    def __init__(self, path: Path, timeout: float) -> None:
+        """Prepare the lock.
+
+        Args:
+            path: the lock file, created at the first use.
+            timeout: seconds to wait for the lock.
+        """
         self._path = path
-        self._patience = patience
+        self._timeout = timeout
         self._thread = threading.Lock()
         self._file: int | None = None
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Hold the lock for the length of a block.
+        """Hold the lock during the block.
 
         Raises:
-            TimeoutError: somebody else held it for longer than the patience lasts.
-            OSError: the file cannot be opened.
+            TimeoutError: another thread or process held the lock until the timeout.
+            OSError: the lock file cannot be opened.
         """
-        until = time.monotonic() + self._patience
-        if not self._thread.acquire(timeout=self._patience):
+        until = time.monotonic() + self._timeout
+        if not self._thread.acquire(timeout=self._timeout):
             raise TimeoutError("another thread is writing")
         try:
             self._lock_file(until)
             try:
                 yield
             finally:
-                fcntl.flock(self._opened(), fcntl.LOCK_UN)
+                fcntl.flock(self._descriptor(), fcntl.LOCK_UN)
         finally:
             self._thread.release()
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the lock file."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
@@ -57,7 +62,7 @@ class WriteLock:
     def _lock_file(self, until: float) -> None:
         while True:
             try:
-                fcntl.flock(self._opened(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(self._descriptor(), fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if time.monotonic() >= until:
                     raise TimeoutError("another process is writing") from None
@@ -65,7 +70,7 @@ class WriteLock:
             else:
                 return
 
-    def _opened(self) -> int:
+    def _descriptor(self) -> int:
         if self._file is None:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         return self._file
