@@ -1,4 +1,4 @@
-"""The version of the database's tables: found, brought up to date, and refused if it is not the one of this code."""
+"""The schema version of the database: read it, migrate it, and check that it is the version this code needs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from queue_tool.store.engine.database import Database
 from queue_tool.store.engine.locks import lock_name
 
 LOCK = "queue_tool migrations"
-"""The name by which processes that migrate wait for each other."""
+"""The name of the lock that allows only one process to migrate at a time."""
 
 
 def folder() -> Path:
-    """Return the folder of the migrations: inside of the package in a wheel, beside it in a checkout."""
+    """Return the folder of the migrations: inside the package in a wheel, next to the package in a checkout."""
     package = Path(__file__).parents[1]
     inside = package / "migrations"
     return inside if inside.is_dir() else package.parent / "migrations"
@@ -25,15 +25,15 @@ def folder() -> Path:
 
 @cache
 def head() -> str:
-    """Return the version that this code needs: the last migration's, whose file's name begins with it.
+    """Return the revision that this code needs: the one of the last migration, taken from its file name.
 
-    Alembic would say the same, after it was loaded; every process asks, and hardly one has to migrate.
+    Alembic would return the same, but every process needs the revision and most have no need to import Alembic.
     """
     return max(path.name.partition("_")[0] for path in (folder() / "versions").glob("[0-9]*.py"))
 
 
 def current(database: Database) -> str | None:
-    """Return the database's version, where Alembic keeps it; None for one that was never made."""
+    """Return the revision of the database, or None if it has no tables yet."""
     if not database.exists():
         return None
     with database.read() as connection:
@@ -41,7 +41,7 @@ def current(database: Database) -> str | None:
 
 
 def version_of(connection: Connection) -> str | None:
-    """Return the version of the database of a transaction; None for one that was never made."""
+    """Return the revision of the connection's database, or None if it has no tables yet."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     version: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
@@ -49,11 +49,11 @@ def version_of(connection: Connection) -> str | None:
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
-    """Bring the tables to a revision; safe to run twice, also at once.
+    """Upgrade the tables to a revision. It may run twice, even at the same time.
 
     Raises:
-        SchemaOutdated: it has one that this code does not know yet.
-        StoreAway: the database is locked or cannot be made.
+        SchemaOutdated: the database has a newer revision than this code knows.
+        StoreAway: the database is locked or cannot be created.
     """
     if revision == "head" and current(database) == head():
         return
@@ -61,25 +61,28 @@ def upgrade(database: Database, revision: str = "head") -> None:
     try:
         with database.write() as connection:
             upgrade_within(connection, revision)
-    except ProgrammingError as error:  # such as a right that is missing
+    except ProgrammingError as error:  # for example, a missing permission
         raise StoreAway(retry_after=1) from error
 
 
 def upgrade_within(connection: Connection, revision: str = "head") -> None:
-    """Bring the tables to a revision in a transaction that is not over with it.
+    """Upgrade the tables to a revision within the caller's transaction.
 
     Raises:
-        SchemaOutdated: they have one that this code does not know yet.
+        SchemaOutdated: the database has a newer revision than this code knows.
     """
     lock_name(connection, LOCK)
     found = version_of(connection)
     if found is not None and found > head():
-        raise SchemaOutdated(f"The database is at revision {found}, which is newer than this version of Queue Tool.")
+        raise SchemaOutdated(
+            f"The database is at revision {found}, which is newer than this version of Queue Tool: "
+            "install a newer version."
+        )
     _run(connection, "upgrade", revision)
 
 
 def downgrade(database: Database, revision: str) -> None:
-    """Take the tables back to an older revision.
+    """Downgrade the tables to an older revision.
 
     Raises:
         StoreAway: the database is locked.
@@ -90,15 +93,17 @@ def downgrade(database: Database, revision: str) -> None:
 
 
 def require_current(database: Database) -> None:
-    """Do nothing if the database has the version that this code needs.
+    """Check that the database has the revision that this code needs.
 
     Raises:
-        SchemaOutdated: it has another one, or none.
+        SchemaOutdated: the database has another revision, or no tables yet.
     """
     found = current(database)
     if found != head():
-        have = f"is at revision {found}" if found else "has not been made yet"
-        raise SchemaOutdated(f"The database {have}, and this version needs {head()}: run `queue-tool db upgrade`.")
+        have = f"is at revision {found}" if found else "has no tables yet"
+        raise SchemaOutdated(
+            f"The database {have}, but this version needs revision {head()}: run `queue-tool db upgrade`."
+        )
 
 
 def _run(connection: Connection, step: str, revision: str) -> None:

@@ -218,7 +218,7 @@ def test_a_target_that_keeps_something_else_keeps_nothing(
     add(Store(source), *([GOOD] * 3))
     interfere(migrated_target, how)
     sentence = refusal(CopyDiffers, source, migrated_target)
-    assert sentence.startswith("The table tasks is not in the target as it was given: 3 rows were given")
+    assert sentence.startswith("The table tasks differs in the target: 3 rows were sent, ")
     assert contents(migrated_target) == before
 
 
@@ -237,7 +237,7 @@ def test_a_value_that_postgres_cannot_keep_is_said_and_leaves_nothing(source: Da
     with source.write() as connection:
         connection.execute(tasks.update().where(tasks.c.token == token).values(max_attempts=2**31))
     sentence = refusal(CannotCopy, source, target)
-    assert sentence.startswith('PostgreSQL cannot keep a row of the table tasks: value "2147483648" is out of range')
+    assert sentence.startswith('PostgreSQL cannot store a row of the table tasks: value "2147483648" is out of range')
     assert is_untouched(target)
 
 
@@ -275,10 +275,10 @@ def test_a_source_without_tables_or_of_an_older_version_is_sent_to_the_upgrade(
 ) -> None:
     empty = Database(f"sqlite:///{tmp_path}/empty.db")
     empty.prepare()
-    assert refusal(SchemaOutdated, empty, target).startswith("The source has no tables, and a copy needs ")
+    assert refusal(SchemaOutdated, empty, target).startswith("The source has no tables, but a copy needs revision ")
     migrations.downgrade(source, "0004")
     sentence = refusal(SchemaOutdated, source, target)
-    assert sentence.startswith("The source is at revision 0004, and a copy needs ")
+    assert sentence.startswith("The source is at revision 0004, but a copy needs revision ")
     assert "`queue-tool db upgrade`" in sentence
     assert is_untouched(target)
 
@@ -294,7 +294,7 @@ def test_a_source_that_somebody_writes_to_is_refused(source: Database, target: D
 def test_a_source_on_which_a_process_works_is_refused(source: Database, target: Database) -> None:
     worker = Store(source).workers.register(describe("worker"), NOW)
     sentence = refusal(DatabaseInUse, source, target)
-    assert sentence == f"Process {describe('').pid}, a worker, still works on the source: stop it first."
+    assert sentence == f"Process {describe('').pid} (worker) still uses the source: stop it first."
     Store(source).workers.mark_gone([worker], NOW)
     copy(source, target, lives_here)
 

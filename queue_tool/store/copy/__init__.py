@@ -1,1 +1,1 @@
-"""A whole database copied into another kind of one, and compared."""
+"""Copying a whole database from SQLite to PostgreSQL, with a comparison of the rows."""

@@ -1,4 +1,4 @@
-"""The checksum of a table: the same for the same rows, in whatever order and in whatever kind of database they are."""
+"""The checksum of a table. It depends only on the rows, not on their order or on the kind of database."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ BYTES = 16
 
 @dataclass(slots=True)
 class Checksum:
-    """The sum of the digests of rows, each of which is written as JSON."""
+    """The number of rows and the sum of their digests. A digest is made from the row as JSON."""
 
     rows: int = 0
     total: int = 0
 
     def add(self, row: tuple[Any, ...]) -> None:
-        """Count a row."""
+        """Add a row to the checksum."""
         digest = blake2b(json_text.dumps(row), digest_size=BYTES).digest()
         self.rows += 1
         self.total = (self.total + int.from_bytes(digest)) % 256**BYTES

@@ -1,4 +1,4 @@
-"""Copying a whole database from SQLite to PostgreSQL, in one transaction that is compared before it is committed."""
+"""Copying a whole database from SQLite to PostgreSQL in one transaction. The rows are compared before the commit."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ from queue_tool.store.tables import identity, metadata, workers
 from queue_tool.store.workers import ALIVE, Process, process_of
 
 ROWS = 200
-"""Rows that are in memory at once."""
+"""Rows in memory at the same time."""
 
 Liveness = Callable[[Process], bool | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copied:
-    """What was copied of one table."""
+    """The result of copying one table."""
 
     table: str
     rows: int
-    changed: int  # rows with U+0000 in a text
+    changed: int  # rows in which U+0000 was replaced
 
 
 def copy(source: Database, target: Database, lives_here: Liveness) -> list[Copied]:
-    """Copy every table; commit only if the rows that are read back from the target are those of the source.
+    """Copy every table. Commit only if the rows read back from the target equal the rows of the source.
 
-    Nobody else can write to the source meanwhile. What fails, or is cut short, leaves the target as it was.
+    No other process can write to the source meanwhile. If the copy fails or is interrupted, the target is unchanged.
 
     Args:
-        source: on SQLite, at this version.
-        target: on PostgreSQL, empty; its tables are made here.
-        lives_here: tells whether a process lives; None where that cannot be known.
+        source: a SQLite database at the revision of this code.
+        target: an empty PostgreSQL database. The copy creates its tables.
+        lives_here: returns whether a process lives, or None if this machine cannot know.
 
     Raises:
-        CannotCopy: they are of other kinds, or the source is not there, or holds what PostgreSQL cannot keep.
-        SchemaOutdated: the source has another version, or the target a newer one.
-        DatabaseInUse: a process that works on the source lives.
-        TargetNotEmpty: there is something in the target.
-        CopyDiffers: what the target has kept is not what it was given.
-        StoreAway: one of them is busy or away; the sentence says which, and why.
+        CannotCopy: the databases are of the wrong kinds, or the source is missing, or PostgreSQL cannot store a value.
+        SchemaOutdated: the source has another revision, or the target has a newer one.
+        DatabaseInUse: a live process uses the source.
+        TargetNotEmpty: the target contains rows, or tables that no migration created.
+        CopyDiffers: the rows read back from the target differ from the rows sent to it.
+        StoreAway: one of the databases is busy or away; the message says which one and why.
     """
     require_kinds(source, target)
     _require_file(source)
@@ -62,14 +62,14 @@ def copy(source: Database, target: Database, lives_here: Liveness) -> list[Copie
             return [_copy_table(reading, writing, table) for table in metadata.sorted_tables]
 
 
-# -- what must be so ---------------------------------------------------------------------------------------
+# -- preconditions -----------------------------------------------------------------------------------------
 
 
 def require_kinds(source: Database, target: Database) -> None:
-    """Do nothing if the source is on SQLite and the target on PostgreSQL.
+    """Check that the source is on SQLite and the target on PostgreSQL.
 
     Raises:
-        CannotCopy: they are of other kinds.
+        CannotCopy: the databases are of the wrong kinds.
     """
     if not source.is_file or target.is_file:
         raise CannotCopy
@@ -87,19 +87,19 @@ def _require_current(reading: Connection) -> None:
     if found != migrations.head():
         have = f"is at revision {found}" if found else "has no tables"
         raise SchemaOutdated(
-            f"The source {have}, and a copy needs {migrations.head()}: "
-            "run `queue-tool db upgrade` with QUEUE_TOOL_DATABASE_URL set to it."
+            f"The source {have}, but a copy needs revision {migrations.head()}: "
+            "run `queue-tool db upgrade` with QUEUE_TOOL_DATABASE_URL set to the source."
         )
 
 
 def _require_idle(reading: Connection, lives_here: Liveness) -> None:
     for row in reading.execute(select(workers).where(ALIVE)):
         if lives_here(process_of(row)):
-            raise DatabaseInUse(f"Process {row.pid}, a {row.kind}, still works on the source: stop it first.")
+            raise DatabaseInUse(f"Process {row.pid} ({row.kind}) still uses the source: stop it first.")
 
 
 def _make_tables(writing: Connection) -> None:
-    """Make the tables of an empty database, or take those that are there and empty, for this transaction alone."""
+    """Create the tables, or use existing empty ones. Lock them until the end of the transaction."""
     made = migrations.version_of(writing) is not None
     if not made and set(inspect(writing).get_table_names()) & metadata.tables.keys():
         raise TargetNotEmpty
@@ -108,40 +108,43 @@ def _make_tables(writing: Connection) -> None:
     for table in metadata.tables.values():
         if table is not identity and writing.execute(select(exists(select(table)))).scalar_one():
             raise TargetNotEmpty
-    writing.execute(identity.delete())  # the source's comes in its place: Redis knows the tickets by it
+    writing.execute(identity.delete())  # the source's identity replaces it: Redis stores it to mark its tickets
 
 
 # -- one table ---------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
-class _Given:
-    """What PostgreSQL is given of a table."""
+class _Sent:
+    """The rows of a table that were sent to PostgreSQL."""
 
     checksum: Checksum = field(default_factory=Checksum)
     changed: int = 0
 
-    def fitting(self, rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-        """Return rows with U+0000 written \\x00, as in every text that this program makes: PostgreSQL refuses it."""
+    def without_nul(self, rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+        """Return the rows with U+0000 written as \\x00, because PostgreSQL rejects U+0000.
+
+        `queue_tool.model.bounded_text` writes U+0000 in the same way.
+        """
         for row in rows:
-            fit = tuple(value.replace("\0", r"\x00") if isinstance(value, str) else value for value in row)
-            self.changed += fit != row
-            self.checksum.add(fit)
-            yield fit
+            clean = tuple(value.replace("\0", r"\x00") if isinstance(value, str) else value for value in row)
+            self.changed += clean != row
+            self.checksum.add(clean)
+            yield clean
 
 
 def _copy_table(reading: Connection, writing: Connection, table: Table) -> Copied:
-    given, kept = _Given(), Checksum()
-    copy_in(writing, table, given.fitting(_from_source(reading, table)))
-    _go_on_counting(reading, writing, table)
+    sent, stored = _Sent(), Checksum()
+    copy_in(writing, table, sent.without_nul(_from_source(reading, table)))
+    _continue_ids(reading, writing, table)
     for row in _rows(writing, table):
-        kept.add(row)
-    if kept != given.checksum:
+        stored.add(row)
+    if stored != sent.checksum:
         raise CopyDiffers(
-            f"The table {table.name} is not in the target as it was given: {given.checksum.rows} rows were given, and "
-            f"{kept.rows} are there, or some are others; nothing of the copy was kept."
+            f"The table {table.name} differs in the target: {sent.checksum.rows} rows were sent, {stored.rows} were "
+            "read back, and their contents differ. Nothing was copied."
         )
-    return Copied(table=table.name, rows=kept.rows, changed=given.changed)
+    return Copied(table=table.name, rows=stored.rows, changed=sent.changed)
 
 
 def _from_source(reading: Connection, table: Table) -> Iterator[tuple[Any, ...]]:
@@ -150,13 +153,13 @@ def _from_source(reading: Connection, table: Table) -> Iterator[tuple[Any, ...]]
 
 
 def _rows(connection: Connection, table: Table) -> Iterator[tuple[Any, ...]]:
-    """Return the rows of a table, some in memory at a time; in the order in which they were made, where it has ids."""
+    """Return the rows of a table in the order of its primary key. At most `ROWS` rows are in memory."""
     ordered = select(table).order_by(*table.primary_key)
     return map(tuple, connection.execute(ordered, execution_options={"yield_per": ROWS}))
 
 
-def _go_on_counting(reading: Connection, writing: Connection, table: Table) -> None:
-    """Let the next row of a table get the id that it would have got in the source."""
+def _continue_ids(reading: Connection, writing: Connection, table: Table) -> None:
+    """Continue the ids of the source, so that the next row gets the id that it would get in the source."""
     column = table.autoincrement_column
     if column is not None and (last := last_id(reading, column)):
         set_last_id(writing, column, last)
@@ -164,15 +167,15 @@ def _go_on_counting(reading: Connection, writing: Connection, table: Table) -> N
 
 @contextmanager
 def _failures_of(side: str) -> Iterator[None]:
-    """Name in a failure the side that has failed, and the database's own reason; no password is in that."""
+    """Add to an error the side that failed and the database's own reason, which contains no password."""
     try:
         with failures_named():
             yield
-    except DBAPIError as error:  # such as a right that is missing
+    except DBAPIError as error:  # for example, a missing permission
         raise StoreAway(f"The {side} cannot be used: {_first_line(str(error.orig))}.") from error
     except StoreAway as error:
         if error.sentence != StoreAway.default_sentence():
-            raise  # it names the side already
+            raise  # the message names the side already
         raise StoreAway(f"The {side} cannot be used: {_first_line(error.reason)}.") from error
 
 
