@@ -18,7 +18,10 @@ def lock_keys(connection: Connection) -> None:
 
 
 def taken(connection: Connection, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """Return the tokens of the tasks that use these keys. A key is a pair (task type, unique key)."""
+    """Return the token of the task that uses each key. Keys that no task uses are left out.
+
+    A key is a pair (task type, unique key).
+    """
     if not keys:
         return {}
     rows = connection.execute(_TAKEN, as_rows(dict.fromkeys(keys)))

@@ -35,7 +35,7 @@ class Removed:
 
 
 class Upkeep:
-    """Changes to tasks that follow from the time. A method with a `limit` that reaches it must be called again."""
+    """Changes to tasks that happen over time. If a method reaches its `limit`, the caller must call it again."""
 
     def __init__(self, database: Database) -> None:
         """Use this database."""

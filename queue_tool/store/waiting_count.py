@@ -15,8 +15,8 @@ RETRY_AFTER = 30
 class WaitingCount:
     """Checks the limit of queued tasks.
 
-    It remembers the last count and the last row at that time. The number of queued tasks cannot be higher now than that
-    count plus the number of newer rows, so most checks need no new count.
+    It remembers the last count and the last row at that time. It counts again only when that count plus the number of
+    newer rows would exceed the limit. Older tasks that were queued again since the last count are not included.
     """
 
     def __init__(self) -> None:

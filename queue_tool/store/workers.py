@@ -92,7 +92,10 @@ class Workers:
         return [Worker(id=row.id, process=process_of(row), beat=row.beat) for row in rows]
 
     def orphans(self) -> list[int]:
-        """Return the owners of running tasks that have no row or are marked as gone, which was too early."""
+        """Return the owners of running tasks that are marked as gone or have no row.
+
+        Such a worker was marked as gone too early.
+        """
         if self._any_running.first() is None:
             return []
         with self._database.read() as connection:
@@ -105,7 +108,10 @@ class Workers:
             )
 
     def mark_gone(self, ids: Sequence[int], now: datetime) -> None:
-        """Mark workers without a running task as gone. Their rows stay, because ended tasks refer to them."""
+        """Mark workers as gone, except workers with a running task.
+
+        The rows stay, because ended tasks refer to them.
+        """
         with self._database.write() as connection:
             connection.execute(
                 update(workers)
