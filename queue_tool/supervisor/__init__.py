@@ -1,4 +1,4 @@
-"""The supervisor: one process that runs the others."""
+"""The supervisor: one process that starts and watches the others."""
 
 from queue_tool.supervisor.supervisor import Supervisor
 

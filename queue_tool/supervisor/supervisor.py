@@ -1,8 +1,8 @@
 """The supervisor: `queue-tool up`, a whole system under one process.
 
-It starts Valkey (in embedded mode), the workers and the web processes, sweeps, starts again what dies, and
-stops all of it in the order in which nothing is lost. Its children run in sessions of their own, so Ctrl-C
-reaches the supervisor alone; when it is killed, they learn of it by the lifeline.
+It starts Valkey (in embedded mode), the workers and the web process, and it sweeps. It restarts children that die, and
+stops all of them in an order that loses no task. Each child runs in its own session, so Ctrl-C reaches only the
+supervisor. When the supervisor is killed, its children notice it through the lifeline.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from queue_tool.model.telemetry import Telemetry
 from queue_tool.runtime import Runtime
 from queue_tool.supervisor.sweeping import sweep_until
 
-TOO_SHORT = 5.0
-"""Seconds that a child must live for its death to count as an accident."""
+EARLY_DEATH = 5.0
+"""Seconds that a child must live. An earlier end is an early death, which may have a permanent cause."""
 
-TOO_OFTEN = 5
-"""Deaths in a row after lives too short, at which the whole system gives up."""
+MAX_EARLY_DEATHS = 5
+"""Early deaths of a child in a row that stop the whole system."""
 
 KILL_AFTER = 5.0
-"""Seconds beyond its own time that a child gets before it is killed."""
+"""Seconds that a child gets beyond its own stop time before it is killed."""
 
-LAST_WORDS = 10.0
-"""Seconds that a worker may take after its drain to write its last outcomes, or to find out that it cannot."""
+WRITE_TIME = 10.0
+"""Seconds that a worker may take after its drain to write its last outcomes, or to find that it cannot."""
 
-EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - it is only recognised here
-"""Addresses to listen on that nobody can open."""
+WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - only compared, never bound
+"""Wildcard addresses: a server can listen on them, but a browser cannot open them."""
 
 _STOP = "stop"
 _NEW_CODE = "new code"
@@ -50,47 +50,47 @@ _NEW_CODE = "new code"
 
 @dataclass(slots=True)
 class _Child:
-    """A part of the system, and its process of the moment."""
+    """A part of the system and its current process."""
 
     name: str
     start: Callable[[], subprocess.Popen[bytes]]
-    patience: float  # seconds that it may take to stop
-    process: subprocess.Popen[bytes] | None = None  # None: not started yet, or dead and to be started again
+    patience: float  # seconds that the child may take to stop
+    process: subprocess.Popen[bytes] | None = None  # None: not started yet, or dead and waiting for its restart
     born: float = 0.0
     early_deaths: int = 0
-    replaced: bool = False  # is asked to end, so that it gets new code
-    proved: bool = False  # has lived long enough once: whatever kills it now is no mistake of its own
+    replaced: bool = False  # was asked to end, so that it restarts with new code
+    proved: bool = False  # lived long enough once, so later deaths never stop the whole system
     gone: threading.Event = field(default_factory=threading.Event)
 
 
 class Supervisor:
-    """Everything that `queue-tool up` runs."""
+    """Runs all parts of `queue-tool up`."""
 
     def __init__(self, runtime: Runtime, environment: Mapping[str, str]) -> None:
-        """Plan the children; nothing is started yet. The environment is the one that they get."""
+        """Plan the children. Nothing is started yet. `environment` is what the children get."""
         self._runtime = runtime
         self._telemetry: Telemetry = runtime.telemetry
         self._environment = dict(environment)
         self._lifeline = Lifeline()
-        self._news: queue.SimpleQueue[_Child | str] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[_Child | str] = queue.SimpleQueue()
         self._stopping = threading.Event()
-        self._hurry = False
+        self._kill_now = False
         settings = runtime.settings
         self._valkey = [
             _Child("valkey", lambda: valkey.start(settings.data_dir), KILL_AFTER * 2)
         ] if settings.embedded else []  # fmt: skip
         self._workers = [
-            _Child(f"worker-{number}", lambda: self._command("worker"), settings.drain + LAST_WORDS)
+            _Child(f"worker-{number}", lambda: self._command("worker"), settings.drain + WRITE_TIME)
             for number in range(1, 1 + (0 if settings.redis_url == INLINE else settings.workers))
         ]
         self._web = [_Child("web", lambda: self._command("web"), settings.drain)] if settings.web else []
 
     def run(self) -> None:
-        """Start everything and stay until somebody says stop.
+        """Start everything and run until a signal or the lifeline stops it.
 
         Raises:
-            ChildKeepsDying: a part ends as soon as it is started.
-            QueueToolError: a part cannot be started at all.
+            ChildKeepsDying: a part ends right after each start.
+            QueueToolError: a part cannot be started.
         """
         for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(name, self._on_signal)
@@ -98,20 +98,20 @@ class Supervisor:
         if owner is not None:
             lifeline.watch(owner, lambda: os.kill(os.getpid(), signal.SIGTERM))
         if bell is not None:
-            doorbell.hear(bell, lambda: self._news.put(_NEW_CODE))
+            doorbell.hear(bell, lambda: self._messages.put(_NEW_CODE))
         sweeper = threading.Thread(
             target=sweep_until, args=[self._stopping, self._runtime], name="sweeper", daemon=True
         )
         try:
             for child in self._valkey:
                 self._start(child)
-                self._runtime.broker.take_over()  # who owns the data directory owns what is in it
+                self._runtime.broker.take_over()  # the owner of the data directory also owns its Valkey
             for child in (*self._workers, *self._web):
                 self._start(child)
             sweeper.start()
             if self._web:
-                threading.Thread(target=self._tell_when_ready, name="greeter", daemon=True).start()
-            self._look_after()
+                threading.Thread(target=self._report_ready, name="greeter", daemon=True).start()
+            self._handle_messages()
         finally:
             self._stop(sweeper)
 
@@ -134,77 +134,77 @@ class Supervisor:
 
     def _await_end(self, child: _Child, process: subprocess.Popen[bytes]) -> None:
         try:
-            if hasattr(os, "waitid"):  # until it is waited for, its pid and so its group's name is nobody else's
+            if hasattr(os, "waitid"):  # no other process gets its pid, and thus its group id, before it is reaped
                 os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
                 _kill_group(process)
             process.wait()
         finally:
             child.gone.set()
-            self._news.put(child)
+            self._messages.put(child)
 
-    def _look_after(self) -> None:
+    def _handle_messages(self) -> None:
         while True:
-            news = self._news.get()
-            if news == _NEW_CODE:
+            message = self._messages.get()
+            if message == _NEW_CODE:
                 self._replace_workers()
-            elif isinstance(news, str):
+            elif isinstance(message, str):
                 return
-            elif news.process is None:
-                self._start_again(news)
+            elif message.process is None:
+                self._restart(message)
             else:
-                self._bury(news, news.process)
+                self._handle_end(message, message.process)
 
-    def _bury(self, child: _Child, process: subprocess.Popen[bytes]) -> None:
-        """Forget a process that has ended: its pid may be somebody else's from here on."""
+    def _handle_end(self, child: _Child, process: subprocess.Popen[bytes]) -> None:
+        """Handle the end of a child. Its pid may belong to another process from now on."""
         child.process = None
         lived = time.monotonic() - child.born
         if child.replaced:
-            self._start_again(child)
+            self._restart(child)
             return
         self._telemetry.emit(events.ChildDied(child=child.name, code=process.returncode, lived=lived))
-        self._start_later(child, early=lived < TOO_SHORT)
+        self._restart_later(child, early=lived < EARLY_DEATH)
 
     def _replace_workers(self) -> None:
-        """Drain the workers; each is started anew, with the code as it is then, as soon as it has ended."""
+        """Drain the workers. Each one restarts with the new code as soon as it has ended."""
         for child in self._workers:
             if child.process is not None and not child.replaced:
                 child.replaced = True
                 self._telemetry.emit(events.ChildReplaced(child=child.name))
-                _ask_to_end(child, child.process)
-                too_late = threading.Timer(child.patience + KILL_AFTER, _kill_if_there, [child, child.process])
+                _terminate(child, child.process)
+                too_late = threading.Timer(child.patience + KILL_AFTER, _kill_if_running, [child, child.process])
                 too_late.daemon = True
                 too_late.start()
 
-    def _start_again(self, child: _Child) -> None:
+    def _restart(self, child: _Child) -> None:
         try:
             self._start(child)
         except (QueueToolError, OSError) as error:
             self._telemetry.emit(events.ChildDied(child=child.name, reason=str(error)))
-            self._start_later(child, early=True)
+            self._restart_later(child, early=True)
 
-    def _start_later(self, child: _Child, *, early: bool) -> None:
-        """Start a child that died again, the later the more often it died early."""
+    def _restart_later(self, child: _Child, *, early: bool) -> None:
+        """Restart a dead child after a delay. The delay grows with each early death in a row."""
         child.early_deaths = child.early_deaths + 1 if early else 0
         child.proved = child.proved or not early
-        if child.early_deaths >= TOO_OFTEN and not child.proved:
+        if child.early_deaths >= MAX_EARLY_DEATHS and not child.proved:
             raise ChildKeepsDying(
-                f"{child.name} ended {TOO_OFTEN} times as soon as it was started: see the lines above."
+                f"{child.name} ended {MAX_EARLY_DEATHS} times right after its start: see the lines above."
             )
-        later = threading.Timer(min(5.0, 0.1 * 2**child.early_deaths), self._news.put, [child])
+        later = threading.Timer(min(5.0, 0.1 * 2**child.early_deaths), self._messages.put, [child])
         later.daemon = True
         later.start()
 
-    def _tell_when_ready(self) -> None:
-        """Say where to go as soon as somebody answers there and somebody works."""
+    def _report_ready(self) -> None:
+        """Report that the system is ready when the web process answers and all workers are registered."""
         settings = self._runtime.settings
-        while not (self._is_served() and self._is_worked_on()):
+        while not (self._is_web_ready() and self._are_workers_ready()):
             if self._stopping.wait(0.05):
                 return
-        host = "127.0.0.1" if settings.host in EVERYWHERE else settings.host
+        host = "127.0.0.1" if settings.host in WILDCARDS else settings.host
         address = f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
         self._telemetry.emit(events.Ready(open=address, data=settings.data_dir.absolute(), stop="Ctrl-C"))
 
-    def _is_served(self) -> bool:
+    def _is_web_ready(self) -> bool:
         settings = self._runtime.settings
         try:
             socket.create_connection((settings.host, settings.port), 1).close()
@@ -212,22 +212,22 @@ class Supervisor:
             return False
         return True
 
-    def _is_worked_on(self) -> bool:
+    def _are_workers_ready(self) -> bool:
         try:
             registered = {worker.process.pid for worker in self._runtime.store.workers.all()}
         except StoreAway:
             return False
         return all(child.process is not None and child.process.pid in registered for child in self._workers)
 
-    # -- the end -------------------------------------------------------------------------------------------
+    # -- stop ----------------------------------------------------------------------------------------------
 
     def _on_signal(self, signum: int, _frame: object) -> None:
-        self._hurry = self._hurry or (self._stopping.is_set() and signum == signal.SIGINT)
+        self._kill_now = self._kill_now or (self._stopping.is_set() and signum == signal.SIGINT)
         self._stopping.set()
-        self._news.put(_STOP)
+        self._messages.put(_STOP)
 
     def _stop(self, sweeper: threading.Thread) -> None:
-        """Stop web, workers, sweeper, Valkey, in this order."""
+        """Stop web, workers, sweeper and Valkey, in this order."""
         self._stopping.set()
         self._telemetry.emit(events.Stopping(at_most=f"{self._runtime.settings.drain:g} s", at_once="Ctrl-C"))
         for group in (self._web, self._workers):
@@ -242,28 +242,28 @@ class Supervisor:
         running = [(child, child.process) for child in group if child.process is not None]
         for child, process in running:
             if not child.replaced:
-                _ask_to_end(child, process)
+                _terminate(child, process)
         for child, process in running:
             until = time.monotonic() + child.patience + KILL_AFTER
             while not child.gone.wait(0.05):
-                if time.monotonic() > until or (self._hurry and child not in self._valkey):
+                if time.monotonic() > until or (self._kill_now and child not in self._valkey):
                     break
-            _kill_if_there(child, process)
+            _kill_if_running(child, process)
             child.gone.wait()
 
 
-def _ask_to_end(child: _Child, process: subprocess.Popen[bytes]) -> None:
+def _terminate(child: _Child, process: subprocess.Popen[bytes]) -> None:
     if not child.gone.is_set():
         with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGTERM)  # Popen.terminate would wait for it, which another thread does
+            os.kill(process.pid, signal.SIGTERM)  # Popen.terminate would reap it, but another thread does that
 
 
-def _kill_if_there(child: _Child, process: subprocess.Popen[bytes]) -> None:
+def _kill_if_running(child: _Child, process: subprocess.Popen[bytes]) -> None:
     if child.process is process and not child.gone.is_set():
         _kill_group(process)
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """End everything that is left in a child's session; often nothing is."""
+    """Kill all processes that are left in a child's session. Often there are none."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Sweeping: one pass of the sweeper after the other, until somebody says stop."""
+"""Sweeping: repeats the sweeper's passes until it is stopped."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from queue_tool.runtime import Runtime
 
 _log = logging.getLogger("queue_tool.supervisor")
 
-EVERY = 1.0
+PAUSE = 1.0
 """Seconds between two passes."""
 
-SOON = 0.1
-"""Seconds between two passes while tickets wait for room in Redis, which workers make all the time."""
+SHORT_PAUSE = 0.1
+"""Seconds between two passes while tickets wait for room in Redis. Workers free room all the time."""
 
 
 def sweep_until(stopping: threading.Event, runtime: Runtime) -> None:
-    """Sweep again and again until the event is set; whatever goes wrong in one pass, the next one comes."""
+    """Sweep repeatedly until the event is set. A failed pass does not prevent the next one."""
     sweep = runtime.sweep()
-    pause, known = EVERY, ""
+    pause, last_fault = PAUSE, ""
     while not stopping.wait(pause):
-        pause = EVERY
+        pause = PAUSE
         try:
             runtime.settle_put_aside()
             if sweep():
-                pause = SOON
-            known = ""
+                pause = SHORT_PAUSE
+            last_fault = ""
         except QueueToolError as error:
             reason = error.reason if isinstance(error, StoreAway) else error.sentence
-            fault = reason if isinstance(error, StoreAway) else type(error).__name__  # Redis is away in many words
-            if fault != known:
+            fault = reason if isinstance(error, StoreAway) else type(error).__name__  # Redis errors vary in their text
+            if fault != last_fault:
                 runtime.telemetry.emit(events.SweepFailed(reason=reason))
-            known = fault
-        except Exception:  # noqa: BLE001 - the next pass must come, and the log has all of it
+            last_fault = fault
+        except Exception:  # noqa: BLE001 - the next pass must come, and the log has the traceback
             _log.exception("a pass of the sweeper failed")

@@ -1,4 +1,4 @@
-"""The worker: where tickets are taken from RQ and worked on."""
+"""The worker: takes tickets from RQ and runs their tasks."""
 
 from queue_tool.worker.worker import Worker
 

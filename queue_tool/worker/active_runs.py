@@ -1,4 +1,4 @@
-"""The active runs of a worker: what it has claimed, in which lane, and which slots are free."""
+"""The active runs of a worker: what it has claimed, in which lane, and how many slots are free."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from queue_tool.model.queues import Lane
 from queue_tool.model.run import Run
 
 SHOWN_AFTER = 0.1
-"""Seconds after which a run is worth being shown to RQ's tools."""
+"""Seconds that a run must last before RQ's tools see it."""
 
 MOST_STALE = 1000
-"""Deadlines of runs that have ended which are kept beside the others."""
+"""How many deadlines of ended runs may stay in memory."""
 
 
 @dataclass(slots=True)
 class ActiveRun:
-    """A run that this worker has claimed and not recorded yet."""
+    """A run that this worker has claimed, and whose outcome is not recorded yet."""
 
-    ticket: str  # its id
-    list: str  # from which the ticket was taken
+    ticket: str  # the ticket's id
+    list: str  # the list that the ticket came from
     lane: Lane
     run: Run
     began: float  # monotonic
@@ -30,15 +30,15 @@ class ActiveRun:
 
 
 class ActiveRuns:
-    """Runs by their tickets. A slot is taken until its function returns, also when the run was abandoned."""
+    """The active runs by ticket. A run keeps its slot until its function returns, even if the run is abandoned."""
 
     def __init__(self, slots: Mapping[Lane, int]) -> None:
-        """Start with every slot free."""
+        """Start with every slot free. `slots` is the number of slots per lane."""
         self._slots = slots
         self._active: dict[str, ActiveRun] = {}
         self._abandoned: dict[str, Lane] = {}
         self._busy = dict.fromkeys(slots, 0)
-        self._young: deque[ActiveRun] = deque()
+        self._unshown: deque[ActiveRun] = deque()
         self._deadlines: list[tuple[float, str]] = []
 
     def __len__(self) -> int:
@@ -46,24 +46,24 @@ class ActiveRuns:
         return len(self._active)
 
     def __contains__(self, ticket: object) -> bool:
-        """Tell whether a ticket's run is active."""
+        """Return whether a ticket's run is active."""
         return ticket in self._active
 
     def __iter__(self) -> Iterator[ActiveRun]:
-        """Return all that are active."""
+        """Iterate over a copy of the active runs."""
         return iter(list(self._active.values()))
 
     def get(self, ticket: str) -> ActiveRun | None:
-        """Return a ticket's run, if it is active."""
+        """Return a ticket's run, or None if it is not active."""
         return self._active.get(ticket)
 
-    def room(self, lane: Lane) -> int:
+    def free_slots(self, lane: Lane) -> int:
         """Return how many slots of a lane are free."""
         return self._slots[lane] - self._busy[lane]
 
     def is_stuck(self, lane: Lane) -> bool:
-        """Tell whether every slot of a lane is taken by a function that nobody waits for any more."""
-        if lane not in self._slots or len(self._abandoned) < self._slots[lane] or self.room(lane):
+        """Return whether abandoned functions take every slot of a lane."""
+        if lane not in self._slots or len(self._abandoned) < self._slots[lane] or self.free_slots(lane):
             return False
         return list(self._abandoned.values()).count(lane) == self._slots[lane]
 
@@ -71,51 +71,51 @@ class ActiveRuns:
         """Take a slot for a run."""
         self._active[active.ticket] = active
         self._busy[active.lane] += 1
-        self._young.append(active)
+        self._unshown.append(active)
         timeout = active.run.timeout
-        if timeout is not None and active.lane is not Lane.ISOLATED:  # there it counts from the birth of the process
+        if timeout is not None and active.lane is not Lane.ISOLATED:  # there it counts from the start of the process
             heapq.heappush(self._deadlines, (active.began + timeout, active.ticket))
             if len(self._deadlines) > 2 * len(self._active) + MOST_STALE:
                 self._forget_stale_deadlines()
 
-    def returned(self, ticket: str) -> ActiveRun | None:
-        """Free the slot of a function that has returned; return its run, unless it was abandoned."""
+    def release(self, ticket: str) -> ActiveRun | None:
+        """Free the slot of a function that has returned. Return its run, or None if the run was abandoned."""
         active = self._active.pop(ticket, None)
         lane = active.lane if active is not None else self._abandoned.pop(ticket)
         self._busy[lane] -= 1
         return active
 
     def abandon(self, active: ActiveRun) -> None:
-        """Wait no longer for a run; its slot stays taken until its function returns."""
+        """Stop waiting for a run. Its slot stays taken until its function returns."""
         del self._active[active.ticket]
         self._abandoned[active.ticket] = active.lane
 
     def overdue(self, now: float) -> Iterator[ActiveRun]:
-        """Return the runs whose deadline has passed; they are active still."""
+        """Yield the active runs whose deadline has passed. They stay active."""
         while self._deadlines and self._deadlines[0][0] <= now:
             active = self._active.get(heapq.heappop(self._deadlines)[1])
             if active is not None:
                 yield active
 
-    def unshown(self, now: float) -> list[ActiveRun]:
-        """Return the runs that have become worth showing."""
+    def take_unshown(self, now: float) -> list[ActiveRun]:
+        """Return the runs that lasted long enough to be shown. Each run is returned once."""
         found: list[ActiveRun] = []
-        while self._young and self._young[0].began + SHOWN_AFTER <= now:
-            active = self._young.popleft()
+        while self._unshown and self._unshown[0].began + SHOWN_AFTER <= now:
+            active = self._unshown.popleft()
             if active.ticket in self._active:
                 found.append(active)
         return found
 
     def next_event(self) -> float | None:
-        """Return when a run becomes overdue or worth showing; None if none will."""
+        """Return when the next run becomes overdue or must be shown. None if no run will."""
         times = [self._deadlines[0][0]] if self._deadlines else []
-        while self._young and self._young[0].ticket not in self._active:
-            self._young.popleft()
-        if self._young:
-            times.append(self._young[0].began + SHOWN_AFTER)
+        while self._unshown and self._unshown[0].ticket not in self._active:
+            self._unshown.popleft()
+        if self._unshown:
+            times.append(self._unshown[0].began + SHOWN_AFTER)
         return min(times, default=None)
 
     def _forget_stale_deadlines(self) -> None:
-        """Drop the deadlines of runs that have ended: they would stay until they had passed."""
+        """Drop the deadlines of ended runs, which would otherwise stay in memory until they pass."""
         self._deadlines = [deadline for deadline in self._deadlines if deadline[1] in self._active]
         heapq.heapify(self._deadlines)

@@ -1,6 +1,6 @@
-"""The executors of a worker: who calls the functions of a lane. Each tells the inbox how a function ended.
+"""The executors of a worker: each calls the functions of one lane and reports to the inbox how they ended.
 
-What an executor is given to start is started at once: whoever starts counts its slots.
+An executor starts each run at once. The caller counts the slots and never starts more runs than there are slots.
 """
 
 from __future__ import annotations
@@ -19,37 +19,37 @@ from queue_tool.model.states import Code
 from queue_tool.worker.inbox import Inbox
 
 CANCELED = Failed(code=Code.ERROR, error="It was canceled while it ran.")
-"""How a run ends here that nobody waits for any more; nothing of it is kept."""
+"""The end of an abandoned run. It is not stored."""
 
 
 class Executor(Protocol):
-    """What every executor can do."""
+    """What every executor offers."""
 
-    slots: int  # functions at once
+    slots: int  # how many functions may run at the same time
 
     def start(self, runs: Iterable[Run]) -> None:
-        """Start these; each returns, once, at its end or never."""
+        """Start the runs. Each reports to the inbox once, when it ends. A function that never returns never reports."""
 
     def stop(self, ticket: str) -> None:
-        """End one as far as that is possible; it returns when its function is really over."""
+        """Try to stop a run. It reports to the inbox when its function has really ended."""
 
 
 class LoopExecutor:
-    """Awaits coroutines on the worker's event loop."""
+    """Runs coroutines on the worker's event loop."""
 
     def __init__(self, slots: int, loop: asyncio.AbstractEventLoop, inbox: Inbox) -> None:
-        """Run at most so many at once on this loop."""
+        """Prepare to run at most `slots` coroutines at the same time on this loop."""
         self.slots = slots
         self._loop = loop
         self._inbox = inbox
         self._running: dict[str, tuple[asyncio.Task[None], Context | None]] = {}
 
     def start(self, runs: Iterable[Run]) -> None:
-        """Hand them to the loop, all in one go."""
+        """Pass all runs to the loop in one call."""
         self._loop.call_soon_threadsafe(self._start, list(runs))
 
     def stop(self, ticket: str) -> None:
-        """Cancel the coroutine, where it waits."""
+        """Cancel the coroutine at the point where it waits."""
         self._loop.call_soon_threadsafe(self._stop, ticket)
 
     def _start(self, runs: list[Run]) -> None:
@@ -61,7 +61,7 @@ class LoopExecutor:
     async def _run(self, ticket: str, run: Run, context: Context | None) -> None:
         ended: Ended = CANCELED
         try:
-            assert run.task_type is not None  # noqa: S101 - or else it had ended at once
+            assert run.task_type is not None  # noqa: S101 - a run without a type ends before it is started
             ended = await execute_on_loop(run.task_type, run.data, context)
         finally:
             if context is not None:
@@ -79,21 +79,21 @@ class LoopExecutor:
 
 
 class ThreadExecutor:
-    """Calls functions in threads; `work` is what a thread does with a run."""
+    """Calls functions in threads. Each thread calls `work` for a run."""
 
     def __init__(self, slots: int, name: str, inbox: Inbox) -> None:
-        """Run at most so many at once; the threads are made at the first start."""
+        """Prepare to run at most `slots` functions at the same time. The first `start` creates the threads."""
         self.slots = slots
         self._name = name
         self._inbox = inbox
         self._waiting: queue.SimpleQueue[tuple[str, Run]] = queue.SimpleQueue()
         self._contexts: dict[str, Context] = {}
-        self._is_open = False
+        self._has_threads = False
 
     def start(self, runs: Iterable[Run]) -> None:
-        """Hand them to the threads."""
-        if not self._is_open:
-            self._is_open = True
+        """Pass the runs to the threads."""
+        if not self._has_threads:
+            self._has_threads = True
             for number in range(self.slots):
                 threading.Thread(target=self._serve, name=f"{self._name} {number + 1}", daemon=True).start()
         for run in runs:
@@ -102,14 +102,14 @@ class ThreadExecutor:
             self._waiting.put((ticket, run))
 
     def stop(self, ticket: str) -> None:
-        """Set the function's event; a function that does not look at it goes on, one that waits does not begin."""
+        """Set the context's `canceled` event. The function may ignore it. A run that has not begun never begins."""
         context = self._contexts.get(ticket)
         if context is not None:
             context.canceled.set()
 
     def work(self, ticket: str, run: Run, context: Context) -> Ended:  # noqa: ARG002 - a subclass needs the ticket
         """Do the work of one run in the current thread."""
-        assert run.task_type is not None  # noqa: S101 - or else it had ended at once
+        assert run.task_type is not None  # noqa: S101 - a run without a type ends before it is started
         return execute_here(run.task_type, run.data, context)
 
     def _serve(self) -> None:
@@ -118,7 +118,7 @@ class ThreadExecutor:
             context = self._contexts[ticket]
             try:
                 ended = CANCELED if context.canceled.is_set() else self.work(ticket, run, context)
-            except Exception as error:  # noqa: BLE001 - such as a process that cannot be started
+            except Exception as error:  # noqa: BLE001 - for example, a process cannot be started
                 ended = not_started(error)
             del self._contexts[ticket]
             self._inbox.returned(ticket, ended)

@@ -1,4 +1,4 @@
-"""The inbox of a worker: what its other threads tell the pump. Whatever arrives wakes the pump."""
+"""The inbox of a worker: other threads report to the pump through it. Each report wakes the pump."""
 
 from __future__ import annotations
 
@@ -13,93 +13,93 @@ from queue_tool.model.ticket import ticket_id
 
 
 class Inbox:
-    """Executors, wakers, signals and RQ's commands put in; the pump takes out."""
+    """Executors, wakers, signals and RQ's commands put reports in. The pump takes them out."""
 
     def __init__(self, clock: Clock) -> None:
-        """Start empty; the clock is the one that the pump goes by."""
+        """Start empty. The pump must use the same clock."""
         self._clock = clock
-        self._news = threading.Event()
+        self._changed = threading.Event()
         self._returned: deque[tuple[str, Ended]] = deque()
         self._canceled: deque[str] = deque()
         self._filled: deque[str] = deque()
         self._noted: dict[str, Context] = {}
-        self.finish_by: float | None = None  # monotonic; None until somebody asks for the end
+        self.finish_by: float | None = None  # monotonic; None until `finish` is called
 
     # -- put in, by any thread -----------------------------------------------------------------------------
 
     def returned(self, ticket: str, ended: Ended) -> None:
-        """Say that the function of a run has come back."""
+        """Report that the function of a run has returned."""
         self._returned.append((ticket, ended))
         self._wake()
 
     def canceled(self, ticket: str) -> None:
-        """Say that nobody waits for a run any more, since its task was canceled."""
+        """Report that the task of a run was canceled, so its outcome is no longer needed."""
         self._canceled.append(ticket)
         self._wake()
 
     def filled(self, name: str) -> None:
-        """Say that there is something in a list that was empty."""
+        """Report that a list that was empty now has a ticket."""
         self._filled.append(name)
         self._wake()
 
     def noted(self, context: Context) -> None:
-        """Say that a run has something to say of itself; only the first word after a silence wakes the pump."""
+        """Report that a run has new notes. Only the first report since the pump took the notes wakes it."""
         was_silent = not self._noted
         self._noted[ticket_id(context.token, context.run)] = context
         if was_silent:
             self._wake()
 
     def finish(self, within: float) -> None:
-        """Ask for the end: nothing new is taken, and what runs has so many seconds."""
+        """Ask the pump to end. It takes nothing new, and active runs may continue for `within` seconds."""
         until = self._clock.monotonic() + within
         self.finish_by = until if self.finish_by is None else min(until, self.finish_by)
         self._wake()
 
     def _wake(self) -> None:
-        if not self._news.is_set():
-            self._news.set()
+        if not self._changed.is_set():
+            self._changed.set()
 
     # -- take out, by the pump -----------------------------------------------------------------------------
 
     def wait(self, seconds: float) -> None:
-        """Wait until something is put in, at most so long."""
-        self._news.wait(seconds)
+        """Wait until another thread reports something, at most for this time."""
+        self._changed.wait(seconds)
 
     def reset(self) -> None:
-        """Let what is put in from now on wake the pump again; to be called before anything is taken out."""
-        self._news.clear()
+        """Let the next report wake the pump again. Call this before you take anything out."""
+        self._changed.clear()
 
     def take_returned(self) -> Iterator[tuple[str, Ended]]:
-        """Return the runs whose functions have come back, by their tickets, and how they ended."""
+        """Yield the ticket of each run whose function has returned, and how the run ended."""
         while self._returned:
             yield self._returned.popleft()
 
     def take_canceled(self) -> Iterator[str]:
-        """Return the tickets of the runs that nobody waits for any more."""
+        """Yield the tickets of the runs that were canceled."""
         while self._canceled:
             yield self._canceled.popleft()
 
     def take_filled(self) -> Iterator[str]:
-        """Return the lists that have something now."""
+        """Yield the lists that are no longer empty."""
         while self._filled:
             yield self._filled.popleft()
 
     def take_noted(self) -> Iterator[Context]:
-        """Return the runs that have something to say of themselves."""
+        """Yield the context of each run that has new notes."""
         while self._noted:
             yield self._noted.popitem()[1]
 
     @property
     def has_returned(self) -> bool:
-        """Tell whether a run has come back that was not taken out yet."""
+        """Return whether a returned run waits to be taken out."""
         return bool(self._returned)
 
     @property
     def has_filled(self) -> bool:
-        """Tell whether a list has something that was not taken out yet."""
+        """Return whether a filled list waits to be taken out."""
         return bool(self._filled)
 
     @property
     def has_noted(self) -> bool:
-        """Tell whether a run has something to say."""
+        """Return whether a run with new notes waits to be taken out."""
         return bool(self._noted)

@@ -1,6 +1,6 @@
-"""The intake of a worker: tickets come in from Redis, and tickets go.
+"""The intake of a worker: takes tickets from Redis and removes them there.
 
-When Redis fails, the intake lets it rest for a moment and tries again by itself: no error of Redis comes out of it.
+When Redis fails, the intake waits a moment and retries by itself. It never raises a RedisError.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from queue_tool.model.ticket import read_ticket_id
 from queue_tool.worker.active_runs import ActiveRun
 from queue_tool.worker.pauses import Pauses
 from queue_tool.worker.presence import Presence
-from queue_tool.worker.ticket_lists import Gone, TicketLists
+from queue_tool.worker.ticket_lists import Removable, TicketLists
 from queue_tool.worker.waker import Waker
 
-MOST_GONE = 1000
-"""Tickets that are removed in one call."""
+MOST_REMOVED = 1000
+"""The most tickets that one call removes."""
 
 RETRY_AFTER = 0.5
-"""Seconds before a Redis that was away is tried again."""
+"""Seconds before the intake tries Redis again after a failure."""
 
 SUSPENDED_FOR = 1.0
-"""Seconds after which a worker that was suspended looks again."""
+"""Seconds before a suspended worker checks again."""
 
 
 class Taken(NamedTuple):
     """A ticket that was taken from its list and not claimed yet."""
 
-    ticket: str  # its id
+    ticket: str  # the ticket's id
     list: str
     token: str
     run: int
@@ -45,7 +45,7 @@ class Taken(NamedTuple):
 
 
 class Intake:
-    """Which tickets were taken and not claimed, which have to go, and which lists may have more."""
+    """Knows the tickets that are taken but not claimed, the tickets to remove, and the lists that may have more."""
 
     def __init__(
         self,
@@ -61,13 +61,13 @@ class Intake:
         """Prepare.
 
         Args:
-            lists: where tickets are.
+            lists: the lists of tickets in Redis.
             served: the lists to take from, the most urgent first, and the lane of each.
-            waker: tells once there is something in an empty list.
-            pauses: from which lists nothing is taken now.
+            waker: reports when an empty list gets a ticket.
+            pauses: the paused lists, from which the intake takes nothing.
             presence: what RQ's tools see of this worker.
-            telemetry: who is told.
-            clock: where the time comes from.
+            telemetry: receives the events.
+            clock: the source of the time.
         """
         self._lists = lists
         self._served = served
@@ -76,102 +76,105 @@ class Intake:
         self._presence = presence
         self._telemetry = telemetry
         self._clock = clock
-        self._may_have = set(served)  # lists that may have something
+        self._may_have = set(served)  # lists that may have tickets
         self._taken: dict[str, Taken] = {}  # by ticket
-        self._gone: list[Gone] = []
-        self._ended = 0  # of those that are gone
-        self._rests_until = 0.0  # monotonic: Redis is away, or a suspension lasts
-        self.is_away = False  # Redis did not answer the last time
+        self._to_remove: list[Removable] = []
+        self._ended = 0  # how many of the tickets to remove are tasks that ended here
+        self._retry_at = 0.0  # monotonic: no call to Redis before, because it failed or the worker is suspended
+        self.redis_is_away = False  # Redis failed at the last call
 
     # -- what it has ---------------------------------------------------------------------------------------
 
     @property
     def tickets(self) -> list[tuple[str, int]]:
-        """Return token and run of each ticket that waits to be claimed."""
+        """Return the token and run of each ticket that is not claimed yet."""
         return [(ticket.token, ticket.run) for ticket in self._taken.values()]
 
     @property
     def has_unclaimed(self) -> bool:
-        """Tell whether a ticket waits to be claimed."""
+        """Return whether a ticket waits to be claimed."""
         return bool(self._taken)
 
     @property
     def has_tickets(self) -> bool:
-        """Tell whether a ticket waits to be claimed, or to be removed."""
-        return bool(self._taken or self._gone)
+        """Return whether a ticket waits to be claimed or removed."""
+        return bool(self._taken or self._to_remove)
 
     @property
     def may_get_more(self) -> bool:
-        """Tell whether a list may have something that may be taken."""
+        """Return whether a list that is not paused may have tickets."""
         return bool(self._may_have - self._pauses.lists())
 
-    def times(self, now: float) -> list[float]:
-        """Return the moments at which there is something to do here, as far as they are known."""
-        moments = [self._rests_until] if self._rests_until > now else []
-        return moments + ([self._pauses.look_at] if self._may_have & self._pauses.lists() else [])
+    def next_moments(self, now: float) -> list[float]:
+        """Return the moments (monotonic) when the intake has work to do, as far as it knows them."""
+        moments = [self._retry_at] if self._retry_at > now else []
+        return moments + ([self._pauses.check_at] if self._may_have & self._pauses.lists() else [])
 
-    def after_rest(self, moment: float) -> float:
-        """Return this moment, or the one at which Redis can be asked again if that is later."""
-        return max(moment, self._rests_until)
+    def after_backoff(self, moment: float) -> float:
+        """Return this moment, or the moment of the next try at Redis if that is later."""
+        return max(moment, self._retry_at)
 
     # -- tickets that come and go --------------------------------------------------------------------------
 
     def filled(self, name: str) -> None:
-        """Hear that there is something in a list."""
+        """Note that a list has tickets."""
         self._may_have.add(name)
 
     def take(self, room: Mapping[Lane, int]) -> bool:
-        """Take tickets for the free slots of each lane, and remove those that are no longer needed, in one call.
+        """Take tickets for the free slots of each lane and remove unneeded tickets, in one call to Redis.
+
+        Args:
+            room: how many tickets each lane may get.
 
         Returns:
-            Whether anything was done.
+            Whether Redis took or removed anything.
         """
-        if self._clock.monotonic() < self._rests_until:
+        if self._clock.monotonic() < self._retry_at:
             return False
         free = {lane: slots for lane, slots in room.items() if slots > 0} if not self._taken else {}
         ready = self._may_have - self._pauses.lists() if free else set()
         wanted = {name: lane for name, lane in self._served.items() if name in ready and lane in free}
-        gone = self._gone[:MOST_GONE]
-        if not wanted and not gone:
+        to_remove = self._to_remove[:MOST_REMOVED]
+        if not wanted and not to_remove:
             return False
         try:
-            answer = self._lists.exchange(wanted, free, gone, self._ended)
+            answer = self._lists.exchange(wanted, free, to_remove, self._ended)
         except RedisError as error:
-            self._rest(error)
+            self._back_off(error)
             return False
-        self.is_away = False
+        self.redis_is_away = False
         self._ended = 0
-        del self._gone[: len(gone)]
+        del self._to_remove[: len(to_remove)]
         if answer is None:
-            self._rests_until = self._clock.monotonic() + SUSPENDED_FOR
+            self._retry_at = self._clock.monotonic() + SUSPENDED_FOR
             return False
-        self._keep(answer, free)
+        self._add_taken(answer, free)
         return True
 
     def claimed(self, runs: Sequence[Run], active: Container[str]) -> list[ActiveRun]:
-        """Return the runs that were claimed, each with its list and lane; the tickets of all others are to go.
+        """Return the claimed runs, each with its list and lane. The tickets that were not claimed are removed later.
 
         Args:
-            runs: what was claimed of `tickets`.
-            active: the tickets of the runs that this worker has: a second ticket of one of these changes nothing.
+            runs: the runs that were claimed from `tickets`.
+            active: the tickets of this worker's active runs. A duplicate of such a ticket is ignored.
         """
         began = self._clock.monotonic()
         found: list[ActiveRun] = []
         for run in runs:
             ticket = self._taken.pop(run.ticket)
             found.append(ActiveRun(ticket.ticket, ticket.list, self._served[ticket.list], run, began))
-        self._gone += (ticket for ticket in self._taken.values() if ticket.ticket not in active)
+        self._to_remove += (ticket for ticket in self._taken.values() if ticket.ticket not in active)
         self._taken.clear()
         return found
 
-    def remove(self, tickets: Iterable[Gone], ended: int = 0) -> None:
-        """Remove tickets with the next call; so many of them are tasks that have ended here."""
-        self._gone += tickets
+    def remove(self, tickets: Iterable[Removable], ended: int = 0) -> None:
+        """Remove tickets with the next call to Redis. `ended` is how many of them are tasks that ended here."""
+        self._to_remove += tickets
         self._ended += ended
 
     def give_back(self) -> None:
-        """Put what was not claimed back into its list; what cannot be put back is pushed again by the sweeper."""
-        with self._resting():
+        """Put unclaimed tickets back into their lists. If that fails, the sweeper pushes them again."""
+        with self._back_off_on_error():
             for name in {ticket.list for ticket in self._taken.values()}:
                 self._lists.give_back(name, [ticket.ticket for ticket in self._taken.values() if ticket.list == name])
             self._taken.clear()
@@ -179,36 +182,36 @@ class Intake:
     # -- what RQ's tools see -------------------------------------------------------------------------------
 
     def show(self, runs: Sequence[ActiveRun]) -> None:
-        """Let RQ's tools see that these have been running for a while."""
+        """Show these runs as started in RQ's tools."""
         for active in runs:
             active.shown = True
-        with self._resting():
+        with self._back_off_on_error():
             self._lists.show({active.ticket: active.run.task.started_at for active in runs})
 
     def beat(self, *, busy: bool) -> None:
-        """Say that this worker lives."""
-        with self._resting():
+        """Send this worker's heartbeat to Redis."""
+        with self._back_off_on_error():
             self._presence.beat(busy=busy)
 
     # -- Redis ---------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _resting(self) -> Iterator[None]:
+    def _back_off_on_error(self) -> Iterator[None]:
         try:
             yield
         except RedisError as error:
-            self._rest(error)
+            self._back_off(error)
 
-    def _rest(self, error: RedisError) -> None:
-        """Let Redis rest for a moment; what is in its lists then is not known."""
-        if not self.is_away:
+    def _back_off(self, error: RedisError) -> None:
+        """Postpone the next call to Redis. Any list may have tickets by then."""
+        if not self.redis_is_away:
             self._telemetry.emit(events.Warned(reason=sentence_of(error)))
-        self.is_away = True
-        self._rests_until = self._clock.monotonic() + RETRY_AFTER
+        self.redis_is_away = True
+        self._retry_at = self._clock.monotonic() + RETRY_AFTER
         self._may_have |= set(self._served)
 
-    def _keep(self, answer: Mapping[str, Sequence[str]], free: dict[Lane, int]) -> None:
-        """Keep what was taken, and watch the lists that have nothing left."""
+    def _add_taken(self, answer: Mapping[str, Sequence[str]], free: dict[Lane, int]) -> None:
+        """Keep the taken tickets, and watch the lists that are now empty."""
         for name, tickets in answer.items():
             lane = self._served[name]
             if len(tickets) < free[lane]:
@@ -224,7 +227,7 @@ class Intake:
                     self._taken[ticket] = Taken(ticket, name, token, run)
 
     def _refuse(self, name: str, job_id: str) -> None:
-        """Let a job go that is no ticket."""
+        """Refuse a job that is not a ticket."""
         self._presence.refuse(name, job_id)
         with contextlib.suppress(RedisError):
-            self._lists.let_go(name, job_id)
+            self._lists.unregister(name, job_id)

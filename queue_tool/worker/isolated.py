@@ -1,7 +1,7 @@
-"""The isolated lane: each run in a process of its own, forked from a small server without threads.
+"""The isolated lane: each run has its own process, forked from a small server process without threads.
 
-A fork of this process would take its locks with it in whatever state its threads have left them. The server is
-the standard library's; it has the user's task types loaded already, and ends with this process.
+A fork of this process would copy its locks, and some of them may be held by other threads. So the standard library's
+fork server makes the forks. It has the user's task types loaded already, and it ends with this process.
 """
 
 from __future__ import annotations
@@ -29,32 +29,41 @@ from queue_tool.worker.inbox import Inbox
 
 
 class IsolatedExecutor(ThreadExecutor):
-    """Calls functions in processes; each of a few threads waits for one of them."""
+    """Calls functions in processes. Each slot has a thread, which waits for one process."""
 
-    def __init__(self, slots: int, name: str, inbox: Inbox, *, soon: bool) -> None:
-        """Run at most so many at once; `soon` starts the server now, and not with the first of them."""
+    def __init__(self, slots: int, name: str, inbox: Inbox, *, start_server: bool) -> None:
+        """Prepare to run at most `slots` processes at the same time.
+
+        Args:
+            slots: how many runs may be active at the same time.
+            name: the prefix of the thread names.
+            inbox: receives the ends of the runs.
+            start_server: start the fork server now, not at the first run.
+        """
         super().__init__(slots, name, inbox)
         self._forks = multiprocessing.get_context("forkserver")
         self._forks.set_forkserver_preload(["queue_tool.worker.preload"])
-        if soon:
+        if start_server:
             forkserver.ensure_running()
         self._children: dict[str, BaseProcess] = {}
 
     def stop(self, ticket: str) -> None:
-        """Kill the process, or do not let it begin."""
+        """Kill the process of a run, or prevent its start."""
         super().stop(ticket)
         child = self._children.get(ticket)
         if child is not None:
             child.kill()
 
     def work(self, ticket: str, run: Run, context: Context) -> Ended:
-        """Run it in a process and wait for that."""
+        """Run the function in a new process and wait until that process ends."""
         receiving, sending = self._forks.Pipe(duplex=False)
-        child = self._forks.Process(target=run_alone, args=(run.task, run.timeout, sending), name=ticket, daemon=True)
+        child = self._forks.Process(
+            target=run_in_child, args=(run.task, run.timeout, sending), name=ticket, daemon=True
+        )
         child.start()
         self._children[ticket] = child
         sending.close()
-        if context.canceled.is_set():  # it came while the process was being made
+        if context.canceled.is_set():  # the run was stopped while the process was starting
             child.kill()
         died = Code.WORKER_LOST if run.task.losses else Code.ERROR
         try:
@@ -63,8 +72,8 @@ class IsolatedExecutor(ThreadExecutor):
             del self._children[ticket]
 
 
-def run_alone(task: Claimed, timeout: float | None, sending: Connection) -> None:
-    """Do the work of one run in this process, which is there for nothing else."""
+def run_in_child(task: Claimed, timeout: float | None, sending: Connection) -> None:
+    """Run one task in this child process, and send how it ended to the worker."""
     task_type, data = known_types()[task.task_type], json_text.loads(task.data)
     context = Run(task=task, timeout=timeout).context()
     answer_parent(sending, lambda heard: execute_here(task_type, data, replace(context, on_news=heard)))
@@ -72,5 +81,5 @@ def run_alone(task: Claimed, timeout: float | None, sending: Connection) -> None
 
 @cache
 def known_types() -> TaskTypes:
-    """Return the task types of the environment, loaded once in the server and there in each of its forks."""
+    """Return the task types of the environment. The fork server loads them once, and each fork inherits them."""
     return load_types(load_settings())

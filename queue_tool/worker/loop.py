@@ -1,4 +1,4 @@
-"""The worker's event loop, in a thread of its own: whatever a coroutine does to it, the rest of the worker goes on."""
+"""The worker's event loop, in its own thread. If a coroutine blocks the loop, the rest of the worker continues."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ _log = logging.getLogger("queue_tool.worker")
 
 
 class LoopThread:
-    """A loop that runs from the start to the end of a worker."""
+    """An event loop that runs while the worker runs."""
 
     def __init__(self) -> None:
-        """Start it."""
+        """Start the loop and its thread."""
         self.loop = asyncio.new_event_loop()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="loop", daemon=True)
         self._thread.start()
 
     def close(self, within: float) -> None:
-        """Cancel what is left, and give it so many seconds; what has not ended then is left to itself."""
+        """Cancel all coroutines and wait at most `within` seconds until they end. Do not wait for the others."""
         asyncio.run_coroutine_threadsafe(self._finish(), self.loop)
         self._thread.join(within)
 
@@ -28,8 +28,8 @@ class LoopThread:
         while not self._closing:
             try:
                 self.loop.run_forever()
-            except BaseException:  # noqa: BLE001 - a task that a function has left behind may raise SystemExit
-                _log.exception("what was raised would have ended the event loop for everyone")
+            except BaseException:  # noqa: BLE001 - a coroutine that a function left running may raise SystemExit
+                _log.exception("an exception stopped the event loop, which starts again")
         self.loop.close()
 
     async def _finish(self) -> None:

@@ -1,4 +1,4 @@
-"""The notebook of a worker: what its runs say of themselves, until it is written."""
+"""The notebook of a worker: the progress and log lines of its runs, until the store has them."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from queue_tool.model.outcome import Note
 from queue_tool.worker.inbox import Inbox
 
 WRITE_EVERY = 0.25
-"""Seconds between two writings, unless something else is written anyway."""
+"""Seconds between two transactions for notes. A transaction that settles or claims takes the notes with it."""
 
 
 class Notebook:
-    """Collects what has come into the inbox, and keeps it until it was written."""
+    """Collects the notes from the inbox and keeps them until the store has them."""
 
     def __init__(self, inbox: Inbox, clock: Clock) -> None:
-        """Start with nothing."""
+        """Start empty."""
         self._inbox = inbox
         self._clock = clock
         self._taken: list[Note] = []
         self._written = 0.0
 
     def due(self) -> float | None:
-        """Return when it is to be written; None if there is nothing to write."""
+        """Return when the notes must be written (monotonic). None if there are none."""
         return self._written + WRITE_EVERY if self._inbox.has_noted or self._taken else None
 
     def take(self) -> list[Note]:
-        """Return what was said since the last time; the same again, until it is forgotten."""
+        """Return the new notes. Until `clear` is called, return the same notes again."""
         self._written = self._clock.monotonic()
         if not self._taken:
             self._taken = [_note_of(context) for context in self._inbox.take_noted()]
         return self._taken
 
-    def forget(self) -> None:
-        """Hear that what was taken has been written."""
+    def clear(self) -> None:
+        """Drop the notes that were taken, because the store has them."""
         self._taken = []
 
 

@@ -1,6 +1,6 @@
-"""The pauses that a worker obeys: from a paused queue it neither takes nor waits for anything.
+"""The pauses that a worker honors: it takes nothing from a paused queue and does not wait for it.
 
-A claim would refuse what was taken all the same; this spares the tickets the way there and back.
+A claim would also refuse these tasks. This check only avoids that tickets are taken and put back.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ from queue_tool.model.clock import Clock
 from queue_tool.model.queues import lane_and_queue
 from queue_tool.store import Store
 
-LOOK_EVERY = 1.0
-"""Seconds between two looks, while anybody asks."""
+CHECK_EVERY = 1.0
+"""Seconds for which the known pauses count as current."""
 
 
 class Pauses:
-    """Which lists are paused."""
+    """Knows which lists are paused."""
 
     def __init__(self, store: Store, lists: Iterable[str], clock: Clock) -> None:
-        """Prepare; `lists` are those that the worker serves."""
+        """Prepare for the lists that the worker serves."""
         self._store = store
         self._queues = {name: lane_and_queue(name)[1] for name in lists}
         self._clock = clock
         self._paused: frozenset[str] = frozenset()
-        self.look_at = 0.0  # monotonic: what is known is too old then
+        self.check_at = 0.0  # monotonic: when to read the pauses again
 
     def lists(self) -> frozenset[str]:
-        """Return the lists that are paused; while the store is away, those that were."""
+        """Return the paused lists. While the store is away, return the last known ones."""
         now = self._clock.monotonic()
-        if now >= self.look_at:
-            self.look_at = now + LOOK_EVERY
+        if now >= self.check_at:
+            self.check_at = now + CHECK_EVERY
             try:
                 queues = {priority.queue for priority in self._store.queues.paused()}
             except StoreAway:

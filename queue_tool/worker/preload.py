@@ -1,4 +1,4 @@
-"""What the server of isolated tasks imports before it forks: everything that a task of the user's needs."""
+"""The fork server imports this module before it forks, so that every fork has the user's task types loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The presence of a worker in Redis: what RQ's tools see of it, in RQ's own words."""
+"""The presence of a worker in Redis: what RQ's tools see of it, in RQ's own format."""
 
 from __future__ import annotations
 
@@ -22,35 +22,42 @@ from queue_tool.model.telemetry import Telemetry
 _log = logging.getLogger("queue_tool.worker")
 
 RETRY_AFTER = 1.0
-"""Seconds between two tries to reach a Redis that is away at the start."""
+"""Seconds between two tries to reach Redis at the start."""
 
-NO_TICKET = "This job is no ticket of Queue Tool's, whose worker does nothing else."
+NOT_A_TICKET = "This job is not a ticket of Queue Tool. This worker runs only Queue Tool's tickets."
 
 
 class Presence:
-    """Lets a worker of RQ's be seen, and refuses jobs in its name."""
+    """Shows a worker to RQ's tools, and refuses jobs for it."""
 
     def __init__(self, worker: BaseWorker, redis: Redis, telemetry: Telemetry) -> None:
         """Prepare.
 
         Args:
-            worker: as whom.
-            redis: a client that waits for seconds, for what must not hold up the work.
-            telemetry: who is told.
+            worker: the RQ worker to show.
+            redis: a client with a timeout of seconds, for calls that must not delay the work.
+            telemetry: receives the events.
         """
         self._worker = worker
         self._redis = redis
         self._telemetry = telemetry
 
-    def enter(self, database: str, asked: threading.Event) -> bool:
-        """Register in Redis, however long it is away; False if the worker was asked to finish before that.
+    def enter(self, database: str, stop_requested: threading.Event) -> bool:
+        """Register in Redis. While Redis is away, retry.
+
+        Args:
+            database: the identity of the database.
+            stop_requested: set when the worker must end.
+
+        Returns:
+            Whether the worker is registered. False means that a stop was requested first.
 
         Raises:
-            BrokerOfAnother: it carries the tickets of another database.
+            BrokerOfAnother: Redis carries the tickets of another database.
         """
-        while not asked.is_set():
+        while not stop_requested.is_set():
             try:
-                with contextlib.suppress(OutOfMemoryError):  # it is nobody's so far, and cannot be told whose it is
+                with contextlib.suppress(OutOfMemoryError):  # Redis is full and has no marker: no database owns it yet
                     marker.read(self._worker.connection, database)
                 self._register()
                 self._worker.subscribe()
@@ -58,13 +65,13 @@ class Presence:
                     self._worker.set_state(WorkerStatus.IDLE)
             except RedisError as error:
                 self._telemetry.emit(events.Warned(reason=sentence_of(error)))
-                asked.wait(RETRY_AFTER)
+                stop_requested.wait(RETRY_AFTER)
             else:
                 return True
         return False
 
     def beat(self, *, busy: bool) -> None:
-        """Say that this worker lives; all of it, since Redis may have forgotten it.
+        """Send a heartbeat with all data of this worker, because Redis may have lost it.
 
         Raises:
             RedisError: Redis does not answer.
@@ -78,7 +85,7 @@ class Presence:
             pipeline.execute()
 
     def leave(self) -> bool:
-        """Leave Redis; False if it cannot be told."""
+        """Unregister from Redis. Return False if Redis does not answer."""
         try:
             self._worker.register_death()
             self._worker.unsubscribe()
@@ -87,19 +94,19 @@ class Presence:
         return True
 
     def refuse(self, name: str, job_id: str) -> None:
-        """Move a job of a list that is no ticket to RQ's registry of failed ones."""
+        """Move a job that is not a ticket from its list to RQ's registry of failed jobs."""
         connection = self._worker.connection
         queue = Queue(name, connection=connection, serializer=JSONSerializer)
         try:
             job = Job.fetch(job_id, connection=connection, serializer=JSONSerializer)
-            self._worker.handle_job_failure(job, queue, exc_string=NO_TICKET)
+            self._worker.handle_job_failure(job, queue, exc_string=NOT_A_TICKET)
         except NoSuchJobError:
             pass
-        except Exception as error:  # noqa: BLE001 - it is not ours, and whatever it is must not hold us up
-            _log.warning("the job %s could not be moved to the failed ones: %r", job_id[:80], error)
+        except Exception as error:  # noqa: BLE001 - a foreign job may have any fault, and must not stop this worker
+            _log.warning("could not move the job %s to RQ's failed jobs: %r", job_id[:80], error)
 
     def _register(self) -> None:
-        """Let RQ's tools see this worker; where Redis is full, the first heartbeat that finds room does so."""
+        """Register this worker for RQ's tools. If Redis is full, a later heartbeat does it when there is room."""
         try:
             self._worker.register_birth()
         except OutOfMemoryError as error:

@@ -1,4 +1,4 @@
-"""A worker process of ours: on every list, with the settings of the environment, ending with its owner."""
+"""A worker process: it serves every list, reads its settings from the environment, and ends with its owner."""
 
 from __future__ import annotations
 
@@ -19,23 +19,25 @@ from queue_tool.runtime import redis_url
 from queue_tool.worker import ticket
 from queue_tool.worker.worker import Worker
 
-ORPHANS_DRAIN = 5.0
-"""Seconds that a worker goes on whose owner was killed: Valkey has ended with it, and nobody restarts what fails."""
+ORPHAN_DRAIN = 5.0
+"""Seconds that a worker continues after its owner was killed. Valkey has ended too, and no failed part is restarted."""
 
-LAST_MOMENTS = 2.0
-"""Seconds that Python has to end a worker that is over."""
+EXIT_TIMEOUT = 2.0
+"""Seconds that Python may take to exit when the worker has ended."""
 
 
 def work(kind: type[Worker] = Worker) -> None:
-    """Work on tickets until somebody says stop, as a worker of this kind.
+    """Run a worker of this class until it is stopped.
 
     Raises:
-        QueueToolError: what the worker stands on cannot be used; the sentence says what.
+        QueueToolError: something that the worker needs cannot be used. The message says what.
     """
-    logging.getLogger("rq.worker").setLevel(logging.WARNING)  # what it says of each worker we say ourselves
+    logging.getLogger("rq.worker").setLevel(logging.WARNING)  # our own events report the same
     settings = load_settings()
     if settings.redis_url == INLINE:
-        raise BadSetting(f"QUEUE_TOOL_REDIS_URL is `{INLINE}`: tasks are done where they are sent, by no worker.")
+        raise BadSetting(
+            f"QUEUE_TOOL_REDIS_URL is `{INLINE}`: the process that accepts a task also runs it. Do not start a worker."
+        )
     worker = kind(
         LISTS, connection=Redis.from_url(redis_url(settings)), serializer=JSONSerializer, prepare_for_work=False
     )
@@ -43,7 +45,7 @@ def work(kind: type[Worker] = Worker) -> None:
     runtime = ticket.join(worker.name)
     descriptor = inherited_descriptor(lifeline.VARIABLE)
     if descriptor is not None:
-        lifeline.watch(descriptor, lambda: worker.stop(min(settings.drain, ORPHANS_DRAIN)))
+        lifeline.watch(descriptor, lambda: worker.stop(min(settings.drain, ORPHAN_DRAIN)))
     collector.leave_alone_what_is_there()
     code = 1
     try:
@@ -51,11 +53,11 @@ def work(kind: type[Worker] = Worker) -> None:
         runtime.telemetry.emit(events.Stopped())
         code = 0
     finally:
-        _end_soon(code)
+        _exit_soon(code)
 
 
-def _end_soon(code: int) -> None:
-    """See to it that this process ends: Python would wait for threads that tasks have left behind."""
-    too_late = threading.Timer(LAST_MOMENTS, os._exit, [code])
+def _exit_soon(code: int) -> None:
+    """Make sure that this process exits soon: Python would wait for threads that tasks left running."""
+    too_late = threading.Timer(EXIT_TIMEOUT, os._exit, [code])
     too_late.daemon = True
     too_late.start()

@@ -1,7 +1,8 @@
 """The pump: the one thread of a worker that talks to the store and to Redis.
 
-Each cycle takes tickets and removes old ones in one round trip, then records what has ended and claims what was taken
-in one transaction, then hands the new runs to their executors. Nothing in it waits for a function.
+Each cycle has three steps. It takes new tickets and removes old ones in one round trip to Redis. It records ended runs
+and claims the taken tickets in one transaction. It passes the new runs to their executors. The pump never waits for a
+function.
 """
 
 from __future__ import annotations
@@ -26,23 +27,23 @@ from queue_tool.worker.intake import Intake
 from queue_tool.worker.notebook import Notebook
 
 BATCH = 500
-"""Runs that are settled, and that are claimed, in one transaction: more would hold the database for longer."""
+"""The most runs that one transaction settles, and the most that it claims. More would lock the database for longer."""
 
 GATHER = 0.003
-"""Seconds between two transactions while there is work: what ends in between shares the next one."""
+"""Seconds between two transactions while there is work. Runs that end in between share the next transaction."""
 
-LOOK_EVERY = 5.0
-"""Seconds between two looks at whether the active runs are still ours, and between two heartbeats."""
+CHECK_EVERY = 5.0
+"""Seconds between two heartbeats, and between two checks that this worker still owns its active runs."""
 
 RETRY_AFTER = 0.5
-"""Seconds before a store that was away is tried again."""
+"""Seconds before the pump tries the store again after a failure."""
 
 LAST_TRIES = 8.0
-"""Seconds beyond the drain in which the last outcomes may be written."""
+"""Seconds after the drain in which the last outcomes may still be written."""
 
 
 class Pump:
-    """The thread's work."""
+    """The work of the pump's thread."""
 
     def __init__(
         self,
@@ -59,12 +60,12 @@ class Pump:
 
         Args:
             runner: the steps of a run.
-            owner: as whom tasks are claimed.
-            intake: where tickets come from.
-            executors: who calls the functions of each lane.
-            inbox: what other threads say.
-            clock: where the time comes from.
-            drain: seconds that what runs may take when this worker replaces itself.
+            owner: the worker process that claims the tasks.
+            intake: the source of tickets.
+            executors: the executor of each lane, which calls its functions.
+            inbox: the reports of other threads.
+            clock: the source of the time.
+            drain: seconds that active runs may take when this worker ends because all its threads are stuck.
         """
         self._runner = runner
         self._owner = owner
@@ -76,67 +77,71 @@ class Pump:
         self._notebook = Notebook(inbox, clock)
         self._active = ActiveRuns({lane: executor.slots for lane, executor in executors.items()})
         self._ended: deque[tuple[Outcome, ActiveRun]] = deque()
-        self._store_away_until = self._last_write = self._last_look = 0.0
+        self._store_away_until = self._last_write = self._last_check = 0.0
         self._claimed = 0
         self._has_enough = False
 
     def work(self, *, burst: bool = False, most: int | None = None) -> int:
-        """Work until asked to finish, or until nothing is left (`burst`), or until so many runs were claimed.
+        """Work until the inbox asks the pump to end.
+
+        Args:
+            burst: also end when no work is left.
+            most: also end after so many claimed runs.
 
         Returns:
             How many runs were claimed.
         """
         self._read_inbox()
         while not self._is_over(burst=burst, most=most):
-            self._look_after_runs()
+            self._check_runs()
             took = self._intake.take(self._room(most))
             wrote = self._record_and_claim()
             self._show()
             if not took and not wrote:
-                self._rest()
+                self._wait_for_work()
             self._read_inbox()
         return self._claimed
 
-    # -- what others ask -----------------------------------------------------------------------------------
+    # -- for other threads ---------------------------------------------------------------------------------
 
     def has(self, ticket: str) -> bool:
-        """Tell whether a run is active here, and somebody waits for it."""
+        """Return whether this run is active here and not abandoned."""
         return ticket in self._active
 
     def unwritten(self) -> list[Outcome]:
-        """Return the outcomes that could not be written before the end."""
+        """Return the outcomes that this worker could not write before it ended."""
         return [outcome for outcome, _ in self._ended]
 
     @property
     def left_nothing(self) -> bool:
-        """Tell whether nothing of this worker is left in the store and in Redis, whatever returns after its end."""
+        """Return whether the store and Redis hold nothing of this worker any more. Abandoned functions do not count."""
         return not (len(self._active) or self._ended or self._intake.has_tickets)
 
     # -- the inbox -----------------------------------------------------------------------------------------
 
     def _read_inbox(self) -> None:
-        """Take in what the other threads have said."""
+        """Apply what other threads reported: filled lists, returned runs, cancels."""
         self._inbox.reset()
         for name in self._inbox.take_filled():
             self._intake.filled(name)
         for ticket, ended in self._inbox.take_returned():
-            active = self._active.returned(ticket)
+            active = self._active.release(ticket)
             if active is not None:
                 self._decide(active, ended)
         for ticket in self._inbox.take_canceled():
-            self._stop_unwanted(ticket)
+            self._discard(ticket)
 
     def _decide(self, active: ActiveRun, ended: Ended) -> None:
         outcome = self._runner.decide(active.run, ended, self._clock.monotonic() - active.began)
         self._ended.append((outcome, active))
 
     def _abandon(self, active: ActiveRun) -> None:
-        """Wait no longer for a run, and stop its function as far as that is possible."""
+        """Abandon a run and try to stop its function."""
         self._active.abandon(active)
         self._executors[active.lane].stop(active.ticket)
 
-    def _stop_unwanted(self, ticket: str) -> None:
-        """Stop a run whose outcome counts no more."""
+    def _discard(self, ticket: str) -> None:
+        """Abandon a run whose outcome is no longer needed, and remove its ticket."""
         active = self._active.get(ticket)
         if active is not None:
             self._abandon(active)
@@ -153,17 +158,17 @@ class Pump:
 
     @property
     def _finish_by(self) -> float | None:
-        """Return when what runs must have ended; None as long as this worker goes on."""
+        """Return when active runs must have ended (monotonic). None while this worker continues."""
         return math.inf if self._has_enough and self._inbox.finish_by is None else self._inbox.finish_by
 
     def _has_drained(self, until: float) -> bool:
-        """Tell whether all has been done that can be; at the end of the drain what still runs is put back."""
+        """Return whether nothing more can be done. At the end of the drain, put active runs back."""
         if len(self._active) and self._clock.monotonic() >= until:
             self._put_back()
-        more = 0 if self._store_away_until else LAST_TRIES  # a try at a store that is away takes seconds by itself
+        more = 0 if self._store_away_until else LAST_TRIES  # one try takes seconds when the store is away
         if self._has_work():
             return self._clock.monotonic() >= until + more
-        return not self._intake.has_tickets or self._intake.is_away  # then the sweeper removes what is left
+        return not self._intake.has_tickets or self._intake.redis_is_away  # then the sweeper removes what is left
 
     def _may_get_more(self) -> bool:
         return self._intake.may_get_more or self._inbox.has_filled
@@ -172,8 +177,8 @@ class Pump:
         return bool(len(self._active) or self._ended or self._inbox.has_returned)
 
     def _put_back(self) -> None:
-        """Give up all that still runs, so that somebody else runs it: the same attempt, a new run."""
-        self._read_inbox()  # what has returned during a transaction that took long has ended
+        """Put all active runs back so that another worker runs them: the same attempt, a new run."""
+        self._read_inbox()  # runs that returned during a long transaction are not put back
         for active in self._active:
             self._abandon(active)
             self._ended.append((put_back(active.run), active))
@@ -181,7 +186,7 @@ class Pump:
     # -- the store -----------------------------------------------------------------------------------------
 
     def _record_and_claim(self) -> bool:
-        """Record what has ended and claim what was taken, in one transaction; tell whether it was done."""
+        """Record ended runs and claim the taken tickets in one transaction. Return whether it was committed."""
         now = self._clock.monotonic()
         if now < self._store_away_until or not self._has_to_write(now):
             return False
@@ -196,7 +201,7 @@ class Pump:
             self._store_failed(error, len(tickets))
             return False
         self._last_write, self._store_away_until = self._clock.monotonic(), 0.0
-        self._notebook.forget()
+        self._notebook.clear()
         for _ in ended:
             self._ended.popleft()
         self._intake.remove([active for _, active in ended], len(changes.settled.tokens))
@@ -210,21 +215,21 @@ class Pump:
         return due is not None and now >= due
 
     def _gather(self, now: float) -> None:
-        """Wait for a moment if more is about to end, so that it shares the transaction."""
+        """Wait a moment if more runs may end soon, so that they share the transaction."""
         soon = self._last_write + GATHER - now
         if soon > 0 and len(self._active) and len(self._ended) < BATCH:
             time.sleep(soon)
             self._read_inbox()
 
     def _store_failed(self, error: StoreAway, tickets: int) -> None:
-        if not self._store_away_until:  # said once, and not with each of the tries
+        if not self._store_away_until:  # report the failure once, not at each try
             self._runner.telemetry.emit(
                 events.OutcomeDelayed(outcomes=len(self._ended), tickets=tickets, reason=error.reason)
             )
         self._store_away_until = self._clock.monotonic() + RETRY_AFTER
 
     def _start(self, claimed: Sequence[Run]) -> None:
-        """Hand runs to the executors of their lanes."""
+        """Pass runs to the executors of their lanes."""
         by_lane: dict[Lane, list[Run]] = {}
         for active in self._intake.claimed(claimed, self._active):
             if active.run.ended is not None:
@@ -237,32 +242,34 @@ class Pump:
         self._claimed += len(claimed)
 
     def _room(self, most: int | None) -> dict[Lane, int]:
-        """Return how many runs each lane may get now."""
+        """Return how many runs each lane may get now. Nothing while the worker ends or the store is away."""
         if self._finish_by is not None or self._clock.monotonic() < self._store_away_until:
             return {}
         left = BATCH if most is None else min(BATCH, most - self._claimed)
-        return {lane: min(left, self._active.room(lane)) for lane in self._executors}
+        return {lane: min(left, self._active.free_slots(lane)) for lane in self._executors}
 
-    # -- now and then --------------------------------------------------------------------------------------
+    # -- checks --------------------------------------------------------------------------------------------
 
-    def _look_after_runs(self) -> None:
+    def _check_runs(self) -> None:
         now = self._clock.monotonic()
         for active in self._active.overdue(now):
             self._abandon(active)
             self._decide(active, timed_out(active.run.timeout))
         if self._finish_by is None and self._active.is_stuck(Lane.THREADS):
             self._runner.telemetry.emit(
-                events.Warned(reason="every thread runs a function that nobody waits for: this worker is replaced")
+                events.Warned(
+                    reason="every thread is busy with an abandoned function: this worker ends and is replaced"
+                )
             )
             self._inbox.finish(self._drain)
-        if now - self._last_look >= LOOK_EVERY:
-            self._last_look = now
-            self._find_lost(now)
+        if now - self._last_check >= CHECK_EVERY:
+            self._last_check = now
+            self._abandon_lost(now)
             self._intake.beat(busy=len(self._active) > 0)
 
-    def _find_lost(self, now: float) -> None:
-        """Stop the runs that are no longer ours: canceled, or given to somebody else."""
-        old = [active for active in self._active if active.began < now - LOOK_EVERY]
+    def _abandon_lost(self, now: float) -> None:
+        """Abandon the runs that this worker no longer owns: canceled, or given to another worker."""
+        old = [active for active in self._active if active.began < now - CHECK_EVERY]
         if not old:
             return
         try:
@@ -271,27 +278,27 @@ class Pump:
             return
         for active in old:
             if active.run.task.token not in ours:
-                self._stop_unwanted(active.ticket)
+                self._discard(active.ticket)
 
     def _show(self) -> None:
-        """Let RQ's tools see what has been running for a while."""
+        """Show the runs in RQ's tools that have lasted for a while."""
         now = self._clock.monotonic()
-        if self._intake.after_rest(now) > now:
+        if self._intake.after_backoff(now) > now:
             return
-        runs = self._active.unshown(now)
+        runs = self._active.take_unshown(now)
         if runs:
             self._intake.show(runs)
 
-    def _rest(self) -> None:
-        """Wait until there is something to do."""
+    def _wait_for_work(self) -> None:
+        """Wait until there is work to do."""
         now = self._clock.monotonic()
-        times = [self._last_look + LOOK_EVERY, *self._intake.times(now)]
+        moments = [self._last_check + CHECK_EVERY, *self._intake.next_moments(now)]
         if (event := self._active.next_event()) is not None:
-            times.append(self._intake.after_rest(event))
+            moments.append(self._intake.after_backoff(event))
         if self._store_away_until > now:
-            times.append(self._store_away_until)
+            moments.append(self._store_away_until)
         if (until := self._finish_by) is not None:
-            times.append(until if until > now else until + LAST_TRIES)
+            moments.append(until if until > now else until + LAST_TRIES)
         if (due := self._notebook.due()) is not None:
-            times.append(max(due, self._store_away_until))
-        self._inbox.wait(max(0.001, min(times) - now))
+            moments.append(max(due, self._store_away_until))
+        self._inbox.wait(max(0.001, min(moments) - now))

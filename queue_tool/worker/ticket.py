@@ -1,7 +1,7 @@
-"""The ticket's function: what a worker of RQ's calls, whatever its class.
+"""The ticket's function, which an RQ worker of any class calls.
 
-It takes no arguments, since token and run stand in its job's id, and returns nothing: how the task ended is
-kept in the store, and a task's error is an outcome there, not a failure of RQ's.
+It takes no arguments, because the job's id contains the token and the run. It returns nothing, because the store
+keeps the outcome. A task's error is an outcome in the store, not a failure in RQ.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from queue_tool.model.ticket import read_ticket_id
 from queue_tool.runtime import Runtime, open_runtime, start_logging
 
 _runtimes: dict[int, Runtime] = {}
-"""By process id: a connection must not be used in the child of a fork."""
+"""The runtimes by process id. A forked child needs its own, because it must not use its parent's connections."""
 
 
 def run() -> None:
-    """Claim this job's task, do its work and keep the outcome; do nothing if it is not ours to do."""
+    """Claim this job's task, run it and store the outcome. Do nothing if the task cannot be claimed."""
     job = get_current_job()
     if job is None:
-        raise RuntimeError("this function is called by a worker of RQ's, as a job")
+        raise RuntimeError("this function must be called by an RQ worker, as a job")
     runtime = join()
     runtime.runner([read_ticket_id(job.id)], runtime.owner.id())
 
 
 def join(name: str = "") -> Runtime:
-    """Return what this process works with; at the first call it is put together, and the process registered.
+    """Return the runtime of this process. The first call opens it and registers the process in the store.
 
     Args:
-        name: by which Redis knows this process, if it does.
+        name: the name of this worker in Redis, if it has one.
 
     Raises:
-        QueueToolError: something that it stands on cannot be used; the sentence says what.
+        QueueToolError: something that the runtime needs cannot be used. The message says what.
     """
     if os.getpid() not in _runtimes:
         settings = load_settings()
@@ -49,7 +49,7 @@ def join(name: str = "") -> Runtime:
 
 
 def leave() -> None:
-    """Say that this process works on nothing any more; if nobody can be told, the sweeper will see it."""
+    """Unregister this process from the store. If the store is away, the sweeper finds out later."""
     if os.getpid() in _runtimes:
         with contextlib.suppress(StoreAway):
             _runtimes[os.getpid()].owner.leave()

@@ -1,8 +1,8 @@
-"""The worker's side of Redis: tickets taken by the batch and removed by the batch, one round trip for both.
+"""The worker's side of Redis: takes many tickets and removes many tickets in one round trip.
 
-A ticket is registered under its worker, in RQ's registry of started jobs, before it leaves its list: a kill at
-any moment leaves it where the sweeper finds it. What our scripts write is what RQ itself would write, and tests
-compare the two.
+Before a ticket leaves its list, it is registered under its worker in RQ's registry of started jobs. So the sweeper
+finds it, even if the worker is killed at any moment. Our scripts write what RQ itself would write, and tests compare
+the two.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from queue_tool.broker import keys
 from queue_tool.broker.rq import ANY_BYTES
 from queue_tool.model.queues import Lane
 
-MOST = 1000
-"""Tickets of one list in one call: a script cannot pass more than a few thousand arguments on."""
+MOST_TICKETS = 1000
+"""The most tickets of one list in one call. A script can pass only a few thousand arguments to a command."""
 
 _EXCHANGE = """
 local order = cjson.decode(ARGV[1])
 local function parts(list, visit)
   for first = 1, #list, 1000 do visit(unpack(list, first, math.min(first + 999, #list))) end
 end
-for registry, jobs in pairs(order.gone) do
+for registry, jobs in pairs(order.remove) do
   local entries, keys = {}, {}
   for i, job in ipairs(jobs) do
     entries[i] = job .. order.execution
@@ -56,7 +56,8 @@ local marker = redis.call('GET', order.marker)
 if marker and string.match(marker, '^[^/]*') ~= order.database then
   return redis.error_reply('it carries the tickets of another database')
 end
--- A script that has written once may go on in a Redis that is full: what makes room must not lack it.
+-- A full Redis must still allow this script to take tickets, because that makes room. Redis does not stop a script
+-- after its first write. So the first write deletes a key that never exists.
 redis.call('UNLINK', order.nothing)
 local taken = {}
 for i, list in ipairs(order.take) do
@@ -72,7 +73,7 @@ for i, list in ipairs(order.take) do
     redis.call('LTRIM', list.queue, #jobs, -1)
     order.room[list.lane] = order.room[list.lane] - #jobs
   end
-  taken[i] = table.concat(jobs, ' ') -- RQ's ids hold no space, and one text is read faster than a thousand
+  taken[i] = table.concat(jobs, ' ') -- RQ's ids contain no spaces, and one string is read faster than a thousand
 end
 return taken
 """
@@ -96,33 +97,40 @@ end
 _GIVE_BACK = """
 local order = cjson.decode(ARGV[1])
 for i, job in ipairs(order.jobs) do
-  redis.call('ZREM', order.registry, job .. order.execution) -- first: in a full Redis LPUSH may not be
+  redis.call('ZREM', order.registry, job .. order.execution) -- first, because a full Redis may refuse LPUSH
   redis.call('LPUSH', order.queue, job)
 end
 """
 
 
-class Gone(Protocol):
-    """A ticket that is no longer needed."""
+class Removable(Protocol):
+    """A ticket to remove."""
 
     @property
     def ticket(self) -> str:
-        """Return its id."""
+        """Return the ticket's id."""
 
     @property
     def list(self) -> str:
-        """Return the list from which it was taken."""
+        """Return the list that the ticket came from."""
 
     @property
     def shown(self) -> bool:
-        """Tell whether it was shown as started, so that more has to go."""
+        """Return whether RQ's tools see it as started. Then more keys must be removed."""
 
 
 class TicketLists:
-    """The lists that a worker serves."""
+    """The lists of tickets that a worker serves."""
 
     def __init__(self, redis: Redis, names: Iterable[str], worker: str, database: str) -> None:
-        """Work on these lists of this Redis, as the worker of this name, for the database of this identity."""
+        """Prepare the scripts.
+
+        Args:
+            redis: the client.
+            names: the lists to serve.
+            worker: the worker's name in RQ.
+            database: the identity of the database that the tickets belong to.
+        """
         self._redis = redis
         self._registries = {name: keys.started(name) for name in names}
         self._exchange = redis.register_script(_EXCHANGE)
@@ -145,28 +153,28 @@ class TicketLists:
         }
 
     def exchange(
-        self, wanted: Mapping[str, Lane], room: Mapping[Lane, int], gone: Sequence[Gone], ended: int
+        self, wanted: Mapping[str, Lane], room: Mapping[Lane, int], to_remove: Sequence[Removable], ended: int
     ) -> dict[str, list[str]] | None:
-        """Remove tickets that are no longer needed, and take others, each list's from its head.
+        """Remove unneeded tickets and take new ones from the heads of the lists.
 
         Args:
-            wanted: the lists to take from, the most urgent first, and the lane that each belongs to.
-            room: how many at most for each lane.
-            gone: tickets to remove.
-            ended: how many of them are tasks that have ended here, for RQ's own count.
+            wanted: the lists to take from, the most urgent first, each with its lane.
+            room: the most tickets to take for each lane.
+            to_remove: the tickets to remove.
+            ended: how many of them are tasks that ended here. RQ's own counter grows by it.
 
         Returns:
-            The ids of what was taken, by list; None if `rq suspend` says that nothing may be taken.
+            The ids of the taken tickets by list. None if `rq suspend` forbids taking.
 
         Raises:
-            RedisError: Redis does not answer; any part of it may have been done.
+            RedisError: Redis does not answer. The call may have been carried out in part.
         """
         by_registry: dict[str, list[str]] = {}
-        for entry in gone:
+        for entry in to_remove:
             by_registry.setdefault(self._registries[entry.list], []).append(entry.ticket)
         order = self._order | {
-            "gone": by_registry,
-            "shown": [entry.ticket for entry in gone if entry.shown],
+            "remove": by_registry,
+            "shown": [entry.ticket for entry in to_remove if entry.shown],
             "ended": ended,
             "room": {lane.value: slots for lane, slots in room.items()},
             "take": [
@@ -182,23 +190,26 @@ class TicketLists:
         }
 
     def show(self, began: Mapping[str, datetime]) -> None:
-        """Let RQ's tools see that tickets are being worked on, and since when each of them is.
+        """Show tickets as started in RQ's tools.
 
-        A Redis that is full shows nothing: work needs none of this.
+        A full Redis shows nothing. The work does not depend on this.
+
+        Args:
+            began: the start time of each ticket.
 
         Raises:
             RedisError: Redis does not answer.
         """
         jobs = list(began)
-        for start in range(0, len(jobs), MOST):
-            chunk = jobs[start : start + MOST]
+        for start in range(0, len(jobs), MOST_TICKETS):
+            chunk = jobs[start : start + MOST_TICKETS]
             times = [utcformat(began[job]) for job in chunk]
-            stamps = [str(began[job].timestamp()) for job in chunk]  # Lua would write numbers with fewer digits
+            stamps = [str(began[job].timestamp()) for job in chunk]  # text, as Lua would round numbers
             with suppress(OutOfMemoryError):
                 self._show(args=[orjson.dumps(self._order | {"jobs": chunk, "times": times, "stamps": stamps})])
 
-    def let_go(self, name: str, job: str) -> None:
-        """Register a job no longer that is no ticket, and leave the rest of it alone.
+    def unregister(self, name: str, job: str) -> None:
+        """Remove a job that is not a ticket from the registry of started jobs. Change nothing else of the job.
 
         Raises:
             RedisError: Redis does not answer.
@@ -206,7 +217,7 @@ class TicketLists:
         self._redis.zrem(self._registries[name], f"{job}{self._order['execution']}".encode(ANY_BYTES))
 
     def give_back(self, name: str, tickets: Sequence[str]) -> None:
-        """Put tickets that were taken and not claimed back to the head of their list, in their order.
+        """Put unclaimed tickets back at the head of their list, in the same order.
 
         Raises:
             RedisError: Redis does not answer.

@@ -1,8 +1,8 @@
-"""The waker: tells when something has come into an empty list, without asking again and again.
+"""The waker: reports when an empty list gets a ticket, without polling.
 
-It moves the head of the list to the head of the same list, which blocks until there is one and then changes
-nothing; so nothing can be lost here, however this process ends. It must not be asked about a list that is not
-empty, since it would answer at once, for ever.
+It moves the head of a list to the head of the same list. This command blocks until the list has an element, and then
+changes nothing. So no ticket is lost, however this process ends. Do not watch a list that is not empty: the waker
+would report it at once, forever.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from queue_tool.broker import keys
 from queue_tool.worker.inbox import Inbox
 
 LONGEST_BLOCK = 60
-"""Seconds after which a connection that waits is used again, so that none is taken for dead."""
+"""Seconds after which a blocked command ends and is sent again, so that the idle connection is not closed as dead."""
 
 RETRY_AFTER = 1.0
-"""Seconds before Redis is tried again when it was away."""
+"""Seconds before the waker tries Redis again after a failure."""
 
 
 class Waker:
-    """One thread for each list, each with a blocking connection."""
+    """Runs one thread per list, each with a blocking connection."""
 
     def __init__(self, redis: Redis, lists: Iterable[str], inbox: Inbox) -> None:
         """Prepare.
 
         Args:
-            redis: a client whose connections may block for longer than `LONGEST_BLOCK`.
-            lists: which lists can be watched.
-            inbox: gets the name of a list that was watched and has something in it.
+            redis: a client whose timeout is longer than `LONGEST_BLOCK`.
+            lists: the lists that can be watched.
+            inbox: receives the name of a watched list that got a ticket.
         """
         self._redis = redis
         self._inbox = inbox
@@ -40,16 +40,16 @@ class Waker:
         self._closed = threading.Event()
 
     def start(self) -> None:
-        """Start the threads; nothing is watched yet."""
+        """Start the threads. They watch nothing yet."""
         for name in self._watched:
             threading.Thread(target=self._wait, args=[name], name=f"waker {name}", daemon=True).start()
 
     def watch(self, name: str) -> None:
-        """Tell once when this list has something in it; until then it is watched."""
+        """Watch this list until it has a ticket, and report that once."""
         self._watched[name].set()
 
     def close(self) -> None:
-        """Watch nothing any more."""
+        """Stop watching."""
         self._closed.set()
         for watched in self._watched.values():
             watched.set()
@@ -60,10 +60,10 @@ class Waker:
             watched.wait()
             try:
                 head = self._redis.blmove(key, key, LONGEST_BLOCK, "LEFT", "LEFT")
-            except (RedisError, ValueError):  # ValueError: the connection was closed in the middle
+            except (RedisError, ValueError):  # ValueError: the connection was closed during the call
                 if self._closed.wait(RETRY_AFTER):
                     return
-                head = b"?"  # it may have come meanwhile
+                head = b"?"  # a ticket may have arrived in the meantime
             if head is not None and not self._closed.is_set():
                 watched.clear()
                 self._inbox.filled(name)

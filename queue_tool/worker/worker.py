@@ -1,8 +1,8 @@
-"""The worker: an RQ worker that has thousands of tasks in hand at once and settles them by the batch.
+"""The worker: an RQ worker that runs thousands of tasks at the same time and settles them in batches.
 
-To RQ's tools it is one of theirs: it is listed, beats, can be suspended and told to stop (`presence`). What RQ does
-job by job is done by the batch: tickets come from the `intake`, the `pump` claims and records, `executors` call the
-functions, and all threads tell the pump what happened by one `inbox`. RQ's own loop is not used.
+RQ's tools see it as an RQ worker. They list it, read its heartbeats, suspend it and stop it (`presence`). RQ handles
+one job at a time, but this worker handles batches. The `intake` takes tickets, the `pump` claims and records, and the
+`executors` call the functions. All threads report to the pump through one `inbox`. RQ's own loop is not used.
 """
 
 from __future__ import annotations
@@ -44,98 +44,98 @@ from queue_tool.worker.ticket_lists import TicketLists
 from queue_tool.worker.waker import Waker
 
 ANSWER_TIMEOUT = 5.0
-"""Seconds in which Redis must answer."""
+"""Seconds after which a call to Redis times out."""
 
-LAST_MOMENTS = 1.0
-"""Seconds that coroutines have to clean up, once nobody waits for them."""
+CLEANUP_TIMEOUT = 1.0
+"""Seconds that abandoned coroutines get to clean up when the worker ends."""
 
 
 class Worker(BaseWorker):
-    """Serves every lane of the queues that it is given; `rq worker -w queue_tool.worker.Worker` starts it too."""
+    """Serves every lane of the given queues. `rq worker -w queue_tool.worker.Worker` also starts it."""
 
     def __init__(self, queues: Any, *args: Any, **kwargs: Any) -> None:
-        """Prepare; the arguments are RQ's, of which the serializer is always JSON. Nothing is opened yet."""
-        names = [queue.name if isinstance(queue, Queue) else queue for queue in _several(queues)]
+        """Prepare. The arguments are RQ's, but the serializer is always JSON. Nothing is opened yet."""
+        names = [queue.name if isinstance(queue, Queue) else queue for queue in _as_list(queues)]
         super().__init__(lists_of(names), *args, **(kwargs | {"serializer": JSONSerializer}))
         self._inbox = Inbox(CLOCK)
-        self._asked = threading.Event()  # to stop
+        self._must_stop = threading.Event()
         self._pump: Pump | None = None
 
     def describe_this_process(self) -> None:
-        """Say which process this is without asking Redis, which may be away; RQ itself would ask."""
+        """Record host and pid of this process. RQ's own method would query Redis, which may be away."""
         self.hostname, self.pid = socket.gethostname(), os.getpid()
 
     def work(
         self, burst: bool = False, *_: Any, max_jobs: int | None = None, with_scheduler: bool = False, **__: Any
     ) -> bool:
-        """Work until somebody says stop; the arguments are RQ's.
+        """Run tasks until the worker is stopped. The arguments are RQ's.
 
         Args:
-            burst: end when there is nothing left to do.
+            burst: end when no work is left.
             max_jobs: end after so many tasks.
-            with_scheduler: not for us, since schedules are in the store; a warning says so.
+            with_scheduler: ignored with a warning, because schedules are in the store.
 
         Returns:
-            Whether there was anything to do.
+            Whether any task was claimed.
 
         Raises:
-            QueueToolError: what the worker stands on cannot be used; the sentence says what.
+            QueueToolError: something that the worker needs cannot be used. The message says what.
         """
         runtime = ticket.join(self.name)
         if with_scheduler:
-            runtime.telemetry.emit(events.Warned(reason="RQ's scheduler is not started: nothing here needs it"))
+            runtime.telemetry.emit(events.Warned(reason="RQ's scheduler is not started: Queue Tool does not need it"))
         return self._serve(runtime, burst=burst, most=max_jobs) > 0
 
     def stop(self, within: float) -> None:
-        """Take nothing new, and end when what runs has ended, or after so many seconds."""
-        self._asked.set()
+        """Take nothing new. End when all active runs have ended, or after `within` seconds."""
+        self._must_stop.set()
         self._inbox.finish(within)
 
     def handle_payload(self, message: Any) -> None:
-        """Hear a command of RQ's: to stop a job is to cancel its task, as over the API."""
+        """Handle a command from RQ. To stop a job means to cancel its task, as in the API."""
         payload = parse_payload(message)
         if payload["command"] not in ("stop-job", "stop-execution"):
             super().handle_payload(message)
             return
         job_id = str(payload.get("job_id"))
         if self._pump is None or not self._pump.has(job_id):
-            return  # what this worker does not run is not its to stop: the task may be somebody else's by now
+            return  # not active here: another worker may run the task now
         with contextlib.suppress(StoreAway):
             token, _ = read_ticket_id(job_id)
             ticket.join().cancel([token], by="rq", reason=payload["command"])
             self._inbox.canceled(job_id)
 
-    # -- its life ------------------------------------------------------------------------------------------
+    # -- start to end --------------------------------------------------------------------------------------
 
     def _serve(self, runtime: Runtime, *, burst: bool, most: int | None) -> int:
-        """Let the pump work in a thread of its own, while this one hears what signals say."""
+        """Run the pump in its own thread while this thread waits for signals."""
         loop, signals = LoopThread(), SignalPipe()
         results: list[int | BaseException] = []
 
         def pump() -> None:
             try:
-                results.append(self._pump_away(runtime, loop.loop, burst=burst, most=most))
-            except BaseException as error:  # noqa: BLE001 - a worker without its pump must end, and say why
+                results.append(self._run_pump(runtime, loop.loop, burst=burst, most=most))
+            except BaseException as error:  # noqa: BLE001 - a worker without its pump must end and report why
                 results.append(error)
             signals.wake()
 
         with signals.hearing(signal.SIGTERM, signal.SIGINT):
             threading.Thread(target=pump, name="pump", daemon=True).start()
             while signals.wait() != NO_SIGNAL:
-                self.stop(0 if self._asked.is_set() else runtime.settings.drain)
-        loop.close(LAST_MOMENTS)
+                self.stop(0 if self._must_stop.is_set() else runtime.settings.drain)
+        loop.close(CLEANUP_TIMEOUT)
         (result,) = results
         if isinstance(result, BaseException):
             raise result
         return result
 
-    def _pump_away(self, runtime: Runtime, loop: asyncio.AbstractEventLoop, *, burst: bool, most: int | None) -> int:
-        """Enter, work, leave; return how many runs were claimed."""
+    def _run_pump(self, runtime: Runtime, loop: asyncio.AbstractEventLoop, *, burst: bool, most: int | None) -> int:
+        """Register, run the pump, unregister. Return how many runs were claimed."""
         served = {name: lane_and_queue(name)[0] for name in self.queue_names()}
         executors = self._executors(runtime, loop, set(served.values()))
         redis = _own_pool(self.connection)
         presence = Presence(self, redis, runtime.telemetry)
-        if not presence.enter(runtime.store.identity(), self._asked):
+        if not presence.enter(runtime.store.identity(), self._must_stop):
             ticket.leave()
             return 0
         waker = Waker(self.connection, served, self._inbox)
@@ -155,7 +155,7 @@ class Worker(BaseWorker):
         finally:
             waker.close()
             _put_aside(runtime, pump.unwritten())
-            if presence.leave() and pump.left_nothing:  # or else the sweeper must clean up as after a death
+            if presence.leave() and pump.left_nothing:  # otherwise the sweeper cleans up as for a dead worker
                 ticket.leave()
 
     def _intake(
@@ -172,39 +172,39 @@ class Worker(BaseWorker):
         )
 
     def _lists(self, redis: Redis, served: Iterable[str], database: str) -> TicketLists:
-        """Return where the tickets are; a worker that is to die at a step has others."""
+        """Return the ticket lists. The tests replace them in a worker that kills itself."""
         return TicketLists(redis, served, self.name, database)
 
     def _executors(
         self, runtime: Runtime, loop: asyncio.AbstractEventLoop, lanes: set[Lane]
     ) -> Mapping[Lane, Executor]:
         settings, inbox = runtime.settings, self._inbox
-        soon = any(known.lane is Lane.ISOLATED for known in runtime.types.values())
+        start_server = any(known.lane is Lane.ISOLATED for known in runtime.types.values())
         executors: dict[Lane, Executor] = {
             Lane.LOOP: LoopExecutor(settings.concurrency, loop, inbox),
             Lane.THREADS: ThreadExecutor(settings.threads, "thread", inbox),
-            Lane.ISOLATED: IsolatedExecutor(settings.isolated, "isolated", inbox, soon=soon),
+            Lane.ISOLATED: IsolatedExecutor(settings.isolated, "isolated", inbox, start_server=start_server),
         }
         return {lane: executor for lane, executor in executors.items() if lane in lanes}
 
 
 def _put_aside(runtime: Runtime, outcomes: list[Outcome]) -> None:
-    """Keep outcomes that could not be written in a file, to be written later."""
+    """Save unwritten outcomes to a file. A later process writes them to the store."""
     if not outcomes:
         return
     try:
         put_aside.keep(runtime.settings.data_dir, runtime.owner.id(), outcomes)
     except OSError as error:
-        reason = f"{len(outcomes)} outcomes can be kept nowhere, and their tasks run again: {error.strerror}"
+        reason = f"{len(outcomes)} outcomes could not be saved, and their tasks run again: {error.strerror}"
         runtime.telemetry.emit(events.Warned(reason=reason))
 
 
-def _several(queues: Any) -> Iterable[Any]:
+def _as_list(queues: Any) -> Iterable[Any]:
     return queues if isinstance(queues, list | tuple) else [queues]
 
 
 def _own_pool(redis: Redis) -> Redis:
-    """Return a client of the same server whose answers are awaited for seconds: RQ's waits for minutes."""
+    """Return a client of the same server with a timeout of seconds. RQ's own client waits for minutes."""
     pool = redis.connection_pool
     settings = pool.connection_kwargs | {"socket_timeout": ANSWER_TIMEOUT, "socket_connect_timeout": ANSWER_TIMEOUT}
     return Redis(connection_pool=ConnectionPool(connection_class=pool.connection_class, **settings))

@@ -132,7 +132,7 @@ def test_outcomes_that_can_be_kept_nowhere_are_those_of_tasks_that_run_again(sys
     worker = system.child("worker-1")
     os.kill(worker, signal.SIGTERM)
     eventually(
-        lambda: "5 outcomes can be kept nowhere, and their tasks run again: No space left on device" in system.log
+        lambda: "5 outcomes could not be saved, and their tasks run again: No space left on device" in system.log
     )
     disk.make_room()
     for token in running:

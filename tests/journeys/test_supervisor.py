@@ -25,7 +25,7 @@ def test_a_child_that_dies_at_once_again_and_again_ends_the_whole_with_one_sente
     )
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1] == (
-        "queue-tool: worker-1 ended 5 times as soon as it was started: see the lines above."
+        "queue-tool: worker-1 ended 5 times right after its start: see the lines above."
     )
     assert ended.stderr.count("child died child=worker-1 code=3") == 5
     assert not System(tmp_path).pids()

@@ -18,7 +18,7 @@ from queue_tool.model.queues import Lane
 from queue_tool.runtime import Runtime
 from queue_tool.services.run import RecordedAndClaimed, Runner
 from queue_tool.worker.process import work
-from queue_tool.worker.ticket_lists import Gone, TicketLists
+from queue_tool.worker.ticket_lists import Removable, TicketLists
 from queue_tool.worker.worker import Worker
 
 
@@ -47,13 +47,13 @@ class DoomedLists(TicketLists):
         self._doom = doom
 
     def exchange(
-        self, wanted: Mapping[str, Lane], room: Mapping[Lane, int], gone: Sequence[Gone], ended: int
+        self, wanted: Mapping[str, Lane], room: Mapping[Lane, int], to_remove: Sequence[Removable], ended: int
     ) -> dict[str, list[str]] | None:
         """Die before tickets are taken, after that, or after others are removed."""
         self._doom.at("before take", happens=wanted)
-        taken = super().exchange(wanted, room, gone, ended)
+        taken = super().exchange(wanted, room, to_remove, ended)
         self._doom.at("after take", happens=any((taken or {}).values()))
-        self._doom.at("after tell", happens=gone)
+        self._doom.at("after tell", happens=to_remove)
         return taken
 
     def show(self, began: Mapping[str, datetime]) -> None:
@@ -87,10 +87,10 @@ class DoomedWorker(Worker):
 
     doom: Doom
 
-    def _pump_away(self, runtime: Runtime, loop: asyncio.AbstractEventLoop, *, burst: bool, most: int | None) -> int:
+    def _run_pump(self, runtime: Runtime, loop: asyncio.AbstractEventLoop, *, burst: bool, most: int | None) -> int:
         known: dict[str, Any] = {field.name: getattr(runtime.runner, field.name) for field in fields(runtime.runner)}
         doomed = replace(runtime, runner=DoomedRunner(**known, doom=self.doom))
-        return super()._pump_away(doomed, loop, burst=burst, most=most)
+        return super()._run_pump(doomed, loop, burst=burst, most=most)
 
     def _lists(self, redis: Redis, served: Iterable[str], database: str) -> TicketLists:
         return DoomedLists(super()._lists(redis, served, database), self.doom)

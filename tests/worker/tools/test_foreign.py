@@ -66,6 +66,8 @@ def test_a_job_that_is_no_ticket_holds_nothing_up(running: Place, put: Callable[
         result = job.latest_result()
         assert job.get_status().value == "failed"
         assert result is not None
-        assert result.exc_string == "This job is no ticket of Queue Tool's, whose worker does nothing else."
+        assert (
+            result.exc_string == "This job is not a ticket of Queue Tool. This worker runs only Queue Tool's tickets."
+        )
         failed.remove(job, delete_job=True)
     running.redis.delete(Job.key_for(ID))
