@@ -44,7 +44,7 @@ class Server:
 
     def wipe(self) -> None:
         """Forget all that it has kept."""
-        shutil.rmtree(self.directory / "valkey" / valkey.COMMANDS)
+        shutil.rmtree(self.directory / "valkey" / valkey.AOF_DIR)
 
     def stop(self) -> None:
         """End it, if it is there."""

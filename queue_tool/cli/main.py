@@ -1,4 +1,4 @@
-"""`queue-tool` and the commands that run the parts of the system. Each imports only the part that it runs."""
+"""`queue-tool` and the commands that run the parts of the system. Each command imports only its own part."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from queue_tool.host import collector
 
 
 class _Commands(click.Group):
-    """A group whose commands end with one sentence where they cannot go on."""
+    """A group of commands. A command that fails prints one sentence and exits with code 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -27,7 +27,7 @@ class _Commands(click.Group):
 
 
 def _sentence(error: QueueToolError) -> str:
-    """Return what is wrong; of a database that is away what it says itself, since here an operator reads it."""
+    """Return the message of an error. For a database that is away, return its own reason, which helps the operator."""
     if isinstance(error, StoreAway) and error.sentence == StoreAway.default_sentence():
         reason = error.reason.strip().partition("\n")[0].rstrip(".")
         return f"The database cannot be used: {reason}."
@@ -37,23 +37,23 @@ def _sentence(error: QueueToolError) -> str:
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="queue-tool")
 def main() -> None:
-    """Queue Tool: a service for batches of work. Start with `queue-tool up`."""
-    collector.look_seldom()
+    """Queue Tool: a service for batches of work. Start it with `queue-tool up`."""
+    collector.collect_rarely()
 
 
 main.add_command(db)
 main.add_command(keys)
 
-_host = click.option("--host", help="Address to listen on, in place of QUEUE_TOOL_HOST.")
-_port = click.option("--port", help="Port to listen on, in place of QUEUE_TOOL_PORT.")
+_host = click.option("--host", help="Address to listen on. Overrides QUEUE_TOOL_HOST.")
+_port = click.option("--port", help="Port to listen on. Overrides QUEUE_TOOL_PORT.")
 
 
 @main.command()
 @_host
 @_port
-@click.option("--workers", help="Worker processes, in place of QUEUE_TOOL_WORKERS.")
+@click.option("--workers", help="Number of worker processes. Overrides QUEUE_TOOL_WORKERS.")
 def up(host: str | None, port: str | None, workers: str | None) -> None:
-    """Run the whole system: web, workers, sweeper and, unless a Redis is set, Valkey."""
+    """Run the whole system: web, workers, sweeper and, if no Redis is configured, Valkey."""
     from queue_tool import environment, runtime
     from queue_tool.host import data_dir, ports
     from queue_tool.model import events
@@ -85,7 +85,7 @@ def up(host: str | None, port: str | None, workers: str | None) -> None:
 @_host
 @_port
 def web(host: str | None, port: str | None) -> None:
-    """Serve requests and pages alone."""
+    """Run only the web server, for the API and the pages."""
     from queue_tool import environment, runtime
     from queue_tool.host.clock import CLOCK
     from queue_tool.model import events
@@ -106,7 +106,7 @@ def web(host: str | None, port: str | None) -> None:
 
 @main.command()
 def worker() -> None:
-    """Work on tasks."""
+    """Run one worker."""
     from queue_tool.worker.process import work
 
     work()
@@ -114,7 +114,7 @@ def worker() -> None:
 
 @main.command()
 def sweep() -> None:
-    """Sweep alone, for systems without `up`."""
+    """Run only the sweeper, for a system that does not use `up`."""
     from queue_tool import environment, runtime
     from queue_tool.model import events
     from queue_tool.supervisor.sweeping import sweep_until
@@ -132,7 +132,7 @@ def sweep() -> None:
 
 @main.command("redis-url")
 def redis_url() -> None:
-    """Print the URL of Redis, for RQ's own commands."""
+    """Print the URL of Redis, for use with RQ's own commands."""
     from queue_tool import environment, runtime
     from queue_tool.model.settings import INLINE
 

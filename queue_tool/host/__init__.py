@@ -1,1 +1,1 @@
-"""This machine: its processes, its data directory, and the ties between a process and its owner."""
+"""This machine: its processes, its data directory, and how a process notices the end of its owner."""

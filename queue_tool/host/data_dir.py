@@ -1,4 +1,4 @@
-"""The data directory: made, checked, and owned by one process at a time."""
+"""The data directory: created, checked, and owned by one process at a time."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from typing import Self
 from queue_tool.errors import DataDirInUse, DataDirUnusable
 
 LOCK = "owner.lock"
-"""The file whose lock is the right to run a whole system, and whose text is the process that has it."""
+"""The lock file. The process that holds the lock may run a whole system, and its pid is the file's text."""
 
 
 def prepare(path: Path) -> Path:
-    """Make the directory if need be and return its absolute path.
+    """Create the directory if it is missing, and return its absolute path.
 
     Raises:
-        DataDirUnusable: it is no directory, or nothing can be written there.
+        DataDirUnusable: the path is not a directory, or this process cannot write there.
     """
     path = path.absolute()
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        tempfile.TemporaryFile(dir=path).close()  # its name is nobody else's, in whatever thread this is
+        tempfile.TemporaryFile(dir=path).close()  # the name is unique, also among threads
     except OSError as error:
         raise DataDirUnusable(f"The data directory {path} cannot be written: {error.strerror}.") from None
     return path
 
 
 def make_private(folder: Path) -> None:
-    """Make a directory, if it is not there, that only this user can enter.
+    """Create a directory that only this user can enter, or check the existing one.
 
     Raises:
-        DataDirUnusable: what is there is open to others, somebody else's, or no directory.
+        DataDirUnusable: other users can enter it, another user owns it, or the path is not a directory.
     """
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
@@ -45,7 +45,7 @@ def make_private(folder: Path) -> None:
 
 
 def owner(path: Path) -> int | None:
-    """Return the process that runs a whole system in this directory, or did so last; None where it is not known."""
+    """Return the pid of the process that runs a whole system here, or was the last to do so. None if it is unknown."""
     try:
         return int((path / LOCK).read_text("ascii"))
     except (OSError, ValueError):
@@ -53,13 +53,13 @@ def owner(path: Path) -> int | None:
 
 
 class Ownership:
-    """The right to run a whole system in a data directory; it ends with the process that holds it."""
+    """The right to run a whole system in a data directory. It ends when the process ends."""
 
     def __init__(self, data_dir: Path) -> None:
-        """Take the right.
+        """Acquire the right.
 
         Raises:
-            DataDirInUse: another process has it; the sentence says which.
+            DataDirInUse: another process has the right. The message names it.
         """
         self._file = os.open(data_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -71,13 +71,13 @@ class Ownership:
         os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
-        """Give the right back."""
+        """Release the right."""
         os.close(self._file)
 
     def __enter__(self) -> Self:
-        """Hold the right for the length of a block."""
+        """Hold the right until the end of the block."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give the right back."""
+        """Release the right."""
         self.release()

@@ -1,4 +1,4 @@
-"""The doorbell: a pipe by which processes that come and go tell one that stays that they have come."""
+"""The doorbell: a pipe through which short-lived processes report their start to a process that stays."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ import threading
 from collections.abc import Callable
 
 VARIABLE = "QUEUE_TOOL_DOORBELL"
-"""Environment variable that tells a process the file descriptor of its end."""
+"""Environment variable with the file descriptor of a process's end of the pipe."""
 
 
 class Doorbell:
-    """Both ends, as they are made by the parent of those who ring and of the one who hears."""
+    """Both ends of the pipe. The parent of both kinds of processes makes them."""
 
     def __init__(self) -> None:
-        """Open the pipe; neither end is inherited unless it is passed on by name."""
+        """Open the pipe. A child inherits an end only if it is passed on explicitly."""
         self.reading, self.writing = os.pipe()
 
     def let_children_ring(self) -> None:
-        """Let every child inherit the end that rings, also those that somebody else starts."""
+        """Let every child inherit the writing end, also children that other code starts."""
         os.set_inheritable(self.writing, True)
 
 
 def ring(descriptor: int) -> None:
-    """Say that one has come; whether anybody hears it does not matter."""
+    """Report the start of this process. It does not matter whether another process listens."""
     try:
         os.write(descriptor, b".")
-    except OSError:  # nobody is there any more
+    except OSError:  # the listener has ended
         return
 
 
 def hear(descriptor: int, then: Callable[[], None]) -> None:
-    """Call a function, in a thread of its own, at every ring but the first, which is that of the start."""
+    """Call `then` in a new thread at each ring except the first, which comes from the initial start."""
 
     def listen() -> None:
         heard = 0

@@ -1,4 +1,4 @@
-"""The greeting: what somebody at a terminal is told when the system is ready, and where to go from there."""
+"""The greeting: shown at a terminal when the system is ready, with the address and the next steps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TEXT = """
 
     Open    {open}
     Send    curl {open}/api -H 'Content-Type: application/json' -d '[{{"item": "first", "valor": 2}}]'
-    Ask     curl {open}/check/HASH (the "hash" that you got)
+    Check   curl {open}/check/HASH (the "hash" in the answer)
     Data    {data}
     Stop    {stop}
 

@@ -1,7 +1,7 @@
-"""The lifeline: a pipe by which a process learns that its owner is gone, however it went.
+"""The lifeline: a pipe through which a process notices that its owner has ended, for any reason.
 
-The owner keeps the writing end and never writes. When the owner ends, kill -9 included, the kernel closes that
-end and every holder of the reading end wakes up.
+The owner keeps the writing end and never writes. When the owner ends, even by kill -9, the kernel closes that end.
+Then every process that reads from the other end wakes up.
 """
 
 from __future__ import annotations
@@ -11,32 +11,32 @@ import threading
 from collections.abc import Callable
 
 VARIABLE = "QUEUE_TOOL_LIFELINE"
-"""Environment variable that tells a child which file descriptor is its reading end."""
+"""Environment variable with the file descriptor of a child's reading end."""
 
 
 class Lifeline:
-    """Both ends, as the owner holds them."""
+    """Both ends of the pipe, which the owner holds."""
 
     def __init__(self) -> None:
-        """Open the pipe; neither end is inherited unless it is passed on by name."""
+        """Open the pipe. A child inherits an end only if it is passed on explicitly."""
         self.reading, self._writing = os.pipe()
 
     def pass_on(self) -> None:
-        """Let every child inherit the reading end, also those that somebody else starts."""
+        """Let every child inherit the reading end, also children that other code starts."""
         os.set_inheritable(self.reading, True)
 
     def keep_reading_only(self) -> None:
-        """Close the writing end that a child of a fork has inherited, so that only the owner holds one."""
+        """Close the writing end in a forked child, so that only the owner holds it."""
         os.close(self._writing)
 
     def cut(self) -> None:
-        """Let go, as the owner's death would."""
+        """Close both ends, with the same effect as the end of the owner."""
         os.close(self._writing)
         os.close(self.reading)
 
 
 def watch(descriptor: int, then: Callable[[], None]) -> None:
-    """Call a function, in a thread of its own, when the owner is gone."""
+    """Call `then` in a new thread when the owner has ended."""
 
     def wait() -> None:
         while os.read(descriptor, 1):

@@ -1,4 +1,4 @@
-"""Logs: they listen to what happens and write one line each to stderr, each line saying which process it is from."""
+"""Logs: they write each event as one line to stderr, with the name of the process."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ _logger = logging.getLogger("queue_tool")
 
 
 def start(process: str, level: str, style: str, unknown_settings: Callable[[], Sequence[str]]) -> Telemetry:
-    """Send this process's log to stderr, and return what the services tell their events to.
+    """Send this process's log to stderr. Return the telemetry that receives the services' events.
 
     Args:
-        process: what each line says it is from, such as "web".
+        process: the process name in each line, for example "web".
         level: "debug", "info", "warning" or "error".
         style: "text" or "json".
-        unknown_settings: returns names that look like settings and are none, of which a warning is written; called
-            when the log is there, since it may complain.
+        unknown_settings: returns names that look like settings but are not known. Each one is logged as a warning. It
+            is called after the log is configured, because it may log too.
     """
     configure(process, level, style)
     at_a_terminal = style == "text" and sys.stderr.isatty()
     listeners = [listen, greeting.listen] if at_a_terminal else [listen]
     telemetry = Telemetry(*listeners, unheard=unheard(level) - {events.Ready})
     for name in unknown_settings():
-        telemetry.emit(events.Warned(reason=f"{name} is no setting and was ignored"))
+        telemetry.emit(events.Warned(reason=f"{name} is not a known setting and was ignored"))
     return telemetry
 
 
@@ -42,7 +42,7 @@ def configure(process: str, level: str, style: str) -> None:
     """Send this process's log to stderr.
 
     Args:
-        process: what each line says it is from, such as "web".
+        process: the process name in each line, for example "web".
         level: "debug", "info", "warning" or "error".
         style: "text" or "json".
     """
@@ -51,19 +51,19 @@ def configure(process: str, level: str, style: str) -> None:
     handler.setFormatter(lines(process))
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.WARNING)  # libraries speak up only when something is wrong
+    root.setLevel(logging.WARNING)  # libraries log only warnings and errors
     _logger.setLevel(level.upper())
     logging.captureWarnings(True)
-    logging.getLogger("werkzeug").addFilter(_is_no_access_line)  # ours says each request already
+    logging.getLogger("werkzeug").addFilter(_is_no_access_line)  # our own log already has each request
 
 
 def unheard(level: str) -> frozenset[type[Event]]:
-    """Return the kinds of events that are not written where the log begins at this level."""
+    """Return the event classes that a log of this level does not write."""
     return frozenset(kind for kind in EVENTS if kind.level < Level[level.upper()])
 
 
 def listen(event: Event) -> None:
-    """Write a line about something that happened."""
+    """Log an event as one line."""
     _logger.log(event.level, "%s", event.title, extra={"fields": fields(event)})
 
 
@@ -88,7 +88,7 @@ class _TextLines(logging.Formatter):
 
 
 class _TerminalLines(_TextLines):
-    """The same for those who look on: no date, no level that is not worth a word, and aligned."""
+    """Lines for a terminal: aligned, without the date, and without the level if it is "info"."""
 
     def _head(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
@@ -97,7 +97,7 @@ class _TerminalLines(_TextLines):
 
 
 class _JsonLines(logging.Formatter):
-    """Lines for collectors: one JSON object each."""
+    """Lines for log collectors: one JSON object each."""
 
     def __init__(self, process: str) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ class _JsonLines(logging.Formatter):
 
 
 def _message(record: logging.LogRecord) -> str:
-    return unstyle(record.getMessage())  # Flask's own server writes in colours
+    return unstyle(record.getMessage())  # Flask's own server writes color codes
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Ports: whether one can listen there. The supervisor asks too, and need not load what serves."""
+"""Ports: whether this process can listen on them. `up` checks this too, without loading the web server."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from queue_tool.errors import PortTaken
 
 
 def require_free(host: str, port: int) -> None:
-    """Do nothing if one could listen there.
+    """Check that a process can listen on this address.
 
     Raises:
-        PortTaken: another process does, or the address is none of this machine's.
+        PortTaken: another process listens there, or the address does not belong to this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:

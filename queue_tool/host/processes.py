@@ -1,4 +1,4 @@
-"""Processes of this machine: named so that they can be found again, and told alive or dead."""
+"""Processes of this machine: how to identify them and whether they are alive."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pathlib import Path
 
 @cache
 def machine() -> str:
-    """Return what names the place in which a pid of ours means something.
+    """Return the id of the machine in which our pids are valid.
 
-    On Linux the kernel's boot and its namespace of pids: two containers of one host count as two machines, and
-    a restart makes another one. Elsewhere the host's name.
+    On Linux this is the kernel's boot id and the pid namespace. So two containers on one host count as two machines,
+    and a reboot makes a new machine. On other systems it is the host's name.
     """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
@@ -30,9 +30,10 @@ def host() -> str:
 
 
 def started(pid: int) -> str | None:
-    """Return a text that tells a process from a later one with the same pid; None if there is no such process.
+    """Return the start time of a process as text. None if there is no such process.
 
-    It counts from the kernel's boot, so setting the clock does not change it. A zombie is no process any more.
+    A later process with the same pid has another start time. The time counts from the kernel's boot, so a change of the
+    clock does not affect it. A zombie does not count as a process.
     """
     stat = Path(f"/proc/{pid}/stat")
     try:
@@ -45,7 +46,7 @@ def started(pid: int) -> str | None:
 
 
 def is_alive(pid: int, pid_started: str) -> bool:
-    """Tell whether this very process of this machine still runs."""
+    """Return whether this process of this machine still runs, and not a later one with the same pid."""
     return started(pid) == pid_started
 
 

@@ -1,4 +1,4 @@
-"""Outcomes that a worker could not write before its end: put aside in the data directory, and written later."""
+"""Outcomes that a worker could not write before its end: saved in the data directory, and settled later."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ FOLDER = "outcomes"
 
 
 def keep(data_dir: Path, owner: int, outcomes: Sequence[Outcome]) -> None:
-    """Write outcomes into a file of their own, whole or not at all.
+    """Write outcomes to a new file, all or nothing.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     folder = data_dir / FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -34,21 +34,21 @@ def keep(data_dir: Path, owner: int, outcomes: Sequence[Outcome]) -> None:
 
 
 def settle_all(data_dir: Path, settle: Callable[[Sequence[Outcome], int], object]) -> None:
-    """Settle what was put aside, as the owner who ran it; one that does not count any more changes nothing.
+    """Settle the saved outcomes in the name of the owner that ran the tasks. Outdated outcomes change nothing.
 
-    Several processes may do so at once. A file that cannot be read, as one of another version, is kept under
-    another name; its tasks run again.
+    Several processes may do this at the same time. An unreadable file, for example from another version, is renamed,
+    and its tasks run again.
 
     Raises:
-        StoreAway: the database is busy or away; the files stay.
+        StoreAway: the database is busy or away. The files stay.
     """
     for path in sorted((data_dir / FOLDER).glob("*.json")):
         try:
             content: Any = json_text.loads(path.read_bytes())
             owner, outcomes = int(content["owner"]), [_outcome(**fields) for fields in content["outcomes"]]
         except FileNotFoundError:
-            continue  # somebody else was quicker
-        except Exception:  # noqa: BLE001 - whatever it is, no worker must fail to start for it
+            continue  # another process was faster
+        except Exception:  # noqa: BLE001 - no unreadable file may prevent the start of a worker
             path.rename(path.with_suffix(".unreadable"))
             continue
         settle(outcomes, owner)
@@ -57,5 +57,5 @@ def settle_all(data_dir: Path, settle: Callable[[Sequence[Outcome], int], object
 
 def _outcome(*, move: str, code: str | None, started_at: str | None, due_at: str | None, **fields: Any) -> Outcome:
     started, due = (datetime.fromisoformat(time) if time else None for time in (started_at, due_at))
-    known = Move(move.replace(" ", "_"))  # with a space in what older versions have put aside
+    known = Move(move.replace(" ", "_"))  # older versions saved a space, not an underscore
     return Outcome(move=known, code=Code(code) if code else None, started_at=started, due_at=due, **fields)

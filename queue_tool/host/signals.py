@@ -1,7 +1,8 @@
 """Signals as bytes in a pipe.
 
-Python runs its handlers in the main thread, when that comes to it. The second of two signals may be given to
-another thread, and then nobody wakes the main one; a byte in a pipe wakes whoever reads.
+Python runs signal handlers only in the main thread, when that thread executes bytecode again. The kernel may deliver
+the second of two signals to another thread, and then the main thread does not wake up. A byte in a pipe always wakes
+the reader.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import signal
 from collections.abc import Iterator
 
 NO_SIGNAL = 0
-"""The byte that no signal writes."""
+"""The byte for a wake-up that is not a signal. No signal has this number."""
 
 
 class SignalPipe:
-    """What this process is told, by signals and by its own threads."""
+    """Receives signals, and wake-ups from other threads of this process."""
 
     def __init__(self) -> None:
         """Open the pipe."""
@@ -24,8 +25,8 @@ class SignalPipe:
         os.set_blocking(self._writing, False)
 
     @contextlib.contextmanager
-    def hearing(self, *names: signal.Signals) -> Iterator[None]:
-        """Hear these signals for the length of a block; outside of the main thread nobody sends any."""
+    def receiving(self, *names: signal.Signals) -> Iterator[None]:
+        """Receive these signals until the end of the block. Outside the main thread, no signal arrives."""
         before = {}
         with contextlib.suppress(ValueError):
             for name in names:
@@ -42,9 +43,9 @@ class SignalPipe:
             os.close(self._writing)
 
     def wait(self) -> int:
-        """Wait for the next one; return its number, or `NO_SIGNAL`."""
+        """Wait for the next signal or wake-up. Return the signal's number, or `NO_SIGNAL`."""
         return os.read(self._reading, 1)[0]
 
     def wake(self) -> None:
-        """Let the one who waits go, without a signal."""
+        """Wake the thread that waits, without a signal."""
         os.write(self._writing, bytes([NO_SIGNAL]))

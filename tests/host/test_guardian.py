@@ -14,7 +14,7 @@ from redis import Redis
 
 from queue_tool.errors import DataDirUnusable
 from queue_tool.host import data_dir, valkey
-from queue_tool.host.guardian import of_server
+from queue_tool.host.guardian import guardian_pid
 from tests.damage import cut_last_line, empty, spoil
 from tests.support import eventually
 
@@ -29,7 +29,7 @@ def test_one_that_is_started_while_the_one_before_still_ends_waits_for_its_own_s
     first = valkey.start(tmp_path)
     cut(first)
     second = valkey.start(tmp_path)
-    assert of_server(tmp_path / "valkey") == second.pid
+    assert guardian_pid(tmp_path / "valkey") == second.pid
     assert valkey.answers(tmp_path)
     assert first.poll() == 0
     cut(second)
@@ -47,7 +47,7 @@ def test_one_that_waits_for_the_lock_ends_with_its_owner_and_touches_nothing(tmp
     cut(second)
     assert second.wait(20) == 1
     assert valkey.answers(tmp_path)
-    assert of_server(tmp_path / "valkey") == first.pid
+    assert guardian_pid(tmp_path / "valkey") == first.pid
     cut(first)
     assert first.wait(20) == 0
 
