@@ -1,4 +1,4 @@
-"""`queue-tool db copy`: from SQLite to PostgreSQL, while the service is stopped."""
+"""`queue-tool db copy`: copies SQLite to PostgreSQL while the service is stopped."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("target", metavar="TARGET")
-@click.option("--source", metavar="URL", help="The SQLite database, if not the one of the settings.")
+@click.option("--source", metavar="URL", help="The SQLite database to copy. Default: the database of the settings.")
 def copy(target: str, source: str | None) -> None:
     """Copy a SQLite database to an empty PostgreSQL one, while the service is stopped.
 
-    TARGET is a URL, postgresql://user@host/database. Leave the password to ~/.pgpass or PGPASSWORD, since others of
-    this machine can read a command line.
+    TARGET is a URL, postgresql://user@host/database. Put the password in ~/.pgpass or PGPASSWORD, because other users
+    of this machine can read the command line.
     """
     from queue_tool import environment
     from queue_tool.model.settings import without_secrets
@@ -34,22 +34,22 @@ def copy(target: str, source: str | None) -> None:
     from queue_tool.store.engine.database import Database
 
     settings = environment.load_settings()
-    goes_to = Database(_url("TARGET", target))
-    comes_from = _source(settings, source)
-    copying.require_kinds(comes_from, goes_to)
-    with _nobody_in({settings.data_dir.resolve(), comes_from.path.resolve().parent}):
-        copied = copying.copy(comes_from, goes_to, owner.lives_here)
-    goes_to.close()
-    comes_from.close()
+    target_database = Database(_url("TARGET", target))
+    source_database = _source(settings, source)
+    copying.require_kinds(source_database, target_database)
+    with _exclusive({settings.data_dir.resolve(), source_database.path.resolve().parent}):
+        copied = copying.copy(source_database, target_database, owner.lives_here)
+    target_database.close()
+    source_database.close()
     _show(copied)
     click.echo(
-        f"\n{comes_from.path} is copied to {without_secrets(goes_to.url)}.\n"
-        "Set QUEUE_TOOL_DATABASE_URL to the target, and start the service on it, never on the source again."
+        f"\n{source_database.path} was copied to {without_secrets(target_database.url)}.\n"
+        "Set QUEUE_TOOL_DATABASE_URL to the target, then start the service. Do not start it on the source again."
     )
 
 
 def _source(settings: Settings, source: str | None) -> Database:
-    """Return the source: the one of the option, or of the settings, or in the data directory if they name a server."""
+    """Return the source database: from the option, else from the settings, else the file in the data directory."""
     from queue_tool.store.engine.database import Database
 
     if source is not None:
@@ -58,12 +58,12 @@ def _source(settings: Settings, source: str | None) -> Database:
     return of_settings if of_settings.is_file else Database(replace(settings, database_url=None).database)
 
 
-def _nobody_in(folders: Iterable[Path]) -> ExitStack:
-    """Keep others from running a system in these directories, of which some may be no data directories.
+def _exclusive(folders: Iterable[Path]) -> ExitStack:
+    """Prevent other processes from running a system in these directories. Skip those that are not data directories.
 
     Raises:
-        DataDirInUse: somebody does.
-        DataDirUnusable: that cannot be found out.
+        DataDirInUse: a process runs a system in one of them.
+        DataDirUnusable: a directory cannot be checked.
     """
     from queue_tool.host.data_dir import LOCK, Ownership
 
@@ -93,5 +93,5 @@ def _show(copied: Sequence[Copied]) -> None:
     for table in copied:
         if table.changed:
             rows = f"{table.changed:,} row{'s' * (table.changed > 1)}"
-            sentence = f"In the table {table.table}, {rows} held U+0000, which PostgreSQL cannot keep"
-            click.echo(f"{sentence}: it is written \\x00 there.", err=True)
+            sentence = f"In the table {table.table}, {rows} contained U+0000, which PostgreSQL cannot store"
+            click.echo(f"{sentence}. The copy has \\x00 instead.", err=True)

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @click.group()
 def db() -> None:
-    """Look after the database."""
+    """Manage the database."""
 
 
 @db.command()
 def upgrade() -> None:
-    """Bring the database to the version that this program needs."""
+    """Upgrade the database to the version that this program needs."""
     from queue_tool import environment, runtime
     from queue_tool.store import migrations
 
@@ -35,7 +35,7 @@ db.add_command(copy)
 
 @click.group()
 def keys() -> None:
-    """Make, list and revoke API keys. Without any, only this machine is served."""
+    """Create, list and revoke API keys. Without a key, the service accepts requests from this machine only."""
 
 
 @keys.command()
@@ -43,24 +43,24 @@ def keys() -> None:
     "--role",
     type=click.Choice(list(KEY_ROLES)),
     required=True,
-    help="read: look at everything; submit: also send work; admin: everything.",
+    help="read: view everything. submit: also submit tasks. admin: everything.",
 )
-@click.option("--name", default="", help="A word that tells it from the others.")
+@click.option("--name", default="", help="A name that helps to recognize the key.")
 def create(role: str, name: str) -> None:
-    """Print a new key, once; only its digest is kept."""
+    """Create a key and print it once. Only its digest is stored."""
     with _keys() as service:
         new = service.create(KEY_ROLES[role], name)
     click.echo(new.secret)
-    click.echo(f"Its id is {new.key.id}. This is the only time that the key is shown.", err=True)
+    click.echo(f"Its id is {new.key.id}. The key is shown only once.", err=True)
 
 
 @keys.command("list")
 def list_keys() -> None:
-    """Print every key's id, role, name and dates; never the key itself."""
+    """Print the id, role, dates and name of each key. The key itself is never printed."""
     with _keys() as service:
         found = service.all()
     if not found:
-        click.echo("There are no keys: only this machine is served.", err=True)
+        click.echo("There are no keys: the service accepts requests from this machine only.", err=True)
     for key in found:
         state = f"revoked {key.revoked_at:%Y-%m-%d %H:%M}" if key.revoked_at else "valid"
         click.echo(f"{key.id}  {key.role.name.lower():6}  {key.created_at:%Y-%m-%d %H:%M}  {state}  {key.name}")
@@ -69,15 +69,15 @@ def list_keys() -> None:
 @keys.command()
 @click.argument("key_id")
 def revoke(key_id: str) -> None:
-    """Make a key invalid, by its id."""
+    """Revoke a key by its id."""
     with _keys() as service:
         service.revoke(key_id)
-    click.echo(f"{key_id} is revoked.")
+    click.echo(f"The key {key_id} is revoked.")
 
 
 @contextmanager
 def _keys() -> Iterator[Keys]:
-    """Open the store for the service of API keys."""
+    """Open the store and return the service for API keys."""
     from queue_tool import environment, runtime
     from queue_tool.host.clock import CLOCK
     from queue_tool.services.keys import Keys

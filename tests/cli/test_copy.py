@@ -59,9 +59,9 @@ def test_what_was_copied_is_listed_and_no_password_is_seen(tmp_path: Path, sourc
     assert head.split() == ["table", "rows", "ok"]
     assert {line.split()[0] for line in lines} == set(metadata.tables)
     assert re.search(r"^api_keys +1  yes$", done.stdout, re.MULTILINE)
-    assert f"{source} is copied to postgresql://***@/" in done.stdout
+    assert f"{source} was copied to postgresql://***@/" in done.stdout
     assert done.stderr == (
-        "In the table api_keys, 1 row held U+0000, which PostgreSQL cannot keep: it is written \\x00 there.\n"
+        "In the table api_keys, 1 row contained U+0000, which PostgreSQL cannot store. The copy has \\x00 instead.\n"
     )
     assert "hunter2" not in done.stdout + done.stderr
 
