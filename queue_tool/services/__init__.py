@@ -1,1 +1,1 @@
-"""The services: what the system can do, without the name of a vendor."""
+"""The services: the use cases of the system, independent of any vendor's library."""

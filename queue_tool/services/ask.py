@@ -1,4 +1,4 @@
-"""Ask: how tasks and batches stand, from the store alone."""
+"""Ask: the current status of tasks and batches, from the store alone."""
 
 from __future__ import annotations
 
@@ -20,62 +20,66 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """The service, with what it works on."""
+    """Answers queries about tasks and batches."""
 
     store: Store
 
     def task(self, token: str) -> Status:
-        """Return how a task stands.
+        """Return the status of a task.
 
         Raises:
-            TaskNotFound: the token is unknown, or could not be one.
+            TaskNotFound: the token is unknown or malformed.
         """
         return _found(token, self.store.tasks.status)
 
     def details(self, token: str) -> Details:
-        """Return all that is known of a task.
+        """Return everything that is known about a task.
 
         Raises:
-            TaskNotFound: the token is unknown, or could not be one.
+            TaskNotFound: the token is unknown or malformed.
         """
         return _found(token, self.store.listing.details)
 
     def states(self, wanted: Sequence[str]) -> list[State | None]:
-        """Return the state of each token in the order asked; None for one that is unknown."""
+        """Return the state of each task, in the order of the tokens; None for an unknown token."""
         known = self.store.tasks.states([token for token in wanted if tokens.is_well_formed(token)])
         return [known.get(token) for token in wanted]
 
     def batch(self, public_id: str) -> Batch:
-        """Return how a batch stands.
+        """Return the status of a batch.
 
         Raises:
-            BatchNotFound: there is none with this id.
+            BatchNotFound: no batch has this id.
         """
         if not tokens.is_well_formed(public_id):
             raise BatchNotFound
         return self.store.batches.get(public_id)
 
     def results(self, batch: str) -> Iterator[ElementResult]:
-        """Return what became of each element of a batch, in the order sent, read as it is taken.
+        """Return the result of each element of a batch, in the order sent; they are read while the caller iterates.
 
         Raises:
-            BatchNotFound: there is none with this id.
+            BatchNotFound: no batch has this id.
         """
         self.batch(batch)
         return self.store.results.of(batch)
 
     def lag(self, now: datetime) -> float:
-        """Return how long the oldest task that waits for a worker has waited, in seconds; 0 where none waits."""
+        """Return the seconds since the oldest queued task was sent; 0 if no task is queued."""
         oldest = self.store.tickets.oldest_waiting()
         return 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())
 
     def totals(self) -> Totals:
-        """Return the sums over all batches that are stored."""
+        """Return the sums over all stored batches."""
         return self.store.batches.totals()
 
 
 def _found(token: str, look_up: Callable[[str], Found | None]) -> Found:
-    """Return what there is of a task; the store is not asked for what cannot be a token."""
+    """Return what `look_up` finds for a token. A malformed token is not looked up in the store.
+
+    Raises:
+        TaskNotFound: the token is unknown or malformed.
+    """
     found = look_up(token) if tokens.is_well_formed(token) else None
     if found is None:
         raise TaskNotFound

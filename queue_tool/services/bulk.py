@@ -1,4 +1,4 @@
-"""Bulk: many tasks changed at once, a part of them in each transaction."""
+"""Bulk: changes many tasks, one part per transaction."""
 
 from __future__ import annotations
 
@@ -11,26 +11,33 @@ from queue_tool.model.tokens import is_well_formed
 from queue_tool.store import Store
 
 PART = 500
-"""Tasks that one transaction changes."""
+"""The maximum number of tasks that one transaction changes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changed:
-    """What became of the tasks that a request meant."""
+    """The result of a bulk change."""
 
-    matched: int
-    changed: int  # the others had moved on by themselves in the meantime
+    matched: int  # tasks that the request selected
+    changed: int  # less than `matched` if the state of some tasks did not allow the change
 
 
 def change_these(store: Store, tokens: Sequence[str], change: Callable[[list[str]], int]) -> Changed:
-    """Change tasks by their tokens, of those that are known; `change` returns how many of a part it has changed."""
+    """Change tasks by their tokens; skip unknown tokens. `change` changes one part and returns how many it changed."""
     known = list(store.tasks.states([token for token in dict.fromkeys(tokens) if is_well_formed(token)]))
     parts = [known[start : start + PART] for start in range(0, len(known), PART)]
     return Changed(matched=len(known), changed=sum(change(part) for part in parts))
 
 
 def change_matching(store: Store, wanted: Filter, move: Move, change: Callable[[list[str]], int]) -> Changed:
-    """Change all tasks that a filter means, of those that are in a state from which the move is legal."""
+    """Change all tasks that match a filter and are in a state that allows the move.
+
+    Args:
+        store: where the tasks are.
+        wanted: the filter.
+        move: the change of state that `change` makes.
+        change: changes one page of tasks, given by their tokens, and returns how many it changed.
+    """
     possible = MOVES[move].sources
     states = wanted.states & possible if wanted.states else possible
     matched = changed = 0

@@ -1,4 +1,4 @@
-"""Cancel: tasks that have not ended are ended, wherever they are."""
+"""Cancel: ends unfinished tasks, whether they are scheduled, queued or running."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from queue_tool.services.bulk import Changed, change_matching, change_these
 from queue_tool.store import Canceled, Store
 
 LONGEST_TEXT = 1000
-"""Characters that are kept of who canceled a task and why."""
+"""The maximum number of characters kept of each: who canceled a task, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancel:
-    """The service, with what it works on."""
+    """Cancels tasks."""
 
     store: Store
     broker: Broker
@@ -30,12 +30,18 @@ class Cancel:
     clock: Clock
 
     def __call__(self, tokens: Sequence[str], by: str = "", reason: str = "") -> Canceled:
-        """End tasks that have not ended: those that wait at once, those that run by stopping them where they run.
+        """Cancel unfinished tasks, and tell the workers that run some of them to stop.
 
-        A worker that cannot be told now finds out by itself within some seconds; its result counts no more.
+        A worker that cannot be notified now finds the cancel by itself within some seconds. The result of a canceled
+        run is discarded.
+
+        Args:
+            tokens: the tasks.
+            by: who cancels them.
+            reason: why.
 
         Returns:
-            What was really ended; what is missing had ended before, or is not known.
+            The tasks that were canceled. A task is missing if it had already ended or is unknown.
 
         Raises:
             StoreAway: the database is busy or away, and nothing was changed.
@@ -54,17 +60,17 @@ class Cancel:
         return canceled
 
     def these(self, tokens: Sequence[str], by: str = "", reason: str = "") -> Changed:
-        """End tasks by their tokens, some hundreds at a time.
+        """Cancel tasks by their tokens, one part per transaction.
 
         Raises:
-            StoreAway: the database is busy or away; some may have been ended.
+            StoreAway: the database is busy or away; some tasks may already be canceled.
         """
         return change_these(self.store, tokens, lambda part: len(self(part, by, reason).tickets))
 
     def matching(self, wanted: Filter, by: str = "", reason: str = "") -> Changed:
-        """End all tasks that a filter means and that have not ended, some hundreds at a time.
+        """Cancel all unfinished tasks that match a filter, one part per transaction.
 
         Raises:
-            StoreAway: the database is busy or away; some may have been ended.
+            StoreAway: the database is busy or away; some tasks may already be canceled.
         """
         return change_matching(self.store, wanted, Move.CANCEL, lambda page: len(self(page, by, reason).tickets))

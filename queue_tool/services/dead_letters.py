@@ -1,4 +1,4 @@
-"""Dead letters: the tasks that failed for good, removed when nobody wants them any more; `Reopen` retries them."""
+"""Dead letters: tasks that failed for good. This service removes old ones; `Reopen` retries them."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from queue_tool.store import Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetters:
-    """The service, with what it works on."""
+    """Removes old dead letters."""
 
     store: Store
     telemetry: Telemetry
     clock: Clock
 
     def purge(self, older_than: timedelta) -> int:
-        """Remove those that had ended before so long a time, with all that is kept of them; return how many.
+        """Remove the tasks that failed more than `older_than` ago, with all their records; return how many.
 
-        They are counted off their batches, so that the counts go on to sum.
+        The counts of their batches are reduced too, so that they still sum to the total.
 
         Raises:
-            StoreAway: the database is busy or away; some may have been removed.
+            StoreAway: the database is busy or away; some tasks may already be removed.
         """
         wanted = Filter(states=frozenset({State.FAILED}), ended_before=self.clock.now() - older_than)
         removed = sum(self.store.control.remove(page) for page in self.store.control.matching(wanted))

@@ -1,4 +1,4 @@
-"""Keys: API keys are made, listed and revoked; the store keeps only their digests."""
+"""Keys: creates, lists and revokes API keys. The store keeps only their digests."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from queue_tool.services.submit import make_tokens
 from queue_tool.store import Store
 
 PREFIX = "qt_"
-"""By which a key that turns up in the wrong place is recognised."""
+"""The beginning of every key, so that a leaked key can be recognized."""
 
 SECRET_BYTES = 32
-"""Random bytes of a key: it cannot be guessed, so one SHA-256 of it is enough."""
+"""Random bytes in a key. A key cannot be guessed, so a single SHA-256 is a safe digest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewKey:
-    """A key that was just made, with what is never shown again."""
+    """A new key with its secret. The secret is never shown again."""
 
     secret: str
     key: ApiKey
@@ -28,16 +28,16 @@ class NewKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keys:
-    """The service, with what it works on."""
+    """Creates, lists and revokes API keys."""
 
     store: Store
     clock: Clock
 
     def create(self, role: Role, name: str = "") -> NewKey:
-        """Make a key of a role; `name` is a word that tells people which one it is.
+        """Create a key with a role. The name helps people to tell keys apart.
 
         Raises:
-            StoreAway: the database is busy or away, and there is no such key.
+            StoreAway: the database is busy or away, and no key was created.
         """
         now = self.clock.now()
         secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
@@ -46,20 +46,20 @@ class Keys:
         return NewKey(secret=secret, key=key)
 
     def all(self) -> Sequence[ApiKey]:
-        """Return every key, revoked ones too, in the order in which they were made."""
+        """Return every key, including revoked ones, in the order of creation."""
         return self.store.keys.all()
 
     def revoke(self, key_id: str) -> None:
-        """Make a key invalid from now on; one that is already stays as it is.
+        """Make a key invalid from now on; a key that is already revoked stays as it is.
 
         Raises:
-            KeyNotFound: there is none with this id.
+            KeyNotFound: no key has this id.
             StoreAway: the database is busy or away, and nothing was changed.
         """
         self.store.keys.revoke(key_id, self.clock.now())
 
     def warning(self, host: str, auth: str) -> str | None:
-        """Return what an operator should know who listens on this address, if there is anything.
+        """Return a warning for an operator who listens on this address; None if there is nothing to warn about.
 
         Args:
             host: the address.
@@ -68,5 +68,5 @@ class Keys:
         if is_loopback(host):
             return None
         if auth == "off":
-            return "QUEUE_TOOL_AUTH is off: everyone who reaches this address may do everything"
+            return "QUEUE_TOOL_AUTH is off: everyone who can reach this address has full access"
         return None if self.store.keys.exist() else NOT_LOCAL

@@ -1,4 +1,4 @@
-"""List: tasks by a filter, newest first, a page at a time."""
+"""List: tasks that match a filter, newest first, one page at a time."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ from queue_tool.model.queues import Priority
 from queue_tool.store import PageKey, Store
 
 MOST_COUNTED = 10_000
-"""Tasks up to which a total is exact."""
+"""A total is exact up to this number of tasks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """A part of a list."""
+    """One page of a list."""
 
     items: Sequence[Summary]
-    next: str | None  # the cursor of the next page; None where this is the last one
-    total: int  # of the whole list, at most `MOST_COUNTED`
-    is_exact: bool  # False where there are more than `total`
+    next: str | None  # the cursor of the next page; None on the last page
+    total: int  # the number of items in the whole list
+    is_exact: bool  # False if the list has more than `total` items
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """The service, with what it works on."""
+    """Lists tasks, queues and batches."""
 
     store: Store
 
     def __call__(self, wanted: Filter, limit: int = 50, cursor: str | None = None) -> Page:
-        """Return a page of the tasks that a filter means, the last one sent first.
+        """Return a page of the tasks that match a filter, newest first.
 
-        What is sent after the first page was read is on none of the later ones; nothing comes twice.
+        A task that is sent after the first page was read appears on no later page. No task appears twice.
 
         Args:
             wanted: the filter.
-            limit: tasks on a page.
-            cursor: where the page begins, as the page before it has said; None is the first one.
+            limit: the maximum number of tasks on a page.
+            cursor: `next` of the page before; None for the first page.
 
         Raises:
-            BadCursor: no page of such a list has said this cursor.
+            BadCursor: the cursor is malformed or belongs to another kind of list.
             StoreAway: the database is busy or away.
         """
         before = None if cursor is None else read_cursor(cursor, of_tokens=wanted.is_of_a_time)
@@ -60,15 +60,15 @@ class Listing:
         )
 
     def waiting(self, only: Priority | None, limit: int = 50, cursor: str | None = None) -> Page:
-        """Return a page of the tasks that wait for a worker, in the order in which they are taken.
+        """Return a page of the queued tasks, in the order in which workers take them.
 
         Args:
-            only: the queue; None means all of them, the most urgent first.
-            limit: tasks on a page.
-            cursor: where the page begins, as the page before it has said; None is the first one.
+            only: the queue; None means all queues, the most urgent first.
+            limit: the maximum number of tasks on a page.
+            cursor: `next` of the page before; None for the first page.
 
         Raises:
-            BadCursor: no page of such a list has said this cursor.
+            BadCursor: the cursor is malformed or belongs to another kind of list.
             StoreAway: the database is busy or away.
         """
         priorities = list(Priority) if only is None else [only]
@@ -96,14 +96,14 @@ class Listing:
         )
 
     def queues(self) -> Sequence[QueueCounts]:
-        """Return what waits in each queue, the most urgent first."""
+        """Return the counts of each queue, the most urgent first."""
         return self.store.queues.counts()
 
     def batches(self, label: Label, limit: int = 50, cursor: str | None = None) -> tuple[Sequence[Batch], str | None]:
-        """Return a page of the batches that are called so, the last one sent first, and the next page's cursor.
+        """Return a page of the batches with this label, newest first, and the cursor of the next page.
 
         Raises:
-            BadCursor: no page of such a list has said this cursor.
+            BadCursor: the cursor is malformed or belongs to another kind of list.
             StoreAway: the database is busy or away.
         """
         found, last = self.store.batches.page(label, limit, None if cursor is None else _number(cursor))
@@ -112,20 +112,24 @@ class Listing:
 
 def _number(cursor: str) -> int:
     key = read_cursor(cursor)
-    assert isinstance(key, int)  # noqa: S101 - or else it would have been refused
+    assert isinstance(key, int)  # noqa: S101 - `read_cursor` refuses anything else
     return key
 
 
 def write_cursor(key: PageKey) -> str:
-    """Return a row's key as users pass it back to us."""
+    """Return the cursor for a key: an opaque text that users send back."""
     return base64.urlsafe_b64encode(str(key).encode()).decode().rstrip("=")
 
 
 def read_cursor(cursor: str, *, of_tokens: bool = False) -> PageKey:
-    """Return the key that a cursor stands for.
+    """Return the key that a cursor encodes.
+
+    Args:
+        cursor: as the user sent it.
+        of_tokens: True if the key must be a token, False if it must be a number.
 
     Raises:
-        BadCursor: it stands for none, or for one of the other kind.
+        BadCursor: the cursor encodes no key, or a key of the other kind.
     """
     try:
         key = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")

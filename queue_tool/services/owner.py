@@ -1,4 +1,4 @@
-"""The owner: this process as the store knows it, under an id that its tasks carry while they run here."""
+"""The owner: this process, registered in the store. A task carries the owner's id while it runs here."""
 
 from __future__ import annotations
 
@@ -18,10 +18,17 @@ BEAT_EVERY = 5.0
 
 
 class Owner:
-    """Registers this process when it is first asked for, and beats from a thread of its own."""
+    """Registers this process on first use, and sends heartbeats from a separate thread."""
 
     def __init__(self, store: Store, kind: str, clock: Clock, name: str = "") -> None:
-        """Prepare; nothing is registered yet."""
+        """Keep the parameters; nothing is registered yet.
+
+        Args:
+            store: where the process is registered.
+            kind: what this process is, for people.
+            clock: the time of registration and of leaving.
+            name: its name in Redis, if it has one.
+        """
         self._store = store
         self._kind = kind
         self._clock = clock
@@ -31,13 +38,13 @@ class Owner:
         self._left = threading.Event()
 
     def id(self) -> int:
-        """Return the id under which this process may claim tasks.
+        """Return the id with which this process claims tasks; register the process if needed.
 
         Raises:
-            StoreAway: it cannot be registered now.
+            StoreAway: the process cannot be registered now.
         """
         known = self._id
-        if known is not None:  # without the lock: a heartbeat may hold it for as long as the database is locked
+        if known is not None:  # without the lock: a heartbeat may hold it while the database is locked
             return known
         with self._lock:
             if self._id is None:
@@ -46,7 +53,7 @@ class Owner:
             return self._id
 
     def leave(self) -> None:
-        """Say that this process holds nothing any more."""
+        """Stop the heartbeat, and mark this process as gone: it runs no tasks any more."""
         self._left.set()
         with self._lock:
             if self._id is not None:
@@ -61,15 +68,15 @@ class Owner:
             try:
                 with self._lock:
                     if self._id is not None and not self._store.workers.beat(self._id):
-                        self._id = self._register()  # given up for dead: what it holds is somebody else's now
+                        self._id = self._register()  # the sweeper took it for dead, and took its tasks back
             except StoreAway as error:
-                _log.warning("the heartbeat missed a beat: %s", error.reason)
-            except Exception:  # noqa: BLE001 - a heart that stops for a mistake of ours would give all tasks away
-                _log.exception("the heartbeat missed a beat")
+                _log.warning("a heartbeat could not be written: %s", error.reason)
+            except Exception:  # noqa: BLE001 - if a bug stopped the heartbeat, the sweeper would take all tasks back
+                _log.exception("a heartbeat could not be written")
 
 
 def describe(kind: str, name: str = "") -> Process:
-    """Return this process in the words of the store."""
+    """Return this process as the store records it."""
     return Process(
         kind=kind,
         host=processes.host(),
@@ -81,7 +88,7 @@ def describe(kind: str, name: str = "") -> Process:
 
 
 def lives_here(process: Process) -> bool | None:
-    """Tell whether a process of this machine lives; None for one of another machine."""
+    """Return whether a process of this machine is alive; None for a process of another machine."""
     if process.machine != processes.machine():
         return None
     return processes.is_alive(process.pid, process.pid_started)

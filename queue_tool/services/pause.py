@@ -1,4 +1,4 @@
-"""Pause: a queue, which is a priority with all of its lanes, starts nothing until it is resumed."""
+"""Pause: a paused queue starts no tasks until it is resumed. A queue is a priority with all of its lanes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from queue_tool.store import Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
-    """The service, with what it works on."""
+    """Pauses and resumes queues."""
 
     store: Store
     telemetry: Telemetry
     clock: Clock
 
     def __call__(self, priority: Priority) -> None:
-        """Let no task of a queue be started from now on; those that run go on.
+        """Pause a queue: none of its tasks start from now on. Running tasks continue.
 
         Raises:
             StoreAway: the database is busy or away, and nothing was changed.
@@ -29,7 +29,7 @@ class Pause:
         self.telemetry.emit(events.QueuePaused(queue=priority.queue))
 
     def resume(self, priority: Priority) -> None:
-        """Let the tasks of a queue be started again; the sweeper pushes what is missing in Redis.
+        """Resume a queue: its tasks start again. The sweeper pushes the tickets that are missing in Redis.
 
         Raises:
             StoreAway: the database is busy or away, and nothing was changed.

@@ -1,4 +1,4 @@
-"""Reopen: tasks that failed or were canceled are done again, since somebody asked for it."""
+"""Reopen: at a user's request, failed or canceled tasks run again."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from queue_tool.store import Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reopen:
-    """The service, with what it works on."""
+    """Reopens tasks."""
 
     store: Store
     telemetry: Telemetry
 
     def __call__(self, tokens: Sequence[str]) -> tuple[Ticket, ...]:
-        """Let tasks that failed or were canceled be done again, with as many attempts as a new one has.
+        """Put failed or canceled tasks back into the queue, with as many attempts as a new task.
 
         Returns:
-            The tickets of those that will be; what is missing has not ended so, or is not known.
+            The tickets of the reopened tasks. A task is missing if it is unknown, if it neither failed nor was
+            canceled, or if another task now has its unique key.
 
         Raises:
             StoreAway: the database is busy or away, and nothing was changed.
@@ -36,17 +37,17 @@ class Reopen:
         return tickets
 
     def these(self, tokens: Sequence[str]) -> Changed:
-        """Let tasks be done again by their tokens, some hundreds at a time.
+        """Reopen tasks by their tokens, one part per transaction.
 
         Raises:
-            StoreAway: the database is busy or away; some may have been reopened.
+            StoreAway: the database is busy or away; some tasks may already be reopened.
         """
         return change_these(self.store, tokens, lambda part: len(self(part)))
 
     def matching(self, wanted: Filter) -> Changed:
-        """Let all tasks be done again that a filter means and that failed or were canceled.
+        """Reopen all failed or canceled tasks that match a filter, one part per transaction.
 
         Raises:
-            StoreAway: the database is busy or away; some may have been reopened.
+            StoreAway: the database is busy or away; some tasks may already be reopened.
         """
         return change_matching(self.store, wanted, Move.REOPEN, lambda page: len(self(page)))
