@@ -187,7 +187,7 @@ def _runner(settings: Settings, store: Store, types: TaskTypes, telemetry: Telem
         timeout=settings.timeout,
         max_attempts=settings.max_attempts,
         chance=random.random,
-        tries_again=settings.redis_url != INLINE,
+        retries=settings.redis_url != INLINE,
         pause=lambda: time.sleep(STORE_PAUSE),
     )
 

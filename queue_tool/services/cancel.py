@@ -30,7 +30,7 @@ class Cancel:
     clock: Clock
 
     def __call__(self, tokens: Sequence[str], by: str = "", reason: str = "") -> Canceled:
-        """Cancel unfinished tasks, and tell the workers that run some of them to stop.
+        """Cancel unfinished tasks, and send a stop command to the workers of the running ones.
 
         A worker that cannot be notified now finds the cancel by itself within some seconds. The result of a canceled
         run is discarded.

@@ -1,8 +1,8 @@
-"""The steps of a run: claim, load, process, decide, record, tell.
+"""The steps of a run: claim, load, process, decide, record, emit events.
 
-A stock worker of RQ takes them for one ticket after the other, by calling `Runner`. Our own worker takes the very same
-steps with many runs at once: it records what has ended and claims what comes next in one transaction, and only the
-processing is its own, in the executors of its lanes.
+A stock RQ worker calls `Runner` and takes one ticket after the other through these steps. Our own worker takes many
+runs at once through the same steps. It records ended runs and claims the next ones in one transaction. Only its
+process step differs: the executors of its lanes call the functions.
 """
 
 from __future__ import annotations
@@ -26,32 +26,36 @@ from queue_tool.store import Settled, Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedAndClaimed:
-    """What one transaction has brought."""
+    """The result of one transaction."""
 
     settled: Settled
-    runs: list[Run]  # that were claimed
+    runs: list[Run]  # the claimed runs, loaded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runner:
-    """The service, with what it works on."""
+    """Takes runs through their steps."""
 
     store: Store
     types: TaskTypes
     telemetry: Telemetry
     clock: Clock
-    timeout: float  # seconds; of types that say nothing
-    max_attempts: int  # of types that say nothing
-    chance: Callable[[], float]  # draws a number from 0 to 1
-    tries_again: bool = True  # False where nobody would bring a task back when its time has come
-    pause: Callable[[], None]  # waits a moment before a store that was away is tried again
+    timeout: float  # seconds; for task types without a timeout
+    max_attempts: int  # for task types without a maximum
+    chance: Callable[[], float]  # returns a random number from 0 to 1
+    retries: bool = True  # False for the inline broker: nothing runs a task again when it is due
+    pause: Callable[[], None]  # waits before the next try when the store was away
 
     def __call__(self, tickets: Sequence[tuple[str, int]], owner: int) -> None:
-        """Take these tickets, token and run of each, through all steps, one after the other, as this owner.
+        """Take the runs of these tickets through all steps, one after the other.
+
+        Args:
+            tickets: token and run of each.
+            owner: the worker process that claims.
 
         Raises:
-            StoreAway: nothing could be claimed.
-            BaseException: what interrupted the work; the task has been put back.
+            StoreAway: the next ticket could not be claimed.
+            BaseException: the function's run was interrupted; the task has been put back.
         """
         for ticket in tickets:
             for run in self.claim([ticket], owner):
@@ -62,7 +66,11 @@ class Runner:
     # -- the steps -----------------------------------------------------------------------------------------
 
     def claim(self, tickets: Sequence[tuple[str, int]], owner: int) -> list[Run]:
-        """Claim the tasks of these tickets and load them; what is missing is somebody else's, or over.
+        """Claim the tasks of these tickets and load them.
+
+        Returns:
+            The claimed runs. A run is missing if it cannot start, for example because another worker has it or the
+            task has ended.
 
         Raises:
             StoreAway: nothing was claimed.
@@ -76,20 +84,26 @@ class Runner:
         owner: int,
         notes: Sequence[Note] = (),
     ) -> RecordedAndClaimed:
-        """Record how runs ended and claim the next ones in one transaction, tell of both, and load the new ones.
+        """Record how runs ended and claim the next ones in one transaction. Then emit the events and load the new runs.
+
+        Args:
+            outcomes: how runs ended.
+            tickets: token and run of each task to claim.
+            owner: the worker process that records and claims.
+            notes: progress and log lines of runs that continue.
 
         Raises:
-            StoreAway: nothing of it was kept.
+            StoreAway: nothing was recorded or claimed.
         """
         changes = self.store.runs.settle_and_claim(outcomes, tickets, owner, self.clock.now(), notes)
         if outcomes:
-            self._tell_ended(outcomes, changes.settled)
+            self._emit_ended(outcomes, changes.settled)
         if tickets:
-            self._tell_started(tickets, changes.claimed)
+            self._emit_started(tickets, changes.claimed)
         return RecordedAndClaimed(settled=changes.settled, runs=[self.load(task) for task in changes.claimed])
 
     def load(self, task: Claimed) -> Run:
-        """Return a claimed task with its type, its data and its deadline; one that cannot be run has ended."""
+        """Return the run of a claimed task, with its type, data and timeout. If it cannot run, `ended` says why."""
         if task.task_type not in self.types:
             sentence = f"No worker here knows the task type {task.task_type!r}."
             return Run(task=task, ended=Failed(code=Code.UNKNOWN_TASK_TYPE, error=sentence))
@@ -98,33 +112,39 @@ class Runner:
             data = json_text.loads(task.data)
             timeout = known.timeout_of(data, self.timeout) if task.timeout is None else task.timeout or None
         except Exception as error:  # noqa: BLE001 - a type's own function may raise anything
-            sentence = f"Its data or its timeout cannot be read: {error!r}."
+            sentence = f"The task's data or timeout cannot be read: {error!r}."
             return Run(task=task, task_type=known, ended=Failed(code=Code.ERROR, error=sentence, final=True))
         return Run(task=task, task_type=known, data=data, timeout=timeout)
 
     def process(self, run: Run, owner: int) -> Ended:
-        """Call the task's function and wait for it; a run that has ended already passes.
+        """Call the task's function, wait, and return how the run ended. A run that has already ended is not called.
 
         Raises:
-            BaseException: what interrupted it; the task has been put back.
+            BaseException: the function's run was interrupted; the task has been put back.
         """
         if run.ended is not None:
             return run.ended
-        assert run.task_type is not None  # noqa: S101 - or else it had ended
+        assert run.task_type is not None  # noqa: S101 - without a type, `load` has ended the run
         context = run.context()
         try:
             return execute(run.task_type, run.data, context, run.timeout)
-        except BaseException:  # RQ's handlers of signals raise all sorts of things in the middle of this
+        except BaseException:  # RQ's signal handlers may raise any exception here
             context.canceled.set()
             self._put_back(run, owner)
             raise
 
     def decide(self, run: Run, ended: Ended, seconds: float) -> Outcome:
-        """Return what is to be kept of a run that took so long: its end, or when its task is tried again."""
+        """Return the outcome of a run: finished, failed, or a retry at a certain time.
+
+        Args:
+            run: the run.
+            ended: how its function ended.
+            seconds: how long it took.
+        """
         task = run.task
         if isinstance(ended, Returned):
             return Outcome(token=task.token, run=task.run, move=Move.FINISH, result=ended.result, seconds=seconds)
-        due = self._next_try(run, ended)
+        due = self._next_attempt_at(run, ended)
         return Outcome(
             token=task.token,
             run=task.run,
@@ -139,7 +159,7 @@ class Runner:
         )
 
     def record(self, outcome: Outcome, owner: int) -> None:
-        """Record an outcome, however long the store is away: as long as this process lives, nobody else will."""
+        """Record an outcome, and retry while the store is away: no other process can record it while this one lives."""
         while True:
             try:
                 self.record_and_claim([outcome], (), owner)
@@ -149,8 +169,8 @@ class Runner:
             else:
                 return
 
-    def _next_try(self, run: Run, failed: Failed) -> datetime | None:
-        if not self.tries_again:
+    def _next_attempt_at(self, run: Run, failed: Failed) -> datetime | None:
+        if not self.retries:
             return None
         task, kind = run.task, run.task_type
         most = task.max_attempts or (kind and kind.max_attempts) or self.max_attempts
@@ -159,15 +179,15 @@ class Runner:
         return retry.decide(failed, attempt, most, backoff=backoff, now=self.clock.now(), chance=self.chance)
 
     def _put_back(self, run: Run, owner: int) -> None:
-        """Give a task up so that somebody else runs it: the same attempt, a new run."""
+        """Put a task back so that another worker runs it: the same attempt, a new run."""
         try:
             self.record_and_claim([put_back(run)], (), owner)
         except StoreAway:
-            return  # the sweeper will see that this process is gone
+            return  # the sweeper takes the task back when this process is gone
 
-    # -- what is told --------------------------------------------------------------------------------------
+    # -- events --------------------------------------------------------------------------------------------
 
-    def _tell_started(self, tickets: Sequence[tuple[str, int]], claimed: Sequence[Claimed]) -> None:
+    def _emit_started(self, tickets: Sequence[tuple[str, int]], claimed: Sequence[Claimed]) -> None:
         if self.telemetry.hears(events.TaskStarted):
             for task in claimed:
                 self.telemetry.emit(
@@ -175,11 +195,11 @@ class Runner:
                 )
         if len(claimed) < len(tickets) and self.telemetry.hears(events.TicketDropped):
             ours = {(task.token, task.run) for task in claimed}
-            for token, run in tickets:  # somebody else has it, or it is over: a ticket may come twice
+            for token, run in tickets:  # another worker has the run, or it is over: a ticket may arrive twice
                 if (token, run) not in ours:
                     self.telemetry.emit(events.TicketDropped(token=token, run=run))
 
-    def _tell_ended(self, outcomes: Sequence[Outcome], settled: Settled) -> None:
+    def _emit_ended(self, outcomes: Sequence[Outcome], settled: Settled) -> None:
         ended, dropped = self.telemetry.hears(events.TaskEnded), self.telemetry.hears(events.TicketDropped)
         for outcome in outcomes:
             if outcome.token not in settled.tokens:
@@ -192,12 +212,12 @@ class Runner:
 
 
 def put_back(run: Run) -> Outcome:
-    """Return the outcome of a run that this worker gives up, so that somebody else takes its task."""
+    """Return the outcome that puts a run's task back, so that another worker takes it."""
     return Outcome(token=run.task.token, run=run.task.run, move=Move.PUT_BACK)
 
 
 def _event_of(outcome: Outcome) -> Event:
-    """Return what is told of an outcome that was kept."""
+    """Return the event for an outcome that was recorded."""
     token, run, code = outcome.token, outcome.run, outcome.code or Code.ERROR
     match outcome.move:
         case Move.FINISH:

@@ -1,4 +1,4 @@
-"""Submit: an array of elements in, a token or the reasons of a refusal for each out."""
+"""Submit: takes an array of elements, and returns for each a token or the reasons why it was refused."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from queue_tool.store import Remembered, Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submit:
-    """The service, with what it works on."""
+    """Checks elements, stores the accepted ones as tasks, and pushes their tickets."""
 
     store: Store
     broker: Broker
     telemetry: Telemetry
     clock: Clock
-    max_batch: int
-    max_waiting: int
+    max_batch: int  # elements in one request
+    max_waiting: int  # tasks that may wait at once
     max_pushed: int  # tickets that one list may hold in Redis
 
     def __call__(
@@ -51,24 +51,24 @@ class Submit:
         *,
         label: Label = UNNAMED,
     ) -> Submission:
-        """Check every value, keep the good ones as tasks of a batch, push their tickets, and answer.
+        """Check every value, store the accepted ones as tasks of a batch, and push their tickets.
 
-        When this returns, every token in it is on disk. When it raises, nothing was kept.
+        If this returns, every returned token is on disk. If it raises, nothing was stored.
 
         Args:
-            values: what was sent.
-            judge: who says of each what becomes of it.
-            key: by which the same request is known again.
-            label: what the batch is called.
+            values: the elements of the request.
+            judge: decides for each value whether it is accepted or refused.
+            key: the request's Idempotency-Key, if it has one.
+            label: the name and the metadata of the batch.
 
         Raises:
-            TooManyItems: more values than one request may have.
-            TooManyWaiting: more tasks would wait than may.
-            IdempotencyKeyReused: the key came with another body before.
+            TooManyItems: the request has more than `max_batch` elements.
+            TooManyWaiting: more than `max_waiting` tasks would wait.
+            IdempotencyKeyReused: an earlier request used the key with another body.
             StoreAway: the database is busy or away.
         """
         if len(values) > self.max_batch:
-            raise TooManyItems(f"One request may have {self.max_batch} elements, and this one has {len(values)}.")
+            raise TooManyItems(f"The request has {len(values)} elements; the limit is {self.max_batch}.")
         now = self.clock.now()
         before = self.store.idempotency.recall(key, now) if key else None
         if before is not None:
@@ -83,39 +83,44 @@ class Submit:
         if not values:
             return Submission(batch=None, elements=())
         kept = added.instead or batch
-        self._tell(kept)
+        self._emit_accepted(kept)
         if not added.held:
             self._push(batch.id, added.instead.tickets if added.instead else tickets)
         return Submission(batch=batch.id, elements=kept.elements)
 
     def single(self, value: object, judge: Judge, key: IdempotencyKey | None = None) -> Element:
-        """Check a value, keep it as a task that belongs to no batch, push its ticket, and answer.
+        """Check one value, store it as a task without a batch, and push its ticket.
+
+        Args:
+            value: the element.
+            judge: decides whether it is accepted or refused.
+            key: the request's Idempotency-Key, if it has one.
 
         Returns:
-            What became of it; if another task has its unique key, a refusal that names that one.
+            The accepted element, or the refusal. If another task has its unique key, the refusal names that task.
 
         Raises:
-            TooManyWaiting: more tasks would wait than may.
-            IdempotencyKeyReused: the key came with another body before.
+            TooManyWaiting: more than `max_waiting` tasks would wait.
+            IdempotencyKeyReused: an earlier request used the key with another body.
             StoreAway: the database is busy or away.
         """
         now = self.clock.now()
         before = self.store.idempotency.recall(key, now) if key else None
         if before is not None:
-            return self._repeated_one(before, key)
+            return self._repeated_single(before, key)
         judged = judge(value, 0, make_tokens(1, now)[0])
         if isinstance(judged, Refused):
-            return judged  # what is refused is not remembered: the key may come again with something better
+            return judged  # a refusal is not remembered: the client may send the key again with corrected data
         waits = judged.options.must_wait(now)
         held = self._lists_without_room([] if waits else [judged.ticket])
         added = self.store.singles.add(judged, now, self.max_waiting, key, hold=held)
         if added.before is not None:
-            return self._repeated_one(added.before, key)
+            return self._repeated_single(added.before, key)
         if added.duplicate is not None:
             return added.duplicate
         self.telemetry.emit(events.TaskAccepted(token=judged.token, task_type=judged.task_type.name))
         if not (waits or added.held):
-            self._push_one(judged.ticket)
+            self._push_single(judged.ticket)
         return judged
 
     def _lists_without_room(self, tickets: Sequence[Ticket]) -> list[str]:
@@ -123,7 +128,7 @@ class Submit:
         return [name for name, count in wanted.items() if not self.broker.has_room(name, count, self.max_pushed)]
 
     def _repeated(self, before: Remembered, key: IdempotencyKey | None) -> Submission:
-        """Answer as the first time, from what was kept."""
+        """Return the same answer as the first time, from the stored batch."""
         if key is None or before.digest != key.digest:
             raise IdempotencyKeyReused
         if before.token is not None:
@@ -132,21 +137,21 @@ class Submit:
         elements = self.store.batches.elements(before.batch) if before.batch else []
         return Submission(batch=before.batch, elements=elements)
 
-    def _tell(self, batch: NewBatch) -> None:
+    def _emit_accepted(self, batch: NewBatch) -> None:
         self.telemetry.emit(
             events.BatchAccepted(batch=batch.id, accepted=len(batch.accepted), rejected=len(batch.refused))
         )
         if not batch.accepted:
             self.telemetry.emit(events.BatchFinished(batch=batch.id))
 
-    def _repeated_one(self, before: Remembered, key: IdempotencyKey | None) -> Accepted:
+    def _repeated_single(self, before: Remembered, key: IdempotencyKey | None) -> Accepted:
         if key is None or before.digest != key.digest or before.token is None:
             raise IdempotencyKeyReused
         self.telemetry.emit(events.TaskRepeated(token=before.token))
         return self.store.singles.accepted(before.token)
 
     def _push(self, batch: str, tickets: Sequence[Ticket]) -> None:
-        """Push the tickets of a batch; what cannot be pushed or noted now is the sweeper's."""
+        """Push the tickets of a batch and record it. If this fails, the sweeper does it later."""
         if not tickets:
             return
         try:
@@ -154,26 +159,26 @@ class Submit:
             self.store.batches.mark_pushed(batch, self.clock.now())
         except BrokerAway as error:
             self.telemetry.emit(events.PushPostponed(batch=batch, reason=error.sentence))
-            with contextlib.suppress(StoreAway):  # then the sweeper waits for the grace to end
+            with contextlib.suppress(StoreAway):  # then the sweeper pushes them after `SUBMIT_GRACE`
                 self.store.batches.mark_push_failed(batch, self.clock.now())
         except StoreAway:
-            return  # the tickets are there, and the sweeper will see that they are
+            return  # the tickets are in Redis; the sweeper finds them there and records it
 
-    def _push_one(self, ticket: Ticket) -> None:
+    def _push_single(self, ticket: Ticket) -> None:
         try:
             self.broker.push([ticket])
             self.store.tickets.mark_pushed([ticket], self.clock.now())
         except BrokerAway as error:
             self.telemetry.emit(events.PushPostponed(token=ticket.token, reason=error.sentence))
         except StoreAway:
-            return  # the sweeper pushes it once more, which does no harm
+            return  # the sweeper pushes the ticket again, which is harmless
 
 
 def make_tokens(count: int, now: datetime) -> list[str]:
-    """Return new tokens of this moment; their random bits come from one call to the system's secure source."""
+    """Return new tokens for this time. One call to the system's secure source provides all their random bits."""
     return tokens.make(int(now.timestamp() * 1000), os.urandom(tokens.ENTROPY_BYTES * count))
 
 
 def body_digest(body: bytes) -> str:
-    """Return what tells one body from another."""
+    """Return the SHA-256 digest of a request's body, in hexadecimal."""
     return hashlib.sha256(body).hexdigest()

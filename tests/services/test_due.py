@@ -16,7 +16,7 @@ from queue_tool.model.outcome import Outcome
 from queue_tool.model.states import Code, Move, State
 from queue_tool.model.task import Timing
 from queue_tool.runtime import Runtime
-from queue_tool.services.sweep.due import WALK_EVERY, Due
+from queue_tool.services.sweep.due import SCAN_EVERY, Due
 from tests.conftest import News
 from tests.past_the_store import rows
 from tests.runs import claim_runs, settle_runs
@@ -170,7 +170,7 @@ def test_a_walk_goes_in_steps_and_begins_anew_after_a_while(world: World) -> Non
     world.now += 31 * DAY
     world.due()
     assert world.state(late) is State.FINISHED
-    world.seconds += WALK_EVERY
+    world.seconds += SCAN_EVERY
     world.due()
     with pytest.raises(TaskNotFound):
         world.runtime.ask.task(late)

@@ -35,7 +35,7 @@ def store(runtime: Runtime) -> Store:
 
 @pytest.fixture
 def wait(store: Store) -> Iterator[Wait]:
-    made = Wait(store, most=64)
+    made = Wait(store, limit=64)
     yield made
     made.release()
 
@@ -100,7 +100,7 @@ def test_what_is_not_there_any_more_is_not_waited_for(wait: Wait) -> None:
 
 
 def test_one_too_many_does_not_wait(store: Store, runtime: Runtime, threads: ThreadPoolExecutor) -> None:
-    wait = Wait(store, most=2)
+    wait = Wait(store, limit=2)
     _, (token,) = sent(runtime)
     # A look that comes before them takes a place itself, for a moment: they try again.
     waiting = [threads.submit(eventually, partial(wait.task, token, LONG)) for _ in range(2)]

@@ -1,1 +1,1 @@
-"""The sweep: what went wrong between the store and Redis, and what comes with time, put right again and again."""
+"""The sweep: repairs differences between the store and Redis, and does what is due, again and again."""

@@ -1,6 +1,6 @@
-"""Audit: what should wait in Redis, compared with what does; what is missing is pushed again.
+"""Audit: compares the tickets that should be in Redis with those that are there, and pushes the missing ones again.
 
-Redis loses tickets at a restart, at a failover, at a wipe, and to workers that cannot read them.
+Tickets are lost when Redis restarts, fails over or is wiped, and when a worker takes a ticket that it cannot read.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from queue_tool.services.sweep.push import Push
 from queue_tool.store import Store
 
 EVERY = 15.0
-"""Seconds between two audits; a ticket that two of them miss is pushed again."""
+"""Seconds between two audits. A ticket that is missing in two audits in a row is pushed again."""
 
 SHARE = 0.1
-"""The most of the time that audits may take: with millions of tickets they come less often."""
+"""The maximum share of the time that audits may take: with millions of tickets, audits run less often."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Audit:
-    """The service, with what it works on and what it remembers from one time to the next."""
+    """Compares the store with Redis. It remembers the result of its last audit."""
 
     store: Store
     broker: Broker
@@ -36,30 +36,35 @@ class Audit:
     _incarnation: str = field(default="", init=False)
     _resumed: Mapping[Priority, datetime | None] = field(default_factory=dict, init=False)
     _next: float | None = field(default=None, init=False)
-    _missed: frozenset[str] = field(default=frozenset(), init=False)  # ids that the last audit did not find
+    _missed: frozenset[str] = field(default=frozenset(), init=False)  # ids of tickets: the last audit missed them
 
     def if_due(self) -> None:
-        """Audit now and then, and at once when Redis is another one, or a queue has gone on, since the last time.
+        """Run an audit if it is due, and at once if Redis was restarted or wiped, or if a queue was resumed.
 
         Raises:
             BrokerAway: Redis does not answer.
             StoreAway: the database is busy or away.
         """
         incarnation, resumed, now = self.broker.incarnation(), self.store.queues.resumed(), self.clock.monotonic()
-        trusting = self._next is not None and incarnation == self._incarnation and resumed == self._resumed
-        if trusting and self._next is not None and now < self._next:
+        is_undisturbed = self._next is not None and incarnation == self._incarnation and resumed == self._resumed
+        if is_undisturbed and self._next is not None and now < self._next:
             return
-        self._audit(trusting=trusting)
+        self._audit(is_undisturbed=is_undisturbed)
         self._incarnation, self._resumed = incarnation, resumed
         self._next = now + max(EVERY, (self.clock.monotonic() - now) / SHARE)
 
-    def _audit(self, *, trusting: bool) -> None:
-        """Push again what should wait in Redis and does not; paused queues are passed over.
+    def _audit(self, *, is_undisturbed: bool) -> None:
+        """Push every ticket that should be in Redis and is not. Skip paused queues.
 
-        Redis is read first: a ticket that is taken in between is then missing on both sides, or on neither; and
-        before it the row until which all pushes are over, or else what is sent in between would seem lost. One
-        that is missed for the first time may be in the hands of a worker that is about to claim it, unless
-        there is a reason to think that it is not; then it is gone.
+        The order of the reads matters. The audit first reads up to which row all pushes are complete. It ignores later
+        rows, because their tickets may be on their way. Then it reads Redis before the store, so that a ticket that a
+        worker claims between these two reads does not seem lost.
+
+        If a ticket is missing for the first time, a worker may just have taken it and be about to claim it. So the
+        ticket counts as lost only if the last audit missed it too, or if there was a disturbance.
+
+        Args:
+            is_undisturbed: True if Redis was not restarted or wiped, and no queue was resumed, since the last audit.
         """
         until = self.store.tickets.pushes_done_until()
         paused = {priority.queue for priority in self.store.queues.paused()}
@@ -73,7 +78,7 @@ class Audit:
                 for ticket in page.tickets
                 if ticket.id not in present and lane_and_queue(ticket.list)[1] not in paused
             ]
-            lost = [ticket for ticket in absent if not trusting or ticket.id in self._missed]
+            lost = [ticket for ticket in absent if not is_undisturbed or ticket.id in self._missed]
             if lost:
                 self.push.tickets(lost)
                 pushed += len(lost)

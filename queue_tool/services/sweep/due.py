@@ -1,4 +1,4 @@
-"""Due: what comes with time. Waiting tasks come due or expire, and ended ones are forgotten, a part at a time."""
+"""Due: what time does to tasks. Scheduled tasks become due, tasks expire, and old ended tasks are removed."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from queue_tool.model.telemetry import Telemetry
 from queue_tool.store import Store
 
 PAGE = 1000
-"""Tasks that one transaction changes."""
+"""The maximum number of tasks that one transaction changes."""
 
-MOST_AT_ONCE = 20
-"""Pages of one kind in one call: whoever calls has other things to do as well."""
+MAX_PAGES = 20
+"""The maximum number of pages of due tasks in one call: the caller has other work too."""
 
-WALK_EVERY = 600.0
-"""Seconds between two walks over all tasks in search of old ones."""
+SCAN_EVERY = 600.0
+"""Seconds between two scans of all tasks for old ones."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Due:
-    """The service, with what it works on, and where it is on its walk."""
+    """Does what is due. It remembers how far its scan for old tasks has come."""
 
     store: Store
     telemetry: Telemetry
     clock: Clock
-    retention: timedelta | None  # None keeps for ever
-    _after: int = field(default=0, init=False)
-    _walked: float | None = field(default=None, init=False)
+    retention: timedelta | None  # how long ended tasks are kept; None keeps them forever
+    _after: int = field(default=0, init=False)  # id of the last row that the scan has read
+    _scanned: float | None = field(default=None, init=False)  # monotonic: when the last scan ended; None during a scan
 
     def __call__(self) -> None:
-        """Do what is to be done at this time.
+        """Fail expired tasks, queue due tasks, and remove old tasks, a limited number of each.
 
         Raises:
-            StoreAway: the database is busy or away; the next call goes on.
+            StoreAway: the database is busy or away; the next call continues.
         """
         self._expire()
         self._come_due()
@@ -45,7 +45,7 @@ class Due:
 
     def _come_due(self) -> None:
         count = 0
-        for _ in range(MOST_AT_ONCE):
+        for _ in range(MAX_PAGES):
             found = self.store.upkeep.come_due(self.clock.now(), PAGE)
             count += found
             if found < PAGE:
@@ -61,14 +61,14 @@ class Due:
             self.telemetry.emit(events.BatchFinished(batch=batch))
 
     def _forget(self, ended_before: datetime) -> None:
-        """Go one step further on the walk over all tasks; begin anew some time after the last one has ended."""
-        if self._walked is not None and self.clock.monotonic() - self._walked < WALK_EVERY:
+        """Do the next step of the scan for old tasks. A new scan starts `SCAN_EVERY` after the last one has ended."""
+        if self._scanned is not None and self.clock.monotonic() - self._scanned < SCAN_EVERY:
             return
-        self._walked = None
+        self._scanned = None
         removed = self.store.upkeep.forget(ended_before, self._after, PAGE)
         self._after = removed.last
         if removed.last == 0:
-            self._walked = self.clock.monotonic()
+            self._scanned = self.clock.monotonic()
             self.store.upkeep.forget_batches(ended_before)
             self.store.workers.forget(ended_before)
         if removed.tasks:

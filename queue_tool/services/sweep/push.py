@@ -1,4 +1,4 @@
-"""Push: tickets that wait in the store go to Redis, the oldest first, as far as there is room."""
+"""Push: moves waiting tickets from the store to Redis, the oldest first, while Redis has room."""
 
 from __future__ import annotations
 
@@ -12,26 +12,29 @@ from queue_tool.model.ticket import Ticket
 from queue_tool.store import Store
 
 SUBMIT_GRACE = timedelta(seconds=20)
-"""How long a batch may be on its way into Redis, if nobody says that its push has failed."""
+"""How long the process that accepted a batch may take to push it. After that, the sweeper pushes it.
+
+If a failed push is recorded, the sweeper does not wait.
+"""
 
 PAGE = 5000
-"""Tickets that are pushed and noted together."""
+"""The maximum number of tickets that are pushed and recorded together."""
 
-MOST_AT_ONCE = 100_000
-"""Tickets of one list in one call: whoever calls has other things to do as well."""
+MAX_TICKETS = 100_000
+"""The maximum number of tickets of one list in one call: the caller has other work too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pushed:
-    """What a push has done."""
+    """The result of a push."""
 
-    tickets: int
-    held: bool  # whether others still wait for room
+    tickets: int  # how many were pushed
+    held: bool  # whether other tickets still wait for room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Push:
-    """The service, with what it works on."""
+    """Pushes tickets to Redis, and records in the store that they are there."""
 
     store: Store
     broker: Broker
@@ -39,10 +42,10 @@ class Push:
     max_pushed: int  # tickets that one list may hold in Redis
 
     def __call__(self) -> Pushed:
-        """Push what was never pushed, what goes back for another run, and what found no room.
+        """Push tickets that were never pushed, that are for another run of their task, or that found no room before.
 
         Raises:
-            BrokerAway: some of it still waits here.
+            BrokerAway: some tickets still wait in the store.
             StoreAway: the database is busy or away.
         """
         room = _Room(broker=self.broker, most=self.max_pushed)
@@ -52,14 +55,14 @@ class Push:
         return Pushed(tickets=pushed, held=self.store.tickets.release_lists())
 
     def tickets(self, tickets: Sequence[Ticket]) -> None:
-        """Push these, and note it."""
+        """Push these tickets, and record it."""
         self.broker.push(tickets)
         self.store.tickets.mark_pushed(tickets, self.clock.now())
 
     def _list(self, name: str, room: _Room) -> int:
-        """Push what waits here of one list."""
+        """Push the tickets of one list that wait in the store; return how many were pushed."""
         pushed = 0
-        while pushed < MOST_AT_ONCE and (fitting := min(PAGE, room.of(name))):
+        while pushed < MAX_TICKETS and (fitting := min(PAGE, room.of(name))):
             page = self.store.tickets.unpushed(name, fitting)
             if not page:
                 break
@@ -69,15 +72,15 @@ class Push:
         return pushed
 
     def _batches(self, room: _Room) -> int:
-        """Push the batches of which nobody knows that their tickets are in Redis."""
+        """Push the batches for which no complete push is recorded; return how many tickets were pushed."""
         batches = self.store.batches.unpushed(self.clock.now(), SUBMIT_GRACE)
         if not batches:
             return 0
-        present = self.broker.queued()  # a push that was cut short has put some of them there
+        present = self.broker.queued()  # an interrupted push may have put some of them there
         return sum(self._batch(batch, present, room) for batch in batches)
 
     def _batch(self, batch: str, present: set[str], room: _Room) -> int:
-        """Push a batch; what finds no room waits here from now on."""
+        """Push a batch; return how many tickets were pushed. Tickets that find no room wait in the store."""
         pushed, last = 0, 0
         page = self.store.tickets.waiting_in(batch)
         while page.tickets:
@@ -94,20 +97,20 @@ class Push:
 
 @dataclass(slots=True, kw_only=True)
 class _Room:
-    """How many tickets each list can still take, asked once."""
+    """How many tickets each list can still take. The broker is asked once for each list."""
 
     broker: Broker
     most: int
     _left: dict[str, int] = field(default_factory=dict)
 
     def of(self, name: str) -> int:
-        """Return how many more a list can take."""
+        """Return how many more tickets a list can take."""
         if name not in self._left:
             self._left[name] = max(0, self.most - self.broker.length(name))
         return self._left[name]
 
     def take(self, tickets: Sequence[Ticket]) -> bool:
-        """Take room for these, if there is enough for all of them."""
+        """Reserve room for these tickets. If there is not enough for all, reserve nothing and return False."""
         wanted: dict[str, int] = {}
         for ticket in tickets:
             wanted[ticket.list] = wanted.get(ticket.list, 0) + 1

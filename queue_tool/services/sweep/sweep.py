@@ -1,7 +1,7 @@
-"""Sweep: what went wrong between the store and Redis, put right again and again.
+"""Sweep: repairs differences between the store and Redis, again and again.
 
-Every action is a compare-and-set or a push that may be repeated, so any number of sweepers may run at once and
-none of them leads; at worst a ticket is pushed twice, and its second one dropped.
+Every action is a compare-and-set or a push that may be repeated. So any number of sweepers may run at once, without a
+leader. At worst a ticket is pushed twice, and the second one is dropped.
 """
 
 from __future__ import annotations
@@ -24,26 +24,29 @@ from queue_tool.services.sweep.push import Push
 from queue_tool.store import Process, Store, TakenBack, Worker
 
 SUSPECT_AFTER = 18.0
-"""Seconds without a heartbeat after which a worker is suspected to be dead, whether its process is there or not."""
+"""Seconds without a heartbeat after which a worker is suspected to be dead, even if its process exists."""
 
-LIFELESS_AFTER = 12.0
-"""Seconds that a suspect has to beat since the database could be written to, as who cannot write cannot beat."""
+SUSPECT_GRACE = 12.0
+"""Seconds that a suspected worker still has to write a heartbeat.
 
-FULL_FOR = 5.0
-"""Seconds in which a full Redis is left alone: to find out what it lacks, all of its lists are read."""
+They start when this sweeper can write to the database: if it cannot, the worker may be unable to write as well.
+"""
+
+FULL_PAUSE = 5.0
+"""Seconds without a push after Redis was full: to find the missing tickets, the sweeper would read all its lists."""
 
 
 @dataclass(slots=True)
 class _Pulse:
-    """The heartbeat of a worker as seen from here."""
+    """The heartbeat of a worker, as this sweeper has seen it."""
 
     beat: int
-    seen: float  # monotonic
-    suspected: float | None = None  # when it stood still, and the database took what was written
+    seen: float  # monotonic: when it last changed
+    suspected: float | None = None  # monotonic: when the worker became a suspect, and the database could be written to
 
 
 class Sweep:
-    """The service, with what it works on and what it remembers from one pass to the next."""
+    """The sweeper. It remembers from one pass to the next what it has seen."""
 
     def __init__(
         self,
@@ -59,13 +62,13 @@ class Sweep:
         """Prepare.
 
         Args:
-            store: where the truth is.
+            store: the source of truth.
             broker: where the tickets should be.
-            telemetry: who is told.
-            clock: the time of day, and seconds that never jump: liveness is judged by these.
-            lives_here: whether a process of this machine lives; None for one of another machine.
-            max_pushed: tickets that one list may hold in Redis.
-            retention: for how long an ended task is kept; None keeps it for ever.
+            telemetry: receives the events.
+            clock: the time of day, and a monotonic time for the liveness of workers.
+            lives_here: returns whether a process of this machine is alive; None for a process of another machine.
+            max_pushed: the maximum number of tickets that one list may hold in Redis.
+            retention: how long ended tasks are kept; None keeps them forever.
         """
         self._store = store
         self._broker = broker
@@ -76,33 +79,33 @@ class Sweep:
         self._push = Push(store=store, broker=broker, clock=clock, max_pushed=max_pushed)
         self._pulses: dict[int, _Pulse] = {}
         self._audit = Audit(store=store, broker=broker, push=self._push, telemetry=telemetry, clock=clock)
-        self._away: str | None = None  # why nothing could be pushed the last time
+        self._away: str | None = None  # the reason why the last push failed
         self._full_until = 0.0
 
     def __call__(self) -> bool:
-        """Make one pass; tell whether the next one should come soon, since tickets wait for room in Redis.
+        """Make one pass. Return whether the next one should come soon, because tickets wait for room in Redis.
 
         Raises:
-            StoreAway: the database is busy or away; the next pass goes on.
+            StoreAway: the database is busy or away; the next pass continues.
         """
         self._take_back()
         self._due()
         if self._clock.monotonic() < self._full_until:
             return False
         try:
-            self._audit.if_due()  # first: what Redis has lost was there before what has never been
+            self._audit.if_due()  # before new pushes: the tickets that Redis lost are older
             held = self._push_unpushed()
             self._away = None
             return held
-        except BrokerAway as error:  # its tickets are pushed when it is back
+        except BrokerAway as error:  # a later pass pushes the tickets
             if self._away != error.sentence:
                 self._telemetry.emit(events.Warned(reason=error.sentence))
             self._away = error.sentence
             if isinstance(error, BrokerFull):
-                self._full_until = self._clock.monotonic() + FULL_FOR
+                self._full_until = self._clock.monotonic() + FULL_PAUSE
             return False
 
-    # -- workers that died ---------------------------------------------------------------------------------
+    # -- dead workers --------------------------------------------------------------------------------------
 
     def _take_back(self) -> None:
         workers = self._store.workers.all()
@@ -113,14 +116,14 @@ class Sweep:
         if not owners:
             return
         taken = self._store.runs.take_back(owners, self._clock.now())
-        self._tell_taken_back(taken, len(owners))
+        self._emit_taken_back(taken, len(owners))
         try:
-            self._bury(dead, taken.tickets)
+            self._reap(dead, taken.tickets)
         except BrokerAway:
-            return  # the next pass finds them again
+            return  # the workers are not marked as gone, so the next pass tries again
         self._store.workers.mark_gone(gone, self._clock.now())
 
-    def _tell_taken_back(self, taken: TakenBack, owners: int) -> None:
+    def _emit_taken_back(self, taken: TakenBack, owners: int) -> None:
         if taken.tickets or taken.given_up:
             self._telemetry.emit(
                 events.SweptLost(workers=owners, tasks=len(taken.tickets), given_up=len(taken.given_up))
@@ -130,14 +133,19 @@ class Sweep:
         for batch in taken.finished:
             self._telemetry.emit(events.BatchFinished(batch=batch))
 
-    def _bury(self, dead: Sequence[Worker], tickets: Sequence[Ticket]) -> None:
-        """Remove what Redis holds of dead workers, and push again at once what they had taken and not claimed."""
+    def _reap(self, dead: Sequence[Worker], tickets: Sequence[Ticket]) -> None:
+        """Remove what Redis holds of dead workers, and push again the tickets that they took but did not claim.
+
+        Args:
+            dead: the workers.
+            tickets: the new tickets of the tasks that were taken back from them.
+        """
         left = self._broker.forget([worker.process.name for worker in dead if worker.process.name])
         waiting = self._store.tickets.still_waiting(list(_runs_of(left)))
         if waiting:
             self._push.tickets(waiting)
         before = [replace(ticket, run=ticket.run - 1) for ticket in tickets]
-        self._broker.discard([ticket for ticket in before if ticket.id not in left])  # those of RQ's own workers
+        self._broker.discard([ticket for ticket in before if ticket.id not in left])  # jobs of stock RQ workers
 
     def _is_dead(self, worker: Worker) -> bool:
         now = self._clock.monotonic()
@@ -151,7 +159,7 @@ class Sweep:
         if pulse.suspected is None:
             self._store.workers.touch(worker.id)
             pulse.suspected = now
-        return now - pulse.suspected > LIFELESS_AFTER
+        return now - pulse.suspected > SUSPECT_GRACE
 
     # -- tickets that were never pushed --------------------------------------------------------------------
 
@@ -164,5 +172,5 @@ class Sweep:
 
 def _runs_of(job_ids: Iterable[str]) -> Iterator[tuple[str, int]]:
     for job_id in job_ids:
-        with contextlib.suppress(ValueError):  # a job that is no ticket
+        with contextlib.suppress(ValueError):  # a job that is not a ticket
             yield read_ticket_id(job_id)
