@@ -1,6 +1,6 @@
 """Queue Tool: a self-hosted service for batches of work.
 
-Each name is imported when it is first asked for, so that who declares a task type brings in no Flask, no RQ and no SQL.
+Each public name is imported on first use. So a module that only declares task types imports no Flask, RQ or SQLAlchemy.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from queue_tool.model.retry import Abort, Backoff, Retry
     from queue_tool.model.states import State
     from queue_tool.model.task_types import task
-    from queue_tool.runtime import open  # noqa: A004 - `queue_tool.open()` is what its users read
+    from queue_tool.runtime import open  # noqa: A004 - users call it as `queue_tool.open()`
 
 __version__ = "0.1.0"
 __all__ = ["Abort", "Backoff", "Context", "Filter", "Priority", "Retry", "State", "create_app", "open", "task"]
@@ -36,14 +36,14 @@ _HOMES = {
 
 
 def create_app() -> Flask:
-    """Return the WSGI application, with the settings of the environment."""
+    """Return the WSGI application, with the settings from the environment."""
     from queue_tool.web import create_app as create
 
     return create()
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for when it is asked for."""
+    """Import a public name on first use."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

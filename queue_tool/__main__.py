@@ -1,4 +1,4 @@
-"""`python -m queue_tool` is `queue-tool`."""
+"""`python -m queue_tool` does the same as `queue-tool`."""
 
 from queue_tool.cli import main
 

@@ -1,4 +1,4 @@
-"""The environment: the only place that reads and changes `os.environ`, and that reads the file `.env`."""
+"""The environment: the only module that reads and changes `os.environ`, and that reads the file `.env`."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from queue_tool.model import settings
 from queue_tool.model.settings import Settings
 
 _BETWEEN_PROCESSES = frozenset({lifeline.VARIABLE, doorbell.VARIABLE})
-"""Variables by which our own processes pass something on to their children; they are no settings."""
+"""Variables with which our own processes pass something to their children; they are not settings."""
 
 
 def load_settings(overrides: Mapping[str, str] | None = None) -> Settings:
-    """Return the settings of the environment and the file `.env`, some of them overridden.
+    """Return the settings from the environment and the file `.env`; `overrides` take precedence.
 
     Raises:
-        BadSetting: one of them cannot be read.
+        BadSetting: a setting has a value that cannot be used.
     """
     return settings.read(_variables() | dict(overrides or {}))
 
 
 def unknown_settings() -> list[str]:
-    """Return the names in the environment and in `.env` that look like settings and are none."""
+    """Return the names in the environment and in `.env` that look like settings but are unknown."""
     return [name for name in settings.unknown(_variables()) if name not in _BETWEEN_PROCESSES]
 
 
@@ -36,12 +36,12 @@ def for_child(overrides: Mapping[str, str]) -> dict[str, str]:
 
 
 def override(overrides: Mapping[str, str]) -> None:
-    """Override some settings for this process and those that it forks."""
+    """Override some settings for this process and its child processes."""
     os.environ.update(overrides)
 
 
 def inherited_descriptor(variable: str) -> int | None:
-    """Return the file descriptor that the parent process passed on under this name; None if it passed on none."""
+    """Return the file descriptor that the parent process passed in this variable; None if it passed none."""
     descriptor = os.environ.get(variable)
     return int(descriptor) if descriptor else None
 
@@ -52,6 +52,6 @@ def has_owner() -> bool:
 
 
 def _variables() -> dict[str, str]:
-    """Return the environment, which goes before what the file `.env` in the current directory says."""
+    """Return the variables of the environment and of `.env` in the current directory; the environment wins."""
     file = {name: value for name, value in dotenv_values(Path(".env")).items() if value is not None}
     return file | dict(os.environ)

@@ -1,4 +1,4 @@
-"""The runtime: settings become a store, a broker and services. The only place that chooses which of each kind."""
+"""The runtime: builds the store, the broker and the services from the settings. Only this module chooses which ones."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ from queue_tool.store import Store, migrations
 from queue_tool.store.engine.database import Database
 
 STORE_PAUSE = 0.5
-"""Seconds before an outcome that could not be kept is tried again."""
+"""Seconds before the next try if an outcome could not be recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """Everything that an entry point needs, put together. In a `with` block it is closed at the end."""
+    """Everything that an entry point needs. A `with` block closes it at the end."""
 
     settings: Settings
     telemetry: Telemetry
@@ -62,17 +62,17 @@ class Runtime:
     runner: Runner
 
     def of_type(self, name: str, options: Options = PLAIN) -> Judge:
-        """Return who judges elements for `submit`: each is the data of a task of this type, with these options.
+        """Return a judge for `submit`: it takes each value as the data of a task of this type, with these options.
 
         Raises:
-            BadTaskType: there is no such type.
+            BadTaskType: no task type has this name.
         """
         if name not in self.types:
-            raise BadTaskType(f"There is no task type {name!r}: there are {', '.join(sorted(self.types))}.")
+            raise BadTaskType(f"There is no task type {name!r}. Use one of these: {', '.join(sorted(self.types))}.")
         return judge_of(self.types[name], options)
 
     def sweep(self) -> Sweep:
-        """Return a sweeper, which remembers what it has seen."""
+        """Return a new sweeper. Use the same one for every pass: it remembers what it has seen."""
         return Sweep(
             store=self.store,
             broker=self.broker,
@@ -84,43 +84,43 @@ class Runtime:
         )
 
     def settle_put_aside(self) -> None:
-        """Record the outcomes that workers put aside before their end; to be done before anybody takes back.
+        """Record the outcomes that workers put aside before they ended. Do this before tasks are taken back.
 
         Raises:
-            StoreAway: the database is busy or away; the next one who does this goes on.
+            StoreAway: the database is busy or away; the next call continues.
         """
         put_aside.settle_all(
             self.settings.data_dir, lambda outcomes, owner: self.runner.record_and_claim(outcomes, (), owner)
         )
 
     def close(self) -> None:
-        """Let everyone go who waits, and close every connection."""
+        """End all waits, and close every connection."""
         self.wait.release()
         self.broker.close()
         self.store.close()
 
     def __enter__(self) -> Self:
-        """Use it for the length of a block."""
+        """Return the runtime itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close it; this process works on nothing any more."""
-        with suppress(StoreAway):  # then the sweeper will see that it is gone
+        """Mark this process as gone, because it runs no tasks any more, and close every connection."""
+        with suppress(StoreAway):  # then the sweeper finds out that this process is gone
             self.owner.leave()
         self.close()
 
 
-def open() -> Runtime:  # noqa: A001 - `queue_tool.open()` is what its users read
-    """Return the system of the environment's settings, for a program that sends tasks or asks for them.
+def open() -> Runtime:  # noqa: A001 - users call it as `queue_tool.open()`
+    """Return the runtime for the environment's settings, for a program that submits or queries tasks.
 
     Raises:
-        QueueToolError: something that it stands on cannot be used; the sentence says what.
+        QueueToolError: the database, Redis, a setting or a task type cannot be used; the sentence says which.
     """
     return open_runtime(environment.load_settings(), Telemetry(), "program", migrate=True)
 
 
 def start_logging(process: str, settings: Settings) -> Telemetry:
-    """Send this process's log to stderr, and return what the services tell their events to."""
+    """Write this process's log to stderr, and return the telemetry that logs the events of the services."""
     return logs.start(process, settings.log_level, settings.log_format, environment.unknown_settings)
 
 
@@ -134,19 +134,19 @@ def open_runtime(
     judges: bool = True,
     clock: Clock = CLOCK,
 ) -> Runtime:
-    """Put everything together.
+    """Build the store, the broker and the services.
 
     Args:
-        settings: what an operator has chosen.
-        telemetry: who is told what happens.
+        settings: the operator's settings.
+        telemetry: receives the events.
         kind: what this process is, for people.
-        name: by which Redis knows it, if it does.
-        migrate: whether to bring the database up to date first.
-        judges: whether it will check data against the schemas of the task types.
-        clock: where the time comes from.
+        name: this process's name in Redis, if it has one.
+        migrate: whether to upgrade the database first.
+        judges: whether this process checks data against the schemas of the task types.
+        clock: the source of time.
 
     Raises:
-        QueueToolError: something that it stands on cannot be used; the sentence says what.
+        QueueToolError: the database, Redis or a task type cannot be used; the sentence says which.
     """
     with ExitStack() as opened:
         store = opened.enter_context(closing(open_store(settings, migrate=migrate)))
@@ -154,7 +154,7 @@ def open_runtime(
         types = load_types(settings, telemetry)
         if judges:
             types.compile()
-        opened.pop_all()  # it stays open only if nothing is wrong
+        opened.pop_all()  # nothing failed, so the store stays open
     owner = Owner(store, kind, clock, name)
     runner = _runner(settings, store, types, telemetry, clock)
     broker = _broker(settings, store, runner, owner)
@@ -211,12 +211,12 @@ def _broker(settings: Settings, store: Store, runner: Runner, owner: Owner) -> B
 
 
 def require_own_redis(settings: Settings, store: Store) -> None:
-    """Do nothing if Redis carries the tickets of no other database; one that is away is looked at when it is back.
+    """Raise an error if Redis carries the tickets of another database. If Redis is away, a later push checks this.
 
-    An embedded Valkey is the data directory's own, and may not have been started yet.
+    An embedded Valkey is not checked: it belongs to the data directory, and may not have been started yet.
 
     Raises:
-        BrokerOfAnother: it does.
+        BrokerOfAnother: Redis carries the tickets of another database.
     """
     if settings.embedded or settings.redis_url == INLINE:
         return
@@ -230,11 +230,11 @@ def require_own_redis(settings: Settings, store: Store) -> None:
 
 
 def open_store(settings: Settings, *, migrate: bool = False) -> Store:
-    """Return the store.
+    """Return the store; if `migrate` is true, upgrade the database first.
 
     Raises:
-        DataDirUnusable: nothing can be written in the data directory.
-        SchemaOutdated: the database is of another version, and `migrate` is not asked for.
+        DataDirUnusable: the data directory cannot be written to.
+        SchemaOutdated: the database has another schema version, and `migrate` is false.
         StoreAway: the database is locked.
     """
     data_dir.prepare(settings.data_dir)
@@ -246,10 +246,10 @@ def open_store(settings: Settings, *, migrate: bool = False) -> Store:
 
 
 def load_types(settings: Settings, telemetry: Telemetry | None = None) -> TaskTypes:
-    """Return the task types that come with the package and the user's own.
+    """Return the built-in task types and the user's own.
 
     Raises:
-        BadTaskType: something of the user's cannot be imported, or declares what cannot be used.
+        BadTaskType: a source of the user's task types cannot be imported, or declares one that cannot be used.
     """
     types = TaskTypes(builtin_types(settings.max_valor))
     own_types.load(types, settings.tasks, telemetry or Telemetry())
@@ -257,5 +257,5 @@ def load_types(settings: Settings, telemetry: Telemetry | None = None) -> TaskTy
 
 
 def redis_url(settings: Settings) -> str:
-    """Return the URL of Redis: the one that is set, or the embedded one's, whether it runs or not."""
+    """Return the URL of Redis: the setting, or the URL of the embedded Valkey, even if that does not run."""
     return settings.redis_url or valkey.url(settings.data_dir)

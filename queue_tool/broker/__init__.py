@@ -1,6 +1,6 @@
-"""The broker: what carries tickets to workers. RQ on Redis or Valkey, or nothing at all (`inline`).
+"""The broker: carries tickets to workers. It is RQ on Redis or Valkey, or `inline`, which needs neither.
 
-It may lose every ticket without losing a task: the rows in the store say what should be there.
+If a broker loses tickets, no task is lost: the store knows which tickets should be there.
 """
 
 from __future__ import annotations
@@ -16,44 +16,44 @@ __all__ = ["Broker", "InlineBroker", "RqBroker"]
 
 
 class Broker(Protocol):
-    """What every broker can do. Each method is safe to repeat."""
+    """The operations of every broker. Each method is safe to repeat."""
 
     def push(self, tickets: Sequence[Ticket]) -> None:
         """Put tickets into their lists, in this order.
 
         Raises:
-            BrokerAway: some or all of them may be missing.
+            BrokerAway: some or all of the tickets may be missing.
         """
 
     def has_room(self, name: str, count: int, most: int) -> bool:
-        """Tell whether a list can take so many more tickets without holding more than `most`.
+        """Return whether a list can take `count` more tickets without holding more than `most`.
 
-        It asks only where what it was told at the last push leaves a doubt, and says yes where it cannot know.
+        The answer may come from the length after the last push. If the length cannot be known, the answer is True.
         """
 
     def length(self, name: str) -> int:
         """Return how many tickets wait in a list.
 
         Raises:
-            BrokerAway: it cannot be known.
+            BrokerAway: the broker does not answer.
         """
 
     def discard(self, tickets: Sequence[Ticket]) -> None:
-        """Remove all that is held of tickets that nobody will work on any more.
+        """Remove everything that is held for tickets that no worker needs any more.
 
         Raises:
             BrokerAway: some of it may still be there.
         """
 
     def stop(self, tickets: Sequence[Ticket]) -> None:
-        """Tell the workers that run these tickets to stop; one that has just begun may not hear of it.
+        """Send a stop command to the workers that run these tickets. A run that has just started may miss it.
 
         Raises:
-            BrokerAway: some may not have been told.
+            BrokerAway: some workers may not have been notified.
         """
 
     def forget(self, names: Sequence[str]) -> set[str]:
-        """Remove what is held of dead workers, by their names; return the ids of the tickets that they held.
+        """Remove everything that is held for these dead workers; return the ids of the tickets that they held.
 
         Raises:
             BrokerAway: some of it may still be there.
@@ -63,28 +63,28 @@ class Broker(Protocol):
         """Return the ids of all tickets that wait in a list.
 
         Raises:
-            BrokerAway: it cannot be known.
+            BrokerAway: the broker does not answer.
         """
 
     def incarnation(self) -> str:
-        """Return a text that changes whenever tickets may have been lost: at a restart, at a wipe.
+        """Return a text that changes whenever tickets may have been lost, as in a restart or a wipe.
 
         Raises:
-            BrokerAway: it cannot be known.
+            BrokerAway: the broker does not answer.
         """
 
     def take_over(self) -> None:
-        """Carry this database's tickets from now on, whosever it carried.
+        """Carry the tickets of this database from now on, even if it carried those of another database.
 
         Raises:
-            BrokerAway: it does not answer.
+            BrokerAway: the broker does not answer.
         """
 
     def check(self) -> None:
         """Do nothing if the broker answers.
 
         Raises:
-            BrokerAway: it does not.
+            BrokerAway: the broker does not answer.
         """
 
     def close(self) -> None:

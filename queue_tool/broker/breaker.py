@@ -1,6 +1,6 @@
-"""The breaker: after a failure, nobody tries again for a while, so that nobody waits for what is not there.
+"""The breaker: after a failure, calls fail at once for a while, so that callers do not wait for a broker that is away.
 
-A broker that is full is there: it says so at once, and can be asked everything else.
+A full broker does not trip the breaker: it answers at once, and its other commands work.
 """
 
 from __future__ import annotations
@@ -13,17 +13,22 @@ from contextlib import contextmanager
 from queue_tool.errors import BrokerAway, BrokerFull
 
 PAUSE = 5.0
-"""Seconds after a failure in which nothing is tried."""
+"""Seconds after a failure in which calls are refused."""
 
 
 class Breaker:
-    """Lets calls through until one fails, then refuses them for a pause."""
+    """Lets calls through until one fails, then refuses all calls for a pause."""
 
     def __init__(self, pause: float = PAUSE, monotonic: Callable[[], float] = time.monotonic) -> None:
-        """Let everything through at first."""
+        """Let calls through at first.
+
+        Args:
+            pause: seconds after a failure in which calls are refused.
+            monotonic: a clock that returns seconds and never jumps.
+        """
         self._pause = pause
         self._monotonic = monotonic
-        self._closed_until: float | None = None
+        self._refuses_until: float | None = None
         self._reason: str | None = None
         self._lock = threading.Lock()
 
@@ -32,24 +37,24 @@ class Breaker:
         """Run a block that talks to the broker.
 
         Raises:
-            BrokerAway: the block raised it, or did so less than a pause ago.
+            BrokerAway: this block raised it, or another block raised it less than a pause ago.
         """
         with self._lock:
-            if self._closed_until is not None:
-                if self._monotonic() < self._closed_until:
+            if self._refuses_until is not None:
+                if self._monotonic() < self._refuses_until:
                     raise BrokerAway(self._reason)
-                self._closed_until = self._monotonic() + self._pause  # one tries, the others go on waiting for it
+                self._refuses_until = self._monotonic() + self._pause  # only this call tries; others are still refused
         try:
             yield
         except BrokerFull:
-            self._open()
+            self._reset()
             raise
         except BrokerAway as error:
             with self._lock:
-                self._closed_until, self._reason = self._monotonic() + self._pause, error.sentence
+                self._refuses_until, self._reason = self._monotonic() + self._pause, error.sentence
             raise
-        self._open()
+        self._reset()
 
-    def _open(self) -> None:
+    def _reset(self) -> None:
         with self._lock:
-            self._closed_until = None
+            self._refuses_until = None

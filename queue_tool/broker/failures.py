@@ -1,4 +1,4 @@
-"""What Redis's failures mean, in the words of the error tree and in one sentence each."""
+"""Failures of Redis, translated into our own errors, with one sentence each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from queue_tool.errors import BrokerAway, BrokerFull
 
 
 def sentence_of(error: RedisError) -> str:
-    """Return what a failure means: Redis is full, it refuses for a reason that it gives, or it does not answer."""
+    """Return one sentence for a failure: Redis is full, Redis refuses a command, or Redis does not answer."""
     if isinstance(error, OutOfMemoryError):
         return BrokerFull.default_sentence()
     if isinstance(error, ResponseError):
@@ -21,11 +21,11 @@ def sentence_of(error: RedisError) -> str:
 
 @contextmanager
 def failures_named() -> Iterator[None]:
-    """Run a block that talks to Redis.
+    """Run a block that talks to Redis, and translate its failures.
 
     Raises:
         BrokerFull: Redis has no room.
-        BrokerAway: it does not answer, or refuses.
+        BrokerAway: Redis does not answer, or refuses a command.
     """
     try:
         yield

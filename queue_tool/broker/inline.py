@@ -1,6 +1,6 @@
-"""The inline broker: no Redis and no worker; a ticket that is pushed is worked on at once, by the one who pushes.
+"""The inline broker: no Redis and no worker. The caller that pushes a ticket runs its task at once.
 
-For tests of applications that use this service, and for trying it out.
+It is for tests of applications that use this service, and for trying the service out.
 """
 
 from __future__ import annotations
@@ -10,25 +10,25 @@ from collections.abc import Callable, Sequence
 from queue_tool.model.ticket import Ticket
 
 Work = Callable[[Sequence[tuple[str, int]]], None]
-"""Does the tasks of these tokens and runs, one after the other."""
+"""Runs the tasks of these tokens and runs, one after the other."""
 
 
 class InlineBroker:
-    """Works on tickets in the thread that pushes them."""
+    """Runs tasks in the thread that pushes their tickets."""
 
     def __init__(self, work: Work) -> None:
-        """Keep what does the work."""
+        """Keep the callback that runs tasks."""
         self._work = work
 
     def push(self, tickets: Sequence[Ticket]) -> None:
-        """Work on the tickets, in this order; return when all are done."""
+        """Run the tasks of the tickets, in this order; return when all of them have ended."""
         self._work([(ticket.token, ticket.run) for ticket in tickets])
 
-    def has_room(self, name: str, count: int, most: int) -> bool:  # noqa: ARG002 - the word of every broker
-        """Say yes: no ticket ever waits."""
+    def has_room(self, name: str, count: int, most: int) -> bool:  # noqa: ARG002 - the signature of every broker
+        """Return True: no ticket ever waits."""
         return True
 
-    def length(self, name: str) -> int:  # noqa: ARG002 - the word of every broker
+    def length(self, name: str) -> int:  # noqa: ARG002 - the signature of every broker
         """Return 0: no ticket ever waits."""
         return 0
 
@@ -36,9 +36,9 @@ class InlineBroker:
         """Do nothing: nothing is held."""
 
     def stop(self, tickets: Sequence[Ticket]) -> None:
-        """Do nothing: whoever asks is not the one who works."""
+        """Do nothing: there is no worker to notify."""
 
-    def forget(self, names: Sequence[str]) -> set[str]:  # noqa: ARG002 - the word of every broker
+    def forget(self, names: Sequence[str]) -> set[str]:  # noqa: ARG002 - the signature of every broker
         """Return nothing: no worker is registered."""
         return set()
 
@@ -47,14 +47,14 @@ class InlineBroker:
         return set()
 
     def incarnation(self) -> str:
-        """Return the same text always: there is nothing to lose."""
+        """Return a constant: no ticket can be lost."""
         return "inline"
 
     def take_over(self) -> None:
-        """Do nothing: it carries nothing."""
+        """Do nothing: no ticket is held."""
 
     def check(self) -> None:
-        """Do nothing: it always answers."""
+        """Do nothing: the inline broker always answers."""
 
     def close(self) -> None:
-        """Do nothing: it has no connection."""
+        """Do nothing: there is no connection."""

@@ -1,6 +1,6 @@
-"""The names of all keys in Redis: RQ's, taken from RQ itself, and our own beside them. Nobody else makes one up.
+"""The names of all keys in Redis: RQ's keys, with names taken from RQ, and our own. No other module builds a key name.
 
-RQ reads the prefix of its keys from `RQ_KEY_PREFIX` when it is imported; ours follow it.
+RQ reads the prefix of its keys from `RQ_KEY_PREFIX` when it is imported. Our keys use the same prefix.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from rq.worker import BaseWorker
 from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
 MARKER = f"{RQ_KEY_PREFIX}:queue_tool:marker"
-"""Says whose tickets this Redis carries: the database's identity, a slash, and what is new after each wipe."""
+"""Names the database whose tickets this Redis carries: its identity, a slash, and a value that is new after a wipe."""
 
 NOTHING = f"{RQ_KEY_PREFIX}:queue_tool:nothing"
-"""Never there; a script that removes it counts as one that has written."""
+"""Never exists. A script that removes it counts as a script that has written, and may then write to a full Redis."""
 
 SUSPENDED = WORKERS_SUSPENDED
-"""There while `rq suspend` holds all workers."""
+"""Exists while all workers are suspended by `rq suspend`."""
 
 WORKERS = REDIS_WORKER_KEYS
-"""The set of all workers' keys."""
+"""The set of the keys of all workers."""
 
 JOBS = Job.redis_job_namespace_prefix
-"""With it the key of each job begins; its id follows."""
+"""The prefix of a job's key; the job's id follows."""
 
 EXECUTIONS = f"{RQ_KEY_PREFIX}:execution:"
-"""With it the key of each execution begins; its entry in a registry follows."""
+"""The prefix of an execution's key; its entry in a registry follows."""
 
 EXECUTIONS_OF_JOBS = ExecutionRegistry.key_template.format("")
-"""With it the key of the executions of each job begins; the job's id follows."""
+"""The prefix of the key for the executions of a job; the job's id follows."""
 
 
 def queue(name: str) -> str:
@@ -47,7 +47,7 @@ def job(job_id: str) -> str:
 
 
 def started(name: str) -> str:
-    """Return the key of a list's registry of started jobs, whose entries are the job's id, `:` and the execution's."""
+    """Return the key of a list's registry of started jobs. An entry is the job's id, `:` and the execution's id."""
     return StartedJobRegistry.key_template.format(name)
 
 
@@ -67,5 +67,5 @@ def executions_of_worker(name: str) -> str:
 
 
 def execution_id(worker_name: str) -> str:
-    """Return the id of the executions of a worker of ours: its name, so that the registries say who holds what."""
+    """Return the id for all executions of one of our workers: its name, so that a registry shows who holds a job."""
     return worker_name.replace(":", "_")

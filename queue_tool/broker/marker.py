@@ -1,7 +1,7 @@
-"""The marker: a key by which Redis says whose tickets it carries, and that it has not been wiped.
+"""The marker: a key in Redis that names the database whose tickets it carries. If Redis is wiped, the marker changes.
 
-Two databases on one Redis would take each other's tickets for ones that are over, and drop them. So the first database
-that comes leaves its name there, and a process of any other one goes no further.
+If two databases used one Redis, the workers of each would drop the tickets of the other, because they find no task for
+them. So the first database writes its identity there, and the processes of any other database stop with an error.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from queue_tool.errors import BrokerOfAnother
 
 
 def read(redis: Redis, database: str) -> str:
-    """Return the marker's text; one that is missing is made, and Redis is this database's from then on.
+    """Return the marker's text. If there is no marker, write one: Redis belongs to this database from then on.
 
     Raises:
-        BrokerOfAnother: it names another database.
+        BrokerOfAnother: the marker names another database.
         RedisError: Redis does not answer.
     """
     found: Any = redis.get(MARKER)
-    if found is None:  # only then is it written: a full Redis would refuse even what changes nothing
+    if found is None:  # write only if it is missing: a full Redis refuses even a write that changes nothing
         redis.set(MARKER, _new(database), nx=True)
         found = redis.get(MARKER)
     text: str = found.decode()
     if text.partition("/")[0] != database:
         raise BrokerOfAnother(
-            "This Redis carries the tickets of another database: give each a Redis, or an RQ_KEY_PREFIX, of its own; "
-            f"if the other one is gone for good, remove the key {MARKER}."
+            "This Redis carries the tickets of another database. Use a separate Redis, or a separate RQ_KEY_PREFIX, "
+            f"for each database. If the other database no longer exists, delete the key {MARKER}."
         )
     return text
 
 
 def take_over(redis: Redis, database: str) -> None:
-    """Let Redis be this database's, whosever it was.
+    """Make this database the owner of Redis, even if the marker names another database.
 
     Raises:
         RedisError: Redis does not answer.

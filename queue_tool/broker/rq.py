@@ -1,7 +1,7 @@
 """Tickets as RQ jobs on Redis or Valkey.
 
-A ticket is an RQ job that any worker of RQ's can run: its function is named by a text, it has no arguments
-(token and run stand in its id), and it is JSON, never pickle.
+A ticket is an RQ job that any stock RQ worker can run. It holds the name of a function, and no arguments, because its
+id contains token and run. It is JSON, never pickle.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from rq.serializers import JSONSerializer
 from queue_tool.broker import keys, marker
 from queue_tool.broker.breaker import Breaker
 from queue_tool.broker.failures import failures_named
-from queue_tool.broker.stamping import push_alike
+from queue_tool.broker.stamping import push_copies
 from queue_tool.errors import BrokerAway
 from queue_tool.model.queues import LISTS
 from queue_tool.model.ticket import Ticket
@@ -36,22 +36,27 @@ ANSWER_TIMEOUT = 1.0
 """Seconds in which Redis must answer a command of a request."""
 
 READ_TIMEOUT = 10.0
-"""Seconds in which Redis must answer a sweeper that reads every list."""
+"""Seconds in which Redis must answer the sweeper, which reads every list."""
 
 ANY_BYTES = "latin-1"
-"""What ids are read with: a ticket's are ASCII, and what others have put into our lists may be anything."""
+"""The encoding for reading ids. A ticket's id is ASCII, but other programs may put any bytes into our lists."""
 
 CHUNK = 1000
-"""Tickets that go in one command."""
+"""The maximum number of tickets in one command."""
 
 
 def connect(url: str, answer_timeout: float) -> Redis:
-    """Return a client that fails soon: a stopped Redis must not stop a request for long."""
+    """Return a client that fails soon: a stopped Redis must not block a request for long.
+
+    Args:
+        url: the URL of Redis.
+        answer_timeout: seconds in which Redis must answer a command.
+    """
     return Redis.from_url(
         url,
         socket_connect_timeout=CONNECT_TIMEOUT,
         socket_timeout=answer_timeout,
-        # A connection that Redis closed while idle is made again; one that hangs is not tried twice.
+        # If Redis closed an idle connection, connect again once; if Redis hangs, do not retry.
         retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         driver_info=_driver(),
     )
@@ -59,7 +64,7 @@ def connect(url: str, answer_timeout: float) -> Redis:
 
 @cache
 def _driver() -> DriverInfo:
-    """Return what each connection says of its driver; redis-py would look for its version on the disk each time."""
+    """Return the driver information that each connection sends. It is cached: redis-py reads its version from disk."""
     return DriverInfo()
 
 
@@ -67,31 +72,37 @@ class RqBroker:
     """The broker on Redis or Valkey."""
 
     def __init__(self, url: str, database: str) -> None:
-        """Prepare a client for this URL, to carry the tickets of this database; nothing is connected yet."""
+        """Prepare clients; nothing is connected yet.
+
+        Args:
+            url: the URL of Redis.
+            database: the identity of the database whose tickets this Redis carries.
+        """
         self._database = database
-        self._is_ours = False  # as far as was seen since the last failure
+        self._is_ours = False  # whether the marker was read and is ours, since the last failure
         self._redis = connect(url, ANSWER_TIMEOUT)
         self._reader = connect(url, READ_TIMEOUT)
         self._breaker = Breaker()
-        self._lengths: dict[str, int] = {}  # of the lists, after the last push to each
+        self._lengths: dict[str, int] = {}  # of each list, after its last push or query
 
     def push(self, tickets: Sequence[Ticket]) -> None:
-        """Put tickets into their lists; each list gets its own in this order.
+        """Put tickets into their lists. Tickets with the same list and task type keep this order.
 
         Raises:
-            BrokerAway: some or all of them may be missing.
+            BrokerAway: some or all of the tickets may be missing.
         """
-        with self._talking():
+        with self._guarded():
             if not self._is_ours:
                 marker.read(self._redis, self._database)
                 self._is_ours = True
             for kind in _kinds(tickets):
-                self._lengths[kind[0].list] = push_alike(self._redis, kind)
+                self._lengths[kind[0].list] = push_copies(self._redis, kind)
 
     def has_room(self, name: str, count: int, most: int) -> bool:
-        """Tell whether a list can take so many more tickets without holding more than `most`.
+        """Return whether a list can take `count` more tickets without holding more than `most`.
 
-        Redis is asked only where its last answer leaves a doubt: what others push in between is overlooked, once.
+        Redis is queried only if the last known length leaves no room. So tickets that other processes have pushed
+        since then are overlooked until the next push, which returns the real length.
         """
         if self._lengths.get(name, 0) + count <= most:
             return True
@@ -105,30 +116,30 @@ class RqBroker:
         Raises:
             BrokerAway: Redis does not answer.
         """
-        with self._talking():
+        with self._guarded():
             length: Any = self._redis.llen(keys.queue(name))
             self._lengths[name] = length
             return int(length)
 
     def discard(self, tickets: Sequence[Ticket]) -> None:
-        """Remove the jobs of tickets that nobody will work on any more, from wherever RQ keeps them.
+        """Remove the jobs of tickets that no worker needs any more, from all places where RQ keeps them.
 
         Raises:
-            BrokerAway: some of them may still be there.
+            BrokerAway: some jobs may still be there.
         """
-        with self._talking():
+        with self._guarded():
             for ticket in tickets:
                 self._delete(ticket)
 
     def stop(self, tickets: Sequence[Ticket]) -> None:
-        """Tell the workers that run these tickets to stop, in RQ's own words.
+        """Send RQ's `stop-job` command to the workers that run these tickets.
 
         Raises:
-            BrokerAway: some may not have been told.
+            BrokerAway: some workers may not have been notified.
         """
         if not tickets:
             return
-        with self._talking():
+        with self._guarded():
             with self._redis.pipeline(transaction=False) as pipeline:
                 for ticket in tickets:
                     pipeline.hget(keys.job(ticket.id), "worker_name")
@@ -138,7 +149,7 @@ class RqBroker:
                     send_command(self._redis, name.decode(), "stop-job", job_id=ticket.id)
 
     def forget(self, names: Sequence[str]) -> set[str]:
-        """Remove what Redis holds of dead workers; return the ids of the tickets that they held.
+        """Remove everything that Redis holds for dead workers; return the ids of the tickets that they held.
 
         Raises:
             BrokerAway: some of it may still be there.
@@ -146,7 +157,7 @@ class RqBroker:
         if not names:
             return set()
         left: set[str] = set()
-        with self._talking():
+        with self._guarded():
             for name in LISTS:
                 left |= self._forget_started(keys.started(name), names)
             workers = [keys.worker(name) for name in names]
@@ -159,7 +170,7 @@ class RqBroker:
         return left
 
     def _forget_started(self, registry: str, names: Sequence[str]) -> set[str]:
-        """Remove these workers' entries from a registry, with the jobs; return the jobs' ids."""
+        """Remove the entries of these workers from a registry, and their jobs; return the ids of the jobs."""
         executions = {keys.execution_id(name) for name in names}
         found: Any = self._reader.zrange(registry, 0, -1)
         entries = [entry.decode(ANY_BYTES) for entry in found]
@@ -178,52 +189,52 @@ class RqBroker:
         return {entry.rpartition(":")[0] for entry in theirs}
 
     def queued(self) -> set[str]:
-        """Return the ids of all tickets that wait in a list, read at one moment.
+        """Return the ids of all tickets that wait in a list. All lists are read in one transaction.
 
         Raises:
             BrokerAway: Redis does not answer.
         """
-        with self._talking(), self._reader.pipeline() as pipeline:
+        with self._guarded(), self._reader.pipeline() as pipeline:
             for name in LISTS:
                 pipeline.lrange(keys.queue(name), 0, -1)
             return {job_id.decode(ANY_BYTES) for ids in pipeline.execute() for job_id in ids}
 
     def incarnation(self) -> str:
-        """Return a text that changes when Redis was restarted or wiped.
+        """Return a text that changes when Redis is restarted or wiped.
 
         Raises:
-            BrokerAway: Redis does not answer, or is another database's.
+            BrokerAway: Redis does not answer, or carries the tickets of another database.
         """
-        with self._talking():
+        with self._guarded():
             server: Any = self._redis.info("server")
             return f"{server['run_id']}/{marker.read(self._redis, self._database)}"
 
     def require_ours(self) -> None:
-        """Do nothing if the tickets of no other database are in this Redis.
+        """Raise an error if this Redis carries the tickets of another database.
 
         Raises:
-            BrokerOfAnother: they are.
+            BrokerOfAnother: it does.
             BrokerAway: Redis does not answer.
         """
-        with self._talking():
+        with self._guarded():
             marker.read(self._redis, self._database)
 
     def take_over(self) -> None:
-        """Let this Redis carry this database's tickets, whosever it carried.
+        """Let this Redis carry the tickets of this database, even if it carried those of another database.
 
         Raises:
             BrokerAway: Redis does not answer.
         """
-        with self._talking():
+        with self._guarded():
             marker.take_over(self._redis, self._database)
 
     def check(self) -> None:
         """Do nothing if Redis answers.
 
         Raises:
-            BrokerAway: it does not.
+            BrokerAway: Redis does not answer.
         """
-        with self._talking():
+        with self._guarded():
             self._redis.ping()
 
     def close(self) -> None:
@@ -232,7 +243,8 @@ class RqBroker:
         self._reader.close()
 
     @contextmanager
-    def _talking(self) -> Iterator[None]:
+    def _guarded(self) -> Iterator[None]:
+        """Run a block that talks to Redis: apply the breaker, and translate failures."""
         try:
             with self._breaker.guard(), failures_named():
                 yield
@@ -241,17 +253,17 @@ class RqBroker:
             raise
 
     def _delete(self, ticket: Ticket) -> None:
-        """Delete a job without reading it: whatever its fields hold, it must go."""
+        """Delete a job without reading it, so that a job with broken fields is deleted too."""
         job = Job(ticket.id, connection=self._redis, serializer=JSONSerializer)
         job.origin = ticket.list
         try:
             job.delete()
-        except (InvalidJobOperation, ValueError):  # it is not there, or has a status that RQ does not know
+        except (InvalidJobOperation, ValueError):  # the job does not exist, or RQ does not know its status
             self._redis.delete(job.key)
 
 
 def _kinds(tickets: Iterable[Ticket]) -> Iterable[list[Ticket]]:
-    """Return the tickets by list and task type, each in the order given."""
+    """Group the tickets by list and task type. Each group keeps the order."""
     kinds: dict[tuple[str, str], list[Ticket]] = {}
     for ticket in tickets:
         kinds.setdefault((ticket.list, ticket.task_type), []).append(ticket)

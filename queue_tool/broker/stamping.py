@@ -1,7 +1,7 @@
-"""Stamping: RQ makes the first ticket of a kind, and Redis itself copies it for all the others.
+"""Stamping: RQ makes the first ticket of a kind, and Redis copies it for all the others.
 
-One script call makes a thousand copies, byte for byte, then puts them into their list: a worker finds whole jobs
-only, and a change of RQ's format is followed by itself.
+One script call makes a thousand exact copies, and then puts them into their list. So a worker finds only complete
+jobs. If RQ changes its format, the copies have the new format too.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from queue_tool.broker import keys
 from queue_tool.model.ticket import Ticket
 
 FUNCTION = "queue_tool.worker.ticket.run"
-"""What a stock worker of RQ's calls for a ticket."""
+"""The function that a stock RQ worker calls for a ticket."""
 
 COPIES = 1000
-"""Tickets that one script call makes: Redis does nothing else for the two milliseconds that it takes."""
+"""Tickets that one script call makes. The call takes two milliseconds, in which Redis does nothing else."""
 
 CALLS = 20
 """Script calls that are sent before their answers are read."""
 
-_LIGHTEN = """
+_DROP_EMPTY_FIELDS = """
 local fields = redis.call('HGETALL', KEYS[1])
 for i = 1, #fields, 2 do
   if fields[i + 1] == '' then redis.call('HDEL', KEYS[1], fields[i]) end
 end
 return redis.call('HGETALL', KEYS[1])
 """
-"""Remove the fields of a job that hold nothing, without which RQ reads it the same; return the others."""
+"""Remove the empty fields of a job, and return the others. RQ reads the job the same without them."""
 
 _COPY = """
 local list, prefix, ids = KEYS[1], ARGV[1], {}
@@ -44,17 +44,17 @@ redis.call('HSET', made, unpack(ARGV, 3))
 for i = 2, #ids do redis.call('COPY', made, prefix .. ids[i], 'REPLACE') end
 return redis.call('RPUSH', list, unpack(ids))
 """
-"""Make a job of these fields, whatever is in its place, and copy it; then put all of them into the list.
+"""Make a job with these fields, replacing whatever has its key, and copy it. Then put all jobs into the list.
 
-The ids come as one text with spaces between them: a thousand arguments cost the client more than the copies Redis.
+The ids are one text, separated by spaces: a thousand arguments would take the client longer than the copies take Redis.
 """
 
 
-def push_alike(redis: Redis, tickets: Sequence[Ticket]) -> int:
-    """Push tickets that differ in nothing but their ids, in their order; return how many wait in the list then.
+def push_copies(redis: Redis, tickets: Sequence[Ticket]) -> int:
+    """Push tickets that differ only in their ids, in this order; return the length of the list afterwards.
 
     Raises:
-        RedisError: some or all of them may be missing.
+        RedisError: some or all of the tickets may be missing.
     """
     queue = Queue(tickets[0].list, connection=redis, serializer=JSONSerializer)
     fields, length = _make(redis, queue, tickets[0])
@@ -69,11 +69,11 @@ def push_alike(redis: Redis, tickets: Sequence[Ticket]) -> int:
 
 
 def _make(redis: Redis, queue: Queue, ticket: Ticket) -> tuple[list[Any], int]:
-    """Push a ticket through RQ; return its fields, name and value in turns, and the list's length."""
+    """Push a ticket through RQ; return its fields (each name, then its value) and the length of the list."""
     with redis.pipeline() as pipeline:
-        pipeline.delete(keys.job(ticket.id))  # whatever is left of it
+        pipeline.delete(keys.job(ticket.id))  # an earlier push may have left parts of it
         queue.enqueue_many([_job_data(ticket)], pipeline=pipeline)
-        pipeline.eval(_LIGHTEN, 1, keys.job(ticket.id))  # in the same transaction: a worker may be quick
+        pipeline.eval(_DROP_EMPTY_FIELDS, 1, keys.job(ticket.id))  # in this transaction, before a worker reads it
         pipeline.llen(queue.key)
         *_, fields, length = pipeline.execute()
     return fields, length
@@ -83,8 +83,8 @@ def _job_data(ticket: Ticket) -> Any:
     return Queue.prepare_data(
         FUNCTION,
         job_id=ticket.id,
-        timeout=-1,  # deadlines are kept inside: RQ's own works on the main thread only
-        result_ttl=0,  # an ended ticket leaves at once
+        timeout=-1,  # we enforce deadlines ourselves: RQ's timeout works only in the main thread
+        result_ttl=0,  # RQ deletes the job as soon as its function has returned
         failure_ttl=60,
         description=ticket.task_type,
     )

@@ -1,1 +1,1 @@
-"""A task's function, called: in a thread, on a loop, in a process; and where functions come from."""
+"""Execution: calls a task's function in a thread, on an event loop or in a process, and finds the user's functions."""

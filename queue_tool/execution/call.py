@@ -1,8 +1,8 @@
-"""Execution: a task type's function called with its data, within its deadline; what comes back is a value.
+"""Execution: calls a task type's function with its data and a deadline, and returns as a value how the call ended.
 
-The function runs in a thread of its own (an `async def` on a loop of its own), so that the deadline can be
-kept from outside: at the deadline the run is over, whatever the function does. An isolated one runs in a
-process of its own, which is killed then.
+The function runs in its own thread (an `async def` on its own loop), so that the deadline is enforced from outside: at
+the deadline the run is over, even if the function continues. An isolated function runs in its own process, which is
+killed at the deadline.
 """
 
 from __future__ import annotations
@@ -29,36 +29,36 @@ from queue_tool.model.states import Code
 from queue_tool.model.task_types import TaskType
 
 LONGEST_ERROR = 2000
-"""Characters kept of an error."""
+"""The maximum number of characters kept of an error."""
 
 LONGEST_TRACEBACK = 10_000
-"""Characters kept of a traceback: the last ones, which say where it happened."""
+"""The maximum number of characters kept of a traceback. Its end is kept, because it shows where the error occurred."""
 
 
 def execute(task_type: TaskType, data: object, context: Context, timeout: float | None) -> Ended:
-    """Call the function and wait for it, at most `timeout` seconds; None waits for ever.
+    """Call the function and wait for it, at most `timeout` seconds; None waits forever.
 
     Raises:
-        BaseException: only what interrupts the waiting thread itself, such as SystemExit at a cold stop.
+        BaseException: only what interrupts the waiting thread itself, for example SystemExit at a cold stop.
     """
     run = _in_a_process if task_type.lane is Lane.ISOLATED else _in_a_thread
     return run(task_type, data, context, timeout)
 
 
 async def execute_on_loop(task_type: TaskType, data: object, context: Context | None) -> Ended:
-    """Await an `async def` on the running loop, for as long as it takes.
+    """Await an `async def` on the running loop, without a deadline.
 
-    Whatever the function raises is its outcome, SystemExit too, which would end the loop for everyone else.
+    Everything that the function raises is its outcome, even SystemExit, which would end the loop for all other runs.
     """
-    here = os.getpid()
-    if task_type.lane is not Lane.LOOP:  # it was an `async def` when the task was sent
+    pid = os.getpid()
+    if task_type.lane is not Lane.LOOP:  # the function was an `async def` when the task was sent, and is not any more
         return await asyncio.to_thread(execute_here, task_type, data, context)
     try:
         returned = await task_type.function(*_arguments(task_type, data, context))
-    except BaseException as error:  # noqa: BLE001 - so is a cancellation from outside
+    except BaseException as error:  # noqa: BLE001 - a cancellation from outside is an outcome too
         return _raised(error, task_type)
     finally:
-        _end_forked(here)
+        _exit_if_forked(pid)
     return _returned(returned)
 
 
@@ -97,24 +97,24 @@ def _in_a_process(task_type: TaskType, data: object, context: Context, timeout: 
 def execute_here(
     task_type: TaskType, data: object, context: Context | None = None, timeout: float | None = None
 ) -> Ended:
-    """Call the function in this thread, an `async def` on a loop of its own, whose deadline alone is kept here."""
-    here = os.getpid()
+    """Call the function in this thread, or an `async def` on a new loop. `timeout` applies only to an `async def`."""
+    pid = os.getpid()
     try:
-        returned = _finished(task_type.function, _arguments(task_type, data, context), timeout)
-    except _TookTooLong:
+        returned = _call(task_type.function, _arguments(task_type, data, context), timeout)
+    except _DeadlinePassed:
         if context is not None:
             context.canceled.set()
         return timed_out(timeout)
-    except BaseException as error:  # noqa: BLE001 - whatever a task raises is its outcome
+    except BaseException as error:  # noqa: BLE001 - everything that a task raises is its outcome
         return _raised(error, task_type)
     finally:
-        _end_forked(here)
+        _exit_if_forked(pid)
     return _returned(returned)
 
 
-def _end_forked(here: int) -> None:
-    """End a process that the function has forked and let come back: it holds copies of all that its parent does."""
-    if os.getpid() != here:
+def _exit_if_forked(pid: int) -> None:
+    """Exit if the function has forked this process and returned in it: it has copies of everything its parent holds."""
+    if os.getpid() != pid:
         os._exit(0)
 
 
@@ -136,15 +136,15 @@ def _raised(error: BaseException, task_type: TaskType) -> Failed:
 def _returned(value: object) -> Ended:
     try:
         return NOTHING if value is None else Returned(result=json_text.dumps_result(value))
-    except Exception as error:  # noqa: BLE001 - a result may be of a type that does anything when it is read
+    except Exception as error:  # noqa: BLE001 - the result's type is the user's and may raise anything
         return Failed(code=Code.BAD_RESULT, error=keepable(f"The result is not JSON: {error}.", LONGEST_ERROR))
 
 
-class _TookTooLong(Exception):
-    """The loop's own deadline came first."""
+class _DeadlinePassed(Exception):
+    """The deadline passed before the function returned."""
 
 
-def _finished(function: Callable[..., Any], arguments: tuple[Any, ...], timeout: float | None) -> Any:
+def _call(function: Callable[..., Any], arguments: tuple[Any, ...], timeout: float | None) -> Any:
     if not inspect.iscoroutinefunction(function):
         return function(*arguments)
 
@@ -154,7 +154,7 @@ def _finished(function: Callable[..., Any], arguments: tuple[Any, ...], timeout:
             async with deadline:
                 return await function(*arguments)
         finally:
-            if deadline.expired():  # whatever the function made of it
-                raise _TookTooLong
+            if deadline.expired():  # even if the function caught the cancellation
+                raise _DeadlinePassed
 
     return asyncio.run(within_the_deadline())

@@ -1,7 +1,7 @@
-"""The user's own task types: what the modules of a setting and the entry points of installed packages declare.
+"""The user's own task types, declared by the modules in QUEUE_TOOL_TASKS and by entry points of installed packages.
 
-Whatever goes wrong in one of them becomes one sentence that names it, SystemExit too: a module that is a script would
-end the process, perhaps without a word and with the code of success.
+Every error in these sources becomes one sentence that names the source. This includes SystemExit: a module that is a
+script could otherwise end the process without a message and with exit code 0.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from queue_tool.model.task_types import TaskTypes, declared
 from queue_tool.model.telemetry import Telemetry
 
 GROUP = "queue_tool.tasks"
-"""The group of entry points in which a package names its modules, or functions, with task types."""
+"""The entry point group in which a package lists its modules that declare task types, or its task functions."""
 
 LONGEST_REASON = 500
-"""Characters kept of what an error says: some fill a page."""
+"""The maximum number of characters kept of an error's text: some texts fill a page."""
 
-_MACHINERY = (__file__, importlib.__file__, metadata.__file__)
+_IMPORT_MACHINERY = (__file__, importlib.__file__, metadata.__file__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Source:
-    """Something that declares task types when it is loaded."""
+    """A module or an entry point that declares task types when it is loaded."""
 
-    name: str  # what a sentence calls it
+    name: str  # its name in messages
     module: str
     load: Callable[[], object]
 
 
 def load(types: TaskTypes, modules: Sequence[str], telemetry: Telemetry) -> None:
-    """Add all that the user has declared: in this process already, by entry points, in these modules.
+    """Add the user's task types: those already declared in this process, those of entry points and of these modules.
 
     Raises:
-        BadTaskType: something cannot be imported, or declares what cannot be used.
+        BadTaskType: a source cannot be imported, or declares a task type that cannot be used.
     """
     if modules and "" not in sys.path:
-        sys.path.insert(0, "")  # a command's own directory comes first there; people mean the current one
+        sys.path.insert(0, "")  # a command searches its own directory first, but users mean the current directory
     _add_declared(types)
     for source in (*_entry_points(), *map(_module, modules)):
         _load(source, types, telemetry)
@@ -55,7 +55,7 @@ def _entry_points() -> Iterator[_Source]:
     try:
         found = _installed()
     except Exception as error:
-        raise BadTaskType(f"The entry points of the installed packages cannot be read: {_said(error)}.") from error
+        raise BadTaskType(f"The entry points of the installed packages cannot be read: {_described(error)}.") from error
     for point in found:
         yield _Source(
             name=f"The entry point '{point.name} = {point.value}' of {GROUP}",
@@ -66,19 +66,19 @@ def _entry_points() -> Iterator[_Source]:
 
 @cache
 def _installed() -> list[metadata.EntryPoint]:
-    """Return the entry points of the group; every installed package is asked, which takes its time, so only once."""
+    """Return the entry points of the group. They are cached, because reading all installed packages takes long."""
     return sorted(metadata.entry_points(group=GROUP), key=lambda point: (point.name, point.value))
 
 
 def _load_entry_point(point: metadata.EntryPoint) -> None:
     found = point.load()
-    if not isinstance(found, ModuleType) and all(found is not each.function for each in declared.values()):
-        raise BadTaskType("It leads to neither a module nor a function that `@task` has declared.")
+    if not isinstance(found, ModuleType) and all(found is not known.function for known in declared.values()):
+        raise BadTaskType("It points to neither a module nor a function that is declared with `@task`.")
 
 
 def _module(name: str) -> _Source:
-    name_in_full = f"The module {name!r} of QUEUE_TOOL_TASKS"
-    return _Source(name=name_in_full, module=name, load=partial(importlib.import_module, name))
+    full_name = f"The module {name!r} of QUEUE_TOOL_TASKS"
+    return _Source(name=full_name, module=name, load=partial(importlib.import_module, name))
 
 
 def _load(source: _Source, types: TaskTypes, telemetry: Telemetry) -> None:
@@ -86,27 +86,27 @@ def _load(source: _Source, types: TaskTypes, telemetry: Telemetry) -> None:
     try:
         source.load()
         _add_declared(types)
-    except KeyboardInterrupt:  # it is the user's, who need not wait for the end of an import
+    except KeyboardInterrupt:  # Ctrl-C: the user need not wait until the import ends
         raise
     except BadTaskType as error:
         raise BadTaskType(f"{source.name}: {error.sentence}") from error
     except BaseException as error:
-        raise BadTaskType(f"{source.name} cannot be imported: {_said(error)}.") from error
+        raise BadTaskType(f"{source.name} cannot be imported: {_described(error)}.") from error
     if is_new and len(declared) == before:
         telemetry.emit(events.Warned(reason=f"{source.name} declares no task type"))
 
 
 def _add_declared(types: TaskTypes) -> None:
-    for each in declared.values():
-        types.add(each)
+    for task_type in declared.values():
+        types.add(task_type)
 
 
-def _said(error: BaseException) -> str:
-    """Return an error's kind, its words on one line, and where in the user's code it was raised."""
-    words = " ".join(str(error).split()).rstrip(".")[:LONGEST_REASON]
+def _described(error: BaseException) -> str:
+    """Return an error's type, its text on one line, and the place in the user's code that raised it."""
+    text = " ".join(str(error).split()).rstrip(".")[:LONGEST_REASON]
     places = [
         f" ({frame.filename}, line {frame.lineno})"
         for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename not in _MACHINERY and not frame.filename.startswith("<")
+        if frame.filename not in _IMPORT_MACHINERY and not frame.filename.startswith("<")
     ]
-    return f"{type(error).__name__}{words and ': '}{words}{''.join(places[-1:])}"
+    return f"{type(error).__name__}{text and ': '}{text}{''.join(places[-1:])}"

@@ -17,8 +17,8 @@ from tests.support import System, eventually, free_port, http, items, run_comman
 from tests.worker.faults.site import Site
 
 SENTENCE = (
-    "This Redis carries the tickets of another database: give each a Redis, or an RQ_KEY_PREFIX, of its own; "
-    f"if the other one is gone for good, remove the key {MARKER}."
+    "This Redis carries the tickets of another database. Use a separate Redis, or a separate RQ_KEY_PREFIX, "
+    f"for each database. If the other database no longer exists, delete the key {MARKER}."
 )
 
 

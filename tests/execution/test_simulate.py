@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from queue_tool.execution.builtin.simulate import bounds, drawn, simulate, simulate_type
+from queue_tool.execution.builtin.simulate import bounds, random_number, simulate, simulate_type
 from queue_tool.execution.call import execute_on_loop
 from queue_tool.model import json_text
 from queue_tool.model.context import Context
@@ -92,19 +92,19 @@ def test_bounds_that_exclude_each_other_are_a_failure_in_words_that_no_other_att
 @relaxed
 @given(st.integers(0, 2**128 - 1), st.integers(1, 100), st.sampled_from(["seconds", "failure"]))
 def test_what_is_drawn_is_a_share_and_always_the_same(number: int, attempt: int, purpose: str) -> None:
-    first = drawn(context_of(number, attempt), purpose)
+    first = random_number(context_of(number, attempt), purpose)
     assert 0 <= first < 1
-    assert drawn(context_of(number, attempt), purpose) == first
+    assert random_number(context_of(number, attempt), purpose) == first
 
 
 def test_what_is_drawn_does_not_change_from_one_version_or_machine_to_the_next() -> None:
-    assert drawn(context_of(), "seconds") == 0.9919486237847465
+    assert random_number(context_of(), "seconds") == 0.9919486237847465
 
 
 def test_attempts_and_purposes_draw_apart_and_tasks_evenly() -> None:
-    assert drawn(context_of(attempt=1), "failure") != drawn(context_of(attempt=2), "failure")
-    assert drawn(context_of(), "seconds") != drawn(context_of(), "failure")
-    shares = [drawn(context_of(number), "failure") for number in range(2000)]
+    assert random_number(context_of(attempt=1), "failure") != random_number(context_of(attempt=2), "failure")
+    assert random_number(context_of(), "seconds") != random_number(context_of(), "failure")
+    shares = [random_number(context_of(number), "failure") for number in range(2000)]
     assert math.isclose(sum(share < 0.1 for share in shares) / 2000, 0.1, abs_tol=0.02)
 
 
@@ -125,7 +125,7 @@ def test_a_failure_says_that_it_is_none() -> None:
     failed = ended({"min": 0, "max": 0, "failure": 1})
     assert isinstance(failed, Failed)
     assert (failed.code, failed.final) == (Code.ERROR, False)
-    assert failed.error == "RuntimeError: Simulated failure: this attempt was to fail, as 100% of them do."
+    assert failed.error == "RuntimeError: Simulated failure: 100% of the attempts fail on purpose."
 
 
 # -- time --------------------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ def test_a_sum_that_no_number_can_hold_is_a_failure_in_words(numbers: list[int |
     failed = ended(numbers)
     assert isinstance(failed, Failed)
     assert (failed.code, failed.final) == (Code.ABORTED, True)
-    assert failed.error.endswith("The sum is beyond what a floating-point number can hold, which is about 1.8e308.")
+    assert failed.error.endswith("The sum is too large for a floating-point number, which holds at most about 1.8e308.")
 
 
 whole = st.integers(-(2**63), 2**64 - 1)

@@ -76,5 +76,5 @@ def test_a_system_that_was_opened_for_a_block_is_gone_at_its_end(make_runtime: R
 
 
 def test_a_task_type_that_there_is_not_is_named(runtime: Runtime) -> None:
-    with pytest.raises(BadTaskType, match=r"^There is no task type 'dance': there are .*\bsleep\b"):
+    with pytest.raises(BadTaskType, match=r"^There is no task type 'dance'\. Use one of these: .*\bsleep\b"):
         runtime.of_type("dance")

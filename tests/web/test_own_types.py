@@ -173,7 +173,7 @@ def test_a_package_that_declares_nothing_is_warned_of(tmp_path: Path) -> None:
         ("import sys; sys.exit(0)", "thumbs.tasks", " cannot be imported: SystemExit: 0 ("),
         (DECLARES, "thumbs.absent", " cannot be imported: ModuleNotFoundError: No module named 'thumbs.absent'."),
         (DECLARES, "thumbs.tasks:absent", " cannot be imported: AttributeError: "),
-        ("def make(data): ...", "thumbs.tasks:make", ": It leads to neither a module nor a function that `@task` has"),
+        ("def make(data): ...", "thumbs.tasks:make", ": It points to neither a module nor a function that is declared"),
         (
             DECLARES.replace("thumbs.make", "echo"),
             "thumbs.tasks",

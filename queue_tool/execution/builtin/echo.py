@@ -1,4 +1,4 @@
-"""The task type `echo`: what was sent is the result."""
+"""The task type `echo`: its result is its data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from queue_tool.model.task_types import make_task_type
 
 
 async def echo(data: object) -> object:
-    """Return the data as it is."""
+    """Return the data unchanged."""
     return data
 
 

@@ -1,4 +1,4 @@
-"""The task type `sum_numbers`: its data is the array itself."""
+"""The task type `sum_numbers`: its data is an array of numbers, and its result is their sum."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from queue_tool.model.retry import Abort
 from queue_tool.model.task_types import make_task_type
 
 PARTS = 2**1074
-"""Into so many parts 1 is cut, every double is a whole number of them."""
+"""Every double is a whole multiple of 1 / PARTS."""
 
 
 async def sum_numbers(data: list[int | float]) -> int | float:
-    """Return the sum, exact for integers and rounded once for others; of no numbers it is 0."""
+    """Return the sum: exact if all numbers are integers, rounded once if some are floats, and 0 for an empty array."""
     floats = [number for number in data if isinstance(number, float)]
     if not floats:
         return sum(data)
@@ -24,7 +24,7 @@ async def sum_numbers(data: list[int | float]) -> int | float:
 
 
 def _as_floats(whole: int) -> Iterator[float]:
-    """Split an integer into floats that together are exactly as much."""
+    """Split an integer into floats whose exact sum is this integer."""
     while whole:
         part = float(whole)
         yield part
@@ -32,12 +32,12 @@ def _as_floats(whole: int) -> Iterator[float]:
 
 
 def _sum_of_large(numbers: list[int | float]) -> float:
-    """Do the same where a sum on the way is too large, though the last one may not be; this takes a while."""
+    """Return the sum when an intermediate sum is too large for a float, although the final sum may fit. It is slow."""
     parts = sum(above * (PARTS // below) for above, below in (number.as_integer_ratio() for number in numbers))
     try:
         return parts / PARTS
     except OverflowError:
-        raise Abort("The sum is beyond what a floating-point number can hold, which is about 1.8e308.") from None
+        raise Abort("The sum is too large for a floating-point number, which holds at most about 1.8e308.") from None
 
 
 SUM_NUMBERS = make_task_type(

@@ -1,7 +1,7 @@
-"""The task type `simulate`: work that is none, for trying out a system.
+"""The task type `simulate`: simulated work, for trying out a system.
 
-Chance is drawn from token and attempt: the same attempt of the same task goes the same way whoever runs it, and the
-next attempt may go another one.
+The random numbers come from the token and the attempt. So an attempt of a task behaves the same on every worker, and
+the next attempt may behave differently.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from queue_tool.model.retry import Abort
 from queue_tool.model.task_types import TaskType, make_task_type
 
 SHORTEST = 5.0
-"""Seconds that it takes at least, where nothing is said."""
+"""The default of `min`, in seconds."""
 
 LONGEST = 10.0
-"""Seconds that it takes at most, where nothing is said."""
+"""The default of `max`, in seconds."""
 
 FAILURE = 0.1
-"""How likely it is that an attempt fails, where nothing is said."""
+"""The default of `failure`: the probability that an attempt fails."""
 
 STEP = 1.0
-"""Seconds, at most, between two words about how far it is."""
+"""The maximum number of seconds between two progress reports."""
 
 
 async def simulate(data: dict[str, Any] | None, context: Context) -> dict[str, float] | None:
-    """Take a random time from `min` to `max` seconds, telling the progress, and fail with the chance `failure`."""
+    """Take a random time from `min` to `max` seconds, report progress, and fail with the probability `failure`."""
     shortest, longest = bounds(data)
     if shortest > longest:
         raise Abort(f"`min` is {shortest:g} and `max` is {longest:g}: `min` must not be more than `max`.")
-    seconds = shortest + (longest - shortest) * drawn(context, "seconds")
+    seconds = shortest + (longest - shortest) * random_number(context, "seconds")
     steps = max(1, math.ceil(seconds / STEP))
     for step in range(steps):
         await asyncio.sleep(seconds / steps)
@@ -44,21 +44,24 @@ async def simulate(data: dict[str, Any] | None, context: Context) -> dict[str, f
             return None
         context.progress((step + 1) / steps)
     failure = (data or {}).get("failure", FAILURE)
-    if drawn(context, "failure") < failure:
-        raise RuntimeError(f"Simulated failure: this attempt was to fail, as {failure:.0%} of them do.")
+    if random_number(context, "failure") < failure:
+        raise RuntimeError(f"Simulated failure: {failure:.0%} of the attempts fail on purpose.")
     return {"seconds": seconds}
 
 
 def bounds(data: dict[str, Any] | None) -> tuple[float, float]:
-    """Return the shortest and the longest time in seconds; a bound that is not said gives way to the one that is."""
+    """Return the shortest and the longest time, in seconds.
+
+    A missing bound gets its default, or the value of the other bound if the default would contradict it.
+    """
     options = data or {}
     shortest = options.get("min", min(SHORTEST, options.get("max", SHORTEST)))
     longest = options.get("max", max(LONGEST, options.get("min", LONGEST)))
     return shortest, longest
 
 
-def drawn(context: Context, purpose: str) -> float:
-    """Return a number from 0 up to, but not including, 1: always the same for this attempt and purpose."""
+def random_number(context: Context, purpose: str) -> float:
+    """Return a number from 0 up to, but not including, 1. It is always the same for this attempt and purpose."""
     digest = hashlib.sha256(f"{context.token} {context.attempt} {purpose}".encode()).digest()
     return (int.from_bytes(digest[:8]) >> 11) / 2**53
 

@@ -1,4 +1,4 @@
-"""The task type `sleep`: an item that takes as many seconds as its `valor` says."""
+"""The task type `sleep`: an item that takes `valor` seconds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from queue_tool.model.task_types import TaskType, make_task_type
 
 GRACE = 60
-"""Seconds that a sleep may take beyond its `valor` before it counts as stuck."""
+"""Seconds that a sleep may take beyond its `valor` before it times out."""
 
 
 async def sleep(data: dict[str, Any]) -> None:
@@ -20,7 +20,7 @@ async def sleep(data: dict[str, Any]) -> None:
 
 
 def sleep_type(max_valor: float) -> TaskType:
-    """Return the task type, with the longest sleep that is allowed in seconds."""
+    """Return the task type; `max_valor` is the longest sleep that is allowed, in seconds."""
     document = json.loads(files(__package__).joinpath("sleep.json").read_text("utf-8"))
     document["properties"]["valor"]["maximum"] = max_valor
     return make_task_type("sleep", sleep, schema=document, timeout=lambda data: float(data["valor"]) + GRACE)

@@ -1,4 +1,4 @@
-"""The task types `reverse_text` and `uppercase`: their data is the text itself, and so is their result."""
+"""The task types `reverse_text` and `uppercase`: their data is a text, and their result is a text."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from queue_tool.model.task_types import make_task_type
 
 
 async def reverse_text(data: str) -> str:
-    """Return the text backwards, by code points: an emoji or letter that is made of several comes apart."""
+    """Return the text backwards, by code points. An emoji or a letter of several code points is broken up."""
     return data[::-1]
 
 
 async def uppercase(data: str) -> str:
-    """Return the text in capital letters, as Unicode has them where no language is named: `i` becomes `I`."""
+    """Return the text in upper case, by the Unicode rules that are independent of a language: `i` becomes `I`."""
     return data.upper()
 
 
