@@ -103,7 +103,7 @@ class Runner:
         return RecordedAndClaimed(settled=changes.settled, runs=[self.load(task) for task in changes.claimed])
 
     def load(self, task: Claimed) -> Run:
-        """Return the run of a claimed task, with its type, data and timeout. If it cannot run, `ended` says why."""
+        """Return a claimed task as a run, with its type, data and timeout. If it cannot run, `ended` says why."""
         if task.task_type not in self.types:
             sentence = f"No worker here knows the task type {task.task_type!r}."
             return Run(task=task, ended=Failed(code=Code.UNKNOWN_TASK_TYPE, error=sentence))

@@ -6,7 +6,7 @@ from queue_tool.model.task_types import make_task_type
 
 
 async def reverse_text(data: str) -> str:
-    """Return the text backwards, by code points. An emoji or a letter of several code points is broken up."""
+    """Return the text backwards, by code points: an emoji or a letter of several code points is broken up."""
     return data[::-1]
 
 

@@ -1,4 +1,4 @@
-"""Audit: compares the tickets that should be in Redis with those that are there, and pushes the missing ones again.
+"""Audit: compares the tickets in Redis with the tickets that should be there, and pushes the missing ones again.
 
 Tickets are lost when Redis restarts, fails over or is wiped, and when a worker takes a ticket that it cannot read.
 """

@@ -1,4 +1,4 @@
-"""Due: what time does to tasks. Scheduled tasks become due, tasks expire, and old ended tasks are removed."""
+"""Due: changes that depend on the time. Scheduled tasks become due, tasks expire, and old ended tasks are removed."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class _Pulse:
 
 
 class Sweep:
-    """The sweeper. It remembers from one pass to the next what it has seen."""
+    """The sweeper. It remembers what it has seen from one pass to the next."""
 
     def __init__(
         self,
@@ -134,7 +134,7 @@ class Sweep:
             self._telemetry.emit(events.BatchFinished(batch=batch))
 
     def _reap(self, dead: Sequence[Worker], tickets: Sequence[Ticket]) -> None:
-        """Remove what Redis holds of dead workers, and push again the tickets that they took but did not claim.
+        """Remove everything that Redis holds for dead workers. Push again the tickets that they took but did not claim.
 
         Args:
             dead: the workers.
