@@ -1,4 +1,4 @@
-"""The root of the tree."""
+"""The root of the error tree."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ from typing import ClassVar
 
 
 class QueueToolError(Exception):
-    """Something went wrong inside of Queue Tool."""
+    """An internal error occurred in Queue Tool."""
 
     code: ClassVar[str] = "internal_error"
 
     def __init__(self, sentence: str | None = None, *, retry_after: int | None = None) -> None:
-        """Keep the sentence for the user, and the seconds after which to try again, if that can help."""
+        """Create the error.
+
+        Args:
+            sentence: what the user reads; None: the class's default sentence.
+            retry_after: seconds after which a retry may succeed; None: unknown, or a retry does not help.
+        """
         self.sentence = sentence or type(self).default_sentence()
         self.retry_after = retry_after
         super().__init__(self.sentence)

@@ -1,4 +1,4 @@
-"""What is wrong with a request, or with what it asks for."""
+"""Errors of a request: its content, the object that it names, or its permissions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from queue_tool.errors.base import QueueToolError
 
-# -- what a client sent ------------------------------------------------------------------------------------
+# -- invalid content ---------------------------------------------------------------------------------------
 
 
 class BadRequest(QueueToolError):
@@ -28,7 +28,7 @@ class NotAnArray(BadRequest):
 
 
 class BadTask(BadRequest):
-    """This is no task; `errors` says why."""
+    """This is not a valid task. `errors` gives the reasons."""
 
     code = "bad_task"
 
@@ -36,7 +36,11 @@ class BadTask(BadRequest):
 
     @classmethod
     def because(cls, errors: Sequence[Mapping[str, str]]) -> BadTask:
-        """Return one with its reasons: of each the `path`, a JSON Pointer, and the `message`."""
+        """Return the error with its reasons.
+
+        Args:
+            errors: for each reason its `path` (a JSON Pointer) and its `message`.
+        """
         error = cls()
         error.errors = errors
         return error
@@ -49,13 +53,13 @@ class BadTokens(BadRequest):
 
 
 class BadParameter(BadRequest):
-    """A query parameter is not known here, or has a value that cannot be used."""
+    """A query parameter is unknown or has an invalid value."""
 
     code = "bad_parameter"
 
 
 class BadCursor(BadRequest):
-    """This cursor is of no list with these parameters; begin with the first page, and follow `next`."""
+    """This cursor does not belong to a list with these parameters. Start with the first page and follow `next`."""
 
     code = "bad_cursor"
 
@@ -67,7 +71,7 @@ class BadIdempotencyKey(BadRequest):
 
 
 class IdempotencyKeyReused(QueueToolError):
-    """This Idempotency-Key was used with another body in the last 24 hours."""
+    """This Idempotency-Key was used with a different body in the last 24 hours. Use a new key."""
 
     code = "idempotency_key_reused"
 
@@ -85,24 +89,24 @@ class BodyTooLarge(QueueToolError):
 
 
 class TooManyItems(QueueToolError):
-    """The array has more elements than one request may have."""
+    """The array has more elements than one request may contain."""
 
     code = "too_many_items"
 
 
 class TooManyWaiting(QueueToolError):
-    """Too many tasks are waiting already; send this again later."""
+    """Too many tasks are waiting. Send this request again later."""
 
     code = "too_many_waiting"
 
 
 class TooManyUploads(QueueToolError):
-    """Two large bodies are being read already; send this again in a moment."""
+    """The service is already reading two large bodies. Send this request again in a moment."""
 
     code = "too_many_uploads"
 
 
-# -- what a client asked for -------------------------------------------------------------------------------
+# -- missing objects and impossible actions ----------------------------------------------------------------
 
 
 class NotFound(QueueToolError):
@@ -124,7 +128,7 @@ class BatchNotFound(NotFound):
 
 
 class QueueNotFound(NotFound):
-    """There is no queue of this name."""
+    """There is no queue with this name."""
 
     code = "queue_not_found"
 
@@ -136,7 +140,7 @@ class KeyNotFound(NotFound):
 
 
 class TaskEnded(QueueToolError):
-    """This task has ended already."""
+    """This task has already ended."""
 
     code = "task_ended"
 
@@ -148,34 +152,34 @@ class TaskNotRetried(QueueToolError):
 
 
 class UniqueKeyTaken(QueueToolError):
-    """Another task that has not ended has the unique key of this one."""
+    """Another unfinished task has the same unique key."""
 
     code = "unique_key_taken"
 
 
 class NotAcceptable(QueueToolError):
-    """This does not come in any form that the request accepts."""
+    """The response is not available in any format that the request accepts."""
 
     code = "not_acceptable"
 
 
 class TooManyStreams(QueueToolError):
-    """Enough results are being read already; ask for these again in a moment."""
+    """Too many result downloads are in progress. Request these results again in a moment."""
 
     code = "too_many_streams"
 
 
 class MethodNotAllowed(QueueToolError):
-    """This address does not answer to this method."""
+    """This address does not support this HTTP method."""
 
     code = "method_not_allowed"
 
 
-# -- who asked ---------------------------------------------------------------------------------------------
+# -- permissions -------------------------------------------------------------------------------------------
 
 
 class Unauthorized(QueueToolError):
-    """This request needs an API key: make one with `queue-tool keys create`, send it as a Bearer token."""
+    """This request needs an API key. Create one with `queue-tool keys create` and send it as a Bearer token."""
 
     code = "unauthorized"
 

@@ -1,55 +1,55 @@
-"""What is wrong with what this system stands on, or with itself."""
+"""Errors of the service itself and of what it depends on: database, Redis, settings, host."""
 
 from __future__ import annotations
 
 from queue_tool.errors.base import QueueToolError
 
-# -- what this system stands on ----------------------------------------------------------------------------
+# -- dependencies and configuration ------------------------------------------------------------------------
 
 
 class StoreAway(QueueToolError):
-    """The database is busy or away; nothing of this request was kept, send it again."""
+    """The database is busy or unavailable. Nothing of this request was saved, so send it again."""
 
     code = "store_away"
 
     @property
     def reason(self) -> str:
-        """Return what the database itself has said, which is for the log alone."""
+        """Return the database's own error text. It is for the log only, never for clients."""
         return str(getattr(self.__cause__, "orig", self.__cause__) or self.sentence)
 
 
 class DriverMissing(QueueToolError):
-    """PostgreSQL needs its driver: `pip install 'queue_tool[postgres]'`."""
+    """The PostgreSQL driver is not installed. Run `pip install 'queue_tool[postgres]'`."""
 
     code = "driver_missing"
 
 
 class SchemaOutdated(QueueToolError):
-    """The database is of another version: run `queue-tool db upgrade`."""
+    """The database has the schema of another version. Run `queue-tool db upgrade`."""
 
     code = "schema_outdated"
 
 
 class CannotCopy(QueueToolError):
-    """A copy goes from a SQLite database to a PostgreSQL one."""
+    """Only a SQLite database can be copied, and only to a PostgreSQL database."""
 
     code = "cannot_copy"
 
 
 class DatabaseInUse(QueueToolError):
-    """Somebody still works on this database: stop the service first."""
+    """A process still uses this database. Stop the service first."""
 
     code = "database_in_use"
 
 
 class TargetNotEmpty(QueueToolError):
-    """The target is not empty: a copy needs a PostgreSQL database with nothing in it."""
+    """The target is not empty. A copy needs an empty PostgreSQL database."""
 
     code = "target_not_empty"
 
 
 class CopyDiffers(QueueToolError):
-    """The copy is not what was read; nothing of it was kept."""
+    """The copy differs from the source, so nothing of it was kept."""
 
     code = "copy_differs"
 
@@ -61,7 +61,7 @@ class BrokerAway(QueueToolError):
 
 
 class BrokerFull(BrokerAway):
-    """Redis is full and takes nothing new; tickets wait in the database until there is room."""
+    """Redis is full. New tickets wait in the database until Redis has room."""
 
     code = "broker_full"
 
@@ -73,13 +73,13 @@ class BrokerOfAnother(BrokerAway):
 
 
 class BadSetting(QueueToolError):
-    """A setting has a value that cannot be used."""
+    """A setting has an invalid value."""
 
     code = "bad_setting"
 
 
 class BadTaskType(QueueToolError):
-    """A task type is declared in a way that cannot be used."""
+    """A task type has an invalid declaration."""
 
     code = "bad_task_type"
 
@@ -97,19 +97,19 @@ class DataDirInUse(QueueToolError):
 
 
 class PortTaken(QueueToolError):
-    """The address is taken by another process."""
+    """Another process already uses the address."""
 
     code = "port_taken"
 
 
 class NoEmbeddedServer(QueueToolError):
-    """The embedded Valkey cannot run here: set QUEUE_TOOL_REDIS_URL to a Redis or Valkey of your own."""
+    """The embedded Valkey cannot run here. Set QUEUE_TOOL_REDIS_URL to your own Redis or Valkey server."""
 
     code = "no_embedded_server"
 
 
 class ChildKeepsDying(QueueToolError):
-    """A part of the system ends as soon as it is started."""
+    """A process of the service ends again and again right after its start."""
 
     code = "child_keeps_dying"
 
@@ -120,10 +120,10 @@ class RestNotStarted(QueueToolError):
     code = "rest_not_started"
 
 
-# -- what only a mistake in the code can cause -------------------------------------------------------------
+# -- bugs --------------------------------------------------------------------------------------------------
 
 
 class NaiveTime(QueueToolError):
-    """A time without a time zone is not a time."""
+    """A time must have a time zone."""
 
     code = "naive_time"

@@ -1,1 +1,1 @@
-"""The model: data and rules. Nothing here reads a file at run time, a clock, the environment or the network."""
+"""The model: data and rules. Nothing here reads a clock, the environment, the network, or a file after import."""

@@ -1,8 +1,8 @@
-"""Who may do what: roles, and the rule for a service that has no keys yet. Pure; `queue_tool.web` asks it.
+"""Access: the roles of API keys, and the rule for a service without keys. Pure; `queue_tool.web` calls it.
 
-Without an API key in the store, a request is served only when it comes from this machine by every sign that a
-request carries: otherwise a page open in a browser, or a proxy in front, would lend its user's access to the
-whole world.
+While the store has never had an API key, the service answers only requests that come from this machine. Every property
+of the request must show this. Otherwise a web page in the user's browser, or a reverse proxy, would give everyone
+access.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ FORWARDING_HEADERS = ("Forwarded", "X-Real-IP", "Via")
 """Headers that a proxy adds; `X-Forwarded-*` count as well."""
 
 MODERN = ("HTTP/1.1", "HTTP/2", "HTTP/2.0", "HTTP/3", "HTTP/3.0")
-"""Versions of HTTP in which the Host header cannot be left out, as WSGI servers write them."""
+"""Versions of HTTP that require a Host header, as WSGI servers write them."""
 
 NOT_LOCAL = (
-    "Without an API key only this machine is served: make a key with `queue-tool keys create` and send it as "
-    "`Authorization: Bearer <key>`."
+    "Without an API key, only requests from this machine are served. Create a key with `queue-tool keys create` and "
+    "send it as `Authorization: Bearer <key>`."
 )
 
 
 class Role(IntEnum):
-    """What a key, or a route's visitor, may do. Each role may do all that the ones before it may."""
+    """What an API key permits, or what a route requires. Each role includes the roles before it."""
 
-    OPEN = 0  # needs no key at all
-    READ = 1  # look at everything
-    SUBMIT = 2  # also send work
+    OPEN = 0  # no key needed
+    READ = 1  # read everything
+    SUBMIT = 2  # also submit tasks
     ADMIN = 3  # everything
 
 
@@ -42,7 +42,7 @@ KEY_ROLES = {role.name.lower(): role for role in (Role.READ, Role.SUBMIT, Role.A
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """A key as it is kept: never the key itself, only its digest."""
+    """What the store keeps of an API key. It keeps the key's digest, never the key itself."""
 
     id: str
     name: str
@@ -53,16 +53,16 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visitor:
-    """The signs by which a request's origin is judged."""
+    """The properties of a request that show where it comes from."""
 
     peer: str  # address at the other end of the connection
     host: str  # the Host header, with or without a port
     protocol: str  # as in WSGI: "HTTP/1.1"
-    headers: frozenset[str]  # names of the headers it carries, in lower case
-    sec_fetch_site: str | None  # what a browser says of where the request began
+    headers: frozenset[str]  # names of the request's headers, in lower case
+    sec_fetch_site: str | None  # the Sec-Fetch-Site header: from which site a browser sent the request
 
     def is_local(self) -> bool:
-        """Tell whether every sign says that the request began on this machine."""
+        """Return whether every property shows that the request comes from this machine."""
         return (
             is_loopback(self.peer)
             and is_loopback(_without_port(self.host))
@@ -77,23 +77,26 @@ class Visitor:
 
 
 def digest(key: str) -> str:
-    """Return what is kept of a key. One SHA-256 is enough: a key has 256 random bits and cannot be guessed."""
+    """Return the digest of a key, which the store keeps.
+
+    One round of SHA-256 is enough, because a key has 256 random bits and cannot be guessed.
+    """
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 def admit(needed: Role, visitor: Visitor, *, presented: bool, role: Role | None, keys_exist: bool) -> None:
-    """Let a request pass, or say why not.
+    """Admit a request, or raise the reason for a refusal.
 
     Args:
-        needed: what the route asks for.
-        visitor: where the request came from.
-        presented: whether the request carried a key at all.
-        role: the role of that key; None where no such key is valid.
-        keys_exist: whether a key was ever made.
+        needed: the role that the route requires.
+        visitor: the properties that show where the request comes from.
+        presented: whether the request has an API key.
+        role: the role of that key; None if there is no key or it is not valid.
+        keys_exist: whether the store has ever had an API key.
 
     Raises:
-        Unauthorized: a key is needed, or the one that was sent is not valid.
-        Forbidden: the key is valid and its role is too small.
+        Unauthorized: a key is needed, or the key is not valid.
+        Forbidden: the key is valid, but its role is not sufficient.
     """
     if needed is Role.OPEN:
         return
@@ -101,7 +104,7 @@ def admit(needed: Role, visitor: Visitor, *, presented: bool, role: Role | None,
         raise Unauthorized("This API key is not valid.")
     if role is not None:
         if role < needed:
-            raise Forbidden(f"This needs a key of the role {needed.name.lower()} or above.")
+            raise Forbidden(f"This request needs an API key with the role {needed.name.lower()} or higher.")
         return
     if keys_exist:
         raise Unauthorized
@@ -110,7 +113,7 @@ def admit(needed: Role, visitor: Visitor, *, presented: bool, role: Role | None,
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host name or address means this machine, by itself and without asking any resolver."""
+    """Return whether a host name or address means this machine. No name is resolved."""
     if host.rstrip(".").lower() == "localhost":
         return True
     try:

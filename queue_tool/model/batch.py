@@ -1,4 +1,4 @@
-"""A batch: the tasks that arrived in one request, what was accepted of them and what was refused."""
+"""A batch: the elements of one request, accepted or refused."""
 
 from __future__ import annotations
 
@@ -15,78 +15,78 @@ from queue_tool.model.task_types import TaskType
 from queue_tool.model.ticket import Ticket
 
 INVALID = "INVALID_JOB_REQUEST"
-"""What stands in place of a token for an element that was refused."""
+"""Stands in place of the token of a refused element."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
     """An element that became a task."""
 
-    index: int  # its place in the array that was sent, from 0
+    index: int  # position in the request's array, from 0
     token: str
     data: object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTask(Accepted):
-    """The same on its way into the store."""
+    """An accepted element before the store has saved it."""
 
     task_type: TaskType
     options: Options = PLAIN
 
     @property
     def priority(self) -> Priority:
-        """Return which tasks it goes before."""
+        """Return the task's priority: that of its options, or else that of its type."""
         return self.options.priority or self.task_type.priority
 
     @property
     def list(self) -> str:
-        """Return the name of the RQ queue in which its ticket waits."""
+        """Return the name of the RQ queue for the task's ticket."""
         return self.task_type.lane.list_of(self.priority.queue)
 
     @property
     def ticket(self) -> Ticket:
-        """Return the ticket of its first run."""
+        """Return the ticket of the first run."""
         return Ticket(token=self.token, run=1, list=self.list, task_type=self.task_type.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """An element that did not, and why."""
+    """An element that did not become a task, and the reasons."""
 
     index: int
-    item: object  # its "item" as given; None where there is none
+    item: object  # the element's "item" unchanged; None if it has none
     errors: tuple[FieldError, ...]
-    duplicate_of: str | None = None  # the token of the task that has its unique key
+    duplicate_of: str | None = None  # token of the unfinished task with the same unique key
 
 
 Element = Accepted | Refused
 
 
 Judge = Callable[[object, int, str], NewTask | Refused]
-"""Says of a value, its index and the token that it would get what becomes of it."""
+"""Decides whether a value is accepted or refused. Arguments: the value, its index, and the token for the new task."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """The answer to a request that sent work: every element in the order sent."""
+    """The answer to a submit request: every element, in the order of the request."""
 
-    batch: str | None  # None where nothing was sent
+    batch: str | None  # the batch's id; None if the request had no elements
     elements: Sequence[Element]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdempotencyKey:
-    """What makes a request that is sent twice count once."""
+    """Identifies a request, so that a repeated request does not create a second batch or task."""
 
-    scope: str  # the API key and the route; the same text from somebody else is another key
+    scope: str  # API key and route; the same `key` in another scope is a different key
     key: str
-    digest: str  # of the body's bytes
+    digest: str  # digest of the request body's bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
-    """What a batch is called by the client that sent it."""
+    """The name and the metadata that the client gave to a batch."""
 
     name: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -103,7 +103,7 @@ class _Elements(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewBatch:
-    """A batch on its way into the store."""
+    """A batch before the store has saved it."""
 
     id: str
     elements: Sequence[NewTask | Refused]
@@ -115,12 +115,12 @@ class NewBatch:
 
     @property
     def lists(self) -> set[str]:
-        """Return the names of the RQ queues in which its tickets wait."""
+        """Return the names of the RQ queues for the tickets of tasks that can start at once."""
         return set(self._lists().values())
 
     @property
     def tickets(self) -> list[Ticket]:
-        """Return the tickets of the tasks that may be done at once."""
+        """Return the tickets of the tasks that can start at once."""
         lists = self._lists()
         return [
             Ticket(token=task.token, run=1, list=lists[kind], task_type=task.task_type.name)
@@ -129,20 +129,25 @@ class NewBatch:
         ]
 
     def _lists(self) -> dict[tuple[int, int], str]:
-        """Return the list of each kind of tasks that may be done at once: of a type, with the same options."""
-        kinds = {(id(task.task_type), id(task.options)): task for task in self.accepted}  # of 100,000 tasks often one
+        """Return the list of each kind of task that can start at once.
+
+        Tasks of one type with the same options object are one kind. A batch of 100,000 tasks often has only one kind.
+        """
+        kinds = {(id(task.task_type), id(task.options)): task for task in self.accepted}
         return {kind: task.list for kind, task in kinds.items() if not task.options.must_wait(self.created_at)}
 
     @property
     def unique_keys(self) -> list[tuple[str, str]]:
-        """Return type and unique key of each task that has one."""
+        """Return task type and unique key of each task that has a unique key."""
         return [(task.task_type.name, task.options.unique_key) for task in self.accepted if task.options.unique_key]
 
     def without_duplicates(self, taken: Mapping[tuple[str, str], str]) -> NewBatch:
-        """Return the batch with a refusal for each task whose unique key another one has.
+        """Return the batch with a refusal for each task whose unique key another task already uses.
+
+        If two tasks of this batch have the same key, the first one keeps it.
 
         Args:
-            taken: the token of the task that has it, by type and key; of two in this batch the first one has it.
+            taken: for each task type and unique key in use, the token of the task that uses it.
         """
         owners = dict(taken)
         return replace(self, **_sorted_out([_unless_taken(element, owners) for element in self.elements]))
@@ -150,47 +155,47 @@ class NewBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """A batch as it stands: the counts of the six states and `rejected` sum to `total`."""
+    """The current state of a batch. The counts of the six states and `rejected` add up to `total`."""
 
     id: str
     accepted: int
     rejected: int
     open: int  # tasks that have not ended
-    counts: Mapping[State, int]  # empty in a list: all tasks are read for them
+    counts: Mapping[State, int]  # empty in lists of batches: counting reads all tasks
     created_at: datetime
-    finished_at: datetime | None  # when its last open task ended
+    finished_at: datetime | None  # when the last open task ended
     label: Label = UNNAMED
 
     @property
     def total(self) -> int:
-        """Return how many elements were sent."""
+        """Return the number of elements in the request."""
         return self.accepted + self.rejected
 
     @property
     def progress(self) -> float:
-        """Return the share that needs no more work, from 0 to 1."""
+        """Return the share of elements that need no more work, from 0 to 1."""
         return (self.total - self.open) / self.total if self.total else 1.0
 
     @property
     def message(self) -> str:
-        """Return what a client that waits looks at, in the words of `/check`."""
+        """Return the message that waiting clients read, in the words of `/check`."""
         return FINISHED if self.finished_at is not None else IN_PROGRESS
 
 
 def judge(value: object, index: int, token: str, task_type: TaskType, options: Options = PLAIN) -> NewTask | Refused:
-    """Check one element on its own, once; it is accepted under this token or refused with the reasons."""
+    """Check one element: accept it under this token, or refuse it with the reasons."""
     if task_type.schema.accepts(value):
         return NewTask(index=index, token=token, data=value, task_type=task_type, options=options)
     return Refused(index=index, item=item_of(value), errors=task_type.schema.errors(value))
 
 
 def judge_of(task_type: TaskType, options: Options = PLAIN) -> Judge:
-    """Return a judge for whom each value is the data of a task of this type."""
+    """Return a judge that takes each value as the data of a task of this type."""
     return lambda value, index, token: judge(value, index, token, task_type, options)
 
 
 def item_of(value: object) -> object:
-    """Return what an element calls itself: its `item`; None where it has none."""
+    """Return the `item` of an element, which is its name for clients; None if it has none."""
     return value.get("item") if isinstance(value, dict) else None
 
 
@@ -203,15 +208,15 @@ def new_batch(
     *,
     label: Label = UNNAMED,
 ) -> NewBatch:
-    """Check every value and return them as a batch.
+    """Check every value and return the batch.
 
     Args:
-        values: what was sent.
-        judge: who says what becomes of each.
-        tokens: the first one is the batch's id, one more is needed for each value.
-        created_at: when it was sent.
-        idempotency: by which the same request is known again.
-        label: what the batch is called.
+        values: the elements of the request.
+        judge: decides for each value whether it is accepted or refused.
+        tokens: the batch's id, and then one token for each value.
+        created_at: the time of the request.
+        idempotency: the request's Idempotency-Key, if it has one.
+        label: the batch's name and metadata.
     """
     batch_id, *fresh = tokens
     judged = [judge(value, index, token) for index, (value, token) in enumerate(zip(values, fresh, strict=True))]
@@ -236,7 +241,12 @@ def _unless_taken(element: NewTask | Refused, owners: dict[tuple[str, str], str]
 
 
 def refuse_duplicate(task: NewTask, owner: str) -> Refused:
-    """Return the refusal of a task whose unique key another one has."""
-    sentence = f"The task {owner} has this key and has not ended."
+    """Return the refusal of a task whose unique key another task already uses.
+
+    Args:
+        task: the task to refuse.
+        owner: the token of the task that uses the key.
+    """
+    sentence = f"The unfinished task {owner} already uses this key."
     errors = (FieldError(path="/unique_key", message=sentence),)
     return Refused(index=task.index, item=item_of(task.data), errors=errors, duplicate_of=owner)

@@ -1,14 +1,14 @@
-"""Texts that come from outside, made so that every database can keep them."""
+"""Make texts from outside safe to store in every database."""
 
 from __future__ import annotations
 
 
 def keepable(text: str, longest: int) -> str:
-    """Return a text that is valid in UTF-8, without U+0000 and not longer than so many characters."""
+    """Return the text as valid UTF-8 without U+0000, cut to `longest` characters before escaping."""
     short = text if len(text) <= longest else f"{text[: longest - 1]}…"
     return encodable(short)
 
 
 def encodable(text: str) -> str:
-    """Return a text that is valid in UTF-8, without U+0000."""
+    """Return the text as valid UTF-8 without U+0000. Other characters become escapes such as `\\x00`."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")

@@ -1,4 +1,4 @@
-"""The clock: where the time comes from, as one value that is passed to whoever needs it. Tests set theirs by hand."""
+"""The clock: the source of time, passed as a value. Tests pass a clock that they set by hand."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from datetime import datetime
 class Clock:
     """The two kinds of time."""
 
-    now: Callable[[], datetime]  # the time of day, in UTC: for what is kept and shown
-    monotonic: Callable[[], float]  # seconds that never jump: for how long something takes, and for who still lives
+    now: Callable[[], datetime]  # wall-clock time in UTC, for times that are stored and shown
+    monotonic: Callable[[], float]  # seconds that never jump, for durations and liveness checks

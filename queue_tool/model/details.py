@@ -1,4 +1,4 @@
-"""What lists and details say of a task, beside what its status says."""
+"""What lists and the details page show about a task, in addition to its status."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from queue_tool.model.task import Status
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary(Status):
-    """A task as a list shows it."""
+    """A task in a list."""
 
     name: str | None
     custom_id: str | None
@@ -21,29 +21,29 @@ class Summary(Status):
     priority: Priority
     due_at: datetime | None
     expires_at: datetime | None
-    worker: str | None  # the name of the worker that ran it last; None where none has, or nobody knows it any more
-    host: str | None  # that worker's
+    worker: str | None  # name of the last worker that ran it; None if no worker has, or its row was removed
+    host: str | None  # the host of that worker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueCounts:
-    """How much waits and runs in a queue, its lanes summed."""
+    """How many tasks wait and run in a queue, summed over its lanes."""
 
     priority: Priority
     waiting: int
-    oldest: datetime | None  # when the task was sent that has waited for longest; None where none waits
+    oldest: datetime | None  # submission time of the task that has waited longest; None if no task waits
     running: int
-    paused_at: datetime | None  # None: it is not paused
+    paused_at: datetime | None  # None: not paused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ElementResult:
-    """What became of one element of a batch."""
+    """The result of one element of a batch."""
 
     index: int
     custom_id: str | None
     item: object
-    token: str | None  # None for one that was refused
+    token: str | None  # None if the element was refused
     status: str  # a state, or "rejected"
     result: str | None  # JSON text
     error: Mapping[str, object] | None
@@ -51,7 +51,7 @@ class ElementResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A line of a run's own log."""
+    """One log line of a run."""
 
     run: int
     at: datetime
@@ -60,15 +60,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details(Summary):
-    """All that is known of a task."""
+    """Everything that is known about a task."""
 
-    index: int  # in the array that was sent
+    index: int  # position in the request's array
     description: str | None
     parameters: str | None  # JSON text of an object
     unique_key: str | None
-    timeout: float | None  # as it was said; None: its type's
-    max_attempts: int | None  # as it was said; None: its type's
+    timeout: float | None  # as submitted; None: the value of the task type
+    max_attempts: int | None  # as submitted; None: the value of the task type
     run: int
-    losses: int  # workers that died under it
-    attempts: tuple[Attempt, ...]  # those that did not succeed, the first one first
-    lines: tuple[Line, ...]  # the last ones of its log
+    losses: int  # workers that died while they ran the task
+    attempts: tuple[Attempt, ...]  # the attempts that did not succeed, oldest first
+    lines: tuple[Line, ...]  # the last lines of its log

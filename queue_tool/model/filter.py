@@ -1,4 +1,4 @@
-"""Filters: which tasks are meant, where nobody wants to name each token."""
+"""Filters: select tasks by their properties instead of their tokens."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from queue_tool.model.states import Code, State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Tasks that satisfy all of what is said; what is not said is anything."""
+    """Selects the tasks that match every field that is set."""
 
-    states: frozenset[State] = frozenset()  # one of these; none: any
+    states: frozenset[State] = frozenset()  # any of these states; empty: all states
     batch: str | None = None
     task_type: str | None = None
     tag: str | None = None
     priority: Priority | None = None
     code: Code | None = None
-    worker: str | None = None  # the name of the worker that ran it last
-    host: str | None = None  # that worker's
-    prefix: str | None = None  # with which its name, its custom id or its token begins
+    worker: str | None = None  # name of the last worker that ran the task
+    host: str | None = None  # host of that worker
+    prefix: str | None = None  # the start of the name, the custom id or the token
     created_after: datetime | None = None
     created_before: datetime | None = None
     ended_before: datetime | None = None
 
     @property
-    def is_of_a_time(self) -> bool:
-        """Tell whether it means tasks that were sent at certain times."""
+    def limits_creation_time(self) -> bool:
+        """Return whether the filter limits when tasks were submitted."""
         return self.created_after is not None or self.created_before is not None

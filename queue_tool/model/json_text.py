@@ -1,8 +1,10 @@
-"""JSON, read strictly and written whatever the depth.
+"""JSON: strict reading, and writing of values of any depth.
 
-orjson decides what is JSON: it refuses NaN, Infinity, numbers beyond double, lone surrogates, a byte-order
-mark and depth beyond 1024; integers beyond 64 bits become doubles. It writes no deeper than 254 levels,
-though, and what was read must always be writable, so a deeper value is written without recursion here.
+orjson decides what is valid JSON. It refuses NaN, Infinity, numbers beyond double precision, lone surrogates, a
+byte-order mark, and nesting deeper than 1024 levels. Integers beyond 64 bits become doubles.
+
+orjson cannot write values deeper than 254 levels. Every value that was read must be writable, so this module writes
+deeper values itself, without recursion.
 """
 
 from __future__ import annotations
@@ -15,14 +17,14 @@ from queue_tool.errors import MalformedJson
 
 
 class _Written(bytes):
-    """A piece of text on the way out, among values that are still to be written."""
+    """Finished JSON text, among values that are still to be written."""
 
 
 def loads(text: bytes | str) -> object:
     """Return the value of a JSON text.
 
     Raises:
-        MalformedJson: it is not JSON as RFC 8259 says; the sentence says where.
+        MalformedJson: the text is not valid JSON (RFC 8259). The sentence names the position.
     """
     try:
         return orjson.loads(text)
@@ -31,9 +33,10 @@ def loads(text: bytes | str) -> object:
 
 
 def dumps(value: object) -> bytes:
-    """Return a value's JSON text; the value is one that `loads` could have returned.
+    """Return the JSON text of a value.
 
-    `orjson.Fragment` inside of it is taken as text that is JSON already.
+    Args:
+        value: a value that `loads` could have returned. An `orjson.Fragment` in it is written unchanged, as JSON text.
     """
     try:
         return orjson.dumps(value)
@@ -42,30 +45,30 @@ def dumps(value: object) -> bytes:
 
 
 def dumps_result(value: object) -> str:
-    """Return the JSON text of what a task's function returned.
+    """Return the JSON text of the result of a task's function. `loads` can read every text that this returns.
 
-    Stricter than `dumps`, which would write NaN as null and a date as a string.
+    This is stricter than `dumps`, which writes NaN as null and a date as a string.
 
     Raises:
-        ValueError: it holds NaN, Infinity, a number beyond double, a lone surrogate or a cycle, or is nested too
-            deeply: what is written here can be read by `loads`.
-        TypeError: it holds something that JSON has no word for.
+        ValueError: the value contains NaN, Infinity, a number beyond double precision, a lone surrogate or a cycle, or
+            it is nested too deeply.
+        TypeError: the value contains something that JSON cannot represent.
     """
     try:
         text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    orjson.loads(text)  # a number beyond double or depth beyond reading is not worth keeping
+    orjson.loads(text)  # fails for a number beyond double precision, and for depth that cannot be read back
     return text
 
 
 def embed(text: str | None) -> orjson.Fragment | None:
-    """Return a stored JSON text in a form that `dumps` writes as it is; None stays None."""
+    """Return a stored JSON text in a form that `dumps` writes unchanged. None stays None."""
     return None if text is None else orjson.Fragment(text)
 
 
 def _dumps_deep(value: object) -> bytes:
-    """Write a value with a list of what is still to do in place of recursion."""
+    """Write a value with a stack of what is still to be written, instead of recursion."""
     written = bytearray()
     waiting: list[object] = [value]
     while waiting:
@@ -82,7 +85,7 @@ def _dumps_deep(value: object) -> bytes:
 
 
 def _opened(start: bytes, parts: list[tuple[bytes, object]], end: bytes) -> list[object]:
-    """Return a container's pieces and values, the first one last, since the list is emptied from its end."""
+    """Return the pieces and values of a container in reverse order, because the stack is emptied from its end."""
     pieces: list[object] = [_Written(start)]
     for number, (label, value) in enumerate(parts):
         pieces += [_Written((b"," if number else b"") + label), value]

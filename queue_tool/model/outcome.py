@@ -1,4 +1,4 @@
-"""How a run ended: as the one who called the function says it, and as it is kept."""
+"""How a run ended: what the function returned or raised, and what the store keeps of it."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ from queue_tool.model.states import Code, Move
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Returned:
-    """The function came back with a result."""
+    """The function returned a result."""
 
     result: str  # JSON text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """The function did not come back with a result."""
+    """The function returned no usable result."""
 
     code: Code
     error: str
     traceback: str = ""
-    final: bool = False  # it would fail again: no other attempt is made
-    after: float | None = None  # seconds until the next attempt, as the function wants it
+    final: bool = False  # another attempt would fail too, so none is made
+    after: float | None = None  # seconds until the next attempt, as the function requested; None: use the backoff
 
 
 Ended = Returned | Failed
 
 NOTHING = Returned(result="null")
-"""What a function that returns nothing comes back with; the same for all of them."""
+"""The result of every function that returns None."""
 
 
 def timed_out(timeout: float | None) -> Failed:
-    """Return how a run ends at its deadline, whatever its function does."""
+    """Return the end of a run that has reached its deadline."""
     return Failed(code=Code.TIMEOUT, error=f"The task took longer than {timeout:g} seconds.")
 
 
 def not_started(error: Exception) -> Failed:
-    """Return how a run ends for which there is no thread or process."""
-    return Failed(code=Code.ERROR, error=f"It could not be started: {error!r}.")
+    """Return the end of a run that got no thread or process."""
+    return Failed(code=Code.ERROR, error=f"The task could not be started: {error!r}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a run ended: the move to make, and what to keep."""
+    """How a run ended: the move to make, and the values to store."""
 
     token: str
     run: int
@@ -55,30 +55,30 @@ class Outcome:
     traceback: str = ""
     attempt: int = 1
     started_at: datetime | None = None
-    due_at: datetime | None = None  # when the next attempt comes; only of RETRY_LATER
-    seconds: float | None = None  # that the run took, for the log
+    due_at: datetime | None = None  # when the next attempt may start; only for RETRY_LATER
+    seconds: float | None = None  # duration of the run, for the log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """What a run says of itself while it runs."""
+    """What a run reports while it runs."""
 
     token: str
     run: int
-    progress: float | None  # from 0 to 1; None: as before
+    progress: float | None  # from 0 to 1; None: unchanged
     note: str
-    lines: tuple[str, ...]  # new ones for its log
+    lines: tuple[str, ...]  # new lines for its log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """A run that did not succeed, as it is kept for those who want to know."""
+    """A run that did not succeed, kept for the history of its task."""
 
     attempt: int
     run: int
-    worker: str  # which process it was, as far as that is known
+    worker: str  # kind, host and pid of the worker process, for people; empty if unknown
     started_at: datetime | None
     ended_at: datetime
-    code: str  # why it failed; "canceled" where somebody ended it
+    code: str  # why it failed; "canceled" if the task was canceled
     error: str | None
     traceback: str

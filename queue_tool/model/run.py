@@ -1,4 +1,4 @@
-"""A run: one try at a task, from its claim to its outcome."""
+"""A run: one execution of a task, from the claim to the outcome."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from queue_tool.model import json_text
-from queue_tool.model.context import Context, nobody
+from queue_tool.model.context import Context, ignore_news
 from queue_tool.model.outcome import Ended
 from queue_tool.model.task import Claimed
 from queue_tool.model.task_types import TaskType
@@ -16,21 +16,25 @@ from queue_tool.model.ticket import ticket_id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A task that this process has claimed, with all that its function needs."""
+    """A task that this process has claimed, with everything that its function needs."""
 
     task: Claimed
     task_type: TaskType | None = None
     data: object = None
-    timeout: float | None = None  # seconds; None is no limit
-    ended: Ended | None = None  # set where the run ended before its function could be called
+    timeout: float | None = None  # seconds; None: no limit
+    ended: Ended | None = None  # set if the run ended before its function could be called
 
     @property
     def ticket(self) -> str:
-        """Return the id of the ticket that carries it."""
+        """Return the id of the run's ticket."""
         return ticket_id(self.task.token, self.task.run)
 
-    def context(self, on_news: Callable[[Context], None] = nobody) -> Context:
-        """Return what its function may know of it; `on_news` is called when the function says something of itself."""
+    def context(self, on_news: Callable[[Context], None] = ignore_news) -> Context:
+        """Return the context for the task's function.
+
+        Args:
+            on_news: called with the context when the function reports progress or logs a line.
+        """
         task = self.task
         return Context(
             token=task.token,

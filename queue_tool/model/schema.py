@@ -1,8 +1,8 @@
-"""JSON Schema: jsonschema-rs decides, jsonschema words the refusal.
+"""JSON Schema: jsonschema-rs decides whether a value is valid, and jsonschema writes the reasons of a refusal.
 
-The dialect is 2020-12 as jsonschema-rs reads it. The two libraries differ in corners (`\\d`, `$`,
-`multipleOf`), so only one of them may decide; where the other finds nothing wrong, or cannot say it, the
-decider's own words are used.
+The dialect is 2020-12 as jsonschema-rs implements it. The two libraries differ in details (`\\d`, `$`, `multipleOf`),
+so only jsonschema-rs decides. If jsonschema finds no error, or cannot describe it, the messages of jsonschema-rs are
+used.
 """
 
 from __future__ import annotations
@@ -22,44 +22,44 @@ if TYPE_CHECKING:
     import jsonschema_rs
 
 MAX_ERRORS = 10
-"""Reasons kept for one refused element."""
+"""Maximum number of reasons for one refused element."""
 
 MAX_MESSAGE = 300
-"""Characters kept of one reason."""
+"""Maximum number of characters of one reason."""
 
 MAX_QUOTED = 100
-"""Characters kept of the value that a reason begins with, so that the reason itself can still be read."""
+"""Maximum number of characters of a value that a reason quotes, so that the text after the value stays visible."""
 
 TOO_DEEP = "The value is nested too deeply."
-"""What is said of a value whose faults nobody can put into words."""
+"""The reason for a value whose errors neither library can describe."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldError:
-    """One reason of a refusal: where in the element (a JSON Pointer, RFC 6901) and why."""
+    """One reason of a refusal: the place in the element (a JSON Pointer, RFC 6901) and the message."""
 
     path: str
     message: str
 
 
 class Schema:
-    """A JSON Schema, compiled when it is first needed: a worker judges nothing, and the decider takes 10 MiB."""
+    """A JSON Schema, compiled at first use: a worker validates nothing, and jsonschema-rs takes 10 MiB of memory."""
 
     def __init__(self, document: dict[str, object] | bool) -> None:
-        """Keep the document; `compile` says whether it can be used."""
+        """Keep the schema document. It is not checked here; `compile` checks it."""
         self.document = document
 
     def compile(self) -> None:
-        """Make ready to judge.
+        """Compile the schema now, so that the first value is validated without delay.
 
         Raises:
-            BadTaskType: the document is not a JSON Schema of the dialect 2020-12.
+            BadTaskType: the document is not a valid JSON Schema of the dialect 2020-12.
         """
-        _ = self._decider
+        _ = self._validator
 
     @cached_property
-    def _decider(self) -> jsonschema_rs.Draft202012Validator:
-        """Return who decides."""
+    def _validator(self) -> jsonschema_rs.Draft202012Validator:
+        """Return the validator that decides."""
         import jsonschema_rs
 
         try:
@@ -68,37 +68,39 @@ class Schema:
             raise BadTaskType(f"The JSON Schema cannot be used: {_first_line(str(error))}.") from None
 
     @cached_property
-    def _wording(self) -> jsonschema.Draft202012Validator:
-        """Return who words refusals, loaded at the first of them: a worker never needs it."""
+    def _explainer(self) -> jsonschema.Draft202012Validator:
+        """Return the validator that writes the reasons. It is loaded at the first refusal; a worker never needs it."""
         import jsonschema
 
         return jsonschema.Draft202012Validator(self.document)
 
     def accepts(self, value: object) -> bool:
-        """Tell whether a value satisfies the schema; one that is too deep to be judged does not."""
+        """Return whether a value is valid. A value that is too deep for validation is not."""
         try:
-            return self._decider.is_valid(value)
+            return self._validator.is_valid(value)
         except ValueError:
             return False
 
     def errors(self, value: object) -> tuple[FieldError, ...]:
-        """Say why a value does not satisfy the schema; empty for one that does."""
+        """Return the reasons why a value is invalid; empty if it is valid."""
         if self.accepts(value):
             return ()
-        return self._worded(value) or self._decided(value) or (FieldError(path="", message=TOO_DEEP),)
+        return (
+            self._explained_errors(value) or self._validator_errors(value) or (FieldError(path="", message=TOO_DEEP),)
+        )
 
-    def _worded(self, value: object) -> tuple[FieldError, ...]:
+    def _explained_errors(self, value: object) -> tuple[FieldError, ...]:
         try:
-            found = sorted(self._wording.iter_errors(value), key=lambda error: error.json_path)
+            found = sorted(self._explainer.iter_errors(value), key=lambda error: error.json_path)
             return tuple(_field_error(error.absolute_path, _in_json(error)) for error in found[:MAX_ERRORS])
-        except (RecursionError, re.error):  # deeper than Python can print, or a pattern that only Rust reads
+        except (RecursionError, re.error):  # too deep for Python's repr, or a pattern that only Rust accepts
             return ()
 
-    def _decided(self, value: object) -> tuple[FieldError, ...]:
+    def _validator_errors(self, value: object) -> tuple[FieldError, ...]:
         try:
-            found = islice(self._decider.iter_errors(value), MAX_ERRORS)
+            found = islice(self._validator.iter_errors(value), MAX_ERRORS)
             return tuple(_field_error(error.instance_path, error.message) for error in found)
-        except ValueError:  # deeper than it can print, too
+        except ValueError:  # also too deep for jsonschema-rs to print
             return ()
 
 
@@ -108,7 +110,7 @@ def _field_error(path: Iterable[str | int], message: str) -> FieldError:
 
 
 def _in_json(error: jsonschema.ValidationError) -> str:
-    """Return a sentence that quotes the value as JSON, where it begins by quoting it as Python."""
+    """Return the error's message. If it starts with the value as a Python literal, replace that by JSON."""
     python = repr(error.instance)
     if not error.message.startswith(python):
         return error.message

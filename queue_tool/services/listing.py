@@ -49,7 +49,7 @@ class Listing:
             BadCursor: the cursor is malformed or belongs to another kind of list.
             StoreAway: the database is busy or away.
         """
-        before = None if cursor is None else read_cursor(cursor, of_tokens=wanted.is_of_a_time)
+        before = None if cursor is None else read_cursor(cursor, of_tokens=wanted.limits_creation_time)
         items, last = self.store.listing.page(wanted, limit, before)
         total = self.store.listing.count(wanted, MOST_COUNTED + 1)
         return Page(

@@ -129,7 +129,7 @@ def tags_of(connection: Connection, ids: Sequence[int]) -> dict[int, list[str]]:
 
 
 def _key_of(wanted: Filter) -> ColumnElement[Any]:
-    return tasks.c.token if wanted.is_of_a_time else tasks.c.id
+    return tasks.c.token if wanted.limits_creation_time else tasks.c.id
 
 
 def _combined(parts: Sequence[Select[Any]], limit: int) -> Select[Any]:
@@ -152,7 +152,7 @@ def _parts(connection: Connection, wanted: Filter, limit: int, before: PageKey |
             part = part.join(tags, tags.c.task_id == tasks.c.id).where(tags.c.tag == wanted.tag)
             if isinstance(before, int):
                 part = part.where(tags.c.task_id < before)
-        in_order = tags.c.task_id if wanted.tag is not None and not wanted.is_of_a_time else key
+        in_order = tags.c.task_id if wanted.tag is not None and not wanted.limits_creation_time else key
         yield part.order_by(in_order.desc()).limit(limit)
 
 

@@ -213,7 +213,7 @@ def test_a_key_may_do_what_its_role_may(needed: Role, role: Role, visitor: Visit
     if (role, needed) in ALLOWED:
         admit(needed, visitor, presented=True, role=role, keys_exist=True)
     else:
-        with pytest.raises(Forbidden, match=f"of the role {needed.name.lower()} or above"):
+        with pytest.raises(Forbidden, match=f"with the role {needed.name.lower()} or higher"):
             admit(needed, visitor, presented=True, role=role, keys_exist=True)
 
 

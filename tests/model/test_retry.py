@@ -100,5 +100,5 @@ def test_who_asks_for_a_delay_gets_it_and_no_more_attempts_than_others() -> None
 
 @pytest.mark.parametrize("after", [-1, float("nan"), float("inf"), "5", True, LONGEST_DELAY + 1])
 def test_a_delay_that_is_none_is_refused_where_it_is_asked_for(after: Any) -> None:
-    with pytest.raises(ValueError, match="after is a number of seconds"):
+    with pytest.raises(ValueError, match="after must be a number of seconds"):
         Retry(after=after)

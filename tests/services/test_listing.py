@@ -150,7 +150,7 @@ def test_a_list_is_what_its_filter_means_the_last_one_sent_first(
     assert {task.token for task in found} == {task.token for task in expected}
     assert len(found) == len(expected)
     assert all(later.created_at >= earlier.created_at for later, earlier in pairwise(found))
-    if not wanted.is_of_a_time:
+    if not wanted.limits_creation_time:
         assert found == expected
 
 
