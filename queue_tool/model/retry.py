@@ -95,7 +95,7 @@ def backoff_of(declared: Backoff | Sequence[float] | None) -> Backoff:
 
 def is_delay(seconds: object) -> bool:
     """Return whether a value is a number of seconds that a task may wait."""
-    return type(seconds) in (int, float) and 0 <= seconds <= LONGEST_DELAY  # type: ignore[operator] # a number, by its type
+    return type(seconds) in (int, float) and 0 <= seconds <= LONGEST_DELAY  # type: ignore[operator] # it is a number
 
 
 def decide(

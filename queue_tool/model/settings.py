@@ -1,7 +1,7 @@
-"""Settings: one frozen record, read from a mapping of names to texts. Where the texts come from is not known here.
+"""Settings: one frozen record, read from a mapping of names to texts. The caller decides where the texts come from.
 
-Each field says its default, its meaning and how its text is read; the README's table and `.env.example` are
-made from these fields.
+Each field has a default, a meaning, and a function that reads its text. `docs/made.py` generates the README's table and
+`.env.example` from these fields.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from queue_tool.errors import BadSetting
 PREFIX = "QUEUE_TOOL_"
 
 INLINE = "inline:"
-"""The Redis URL that stands for no Redis at all: tasks run in the request that sends them."""
+"""The Redis URL that means "no Redis": tasks run inside the request that submits them."""
 
 LONGEST = 10**9
-"""Seconds, about thirty years: no setting is a longer time."""
+"""Seconds, about thirty years: the maximum of every time setting."""
 
 LONGEST_DAYS = 36_500
-"""A hundred years."""
+"""Days, about a hundred years."""
 
 _SIZES = {"kib": 2**10, "mib": 2**20, "gib": 2**30, "": 1}
 _IS_SMALL_NUMBER = re.compile("[0-9]{1,15}").fullmatch
 _MAX_PORT = 65535
 
 
-# -- how a text is read; each raises ValueError with what it wants to see -----------------------------------
+# -- reading a text; each function raises ValueError with a description of a valid text --------------------
 
 
 def _text(text: str) -> str:
     if not text.strip():
-        raise ValueError("a text that is not empty")
+        raise ValueError("a non-empty text")
     return text.strip()
 
 
@@ -45,7 +45,7 @@ def _path(text: str) -> Path:
 
 
 def _whole(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
-    wanted = f"a whole number of at least {minimum}" + (f" and at most {maximum}" if maximum else "")
+    wanted = f"a whole number from {minimum} to {maximum}" if maximum else f"a whole number of at least {minimum}"
 
     def read(text: str) -> int:
         try:
@@ -82,7 +82,7 @@ def _days(text: str) -> float:
 def _size(text: str) -> int:
     number, _, unit = text.strip().partition(" ")
     if not _IS_SMALL_NUMBER(number) or unit.lower() not in _SIZES or int(number) == 0:
-        raise ValueError("a number of bytes, or one with KiB, MiB or GiB, as in `64 MiB`")
+        raise ValueError("a number of bytes, or a number with the unit KiB, MiB or GiB, such as `64 MiB`")
     return int(number) * _SIZES[unit.lower()]
 
 
@@ -103,10 +103,10 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def database_url(text: str) -> str:
-    """Return the URL of a database, as the store knows it.
+    """Return the URL of a database in the form that the store uses.
 
     Raises:
-        ValueError: it is none; the error says what it must be, and never what it was.
+        ValueError: the text is not such a URL. The error describes a valid URL and never quotes the text.
     """
     url = text.strip()
     if url.startswith("sqlite:///") and url.removeprefix("sqlite:///").strip():
@@ -118,15 +118,17 @@ def database_url(text: str) -> str:
 
 def _postgres_url(url: str) -> str:
     wanted = (
-        "a URL with a number as its port, and with a password in which every sign but letters, digits, `-`, `_`, `.` "
-        "and `~` is percent-encoded"
+        "a URL with a numeric port and a percent-encoded password (only letters, digits, `-`, `_`, `.` and `~` need no "
+        "encoding)"
     )
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
         raise ValueError(wanted) from None
-    if url.count("@") > parts.netloc.count("@") or parts.netloc.count("@") > 1:  # a password that goes on behind it
+    if (
+        url.count("@") > parts.netloc.count("@") or parts.netloc.count("@") > 1
+    ):  # an "@" of the password that is not encoded
         raise ValueError(wanted)
     return url
 
@@ -145,7 +147,7 @@ def _redis_url(text: str) -> str:
     if parts.scheme == "unix" and not parts.path:
         raise ValueError("`unix://` and the path of a socket")
     if parts.scheme != "unix" and "@" in parts.path:
-        raise ValueError("a URL in which every `/` of the password is written `%2F`")
+        raise ValueError("a URL with `%2F` for every `/` in the password")
     return text.strip()
 
 
@@ -161,9 +163,9 @@ def _setting(default: Any, read: Callable[[str], Any], meaning: str, shown: str 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that an operator may choose."""
+    """Everything that an operator can configure."""
 
-    data_dir: Path = _setting(Path("instance"), _path, "database, embedded Valkey and locks live here")
+    data_dir: Path = _setting(Path("instance"), _path, "directory of the database, the embedded Valkey and the locks")
     database_url: str | None = _setting(
         None, database_url, "`sqlite:///` and a path, or `postgresql://…`", "SQLite in the data directory"
     )
@@ -175,69 +177,90 @@ class Settings:
     )
     tasks: tuple[str, ...] = _setting((), _names, "modules that declare task types, separated by commas")
     workers: int = _setting(1, _whole(0, 1000), "worker processes of `queue-tool up`")
-    concurrency: int = _setting(10_000, _whole(1, 1_000_000), "`async def` tasks that one worker process holds at once")
+    concurrency: int = _setting(10_000, _whole(1, 1_000_000), "`async def` tasks that one worker process runs at once")
     threads: int = _setting(32, _whole(1, 10_000), "threads for plain functions in each worker process")
-    isolated: int = _setting(1, _whole(1, 1000), "processes for isolated tasks of each worker process")
-    drain: float = _setting(20.0, _seconds, "seconds that a stopping worker waits for its tasks")
-    max_batch: int = _setting(100_000, _whole(1), "elements of one request")
-    max_body: int = _setting(64 * 2**20, _size, "bytes of one request", "64 MiB")
-    max_valor: float = _setting(86400.0, _seconds, "longest `valor` of `sleep`, in seconds")
-    max_waits: int = _setting(64, _whole(0, 10_000), "requests of one web process that may wait for an end at once")
-    max_pushed: int = _setting(
-        1_000_000, _whole(1), "tickets that one list holds in Redis; what comes beyond waits in the database, in order"
+    isolated: int = _setting(1, _whole(1, 1000), "processes for isolated tasks in each worker process")
+    drain: float = _setting(20.0, _seconds, "seconds that a stopping worker waits for its running tasks")
+    max_batch: int = _setting(100_000, _whole(1), "maximum number of elements in one request")
+    max_body: int = _setting(64 * 2**20, _size, "maximum size of one request body, in bytes, KiB, MiB or GiB", "64 MiB")
+    max_valor: float = _setting(86400.0, _seconds, "maximum `valor` of a `sleep` task, in seconds")
+    max_waits: int = _setting(
+        64, _whole(0, 10_000), "requests that may wait (`Prefer: wait`) at the same time in one web process"
     )
-    max_waiting: int = _setting(0, _whole(0), "tasks that may wait; beyond it requests get 429; 0 is no limit")
-    timeout: float = _setting(3600.0, _seconds, "seconds that a task may take, unless its type says; 0 is no limit")
-    max_attempts: int = _setting(3, _whole(1, 1_000_000), "times that a task is tried, unless its type says")
-    retention_days: float = _setting(30.0, _days, "days for which an ended task is kept; 0 keeps it for ever")
-    auth: str = _setting("keys", _one_of("keys", "off"), "`off` for those who have a gate of their own")
+    max_pushed: int = _setting(
+        1_000_000,
+        _whole(1),
+        "maximum number of tickets in Redis per list; further tickets wait in the database, in order",
+    )
+    max_waiting: int = _setting(
+        0, _whole(0), "maximum number of waiting tasks; requests that exceed it get 429; 0 is no limit"
+    )
+    timeout: float = _setting(
+        3600.0, _seconds, "seconds that a task may run, unless the task or its type sets a timeout; 0 is no limit"
+    )
+    max_attempts: int = _setting(
+        3, _whole(1, 1_000_000), "maximum attempts of a task, unless the task or its type sets it"
+    )
+    retention_days: float = _setting(30.0, _days, "days that an ended task is kept; 0 keeps it forever")
+    auth: str = _setting(
+        "keys",
+        _one_of("keys", "off"),
+        "`keys` checks API keys; `off` leaves access control to a proxy in front",
+    )
     host: str = _setting("127.0.0.1", _text, "address that `up` and `web` listen on")
     port: int = _setting(5000, _whole(1, _MAX_PORT), "port that `up` and `web` listen on")
-    web: int = _setting(1, _whole(0, 1000), "web processes of `up` and `web`; with 0, `up` does not serve")
-    log_level: str = _setting("info", _one_of("debug", "info", "warning", "error"), "what is logged, to stderr")
-    log_format: str = _setting("text", _one_of("text", "json"), "`text` for people, `json` for collectors")
+    web: int = _setting(1, _whole(0, 1000), "web processes of `up` and `web`; with 0, `up` starts no web server")
+    log_level: str = _setting(
+        "info", _one_of("debug", "info", "warning", "error"), "lowest level that is logged to stderr"
+    )
+    log_format: str = _setting("text", _one_of("text", "json"), "`text` for people, `json` for log collectors")
 
     @property
     def database(self) -> str:
-        """Return the database's URL; in a URL a path's `?` and `%` must be written otherwise."""
+        """Return the database's URL. The default path is percent-encoded, because a URL reserves `?` and `%`."""
         return self.database_url or f"sqlite:///{quote(str(self.data_dir.absolute() / 'queue_tool.db'))}"
 
     @property
     def embedded(self) -> bool:
-        """Tell whether Redis is the Valkey that we bring ourselves."""
+        """Return whether the service runs its own embedded Valkey."""
         return self.redis_url is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Described:
-    """One setting, for people."""
+    """One setting, as the documentation shows it."""
 
-    name: str  # as in the environment
+    name: str  # its environment variable
     default: str
     meaning: str
 
 
 def described() -> Iterator[Described]:
     """Return every setting in the order of the documentation."""
-    for each in fields(Settings):
-        yield Described(name=_name_of(each.name), default=each.metadata["shown"], meaning=each.metadata["meaning"])
+    for setting in fields(Settings):
+        yield Described(
+            name=_name_of(setting.name), default=setting.metadata["shown"], meaning=setting.metadata["meaning"]
+        )
 
 
 def read(texts: Mapping[str, str]) -> Settings:
-    """Return the settings that these texts say; an empty text counts as absent.
+    """Return the settings of these texts. An empty text counts as absent.
+
+    Args:
+        texts: the text of each setting, by environment variable.
 
     Raises:
-        BadSetting: a text cannot be read; the sentence names the setting and what it may be, never the text
-            of a URL, which may hold a password.
+        BadSetting: a text is not valid. The sentence names the setting and describes a valid text. It never quotes a
+            URL, because a URL may contain a password.
     """
     values: dict[str, Any] = {}
-    for each in fields(Settings):
-        name = _name_of(each.name)
+    for setting in fields(Settings):
+        name = _name_of(setting.name)
         text = texts.get(name, "")
         if not text:
             continue
         try:
-            values[each.name] = each.metadata["read"](text)
+            values[setting.name] = setting.metadata["read"](text)
         except ValueError as wanted:
             got = "" if name.endswith("_URL") else f", not {text!r}"
             raise BadSetting(f"{name} must be {wanted}{got}.") from None
@@ -245,13 +268,13 @@ def read(texts: Mapping[str, str]) -> Settings:
 
 
 def unknown(texts: Mapping[str, str]) -> list[str]:
-    """Return the names that look like settings and are none: most likely a slip of the pen."""
-    known = {_name_of(each.name) for each in fields(Settings)}
+    """Return the names that start like settings but are none. Most likely they are misspelled."""
+    known = {_name_of(setting.name) for setting in fields(Settings)}
     return sorted(name for name in texts if name.startswith(PREFIX) and name not in known)
 
 
 def without_secrets(url: str) -> str:
-    """Return a URL that may be shown: without what stands before its host or behind its question mark."""
+    """Return a URL that is safe to show: without user, password and query."""
     scheme, separator, rest = url.partition("://")
     rest = rest.partition("?")[0]
     if "@" in rest and scheme != "sqlite":

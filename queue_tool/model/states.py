@@ -1,8 +1,8 @@
 """The states of a task, and the legal moves between them.
 
-The store turns a move into one UPDATE; nothing else changes a task's state, and there is no other move than these. The
-UPDATE says what must still be true: the state, and for a run its number and its owner. That is the fence, the guard
-against late and double work.
+The store turns a move into one UPDATE. Nothing else changes a task's state, and there are no other moves. The UPDATE
+checks the current state and, for a run, its number and its owner. This check is the fence: it rejects late and
+duplicate results.
 """
 
 from __future__ import annotations
@@ -17,66 +17,66 @@ FINISHED = "Finalizado"
 
 
 class State(StrEnum):
-    """Where a task stands."""
+    """The state of a task."""
 
-    SCHEDULED = "scheduled"  # waits for its time: delayed, or between two attempts
+    SCHEDULED = "scheduled"  # waits for its due time: delayed, or between two attempts
     QUEUED = "queued"  # waits for a worker
-    RUNNING = "running"  # a worker has really started it
-    FINISHED = "finished"  # ended well
-    FAILED = "failed"  # ended badly; these are the dead letters
-    CANCELED = "canceled"  # ended because somebody asked for it
+    RUNNING = "running"  # a worker has claimed it
+    FINISHED = "finished"  # ended successfully
+    FAILED = "failed"  # ended with an error; failed tasks are the dead letters
+    CANCELED = "canceled"  # ended by a cancel request
 
     @property
     def ended(self) -> bool:
-        """Tell whether a task in this state is done with, unless somebody reopens it by hand."""
+        """Return whether this state is an end. Only a manual retry changes it."""
         return self in (State.FINISHED, State.FAILED, State.CANCELED)
 
     @property
     def can_be_reopened(self) -> bool:
-        """Tell whether a task in this state can be retried by hand."""
+        """Return whether a task in this state can be retried manually."""
         return self in (State.FAILED, State.CANCELED)
 
     @property
     def message(self) -> str:
-        """Return what `/check` says. Failed and canceled tasks are "Finalizado" too: nobody waits for ever."""
+        """Return the message of `/check`: "Finalizado" for every ended task, so that no client polls forever."""
         return FINISHED if self.ended else IN_PROGRESS
 
 
 class Code(StrEnum):
     """Why a task failed."""
 
-    ERROR = "error"  # its function raised
-    ABORTED = "aborted"  # its function gave up on purpose
+    ERROR = "error"  # its function raised an exception
+    ABORTED = "aborted"  # its function raised `Abort`
     TIMEOUT = "timeout"  # its function took too long
-    EXPIRED = "expired"  # it was never started in time
-    WORKER_LOST = "worker_lost"  # too many workers died under it
+    EXPIRED = "expired"  # it did not start before it expired
+    WORKER_LOST = "worker_lost"  # too many workers died while they ran it
     UNKNOWN_TASK_TYPE = "unknown_task_type"  # no worker knows its type
     BAD_RESULT = "bad_result"  # what its function returned is not JSON
 
 
 class Move(StrEnum):
-    """A change of state, by its name."""
+    """A change of a task's state."""
 
-    CLAIM = "claim"  # a worker takes it
-    FINISH = "finish"  # its run ended well
-    FAIL = "fail"  # its run ended badly, and it is not tried again
-    PUT_BACK = "put_back"  # its worker stops: the same attempt, somewhere else
-    LOSE = "lose"  # its worker died
-    GIVE_UP = "give_up"  # its worker died, as too many had before
-    RETRY_LATER = "retry_later"  # its run ended badly, and it is tried again
-    COME_DUE = "come_due"  # its time has come
-    EXPIRE = "expire"  # it was not started in time
-    CANCEL = "cancel"  # somebody asked for its end
-    REOPEN = "reopen"  # somebody asked for it to be done again
+    CLAIM = "claim"  # a worker claims it
+    FINISH = "finish"  # its run succeeded
+    FAIL = "fail"  # its run failed, and it is not retried
+    PUT_BACK = "put_back"  # its worker stops, and another worker makes the same attempt
+    LOSE = "lose"  # its worker died, and it runs again
+    GIVE_UP = "give_up"  # its worker died, as too many workers had before
+    RETRY_LATER = "retry_later"  # its run failed, and it is retried later
+    COME_DUE = "come_due"  # its due time has come
+    EXPIRE = "expire"  # it did not start before it expired
+    CANCEL = "cancel"  # a user cancels it
+    REOPEN = "reopen"  # a user retries it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """What a move does to a task."""
+    """The effect of a move on a task."""
 
-    sources: frozenset[State]  # the states that it starts from
+    sources: frozenset[State]  # the states in which the move is legal
     target: State
-    new_run: bool = False  # the task's `run` grows: nothing of the run before may count any more
+    new_run: bool = False  # `run` grows by one, so results of earlier runs are rejected
     new_attempt: bool = False
     loss: bool = False
 
@@ -102,10 +102,10 @@ MOVES: Mapping[Move, Transition] = MappingProxyType(
         Move.REOPEN: _from(State.FAILED, State.CANCELED, to=State.QUEUED, new_run=True, new_attempt=True),
     }
 )
-"""The table of legal moves. The diagram in the README is made from it."""
+"""The legal moves. `docs/made.py` generates the README's diagram from them."""
 
 ALONE_FROM = 2
-"""Workers that may die under a task before it runs alone, in the isolated lane: a neighbour may be to blame."""
+"""Worker deaths after which a task runs in the isolated lane, because another task may have caused them."""
 
 MOST_LOSSES = 3
-"""Workers that may die under a task before it counts as the one that kills them."""
+"""Worker deaths after which a task counts as their cause and fails."""

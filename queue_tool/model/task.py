@@ -1,4 +1,4 @@
-"""A task, as it is claimed by a worker and as it is shown to those who ask."""
+"""A task, as a worker claims it and as users see it."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from queue_tool.model.states import Code, State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """When a task may be done."""
+    """When a task may start."""
 
-    due_at: datetime | None = None  # not before; None: at once
-    expires_at: datetime | None = None  # one that was never started by then is failed
+    due_at: datetime | None = None  # not before this time; None: at once
+    expires_at: datetime | None = None  # the task fails if it has never started by then; None: never
 
 
 AT_ONCE = Timing()
-"""As soon as there is a worker, whenever that is."""
+"""As soon as a worker is free. The task never expires."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """A task that this process has just moved to running, with all that its run needs."""
+    """A task that this process has just moved to `running`, with everything that its run needs."""
 
     token: str
-    run: int  # the fence: grows by one each time that the task goes back for another run, and never shrinks
-    attempt: int  # what users see and what a retry policy counts
+    run: int  # the fence: grows by one for each further run, and never shrinks
+    attempt: int  # the number that users see and the retry policy counts
     task_type: str
     data: str  # JSON text
     started_at: datetime
-    losses: int = 0  # workers that died under it
-    max_attempts: int | None = None  # None: the type's
-    forgiven: int = 0  # attempts before it was last retried by hand, which do not count
-    timeout: float | None = None  # seconds, 0 for no limit; None: the type's
+    losses: int = 0  # workers that died while they ran the task
+    max_attempts: int | None = None  # None: the value of the task type
+    forgiven: int = 0  # attempts before the last manual retry, which no longer count
+    timeout: float | None = None  # seconds; 0: no limit; None: the value of the task type
     parameters: str | None = None  # JSON text of an object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """What a user may know of a task by its token alone."""
+    """What a user can read about a task with its token only."""
 
     token: str
     batch: str | None
@@ -53,14 +53,14 @@ class Status:
     result: str | None  # JSON text
     code: Code | None
     error: str | None
-    progress: float | None = None
-    note: str | None = None
+    progress: float | None = None  # from 0 to 1
+    note: str | None = None  # a text about the progress
     canceled_by: str | None = None
     cancel_reason: str | None = None
 
     @property
     def duration(self) -> float | None:
-        """Return how long the last run took, in seconds; None until it has ended."""
+        """Return the duration of the last run in seconds; None until the task has ended."""
         if self.started_at is None or self.finished_at is None:
             return None
         return (self.finished_at - self.started_at).total_seconds()

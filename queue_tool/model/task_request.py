@@ -1,4 +1,4 @@
-"""A task as a client of the general API asks for it: an object that names a type and says more than its data."""
+"""A task request of the general API: an object with a task type, its data and options."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ STANDARD_TYPE = "simulate"
 """The task type of a request that names none."""
 
 SCHEMA = Schema(json.loads(files("queue_tool.model").joinpath("task_request.json").read_text("utf-8")))
-"""Of a request, whatever the schema of its data."""
+"""The schema of a task request, except for its data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requests:
-    """Judges requests by the schemas of their task types."""
+    """Judges task requests: checks each one, and its data against the schema of its task type."""
 
     types: Mapping[str, TaskType]
     now: datetime
 
     def __call__(self, value: object, index: int, token: str) -> NewTask | Refused:
-        """Return a request as a new task, or why it is none."""
+        """Return the new task of a request, or the refusal with its reasons."""
         found = self._read(value)
         if not isinstance(found, Options):
             return Refused(index=index, item=_item(value), errors=found)
-        request: dict[str, Any] = value  # type: ignore[assignment] # its schema says so
+        request: dict[str, Any] = value  # type: ignore[assignment] # the schema ensures it
         data = request.get("data")
         judged = judge(data, index, token, self.types[request.get("task_type", STANDARD_TYPE)], found)
         if isinstance(judged, Refused):
@@ -47,7 +47,7 @@ class Requests:
     def _read(self, value: object) -> Options | tuple[FieldError, ...]:
         if not SCHEMA.accepts(value):
             return SCHEMA.errors(value)
-        assert isinstance(value, dict)  # noqa: S101 - its schema says so
+        assert isinstance(value, dict)  # noqa: S101 - the schema ensures it
         name = value.get("task_type", STANDARD_TYPE)
         if name not in self.types:
             return (FieldError(path="/task_type", message=f"There is no task type {name!r:.80}."),)
@@ -63,7 +63,7 @@ class Requests:
                 return (FieldError(path=f"/{key}", message=str(error)),)
         if value.get("delay") is not None:
             if times["run_at"] is not None:
-                return (FieldError(path="/delay", message="A task has a delay or a run_at, not both."),)
+                return (FieldError(path="/delay", message="A task can have delay or run_at, not both."),)
             times["run_at"] = self.now + timedelta(seconds=value["delay"])
         return Timing(due_at=times["run_at"], expires_at=times["expires_at"])
 
@@ -78,7 +78,7 @@ def _options(value: Mapping[str, Any], timing: Timing) -> Options:
         tags=tuple(dict.fromkeys(value.get("tags") or ())),
         priority=Priority(priority) if priority else None,
         timeout=value.get("timeout"),
-        max_attempts=None if max_attempts is None else int(max_attempts),  # to JSON Schema 2.0 is a whole number
+        max_attempts=None if max_attempts is None else int(max_attempts),  # in JSON Schema, 2.0 is an integer
         unique_key=value.get("unique_key"),
         timing=timing,
     )

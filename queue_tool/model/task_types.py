@@ -1,4 +1,4 @@
-"""Task types: which function does a task, and which JSON Schema its data must satisfy."""
+"""Task types: each has a function that processes its tasks, and a JSON Schema for their data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from queue_tool.model.retry import STANDARD, Backoff, backoff_of
 from queue_tool.model.schema import Schema
 
 Timeout = float | Callable[[Any], float]
-"""Seconds (0: no limit), or a function of the task's data that returns them."""
+"""Seconds (0: no limit), or a function that returns the seconds for a task's data."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -22,12 +22,12 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", re.ASCII)
 
 
 LONGEST_TIMEOUT = 10**9
-"""Seconds, about thirty years: what goes beyond is no time that a system can wait."""
+"""Seconds, about thirty years. Timers of the system have an upper limit, so longer timeouts are refused."""
 
 
 def is_timeout(seconds: object) -> bool:
-    """Tell whether something is a number of seconds that a task may take."""
-    return type(seconds) in (int, float) and 0 <= seconds <= LONGEST_TIMEOUT  # type: ignore[operator] # a number, by its type
+    """Return whether a value is a number of seconds that a task may run."""
+    return type(seconds) in (int, float) and 0 <= seconds <= LONGEST_TIMEOUT  # type: ignore[operator] # it is a number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,29 +39,33 @@ class TaskType:
     schema: Schema
     lane: Lane
     priority: Priority = Priority.NORMAL
-    timeout: Timeout | None = None  # None: the setting's
-    max_attempts: int | None = None  # None: the setting's
+    timeout: Timeout | None = None  # None: the value of the setting
+    max_attempts: int | None = None  # None: the value of the setting
     backoff: Backoff = STANDARD
-    no_retry: tuple[type[BaseException], ...] = ()  # errors after which no other attempt is made
+    no_retry: tuple[type[BaseException], ...] = ()  # errors after which the task is not retried
     description: str = ""
     takes_context: bool = False
 
     @property
     def list(self) -> str:
-        """Return the name of the RQ queue in which this type's tickets wait."""
+        """Return the name of the RQ queue for this type's tickets."""
         return self.lane.list_of(self.priority.queue)
 
     def timeout_of(self, data: object, default: float) -> float | None:
-        """Return the seconds that a run with this data may take; None is no limit.
+        """Return the seconds that a run with this data may take; None: no limit.
+
+        Args:
+            data: the task's data.
+            default: the seconds for a type without a timeout of its own; 0: no limit.
 
         Raises:
-            ValueError: the type's own function returned something else than a number of seconds.
-            Exception: whatever that function raises.
+            ValueError: the type's timeout function returned no valid number of seconds.
+            Exception: any error that this function raises.
         """
         chosen = default if self.timeout is None else self.timeout
         seconds = chosen(data) if callable(chosen) else chosen
         if not is_timeout(seconds):
-            raise ValueError(f"{seconds!r} is no number of seconds from 0 to {LONGEST_TIMEOUT}")
+            raise ValueError(f"{seconds!r} is not a number of seconds from 0 to {LONGEST_TIMEOUT}")
         return seconds or None
 
 
@@ -69,20 +73,20 @@ class TaskTypes(Mapping[str, TaskType]):
     """The task types that a process knows, by name."""
 
     def __init__(self, types: Iterable[TaskType] = ()) -> None:
-        """Collect types.
+        """Collect the types.
 
         Raises:
-            BadTaskType: two of them share a name.
+            BadTaskType: two functions declare the same name.
         """
         self._types: dict[str, TaskType] = {}
         for declared in types:
             self.add(declared)
 
     def add(self, declared: TaskType) -> None:
-        """Add a type; one that is declared again from the same place replaces the one before.
+        """Add a type. A second declaration by the same module and function name replaces the first one.
 
         Raises:
-            BadTaskType: another function has this name already.
+            BadTaskType: another function already has this name.
         """
         known = self._types.get(declared.name)
         if known is not None and _origin(known.function) != _origin(declared.function):
@@ -93,10 +97,10 @@ class TaskTypes(Mapping[str, TaskType]):
         self._types[declared.name] = declared
 
     def compile(self) -> None:
-        """Make every type's schema ready to judge.
+        """Compile the schema of every type.
 
         Raises:
-            BadTaskType: one of them cannot be used.
+            BadTaskType: a schema is not valid.
         """
         for kind in self.values():
             try:
@@ -105,11 +109,11 @@ class TaskTypes(Mapping[str, TaskType]):
                 raise BadTaskType(f"The task type {kind.name!r}: {error.sentence}") from None
 
     def __getitem__(self, name: str) -> TaskType:
-        """Return the type of this name."""
+        """Return the type with this name."""
         return self._types[name]
 
     def __contains__(self, name: object) -> bool:
-        """Tell whether there is a type of this name."""
+        """Return whether there is a type with this name."""
         return name in self._types
 
     def __iter__(self) -> Iterator[str]:
@@ -117,26 +121,27 @@ class TaskTypes(Mapping[str, TaskType]):
         return iter(self._types)
 
     def __len__(self) -> int:
-        """Return how many types there are."""
+        """Return the number of types."""
         return len(self._types)
 
 
 declared = TaskTypes()
-"""What `@task` has declared in this process so far."""
+"""The types that `@task` has declared in this process so far."""
 
 
 class TypeOptions(TypedDict, total=False):
-    """What may be said of a task type beside its name and its function.
+    """The options of a task type, beside its name and its function.
 
     Keys:
-        schema: JSON Schema (2020-12) of the data; by default anything goes. One that cannot be used stops the start.
-        timeout: seconds that a run may take, or a function of the data that returns them; 0 is no limit; by default as
-            the setting says.
-        max_attempts: how often it is tried; by default as the setting says.
-        backoff: how long it waits before the next attempt: a `Backoff`, or a list of seconds.
-        no_retry: kinds of errors after which it is not tried again.
+        schema: JSON Schema (2020-12) of the data; by default every value is valid. The service does not start with an
+            invalid schema.
+        timeout: seconds that a run may take, or a function that returns them for the data; 0: no limit; by default the
+            setting `QUEUE_TOOL_TIMEOUT`.
+        max_attempts: maximum number of attempts; by default the setting `QUEUE_TOOL_MAX_ATTEMPTS`.
+        backoff: wait before the next attempt: a `Backoff`, or a list of seconds.
+        no_retry: exception classes after which the task is not retried.
         priority: "high", "normal" (the default) or "low".
-        isolated: True runs it in a process of its own, which is killed at the deadline.
+        isolated: True runs each task in a separate process, which is killed at the deadline.
         description: one sentence for people; by default the first line of the function's docstring.
     """
 
@@ -151,14 +156,14 @@ class TypeOptions(TypedDict, total=False):
 
 
 def task(name: str, **options: Unpack[TypeOptions]) -> Callable[[Function], Function]:
-    """Declare a function as a task type; the function itself stays as it is.
+    """Declare a function as a task type. The function itself is returned unchanged.
 
     Args:
-        name: what clients call it: 1 to 64 letters, digits, `_`, `.` or `-`.
-        options: as `TypeOptions` says.
+        name: the name for clients: 1 to 64 letters, digits, `_`, `.` or `-`; the first is a letter, a digit or `_`.
+        options: see `TypeOptions`.
 
     Raises:
-        BadTaskType: one of these cannot be used, or the name is taken.
+        BadTaskType: the name or an option is not valid, or another function already has the name.
     """
 
     def declare(function: Function) -> Function:
@@ -169,29 +174,35 @@ def task(name: str, **options: Unpack[TypeOptions]) -> Callable[[Function], Func
 
 
 def make_task_type(name: str, function: Callable[..., Any], **options: Unpack[TypeOptions]) -> TaskType:
-    """Return a task type without declaring it; the arguments are those of `task`.
+    """Return a task type without declaring it.
+
+    Args:
+        name: as for `task`.
+        function: the function that processes the tasks.
+        options: see `TypeOptions`.
 
     Raises:
-        BadTaskType: one of the arguments cannot be used.
+        BadTaskType: an argument is not valid.
     """
     unknown = options.keys() - TypeOptions.__annotations__.keys()
     if unknown:
-        raise BadTaskType(f"The task type {name!r} has an option that does not exist: {', '.join(sorted(unknown))}.")
+        raise BadTaskType(f"The task type {name!r} has unknown options: {', '.join(sorted(unknown))}.")
     priority, timeout = options.get("priority", Priority.NORMAL), options.get("timeout")
     max_attempts = options.get("max_attempts")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise BadTaskType(
-            f"{name!r} cannot name a task type: use 1 to 64 letters, digits, '_', '.' or '-', no dot or dash first."
+            f"{name!r} is not a valid task type name: "
+            "use 1 to 64 letters, digits, '_', '.' or '-', and start with a letter, a digit or '_'."
         )
     if priority not in set(Priority):
-        raise BadTaskType(f"The task type {name!r} has the priority {priority!r}: use high, normal or low.")
+        raise BadTaskType(f"The task type {name!r} has the invalid priority {priority!r}: use high, normal or low.")
     if max_attempts is not None and (not isinstance(max_attempts, int) or max_attempts < 1):
         raise BadTaskType(
-            f"The task type {name!r} has max_attempts {max_attempts!r}: it must be a whole number of at least 1."
+            f"The task type {name!r} has max_attempts {max_attempts!r}: use a whole number of at least 1."
         )
     if timeout is not None and not callable(timeout) and not is_timeout(timeout):
         raise BadTaskType(
-            f"The task type {name!r} has the timeout {timeout!r}: it must be seconds from 0 to {LONGEST_TIMEOUT}."
+            f"The task type {name!r} has the timeout {timeout!r}: use a number of seconds from 0 to {LONGEST_TIMEOUT}."
         )
     return TaskType(
         name=name,
@@ -212,13 +223,13 @@ def _backoff(name: str, declared_backoff: Backoff | Sequence[float] | None) -> B
     try:
         return backoff_of(declared_backoff)
     except (TypeError, ValueError) as error:
-        raise BadTaskType(f"The task type {name!r} has a backoff that cannot be used: {error}.") from None
+        raise BadTaskType(f"The task type {name!r} has an invalid backoff: {error}.") from None
 
 
 def _kinds_of_errors(name: str, kinds: Iterable[type[BaseException]]) -> tuple[type[BaseException], ...]:
     found = tuple(kinds)
     if not all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in found):
-        raise BadTaskType(f"The task type {name!r} has something in no_retry that is no kind of error.")
+        raise BadTaskType(f"The task type {name!r} has a value in no_retry that is not an exception class.")
     return found
 
 
@@ -229,7 +240,7 @@ def _lane_of(function: Callable[..., Any], *, isolated: bool) -> Lane:
 
 
 def _takes_context(name: str, function: Callable[..., Any]) -> bool:
-    wrong = BadTaskType(f"The function of the task type {name!r} must take (data) or (data, context).")
+    wrong = BadTaskType(f"The function of the task type {name!r} must have the parameters (data) or (data, context).")
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):

@@ -1,6 +1,6 @@
-"""Telemetry: what happens is told as a record, and logs (later metrics) only listen.
+"""Telemetry: the code emits a record for each event, and listeners such as the log receive it.
 
-The records themselves are in `queue_tool.model.events`.
+The records are in `queue_tool.model.events`.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from typing import ClassVar, get_args, get_type_hints
 
 
 class Level(IntEnum):
-    """How much an event matters. The numbers are those of Python's `logging`."""
+    """The level of an event. The numbers are those of Python's `logging`."""
 
-    DEBUG = 10  # for those who search for something
-    INFO = 20  # part of normal work
-    WARNING = 30  # not as it should be, but the service goes on by itself
-    ERROR = 40  # a part of the service does not work now
+    DEBUG = 10  # details for debugging
+    INFO = 20  # normal work
+    WARNING = 30  # something is wrong, but the service continues by itself
+    ERROR = 40  # a part of the service does not work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened: the base of every record that is told.
+    """The base class of all events.
 
     The docstring of a subclass says in one sentence what happened. The type of each field is
-    `Annotated[type, "its meaning, with the unit"]`. A field that may be None is left out of the log when it is.
-    The values are small, printable and free of secrets.
+    `Annotated[type, "its meaning, with the unit"]`. The log leaves out
+    fields that are None. The values are small, printable and free of secrets.
     """
 
-    title: ClassVar[str]  # what the log calls it
+    title: ClassVar[str]  # name of the event in the log
     level: ClassVar[Level] = Level.INFO
 
 
@@ -40,25 +40,33 @@ Listener = Callable[[Event], None]
 
 
 class Telemetry:
-    """Passes each event to every listener, in order, in the thread in which it happened."""
+    """Passes each event to every listener, in order, in the thread that emits it."""
 
     def __init__(self, *listeners: Listener, unheard: frozenset[type[Event]] = frozenset()) -> None:
-        """Keep the listeners, and the kinds of events that none of them cares for."""
+        """Create the telemetry.
+
+        Args:
+            listeners: functions that receive each event.
+            unheard: kinds of events that no listener needs.
+        """
         self._listeners = listeners
         self._unheard = unheard
 
     def hears(self, kind: type[Event]) -> bool:
-        """Tell whether anybody cares; ask before a record is made of what happens thousands of times a second."""
+        """Return whether a listener needs this kind of event.
+
+        Check this before creating a record of an event that happens thousands of times per second.
+        """
         return bool(self._listeners) and kind not in self._unheard
 
     def emit(self, event: Event) -> None:
-        """Say that something happened."""
+        """Pass an event to every listener."""
         for listener in self._listeners:
             listener(event)
 
 
 def fields(event: Event) -> dict[str, object]:
-    """Return the fields of an event as a log shows them: in their order, without None, times in ISO 8601."""
+    """Return the fields of an event for the log: in order of declaration, without None, times in ISO 8601."""
     values = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
     return {name: _shown(value) for name, value in values.items() if value is not None}
 
@@ -69,19 +77,19 @@ def _shown(value: object) -> object:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DescribedField:
-    """One field of an event, for people."""
+    """One field of an event, as the documentation shows it."""
 
     name: str
     type: type
     meaning: str  # with the unit
-    optional: bool  # whether it may be missing in the log
+    optional: bool  # whether the log may leave it out
 
 
 def described_fields(kind: type[Event]) -> Iterator[DescribedField]:
     """Return every field of a kind of event, in the order of the log.
 
     Raises:
-        ValueError: a field has no meaning.
+        ValueError: a field has no meaning in its annotation.
     """
     hints = get_type_hints(kind, include_extras=True)
     for field in dataclasses.fields(kind):

@@ -1,4 +1,4 @@
-"""Tickets: RQ's jobs, each of which carries one run of a task to a worker."""
+"""Tickets: RQ jobs. Each one carries one run of a task to a worker."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from queue_tool.model import tokens
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """What carries one run of a task to a worker. It holds token and run and nothing else."""
+    """The RQ job of one run of a task. A worker needs only token and run from it."""
 
     token: str
     run: int
-    list: str  # the RQ queue that it waits in
-    task_type: str  # for people who look into the queue
+    list: str  # name of its RQ queue
+    task_type: str  # for people who inspect the queue
 
     @property
     def id(self) -> str:
-        """Return the id of RQ's job."""
+        """Return the id of the RQ job."""
         return ticket_id(self.token, self.run)
 
 
 def ticket_id(token: str, run: int) -> str:
-    """Return the id of the RQ job of a run: the token for the first one, `token-run` after.
+    """Return the id of the RQ job of a run: the token for run 1, `token-run` for later runs.
 
-    So a worker that comes back from the dead and cleans up after one run cannot remove the next one's.
+    Each run has its own id, so a late worker that cleans up after one run cannot remove the ticket of the next run.
     """
     return token if run == 1 else f"{token}-{run}"
 
 
 def read_ticket_id(job_id: str) -> tuple[str, int]:
-    """Return the token and the run that an RQ job's id stands for.
+    """Return the token and the run number in an RQ job's id.
 
     Raises:
-        ValueError: the id is not one of ours.
+        ValueError: the id is not that of a ticket.
     """
     token, dash, run = job_id.partition("-")
     if not tokens.is_well_formed(token) or (dash and not re.fullmatch("[1-9][0-9]{0,17}", run)) or run == "1":

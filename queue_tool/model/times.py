@@ -1,4 +1,4 @@
-"""Times: in UTC inside of this program, in RFC 3339 where users write and read them."""
+"""Times: UTC inside this program, RFC 3339 in texts that users write and read."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6}\d*)?([Zz]|
 
 
 def read_time(text: str) -> datetime:
-    """Return the time that a text means, in UTC.
+    """Return the time of a text, in UTC.
 
     Raises:
-        ValueError: it is no time as RFC 3339 writes it; the sentence says so.
+        ValueError: the text is not a time in the format of RFC 3339. The message is a sentence for users.
     """
-    wrong = ValueError(f"{text!r:.60} is no time like 2026-01-31T12:00:00Z.")
+    wrong = ValueError(f"{text!r:.60} is not a time such as 2026-01-31T12:00:00Z.")
     if not _RFC_3339.fullmatch(text):
         raise wrong
     try:
@@ -25,11 +25,11 @@ def read_time(text: str) -> datetime:
         raise wrong from None
 
 
-def require_utc(time: datetime) -> datetime:
-    """Return a time as it is, if it knows its time zone.
+def require_time_zone(time: datetime) -> datetime:
+    """Return the time unchanged if it has a time zone.
 
     Raises:
-        NaiveTime: it does not.
+        NaiveTime: it has none.
     """
     if time.tzinfo is None:
         raise NaiveTime(f"{time.isoformat()} has no time zone.")

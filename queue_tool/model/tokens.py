@@ -1,8 +1,8 @@
-"""Tokens: the only public id of a task, and the ids of batches and keys.
+"""Tokens: the only public id of a task, and the ids of batches and API keys.
 
 A token is a UUID of version 7 (RFC 9562, section 5.7) as 32 lower-case hexadecimal digits: 48 bits of Unix
-milliseconds, then 74 random bits. Time order keeps the database's index fast at millions of rows; the random
-bits, from the system's secure source, make a token impossible to guess.
+milliseconds, then 74 random bits. The time order keeps the database's index fast at millions of rows. The random
+bits come from the system's secure source and make a token impossible to guess.
 """
 
 from __future__ import annotations
@@ -10,14 +10,19 @@ from __future__ import annotations
 import re
 
 ENTROPY_BYTES = 10
-"""Random bytes that one token consumes (80 bits, of which 74 are used)."""
+"""Random bytes for one token: 80 bits, 74 of them are used."""
 
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _WELL_FORMED = re.compile("[0-9a-f]{32}", re.ASCII)
 
 
 def make(milliseconds: int, entropy: bytes) -> list[str]:
-    """Return one token for every ten bytes of entropy, all of the same millisecond."""
+    """Return one token for every ten bytes of entropy.
+
+    Args:
+        milliseconds: Unix time of all these tokens.
+        entropy: random bytes, `ENTROPY_BYTES` for each token.
+    """
     begin = f"{stamp(milliseconds)}7"
     digits = entropy.hex()
     return [
@@ -27,10 +32,10 @@ def make(milliseconds: int, entropy: bytes) -> list[str]:
 
 
 def stamp(milliseconds: int) -> str:
-    """Return how the tokens of this millisecond begin; earlier ones are less, and later ones more."""
+    """Return the first 12 digits of all tokens of this millisecond. Tokens of earlier times sort before this text."""
     return f"{milliseconds:012x}"
 
 
 def is_well_formed(text: str) -> bool:
-    """Tell whether a text could be a token: 32 lower-case hexadecimal digits and nothing else."""
+    """Return whether a text has the form of a token: exactly 32 lower-case hexadecimal digits."""
     return _WELL_FORMED.fullmatch(text) is not None

@@ -76,7 +76,7 @@ def test_a_system_that_runs_is_not_copied(lasting_system: System, tmp_path: Path
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["postgresql://me:hunter@2@h/x"], "TARGET must be a URL with a number as its port, and with a password"),
+        (["postgresql://me:hunter@2@h/x"], "TARGET must be a URL with a numeric port and a percent-encoded password"),
         (["--source", "tasks.db", NOWHERE], "--source must be `sqlite:///` and the path"),
     ],
 )

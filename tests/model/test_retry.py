@@ -64,13 +64,13 @@ def test_a_list_of_delays_is_taken_as_it_is_and_its_last_one_goes_on(chance: flo
     ids=str,
 )  # fmt: skip
 def test_a_backoff_that_means_none_is_refused_where_the_type_is_declared(backoff: Any) -> None:
-    with pytest.raises(BadTaskType, match=r"^The task type 'a' has a backoff that cannot be used"):
+    with pytest.raises(BadTaskType, match=r"^The task type 'a' has an invalid backoff"):
         make_task_type("a", lambda data: data, backoff=backoff)
 
 
 @pytest.mark.parametrize("kinds", [["ValueError"], [ValueError()], [int]], ids=str)
 def test_what_is_no_kind_of_error_is_refused_too(kinds: Any) -> None:
-    with pytest.raises(BadTaskType, match="no_retry that is no kind of error"):
+    with pytest.raises(BadTaskType, match="no_retry that is not an exception class"):
         make_task_type("a", lambda data: data, no_retry=kinds)
 
 

@@ -205,7 +205,7 @@ def test_every_setting_has_a_bad_value_in_these_tests() -> None:
 def test_a_sentence_says_what_the_value_may_be() -> None:
     with pytest.raises(BadSetting) as caught:
         settings_of(PORT="0")
-    assert caught.value.sentence == "QUEUE_TOOL_PORT must be a whole number of at least 1 and at most 65535, not '0'."
+    assert caught.value.sentence == "QUEUE_TOOL_PORT must be a whole number from 1 to 65535, not '0'."
 
 
 # -- secrets -----------------------------------------------------------------------------------------------

@@ -181,7 +181,7 @@ def with_three(data: object, context: Context, third: object) -> None: ...
 
 @pytest.mark.parametrize("function", [without_parameters, with_any_arguments, with_words_only, with_three])
 def test_a_function_that_cannot_be_called_with_data_is_refused(function: Callable[..., Any]) -> None:
-    with pytest.raises(BadTaskType, match=r"'a' must take \(data\) or \(data, context\)\.$"):
+    with pytest.raises(BadTaskType, match=r"'a' must have the parameters \(data\) or \(data, context\)\.$"):
         make_task_type("a", function)
 
 
@@ -197,7 +197,7 @@ def test_a_name_is_made_of_letters_digits_underscores_dots_and_dashes(name: str)
 def test_another_name_is_refused(name: str) -> None:
     with pytest.raises(BadTaskType) as caught:
         make_task_type(name, plain)
-    assert caught.value.sentence.startswith(f"{name!r} cannot name a task type: ")
+    assert caught.value.sentence.startswith(f"{name!r} is not a valid task type name: ")
 
 
 @relaxed
@@ -212,7 +212,7 @@ def made_of(*functions: Callable[..., Any]) -> TaskTypes:
 
 def test_an_option_that_does_not_exist_is_refused_by_its_name() -> None:
     slips: Any = {"tries": 3, "time_out": 5}
-    with pytest.raises(BadTaskType, match=r"'made' has an option that does not exist: time_out, tries\.$"):
+    with pytest.raises(BadTaskType, match=r"'made' has unknown options: time_out, tries\.$"):
         make_task_type("made", lambda data: data, **slips)
 
 
@@ -273,13 +273,13 @@ def test_a_task_is_tried_at_least_once(max_attempts: int) -> None:
 
 @pytest.mark.parametrize("timeout", [-1, -0.001, float("-inf"), float("nan"), float("inf"), 10**10, True, "60"])
 def test_a_timeout_that_nobody_can_wait_for_is_refused(timeout: Any) -> None:
-    with pytest.raises(BadTaskType, match="must be seconds from 0 to"):
+    with pytest.raises(BadTaskType, match="use a number of seconds from 0 to"):
         make_task_type("a", plain, timeout=timeout)
 
 
 @pytest.mark.parametrize("seconds", [-1, float("nan"), 1e14, "10", None])
 def test_a_timeout_that_a_function_makes_up_is_checked_too(seconds: Any) -> None:
-    with pytest.raises(ValueError, match="no number of seconds"):
+    with pytest.raises(ValueError, match="not a number of seconds"):
         make_task_type("a", plain, timeout=lambda data: seconds).timeout_of({}, 60)
 
 
@@ -288,7 +288,7 @@ def needs_a_keyword(data: object, *, context: object) -> None: ...
 
 @pytest.mark.parametrize("function", [needs_a_keyword, dict, max])
 def test_what_cannot_be_read_as_such_a_function_is_refused(function: Any) -> None:
-    with pytest.raises(BadTaskType, match="must take"):
+    with pytest.raises(BadTaskType, match="must have the parameters"):
         make_task_type("a", function)
 
 

@@ -7,16 +7,16 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from queue_tool.errors import NaiveTime
-from queue_tool.model.times import require_utc
+from queue_tool.model.times import require_time_zone
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
 def test_a_time_without_a_zone_is_refused() -> None:
     with pytest.raises(NaiveTime, match=r"^2026-11-22T12:00:00 has no time zone\.$"):
-        require_utc(NOON.replace(tzinfo=None))
+        require_time_zone(NOON.replace(tzinfo=None))
 
 
 @pytest.mark.parametrize("time", [NOON, NOON.astimezone(timezone(timedelta(hours=-3)))])
 def test_a_time_with_a_zone_stays_the_same_moment(time: datetime) -> None:
-    assert require_utc(time) == NOON
+    assert require_time_zone(time) == NOON

@@ -96,7 +96,8 @@ def test_a_mistake_in_a_module_becomes_one_sentence_that_names_module_and_place(
         ),
         "bad_name": (
             "from queue_tool import task\n@task('a b')\ndef a(data): ...",
-            ": 'a b' cannot name a task type: use 1 to 64 letters, digits, '_', '.' or '-', no dot or dash first.",
+            ": 'a b' is not a valid task type name: use 1 to 64 letters, digits, '_', '.' or '-', "
+            "and start with a letter, a digit or '_'.",
         ),
         "taken": (
             "from queue_tool import task\n@task('uppercase')\ndef mine(data): ...",

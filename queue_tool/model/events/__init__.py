@@ -1,19 +1,19 @@
-"""Every event that is told: one record each, sorted by what it is about.
+"""Every event, as one record each, grouped by subject.
 
-`docs/events.md` is made from these records.
+`docs/made.py` generates `docs/events.md` from these records.
 """
 
 from __future__ import annotations
 
 from queue_tool.model.events import processes, requests, sweeps, tasks
-from queue_tool.model.events.processes import *  # noqa: F403 - each record has its one home, and is offered here
+from queue_tool.model.events.processes import *  # noqa: F403 - re-exports every record
 from queue_tool.model.events.requests import *  # noqa: F403 - the same
 from queue_tool.model.events.sweeps import *  # noqa: F403 - the same
 from queue_tool.model.events.tasks import *  # noqa: F403 - the same
 from queue_tool.model.telemetry import Event
 
 SUBJECTS = (processes, requests, tasks, sweeps)
-"""The modules that the records are sorted into, in the order of the documentation."""
+"""The modules of the records, in the order of the documentation."""
 
 EVENTS: tuple[type[Event], ...] = tuple(
     kind

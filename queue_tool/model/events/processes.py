@@ -1,4 +1,4 @@
-"""The processes of the service: they start, stop, and die."""
+"""Processes of the service: start, stop, and unexpected exits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from queue_tool.model.telemetry import Event, Level
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started(Event):
-    """A process of the service has started: `up`, which says with which settings, a worker, or `sweep`."""
+    """A process of the service has started: `up`, a worker, or `sweep`. Only `up` reports its settings."""
 
     title = "started"
     version: Annotated[str, "the version of Queue Tool"] | None = None
@@ -20,13 +20,13 @@ class Started(Event):
     database: Annotated[str, "the URL of the database, without its secrets"] | None = None
     redis: Annotated[str, "the URL of Redis, without its secrets"] | None = None
     workers: Annotated[int, "the number of worker processes"] | None = None
-    auth: Annotated[str, "who is let in, as `QUEUE_TOOL_AUTH` says"] | None = None
+    auth: Annotated[str, "the value of `QUEUE_TOOL_AUTH`"] | None = None
     name: Annotated[str, "the name of the worker, as RQ's tools show it"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready(Event):
-    """The system that `queue-tool up` runs answers requests, and all of its workers work."""
+    """The system of `queue-tool up` answers requests, and its workers are ready."""
 
     title = "ready"
     open: Annotated[str, "the address to open in a browser"]
@@ -36,56 +36,56 @@ class Ready(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopping(Event):
-    """`queue-tool up` stops: it takes nothing new and lets running tasks end."""
+    """`queue-tool up` is stopping: it accepts nothing new and waits for running tasks."""
 
     title = "stopping"
-    at_most: Annotated[str, "how long it waits for running tasks, such as `20 s`"]
-    at_once: Annotated[str, "the key that stops it without waiting"]
+    at_most: Annotated[str, "the longest time that it waits for running tasks, such as `20 s`"]
+    at_once: Annotated[str, "the key that stops it immediately"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped(Event):
-    """A process of the service has stopped as it should: `up`, a worker, or `sweep`."""
+    """A process of the service has stopped normally: `up`, a worker, or `sweep`."""
 
     title = "stopped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Warned(Event):
-    """Something is not as it should be, and an operator may want to know."""
+    """Something is wrong or unusual, and an operator should know about it."""
 
     title = "warning"
     level = Level.WARNING
-    reason: Annotated[str, "what it is, in words"]
+    reason: Annotated[str, "what is wrong or unusual"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildStarted(Event):
-    """A part of the system has been started as a process."""
+    """A part of the service was started as a process."""
 
     title = "child started"
     child: Child
-    pid: Annotated[int, "its process id; in a JSON line it takes the place of the `pid` of the process that writes"]
+    pid: Annotated[int, "its process id; in a JSON line it replaces the `pid` of the process that writes the line"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildDied(Event):
-    """A part of the system has ended though nobody asked it to, or could not be started; it is soon started again.
+    """A part of the service has ended unexpectedly, or could not be started. It is started again after a short pause.
 
-    If it ends again and again as soon as it is started, the system stops.
+    If it ends again and again right after its start, the whole system stops.
     """
 
     title = "child died"
     level = Level.ERROR
     child: Annotated[str, "the part of the service: `valkey`, `web`, `worker-` and a number, or `up`"]
-    code: Annotated[int, "its exit code; below 0 it is the number of the signal that killed it"] | None = None
-    lived: Annotated[float, "how long it was there, in seconds"] | None = None
+    code: Annotated[int, "its exit code, or minus the number of the signal that killed it"] | None = None
+    lived: Annotated[float, "how long it ran, in seconds"] | None = None
     reason: Annotated[str, "why it could not be started"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildReplaced(Event):
-    """A worker is asked to end and will be started again, because the code has changed."""
+    """A worker is asked to stop and is then started again, because the code has changed."""
 
-    title = "child is replaced, for new code"
+    title = "child replaced for new code"
     child: Child

@@ -1,4 +1,4 @@
-"""What is asked for, over HTTP or from Python: batches and tasks are sent, canceled and reopened, queues are paused."""
+"""Requests over HTTP or from Python: batches and tasks are submitted, canceled and reopened, and queues are paused."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from queue_tool.model.events.shared import BatchId, Reason, RunNumber, Token, Ty
 from queue_tool.model.telemetry import Event, Level
 
 Method = Annotated[str, "the HTTP method"]
-UrlPath = Annotated[str, "the path of the URL, without what follows a question mark"]
-StatusCode = Annotated[int, "the HTTP status code of the answer"]
-Milliseconds = Annotated[float, "how long the answer took, in milliseconds"]
+UrlPath = Annotated[str, "the path of the URL, without the query"]
+StatusCode = Annotated[int, "the HTTP status code of the response"]
+Milliseconds = Annotated[float, "how long the response took, in milliseconds"]
 Queue = Annotated[str, "the queue: `high`, `default` or `low`"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requested(Event):
-    """An HTTP request was answered that could change something, or that got an error."""
+    """An HTTP request was answered that could change something, or whose response is an error."""
 
     title = "request"
     method: Method
@@ -28,10 +28,10 @@ class Requested(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked(Event):
-    """An HTTP request that only reads (GET or HEAD) was answered well."""
+    """A read-only HTTP request (GET or HEAD) was answered without an error."""
 
     title = "asked"
-    level = Level.DEBUG  # thousands a second, from those who poll
+    level = Level.DEBUG  # thousands per second, from clients that poll
     method: Method
     path: UrlPath
     status: StatusCode
@@ -40,20 +40,20 @@ class Asked(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchAccepted(Event):
-    """A new batch is on disk, with a task for each of its good elements."""
+    """A new batch is on disk, with a task for each accepted element."""
 
     title = "batch accepted"
     batch: BatchId
     accepted: Annotated[int, "the number of elements that became tasks"]
-    rejected: Annotated[int, "the number of elements that did not"]
+    rejected: Annotated[int, "the number of elements that were refused"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchRepeated(Event):
-    """A batch was sent again with the same idempotency key, and got the same answer as before."""
+    """A batch was submitted again with the same Idempotency-Key and got the same response as before."""
 
     title = "batch repeated"
-    batch: Annotated[str, "the id of the batch; missing where it has no elements"] | None = None
+    batch: Annotated[str, "the id of the batch; missing if it has no elements"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ class TaskAccepted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRepeated(Event):
-    """A single task was sent again with the same idempotency key, and got the same answer as before."""
+    """A single task was submitted again with the same Idempotency-Key and got the same response as before."""
 
     title = "task repeated"
     token: Token
@@ -75,29 +75,29 @@ class TaskRepeated(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushPostponed(Event):
-    """Tickets of a new batch or task could not go to Redis at once; the sweeper pushes them later."""
+    """Tickets of a new batch or task could not be pushed to Redis. The sweeper pushes them later."""
 
     title = "push postponed"
     level = Level.WARNING
-    batch: Annotated[str, "the id of the batch, if it is one"] | None = None
+    batch: Annotated[str, "the id of the batch, if the tickets belong to one"] | None = None
     token: Annotated[str, "the token of the task, if it belongs to no batch"] | None = None
     reason: Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskCanceled(Event):
-    """A task was ended because somebody asked for it."""
+    """A user canceled a task."""
 
     title = "task canceled"
     token: Token
     run: RunNumber
-    by: Annotated[str, "who asked for it; may be empty"]
-    reason: Annotated[str, "why, as they say; may be empty"]
+    by: Annotated[str, "who canceled it, according to the request; may be empty"]
+    reason: Annotated[str, "the reason in the request; may be empty"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskReopened(Event):
-    """A failed or canceled task is done again because somebody asked for it."""
+    """A user reopened a failed or canceled task, so that it runs again."""
 
     title = "task reopened"
     token: Token
@@ -106,7 +106,7 @@ class TaskReopened(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuePaused(Event):
-    """No task of a queue is started from now on; those that run go on."""
+    """A queue was paused: no task of it starts from now on, and running tasks continue."""
 
     title = "queue paused"
     queue: Queue
@@ -114,7 +114,7 @@ class QueuePaused(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueResumed(Event):
-    """The tasks of a queue are started again."""
+    """A queue was resumed: its tasks start again."""
 
     title = "queue resumed"
     queue: Queue

@@ -1,4 +1,4 @@
-"""What the sweeper puts right: what was lost between the database and Redis, and what comes with time."""
+"""Work of the sweeper: it repairs differences between the database and Redis, and does what is due."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ class SweptUnpushed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweptLost(Event):
-    """Workers died, and the tasks that they ran were taken back from them."""
+    """Workers died. Each task that they ran is queued again, or fails if too many workers have died."""
 
     title = "swept: took back from dead workers"
     level = Level.WARNING
     workers: Annotated[int, "the number of workers that died"]
     tasks: Annotated[int, "the number of tasks that run again"]
-    given_up: Annotated[int, "the number of tasks that are failed, because too many workers died under them"]
+    given_up: Annotated[int, "the number of tasks that failed, because too many workers died while they ran them"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweptMissing(Event):
-    """Tickets that should wait in Redis were missing there, and were pushed again."""
+    """Tickets were missing in Redis and were pushed again."""
 
     title = "swept: pushed again what Redis had lost"
     level = Level.WARNING
@@ -39,16 +39,16 @@ class SweptMissing(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweptDue(Event):
-    """The time has come for tasks that were scheduled: they wait for a worker now."""
+    """The due time of scheduled tasks has come. They now wait for a worker."""
 
-    title = "swept: let come what was due"
+    title = "swept: queued what was due"
     level = Level.DEBUG
     tasks: Tasks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweptOld(Event):
-    """Ended tasks were removed, because their retention is over or somebody asked for it."""
+    """Ended tasks were removed, because their retention is over or a user requested it."""
 
     title = "swept: removed what was past its retention"
     tasks: Tasks
@@ -56,7 +56,7 @@ class SweptOld(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepFailed(Event):
-    """One pass of the sweeper ended early; the next one comes by itself."""
+    """One pass of the sweeper failed. The next pass starts by itself."""
 
     title = "sweep failed"
     level = Level.ERROR

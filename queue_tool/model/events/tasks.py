@@ -1,4 +1,4 @@
-"""The life of tasks: they start, end, fail, and are tried again."""
+"""Tasks: start, success, failure, and retry."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from queue_tool.model.telemetry import Event, Level
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskStarted(Event):
-    """A worker has claimed a task and starts it."""
+    """A worker has claimed a task."""
 
     title = "task started"
     level = Level.DEBUG
@@ -35,7 +35,7 @@ class TaskStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskEnded(Event):
-    """A task has ended well."""
+    """A task has finished successfully."""
 
     title = "task ended"
     level = Level.DEBUG
@@ -47,9 +47,9 @@ class TaskEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFailed(Event):
-    """A task has failed and is not tried again: it is a dead letter now.
+    """A task has failed and is not retried: it is a dead letter now.
 
-    Where the sweeper finds this out, there are only `token`, `code` and `status`.
+    If the sweeper records the failure, only `token`, `code` and `status` are present.
     """
 
     title = "task failed"
@@ -65,7 +65,7 @@ class TaskFailed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRetried(Event):
-    """A run of a task has failed, and the task is tried again later."""
+    """A run of a task has failed, and the task is retried later."""
 
     title = "task failed and is tried again"
     level = Level.WARNING
@@ -79,7 +79,7 @@ class TaskRetried(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskPutBack(Event):
-    """A worker that stops has given back a task that it ran; the same attempt is made again elsewhere."""
+    """A stopping worker has given back a task that it ran. Another worker makes the same attempt again."""
 
     title = "task put back"
     level = Level.WARNING
@@ -97,23 +97,23 @@ class BatchFinished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeDelayed(Event):
-    """The database is busy or away, and a worker holds what it has to write in memory until it is back.
+    """The database is busy or unavailable. A worker keeps its results in memory until the database is back.
 
-    Our worker says so once, for all of its runs; RQ's own workers say so with each try to write the end of a run.
+    Our worker reports this once for all of its runs. RQ's own workers report it each time they fail to record a result.
     """
 
     title = "outcome delayed"
     level = Level.WARNING
     token: Annotated[str, "the token of the task; only from RQ's own workers"] | None = None
     run: Annotated[int, "the number of the run; only from RQ's own workers"] | None = None
-    outcomes: Annotated[int, "the number of runs whose end is not written yet"] | None = None
+    outcomes: Annotated[int, "the number of runs whose result is not recorded yet"] | None = None
     tickets: Annotated[int, "the number of tickets that wait to be claimed by this worker"] | None = None
     reason: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketDropped(Event):
-    """A ticket or an outcome was dropped because its run does not count any more."""
+    """A ticket or an outcome was dropped, because its run is no longer valid."""
 
     title = "ticket dropped"
     level = Level.DEBUG

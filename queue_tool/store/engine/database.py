@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from queue_tool.errors import StoreAway
-from queue_tool.model.times import require_utc
+from queue_tool.model.times import require_time_zone
 from queue_tool.store.engine.postgres import Postgres
 from queue_tool.store.engine.sqlite import Sqlite
 
@@ -188,7 +188,7 @@ def micros(time: datetime) -> int:
     Raises:
         NaiveTime: the time has no time zone.
     """
-    return (require_utc(time) - _EPOCH) // _MICROSECOND
+    return (require_time_zone(time) - _EPOCH) // _MICROSECOND
 
 
 def micros_or_none(time: datetime | None) -> int | None:
