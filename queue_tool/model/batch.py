@@ -150,7 +150,7 @@ class NewBatch:
             taken: for each task type and unique key in use, the token of the task that uses it.
         """
         owners = dict(taken)
-        return replace(self, **_sorted_out([_unless_taken(element, owners) for element in self.elements]))
+        return replace(self, **_split([_refuse_if_taken(element, owners) for element in self.elements]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,10 +220,10 @@ def new_batch(
     """
     batch_id, *fresh = tokens
     judged = [judge(value, index, token) for index, (value, token) in enumerate(zip(values, fresh, strict=True))]
-    return NewBatch(id=batch_id, created_at=created_at, idempotency=idempotency, label=label, **_sorted_out(judged))
+    return NewBatch(id=batch_id, created_at=created_at, idempotency=idempotency, label=label, **_split(judged))
 
 
-def _sorted_out(elements: Sequence[NewTask | Refused]) -> _Elements:
+def _split(elements: Sequence[NewTask | Refused]) -> _Elements:
     return {
         "elements": elements,
         "accepted": [element for element in elements if isinstance(element, NewTask)],
@@ -231,7 +231,7 @@ def _sorted_out(elements: Sequence[NewTask | Refused]) -> _Elements:
     }
 
 
-def _unless_taken(element: NewTask | Refused, owners: dict[tuple[str, str], str]) -> NewTask | Refused:
+def _refuse_if_taken(element: NewTask | Refused, owners: dict[tuple[str, str], str]) -> NewTask | Refused:
     if isinstance(element, Refused) or element.options.unique_key is None:
         return element
     owner = owners.setdefault((element.task_type.name, element.options.unique_key), element.token)

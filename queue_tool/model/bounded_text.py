@@ -10,5 +10,5 @@ def keepable(text: str, longest: int) -> str:
 
 
 def encodable(text: str) -> str:
-    """Return the text as valid UTF-8 without U+0000. Other characters become escapes such as `\\x00`."""
+    """Return the text as valid UTF-8 without U+0000. Invalid characters become escapes such as `\\x00`."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")

@@ -42,7 +42,9 @@ class Context:
     attempt: int
     run: int = 1  # grows with every run of the task, so that a function can recognize what an earlier run left behind
     deadline: datetime | None  # when the run is recorded as timed out; None: no limit
-    parameters: Mapping[str, Any] = field(default_factory=dict)  # additional input for the function, beside its data
+    parameters: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # additional input for the function, in addition to its data
     canceled: threading.Event = field(default_factory=threading.Event)
     on_news: Callable[[Context], None] = field(default=ignore_news, repr=False)  # called when there are notes to take
     _notes: list[tuple[float, str]] = field(default_factory=list, init=False, repr=False)

@@ -1,4 +1,4 @@
-"""Options: what a client may set for a task, beside its type and its data."""
+"""Options: what a client may set for a task, in addition to its type and its data."""
 
 from __future__ import annotations
 

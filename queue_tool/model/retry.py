@@ -99,19 +99,19 @@ def is_delay(seconds: object) -> bool:
 
 
 def decide(
-    failed: Failed, attempt: int, most: int, *, backoff: Backoff, now: datetime, chance: Callable[[], float]
+    failed: Failed, attempt: int, max_attempts: int, *, backoff: Backoff, now: datetime, chance: Callable[[], float]
 ) -> datetime | None:
     """Return when a task is retried after this failure; None: it is not retried.
 
     Args:
         failed: how the attempt failed.
         attempt: the number of the failed attempt, from 1.
-        most: the maximum number of attempts of the task.
+        max_attempts: the maximum number of attempts of the task.
         backoff: the backoff of the task type.
         now: the current time.
         chance: returns a random number from 0 to 1.
     """
-    if attempt >= most or failed.final or failed.code not in RETRIED_CODES:
+    if attempt >= max_attempts or failed.final or failed.code not in RETRIED_CODES:
         return None
     seconds = backoff.before(attempt + 1, chance()) if failed.after is None else failed.after
     return now + timedelta(seconds=seconds)

@@ -130,7 +130,7 @@ declared = TaskTypes()
 
 
 class TypeOptions(TypedDict, total=False):
-    """The options of a task type, beside its name and its function.
+    """The options of a task type, in addition to its name and its function.
 
     Keys:
         schema: JSON Schema (2020-12) of the data; by default every value is valid. The service does not start with an
