@@ -1,4 +1,4 @@
-"""The web: Flask, and granian to serve it."""
+"""The web application: Flask, served by granian."""
 
 from queue_tool.web.app import create_app
 

@@ -1,4 +1,4 @@
-"""The application: the routes, the rule of access before each, one answer for every error, one log line after each."""
+"""The Flask application: routes, the access check before each request, error responses, one log line per request."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ def create_app(system: Runtime | None = None) -> Flask:
     """Return the WSGI application.
 
     Args:
-        system: what it works with; without it, all is put together as the environment says.
+        system: the runtime of the application; default: a new one, configured from the environment.
 
     Raises:
-        QueueToolError: something that it stands on cannot be used.
+        QueueToolError: a part that the application needs cannot be used, for example the database.
     """
     app = Flask(
         "queue_tool.web", template_folder="pages/templates", static_folder="pages/static", static_url_path="/static"
     )
     connect(app, system or _from_the_environment())
-    app.url_map.merge_slashes = False  # a token with a slash in it is an unknown token, not another address
-    app.before_request(_start_the_clock)
+    app.url_map.merge_slashes = False  # a token that contains a slash is an unknown token, not another path
+    app.before_request(_start_timer)
     app.before_request(admission.admit)
     for part in (api, check, tasks, batches, results, queue, dead_letters, task_types, health):
         app.register_blueprint(part.routes)
@@ -51,26 +51,26 @@ def create_app(system: Runtime | None = None) -> Flask:
 
 
 def connect(app: Flask, system: Runtime) -> None:
-    """Let an application work with this system, and with nothing that it worked with before."""
+    """Connect an application to this runtime and replace everything from an earlier runtime."""
     app.extensions[EXTENSION] = system
     app.extensions[bodies.EXTENSION] = bodies.Uploads()
     app.extensions[results.EXTENSION] = results.Streams()
     app.config["MAX_CONTENT_LENGTH"] = system.settings.max_body + bodies.ONE_BYTE_MORE
-    behind = partial(Flask.wsgi_app, app)
-    app.wsgi_app = FastCheck(behind, system)  # type: ignore[method-assign] # so Flask wants it
+    flask = partial(Flask.wsgi_app, app)
+    app.wsgi_app = FastCheck(flask, system)  # type: ignore[method-assign] # as Flask documents it
 
 
 def application() -> Flask:
-    """Return the application, in a process that granian has started to serve it."""
+    """Return the application. granian calls this in each process that serves it."""
     serve.follow_server()
     app = create_app()
-    serve.on_a_signal(app.extensions[EXTENSION].wait.release)  # or else those who wait would hold up the stop
+    serve.on_first_signal(app.extensions[EXTENSION].wait.release)  # otherwise waiting requests would delay the shutdown
     collector.freeze_existing()
     return app
 
 
 def _from_the_environment() -> Runtime:
-    with flask_run.one_sentence():
+    with flask_run.short_errors():
         settings = load_settings()
         telemetry = start_logging("web", settings)
         alone = settings.embedded or settings.redis_url == INLINE
@@ -79,12 +79,12 @@ def _from_the_environment() -> Runtime:
         return system
 
 
-def _start_the_clock() -> None:
+def _start_timer() -> None:
     g.began = time.perf_counter()
 
 
 def _protect(response: Response) -> Response:
-    """Tell browsers to load nothing from elsewhere and to guess nothing."""
+    """Add headers: browsers load nothing from other sites and do not guess content types."""
     response.headers["X-Content-Type-Options"] = "nosniff"
     if response.mimetype == "text/html":
         response.headers["Content-Security-Policy"] = _PAGE_POLICY
@@ -93,8 +93,8 @@ def _protect(response: Response) -> Response:
 
 
 def _log(response: Response) -> Response:
-    asked_well = request.method in ("GET", "HEAD") and response.status_code < HTTPStatus.BAD_REQUEST
-    kind = events.Asked if asked_well else events.Requested
+    successful_read = request.method in ("GET", "HEAD") and response.status_code < HTTPStatus.BAD_REQUEST
+    kind = events.Asked if successful_read else events.Requested
     telemetry = runtime().telemetry
     if telemetry.hears(kind):
         took = (time.perf_counter() - g.began) * 1000

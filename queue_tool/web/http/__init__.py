@@ -1,1 +1,1 @@
-"""What every route needs: who is let in, bodies, queries, answers and problems."""
+"""Code that all routes share: access, request bodies, query parameters, responses and errors."""

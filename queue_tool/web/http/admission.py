@@ -1,4 +1,4 @@
-"""Admission: each route says which role it needs, and nothing without a rule is served."""
+"""Access: each route declares the role that it needs; a route without a declared role is refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RULE = "needed_role"
 
 
 def needs(role: Role) -> Callable[[View], View]:
-    """Say which role a view needs; this stands under the route's own decorator."""
+    """Return a decorator that declares the role that a view needs. Put it below the route's decorator."""
 
     def mark(view: View) -> View:
         setattr(view, _RULE, role)
@@ -29,26 +29,26 @@ def needs(role: Role) -> Callable[[View], View]:
 
 
 def role_needed(endpoint: str) -> Role | None:
-    """Return the role that an endpoint needs; None where nobody has said."""
+    """Return the role that an endpoint needs; None if its view declares none."""
     if endpoint == "static":
         return Role.OPEN
     return getattr(current_app.view_functions[endpoint], _RULE, None)
 
 
 def admit() -> None:
-    """Let the current request pass, or refuse it.
+    """Check the access of the current request and store its key and rights in `g`.
 
     Raises:
-        Unauthorized: it needs an API key, or the one that it carries is not valid.
-        Forbidden: its key's role is too small, or the route has no rule.
+        Unauthorized: the request needs an API key, or its key is not valid.
+        Forbidden: the role of its key is not sufficient, or the route declares no role.
     """
     g.key_id = g.key_name = ""
     g.may = _everything
     if request.endpoint is None or runtime().settings.auth == "off":
-        return  # an unknown address has nothing to guard
+        return  # an unknown path has nothing to protect
     needed = role_needed(request.endpoint)
     if needed is None:
-        raise Forbidden("This route has no rule of access.")
+        raise Forbidden("This route has no access rule.")
     if needed is Role.OPEN:
         return
     presented = _presented_key()
@@ -66,20 +66,20 @@ def admit() -> None:
 
 
 def _everything(_: Role) -> bool:
-    """Say what somebody may who needs no key."""
+    """Allow every role: this request needs no key."""
     return True
 
 
 def refuse_other_sites() -> None:
-    """Refuse a form that stands on another site: a browser sends it with whatever opens the door here.
+    """Refuse a form of another site. Browsers send such forms with the credentials that they keep for this site.
 
     Raises:
-        Forbidden: the browser says that it comes from elsewhere.
+        Forbidden: the headers of the browser name another site.
     """
     origin = request.headers.get("Origin")
-    elsewhere = origin is not None and urlsplit(origin).netloc != request.host
-    if elsewhere or request.headers.get("Sec-Fetch-Site") not in (None, "same-origin", "none"):
-        raise Forbidden("A form on another site cannot send work here.")
+    other_origin = origin is not None and urlsplit(origin).netloc != request.host
+    if other_origin or request.headers.get("Sec-Fetch-Site") not in (None, "same-origin", "none"):
+        raise Forbidden("Forms on other sites cannot submit tasks here.")
 
 
 def _presented_key() -> str | None:

@@ -1,4 +1,4 @@
-"""What every route reaches for: the runtime behind the application, and answers in JSON."""
+"""The runtime of the current application, and responses in JSON."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ EXTENSION = "queue_tool"
 
 
 def runtime() -> Runtime:
-    """Return what the current application works with."""
+    """Return the runtime of the current application."""
     found: Runtime = current_app.extensions[EXTENSION]
     return found
 
 
 def answer(value: object, status: int = 200, mimetype: str = "application/json") -> Response:
-    """Return a response that carries a value as JSON, and a line's end for those who look at it in a terminal."""
+    """Return a response with a value as JSON and a final newline, which helps in a terminal."""
     return Response(json_text.dumps(value) + b"\n", status=status, mimetype=mimetype)
 
 
 def rfc3339(time: datetime | None) -> str | None:
-    """Return a time as users see it: RFC 3339, in UTC, with microseconds."""
+    """Return a time as text: RFC 3339, UTC, microseconds."""
     return None if time is None else time.isoformat(timespec="microseconds").replace("+00:00", "Z")

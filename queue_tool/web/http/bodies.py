@@ -1,4 +1,4 @@
-"""Bodies: read within their limits, and only as many big ones at once as the memory is meant for."""
+"""Request bodies: the size limit, and a limit for big bodies at the same time, which bounds the memory."""
 
 from __future__ import annotations
 
@@ -15,66 +15,66 @@ from queue_tool.web.http.answers import runtime
 EXTENSION = "queue_tool.uploads"
 
 BIG = 4 * 2**20
-"""Bytes beyond which a body counts as big; so does one that does not say its length."""
+"""Bytes. A larger body counts as big, and so does a body without a Content-Length."""
 
 ONE_BYTE_MORE = 1
-"""Read beyond the limit: a stream of unknown length is cut at its limit without a word."""
+"""Read one byte more than the limit: werkzeug cuts a stream of unknown length at its limit and reports no error."""
 
 AT_ONCE = 2
-"""Big bodies that one process works on at once."""
+"""Big bodies that one process handles at the same time."""
 
 
 class Uploads:
-    """The places for big bodies in this process."""
+    """The slots for big bodies in this process."""
 
     def __init__(self) -> None:
-        """Start with every place free."""
-        self._places = threading.BoundedSemaphore(AT_ONCE)
+        """Start with all slots free."""
+        self._slots = threading.BoundedSemaphore(AT_ONCE)
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Hold a place.
+    def slot(self) -> Iterator[None]:
+        """Hold a slot during the block.
 
         Raises:
-            TooManyUploads: all are taken.
+            TooManyUploads: all slots are taken.
         """
-        if not self._places.acquire(blocking=False):
+        if not self._slots.acquire(blocking=False):
             raise TooManyUploads(retry_after=2)
         try:
             yield
         finally:
-            self._places.release()
+            self._slots.release()
 
 
 @contextmanager
-def place_for_body() -> Iterator[None]:
-    """Hold a place while the current request is worked on, if its body is big or does not say how long it is.
+def slot_for_body() -> Iterator[None]:
+    """Hold a slot during the block if the body of the current request is big or has no Content-Length.
 
     Raises:
-        TooManyUploads: it is big, and enough big ones are being read.
+        TooManyUploads: all slots for big bodies are taken.
     """
     uploads: Uploads = current_app.extensions[EXTENSION]
     length = request.content_length
-    with uploads.place() if length is None or length > BIG else nullcontext():
+    with uploads.slot() if length is None or length > BIG else nullcontext():
         yield
 
 
 @contextmanager
 def json_body() -> Iterator[tuple[bytes, object]]:
-    """Read the current request's body and hold its place until its value is no longer needed.
+    """Read the current request's body as JSON. A big body holds its slot until the block ends.
 
     Yields:
-        The bytes as they came, and the value.
+        The bytes as received, and the parsed value.
 
     Raises:
-        UnsupportedMediaType: it does not say that it is JSON.
-        BodyTooLarge: it is larger than the limit.
-        TooManyUploads: it is big, and enough big ones are being read.
-        MalformedJson: it is not JSON.
+        UnsupportedMediaType: the Content-Type is not `application/json`.
+        BodyTooLarge: the body is larger than the limit.
+        TooManyUploads: the body is big, and all slots for big bodies are taken.
+        MalformedJson: the body is not JSON.
     """
     if request.mimetype != "application/json":
         raise UnsupportedMediaType
-    with place_for_body():
+    with slot_for_body():
         body = request.get_data(cache=False)
         if len(body) > runtime().settings.max_body:
             raise BodyTooLarge

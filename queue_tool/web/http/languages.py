@@ -1,4 +1,4 @@
-"""The pages' words, in the four languages that they speak; a browser's own wish decides."""
+"""The texts of the pages in four languages; the browser's Accept-Language header chooses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from flask import request
 
 LANGUAGES: dict[str, dict[str, str]] = {
     "en": {
-        "what": "Send a JSON array of items; each one gets a token and is worked on, and none is lost.",
+        "what": "Send a JSON array of items. Each item gets a token and is processed, and no item is lost.",
         "batches": "Batches",
         "waiting": "Waiting",
         "running": "Running",
@@ -15,12 +15,12 @@ LANGUAGES: dict[str, dict[str, str]] = {
         "form": "Send a batch",
         "hint": "Each item needs an item (text) and a valor (seconds).",
         "send": "Send",
-        "answer": "What became of it",
+        "answer": "Result",
         "item": "Item",
         "token": "Token",
-        "see_batch": "How the batch stands",
+        "see_batch": "Status of the batch",
         "home": "Home page",
-        "nothing": "This did not work",
+        "nothing": "The request failed",
     },
     "pt": {
         "what": "Envie um array JSON de itens; cada um recebe um token e é processado, e nenhum se perde.",
@@ -77,6 +77,6 @@ LANGUAGES: dict[str, dict[str, str]] = {
 
 
 def words() -> dict[str, str]:
-    """Return the words for the current request, with the language's own name under `lang`."""
+    """Return the texts for the current request, with the language code under `lang`."""
     language = request.accept_languages.best_match(list(LANGUAGES), default="en")
     return LANGUAGES[language] | {"lang": language}

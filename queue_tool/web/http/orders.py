@@ -1,4 +1,4 @@
-"""Bodies that say what to do with tasks: small objects, or nothing at all."""
+"""Bodies of requests that change tasks: a small JSON object, or no body."""
 
 from __future__ import annotations
 
@@ -17,19 +17,22 @@ MAX_TOKENS = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Meant:
-    """Which tasks a request means: some by their tokens, or all that a filter means."""
+class Selection:
+    """The tasks that a request selects: by their tokens or by a filter."""
 
     tokens: Sequence[str]
     filter: Filter | None
 
 
 def small_object(*known: str) -> dict[str, object]:
-    """Return the object that the current request's body holds; an empty one where there is no body.
+    """Return the JSON object in the current request's body; an empty one if there is no body.
+
+    Args:
+        known: the keys that the object may have.
 
     Raises:
-        UnsupportedMediaType: there is a body, and it does not say that it is JSON.
-        BadRequest: it is no object, or has a key that is not known here.
+        UnsupportedMediaType: there is a body, and its Content-Type is not `application/json`.
+        BadRequest: the body is not an object, or has an unknown key.
     """
     if not request.content_length and "Transfer-Encoding" not in request.headers:
         return {}
@@ -38,63 +41,67 @@ def small_object(*known: str) -> dict[str, object]:
             raise BadRequest("The body must be a JSON object.")
         for name in value:
             if name not in known:
-                here = f"known are {', '.join(known)}" if known else "none is"
-                raise BadRequest(f"The key {name!r:.80} is not known here; {here}.")
+                hint = f"Known keys: {', '.join(known)}" if known else "This route takes no keys"
+                raise BadRequest(f"Unknown key {name!r:.80}. {hint}.")
         return value
 
 
 def text_of(body: dict[str, object], name: str) -> str:
-    """Return a text of a body; empty where it is not said.
+    """Return the text under a key of a body; empty if it is missing or null.
 
     Raises:
-        BadRequest: it is something else.
+        BadRequest: the value is not a string.
     """
     found = body.get(name)
     if found is not None and not isinstance(found, str):
-        raise BadRequest(f"{name} must be a text.")
+        raise BadRequest(f"{name} must be a string.")
     return found or ""
 
 
-def who(body: dict[str, object]) -> str:
-    """Return who says it: as the body says, or else the name of the API key."""
+def requester(body: dict[str, object]) -> str:
+    """Return the name of the requester: `by` in the body, or else the name of the API key."""
     return text_of(body, "by") or g.key_name
 
 
-def meant(body: dict[str, object]) -> Meant:
-    """Return which tasks a body means; all that a filter means is for admins.
+def selection_of(body: dict[str, object]) -> Selection:
+    """Return the tasks that a body selects, by `tokens` or by `filter`. Only admins may use a filter.
 
     Raises:
-        BadRequest: it says neither or both, or says it wrongly.
-        BadParameter: the filter is not known here, or has a value that cannot be used.
-        TooManyItems: it names too many.
-        Forbidden: the API key does not allow a filter.
+        BadRequest: the body has neither key or both, or a value of the wrong type, or an unknown filter.
+        BadParameter: a filter has a value that cannot be used.
+        TooManyItems: the body has too many tokens.
+        Forbidden: the role of the API key does not allow a filter.
     """
     if ("tokens" in body) == ("filter" in body):
-        raise BadRequest('The body must have "tokens", an array of texts, or "filter", an object.')
+        raise BadRequest('The body must have "tokens", an array of strings, or "filter", an object.')
     if "filter" in body:
         if not g.may(Role.ADMIN):
             raise Forbidden
-        return Meant(tokens=(), filter=filter_in(body["filter"]))
+        return Selection(tokens=(), filter=filter_in(body["filter"]))
     tokens = body["tokens"]
     if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
-        raise BadRequest('"tokens" must be an array of texts.')
+        raise BadRequest('"tokens" must be an array of strings.')
     if len(tokens) > MAX_TOKENS:
-        raise TooManyItems(f"One request may name {MAX_TOKENS} tokens, and this one names {len(tokens)}.")
-    return Meant(tokens=tokens, filter=None)
+        raise TooManyItems(f"The request has {len(tokens)} tokens; the limit is {MAX_TOKENS}.")
+    return Selection(tokens=tokens, filter=None)
 
 
 def filter_in(value: object, known: Collection[str] = FILTERS) -> Filter:
-    """Return the filter that an object of a body means.
+    """Return the filter that an object in a body describes.
+
+    Args:
+        value: the object, which must have strings as values.
+        known: the names that it may have.
 
     Raises:
-        BadRequest: it is no object of texts, or has a key that is not known here.
-        BadParameter: one of them has a value that cannot be used.
+        BadRequest: the value is not an object of strings, or has an unknown name.
+        BadParameter: a filter has a value that cannot be used.
     """
     if not isinstance(value, dict):
         raise BadRequest('"filter" must be an object.')
     for name, text in value.items():
         if name not in known:
-            raise BadRequest(f"The filter {name!r:.80} is not known; known are {', '.join(known)}.")
+            raise BadRequest(f"Unknown filter {name!r:.80}. Known filters: {', '.join(known)}.")
         if not isinstance(text, str) or "\0" in text:
-            raise BadRequest(f"The filter {name!r:.80} must be a text.")
+            raise BadRequest(f"The filter {name!r:.80} must be a string without null characters.")
     return filter_of(value)

@@ -1,4 +1,4 @@
-"""`Prefer: wait=30` (RFC 7240): the client would rather wait for the end than ask again and again."""
+"""`Prefer: wait=30` (RFC 7240): the response waits until the task or batch has ended, so that clients need not poll."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from werkzeug.http import parse_list_header
 Found = TypeVar("Found")
 
 LONGEST_WAIT = 60
-"""Seconds; who prefers more gets these."""
+"""Seconds; a longer preferred wait is reduced to this."""
 
 _wait = re.compile(r'\s*wait\s*=\s*"?\s*([0-9]{1,9})\s*"?\s*(?:;.*)?', re.IGNORECASE).fullmatch
 
@@ -23,13 +23,13 @@ def answer_in_time(
     wait: Callable[[float], bool],
     answer: Callable[[Found], Response],
 ) -> Response:
-    """Answer at once, or at the end of what is asked for where the current request would rather wait for it.
+    """Return the response at once or, if the current request prefers to wait, when the task or batch has ended.
 
     Args:
-        ask: returns how it stands.
-        is_over: whether it has ended.
-        wait: waits for the end, at most so many seconds; False if that is not to be had.
-        answer: makes the response from what was found.
+        ask: reads the task or the batch.
+        is_over: returns whether it has ended.
+        wait: waits for its end, at most this number of seconds; returns False if no more requests may wait.
+        answer: makes the response from the task or the batch.
     """
     found = ask()
     seconds = preferred_wait()
@@ -44,9 +44,9 @@ def answer_in_time(
 
 
 def preferred_wait() -> int | None:
-    """Return the seconds that the current request would rather wait; None where it says nothing that can be read.
+    """Return the seconds that the current request prefers to wait; None if it has no valid `wait` preference.
 
-    Of several the first one counts (RFC 7240, section 2).
+    If there are several, the first one counts (RFC 7240, section 2).
     """
     for header in request.headers.getlist("Prefer"):
         for preference in parse_list_header(header):

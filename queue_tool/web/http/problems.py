@@ -1,4 +1,4 @@
-"""Errors in HTTP: one table of statuses; problem details (RFC 9457) for programs, pages for people."""
+"""Error responses: the HTTP status of each error code; problem details (RFC 9457) for programs, pages for browsers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ STATUSES: dict[str, int] = {
     errors.TooManyUploads.code: 503,
     errors.TooManyStreams.code: 503,
 }
-"""What a code means in HTTP; one that is not here can only be a mistake of ours: 500."""
+"""The HTTP status of each error code. A code that is not listed is a bug in this service and gets 500."""
 
 _OF_WERKZEUG: dict[type[HTTPException], type[QueueToolError]] = {
     NotFound: errors.NotFound,
@@ -56,15 +56,15 @@ _log = logging.getLogger("queue_tool.web")
 
 
 def register(app: Flask) -> None:
-    """Answer every error of this application here."""
-    app.register_error_handler(QueueToolError, _known)
-    app.register_error_handler(HTTPException, _of_http)
-    app.register_error_handler(Exception, _unknown)
+    """Register the handlers of this module for all errors of the application."""
+    app.register_error_handler(QueueToolError, _respond)
+    app.register_error_handler(HTTPException, _respond_to_http)
+    app.register_error_handler(Exception, _respond_to_bug)
 
 
-def _known(error: QueueToolError) -> Response:
-    why = {"errors": error.errors} if isinstance(error, errors.BadTask) else {}
-    response = _rendered(STATUSES.get(error.code, 500), error.code, error.sentence, why)
+def _respond(error: QueueToolError) -> Response:
+    details = {"errors": error.errors} if isinstance(error, errors.BadTask) else {}
+    response = _rendered(STATUSES.get(error.code, 500), error.code, error.sentence, details)
     if isinstance(error, errors.StoreAway):
         _log.warning("the database is away: %s", error.reason)
     if error.retry_after is not None:
@@ -74,10 +74,10 @@ def _known(error: QueueToolError) -> Response:
     return response
 
 
-def _of_http(error: HTTPException) -> Response:
+def _respond_to_http(error: HTTPException) -> Response:
     kind = _OF_WERKZEUG.get(type(error))
     if kind is not None:
-        response = _known(kind())
+        response = _respond(kind())
     else:
         response = _rendered(error.code or 500, "http_error", error.description or error.name)
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
@@ -85,15 +85,15 @@ def _of_http(error: HTTPException) -> Response:
     return response
 
 
-def _unknown(error: Exception) -> Response:
-    """Answer a mistake of ours: the log gets all of it, the client only that it happened."""
+def _respond_to_bug(error: Exception) -> Response:
+    """Handle a bug in this service: log it with its traceback, and send the client a general error."""
     _log.error("unexpected error in %s %s", request.method, request.path, exc_info=error)
-    return _known(QueueToolError())
+    return _respond(QueueToolError())
 
 
 def _rendered(status: int, code: str, sentence: str, more: Mapping[str, object] = MappingProxyType({})) -> Response:
     title = HTTP_STATUS_CODES.get(status, "Error")
-    if _is_for_a_person():
+    if _prefers_html():
         page = render_template("problem.html", status=status, title=title, sentence=sentence, words=words())
         return Response(page, status=status, mimetype="text/html")
     problem = {
@@ -108,7 +108,7 @@ def _rendered(status: int, code: str, sentence: str, more: Mapping[str, object] 
     return answer(problem, status, "application/problem+json")
 
 
-def _is_for_a_person() -> bool:
-    """Tell whether the client would rather have a page, as browsers say; all others get the document."""
+def _prefers_html() -> bool:
+    """Return whether the client prefers HTML, as browsers do. All other clients get problem details."""
     kinds = request.accept_mimetypes
     return kinds.best_match(["application/problem+json", "application/json", "text/html"]) == "text/html"

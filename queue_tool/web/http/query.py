@@ -1,4 +1,4 @@
-"""Query parameters: each is known by name and has a value that can be used, or the request is refused."""
+"""Query parameters: a request with an unknown name or an invalid value is refused."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ PAGING = ("limit", "cursor")
 
 
 def parameters(*known: str, labels: bool = False) -> dict[str, str]:
-    """Return the current request's query parameters, each of which must be known here and come but once.
+    """Return the current request's query parameters. Each name must be known and occur only once.
 
     Args:
-        known: their names.
-        labels: whether `metadata.` and any key is known too.
+        known: the known names.
+        labels: whether names that start with `metadata.` are known as well.
 
     Raises:
-        BadParameter: one is not known, comes twice, or holds what no text may.
+        BadParameter: a name is unknown or occurs twice, or a name or value is not valid text.
     """
     try:
         unquote_to_bytes(request.query_string).decode()
@@ -46,21 +46,21 @@ def parameters(*known: str, labels: bool = False) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, values in request.args.lists():
         if name not in known and not (labels and name.startswith("metadata.")):
-            here = f"known here: {', '.join(known)}" if known else "none is known here"
-            raise BadParameter(f"The query parameter {name!r:.80} is not known; {here}.")
+            hint = f"Known parameters: {', '.join(known)}" if known else "This route takes no parameters"
+            raise BadParameter(f"Unknown query parameter {name!r:.80}. {hint}.")
         if len(values) > 1:
-            raise BadParameter(f"The query parameter {name!r:.80} may come only once.")
+            raise BadParameter(f"The query parameter {name!r:.80} may occur only once.")
         if "\0" in name or "\0" in values[0]:
-            raise BadParameter(f"The query parameter {name!r:.80} is no valid text.")
+            raise BadParameter(f"The query parameter {name!r:.80} contains a null character.")
         found[name] = values[0]
     return found
 
 
 def limit_of(query: Mapping[str, str]) -> int:
-    """Return how many items a page has.
+    """Return the number of items on a page.
 
     Raises:
-        BadParameter: it is no number that a page may have.
+        BadParameter: `limit` is not a number in the allowed range.
     """
     text = query.get("limit", str(ON_A_PAGE))
     if not re.fullmatch("[0-9]{1,4}", text, re.ASCII) or not 1 <= int(text) <= MOST_ON_A_PAGE:
@@ -69,34 +69,34 @@ def limit_of(query: Mapping[str, str]) -> int:
 
 
 def filter_of(query: Mapping[str, str]) -> Filter:
-    """Return the filter that parameters mean.
+    """Return the filter that the parameters describe.
 
     Raises:
-        BadParameter: one of them has a value that cannot be used.
+        BadParameter: a parameter has a value that cannot be used.
     """
     return Filter(**{field: read(name, query[name]) for name, (field, read) in FILTERS.items() if name in query})
 
 
 def label_of(query: Mapping[str, str]) -> Label:
-    """Return what a batch is called: `name`, and `metadata.` with a key for each of its metadata.
+    """Return the label of a batch: its `name`, and its metadata from the parameters `metadata.<key>`.
 
     Raises:
-        BadParameter: one of them is empty or too long, or there are too many.
+        BadParameter: the name, a key or a value is empty or too long, or there are too many metadata.
     """
     metadata = {name.removeprefix("metadata."): text for name, text in query.items() if name.startswith("metadata.")}
     if len(metadata) > MOST_LABELS:
-        raise BadParameter(f"A batch may have {MOST_LABELS} metadata, and this one has {len(metadata)}.")
+        raise BadParameter(f"The batch has {len(metadata)} metadata entries; the limit is {MOST_LABELS}.")
     for text in (*metadata, *metadata.values(), query.get("name", "name")):
         if not 1 <= len(text) <= LONGEST_TEXT:
-            raise BadParameter(f"name and metadata must have 1 to {LONGEST_TEXT} characters.")
+            raise BadParameter(f"The name and each metadata key and value must have 1 to {LONGEST_TEXT} characters.")
     return Label(name=query.get("name"), metadata=metadata)
 
 
 def time_of(name: str, text: str) -> datetime:
-    """Return the time that a parameter means.
+    """Return the value of a parameter as a time.
 
     Raises:
-        BadParameter: it means none.
+        BadParameter: the value is not a time.
     """
     try:
         return read_time(text.replace(" ", "+"))  # an unencoded plus sign arrives as a space
@@ -105,10 +105,10 @@ def time_of(name: str, text: str) -> datetime:
 
 
 def seconds_of(name: str, text: str) -> float:
-    """Return the seconds that a parameter means.
+    """Return the value of a parameter as seconds.
 
     Raises:
-        BadParameter: it means none.
+        BadParameter: the value is not a number of seconds.
     """
     if not re.fullmatch(r"[0-9]{1,10}(\.[0-9]{1,6})?", text, re.ASCII):
         raise BadParameter(f"{name} must be a number of seconds, not {text!r:.40}.")
@@ -147,4 +147,4 @@ FILTERS: Mapping[str, tuple[str, Callable[[str, str], Any]]] = {
     "created_before": ("created_before", time_of),
     "q": ("prefix", _some_text),
 }
-"""The parameters of a filter: for each the field of `Filter` that it means, and how its text is read."""
+"""The parameters of a filter: for each, the field of `Filter` and the function that reads its text."""

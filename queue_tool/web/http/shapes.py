@@ -1,4 +1,4 @@
-"""What users may know of tasks and batches, as JSON."""
+"""The JSON form of tasks, batches and queues."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from queue_tool.web.http.answers import rfc3339
 
 
 def check(task: Status) -> dict[str, object]:
-    """Return what a user may know of a task by its token alone."""
+    """Return a task as `/check` shows it: the fields that a client without an API key may read."""
     return {
         "message": task.state.message,
         "token": task.token,
@@ -35,7 +35,7 @@ def check(task: Status) -> dict[str, object]:
 
 
 def standing(task: Status) -> dict[str, object]:
-    """Return which task it is, and how it stands."""
+    """Return the id and the status of a task."""
     return {
         "task_id": task.token,
         "token": task.token,
@@ -69,12 +69,12 @@ def summary(task: Summary) -> dict[str, object]:
 
 
 def ended(task: Summary) -> dict[str, object]:
-    """Return a task that has ended, as the list of results shows it."""
+    """Return an ended task as the list of results shows it."""
     return summary(task) | {"result": json_text.embed(task.result)}
 
 
 def details(task: Details) -> dict[str, object]:
-    """Return all of a task."""
+    """Return all fields of a task."""
     return summary(task) | {
         "index": task.index,
         "data": json_text.embed(task.data),
@@ -96,12 +96,12 @@ def details(task: Details) -> dict[str, object]:
 
 
 def error(task: Status) -> dict[str, object] | None:
-    """Return why a task failed; None for one that did not."""
+    """Return the error of a failed task; None if it did not fail."""
     return None if task.code is None else {"code": task.code, "message": task.error}
 
 
 def batch(found: Batch) -> dict[str, object]:
-    """Return a batch; without counts where they were not asked for."""
+    """Return a batch. If its counts were not read, the result has `open` instead of `counts`."""
     counts = {state.value: count for state, count in found.counts.items()} | {"rejected": found.rejected}
     return {
         "id": found.id,
@@ -119,7 +119,12 @@ def batch(found: Batch) -> dict[str, object]:
 
 
 def queue(counts: QueueCounts, age: float | None) -> dict[str, object]:
-    """Return what waits in a queue; `age` is the seconds that its oldest task has waited."""
+    """Return the state of a queue.
+
+    Args:
+        counts: the counts of its tasks, and whether it is paused.
+        age: seconds for which its oldest task has waited; None if no task waits.
+    """
     return {
         "name": counts.priority.queue,
         "priority": counts.priority,
@@ -146,11 +151,11 @@ def _attempt(attempt: Attempt) -> dict[str, object]:
 
 
 def _timeline(task: Details) -> list[dict[str, object]]:
-    """Return what happened to a task, the first thing first."""
-    happened: list[tuple[datetime, str, int | None]] = [(task.created_at, "created", None)]
+    """Return the events of a task, oldest first."""
+    timeline: list[tuple[datetime, str, int | None]] = [(task.created_at, "created", None)]
     for attempt in task.attempts:
-        happened += [(attempt.started_at, "started", attempt.run)] if attempt.started_at else []
-        happened.append(
+        timeline += [(attempt.started_at, "started", attempt.run)] if attempt.started_at else []
+        timeline.append(
             (
                 attempt.ended_at,
                 attempt.code if attempt.code == State.CANCELED else f"failed: {attempt.code}",
@@ -159,7 +164,7 @@ def _timeline(task: Details) -> list[dict[str, object]]:
         )
     seen = {attempt.run for attempt in task.attempts}
     if task.started_at and task.run not in seen:
-        happened.append((task.started_at, "started", task.run))
+        timeline.append((task.started_at, "started", task.run))
     if task.finished_at and task.run not in seen:
-        happened.append((task.finished_at, task.state.value, task.run))
-    return [{"at": rfc3339(at), "event": event, "run": run} for at, event, run in happened]
+        timeline.append((task.finished_at, task.state.value, task.run))
+    return [{"at": rfc3339(at), "event": event, "run": run} for at, event, run in timeline]

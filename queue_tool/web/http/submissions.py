@@ -1,4 +1,4 @@
-"""What the routes share that take work: the idempotency key of a request, and the answer to a batch."""
+"""Shared by the routes that accept tasks: the idempotency key of a request, and the response to a batch."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from queue_tool.services.submit import body_digest
 from queue_tool.web.http.answers import answer
 
 MAIN_TYPE = "sleep"
-"""The task type of the main route, and of the form on the home page."""
+"""The task type for `POST /api` and for the form on the home page."""
 
 RECEIVED = "Itens recebidos para processamento"
 LONGEST_KEY = 255
 
 
 def received(submission: Submission, status: int = 200) -> Response:
-    """Return the answer to a batch."""
+    """Return the response to a batch."""
     body: dict[str, object] = {
         "message": RECEIVED,
         "processing_items": [_shown(element) for element in submission.elements],
@@ -33,7 +33,7 @@ def idempotency_key(body: bytes) -> IdempotencyKey | None:
     """Return the current request's idempotency key, if it has one.
 
     Raises:
-        BadIdempotencyKey: it is empty or too long.
+        BadIdempotencyKey: the key is empty or too long.
     """
     key = request.headers.get("Idempotency-Key")
     if key is None:

@@ -1,1 +1,1 @@
-"""The operations: the routes for programs, one file for each group."""
+"""The routes for programs, one module per group of routes."""

@@ -1,4 +1,4 @@
-"""`POST /api`: a JSON array in; for each element a token, or why there is none."""
+"""`POST /api`: takes a JSON array and returns a token or the errors for each element."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ routes = Blueprint("api", __name__)
 @routes.post("/api")
 @needs(Role.SUBMIT)
 def submit() -> Response:
-    """Take a batch of items."""
+    """Accept a batch of items."""
     label = label_of(parameters("name", labels=True))
     with json_body() as (body, value):
         if not isinstance(value, list):

@@ -1,4 +1,4 @@
-"""`/batches`: how batches stand, and what is to be done with all of one."""
+"""`/batches`: the status of batches; cancel or retry all tasks of a batch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from queue_tool.model.filter import Filter
 from queue_tool.web.http import shapes
 from queue_tool.web.http.admission import needs
 from queue_tool.web.http.answers import answer, runtime
-from queue_tool.web.http.orders import small_object, text_of, who
+from queue_tool.web.http.orders import requester, small_object, text_of
 from queue_tool.web.http.paging import listed, with_etag
 from queue_tool.web.http.prefer import answer_in_time
 from queue_tool.web.http.query import PAGING, label_of, limit_of, parameters
@@ -20,7 +20,7 @@ routes = Blueprint("batches", __name__)
 @routes.get("/batches")
 @needs(Role.READ)
 def many() -> Response:
-    """List batches, the last one sent first."""
+    """List batches, newest first."""
     query = parameters("name", *PAGING, labels=True)
     found, following = runtime().list.batches(label_of(query), limit_of(query), query.get("cursor"))
     return listed([shapes.batch(batch) for batch in found], following)
@@ -29,7 +29,7 @@ def many() -> Response:
 @routes.get("/batches/<batch>")
 @needs(Role.READ)
 def show(batch: str) -> Response:
-    """Say how one batch stands; the counts of the six states and `rejected` sum to `total`."""
+    """Return the status of one batch. The counts of the six states and `rejected` add up to `total`."""
     parameters()
     system = runtime()
     return with_etag(
@@ -45,19 +45,19 @@ def show(batch: str) -> Response:
 @routes.post("/batches/<batch>/cancel")
 @needs(Role.SUBMIT)
 def cancel(batch: str) -> Response:
-    """End all of its tasks that have not ended."""
+    """Cancel all unfinished tasks of a batch."""
     parameters()
     body = small_object("by", "reason")
     system = runtime()
     system.ask.batch(batch)
-    changed = system.cancel.matching(Filter(batch=batch), who(body), text_of(body, "reason"))
+    changed = system.cancel.matching(Filter(batch=batch), requester(body), text_of(body, "reason"))
     return answer({"matched": changed.matched, "changed": changed.changed})
 
 
 @routes.post("/batches/<batch>/retry")
 @needs(Role.SUBMIT)
 def retry(batch: str) -> Response:
-    """Let all of its tasks be done again that failed or were canceled."""
+    """Retry all failed and canceled tasks of a batch."""
     parameters()
     small_object()
     system = runtime()

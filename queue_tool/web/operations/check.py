@@ -1,4 +1,4 @@
-"""`/check`: how tasks stand, by their tokens."""
+"""`/check`: the status of tasks by their tokens."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ routes = Blueprint("check", __name__)
 @routes.get("/check/<path:token>")
 @needs(Role.OPEN)
 def show(token: str) -> Response:
-    """Say how one task stands; its token is all that is needed."""
+    """Return the status of one task. The token is enough; no API key is needed."""
     system = runtime()
     return answer_in_time(
         ask=lambda: system.ask.task(token),
@@ -34,7 +34,7 @@ def show(token: str) -> Response:
 @routes.post("/check")
 @needs(Role.READ)
 def many() -> Response:
-    """Say how any number of tasks stand, in the order asked."""
+    """Return the status of many tasks, in the order of the request."""
     with json_body() as (_, value):
         wanted = _tokens(value)
         states = runtime().ask.states(wanted)
@@ -42,17 +42,17 @@ def many() -> Response:
 
 
 def _tokens(value: object) -> list[str]:
-    """Return the tokens that a body asks for.
+    """Return the tokens in a body.
 
     Raises:
-        BadTokens: it is not an object with an array of strings.
-        TooManyItems: it asks for too many.
+        BadTokens: the body is not an object whose `tokens` is an array of strings.
+        TooManyItems: the body has too many tokens.
     """
     wanted = value.get("tokens") if isinstance(value, dict) else None
     if not isinstance(wanted, list) or not all(isinstance(token, str) for token in wanted):
         raise BadTokens
     if len(wanted) > MAX_TOKENS:
-        raise TooManyItems(f"One request may ask for {MAX_TOKENS} tokens, and this one asks for {len(wanted)}.")
+        raise TooManyItems(f"The request has {len(wanted)} tokens; the limit is {MAX_TOKENS}.")
     return wanted
 
 

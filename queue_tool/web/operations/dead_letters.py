@@ -1,4 +1,4 @@
-"""`/deadletter`: tasks that failed for good."""
+"""`/deadletter`: failed tasks, which are not retried automatically."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ routes = Blueprint("deadletter", __name__)
 @routes.get("/deadletter")
 @needs(Role.READ)
 def many() -> Response:
-    """List them, the last one sent first."""
+    """List failed tasks, newest first."""
     query = parameters(*FILTERS_HERE, *PAGING)
     return page_of_tasks(runtime().list(_failed(filter_of(query)), limit_of(query), query.get("cursor")), shapes.ended)
 
@@ -36,19 +36,19 @@ def many() -> Response:
 @routes.post("/deadletter/<token>/retry")
 @needs(Role.SUBMIT)
 def retry(token: str) -> Response:
-    """Let one of them be done again."""
+    """Retry one failed task."""
     parameters()
     small_object()
     state = runtime().ask.task(token).state
     if state is not State.FAILED:
-        raise TaskNotRetried(f"Only a task that failed is a dead letter, and this one is {state.value}.")
+        raise TaskNotRetried(f"Only failed tasks are dead letters; this one is {state.value}.")
     return reopened(token)
 
 
 @routes.post("/deadletter/retry")
 @needs(Role.ADMIN)
 def retry_all() -> Response:
-    """Let all of them be done again that a filter means; without a filter, all."""
+    """Retry all failed tasks that match the filter; without a filter, all failed tasks."""
     parameters()
     body = small_object("filter")
     changed = runtime().reopen.matching(_failed(filter_in(body.get("filter", {}), FILTERS_HERE)))
@@ -58,10 +58,12 @@ def retry_all() -> Response:
 @routes.delete("/deadletter")
 @needs(Role.ADMIN)
 def purge() -> Response:
-    """Remove those that ended so many seconds ago or earlier, with all that is kept of them."""
+    """Delete failed tasks, with all their data, that ended at least `older_than` seconds ago."""
     query = parameters("older_than")
     if "older_than" not in query:
-        raise BadParameter("older_than is needed: the seconds since their end; 0 removes all of them.")
+        raise BadParameter(
+            "older_than is required: the minimum seconds since a task ended. Use 0 to remove all failed tasks."
+        )
     older_than = timedelta(seconds=seconds_of("older_than", query["older_than"]))
     return answer({"removed": runtime().dead_letters.purge(older_than)})
 

@@ -1,4 +1,4 @@
-"""`/health`: whether this process answers, and whether the system can work."""
+"""`/health`: whether this process responds, and whether the system can do its work."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ OK = "ok"
 @routes.get("/health/live")
 @needs(Role.OPEN)
 def live() -> Response:
-    """Say that this process answers."""
+    """Report that this process responds."""
     return answer({"status": OK})
 
 
 @routes.get("/health/ready")
 @needs(Role.OPEN)
 def ready() -> Response:
-    """Say of each part whether it can do its work; 503 where one cannot."""
+    """Report the state of each part of the system; 503 if a part cannot do its work."""
     checks = {
         "database": _state_of(_database),
         "broker": _state_of(runtime().broker.check),
         "workers": _state_of(_workers),
     }
-    well = all(state == OK for state in checks.values())
-    body = {"status": OK if well else "unavailable", "checks": checks, "lag": _lag()}
-    return answer(body, 200 if well else 503)
+    healthy = all(state == OK for state in checks.values())
+    body = {"status": OK if healthy else "unavailable", "checks": checks, "lag": _lag()}
+    return answer(body, 200 if healthy else 503)
 
 
 class _NotReady(QueueToolError):
-    """A part cannot do its work."""
+    """A part of the system cannot do its work."""
 
 
 def _state_of(check: Callable[[], None]) -> str:
@@ -52,7 +52,7 @@ def _state_of(check: Callable[[], None]) -> str:
 
 
 def _lag() -> float | None:
-    """Return the seconds that the oldest waiting task has waited; None where the database cannot say."""
+    """Return the seconds for which the oldest waiting task has waited; None if the database is not available."""
     try:
         return runtime().ask.lag(runtime().clock.now())
     except QueueToolError:

@@ -1,4 +1,4 @@
-"""`/queue`: what waits, and whether it may go on."""
+"""`/queue`: waiting tasks; pause and resume a queue."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ routes = Blueprint("queue", __name__)
 @routes.get("/queue")
 @needs(Role.READ)
 def waiting() -> Response:
-    """List tasks that wait for a worker, the next one first, with the counts of each queue."""
+    """List tasks that wait for a worker, in the order in which workers take them, with the counts of each queue."""
     query = parameters("queue", *PAGING)
     only = _priority(query["queue"]) if "queue" in query else None
     page = runtime().list.waiting(only, limit_of(query), query.get("cursor"))
@@ -32,7 +32,7 @@ def waiting() -> Response:
 @routes.post("/queue/<name>/pause")
 @needs(Role.ADMIN)
 def pause(name: str) -> Response:
-    """Let no task of a queue be started from now on; those that run go on."""
+    """Pause a queue: no more of its tasks start; running tasks continue."""
     parameters()
     small_object()
     priority = _priority(name)
@@ -43,7 +43,7 @@ def pause(name: str) -> Response:
 @routes.post("/queue/<name>/resume")
 @needs(Role.ADMIN)
 def resume(name: str) -> Response:
-    """Let the tasks of a queue be started again."""
+    """Resume a queue: its tasks start again."""
     parameters()
     small_object()
     priority = _priority(name)
@@ -66,4 +66,6 @@ def _priority(name: str) -> Priority:
     for priority in Priority:
         if name == priority.queue:
             return priority
-    raise QueueNotFound(f"There is no queue of this name: there are {', '.join(each.queue for each in Priority)}.")
+    raise QueueNotFound(
+        f"There is no queue with this name. The queues are {', '.join(priority.queue for priority in Priority)}."
+    )

@@ -1,4 +1,4 @@
-"""`/results` and `/batches/<batch>/results`: what came out."""
+"""`/results` and `/batches/<batch>/results`: the results of ended tasks."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from queue_tool.web.http.query import FILTERS, PAGING, filter_of, limit_of, para
 EXTENSION = "queue_tool.streams"
 
 AT_ONCE = 4
-"""Streams of one process at once: each holds a thread for as long as its client reads."""
+"""Streams of one process at the same time. Each stream occupies a thread while its client reads."""
 
 JSON_LINES = "application/jsonl"
 CSV = "text/csv"
 KINDS = (JSON_LINES, "application/x-ndjson", "application/json-lines", CSV)
-"""The forms in which results come; the second and the third are other names of the first."""
+"""The formats of results; the second and the third are other names of the first."""
 
 COLUMNS = ("index", "custom_id", "item", "token", "status", "result", "error")
 PIECE = 64 * 1024
-"""Bytes that are sent together."""
+"""Bytes after which a piece of a stream is sent."""
 
-CUT = "The rest is missing: ask for these results again."
+CUT = "The rest is missing: request these results again."
 
 ENDED = frozenset(state for state in State if state.ended)
 
@@ -49,7 +49,7 @@ _log = logging.getLogger("queue_tool.web")
 @routes.get("/results")
 @needs(Role.READ)
 def many() -> Response:
-    """List tasks that have ended, with their results, the last one sent first."""
+    """List ended tasks with their results, newest first."""
     query = parameters(*FILTERS, *PAGING)
     wanted = filter_of({"status": ",".join(sorted(ENDED))} | query)
     if not wanted.states <= ENDED:
@@ -60,7 +60,7 @@ def many() -> Response:
 @routes.get("/results/<token>")
 @needs(Role.READ)
 def show(token: str) -> Response:
-    """Say what came out of a task; `status` says whether it has ended."""
+    """Return the result of a task; `status` shows whether the task has ended."""
     parameters()
     task = runtime().ask.task(token)
     return answer(
@@ -80,44 +80,47 @@ def show(token: str) -> Response:
 @routes.get("/batches/<batch>/results")
 @needs(Role.READ)
 def of_batch(batch: str) -> Response:
-    """Stream what became of each element of a batch, in the order sent, as JSON Lines or CSV."""
+    """Stream the results of all elements of a batch, in the order of the request, as JSON Lines or CSV."""
     wanted = _wanted(parameters("status").get("status"))
     kind = _kind()
-    written = _csv if kind == CSV else _json_lines
+    write = _csv if kind == CSV else _json_lines
     rows = _rows(line for line in runtime().ask.results(batch) if wanted is None or line.status in wanted)
     streams: Streams = current_app.extensions[EXTENSION]
-    only_asked = request.method == "HEAD"
-    response = Response(() if only_asked else streams.held(partial(written, rows)), mimetype=kind)
+    headers_only = request.method == "HEAD"
+    response = Response(() if headers_only else streams.start(partial(write, rows)), mimetype=kind)
     response.headers["Vary"] = "Accept"
     response.headers["Content-Disposition"] = f'attachment; filename="{batch}.{"csv" if kind == CSV else "jsonl"}"'
     return response
 
 
 class Streams:
-    """The places for streams in this process."""
+    """The slots for streams in this process."""
 
     def __init__(self) -> None:
-        """Start with every place free."""
-        self._places = threading.BoundedSemaphore(AT_ONCE)
+        """Start with all slots free."""
+        self._slots = threading.BoundedSemaphore(AT_ONCE)
 
-    def held(self, write: Callable[[], Iterator[bytes]]) -> Iterator[bytes]:
-        """Return pieces of a stream, which hold a place until the last one is taken, or nobody wants more.
+    def start(self, write: Callable[[], Iterator[bytes]]) -> Iterator[bytes]:
+        """Start a stream that holds a slot until it ends or is closed.
+
+        Args:
+            write: starts the stream and returns its pieces.
 
         Raises:
-            TooManyStreams: all places are taken.
+            TooManyStreams: all slots are taken.
         """
-        if not self._places.acquire(blocking=False):
+        if not self._slots.acquire(blocking=False):
             raise TooManyStreams(retry_after=5)
-        return _Held(write(), self._places.release)
+        return _Stream(write(), self._slots.release)
 
 
-class _Held(Iterator[bytes]):
-    """An iterator that says when it is over: a generator that was never begun would say nothing."""
+class _Stream(Iterator[bytes]):
+    """An iterator that frees its slot when it is closed. A generator that never started could not do that."""
 
-    def __init__(self, pieces: Iterator[bytes], over: Callable[[], None]) -> None:
+    def __init__(self, pieces: Iterator[bytes], free_slot: Callable[[], None]) -> None:
         self._pieces = pieces
-        self._over = over
-        self._is_over = False
+        self._free_slot = free_slot
+        self._is_closed = False
 
     def __next__(self) -> bytes:
         try:
@@ -127,21 +130,21 @@ class _Held(Iterator[bytes]):
             raise
 
     def close(self) -> None:
-        if not self._is_over:
-            self._is_over = True
-            self._over()
+        if not self._is_closed:
+            self._is_closed = True
+            self._free_slot()
 
 
 def _kind() -> str:
-    """Return the form that the current request would rather have; who says nothing accepts everything (RFC 9110).
+    """Return the format that the current request prefers. A request without Accept accepts everything (RFC 9110).
 
     Raises:
-        NotAcceptable: it accepts none of them.
+        NotAcceptable: the request accepts none of the formats.
     """
     accepted = request.accept_mimetypes
-    kind = accepted.best_match([*KINDS, *(f"{each}; charset=utf-8" for each in KINDS)]) if accepted else JSON_LINES
+    kind = accepted.best_match([*KINDS, *(f"{kind}; charset=utf-8" for kind in KINDS)]) if accepted else JSON_LINES
     if kind is None:
-        raise NotAcceptable(f"Results come as {JSON_LINES} or {CSV}.")
+        raise NotAcceptable(f"Results are available as {JSON_LINES} and {CSV}.")
     return kind.partition(";")[0]
 
 
@@ -156,16 +159,16 @@ def _wanted(text: str | None) -> frozenset[str] | None:
 
 
 def _rows(lines: Iterator[ElementResult]) -> Iterator[dict[str, Any]]:
-    """Return the fields of each line; where the rest cannot be read, a last row without an index says so.
+    """Return the fields of each result. If the rest cannot be read, a last row without an index reports the error.
 
-    An error would not: the server ends the answer as if it were whole, and what is missing would be missed by nobody.
+    An exception would not reach the client: the server would end the response as if it were complete.
     """
     try:
         for element in lines:
             yield {name: getattr(element, name) for name in COLUMNS}
-    except Exception as error:  # noqa: BLE001 - whatever it is, the client must know
+    except Exception as error:  # noqa: BLE001 - the client must learn of every error
         known = error if isinstance(error, QueueToolError) else QueueToolError()
-        _log.error("the results of a batch were cut: %s", known.sentence, exc_info=error)
+        _log.error("the results of a batch were cut off: %s", known.sentence, exc_info=error)
         yield dict.fromkeys(COLUMNS) | {"error": {"code": known.code, "message": CUT}}
 
 
@@ -181,7 +184,7 @@ def _json_lines(rows: Iterator[dict[str, Any]]) -> Iterator[bytes]:
 
 
 def _csv(rows: Iterator[dict[str, Any]]) -> Iterator[bytes]:
-    """Write what is no text as JSON; a text that a spreadsheet would take for a formula gets an apostrophe."""
+    """Write values that are not text as JSON; text that a spreadsheet would read as a formula gets an apostrophe."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)

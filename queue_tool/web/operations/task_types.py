@@ -1,4 +1,4 @@
-"""`/task-types`: what this service can do."""
+"""`/task-types`: the task types of this service."""
 
 from __future__ import annotations
 
@@ -31,6 +31,6 @@ def _shown(kind: TaskType) -> dict[str, object]:
         "schema": kind.schema.document,
         "priority": kind.priority,
         "lane": kind.lane,
-        "timeout": None if callable(timeout) else timeout,  # None: each task's data say
+        "timeout": None if callable(timeout) else timeout,  # None: the timeout depends on the task's data
         "max_attempts": kind.max_attempts or settings.max_attempts,
     }

@@ -1,4 +1,4 @@
-"""`/tasks`: sent, listed, looked at, canceled, retried."""
+"""`/tasks`: submit, list, read, cancel and retry tasks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from queue_tool.web.http import shapes
 from queue_tool.web.http.admission import needs
 from queue_tool.web.http.answers import answer, runtime
 from queue_tool.web.http.bodies import json_body
-from queue_tool.web.http.orders import meant, small_object, text_of, who
+from queue_tool.web.http.orders import requester, selection_of, small_object, text_of
 from queue_tool.web.http.paging import page_of_tasks, with_etag
 from queue_tool.web.http.query import FILTERS, PAGING, filter_of, label_of, limit_of, parameters
 from queue_tool.web.http.submissions import idempotency_key, received
@@ -27,7 +27,7 @@ routes = Blueprint("tasks", __name__)
 @routes.post("/tasks")
 @needs(Role.SUBMIT)
 def create() -> Response:
-    """Take one task, or an array of them as a batch."""
+    """Accept one task, or an array of tasks as a batch."""
     label = label_of(parameters("name", labels=True))
     with json_body() as (body, value):
         system = runtime()
@@ -36,21 +36,23 @@ def create() -> Response:
         if isinstance(value, list):
             return received(system.submit(value, judge, key, label=label), ACCEPTED)
         if not isinstance(value, dict):
-            raise BadRequest("The body must be a JSON object, or an array of them.")
+            raise BadRequest("The body must be a JSON object or an array of objects.")
         if label != UNNAMED:
-            raise BadParameter("name and metadata are of a batch, and one task makes none: send an array of it.")
+            raise BadParameter(
+                "Only a batch has a name and metadata: send the task in an array, or omit these parameters."
+            )
         element = system.submit.single(value, judge, key)
     if isinstance(element, Refused):
         if element.duplicate_of is None:
             raise BadTask.because([asdict(error) for error in element.errors])
-        return _stands(element.duplicate_of, 200, duplicate=True)
-    return _stands(element.token, ACCEPTED)
+        return _status_response(element.duplicate_of, 200, duplicate=True)
+    return _status_response(element.token, ACCEPTED)
 
 
 @routes.get("/tasks")
 @needs(Role.READ)
 def many() -> Response:
-    """List tasks, the last one sent first."""
+    """List tasks, newest first."""
     query = parameters(*FILTERS, *PAGING)
     page = runtime().list(filter_of(query), limit_of(query), query.get("cursor"))
     return page_of_tasks(page, shapes.summary)
@@ -59,7 +61,7 @@ def many() -> Response:
 @routes.get("/tasks/<path:token>")
 @needs(Role.READ)
 def show(token: str) -> Response:
-    """Say all that is known of a task."""
+    """Return all fields of a task."""
     parameters()
     return with_etag(answer(shapes.details(runtime().ask.details(token))))
 
@@ -67,7 +69,7 @@ def show(token: str) -> Response:
 @routes.get("/tasks/<token>/status")
 @needs(Role.READ)
 def status(token: str) -> Response:
-    """Say how a task stands, and no more."""
+    """Return only the status of a task."""
     parameters()
     task = runtime().ask.task(token)
     return answer({"task_id": task.token, "token": task.token, "status": task.state, "message": task.state.message})
@@ -76,20 +78,20 @@ def status(token: str) -> Response:
 @routes.post("/tasks/<token>/cancel")
 @needs(Role.SUBMIT)
 def cancel(token: str) -> Response:
-    """End a task that has not ended, wherever it is."""
+    """Cancel an unfinished task, whether it runs or not."""
     parameters()
     body = small_object("by", "reason")
     system = runtime()
     task = system.ask.task(token)
-    if not system.cancel([token], who(body), text_of(body, "reason")).tickets:
-        raise TaskEnded(f"This task has ended already: it is {system.ask.task(token).state.value}.")
-    return _stands(task.token, 200)
+    if not system.cancel([token], requester(body), text_of(body, "reason")).tickets:
+        raise TaskEnded(f"This task has already ended: it is {system.ask.task(token).state.value}.")
+    return _status_response(task.token, 200)
 
 
 @routes.post("/tasks/<token>/retry")
 @needs(Role.SUBMIT)
 def retry(token: str) -> Response:
-    """Let a task that failed or was canceled be done again."""
+    """Retry a failed or canceled task."""
     parameters()
     small_object()
     return reopened(token)
@@ -98,33 +100,37 @@ def retry(token: str) -> Response:
 @routes.post("/tasks/cancel")
 @needs(Role.SUBMIT)
 def cancel_many() -> Response:
-    """End some tasks, or all that a filter means."""
+    """Cancel the tasks with the given tokens, or all tasks that match a filter."""
     parameters()
     body = small_object("tokens", "filter", "by", "reason")
-    which, by, reason = meant(body), who(body), text_of(body, "reason")
+    selection, by, reason = selection_of(body), requester(body), text_of(body, "reason")
     cancel = runtime().cancel
-    changed = cancel.matching(which.filter, by, reason) if which.filter else cancel.these(which.tokens, by, reason)
+    changed = (
+        cancel.matching(selection.filter, by, reason)
+        if selection.filter
+        else cancel.these(selection.tokens, by, reason)
+    )
     return answer({"matched": changed.matched, "changed": changed.changed})
 
 
 @routes.post("/tasks/retry")
 @needs(Role.SUBMIT)
 def retry_many() -> Response:
-    """Let some tasks be done again, or all that a filter means."""
+    """Retry the tasks with the given tokens, or all tasks that match a filter."""
     parameters()
-    which = meant(small_object("tokens", "filter"))
+    selection = selection_of(small_object("tokens", "filter"))
     reopen = runtime().reopen
-    changed = reopen.matching(which.filter) if which.filter else reopen.these(which.tokens)
+    changed = reopen.matching(selection.filter) if selection.filter else reopen.these(selection.tokens)
     return answer({"matched": changed.matched, "changed": changed.changed})
 
 
 def reopened(token: str) -> Response:
-    """Let a task be done again, and answer how it stands.
+    """Retry a task and return the response with its new status.
 
     Raises:
-        TaskNotFound: it is not known.
-        TaskNotRetried: it has not ended, or has ended well.
-        UniqueKeyTaken: another task has its unique key.
+        TaskNotFound: the token is unknown.
+        TaskNotRetried: the task has not ended, or has succeeded.
+        UniqueKeyTaken: another task uses its unique key.
     """
     system = runtime()
     task = system.ask.task(token)
@@ -132,11 +138,11 @@ def reopened(token: str) -> Response:
         state = system.ask.task(token).state
         if state.can_be_reopened:
             raise UniqueKeyTaken
-        raise TaskNotRetried(f"Only a task that failed or was canceled can be retried, and this one is {state.value}.")
-    return _stands(task.token, 200)
+        raise TaskNotRetried(f"Only failed and canceled tasks can be retried; this one is {state.value}.")
+    return _status_response(task.token, 200)
 
 
-def _stands(token: str, code: int, **more: object) -> Response:
+def _status_response(token: str, code: int, **more: object) -> Response:
     task = runtime().ask.task(token)
     response = answer(shapes.standing(task) | more, code)
     response.headers["Location"] = f"/tasks/{task.token}"

@@ -1,1 +1,1 @@
-"""The pages: the routes for people, with their templates and what these load."""
+"""The HTML pages: their routes, templates and static files."""

@@ -1,4 +1,4 @@
-"""The home page: what this is, how much is going on, and a form to send a batch."""
+"""The home page: a description, the totals, and a form that submits a batch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from queue_tool.model.access import Role
 from queue_tool.model.batch import Accepted, Element, item_of
 from queue_tool.web.http.admission import needs, refuse_other_sites
 from queue_tool.web.http.answers import runtime
-from queue_tool.web.http.bodies import place_for_body
+from queue_tool.web.http.bodies import slot_for_body
 from queue_tool.web.http.languages import words
 from queue_tool.web.http.problems import STATUSES
 from queue_tool.web.http.submissions import MAIN_TYPE
@@ -36,9 +36,9 @@ def show() -> Response:
 @pages.post("/")
 @needs(Role.SUBMIT)
 def send() -> Response:
-    """Send the batch that was typed in, and show what became of each item."""
+    """Submit the batch from the form and show the token or the errors of each item."""
     refuse_other_sites()
-    with place_for_body():
+    with slot_for_body():
         return _sent(request.form.get("items", ""))
 
 

@@ -1,1 +1,1 @@
-"""Serving: granian, `flask run`, and what is answered in front of Flask."""
+"""Serving: granian, `flask run`, and the fast path in front of Flask."""

@@ -1,4 +1,4 @@
-"""The companion: a supervisor without a web server, beside Flask's own."""
+"""The companion: a supervisor without a web server, for a process in which Flask's server runs."""
 
 from __future__ import annotations
 
@@ -20,17 +20,24 @@ from queue_tool.model.settings import Settings
 from queue_tool.model.telemetry import Telemetry
 
 START_TIMEOUT = 60.0
-"""Seconds in which the rest of the system must be up."""
+"""Seconds within which the rest of the system must be ready."""
 
 PAUSE = 1.0
-"""Seconds before a companion that was killed is started again."""
+"""Seconds before a killed companion is started again."""
 
 
 class Companion:
-    """Starts it, starts it again when it was killed, and ends this process when it ends by itself."""
+    """Starts the companion and restarts it if it is killed. If the companion exits by itself, this process ends too."""
 
     def __init__(self, settings: Settings, telemetry: Telemetry, owner: Lifeline, bell: Doorbell) -> None:
-        """Prepare; nothing is started yet."""
+        """Prepare the companion without starting it.
+
+        Args:
+            settings: the settings of this process.
+            telemetry: receives an event for each killed companion.
+            owner: ends the companion when this process ends.
+            bell: tells the companion that new code is loaded.
+        """
         self._data_dir = settings.data_dir
         self._telemetry = telemetry
         self._lifeline = owner
@@ -40,15 +47,15 @@ class Companion:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it, and return when its Redis answers.
+        """Start the companion and wait until its Redis responds.
 
         Raises:
-            RestNotStarted: it ended at once, and has said why.
+            RestNotStarted: the companion ended or was not ready in time; its own log says why.
         """
         self._process = self._spawn()
         atexit.register(self._end)
         self._await(self._process)
-        threading.Thread(target=self._look_after, args=[self._process], name="companion", daemon=True).start()
+        threading.Thread(target=self._supervise, args=[self._process], name="companion", daemon=True).start()
 
     def _await(self, process: subprocess.Popen[bytes]) -> None:
         until = time.monotonic() + START_TIMEOUT
@@ -57,15 +64,17 @@ class Companion:
                 raise RestNotStarted
             time.sleep(0.02)
 
-    def _look_after(self, process: subprocess.Popen[bytes]) -> None:
+    def _supervise(self, process: subprocess.Popen[bytes]) -> None:
         while (code := process.wait()) < 0 and not self._ending.wait(PAUSE):
             self._telemetry.emit(events.ChildDied(child="up", code=code))
             with self._lock:
                 if self._ending.is_set():
                     return
                 process = self._process = self._spawn()
-            doorbell.ring(self._bell.writing)  # the first ring is that of the start, and the reloader's has passed
-        if not self._ending.is_set():  # it has said why, and without it this is no whole system
+            doorbell.ring(
+                self._bell.writing
+            )  # a companion ignores its first ring, which normally comes from the reloader
+        if not self._ending.is_set():  # its log says why it exited, and this process cannot work without it
             os.kill(os.getpid(), signal.SIGTERM)
 
     def _end(self) -> None:

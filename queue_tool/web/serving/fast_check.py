@@ -1,7 +1,8 @@
-"""The fast way to `GET /check/<token>`: what clients ask again and again is answered in front of Flask.
+"""The fast path for `GET /check/<token>`, which clients poll: it answers in front of Flask.
 
-It answers what the route itself would, byte for byte, and only the plain case: a known token, and nobody who would
-rather wait. Everything else, errors included, goes on to Flask. The route is open to all, so there is no key to see.
+Its responses equal those of the route, byte for byte. It handles only the common case: the token is known, and the
+request has no `Prefer` header. Flask handles everything else, errors included. The route needs no API key, so no key is
+checked.
 """
 
 from __future__ import annotations
@@ -23,25 +24,30 @@ PATH = "/check/"
 
 
 class FastCheck:
-    """Stands in front of an application."""
+    """WSGI middleware that answers status requests itself."""
 
-    def __init__(self, behind: WSGIApplication, system: Runtime) -> None:
-        """Pass on to the application what is not answered here."""
-        self._behind = behind
+    def __init__(self, application: WSGIApplication, system: Runtime) -> None:
+        """Wrap an application.
+
+        Args:
+            application: handles all other requests.
+            system: the runtime whose tasks are read.
+        """
+        self._application = application
         self._system = system
-        self._alone = threading.Lock()  # threads that meet inside the database pass the interpreter to and fro
+        self._lock = threading.Lock()  # concurrent reads would be slower: the threads hand the GIL back and forth
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer, or pass on."""
+        """Answer the request, or pass it to the application."""
         path: str = environ["PATH_INFO"]
         if not path.startswith(PATH) or environ["REQUEST_METHOD"] != "GET" or "HTTP_PREFER" in environ:
-            return self._behind(environ, start_response)
+            return self._application(environ, start_response)
         began = time.perf_counter()
         try:
-            with self._alone:
+            with self._lock:
                 task = self._system.ask.task(path.removeprefix(PATH))
         except QueueToolError:
-            return self._behind(environ, start_response)
+            return self._application(environ, start_response)
         body = json_text.dumps(shapes.check(task)) + b"\n"
         start_response(
             "200 OK",

@@ -1,9 +1,9 @@
-"""`flask --app queue_tool run`: serves, and in embedded mode starts everything else, so that it is a whole system.
+"""`flask --app queue_tool run`: serves HTTP and, in embedded mode, also starts the rest of the system.
 
-Flask loads the application for each of its commands, and twice where it reloads on change. Only for `run`, and
-only in the process that is not the reloader's child, one supervisor without a web server is started; it ends
-with the process that started it, however that ends. The reloader's child rings at the supervisor's door each
-time that it is loaded, so that the workers get the new code too.
+Flask loads the application for each of its commands, and twice if it reloads on change. Only for `run`, and only in
+the process that is not the reloader's child, this module starts one supervisor without a web server. The supervisor
+ends when the process that started it ends, even after kill -9. The reloader's child notifies the supervisor each time
+it is loaded, so that the workers load the new code too.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ from queue_tool.web.serving.companion import Companion
 
 
 @contextmanager
-def one_sentence() -> Iterator[None]:
-    """Let a command of Flask's end with the sentence alone where the application cannot be made.
+def short_errors() -> Iterator[None]:
+    """Show only the error's sentence, without a traceback, if a Flask command cannot create the application.
 
     Raises:
-        click.ClickException: with the sentence, if one of Flask's commands is loading the application.
+        click.ClickException: the sentence, if a Flask command is loading the application.
+        QueueToolError: the error itself, if no Flask command is running.
     """
     try:
         yield
@@ -43,10 +44,10 @@ def one_sentence() -> Iterator[None]:
 
 
 def start_the_rest(settings: Settings, telemetry: Telemetry) -> None:
-    """Start what this process does not do itself, if it is `flask run` that loads the application.
+    """Start the rest of the system if `flask run` loads the application.
 
     Raises:
-        RestNotStarted: it ended at once, and has said why.
+        RestNotStarted: the rest did not start; its own log says why.
     """
     context = click.get_current_context(silent=True)
     if context is None or context.command is not run_command:
@@ -54,18 +55,20 @@ def start_the_rest(settings: Settings, telemetry: Telemetry) -> None:
     if is_running_from_reloader():
         _follow_the_reloader()
         return
-    mine, bell = Lifeline(), Doorbell()
-    mine.pass_on()  # to the reloader's child, which Flask starts
+    own_lifeline, bell = Lifeline(), Doorbell()
+    own_lifeline.pass_on()  # to the reloader's child, which Flask starts
     bell.let_children_ring()
-    environment.override({lifeline.VARIABLE: str(mine.reading), doorbell.VARIABLE: str(bell.writing)})
+    environment.override({lifeline.VARIABLE: str(own_lifeline.reading), doorbell.VARIABLE: str(bell.writing)})
     if settings.embedded:
-        Companion(settings, telemetry, mine, bell).start()
+        Companion(settings, telemetry, own_lifeline, bell).start()
     else:
-        telemetry.emit(events.Warned(reason="QUEUE_TOOL_REDIS_URL is set, so this only serves: start workers too"))
+        telemetry.emit(
+            events.Warned(reason="QUEUE_TOOL_REDIS_URL is set, so this process only serves HTTP: start workers too")
+        )
 
 
 def _follow_the_reloader() -> None:
-    """End with the process that restarts this one on every change, and tell of the new code."""
+    """End this process when the reloader ends, and notify the supervisor of the new code."""
     owner = environment.inherited_descriptor(lifeline.VARIABLE)
     if owner is not None:
         lifeline.watch(owner, lambda: os._exit(1))

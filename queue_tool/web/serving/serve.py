@@ -1,4 +1,4 @@
-"""Serving: granian in front of the application, as one process or several."""
+"""Serving: granian runs the application in one or more processes."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from queue_tool.model.settings import Settings
 from queue_tool.runtime import load_types
 
 THREADS = 16
-"""Requests that one process works on at once, beside those that only wait. A thread is made when it is needed."""
+"""Requests that one process handles at the same time, in addition to requests that wait. Threads start on demand."""
 
-_of_server: Lifeline | None = None
-"""By which a process that serves learns that granian's main process is gone."""
+_server_lifeline: Lifeline | None = None
+"""Notifies a serving process when granian's main process ends."""
 
 
 def serve(settings: Settings) -> None:
-    """Serve until somebody says stop.
+    """Serve until a signal stops this process.
 
     Raises:
-        PortTaken: another process listens there.
-        BadTaskType: a module of the user's cannot be used.
+        PortTaken: another process listens on the port.
+        BadTaskType: a task type in a user's module is not valid.
     """
-    from granian import Granian  # here, since `flask run` loads this module too and serves without it
+    from granian import Granian  # imported here: `flask run` loads this module too and does not use granian
     from granian.constants import HTTPModes, Interfaces
 
-    global _of_server  # noqa: PLW0603 - granian forks, and the child must find it
+    global _server_lifeline  # noqa: PLW0603 - the processes that granian forks must find it
     require_free(settings.host, settings.port)
-    load_types(settings).compile()  # or else granian's child would find what is wrong with them, and say it at length
-    _of_server = Lifeline()
+    load_types(settings).compile()  # otherwise granian's child would find the errors and print a traceback
+    _server_lifeline = Lifeline()
     descriptor = inherited_descriptor(VARIABLE)
     if descriptor is not None:
         watch(descriptor, lambda: os.kill(os.getpid(), signal.SIGTERM))
@@ -52,14 +52,18 @@ def serve(settings: Settings) -> None:
 
 
 def follow_server() -> None:
-    """Let this process, which granian has forked to serve, end with granian's main process."""
-    if _of_server is not None:
-        _of_server.keep_reading_only()
-        watch(_of_server.reading, lambda: os._exit(1))
+    """End this process, which granian forked, when granian's main process ends."""
+    if _server_lifeline is not None:
+        _server_lifeline.keep_reading_only()
+        watch(_server_lifeline.reading, lambda: os._exit(1))
 
 
-def on_a_signal(then: Callable[[], None]) -> None:
-    """Call a function, in a thread of its own, at the first signal that this process handles, whoever handles it."""
+def on_first_signal(then: Callable[[], None]) -> None:
+    """Call a function in its own thread at the first signal for which this process has a handler.
+
+    Args:
+        then: the function. The handler itself may belong to other code, for example to granian.
+    """
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
