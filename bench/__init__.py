@@ -1,1 +1,1 @@
-"""Benchmarks: this service beside its peers, in the same run on the same machine. Nothing here is asserted."""
+"""Benchmarks of this service and its peers, in one run on one machine. They measure and assert nothing."""

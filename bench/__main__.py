@@ -1,8 +1,8 @@
-"""The benchmark: this service beside its peers.
+"""Benchmarks of this service and its peers.
 
     python -m bench [--quick] [submit] [drain] [check] [memory] [idle] [postgres]
 
-Without a name every part is run. A whole run that is not quick writes docs/benchmark.md and docs/benchmark.svg.
+Without a name, all parts run. A complete run without --quick writes docs/benchmark.md and docs/benchmark.svg.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PARTS: dict[str, Callable[..., list[Table]]] = {
 def main() -> None:
     """Install the peers, run the parts, print the tables, write the page."""
     arguments = _arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the started processes are stopped
     began, machine = time.monotonic(), described()
     environments.install()
     tables: list[Table] = []
@@ -44,18 +44,18 @@ def main() -> None:
             made = PARTS[name](Path(folder), quick=arguments.quick)
         print(f"\n{terminal(made)}\n", flush=True)
         tables += made
-    print(f"{verdict(tables)} {time.monotonic() - began:.0f} s, {machine.sentence}.")
+    print(f"{verdict(tables)} The run took {time.monotonic() - began:.0f} s on {machine.sentence}.")
     if not arguments.quick and not arguments.parts:
         page.write(tables, machine, environments.versions(), configurations())
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.partition("\n")[0] if __doc__ else "")
-    parser.add_argument("parts", nargs="*", metavar="part", help=f"what to run: {', '.join(PARTS)}; all")
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"parts to run ({', '.join(PARTS)}); default all")
     parser.add_argument("--quick", action="store_true", help="fewer tasks and shorter times")
     arguments = parser.parse_args()
     if unknown := [name for name in arguments.parts if name not in PARTS]:
-        parser.error(f"there is no part {unknown[0]!r}; there are {', '.join(PARTS)}")
+        parser.error(f"unknown part {unknown[0]!r}; the parts are {', '.join(PARTS)}")
     return arguments
 
 
@@ -63,4 +63,4 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        sys.exit("\nStopped; all that was started has ended.")
+        sys.exit("\nStopped. All processes of the benchmark have ended.")

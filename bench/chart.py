@@ -1,4 +1,4 @@
-"""The chart: horizontal bars on a logarithmic scale, readable on light and on dark."""
+"""The chart: horizontal bars on a logarithmic scale, readable on light and dark backgrounds."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ TEXT, GRID, OURS, PEER = "#7a828c", "#7a828c55", "#2f81f7", "#9aa4ae"
 
 
 def chart(tables: Sequence[Table]) -> str:
-    """Return the tables as one picture, each a panel of rates: more is better in all of them."""
+    """Return the tables as one SVG. Each table is a panel of rates, so higher is better in every panel."""
     panels, top = [], 54
     for table in tables:
         panels.append(_panel(table, top))
         top += len(table.rows) * STEP + 74
-    title = "Beside its peers, on one machine: longer is better, each line is ten times the one before"
+    title = "Ours and its peers on one machine: longer is better, each grid line is 10 times the one before"
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {top}" width="{WIDTH}" height="{top}" '
@@ -40,17 +40,17 @@ def _panel(table: Table, top: int) -> str:
     unit = "items/s" if table.better is Better.LOWER else table.unit
     heading = f'<text x="12" y="{top + 14}" font-weight="600">{escape(f"{table.part}: {table.title}, {unit}")}</text>'
     end = top + 24 + len(rates) * STEP
-    grid = [_line(_place(power, low, high), top + 24, end, f"{10**power:,}") for power in range(low, high + 1)]
+    grid = [_line(_x(power, low, high), top + 24, end, f"{10**power:,}") for power in range(low, high + 1)]
     bars = [_bar(row, rate, top + 26 + place * STEP, low, high) for place, (row, rate) in enumerate(rates.items())]
     return "\n".join([heading, *grid, *bars])
 
 
 def _rate(table: Table, row: Row) -> float:
-    """Return how many a second: a time of a whole batch is turned round."""
+    """Return the rate of a row per second. The milliseconds of a whole batch become items per second."""
     return row.median if table.better is Better.HIGHER else BATCH / (row.median / 1000)
 
 
-def _place(power: float, low: int, high: int) -> float:
+def _x(power: float, low: int, high: int) -> float:
     return LEFT + (power - low) / (high - low) * (WIDTH - LEFT - RIGHT)
 
 
@@ -62,7 +62,7 @@ def _line(across: float, top: int, end: int, label: str) -> str:
 
 
 def _bar(row: Row, rate: float, top: int, low: int, high: int) -> str:
-    end = _place(math.log10(rate), low, high)
+    end = _x(math.log10(rate), low, high)
     return (
         f'<text x="{LEFT - 8}" y="{top + 13}" text-anchor="end">{escape(row.name.replace("`", ""))}</text>'
         f'<rect x="{LEFT}" y="{top}" width="{max(2.0, end - LEFT):.1f}" height="{BAR}" rx="2" '

@@ -1,4 +1,4 @@
-"""P4: how many clients can ask how a task stands, and how long 10,000 tokens take."""
+"""P4: status requests per second, and the time to check 10,000 tokens in one request."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from bench.submit import BATCH, body
 CONNECTIONS = 16
 
 OURS = "ours, {} web process{}"
-PEER = "Flask on gunicorn, 2 x 8 threads, the same read"
+PEER = "Flask on gunicorn, 2 x 8 threads, same query"
 
 
 def run(folder: Path, *, quick: bool) -> list[Table]:
-    """Ask in turns; the tables of one token and of many."""
+    """Measure the contenders in turns; return one table for single tokens and one for many tokens."""
     rounds, seconds = 3, 2.0 if quick else 6.0
     rates: dict[str, list[http.Load]] = {}
     many: list[float] = []
     with _contenders(folder) as (urls, pids, tokens, system):
         for _ in range(rounds):
             for name, url in urls.items():
-                http.load(url, CONNECTIONS, 0.3)  # so that every thread has its connection
+                http.load(url, CONNECTIONS, 0.3)  # so that every thread has opened its connection
                 rates.setdefault(name, []).append(http.load(url, CONNECTIONS, seconds))
-            asked = json.dumps({"tokens": tokens}).encode()
-            taken, _ = http.timed(f"{system.url}/check", "POST", asked, 3 if quick else 10)
+            request = json.dumps({"tokens": tokens}).encode()
+            taken, _ = http.timed(f"{system.url}/check", "POST", request, 3 if quick else 10)
             many.append(taken * 1000)
         memory = {name: peak_of(pid) for name, pid in pids.items()}
     return [_of_one(rates, memory), _of_many(many)]
@@ -41,7 +41,12 @@ def run(folder: Path, *, quick: bool) -> list[Table]:
 
 @contextmanager
 def _contenders(folder: Path) -> Iterator[tuple[dict[str, str], dict[str, int], list[str], System]]:
-    """Serve all of them: the address of one token of each, main processes, 10,000 tokens, and the system with them."""
+    """Start all contenders.
+
+    Yields:
+        The URL of one token for each contender, the pid of its main process for each contender, 10,000 tokens, and the
+        system that knows these tokens.
+    """
     with ExitStack() as stack:
         single, double = (
             stack.enter_context(ours(folder / f"web{count}", WORKERS="0", WEB=f"{count}")) for count in (1, 2)
@@ -59,13 +64,13 @@ def _contenders(folder: Path) -> Iterator[tuple[dict[str, str], dict[str, int], 
 
 
 def _submitted(system: System) -> list[str]:
-    """Return the tokens of 10,000 tasks, which nobody does."""
+    """Submit 10,000 tasks, which no worker runs, and return their tokens."""
     _, answer = http.timed(f"{system.url}/api", "POST", body(BATCH), 1)
     return [item["hash"] for item in answer["processing_items"]]
 
 
 def _copied(system: System, target: Path) -> Path:
-    """Copy the database, so that the peer reads the same rows and nobody waits for another."""
+    """Copy the database, so that the peer reads the same rows and no process blocks another; return the copy."""
     source = sqlite3.connect(system.folder / "data" / "queue_tool.db")
     with closing(source), closing(sqlite3.connect(target)) as copy:
         source.backup(copy)
@@ -73,14 +78,14 @@ def _copied(system: System, target: Path) -> Path:
 
 
 def _require_same_fields(first: str, second: str) -> None:
-    """Do nothing if both answer with the same fields.
+    """Check that two URLs respond with the same fields.
 
     Raises:
-        SystemExit: they do not, and could not be compared.
+        SystemExit: the fields differ, so the contenders cannot be compared.
     """
     fields = [sorted(http.timed(url, "GET", b"", 1)[1]) for url in (first, second)]
     if fields[0] != fields[1]:
-        raise SystemExit(f"The two answers have different fields: {fields[0]} and {fields[1]}")
+        raise SystemExit(f"The two responses have different fields: {fields[0]} and {fields[1]}")
 
 
 def _of_one(rates: dict[str, list[http.Load]], memory: dict[str, int]) -> Table:
@@ -88,9 +93,9 @@ def _of_one(rates: dict[str, list[http.Load]], memory: dict[str, int]) -> Table:
         Row(
             name=name,
             values=tuple(load.rate for load in loads),
-            beside=(
+            extra=(
                 f"{max(load.worst for load in loads) * 1000:.0f}",
-                f"{sum(load.refused for load in loads)}",
+                f"{sum(load.failed for load in loads)}",
                 f"{memory[name]}",
             ),
             ours=name != PEER,
@@ -100,11 +105,11 @@ def _of_one(rates: dict[str, list[http.Load]], memory: dict[str, int]) -> Table:
     table = Table(
         part="P4",
         title=f"GET /check/<token> over {CONNECTIONS} connections",
-        unit="answers/s",
+        unit="responses/s",
         better=Better.HIGHER,
         rows=rows,
-        columns=("worst ms", "not 200", "peak MiB"),
-        notes=("The client runs on the same processors, and takes its part of them.",),
+        columns=("slowest ms", "not 200", "peak MiB"),
+        notes=("The client runs on the same processors and uses part of their time.",),
         charted=True,
     )
     return replace(table, goals=table.against(PEER, 2.5))
@@ -114,7 +119,7 @@ def _of_many(many: list[float]) -> Table:
     row = Row(name="ours: POST /check", values=tuple(many), ours=True)
     return Table(
         part="P4",
-        title=f"Ask for {BATCH:,} tokens in one request",
+        title=f"Check {BATCH:,} tokens in one request",
         unit="ms",
         better=Better.LOWER,
         rows=(row,),

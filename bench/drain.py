@@ -1,6 +1,6 @@
-"""P2 and P3: how fast tasks are done, those that cost nothing and thousands that wait for a second.
+"""P2 and P3: how fast tasks are done: empty tasks, and thousands of tasks that wait for one second.
 
-Peers are counted when their function has run; we are counted when the outcome is committed to SQL.
+A task of a peer counts as done when its function has run. Our task counts when its result is committed to SQL.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pathlib import Path
 from redis import Redis
 
 from bench import peers
-from bench.beside import beside
 from bench.figures import Better, Goal, Row, Table, medians
+from bench.mixed_load import mixed_load
 from bench.own_worker import own_redis, still_open, submitted, working
 from bench.peers import Peer
 from bench.processes import peak_of
@@ -23,56 +23,56 @@ from bench.servers import counters, plain_redis
 from queue_tool.runtime import Runtime
 
 POLL = 0.005
-"""Seconds between two looks at how many tasks are left."""
+"""Seconds between two polls of the number of open tasks."""
 
 LONGEST = 120.0
-"""Seconds after which a run that does not end is given up."""
+"""Seconds after which an unfinished measurement is aborted."""
 
 WARM = 0.02
-"""Of the tasks, those that are done before the clock starts: processes start and connect meanwhile."""
+"""The share of tasks that are done before timing starts. In this time the processes start and connect."""
 
 OURS = "ours, {} process{}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drained:
-    """What one run has shown."""
+    """The result of one measurement with empty tasks."""
 
-    rate: float  # tasks a second
-    commands: float  # of Redis, per task
-    reads: float  # of Redis's sockets, per task
-    memory: int  # MiB, the greatest peak of one process
+    rate: float  # tasks per second
+    commands: float  # Redis commands per task
+    reads: float  # reads from Redis's sockets per task
+    memory: int  # MiB, the highest peak of one process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waited:
-    """What tasks that wait have shown."""
+    """The result of one measurement with tasks that wait."""
 
-    seconds: float  # from the first start to the last end, by their records
-    memory: int  # MiB, the peak of the worker's process
+    seconds: float  # from the first `started_at` to the last `finished_at`
+    memory: int  # MiB, the highest peak of a worker process
 
 
 def run(folder: Path, *, quick: bool) -> list[Table]:
-    """Measure it in turns; the tables of empty tasks, of the longest answer beside them, and of waiting ones."""
+    """Measure the contenders in turns; return the tables for empty tasks, mixed load and waiting tasks."""
     tasks, rounds, least = (10_000, 3, 400) if quick else (40_000, 3, 1000)
     runs: dict[str, list[Drained]] = {}
     waits: dict[int, list[Waited]] = {}
     with plain_redis(folder) as url, own_redis(folder):
         for _ in range(rounds):
-            for peer in peers.there():
+            for peer in peers.available():
                 runs.setdefault(peer.name, []).append(
                     _drain_peer(peer, url, folder, max(least, int(tasks * peer.share)))
                 )
             for processes, plural in ((1, ""), (2, "es")):
-                seen = runs.setdefault(OURS.format(processes, plural), [])
-                seen.append(drain_ours(folder, tasks, processes))
+                results = runs.setdefault(OURS.format(processes, plural), [])
+                results.append(drain_ours(folder, tasks, processes))
         for count in (2_000, 10_000) * (1 if quick else rounds):
             waits.setdefault(count, []).append(wait_for_ours(folder, count))
-    return [_of_empty(runs, tasks), beside(folder, seconds=5 if quick else 15), _of_waiting(waits)]
+    return [_of_empty(runs, tasks), mixed_load(folder, seconds=5 if quick else 15), _of_waiting(waits)]
 
 
 def _drain_peer(peer: Peer, url: str, folder: Path, count: int) -> Drained:
-    """Fill, start, and count the marks."""
+    """Submit tasks to a peer, start it, and count the marks that its tasks write."""
     done = folder / "done"
     done.write_bytes(b"")
     with Redis.from_url(url) as client:
@@ -83,7 +83,7 @@ def _drain_peer(peer: Peer, url: str, folder: Path, count: int) -> Drained:
 
 
 def drain_ours(folder: Path, tasks: int, processes: int, **options: str) -> Drained:
-    """Submit, start, and ask the store how many are still open."""
+    """Submit tasks to our service, start its workers, and poll the store for the number of open tasks."""
     with (
         submitted(folder, tasks, valor=0, **options) as (runtime, client),
         working(folder, processes, **options) as pids,
@@ -92,7 +92,7 @@ def drain_ours(folder: Path, tasks: int, processes: int, **options: str) -> Drai
 
 
 def wait_for_ours(folder: Path, count: int, **options: str) -> Waited:
-    """Let one process do so many tasks of a second."""
+    """Run `count` tasks of one second in one process."""
     with submitted(folder, count, valor=1, **options) as (runtime, _), working(folder, 1, **options) as pids:
         _until(lambda: still_open(runtime), 0)
         return Waited(seconds=_span(runtime), memory=max(map(peak_of, pids)))
@@ -105,7 +105,7 @@ def _span(runtime: Runtime) -> float:
 
 
 def _timed(client: Redis, count: int, left: Callable[[], int], pids: list[int]) -> Drained:
-    """Wait until the first are done, then until all are; return what happened in between."""
+    """Wait until the warm-up tasks are done, then measure until all are done."""
     timed = _until(left, count * (1 - WARM))
     began, before = time.perf_counter(), counters(client)
     _until(left, 0)
@@ -115,7 +115,7 @@ def _timed(client: Redis, count: int, left: Callable[[], int], pids: list[int]) 
 
 
 def _until(left: Callable[[], int], most: float) -> int:
-    """Wait until no more than so many are left; return how many.
+    """Wait until at most `most` tasks are open; return their number.
 
     Raises:
         SystemExit: it took too long.
@@ -132,33 +132,36 @@ def _of_empty(runs: dict[str, list[Drained]], tasks: int) -> Table:
     rows = tuple(
         Row(
             name=name,
-            values=tuple(each.rate for each in seen),
-            beside=(
-                medians([each.commands for each in seen]),
-                medians([each.reads for each in seen]),
-                f"{max(each.memory for each in seen)}",
+            values=tuple(result.rate for result in results),
+            extra=(
+                medians([result.commands for result in results]),
+                medians([result.reads for result in results]),
+                f"{max(result.memory for result in results)}",
             ),
             ours="ours" in name,
         )
-        for name, seen in runs.items()
+        for name, results in runs.items()
     )
     table = Table(
         part="P2",
-        title="Drain tasks that cost nothing",
+        title="Run empty tasks",
         unit="tasks/s",
         better=Better.HIGHER,
         rows=rows,
         columns=("commands per task", "reads per task", "peak MiB"),
-        notes=(f"Of {tasks:,} tasks slow peers get 2 to 50 %, but hundreds at least; the first 2 % are not timed.",),
+        notes=(
+            f"Slow peers get 2 to 50 % of the {tasks:,} tasks, at least several hundred. The first 2 % are not timed.",
+        ),
         charted=True,
     )
     return replace(
-        table, goals=(*_ratios(table), *_thrift([each for name in runs if "ours" in name for each in runs[name]]))
+        table,
+        goals=(*_ratios(table), *_redis_goals([result for name in runs if "ours" in name for result in runs[name]])),
     )
 
 
 def _ratios(table: Table) -> list[Goal]:
-    """Return the goals beside each peer; of several forms of a peer the fastest counts, but for RQ, named twice."""
+    """Return one goal for each of the peers with a goal. RQ has two goals, one for each of its workers."""
     goals: list[Goal] = []
     for word, limit in (("`rq worker`", 250), ("SimpleWorker", 60), ("dramatiq", 6), ("huey", 4), ("BullMQ", 2)):
         for row in table.rows:
@@ -167,14 +170,14 @@ def _ratios(table: Table) -> list[Goal]:
     return goals
 
 
-def _thrift(seen: list[Drained]) -> tuple[Goal, Goal]:
+def _redis_goals(results: list[Drained]) -> tuple[Goal, Goal]:
     commands, reads = (
-        statistics.median(each.commands for each in seen),
-        statistics.median(each.reads for each in seen),
+        statistics.median(result.commands for result in results),
+        statistics.median(result.reads for result in results),
     )
     return (
-        Goal(figure="reads of Redis per task of ours", found=reads, limit=0.02, at_most=True),
-        Goal(figure="commands per task of ours", found=commands, limit=1, at_most=True),
+        Goal(figure="our Redis reads per task", found=reads, limit=0.02, at_most=True),
+        Goal(figure="our Redis commands per task", found=commands, limit=1, at_most=True),
     )
 
 
@@ -182,17 +185,17 @@ def _of_waiting(waits: dict[int, list[Waited]]) -> Table:
     rows = tuple(
         Row(
             name=f"ours, {count:,} tasks of 1 s in one process",
-            values=tuple(each.seconds for each in seen),
-            beside=(f"{max(each.memory for each in seen)}",),
+            values=tuple(result.seconds for result in results),
+            extra=(f"{max(result.memory for result in results)}",),
             ours=True,
         )
-        for count, seen in waits.items()
+        for count, results in waits.items()
     )
-    memory = max(each.memory for seen in waits.values() for each in seen)
+    memory = max(result.memory for results in waits.values() for result in results)
     few, many = (row.median for row in rows)
     return Table(
         part="P3",
-        title="Tasks that wait for a second",
+        title="Tasks that wait for one second",
         unit="s",
         better=Better.LOWER,
         rows=rows,

@@ -1,4 +1,4 @@
-"""Where the peers live: an environment for each under .venv/bench, made once."""
+"""The environments of the peers: each has its own folder under .venv/bench, created once."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ ROOT = Path(__file__).parents[1]
 PLACE = ROOT / ".venv" / "bench"
 
 LONGEST = 300.0
-"""Seconds after which an installation is given up."""
+"""Timeout of an installation, in seconds."""
 
 AT_ONCE = 3
-"""Installations at once: they wait for the package index more than they compute."""
+"""Installations that run in parallel: they mostly wait for the package index."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """Packages of Python that are installed together, apart from ours."""
+    """A virtual environment with the Python packages of a peer, separate from ours."""
 
     name: str
     packages: tuple[str, ...]
-    shown: tuple[str, ...]  # whose versions the report says
+    reported: tuple[str, ...]  # packages whose versions are on the page
 
     @property
     def folder(self) -> Path:
-        """Return where it is."""
+        """Return the folder of the environment."""
         return PLACE / self.name
 
     @property
     def python(self) -> Path:
-        """Return its interpreter."""
+        """Return the path of its Python interpreter."""
         return self.folder / "bin" / "python"
 
     def program(self, name: str) -> str:
-        """Return the path of a command that a package has brought."""
+        """Return the path of a command of an installed package."""
         return str(self.folder / "bin" / name)
 
     def install(self) -> None:
-        """Make it, unless it is there with the same packages.
+        """Create the environment, unless it exists with the same packages.
 
         Raises:
             SystemExit: the packages could not be installed.
@@ -57,33 +57,39 @@ class Environment:
         mark.write_text(wanted, "utf-8")
 
     def versions(self) -> dict[str, str]:
-        """Return what is installed of the packages that are shown."""
-        code = f"import importlib.metadata as m, json; print(json.dumps({{n: m.version(n) for n in {self.shown!r}}}))"
+        """Return the installed versions of the reported packages."""
+        code = (
+            f"import importlib.metadata as m, json; print(json.dumps({{n: m.version(n) for n in {self.reported!r}}}))"
+        )
         ran = subprocess.run([self.python, "-c", code], check=True, capture_output=True, text=True, timeout=60)
         return dict(json.loads(ran.stdout))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeEnvironment:
-    """Packages of node, apart from everything; there is none where node or npm is missing."""
+    """A folder with node packages. It is not available if node or npm is missing."""
 
     name: str
     packages: tuple[str, ...]
 
     @property
     def folder(self) -> Path:
-        """Return where it is."""
+        """Return the folder of the environment."""
         return PLACE / self.name
 
     @property
-    def there(self) -> bool:
-        """Tell whether this machine can have it."""
+    def is_available(self) -> bool:
+        """Return whether node and npm are installed."""
         return shutil.which("node") is not None and shutil.which("npm") is not None
 
     def install(self) -> None:
-        """Make it, once; where it cannot be made, say so in one sentence and go on."""
-        if not self.there:
-            print(f"{self.packages[0]} is left out: node or npm is not on this machine.", flush=True)
+        """Install the packages once. If node or npm is missing, print that and continue.
+
+        Raises:
+            SystemExit: the packages could not be installed.
+        """
+        if not self.is_available:
+            print(f"{self.packages[0]} is left out: node or npm is not installed.", flush=True)
             return
         mark, wanted = self.folder / "installed", "\n".join(self.packages)
         if mark.exists() and mark.read_text("utf-8") == wanted:
@@ -95,8 +101,8 @@ class NodeEnvironment:
         mark.write_text(wanted, "utf-8")
 
     def versions(self) -> dict[str, str]:
-        """Return the versions of the package and of node."""
-        if not self.there:
+        """Return the versions of the packages and of node; empty if they are not available."""
+        if not self.is_available:
             return {}
         manifests = {name: self.folder / "node_modules" / name / "package.json" for name in self.packages}
         found = {name: str(json.loads(path.read_text("utf-8"))["version"]) for name, path in manifests.items()}
@@ -104,37 +110,37 @@ class NodeEnvironment:
         return found | {"node": node.stdout.strip().removeprefix("v")}
 
 
-RQ = Environment(name="rq", packages=("rq", "redis[hiredis]", "flask", "gunicorn"), shown=("rq", "redis", "hiredis"))
-CELERY = Environment(name="celery", packages=("celery[redis]", "hiredis", "flask", "gunicorn"), shown=("celery",))
-DRAMATIQ = Environment(name="dramatiq", packages=("dramatiq[redis]", "hiredis"), shown=("dramatiq",))
-HUEY = Environment(name="huey", packages=("huey", "redis[hiredis]"), shown=("huey",))
-FLASK = Environment(name="flask", packages=("flask", "gunicorn"), shown=("flask", "gunicorn"))
+RQ = Environment(name="rq", packages=("rq", "redis[hiredis]", "flask", "gunicorn"), reported=("rq", "redis", "hiredis"))
+CELERY = Environment(name="celery", packages=("celery[redis]", "hiredis", "flask", "gunicorn"), reported=("celery",))
+DRAMATIQ = Environment(name="dramatiq", packages=("dramatiq[redis]", "hiredis"), reported=("dramatiq",))
+HUEY = Environment(name="huey", packages=("huey", "redis[hiredis]"), reported=("huey",))
+FLASK = Environment(name="flask", packages=("flask", "gunicorn"), reported=("flask", "gunicorn"))
 BULLMQ = NodeEnvironment(name="bullmq", packages=("bullmq", "ioredis"))
 
 ALL: tuple[Environment | NodeEnvironment, ...] = (RQ, CELERY, DRAMATIQ, HUEY, FLASK, BULLMQ)
 
 
 def install() -> None:
-    """Make all of them.
+    """Create all environments.
 
     Raises:
-        SystemExit: one could not be made.
+        SystemExit: an environment could not be created.
     """
-    with ThreadPoolExecutor(AT_ONCE) as hands:
-        for made in [hands.submit(each.install) for each in ALL]:
-            made.result()
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        for installation in [threads.submit(environment.install) for environment in ALL]:
+            installation.result()
 
 
 def versions() -> dict[str, str]:
-    """Return the version of everything that is measured."""
-    return {name: version for each in ALL for name, version in each.versions().items()}
+    """Return the versions of all measured packages."""
+    return {name: version for environment in ALL for name, version in environment.versions().items()}
 
 
 def _run(command: list[str]) -> None:
-    """Run a command that installs.
+    """Run an installation command.
 
     Raises:
-        SystemExit: it failed or took too long; what it said stands above.
+        SystemExit: the command failed or timed out; its output is above the message.
     """
     try:
         subprocess.run(command, check=True, timeout=LONGEST, cwd=ROOT)

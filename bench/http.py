@@ -1,4 +1,4 @@
-"""A client that costs little: requests over kept connections, as many as the server can answer."""
+"""A cheap HTTP client: it sends requests over persistent connections, as fast as the server responds."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What a time of steady asking has shown."""
+    """The result of a period of constant load."""
 
-    rate: float  # answers a second
-    median: float  # seconds that an answer took
-    worst: float
-    refused: int  # answers other than 200
+    rate: float  # responses per second
+    median: float  # response time in seconds
+    worst: float  # longest response time in seconds
+    failed: int  # responses other than 200
 
 
 def request(method: str, url: str, body: bytes = b"") -> bytes:
-    """Return a request as it goes over the wire."""
+    """Return the bytes of an HTTP request."""
     parts = urlsplit(url)
     head = f"{method} {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
     if body:
@@ -33,7 +33,20 @@ def request(method: str, url: str, body: bytes = b"") -> bytes:
 
 
 def timed(url: str, method: str, body: bytes, times: int) -> tuple[float, Any]:
-    """Return the median seconds of one request after another on one connection, and the last answer's JSON."""
+    """Send one request several times, one after another, on one connection.
+
+    Args:
+        url: the address.
+        method: the HTTP method.
+        body: a JSON body; may be empty.
+        times: the number of requests.
+
+    Returns:
+        The median response time in seconds, and the JSON of the last response.
+
+    Raises:
+        SystemExit: the server responded with another status than 200.
+    """
     seconds: list[float] = []
     sent = request(method, url, body)
     with socket.create_connection((urlsplit(url).hostname, urlsplit(url).port), timeout=60) as connection:
@@ -45,12 +58,12 @@ def timed(url: str, method: str, body: bytes, times: int) -> tuple[float, Any]:
             status, answer = _read(answers)
             seconds.append(time.perf_counter() - began)
             if status != HTTPStatus.OK:
-                raise SystemExit(f"{method} {url} was answered with {status}: {answer[:200]!r}")
+                raise SystemExit(f"{method} {url} returned status {status}: {answer[:200]!r}")
     return statistics.median(seconds), json.loads(answer)
 
 
 def _read(answers: Any) -> tuple[int, bytes]:
-    """Read one answer; its status and body."""
+    """Read one response and return its status and body."""
     status = int(answers.readline().split()[1])
     length, chunked = 0, False
     while line := answers.readline().strip().lower():
@@ -68,18 +81,18 @@ def _read(answers: Any) -> tuple[int, bytes]:
     return status, body
 
 
-class _Asker(asyncio.Protocol):
-    """One connection that asks again as soon as it is answered; answers are shorter than one read."""
+class _Connection(asyncio.Protocol):
+    """One connection that sends the next request as soon as it has a response. Responses must have a Content-Length."""
 
-    def __init__(self, sent: bytes, until: float, seconds: list[float], refused: list[int]) -> None:
-        self._sent, self._until, self._seconds, self._refused = sent, until, seconds, refused
-        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    def __init__(self, sent: bytes, until: float, seconds: list[float], failed: list[int]) -> None:
+        self._sent, self._until, self._seconds, self._failed = sent, until, seconds, failed
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
-        self._ask()
+        self._send()
 
-    def _ask(self) -> None:
+    def _send(self) -> None:
         self._answer = b""
         self._began = time.perf_counter()
         self._transport.write(self._sent)
@@ -92,37 +105,37 @@ class _Asker(asyncio.Protocol):
         now = time.perf_counter()
         self._seconds.append(now - self._began)
         if not head.startswith(b"HTTP/1.1 200"):
-            self._refused.append(1)
+            self._failed.append(1)
         if now < self._until:
-            self._ask()
+            self._send()
         else:
             self._transport.close()
 
     def connection_lost(self, _error: Exception | None) -> None:
-        if not self.over.done():
-            self.over.set_result(None)
+        if not self.closed.done():
+            self.closed.set_result(None)
 
 
 def load(url: str, connections: int, seconds: float) -> Load:
-    """Ask for one address on so many connections for so long."""
+    """Request one URL constantly on several connections for a number of seconds."""
     return asyncio.run(_load(url, connections, seconds))
 
 
 async def _load(url: str, connections: int, length: float) -> Load:
-    parts, seconds, refused = urlsplit(url), list[float](), list[int]()
+    parts, seconds, failed = urlsplit(url), list[float](), list[int]()
     assert parts.hostname is not None
     assert parts.port is not None
     host, port = parts.hostname, parts.port
     began = time.perf_counter()
     loop = asyncio.get_running_loop()
-    askers = [
+    clients = [
         (
             await loop.create_connection(
-                lambda: _Asker(request("GET", url), began + length, seconds, refused), host, port
+                lambda: _Connection(request("GET", url), began + length, seconds, failed), host, port
             )
         )[1]
         for _ in range(connections)
     ]
-    await asyncio.gather(*(asker.over for asker in askers))
+    await asyncio.gather(*(client.closed for client in clients))
     spent = time.perf_counter() - began
-    return Load(rate=len(seconds) / spent, median=statistics.median(seconds), worst=max(seconds), refused=len(refused))
+    return Load(rate=len(seconds) / spent, median=statistics.median(seconds), worst=max(seconds), failed=len(failed))

@@ -1,4 +1,4 @@
-"""P7: what the whole system costs with nothing to do, and how soon it starts a task then."""
+"""P7: CPU use and memory of the idle system, and the time until it starts a task."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from bench.submit import body
 ROUNDS = 3
 
 SETTLE = 3.0
-"""Seconds in which a system that has just started comes to rest."""
+"""Seconds after the start until the system is idle."""
 
 PAUSE = 0.1
-"""Seconds between two tasks, so that each finds the system idle."""
+"""Seconds between two tasks, so that the system is idle when a task arrives."""
 
 TASKS = 40
 
 
 def run(folder: Path, *, quick: bool) -> list[Table]:
-    """Look at one system: processor use, then single tasks; the tables of both."""
+    """Measure the CPU use of one idle system, then the start of single tasks; return both tables."""
     seconds = 5.0 if quick else 20.0
     with ours(folder / "idle") as system:
         time.sleep(SETTLE)
@@ -37,7 +37,7 @@ def run(folder: Path, *, quick: bool) -> list[Table]:
 
 
 def _share(system: System, seconds: float) -> float:
-    """Return the use of one processor, in percent, of all processes together."""
+    """Return the CPU time that all processes together use, in percent of one processor."""
     pids = family(system.pid)
     began, before = time.monotonic(), processor_seconds(pids)
     time.sleep(seconds)
@@ -45,44 +45,46 @@ def _share(system: System, seconds: float) -> float:
 
 
 def _until_started(system: System) -> float:
-    """Return the milliseconds between a task's coming and its start, by its record."""
+    """Submit a task and return the milliseconds from its `created_at` to its `started_at`."""
     time.sleep(PAUSE)
     _, answer = http.timed(f"{system.url}/api", "POST", body(1), 1)
     address = f"{system.url}/check/{answer['processing_items'][0]['hash']}"
     until = time.monotonic() + 10
     while (task := http.timed(address, "GET", b"", 1)[1])["started_at"] is None:
         if time.monotonic() > until:
-            raise SystemExit("A task of an idle system did not start within 10 s.")
+            raise SystemExit("A task did not start within 10 s on an idle system.")
         time.sleep(0.02)
-    came, started = (datetime.fromisoformat(task[name]) for name in ("created_at", "started_at"))
-    return (started - came).total_seconds() * 1000
+    created, started = (datetime.fromisoformat(task[name]) for name in ("created_at", "started_at"))
+    return (started - created).total_seconds() * 1000
 
 
 def _of_use(shares: list[float], processes: int, memory: int, seconds: float) -> Table:
     return Table(
         part="P7",
-        title=f"Processor use of the idle system, over {seconds:g} s",
+        title=f"CPU use of the idle system over {seconds:g} s",
         unit="% of one processor",
         better=Better.LOWER,
         rows=(
             Row(
-                name="ours: `queue-tool up`, everything",
+                name="ours: `queue-tool up`, all processes",
                 values=tuple(shares),
-                beside=(f"{processes}", f"{memory}"),
+                extra=(f"{processes}", f"{memory}"),
                 ours=True,
             ),
         ),
-        columns=("processes", "peak MiB of all together"),
-        goals=(Goal(figure="processor use", found=statistics.median(shares), limit=0.5, unit=" %", at_most=True),),
+        columns=("processes", "sum of peaks, MiB"),
+        goals=(Goal(figure="CPU use", found=statistics.median(shares), limit=0.5, unit=" %", at_most=True),),
     )
 
 
 def _of_starts(starts: list[float]) -> Table:
     return Table(
         part="P7",
-        title=f"From POST to the start of a task on an idle system, {TASKS} tasks",
+        title=f"Time from POST to the start of a task on an idle system, {TASKS} tasks",
         unit="ms",
         better=Better.LOWER,
         rows=(Row(name="ours", values=tuple(starts), ours=True),),
-        goals=(Goal(figure="median start", found=statistics.median(starts), limit=5, unit=" ms", at_most=True),),
+        goals=(
+            Goal(figure="median time to start", found=statistics.median(starts), limit=5, unit=" ms", at_most=True),
+        ),
     )

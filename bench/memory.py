@@ -1,4 +1,4 @@
-"""P5: what a waiting task takes of Redis's memory."""
+"""P5: the memory that a waiting task uses in Redis."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ from bench.servers import plain_redis
 TICKETS = "rq:job:*"
 
 SETTLE = 0.5
-"""Seconds in which a server gives back the buffers of those who have gone."""
+"""Seconds in which Redis frees the buffers of closed connections."""
 
-WANTED = 380
+LIMIT = 380
+"""Bytes of a waiting task that the goal allows."""
+
 OURS = "ours"
 
 
 def run(folder: Path, *, quick: bool) -> list[Table]:
-    """Measure each once: the figure repeats but for a few bytes. Quick or not makes no difference."""
+    """Measure each contender once, because repeated values differ by a few bytes only. `quick` changes nothing."""
     del quick
     bytes_of: dict[str, tuple[float, str]] = {}
     with plain_redis(folder) as url, Redis.from_url(url) as client:
         done = folder / "done"
         done.touch()
-        for peer in peers.there():
+        for peer in peers.available():
             name = peer.name.partition(",")[0]
             if name not in bytes_of:
                 client.flushall()
@@ -47,14 +49,14 @@ def _used(client: Redis) -> int:
 
 
 def _ours(folder: Path) -> tuple[float, str]:
-    """Return the bytes of a task, and how Redis keeps its ticket."""
+    """Return the bytes per task, and the encoding of its ticket in Redis."""
     with submitted(folder, 1, valor=0) as (_, client):
-        url = client.get_connection_kwargs()["path"]  # the scripts are there now, and stay
+        url = client.get_connection_kwargs()["path"]  # the Lua scripts are loaded now and stay loaded
     with Redis(unix_socket_path=url) as client:
         client.flushall()
         before = _used(client)
         with submitted(folder, BATCH, valor=0):
-            pass  # whoever has sent is gone when Redis is asked, as with the peers
+            pass  # the submitting client has disconnected before the measurement, like those of the peers
         used = (_used(client) - before) / BATCH
         ticket = next(iter(client.scan_iter(TICKETS, count=1000)))
         return used, str(client.object("encoding", ticket), "ascii")
@@ -63,21 +65,22 @@ def _ours(folder: Path) -> tuple[float, str]:
 def _table(bytes_of: dict[str, tuple[float, str]]) -> Table:
     used, encoding = bytes_of[OURS]
     rows = tuple(
-        Row(name=name, values=(each,), beside=(encoded,), ours=name == OURS)
+        Row(name=name, values=(each,), extra=(encoded,), ours=name == OURS)
         for name, (each, encoded) in bytes_of.items()
     )
     return Table(
         part="P5",
-        title=f"Redis memory of a waiting task, with {BATCH:,} of them",
+        title=f"Redis memory per waiting task, with {BATCH:,} waiting tasks",
         unit="bytes",
         better=Better.LOWER,
         rows=rows,
         columns=("encoding",),
-        notes=("The peers' tasks carry no arguments; ours are read from the database. Measured once: it repeats.",),
+        notes=(
+            "The peers' tasks have no arguments. The data of our tasks is in the database. "
+            "Each value was measured once, because it hardly varies.",
+        ),
         goals=(
-            Goal(figure="bytes per waiting task", found=used, limit=WANTED, at_most=True),
-            Goal(
-                figure="tickets that Redis keeps as listpack (1 is yes)", found=float(encoding == "listpack"), limit=1
-            ),
+            Goal(figure="bytes per waiting task", found=used, limit=LIMIT, at_most=True),
+            Goal(figure="tickets encoded as listpack (1 means yes)", found=float(encoding == "listpack"), limit=1),
         ),
     )

@@ -1,4 +1,4 @@
-"""Our own workers, alone: tasks sent to a new database, and processes that do them."""
+"""Our workers without the web server: tasks in a new database, and the worker processes that run them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BATCH = 10_000
 
 @contextmanager
 def own_redis(folder: Path) -> Iterator[None]:
-    """Run the embedded Valkey as the service itself does, with its file of commands."""
+    """Run the embedded Valkey as the service does, with its append-only file."""
     data = _data(folder)
     data.mkdir()
     guardian = valkey.start(data)
@@ -34,7 +34,7 @@ def own_redis(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def submitted(folder: Path, count: int, valor: float, **options: str) -> Iterator[tuple[Runtime, Redis]]:
-    """Send so many tasks to a new database; the open runtime and a client of Redis."""
+    """Submit `count` tasks to a new database; yield the open runtime and a Redis client."""
     data = _data(folder)
     for path in data.glob("queue_tool.db*"):
         path.unlink()
@@ -52,7 +52,7 @@ def submitted(folder: Path, count: int, valor: float, **options: str) -> Iterato
 
 @contextmanager
 def working(folder: Path, processes: int, **options: str) -> Iterator[list[int]]:
-    """Let so many of our workers work for the length of a block; their pids."""
+    """Run this number of worker processes during the block; yield their pids."""
     settings = _settings(_data(folder), options | {"LOG_LEVEL": "warning"})
     command = [sys.executable, "-m", "queue_tool", "worker"]
     with ExitStack() as stack:
@@ -61,7 +61,7 @@ def working(folder: Path, processes: int, **options: str) -> Iterator[list[int]]
 
 
 def still_open(runtime: Runtime) -> int:
-    """Return how many tasks have not ended, as the batches say."""
+    """Return the number of unfinished tasks, from the counters of the batches."""
     with runtime.store.database.read() as connection:
         found: int = connection.exec_driver_sql("SELECT sum(open) FROM batches").scalar_one()
     return found

@@ -1,4 +1,4 @@
-"""The page with the figures: docs/benchmark.md. All that it claims is made from what was measured."""
+"""The page with the results, docs/benchmark.md. Its figures and verdicts come from the measurements."""
 
 from __future__ import annotations
 
@@ -14,31 +14,33 @@ from bench.report import cells, verdict
 DOCS = Path(__file__).parents[1] / "docs"
 
 HOW_TO_READ = """\
-- Only figures of the same table can be compared: they come from one run on one machine, in turns. On another machine,
-  or with other work beside it, every figure is another, and the ratios change less.
-- A ratio under 1.5 is a tie: runs spread that much. "Least to greatest" says how far these did.
-- "Ours is better" divides by the median of our best row; below 1 we are worse.
-- "Reads" are reads of Redis's sockets, one for each round trip, or fewer where several requests arrive at once.
-  Commands are those that Redis counted, the ones inside of scripts included. Both repeat almost exactly.
-- A peer's task counts as done when its function has run and left its mark, ours when its outcome is committed to SQL.
-- Memory is the greatest peak of one process.
+- Compare only figures of the same table: they come from one run on one machine, and the contenders took turns. On
+  another machine, or under other load, all figures differ. The ratios change less.
+- A ratio below 1.5 is a tie, because runs vary that much. "Minimum to maximum" shows how much the rounds of this run
+  varied.
+- "Ours is better by" compares each peer with the median of our best row. Below 1, ours is worse.
+- "Reads" are reads from Redis's sockets: one per round trip, or fewer if several requests arrive together. "Commands"
+  are the commands that Redis counted, including those inside scripts. Both are almost the same in every run.
+- A peer's task is done when its function has run and written its mark. Our task is done when its result is committed
+  to SQL.
+- Memory is the highest peak of one process.
 """
 
 WHAT_WE_DO_MORE = """\
-The peers take whatever they are sent and pass it to Redis. We check each item against a JSON Schema, write each task to
-SQLite and have it on disk before we answer, and write the start and the end of each task to SQLite too. The peers keep
-none of it: their results are switched off where that is faster for them, and BullMQ removes what is done.
+The peers accept any input and pass it to Redis. Our service checks each item against a JSON Schema, and before it
+responds, each task is in SQLite on disk. It also writes the start and the end of each task to SQLite. The peers store
+none of this: their results are disabled if that makes them faster, and BullMQ removes finished jobs.
 """
 
 HOW_THEY_RUN = """\
-- Peers use a Valkey of their own on a Unix socket, which writes nothing to disk, so that a crash of it loses all tasks.
-  Ours is the embedded one, on a Unix socket too, with an append-only file.
-- Peers have hiredis, which is faster than redis-py alone; ours has not.
-- Web applications of peers: Flask's own JSON, gunicorn with 2 processes of 8 threads. RQ's ids come from one `Queue`,
-  Celery's from one producer of its pool. Ours is `queue-tool up`, with one web process unless the table says otherwise,
-  and no worker where only the web door is measured.
-- BullMQ has no web application here: node reads the array from a file and makes the ids into JSON.
-- Tasks of no cost write one byte to a file (peers), or are `sleep` with 0 seconds (ours).
+- The peers use a separate Valkey on a Unix socket. It writes nothing to disk, so a crash of it loses all tasks. Ours
+  uses its embedded Valkey, also on a Unix socket, with an append-only file.
+- The Python peers use hiredis, which is faster than redis-py alone. Ours does not use it.
+- The web applications of the peers use Flask's JSON and gunicorn with 2 processes of 8 threads. RQ submits through one
+  `Queue`, Celery through one producer of its pool. Ours is `queue-tool up`, with one web process unless the table shows
+  another number, and without workers if only HTTP requests are measured.
+- BullMQ has no web application here: node reads the array from a file and converts the ids to JSON.
+- Empty tasks write one byte to a file (peers) or are `sleep` with 0 seconds (ours).
 """
 
 
@@ -54,12 +56,12 @@ def page(
 ) -> str:
     """Return the page as Markdown."""
     parts = [
-        "# How fast it is",
-        f"Written by `make bench` on {day}, from that run's figures. {verdict(tables)}",
+        "# Benchmark results",
+        f"`make bench` wrote this page on {day} from the figures of that run. {verdict(tables)}",
         "![Bar charts of the rates below, on a logarithmic scale](benchmark.svg)",
         *(_section(table) for table in tables),
-        f"## How to read this\n\n{HOW_TO_READ}\n{WHAT_WE_DO_MORE.rstrip()}",
-        f"## Machine\n\n{machine.sentence}. Everything runs on it at once: clients, servers, workers and Redis.",
+        f"## How to read the figures\n\n{HOW_TO_READ}\n{WHAT_WE_DO_MORE.rstrip()}",
+        f"## Machine\n\n{machine.sentence}. Clients, servers, workers and Redis all run on it at the same time.",
         f"## Versions\n\nOurs: {_list(machine.packages)}.\n\nPeers: {_list(versions)}.",
         f"## Configuration\n\n{HOW_THEY_RUN}\n{_markdown([('peer', 'command'), *peers.items()])}",
     ]
@@ -74,7 +76,7 @@ def _section(table: Table) -> str:
 
 
 def _markdown(lines: Sequence[tuple[str, ...]]) -> str:
-    """Return lines as a table of Markdown; the first is the heading, the first column is text."""
+    """Return lines as a Markdown table. The first line is the heading; the first column is text."""
     ruler = "|".join(["---"] + ["---:"] * (len(lines[0]) - 1))
     rows = [f"| {' | '.join(line)} |" for line in lines]
     return "\n".join([rows[0], f"|{ruler}|", *rows[1:]])

@@ -1,4 +1,4 @@
-"""The peers that do tasks: how each is filled and started, in its best documented form."""
+"""The peers that run tasks: how to submit tasks to each and start it, in its fastest documented configuration."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from bench.environments import BULLMQ, CELERY, DRAMATIQ, HUEY, RQ, Environment, 
 from bench.servers import SCRIPTS, process
 
 LONGEST_FILL = 120.0
-"""Seconds in which the tasks of one run must have been sent."""
+"""Seconds within which all tasks of one round must be submitted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """One way of doing tasks with one library."""
+    """One library in one configuration."""
 
     name: str
     environment: Environment | NodeEnvironment
-    module: str  # of bench/scripts: what it does, and how it is sent
-    command: tuple[str, ...]  # starts one process; URL stands for Redis's, NUMBER for the process's own
+    module: str  # in bench/scripts: the task, and the function that submits it
+    command: tuple[str, ...]  # starts one process; URL is replaced by Redis's URL, NUMBER by the number of the process
     processes: int = 2
-    share: float = 1.0  # of the run's tasks: slow ones would take too long with all of them
+    share: float = 1.0  # of the tasks of a round; slow peers get fewer tasks
 
     @property
-    def there(self) -> bool:
-        """Tell whether this machine can run it."""
-        return isinstance(self.environment, Environment) or self.environment.there
+    def is_available(self) -> bool:
+        """Return whether this machine can run the peer."""
+        return isinstance(self.environment, Environment) or self.environment.is_available
 
     @property
-    def shown(self) -> str:
-        """Return the command that starts it, for people."""
+    def shown_command(self) -> str:
+        """Return the command that starts the peer, as the page shows it."""
         times = f" (x {self.processes})" if self.processes > 1 else ""
         return f"`{' '.join(self.command)}`{times}"
 
     def fill(self, url: str, done: Path, count: int) -> None:
-        """Send so many tasks."""
+        """Submit `count` tasks."""
         if isinstance(self.environment, Environment):
             code = f"import {self.module}; {self.module}.fill({url!r}, {count})"
             command = [str(self.environment.python), "-c", code]
@@ -50,7 +50,7 @@ class Peer:
 
     @contextmanager
     def working(self, url: str, done: Path) -> Iterator[list[int]]:
-        """Let its processes work for the length of a block; their pids."""
+        """Run the processes of the peer during the block; yield their pids."""
         log = done.with_suffix(".log")
         with ExitStack() as stack:
             yield [
@@ -131,11 +131,11 @@ PEERS = (
 )
 
 
-def there() -> list[Peer]:
+def available() -> list[Peer]:
     """Return the peers that this machine can run."""
-    return [peer for peer in PEERS if peer.there]
+    return [peer for peer in PEERS if peer.is_available]
 
 
 def configurations() -> dict[str, str]:
-    """Return how each peer that this machine can run is started."""
-    return {peer.name: peer.shown for peer in there()}
+    """Return the start command of each peer that this machine can run."""
+    return {peer.name: peer.shown_command for peer in available()}

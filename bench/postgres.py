@@ -1,4 +1,4 @@
-"""The second column: the same of ours on PostgreSQL, beside SQLite in the same run."""
+"""Our service on PostgreSQL compared with our service on SQLite, in one run."""
 
 from __future__ import annotations
 
@@ -16,42 +16,43 @@ from tests.postgres import Cluster, cluster, programs
 
 Options = Mapping[str, str]
 Measure = Callable[[Path, Options], float]
+Subject = tuple[str, str, Better, Measure]  # title, unit, which values are better, the measurement
 
 SQLITE = "ours on SQLite"
 POSTGRES = "ours on PostgreSQL"
 
 
 def run(folder: Path, *, quick: bool) -> list[Table]:
-    """Measure it in turns; nothing where this machine has no PostgreSQL."""
+    """Measure both databases in turns; return no tables if this machine has no PostgreSQL."""
     where = programs()
     if where is None:
-        print("PostgreSQL is not on this machine: its column is left out.", flush=True)
+        print("PostgreSQL is not installed: its tables are left out.", flush=True)
         return []
     tasks, rounds = (10_000, 2) if quick else (40_000, 3)
     with TemporaryDirectory(prefix="pg") as of_server, cluster(Path(of_server), where, lasting=True) as server:
-        measures: list[tuple[str, str, Better, Measure]] = [
+        subjects: list[Subject] = [
             (f"Submit {BATCH:,} items in one request", "ms", Better.LOWER, _submit(BATCH, 3)),
             ("Submit one item", "ms", Better.LOWER, _submit(1, 100)),
         ]
-        tables = [_measured(folder, server, rounds, each) for each in measures]
+        tables = [_measured(folder, server, rounds, subject) for subject in subjects]
         with own_redis(folder):
-            measures = [
-                ("Drain tasks that cost nothing, one process", "tasks/s", Better.HIGHER, _drain(tasks, 1)),
-                ("Drain tasks that cost nothing, two processes", "tasks/s", Better.HIGHER, _drain(tasks, 2)),
+            subjects = [
+                ("Run empty tasks in one process", "tasks/s", Better.HIGHER, _drain(tasks, 1)),
+                ("Run empty tasks in two processes", "tasks/s", Better.HIGHER, _drain(tasks, 2)),
                 ("10,000 tasks of 1 s in one process", "s", Better.LOWER, _wait),
             ]
-            return tables + [_measured(folder, server, rounds, each) for each in measures]
+            return tables + [_measured(folder, server, rounds, subject) for subject in subjects]
 
 
-def _measured(folder: Path, server: Cluster, rounds: int, measure: tuple[str, str, Better, Measure]) -> Table:
-    """Let the two take turns, each time on a new database."""
-    title, unit, better, look = measure
-    seen: dict[str, list[float]] = {SQLITE: [], POSTGRES: []}
+def _measured(folder: Path, server: Cluster, rounds: int, subject: Subject) -> Table:
+    """Measure both databases in turns, each time with a new database."""
+    title, unit, better, measure = subject
+    values_of: dict[str, list[float]] = {SQLITE: [], POSTGRES: []}
     for _ in range(rounds):
-        for name, values in seen.items():
+        for name, values in values_of.items():
             options = {"DATABASE_URL": server.url(server.new_database())} if name == POSTGRES else {}
-            values.append(look(folder, options))
-    rows = tuple(Row(name=name, values=tuple(values), ours=True) for name, values in seen.items())
+            values.append(measure(folder, options))
+    rows = tuple(Row(name=name, values=tuple(values), ours=True) for name, values in values_of.items())
     return Table(part="PostgreSQL", title=title, unit=unit, better=better, rows=rows)
 
 

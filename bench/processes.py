@@ -1,4 +1,4 @@
-"""Processes, as the kernel counts them: who belongs to whom, memory, time on a processor."""
+"""Data about processes from the kernel: descendants, memory, CPU time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def family(pid: int) -> list[int]:
         try:
             parent = int(stat.read_text("utf-8", "replace").rpartition(")")[2].split()[1])
         except OSError:
-            continue  # it has ended meanwhile
+            continue  # the process has ended
         children.setdefault(parent, []).append(int(stat.parent.name))
     found = [pid]
     for each in found:
@@ -24,7 +24,7 @@ def family(pid: int) -> list[int]:
 
 
 def peak_memory(pid: int) -> int:
-    """Return the most memory that a process has used, in MiB; 0 where it has ended."""
+    """Return the peak memory of a process in MiB; 0 if it has ended."""
     try:
         lines = (PROC / str(pid) / "status").read_text("ascii", "replace").splitlines()
     except OSError:
@@ -33,12 +33,12 @@ def peak_memory(pid: int) -> int:
 
 
 def peak_of(pid: int) -> int:
-    """Return the greatest peak among a process and its descendants, in MiB."""
+    """Return the highest peak memory among a process and its descendants, in MiB."""
     return max(map(peak_memory, family(pid)))
 
 
 def processor_seconds(pids: list[int]) -> float:
-    """Return the seconds that all threads of these processes have spent on a processor so far."""
+    """Return the CPU seconds that all threads of these processes have used."""
     spent = 0.0
     for pid in pids:
         for schedule in (PROC / str(pid) / "task").glob("*/schedstat"):

@@ -1,4 +1,4 @@
-"""Servers for the length of a block: a Redis for the peers, their web applications, and the whole of ours."""
+"""Servers that run during a `with` block: a Valkey for the peers, their web applications, and our whole system."""
 
 from __future__ import annotations
 
@@ -25,27 +25,32 @@ from queue_tool.host import valkey
 SCRIPTS = Path(__file__).parent / "scripts"
 
 LONGEST_START = 30.0
-"""Seconds in which a server must answer."""
+"""Seconds within which a server must respond after its start."""
 
 LONGEST_END = 30.0
-"""Seconds in which a process must end after it was asked to; then it is killed."""
+"""Seconds for a process to end after SIGTERM; then it is killed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counters:
-    """What a Redis has counted since it started."""
+    """Counters of a Redis since its start."""
 
     commands: int
-    reads: int  # of its sockets: one for each round trip, or fewer where several arrive at once
+    reads: int  # from its sockets: one per round trip, or fewer if several requests arrive together
 
     def since(self, before: Counters, tasks: int) -> tuple[float, float]:
-        """Return commands and reads for each of so many tasks since an earlier count."""
+        """Return the commands and reads per task since an earlier count.
+
+        Args:
+            before: the earlier count.
+            tasks: the number of tasks in between.
+        """
         return (self.commands - before.commands) / tasks, (self.reads - before.reads) / tasks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
-    """Ours, running."""
+    """Our running system."""
 
     url: str
     redis: str
@@ -54,14 +59,14 @@ class System:
 
 
 def counters(client: Redis) -> Counters:
-    """Return what a Redis has counted so far."""
+    """Read the counters of a Redis."""
     stats = client.info("stats")
     return Counters(commands=stats["total_commands_processed"], reads=stats["total_reads_processed"])
 
 
 @contextmanager
 def process(command: Sequence[str], folder: Path, log: Path, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process in a session of its own for the length of a block; all of its session has ended then."""
+    """Run a process in its own session during the block. At the end of the block, every process of the session ends."""
     with log.open("ab") as out:
         started = subprocess.Popen(
             command, cwd=folder, env=_environment() | variables, stdout=out, stderr=out, start_new_session=True
@@ -84,11 +89,11 @@ def _kill_session(started: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def plain_redis(folder: Path) -> Iterator[str]:
-    """Run a Valkey that keeps nothing on disk, which is the cheapest for those who use it; its URL."""
-    place = folder / "peers.sock"
-    settings = {"port": "0", "unixsocket": str(place), "dir": str(folder), "save": "", "appendonly": "no"}
+    """Run a Valkey that writes nothing to disk, which is the fastest setup for the peers; yield its URL."""
+    path = folder / "peers.sock"
+    settings = {"port": "0", "unixsocket": str(path), "dir": str(folder), "save": "", "appendonly": "no"}
     command = [str(get_binary_path()), *(word for name, value in settings.items() for word in (f"--{name}", value))]
-    url = f"unix://{quote(str(place))}"
+    url = f"unix://{quote(str(path))}"
     with process(command, folder, folder / "redis.log") as server, Redis.from_url(url) as client:
         wait_until(lambda: _pings(client), server, folder / "redis.log")
         yield url
@@ -96,7 +101,12 @@ def plain_redis(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def ours(folder: Path, **options: str) -> Iterator[System]:
-    """Run all of ours in a new directory, with these settings (`WORKERS="0"`)."""
+    """Run our whole system in a new directory.
+
+    Args:
+        folder: the new directory.
+        options: settings without the prefix `QUEUE_TOOL_`, for example `WORKERS="0"`.
+    """
     port, log = free_port(), folder / "up.log"
     settings = {f"QUEUE_TOOL_{name}": value for name, value in ({"LOG_LEVEL": "warning"} | options).items()}
     settings |= {"QUEUE_TOOL_DATA_DIR": str(folder / "data"), "QUEUE_TOOL_PORT": str(port)}
@@ -109,7 +119,7 @@ def ours(folder: Path, **options: str) -> Iterator[System]:
 
 @contextmanager
 def gunicorn(environment: Environment, module: str, folder: Path, **variables: str) -> Iterator[tuple[str, int]]:
-    """Serve a peer's application with two processes of eight threads; its URL and the pid of the main process."""
+    """Serve a peer's application with two processes of eight threads; yield its URL and the pid of the main process."""
     port, log = free_port(), folder / f"{module}.log"
     where = ("--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "8", "--timeout", "120")
     command = [environment.program("gunicorn"), *where, "--log-level", "warning", f"{module}:app"]
@@ -119,21 +129,21 @@ def gunicorn(environment: Environment, module: str, folder: Path, **variables: s
         yield url, server.pid
 
 
-def wait_until(look: Callable[[], bool], server: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until a server is there.
+def wait_until(is_ready: Callable[[], bool], server: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until a server is ready.
 
     Raises:
-        SystemExit: it has ended, or does not answer in time; the sentence names its log's last lines.
+        SystemExit: the server ended, or was not ready in time. The message contains the end of its log.
     """
     until = time.monotonic() + LONGEST_START
-    while not look():
+    while not is_ready():
         if server.poll() is not None or time.monotonic() > until:
-            raise SystemExit(f"{server.args!r} does not start:\n{log.read_text('utf-8', 'replace')[-2000:]}")
+            raise SystemExit(f"{server.args!r} did not start:\n{log.read_text('utf-8', 'replace')[-2000:]}")
         time.sleep(0.05)
 
 
 def free_port() -> int:
-    """Return a port on which nobody listens now."""
+    """Return a port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -141,7 +151,7 @@ def free_port() -> int:
 
 
 def _environment() -> dict[str, str]:
-    """Return this process's environment without settings of the project's."""
+    """Return this process's environment without the settings of `queue_tool`."""
     return {name: value for name, value in os.environ.items() if not name.startswith("QUEUE_TOOL_")}
 
 
@@ -154,7 +164,7 @@ def _pings(client: Redis) -> bool:
 
 def _serves(url: str) -> bool:
     try:
-        with urlopen(url, timeout=5) as answer:  # noqa: S310 - an address of loopback that was made here
-            return bool(answer.status == 200)  # noqa: PLR2004 - 200 is what HTTP calls it
+        with urlopen(url, timeout=5) as answer:  # noqa: S310 - a loopback URL from this module
+            return bool(answer.status == 200)  # noqa: PLR2004 - the HTTP status
     except OSError:
         return False

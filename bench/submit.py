@@ -1,4 +1,4 @@
-"""P1: how long 10,000 items take to be accepted, and one."""
+"""P1: the time to accept 10,000 items, and one item."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ BULK = "BullMQ `addBulk`, without HTTP"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contender:
-    """One who takes arrays of items over HTTP."""
+    """A web application that accepts arrays of items over HTTP."""
 
     name: str
     url: str
     redis: Redis
-    items: int = BATCH  # of one request; the time is scaled to a whole batch
-    requests: int = 1  # of one round
+    items: int = BATCH  # per request; the time is scaled to a whole batch
+    requests: int = 1  # per round
     pid: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What all rounds of one contender have shown."""
+class Results:
+    """The values of all rounds of one contender."""
 
     items: int
     milliseconds: list[float] = field(default_factory=list)
@@ -52,30 +52,34 @@ class Seen:
 
 
 def run(folder: Path, *, quick: bool) -> list[Table]:
-    """Measure it in turns; the tables of many items and of one."""
+    """Measure the contenders in turns; return the tables for many items and for one item."""
     rounds, slow = 3, 2_000 if quick else BATCH
-    many: dict[str, Seen] = {}
+    many: dict[str, Results] = {}
     single: dict[str, list[float]] = {}
     with _contenders(folder, slow) as (contenders, url):
         for _ in range(rounds):
-            for each in contenders:
-                _post(each, many.setdefault(each.name, Seen(items=each.items)))
-            if BULLMQ.there:
-                _add_bulk(url, folder, many.setdefault(BULK, Seen(items=BATCH)))
-            for each in contenders:
-                single.setdefault(each.name, []).append(_single(each, 100 if quick else 300))
+            for contender in contenders:
+                _post(contender, many.setdefault(contender.name, Results(items=contender.items)))
+            if BULLMQ.is_available:
+                _add_bulk(url, folder, many.setdefault(BULK, Results(items=BATCH)))
+            for contender in contenders:
+                single.setdefault(contender.name, []).append(_single(contender, 100 if quick else 300))
     return [_of_many(many), _of_one(single)]
 
 
 @contextmanager
 def _contenders(folder: Path, slow: int) -> Iterator[tuple[list[Contender], str]]:
-    """Serve all of them at once: who is not asked costs next to nothing."""
+    """Start all contenders at once, since an idle one costs almost nothing.
+
+    Yields:
+        The contenders, and the URL of the peers' Redis.
+    """
     with ExitStack() as stack:
         url = stack.enter_context(plain_redis(folder))
         system = stack.enter_context(ours(folder / "ours", WORKERS="0"))
         rq, rq_pid = stack.enter_context(gunicorn(RQ, "web_rq", folder, BENCH_REDIS=url))
         celery, celery_pid = stack.enter_context(gunicorn(CELERY, "web_celery", folder, BENCH_REDIS=url))
-        own, theirs = (stack.enter_context(Redis.from_url(each)) for each in (system.redis, url))
+        own, theirs = (stack.enter_context(Redis.from_url(address)) for address in (system.redis, url))
         yield (
             [
                 Contender(name=OURS, url=f"{system.url}/api", redis=own, requests=5, pid=system.pid),
@@ -88,24 +92,24 @@ def _contenders(folder: Path, slow: int) -> Iterator[tuple[list[Contender], str]
 
 
 def body(count: int) -> bytes:
-    """Return so many items as they are sent."""
+    """Return a request body with `count` items."""
     return json.dumps([{"item": f"item {position}", "valor": 0} for position in range(count)]).encode()
 
 
-def _post(contender: Contender, seen: Seen) -> None:
-    """Send one item, so that connections are there, and then the batches."""
+def _post(contender: Contender, results: Results) -> None:
+    """Send one item, so that all connections are open, and then the batches."""
     http.timed(contender.url, "POST", body(1), 1)
     before = counters(contender.redis)
     seconds, _ = http.timed(contender.url, "POST", body(contender.items), contender.requests)
     commands, reads = counters(contender.redis).since(before, contender.items * contender.requests)
-    seen.milliseconds.append(seconds * MILLISECONDS * BATCH / contender.items)
-    seen.commands.append(commands)
-    seen.reads.append(reads)
-    seen.memory.append(peak_of(contender.pid))
+    results.milliseconds.append(seconds * MILLISECONDS * BATCH / contender.items)
+    results.commands.append(commands)
+    results.reads.append(reads)
+    results.memory.append(peak_of(contender.pid))
 
 
-def _add_bulk(url: str, folder: Path, seen: Seen) -> None:
-    """Let node send the same array, three times in one process; the median leaves out its slow first time."""
+def _add_bulk(url: str, folder: Path, results: Results) -> None:
+    """Let node send the same array three times in one process. The median excludes the slow first time."""
     times = 3
     (folder / "items.json").write_bytes(body(BATCH))
     environment = os.environ | {"BENCH_REDIS": url, "BENCH_MODULES": f"{BULLMQ.folder}/"}
@@ -115,10 +119,10 @@ def _add_bulk(url: str, folder: Path, seen: Seen) -> None:
         ran = subprocess.run(command, cwd=SCRIPTS, env=environment, check=True, stdout=subprocess.PIPE, timeout=120)
         commands, reads = counters(client).since(before, BATCH * times)
     answer = json.loads(ran.stdout)
-    seen.milliseconds.append(sorted(answer["seconds"])[times // 2] * MILLISECONDS)
-    seen.commands.append(commands)
-    seen.reads.append(reads)
-    seen.memory.append(answer["mebibytes"])
+    results.milliseconds.append(sorted(answer["seconds"])[times // 2] * MILLISECONDS)
+    results.commands.append(commands)
+    results.reads.append(reads)
+    results.memory.append(answer["mebibytes"])
 
 
 def _single(contender: Contender, times: int) -> float:
@@ -127,15 +131,20 @@ def _single(contender: Contender, times: int) -> float:
     return seconds * MILLISECONDS
 
 
-def _of_many(many: dict[str, Seen]) -> Table:
+def _of_many(many: dict[str, Results]) -> Table:
     rows = tuple(
         Row(
             name=name,
-            values=tuple(seen.milliseconds),
-            beside=(number(seen.items), medians(seen.commands), medians(seen.reads), number(max(seen.memory))),
+            values=tuple(results.milliseconds),
+            extra=(
+                number(results.items),
+                medians(results.commands),
+                medians(results.reads),
+                number(max(results.memory)),
+            ),
             ours=name == OURS,
         )
-        for name, seen in many.items()
+        for name, results in many.items()
     )
     table = Table(
         part="P1",
@@ -144,7 +153,7 @@ def _of_many(many: dict[str, Seen]) -> Table:
         better=Better.LOWER,
         rows=rows,
         columns=("items sent", "commands per item", "reads per item", "peak MiB"),
-        notes=("Where fewer items were sent, the time is scaled to 10,000.",),
+        notes=("If fewer items were sent, the time is scaled to 10,000 items.",),
         charted=True,
     )
     goals = ((EACH, 50), (MANY, 8), (CELERY_EACH, 50), (BULK, 3))
@@ -160,5 +169,5 @@ def _of_one(single: dict[str, list[float]]) -> Table:
     table = Table(part="P1", title="Submit one item", unit="ms", better=Better.LOWER, rows=rows)
     medians_of = {row.name: row.median for row in rows}
     found = medians_of[OURS] / medians_of[EACH]
-    goal = Goal(figure=f"ours takes, of the time of {EACH}", found=found, limit=1.3, unit=" x", at_most=True)
+    goal = Goal(figure=f"our time divided by the time of {EACH}", found=found, limit=1.3, unit=" x", at_most=True)
     return replace(table, goals=(goal,))

@@ -13,9 +13,9 @@ from bench.machine import Machine
 from bench.page import page
 from bench.report import terminal, verdict
 
-OURS = Row(name="ours", values=(900.0, 1000.0, 1100.0), beside=("0.1",), ours=True)
-SLOW = Row(name="slow `peer`", values=(10.0, 9.0, 11.0), beside=("7",))
-FAST = Row(name="fast & <peer>", values=(2000.0,), beside=("3",))
+OURS = Row(name="ours", values=(900.0, 1000.0, 1100.0), extra=("0.1",), ours=True)
+SLOW = Row(name="slow `peer`", values=(10.0, 9.0, 11.0), extra=("7",))
+FAST = Row(name="fast & <peer>", values=(2000.0,), extra=("3",))
 TABLE = Table(
     part="P2",
     title="Drain",
@@ -74,7 +74,7 @@ def test_a_goal_is_met_on_the_right_side_of_its_limit_and_on_it(found: float, at
     assert goal.sentence.endswith("met" if met else "MISSED")
 
 
-def test_a_goal_beside_a_peer_that_did_not_run_is_no_goal() -> None:
+def test_a_peer_that_did_not_run_has_no_goal() -> None:
     assert TABLE.against("nobody", 3) == ()
     assert [goal.met for goal in TABLE.against("slow `peer`", 60)] == [True]
 
@@ -91,11 +91,11 @@ def test_the_terminal_shows_figures_ratios_and_goals() -> None:
     text = terminal([replace(TABLE, goals=TABLE.against("slow `peer`", 250))])
     assert "100 x" in text
     assert "0.5 x" in text
-    assert "wanted at least 250 x, found 100 x: MISSED" in text
+    assert "goal at least 250 x, measured 100 x, MISSED" in text
 
 
 def test_columns_that_have_nothing_to_say_are_left_out() -> None:
-    alone = replace(TABLE, rows=(replace(OURS, values=(1.0,), beside=("",)),))
+    alone = replace(TABLE, rows=(replace(OURS, values=(1.0,), extra=("",)),))
     assert terminal([alone]).splitlines()[1].split() == ["tasks/s", "(median)"]
 
 

@@ -1,14 +1,14 @@
-// BullMQ: `add` sends arrays of items and says how long it took; `fill` sends tasks; `work` does them.
+// BullMQ: `add` submits arrays of items and prints the times; `fill` submits empty tasks; `work` runs tasks.
 const fs = require("fs");
 const { createRequire } = require("module");
 const { Queue, Worker } = createRequire(process.env.BENCH_MODULES)("bullmq");
 
 const [verb, first, second] = process.argv.slice(2);
 const connection = { path: decodeURIComponent(process.env.BENCH_REDIS.replace("unix://", "")), maxRetriesPerRequest: null };
-const ends = { removeOnComplete: true, removeOnFail: true };
+const options = { removeOnComplete: true, removeOnFail: true };
 
 async function add(file, times) {
-  const queue = new Queue("bench", { connection, defaultJobOptions: ends });
+  const queue = new Queue("bench", { connection, defaultJobOptions: options });
   await queue.waitUntilReady();
   const body = fs.readFileSync(file, "utf8");
   const seconds = [];
@@ -23,7 +23,7 @@ async function add(file, times) {
 }
 
 async function fill(count) {
-  const queue = new Queue("bench", { connection, defaultJobOptions: ends });
+  const queue = new Queue("bench", { connection, defaultJobOptions: options });
   for (let sent = 0; sent < count; sent += 1000)
     await queue.addBulk(Array.from({ length: Math.min(1000, count - sent) }, () => ({ name: "noop", data: {} })));
   await queue.close();

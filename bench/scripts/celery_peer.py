@@ -1,4 +1,4 @@
-"""Celery: tasks that cost nothing but a mark in a file, no results kept."""
+"""Celery: tasks that only write a mark to a file; results are not stored."""
 
 import os
 
@@ -6,24 +6,24 @@ from celery import Celery
 
 app = Celery("bench", broker=os.environ["BENCH_REDIS"].replace("unix://", "redis+socket://"))
 app.conf.task_ignore_result = True
-app.conf.worker_prefetch_multiplier = 64  # short tasks want a large one
+app.conf.worker_prefetch_multiplier = 64  # short tasks are faster with a large multiplier
 app.conf.broker_connection_retry_on_startup = True
 done = os.open(os.environ.get("BENCH_DONE", os.devnull), os.O_WRONLY | os.O_APPEND)
 
 
 @app.task(name="noop")
 def noop():
-    """Leave a mark."""
+    """Write a mark."""
     os.write(done, b"x")
 
 
 @app.task(name="work")
 def work(item, valor):
-    """Only ever wait in the queue."""
+    """Do nothing: these tasks are only submitted, and no worker runs them."""
 
 
 def fill(_url, count):
-    """Send so many tasks through one producer."""
+    """Submit `count` tasks through one producer."""
     with app.producer_pool.acquire(block=True) as producer:
         for _ in range(count):
             noop.apply_async(producer=producer)

@@ -1,4 +1,4 @@
-"""dramatiq: tasks that cost nothing but a mark in a file, no results kept."""
+"""dramatiq: tasks that only write a mark to a file; results are not stored."""
 
 import os
 
@@ -11,11 +11,11 @@ dramatiq.set_broker(RedisBroker(url=os.environ["BENCH_REDIS"]))
 
 @dramatiq.actor
 def noop() -> None:
-    """Leave a mark."""
+    """Write a mark."""
     os.write(done, b"x")
 
 
 def fill(_url: str, count: int) -> None:
-    """Send so many tasks."""
+    """Submit `count` tasks."""
     for _ in range(count):
         noop.send()

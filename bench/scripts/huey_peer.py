@@ -1,4 +1,4 @@
-"""huey: tasks that cost nothing but a mark in a file, no results kept, threads."""
+"""huey with threads: tasks that only write a mark to a file; results are not stored."""
 
 import os
 
@@ -10,11 +10,11 @@ huey = RedisHuey("bench", url=os.environ["BENCH_REDIS"], results=False)
 
 @huey.task()
 def noop() -> None:
-    """Leave a mark."""
+    """Write a mark."""
     os.write(done, b"x")
 
 
 def fill(_url: str, count: int) -> None:
-    """Send so many tasks."""
+    """Submit `count` tasks."""
     for _ in range(count):
         noop()

@@ -1,4 +1,4 @@
-"""Flask in front of Celery: takes a JSON array, answers the ids; checks nothing and keeps nothing but the messages."""
+"""Flask with Celery: accepts a JSON array and returns the ids. It checks nothing and stores only the messages."""
 
 from celery_peer import app as celery
 from celery_peer import work
@@ -9,13 +9,13 @@ app = Flask(__name__)
 
 @app.get("/live")
 def live():
-    """Answer."""
+    """Report that the server responds."""
     return "", 200
 
 
 @app.post("/each")
 def each():
-    """Send one after another through one producer."""
+    """Submit the items one by one through one producer."""
     with celery.producer_pool.acquire(block=True) as producer:
         sent = [
             work.apply_async((element["item"], element["valor"]), producer=producer) for element in request.get_json()

@@ -1,4 +1,4 @@
-"""Flask that answers how a task stands, from the same database and with the same fields as ours."""
+"""Flask that returns the status of a task, from a copy of our database and with the same fields as ours."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from flask import Flask, jsonify
 
 app = Flask(__name__)
-place = threading.local()
+local = threading.local()
 SQL = """
     SELECT state, task_type, data, attempt, tasks.created_at, started_at, tasks.finished_at, progress, note, result,
         code, error, batches.public_id
@@ -19,26 +19,26 @@ SQL = """
 
 def connection():
     """Return this thread's connection."""
-    if not hasattr(place, "connection"):
-        place.connection = sqlite3.connect(f"file:{os.environ['BENCH_DATABASE']}?mode=ro", uri=True)
-        place.connection.row_factory = sqlite3.Row
-    return place.connection
+    if not hasattr(local, "connection"):
+        local.connection = sqlite3.connect(f"file:{os.environ['BENCH_DATABASE']}?mode=ro", uri=True)
+        local.connection.row_factory = sqlite3.Row
+    return local.connection
 
 
 def shown(moment):
-    """Return a moment as text; it is kept in microseconds."""
+    """Return a time in microseconds as text; a missing time stays None."""
     return moment and datetime.fromtimestamp(moment / 1e6, UTC).isoformat()
 
 
 @app.get("/live")
 def live():
-    """Answer."""
+    """Report that the server responds."""
     return "", 200
 
 
 @app.get("/check/<token>")
 def check(token):
-    """Look one row up by its key."""
+    """Read one task by its token."""
     row = connection().execute(SQL, (token,)).fetchone()
     if row is None:
         return jsonify(message="unknown"), 404

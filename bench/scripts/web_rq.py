@@ -1,4 +1,4 @@
-"""Flask in front of RQ: takes a JSON array, answers the ids; checks nothing and keeps nothing but the jobs."""
+"""Flask with RQ: accepts a JSON array and returns the ids. It checks nothing and stores only the jobs."""
 
 import os
 
@@ -12,19 +12,19 @@ queue = Queue("bench", connection=Redis.from_url(os.environ["BENCH_REDIS"]))
 
 @app.get("/live")
 def live():
-    """Answer."""
+    """Report that the server responds."""
     return "", 200
 
 
 @app.post("/each")
 def each():
-    """Enqueue one after another."""
+    """Enqueue the items one by one."""
     jobs = [queue.enqueue("stock_rq.work", element["item"], element["valor"]) for element in request.get_json()]
     return jsonify([job.id for job in jobs])
 
 
 @app.post("/many")
 def many():
-    """Enqueue all at once."""
+    """Enqueue all items in one call."""
     data = [Queue.prepare_data("stock_rq.work", (element["item"], element["valor"])) for element in request.get_json()]
     return jsonify([job.id for job in queue.enqueue_many(data)])

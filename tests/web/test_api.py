@@ -332,9 +332,9 @@ def test_a_body_that_does_not_say_its_length_is_never_cut(make_runtime: RuntimeF
 def test_the_third_big_body_at_once_is_told_to_come_again(app: Flask, client: FlaskClient, runtime: Runtime) -> None:
     uploads = app.extensions["queue_tool.uploads"]
     big = b"[1]".ljust(BIG + 1)
-    with uploads.place():
+    with uploads.slot():
         assert send(client, big).status_code == 200
-        with uploads.place():
+        with uploads.slot():
             before = runtime.store.batches.totals()
             answer = send(client, big)
             assert (answer.status_code, answer.json["code"]) == (503, "too_many_uploads")
@@ -346,7 +346,7 @@ def test_the_third_big_body_at_once_is_told_to_come_again(app: Flask, client: Fl
 
 def test_a_body_of_unknown_length_counts_as_big(app: Flask, client: FlaskClient) -> None:
     uploads = app.extensions["queue_tool.uploads"]
-    with uploads.place(), uploads.place():
+    with uploads.slot(), uploads.slot():
         answer = client.post("/api", input_stream=io.BytesIO(b"[]"), content_type="application/json", **CHUNKED)
     assert answer.status_code == 503
 
