@@ -1,4 +1,4 @@
-"""P2 and P3: how fast tasks are done: empty tasks, and thousands of tasks that wait for one second.
+"""P2 and P3: the speed of workers with empty tasks, and with thousands of tasks that wait for one second.
 
 A task of a peer counts as done when its function has run. Our task counts when its result is committed to SQL.
 """

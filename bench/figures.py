@@ -47,7 +47,7 @@ class Goal:
 
     @property
     def met(self) -> bool:
-        """Return whether the value keeps the limit."""
+        """Return whether the value is within the limit."""
         return self.found <= self.limit if self.at_most else self.found >= self.limit
 
     @property

@@ -18,7 +18,7 @@ SETTLE = 0.5
 """Seconds in which Redis frees the buffers of closed connections."""
 
 LIMIT = 380
-"""Bytes of a waiting task that the goal allows."""
+"""The goal: the maximum bytes per waiting task."""
 
 OURS = "ours"
 

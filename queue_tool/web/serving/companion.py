@@ -71,9 +71,8 @@ class Companion:
                 if self._ending.is_set():
                     return
                 process = self._process = self._spawn()
-            doorbell.ring(
-                self._bell.writing
-            )  # a companion ignores its first ring, which normally comes from the reloader
+            # A companion ignores its first ring, which normally comes from the reloader.
+            doorbell.ring(self._bell.writing)
         if not self._ending.is_set():  # its log says why it exited, and this process cannot work without it
             os.kill(os.getpid(), signal.SIGTERM)
 
