@@ -1,4 +1,4 @@
-"""The peers that run tasks: how to submit tasks to each and start it, in the best configuration of its documentation."""
+"""The peers that run tasks: how to submit tasks to each and start it, in the best configuration that it documents."""
 
 from __future__ import annotations
 

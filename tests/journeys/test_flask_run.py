@@ -108,7 +108,7 @@ def test_with_a_redis_of_the_users_own_it_only_serves_and_says_so(system: FlaskR
     )
     assert upgrade.returncode == 0
     system.start()
-    assert "this only serves" in system.log
+    assert "only serves HTTP" in system.log
     assert len(system.pids()) == 1
 
 
