@@ -94,7 +94,7 @@ def speed_table() -> str:
     """Return what the page about speed found, its weak side included."""
     rows = [("accept 10,000 elements in one request", peer, "## P1: Submit 10,000") for peer in SUBMIT_PEERS]
     rows += [("accept a request with one element", SUBMIT_PEERS[0], "## P1: Submit one item")]
-    rows += [("finish tasks that only wait (`sleep`)", peer, "## P2: Drain tasks") for peer in DRAIN_PEERS]
+    rows += [("finish tasks that only wait (`sleep`)", peer, "## P2: Run empty tasks") for peer in DRAIN_PEERS]
     return table("work | beside | times as fast", *((work, peer, times(section, peer)) for work, peer, section in rows))
 
 
