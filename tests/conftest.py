@@ -1,4 +1,4 @@
-"""Fixtures: a real Valkey for the session, and a runtime on a database of its own for each test."""
+"""Fixtures: a real Valkey for the session, and for each test a runtime with its own database."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ from tests.postgres import Cluster, folder, programs
 from tests.postgres import cluster as run_cluster
 from tests.support import System, eventually
 
-# Beside others a test may be slow for no reason of its own: how long its data take to make proves nothing.
-hypothesis.settings.register_profile("in company", suppress_health_check=[hypothesis.HealthCheck.too_slow])
-hypothesis.settings.load_profile("in company")
+# Other processes on this machine may slow a test down, so the time to generate its data proves nothing.
+hypothesis.settings.register_profile("busy machine", suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("busy machine")
 
 Kind = TypeVar("Kind", bound=Event)
 
 
 class News:
-    """A listener that remembers what happened."""
+    """A listener that keeps the events it receives."""
 
     def __init__(self) -> None:
-        """Start with nothing."""
+        """Start without events."""
         self.heard: list[Event] = []
 
     def __call__(self, event: Event) -> None:
-        """Remember an event."""
+        """Keep an event."""
         self.heard.append(event)
 
     def of(self, kind: type[Kind]) -> list[Kind]:
-        """Return the events of this kind, in the order in which they were told."""
+        """Return the events of this kind, in the order of their arrival."""
         return [event for event in self.heard if isinstance(event, kind)]
 
 
@@ -55,12 +55,12 @@ RuntimeFactory = Callable[..., Runtime]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the tests of web, worker and journeys run on another kind of database."""
+    """Add an option: the kind of database for the tests of web, worker and journeys."""
     parser.addoption("--storage", choices=["sqlite", "postgres"], default="sqlite")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On PostgreSQL, leave out the tests that are about SQLite."""
+    """Deselect the tests that are about SQLite if the tests run on PostgreSQL."""
     if config.getoption("--storage") == "postgres":
         left_out = [item for item in items if item.get_closest_marker("sqlite")]
         config.hook.pytest_deselected(items=left_out)
@@ -68,20 +68,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Where skips are forbidden, let one fail the session."""
+    """Fail the session if a test was skipped and the variable NO_SKIPS is set."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("NO_SKIPS") and reporter is not None and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_unconfigure() -> None:
-    """End the interpreter that starts programs."""
+    """Stop the interpreter that starts programs."""
     warm.close()
 
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Redis of this session's, from the system's packages; its URL."""
+    """The URL of a Redis of this session, from the packages of the operating system."""
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("no redis-server on this machine")
@@ -101,7 +101,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Valkey of this session's; its URL."""
+    """The URL of the Valkey of this session."""
     data_dir = tmp_path_factory.mktemp("valkey")
     guardian = valkey.start(data_dir)
     yield valkey.url(data_dir)
@@ -112,7 +112,7 @@ def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def lasting_system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """A whole system of real processes, for tests that leave it running and idle."""
+    """A system of real processes that tests share; each test leaves it running and idle."""
     running = System(tmp_path_factory.mktemp("up"), settings=new_database(request))
     try:
         running.start()
@@ -123,27 +123,27 @@ def lasting_system(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
 
 @pytest.fixture(scope="session")
 def valkey_client(valkey_server: str) -> Iterator[Redis]:
-    """A client of the session's Valkey."""
+    """A client of the Valkey of this session."""
     with Redis.from_url(valkey_server) as client:
         yield client
 
 
 @pytest.fixture
 def redis(valkey_client: Redis) -> Redis:
-    """A client of the session's Valkey, which is empty at the start of each test."""
+    """A client of the Valkey of this session, which is empty when the test starts."""
     valkey_client.flushall()
     return valkey_client
 
 
 @pytest.fixture
 def news() -> News:
-    """What the services have told."""
+    """The events that the services emitted."""
     return News()
 
 
 @pytest.fixture(scope="session")
 def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with its tables and nothing in them, to be copied: making one costs more than most tests."""
+    """An SQLite database with empty tables. Tests copy it: the migrations take longer than most tests."""
     path = tmp_path_factory.mktemp("database") / "queue_tool.db"
     database = Database(f"sqlite:///{path}")
     migrations.upgrade(database)
@@ -153,7 +153,7 @@ def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A PostgreSQL of this session's, from the system's packages."""
+    """A PostgreSQL server of this session, from the packages of the operating system."""
     where = programs()
     if where is None:
         pytest.skip("no PostgreSQL on this machine")
@@ -163,7 +163,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def migrated_template(cluster: Cluster) -> str:
-    """The name of a database of that server's with its tables and nothing in them, to be copied."""
+    """The name of a database on that server with empty tables, which tests copy."""
     name = cluster.new_database()
     database = Database(cluster.url(name))
     migrations.upgrade(database)
@@ -173,13 +173,16 @@ def migrated_template(cluster: Cluster) -> str:
 
 @pytest.fixture
 def storage(request: pytest.FixtureRequest) -> str:
-    """In which kind of database a test's runtimes keep things; some folders of tests say both."""
+    """The kind of database of the test's runtimes. Some test folders override this with both kinds."""
     kind: str = request.config.getoption("--storage")
     return kind
 
 
 def prepared_database(request: pytest.FixtureRequest, directory: Path) -> dict[str, str]:
-    """Give a system that is to run in a directory its tables, which it need not make then; return its setting."""
+    """Prepare a database with tables for a system in this directory; return the setting that names it.
+
+    The system then starts faster, because it has no migrations to run.
+    """
     if request.config.getoption("--storage") == "sqlite":
         (directory / "instance").mkdir(mode=0o700)
         shutil.copyfile(request.getfixturevalue("migrated_database"), directory / "instance" / "queue_tool.db")
@@ -189,7 +192,7 @@ def prepared_database(request: pytest.FixtureRequest, directory: Path) -> dict[s
 
 
 def new_database(request: pytest.FixtureRequest) -> dict[str, str]:
-    """Return the setting that names a database of a test's own; none where it is a file in the data directory."""
+    """Return the setting that names a new empty database. SQLite needs none: its file is in the data directory."""
     if request.config.getoption("--storage") == "sqlite":
         return {}
     cluster: Cluster = request.getfixturevalue("cluster")
@@ -198,7 +201,7 @@ def new_database(request: pytest.FixtureRequest) -> dict[str, str]:
 
 @pytest.fixture
 def make_runtime(request: pytest.FixtureRequest, tmp_path: Path, news: News, storage: str) -> Iterator[RuntimeFactory]:
-    """Makes runtimes on one database of this test's; settings are given by their short names, as texts."""
+    """A function that opens runtimes on one database of this test; it takes settings by their short names, as texts."""
     made: list[Runtime] = []
     (tmp_path / "data").mkdir(mode=0o700)
     database = {}
@@ -225,13 +228,13 @@ def make_runtime(request: pytest.FixtureRequest, tmp_path: Path, news: News, sto
 
 @pytest.fixture
 def runtime(make_runtime: RuntimeFactory, redis: Redis, valkey_server: str) -> Runtime:
-    """A runtime whose tickets wait in the session's Valkey; no worker takes them."""
+    """A runtime whose tickets stay in the Valkey of this session, because no worker runs."""
     return make_runtime(REDIS_URL=valkey_server)
 
 
 @pytest.fixture
 def hasty(runtime: Runtime) -> Iterator[Runtime]:
-    """The same, but it gives a locked database up after half a second."""
+    """The same runtime, but it waits only half a second for a locked database."""
     store = Store(Database(runtime.settings.database, timeout=0.5))
     yield replace(
         runtime,
@@ -245,24 +248,24 @@ def hasty(runtime: Runtime) -> Iterator[Runtime]:
 
 @pytest.fixture
 def inline(make_runtime: RuntimeFactory) -> Runtime:
-    """A runtime that does each task in the request that sends it."""
+    """A runtime that runs each task in the request that submits it."""
     return make_runtime()
 
 
 @pytest.fixture
 def app(runtime: Runtime) -> Flask:
-    """The application whose tasks wait; pytest-flask's `client` talks to it."""
+    """The application whose tasks stay queued; the fixture `client` of pytest-flask uses it."""
     return application(runtime)
 
 
 @pytest.fixture
 def inline_client(inline: Runtime) -> Any:
-    """A client of an application that does each task in the request that sends it."""
+    """A client of an application that runs each task in the request that submits it."""
     return application(inline).test_client()
 
 
 def application(runtime: Runtime) -> Flask:
-    """Return the application of most tests: one, connected to this test's runtime, for making its routes takes long."""
+    """Return the application, connected to this test's runtime. Tests share it: making its routes takes long."""
     if not _applications:
         _applications.append(testing(create_app(runtime)))
     connect(_applications[0], runtime)
@@ -273,6 +276,6 @@ _applications: list[Flask] = []
 
 
 def testing(app: Flask) -> Flask:
-    """Return the application with answers to errors as users get them."""
+    """Return the application, set up to answer errors as in production."""
     app.config["PROPAGATE_EXCEPTIONS"] = False
     return app

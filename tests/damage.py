@@ -1,4 +1,4 @@
-"""What a loss of power or a stranger does to a file."""
+"""Damage files as a power failure or another program does."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from pathlib import Path
 
 
 def cut_last_line(path: Path) -> None:
-    """Take the end of its last line away."""
+    """Remove the end of the file's last line."""
     os.truncate(path, path.stat().st_size - 3)
 
 
 def empty(path: Path) -> None:
-    """Leave nothing in it."""
+    """Remove the file's content."""
     os.truncate(path, 0)
 
 
 def spoil(path: Path) -> None:
-    """Put something before it that is none of it."""
+    """Put foreign bytes before the file's content."""
     path.write_bytes(b"no command!\n" + path.read_bytes())

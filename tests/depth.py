@@ -1,4 +1,4 @@
-"""How much a database works for one page of a list: counted, not timed, so that it repeats."""
+"""How much work a database does for one page of a list: counted, not timed, so that the result is repeatable."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _FILL = [
 
 
 def fill(runtime: Runtime, count: int) -> None:
-    """Send so many tasks, and let them be of all kinds."""
-    later = Options(timing=Timing(due_at=now() + timedelta(days=1)))  # so that nobody pushes them
+    """Submit `count` tasks, and give them all kinds of types, states, priorities and tags."""
+    later = Options(timing=Timing(due_at=now() + timedelta(days=1)))  # so that no tickets are pushed
     for start in range(0, count, 100_000):
         values = [{"item": "a", "valor": 0}] * min(100_000, count - start)
         runtime.submit(values, runtime.of_type("sleep", later))
@@ -44,7 +44,7 @@ def fill(runtime: Runtime, count: int) -> None:
 
 
 def work_for(runtime: Runtime, ask: Callable[[Store], object]) -> int:
-    """Return how much the database works for a question: thousands of SQLite's steps, or PostgreSQL's blocks."""
+    """Return how much work the database does for a query: hundreds of SQLite's steps, or PostgreSQL's blocks."""
     database = Database(runtime.store.database.url)
     try:
         return _steps(database, ask) if database.is_file else _blocks(database, ask)
@@ -53,7 +53,7 @@ def work_for(runtime: Runtime, ask: Callable[[Store], object]) -> int:
 
 
 def page_work(runtime: Runtime, wanted: Filter, page: int, limit: int = 50) -> int:
-    """Return how much the database works for a page of a list, the first one being 1."""
+    """Return how much work the database does for a page of a list; the first page is 1."""
     key = runtime.store.listing.page(wanted, (page - 1) * limit)[1] if page > 1 else None
     assert page == 1 or key is not None
     return work_for(runtime, lambda store: store.listing.page(wanted, limit, key))
@@ -70,7 +70,7 @@ def _steps(database: Database, ask: Callable[[Store], object]) -> int:
     def listen(connection: Any, _record: object) -> None:
         connection.set_progress_handler(count, 100)
 
-    ask(Store(database))  # once, so that its connections are there
+    ask(Store(database))  # opens the connections of the pool
     reader = database._backend.reader
     reader.dispose()
     event.listen(reader, "connect", listen)

@@ -1,4 +1,4 @@
-"""The database of a test, asked and changed past the store: on SQLite or PostgreSQL, as its URL says."""
+"""Read and change the database of a test without the store, on SQLite or PostgreSQL; its URL names which."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SQLITE = "sqlite:///"
 
 @contextmanager
 def opened(url: str) -> Iterator[Any]:
-    """Open a connection on which every statement stands for itself."""
+    """Open a connection that commits each statement at once."""
     if url.startswith(SQLITE):
         path = url.removeprefix(SQLITE)
         with closing(sqlite3.connect(path, isolation_level=None, timeout=20)) as connection:
@@ -25,26 +25,26 @@ def opened(url: str) -> Iterator[Any]:
 
 
 def rows(url: str, query: str) -> list[tuple[Any, ...]]:
-    """Ask a database."""
+    """Return the rows of a query."""
     with opened(url) as connection:
         found: list[tuple[Any, ...]] = connection.execute(query).fetchall()
         return found
 
 
 def note(url: str, table: str, *columns: str, of: str, on: str, when: str) -> None:
-    """Let a database keep a diary: a row of these columns in a table of its own, for each update that is meant.
+    """Record updates: a trigger adds a row to a new table for each update that meets the condition.
 
     Args:
         url: the database.
-        table: the diary; it is made here.
-        columns: those of the table that is watched, which are kept of its new row.
-        of: the table that is watched.
-        on: the kind of update, as `UPDATE OF state`.
-        when: the condition, over NEW and OLD.
+        table: the name of the new table that holds the records.
+        columns: the columns of the updated row that a record keeps.
+        of: the table to watch.
+        on: the kind of update, for example `UPDATE OF state`.
+        when: the condition, an expression over NEW and OLD.
     """
     values = ", ".join(f"NEW.{column}" for column in columns)
-    insert = f"INSERT INTO {table} VALUES ({values});"  # noqa: S608 - names that the tests give - all of it is ours, as below
-    statements = [f"CREATE TABLE {table} AS SELECT {', '.join(columns)} FROM {of} WHERE 1 = 0"]  # noqa: S608 - names that the tests give
+    insert = f"INSERT INTO {table} VALUES ({values});"  # noqa: S608 - the names come from the tests
+    statements = [f"CREATE TABLE {table} AS SELECT {', '.join(columns)} FROM {of} WHERE 1 = 0"]  # noqa: S608 - the names come from the tests
     trigger = f"CREATE TRIGGER note_{table} AFTER {on} ON {of}"
     if url.startswith(SQLITE):
         statements.append(f"{trigger} WHEN {when} BEGIN {insert} END")
@@ -59,7 +59,7 @@ def note(url: str, table: str, *columns: str, of: str, on: str, when: str) -> No
 
 @contextmanager
 def locked(url: str) -> Iterator[None]:
-    """Hold a database as somebody does who writes for long."""
+    """Lock a database, as a long transaction of another writer does."""
     with opened(url) as connection:
         connection.execute("BEGIN IMMEDIATE" if url.startswith(SQLITE) else "BEGIN")
         if not url.startswith(SQLITE):

@@ -1,4 +1,4 @@
-"""A PostgreSQL of the tests' own: a cluster in a temporary directory, on a socket, without a port."""
+"""A PostgreSQL server for the tests: a cluster in a temporary directory, on a Unix socket, without a port."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ import psycopg
 from tests.support import eventually
 
 ROOM = 4 << 30
-"""Bytes that must be free in memory for a server to live there."""
+"""Bytes that must be free in the memory file system before a server may use it."""
 
-COPIES_FILES = 150_000
-"""The first version that must be told to copy a database's files, where nobody needs the copy in the log."""
+COPY_STRATEGY_SINCE = 150_000
+"""The first version with `STRATEGY`: by default it writes the copy of a database to the WAL, which is slow here."""
 
 _numbers = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """A running server."""
+    """A running PostgreSQL server."""
 
-    folder: Path  # of its data and its socket
+    folder: Path  # of the data and the socket
     programs: Path
-    lasting: bool = False  # whether what it has written outlives the machine
+    lasting: bool = False  # whether committed data survives a crash of the machine
 
     def url(self, database: str) -> str:
-        """Return the URL of one of its databases."""
+        """Return the URL of a database on this server."""
         return f"postgresql://postgres@/{database}?host={self.folder}"
 
     def run(self, statement: str) -> None:
@@ -44,23 +44,23 @@ class Cluster:
             connection.execute(statement.encode())
 
     def new_database(self, template: str = "template0") -> str:
-        """Make a database like another one; return its name."""
+        """Make a database from a template; return its name."""
         name = f"test_{os.getpid()}_{next(_numbers)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            quick = "STRATEGY file_copy" if connection.info.server_version >= COPIES_FILES else ""
+            quick = "STRATEGY file_copy" if connection.info.server_version >= COPY_STRATEGY_SINCE else ""
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} {quick}".encode())
         return name
 
     def drop(self, name: str) -> None:
-        """Remove a database, whoever is connected to it."""
+        """Remove a database, also while clients are connected to it."""
         self.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def cut_connections(self) -> None:
-        """End every connection but the one that says so, as a server's administrator would."""
+        """End every other connection, as an administrator of the server can."""
         self.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
 
     def start(self) -> None:
-        """Start it; after it was killed, as soon as what is left of it has gone."""
+        """Start the server. After a kill, retry until the remaining processes have ended."""
         careless = "" if self.lasting else " -c fsync=off -c full_page_writes=off -c wal_level=minimal"
         size = " -c max_connections=200 -c max_wal_senders=0 -c max_wal_size=256MB"
         options = f"-c listen_addresses='' -k {self.folder}{size}{careless}"
@@ -75,28 +75,34 @@ class Cluster:
         eventually(tried)
 
     def control(self, *words: str) -> None:
-        """Start or stop the server, and wait until it is so."""
+        """Start or stop the server, and wait until that is done."""
         _run(self.programs / "pg_ctl", "-D", str(self.folder / "data"), "-w", *words)
 
 
 def programs() -> Path | None:
-    """Return where the server's programs are; None where it is not installed."""
+    """Return the folder of the server's programs; None if PostgreSQL is not installed."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or [
-        Path(each) for each in [shutil.which("initdb")] if each
+        Path(program) for program in [shutil.which("initdb")] if program
     ]
     return found[-1].parent if found else None
 
 
 def folder() -> TemporaryDirectory[str]:
-    """Return a folder for a server: in memory where there is room, for hundreds of databases are made and dropped."""
-    memory = Path("/dev/shm")  # noqa: S108 - the folder in it has a name that nobody can know
+    """Return a folder for a server, in memory if there is room: the tests make and drop hundreds of databases."""
+    memory = Path("/dev/shm")  # noqa: S108 - the folder in it has an unpredictable name
     roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM
     return TemporaryDirectory(prefix="pg", dir=memory if roomy else None)
 
 
 @contextmanager
 def cluster(folder: Path, where: Path, *, lasting: bool = False) -> Iterator[Cluster]:
-    """Run a server for the length of a block; what it has written outlives the machine only if it is lasting."""
+    """Run a server during a `with` block.
+
+    Args:
+        folder: an empty folder for the data and the socket.
+        where: the folder of the server's programs.
+        lasting: whether committed data survives a crash of the machine.
+    """
     server = Cluster(folder=folder, programs=where, lasting=lasting)
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
@@ -109,7 +115,7 @@ def cluster(folder: Path, where: Path, *, lasting: bool = False) -> Iterator[Clu
 
 
 def _run(program: Path, *words: str) -> None:
-    """Run one of the server's programs, which refuse to be run by root."""
+    """Run a program of the server, as the user postgres if this is root: the programs refuse to run as root."""
     as_whom = pwd.getpwnam("postgres") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
     user, group = (as_whom.pw_uid, as_whom.pw_gid) if os.geteuid() == 0 else (None, None)
     done = subprocess.run(

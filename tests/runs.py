@@ -1,4 +1,4 @@
-"""Runs, claimed and settled as a worker does it, without a worker; and how they ended."""
+"""Claim and settle runs as a worker does, without a worker; read how they ended."""
 
 from __future__ import annotations
 
@@ -11,17 +11,24 @@ from queue_tool.store import Settled, Store
 
 
 def claim_runs(store: Store, runs: Sequence[tuple[str, int]], owner: int, now: datetime) -> list[Claimed]:
-    """Claim runs, each named by token and run, as a worker that has nothing to settle."""
+    """Claim runs, as a worker without outcomes to settle does.
+
+    Args:
+        store: the store.
+        runs: pairs of token and run number.
+        owner: the id of the worker that claims.
+        now: the current time.
+    """
     return store.runs.settle_and_claim((), runs, owner, now).claimed
 
 
 def settle_runs(store: Store, outcomes: Sequence[Outcome], owner: int, now: datetime) -> Settled:
-    """Settle runs as a worker that claims no others."""
+    """Settle runs, as a worker that claims no other runs does."""
     return store.runs.settle_and_claim(outcomes, (), owner, now).settled
 
 
 def attempts_of(store: Store, token: str) -> tuple[Attempt, ...]:
-    """Return the runs of a task that did not succeed, the first one first."""
+    """Return the unsuccessful attempts of a task, the earliest first."""
     details = store.listing.details(token)
     assert details is not None
     return details.attempts

@@ -1,4 +1,4 @@
-"""A Valkey of a test's own, which may be ended, stopped, filled and wiped."""
+"""A Valkey server that a test can kill, pause, fill and wipe."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from queue_tool.host import valkey
 
 
 class Server:
-    """A Valkey of this test's own."""
+    """A Valkey server that belongs to one test."""
 
     def __init__(self, directory: Path) -> None:
-        """Start it."""
+        """Start the server with this data directory."""
         self.directory = directory
         self.url = valkey.url(directory)
         self.start()
 
     def start(self) -> None:
-        """Start it again, with all that it has kept."""
+        """Start the server with the data that it saved."""
         self._guardian: subprocess.Popen[bytes] = valkey.start(self.directory)
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the server."""
         os.kill(self.pid, signal.SIGKILL)
         self.stop()
 
     def hang(self) -> None:
-        """Let it answer nobody."""
+        """Pause the server: it answers no request."""
         os.kill(self.pid, signal.SIGSTOP)
 
     def go_on(self) -> None:
-        """Let it answer again."""
+        """Resume the server."""
         os.kill(self.pid, signal.SIGCONT)
 
     @property
     def pid(self) -> int:
-        """Return the server's process, which its guardian has noted."""
+        """Return the server's pid, which its guardian has written to a file."""
         return int((self.directory / "valkey" / "server.pid").read_text().split()[0])
 
     def wipe(self) -> None:
-        """Forget all that it has kept."""
+        """Delete the data that the server saved."""
         shutil.rmtree(self.directory / "valkey" / valkey.AOF_DIR)
 
     def stop(self) -> None:
-        """End it, if it is there."""
+        """Stop the server, if it runs."""
         assert self._guardian.stdin is not None
         self._guardian.stdin.close()
         self._guardian.wait(20)

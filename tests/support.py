@@ -1,4 +1,4 @@
-"""What several tests need: waiting without sleeping, free ports, systems of real processes."""
+"""Helpers of several tests: wait without sleeping, free ports, systems of real processes."""
 
 from __future__ import annotations
 
@@ -28,24 +28,32 @@ from tests.warm import interpreter
 Found = TypeVar("Found")
 
 POLL = 0.01
-"""Seconds between the first two looks at what is awaited."""
+"""Seconds between the first two polls of `eventually`."""
 
 POLL_AT_LAST = 0.1
-"""Seconds between two looks at what has not come for a second: looking takes processor time from what is awaited."""
+"""Seconds between two polls after a second of waiting: each poll takes processor time from what the test waits for."""
 
 PROGRAM: Sequence[str | Path] = (sys.executable, "-m", "queue_tool")
-"""`queue-tool` of the environment in which the tests run."""
+"""The command `queue-tool` in the Python environment of the tests."""
 
 
 def now() -> datetime:
-    """Return the time, in UTC."""
+    """Return the current time, in UTC."""
     return datetime.now(UTC)
 
 
 def eventually(look: Callable[[], Found], within: float = 20.0, every: float = POLL) -> Found:
-    """Look again and again until the look is true and raises no AssertionError or OSError; return what it found.
+    """Poll until `look` returns a true value and raises no AssertionError or OSError; return that value.
 
-    It looks less and less often: the longer something takes, the less it matters to hear of it at once.
+    The polls become rarer over time: after a long wait, a small delay matters less.
+
+    Args:
+        look: what to poll.
+        within: seconds until the test fails.
+        every: seconds between the first polls.
+
+    Raises:
+        AssertionError: the time is over.
     """
     began = time.monotonic()
     until = began + within
@@ -65,7 +73,7 @@ def eventually(look: Callable[[], Found], within: float = 20.0, every: float = P
 
 
 def free_port() -> int:
-    """Return a port of this machine's on which nobody listens now, and which this returns to nobody else."""
+    """Return a port of this machine on which no process listens; no two calls return the same port."""
     for port in _ports:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -78,12 +86,13 @@ def free_port() -> int:
 
 
 def _ports_of_this_process() -> Iterator[int]:
-    """Walk for ever through ports that neither a connection nor another process of these tests is given.
+    """Iterate forever over ports that no outgoing connection and no other process of these tests uses.
 
-    The kernel gives those from 32768 on to outgoing connections; each of pytest-xdist's workers has a range below.
+    The kernel gives the ports from 32768 on to outgoing connections. Each worker of pytest-xdist has its own range
+    below that.
     """
     first = 10_000 + 1_000 * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 20)
-    start = os.getpid() % 1_000  # two sessions at once begin at different places
+    start = os.getpid() % 1_000  # two concurrent test sessions start at different ports
     return (first + (start + step) % 1_000 for step in itertools.count())
 
 
@@ -91,9 +100,12 @@ _ports = _ports_of_this_process()
 
 
 def clean_environment(**settings: str) -> dict[str, str]:
-    """Return this process's environment without any setting of the project's, and with those that are said.
+    """Return the environment of this process, with only the given settings of the project.
 
-    What fails is not tried again unless a test says so: most of them want to see the end.
+    MAX_ATTEMPTS is 1 by default, because most tests want to see the final result of a failed task.
+
+    Args:
+        settings: settings by their names without the prefix `QUEUE_TOOL_`.
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("QUEUE_TOOL_")}
     return inherited | {f"QUEUE_TOOL_{name}": value for name, value in ({"MAX_ATTEMPTS": "1"} | settings).items()}
@@ -102,9 +114,16 @@ def clean_environment(**settings: str) -> dict[str, str]:
 def run_command(
     *words: str, cwd: Path, within: float = 60, program: Sequence[str | Path] = (), **settings: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run `queue-tool` with these words in a directory, and wait for its end.
+    """Run `queue-tool` with these arguments in a directory, and wait until it exits.
 
-    It is a fork of an interpreter that has imported everything; a `program` that is named starts from nothing.
+    By default the command is a fork of an interpreter that has already imported everything.
+
+    Args:
+        words: the arguments of the command.
+        cwd: the working directory.
+        within: seconds until the command is ended.
+        program: a command to start as a new process instead of the fork.
+        settings: settings by their names without the prefix `QUEUE_TOOL_`.
     """
     environment = clean_environment(**settings)
     if not program:
@@ -122,7 +141,7 @@ def run_command(
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server said."""
+    """The response of a server."""
 
     status: int
     headers: Mapping[str, str]
@@ -135,7 +154,7 @@ class Answer:
 
 
 def http(method: str, url: str, body: object = None, headers: Mapping[str, str] | None = None) -> Answer:
-    """Send a request; a body that is not bytes goes as JSON. Errors are answers too."""
+    """Send a request; return its response, also if it is an error. A body that is not bytes is sent as JSON."""
     data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
     wanted = ({"Content-Type": "application/json"} if data is not None else {}) | dict(headers or {})
     request = urllib.request.Request(url, data=data, method=method, headers=wanted)
@@ -159,23 +178,23 @@ class System:
 
     @property
     def log(self) -> str:
-        """Return all that the system has written, from every start."""
+        """Return the output of the system, of all its starts."""
         path = self.directory / "up.log"
         return path.read_text("utf-8", "replace") if path.exists() else ""
 
     @property
     def up(self) -> subprocess.Popen[bytes]:
-        """Return the supervisor's process."""
+        """Return the process of the supervisor."""
         assert self.process is not None
         return self.process
 
     @property
     def command(self) -> list[str | Path]:
-        """Return the command that starts it."""
+        """Return the command that starts the system."""
         return [*self.program, "up", "--port", str(self.port)]
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start the system and wait until it answers."""
         with (self.directory / "up.log").open("ab") as log:
             self.process = subprocess.Popen(
                 self.command,
@@ -184,7 +203,7 @@ class System:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_hear_signals,  # noqa: PLW1509 - it does nothing that a thread could have locked
+                preexec_fn=_reset_signals,  # noqa: PLW1509 - it needs no lock that another thread could hold
             )
         try:
             eventually(lambda: http("GET", self.url("/health/live")).status == 200)
@@ -192,7 +211,7 @@ class System:
             raise AssertionError(f"{error}\n{self.log}") from error
 
     def url(self, path: str) -> str:
-        """Return the address of a path."""
+        """Return the URL of a path."""
         return f"http://127.0.0.1:{self.port}{path}"
 
     def post(self, items: object, **headers: str) -> Answer:
@@ -200,11 +219,11 @@ class System:
         return http("POST", self.url("/api"), items, headers)
 
     def check(self, token: str) -> Any:
-        """Ask how a task stands."""
+        """Return the status of a task."""
         return http("GET", self.url(f"/check/{token}")).json
 
     def await_status(self, token: str, status: str, within: float = 60) -> Any:
-        """Wait until a task has a status; return all that is said of it."""
+        """Wait until a task has this status; return the whole response."""
 
         def look() -> Any:
             found = self.check(token)
@@ -217,12 +236,17 @@ class System:
             raise AssertionError(f"{error}\n{self.log[-5000:]}") from error
 
     def pids(self) -> dict[int, str]:
-        """Return every process that belongs to this system, found by its directory or its ancestors."""
+        """Return every process of this system: its command line by its pid.
+
+        A process belongs to the system if it works in the system's directory, or has that directory as an argument.
+        """
         place = str(self.directory)
-        return {pid: words for pid, words, cwd in _processes() if cwd.startswith(place) or place in _part_of(words)}
+        return {
+            pid: words for pid, words, cwd in _processes() if cwd.startswith(place) or place in _arguments_of(words)
+        }
 
     def kill_all(self) -> None:
-        """End every process of this system at once, the hard way."""
+        """Kill every process of this system with SIGKILL."""
         for pid in self.pids():
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -233,24 +257,24 @@ class System:
         eventually(lambda: not self.pids())
 
     def stop(self) -> int:
-        """Ask it to stop and wait; return the exit code."""
+        """Send SIGTERM, wait until the system exits, and return its exit code."""
         self.up.terminate()
         return self.up.wait(60)
 
     def child(self, name: str) -> int:
-        """Return the pid of the child that was started last under this name."""
+        """Return the pid of the latest child process with this name."""
         lines = [line for line in self.log.splitlines() if f"child started child={name} pid=" in line]
         return int(lines[-1].rpartition("pid=")[2])
 
     def children(self, of: int) -> list[int]:
-        """Return the processes of this system that another one of its has started."""
+        """Return the pids of this system whose parent is the process `of`."""
         return [pid for pid in self.pids() if _parent(pid) == of]
 
     def valkey(self) -> int:
         """Return the pid of the embedded Valkey.
 
         Raises:
-            FileNotFoundError: it has not said it, or not yet.
+            FileNotFoundError: Valkey has not written its pid yet.
         """
         pids = (self.directory / "instance" / "valkey" / "server.pid").read_text().split()
         if not pids:
@@ -260,24 +284,24 @@ class System:
 
 @dataclass
 class FlaskRun(System):
-    """The system as Flask starts it."""
+    """A system that `flask run` starts."""
 
     options: tuple[str, ...] = ()
 
     @property
     def command(self) -> list[str | Path]:
-        """Return the command that starts it."""
+        """Return the command that starts the system."""
         flask = str(Path(sys.executable).with_name("flask"))
         return [flask, "--app", "queue_tool", "run", "--port", str(self.port), *self.options]
 
 
 def items(count: int, valor: float = 0) -> list[dict[str, object]]:
-    """Return as many good items, each of which takes so many seconds."""
+    """Return `count` valid items; each takes `valor` seconds."""
     return [{"item": f"item{number}", "valor": valor} for number in range(count)]
 
 
 def tokens(answer: Answer) -> list[str]:
-    """Return the tokens that an answer to a batch gives, in its order."""
+    """Return the tokens in the response to a batch, in its order."""
     return [item["hash"] for item in answer.json["processing_items"]]
 
 
@@ -291,7 +315,7 @@ with queue_tool.open() as system:
 
 
 def sent_from_python(system: System, *task_types: str) -> list[str]:
-    """Send a task of each of these types as a script of a user's does; return the tokens."""
+    """Submit a task of each type from a Python script, as a user would; return the tokens."""
     environment = clean_environment(**system.settings)
     sent = interpreter().run(["-c", SEND, *task_types], cwd=system.directory, env=environment, timeout=60)
     assert sent.returncode == 0, sent.stderr
@@ -299,7 +323,7 @@ def sent_from_python(system: System, *task_types: str) -> list[str]:
 
 
 def await_answer(redis: Redis) -> None:
-    """Wait until a Redis answers."""
+    """Wait until this Redis answers."""
 
     def answers() -> bool:
         try:
@@ -311,17 +335,17 @@ def await_answer(redis: Redis) -> None:
 
 
 def redis_of(system: System) -> Redis:
-    """Return a client of a system's embedded Valkey."""
+    """Return a client of the embedded Valkey of a system."""
     return Redis.from_url(valkey.url(system.directory / "instance"))
 
 
-def _hear_signals() -> None:
-    """Let a process hear signals that the tests themselves may have been told to ignore, as by nohup."""
+def _reset_signals() -> None:
+    """Reset signals that the test process may ignore, for example under nohup: a child process inherits that."""
     for name in (signal.SIGINT, signal.SIGHUP):
         signal.signal(name, signal.SIG_DFL)
 
 
-def _part_of(words: str) -> list[str]:
+def _arguments_of(words: str) -> list[str]:
     return words.split("\0")
 
 
@@ -329,7 +353,7 @@ def _parent(pid: int) -> int:
     try:
         stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
     except OSError:
-        return 0  # it has just ended
+        return 0  # the process has just ended
     return int(stat.rpartition(")")[2].split()[1])
 
 

@@ -1,4 +1,4 @@
-"""The architecture: floors, vendors, sizes, and words that know no world."""
+"""The architecture: layers of imports, homes of vendors, sizes of files, names, and a model without I/O."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ FILES = sorted((ROOT / "queue_tool").rglob("*.py"))
 MODEL = sorted((ROOT / "queue_tool/model").rglob("*.py"))
 
 
-def test_imports_only_fall() -> None:
+def test_imports_point_only_to_lower_layers() -> None:
     linted = subprocess.run(
         [Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert linted.returncode == 0, linted.stdout
 
 
-def test_only_the_runtime_knows_the_environment() -> None:
+def test_only_one_module_reads_the_environment() -> None:
     readers = {
         str(path.relative_to(ROOT)) for path in FILES if re.search(r"os\.environ|os\.getenv", path.read_text("utf-8"))
     }
@@ -47,23 +47,23 @@ def test_the_model_has_no_clock_no_files_and_no_network(path: Path) -> None:
 
 
 KINDS_OF_DATABASE = re.compile(r"sqlite|postgres|psycopg|dialect|pg_|PRAGMA")
-"""What code says that knows a kind of database; people are told of SQLite and PostgreSQL."""
+"""Words that show that code depends on a kind of database. Texts for users write SQLite and PostgreSQL instead."""
 
 
 def _words_of(path: Path) -> Iterator[str]:
-    """Return the names and texts that a file's code is made of: not its comments and docstrings."""
+    """Return the names and texts in a file's code, without its comments and docstrings."""
     nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
     docstrings = {node.value for node in nodes if isinstance(node, ast.Expr)}
     for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in docstrings:
             yield node.value
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("queue_tool.store.engine."):
-            continue  # what it offers has names that say what is done
+            continue  # an import from the engine is allowed
         for field in ("id", "attr", "arg", "name", "module"):
             yield str(getattr(node, field, ""))
 
 
-def test_only_the_engine_of_the_store_knows_kinds_of_databases() -> None:
+def test_only_the_engine_of_the_store_depends_on_the_kind_of_database() -> None:
     engine, addresses = ROOT / "queue_tool/store/engine", ROOT / "queue_tool/model/settings.py"
     knowing = {
         f"{path.relative_to(ROOT)}: {word}"
@@ -75,7 +75,7 @@ def test_only_the_engine_of_the_store_knows_kinds_of_databases() -> None:
     assert knowing == set()
 
 
-def test_a_file_fits_in_the_head() -> None:
+def test_files_are_short() -> None:
     sizes = {str(path.relative_to(ROOT)): len(path.read_text("utf-8").splitlines()) for path in FILES}
     assert {name: size for name, size in sizes.items() if size > 320} == {}
     assert statistics.median(sizes.values()) <= 120
@@ -92,13 +92,13 @@ def test_functions_are_short() -> None:
 
 
 NAMELESS = {"said", "one"}
-"""What fits anything, and so tells a reader nothing, as the name of a thing."""
+"""Names that fit anything and so tell a reader nothing."""
 
 
 def _names_given_in(source: str) -> Iterator[str]:
-    """Return the names that code gives: to variables, arguments, functions, classes, attributes and imports.
+    """Return the names that code defines: variables, arguments, functions, classes, attributes and imports.
 
-    An attribute that is only read is no such name: SQLAlchemy called its method `one`.
+    An attribute that is only read does not count: the method `one` is SQLAlchemy's name.
     """
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
@@ -109,7 +109,7 @@ def _names_given_in(source: str) -> Iterator[str]:
                 yield name
 
 
-def test_nothing_has_a_name_that_fits_anything() -> None:
+def test_no_name_fits_anything() -> None:
     given = {f"{path.relative_to(ROOT)}: {name}" for path in FILES for name in _names_given_in(path.read_text("utf-8"))}
     assert {entry for entry in given if entry.rpartition(" ")[2] in NAMELESS} == set()
 
@@ -138,7 +138,7 @@ def test_nothing_has_a_name_that_fits_anything() -> None:
         "match a:\n case {**one}: ...",
     ],
 )
-def test_a_name_is_seen_wherever_it_is_given(source: str) -> None:
+def test_a_name_is_found_wherever_code_defines_it(source: str) -> None:
     assert "one" in _names_given_in(source)
     assert "one" not in _names_given_in("rows.one().one")
 
@@ -152,7 +152,7 @@ def test_importing_the_package_brings_in_no_vendor() -> None:
     assert answer.stdout.strip() == ""
 
 
-def test_what_is_offered_is_what_is_meant_whatever_was_imported_before() -> None:
+def test_the_public_names_are_right_whatever_was_imported_before() -> None:
     code = (
         "import queue_tool.runtime; from queue_tool import *; print(*map(callable, (task, open, create_app, Filter)))"
     )
@@ -165,7 +165,7 @@ def test_every_public_name_is_there() -> None:
 
 
 def events_made_in(path: Path) -> set[str]:
-    """Return the names of the events that a file makes records of: `events.Ready(...)`, or one of two kinds."""
+    """Return the names of the event classes that a file uses: `events.A(...)` or `events.A if ... else events.B`."""
     makers: list[ast.expr] = []
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Call):
@@ -175,9 +175,9 @@ def events_made_in(path: Path) -> set[str]:
     return {maker.attr for maker in makers if isinstance(maker, ast.Attribute) and ast.unparse(maker.value) == "events"}
 
 
-def test_every_event_is_told_somewhere() -> None:
-    told = {name for path in FILES if path not in MODEL for name in events_made_in(path)}
-    assert told == {kind.__name__ for kind in EVENTS}
+def test_every_event_is_emitted_somewhere() -> None:
+    emitted = {name for path in FILES if path not in MODEL for name in events_made_in(path)}
+    assert emitted == {kind.__name__ for kind in EVENTS}
 
 
 IGNORE = re.compile(r"#\s*(?:noqa|type:\s*ignore)\b.*")
@@ -186,14 +186,14 @@ CODE = [path for name in ("queue_tool", "tests", "bench", "migrations", "docs") 
 
 
 def bare_ignores(path: Path) -> list[str]:
-    """Return the comments of a file that silence a tool and do not say which rule and why."""
+    """Return the comments of a file that silence a tool without a rule or without a reason."""
     with path.open("rb") as file:
         comments = [token.string for token in tokenize.tokenize(file.readline) if token.type == tokenize.COMMENT]
     found = [match[0] for comment in comments if (match := IGNORE.search(comment))]
     return [ignore for ignore in found if not WITH_A_REASON.fullmatch(ignore)]
 
 
-def test_whatever_silences_a_tool_names_the_rule_and_the_reason() -> None:
+def test_a_comment_that_silences_a_tool_names_the_rule_and_the_reason() -> None:
     assert {str(path.relative_to(ROOT)): bare_ignores(path) for path in CODE if bare_ignores(path)} == {}
 
 
@@ -202,7 +202,7 @@ TOP_LEVEL = {
     *("CHANGELOG.md", "LICENSE", "CONTRIBUTING.md", "SECURITY.md", "Makefile", "Dockerfile", "compose.yaml", "deploy"),
     *(".env.example", ".ci", ".git", ".gitignore", ".pre-commit-config.yaml"),
 }
-"""What may be at the top of the repository, whether it is there already or not."""
+"""The names that may be at the top of the repository. Not all of them have to exist."""
 
 
 def test_nothing_else_is_at_the_top_of_the_repository() -> None:

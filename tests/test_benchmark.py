@@ -1,4 +1,4 @@
-"""The benchmark's pure parts: ratios, goals, the texts and the chart that are made from figures."""
+"""The pure parts of the benchmark: ratios, goals, and the texts and the chart that it makes from figures."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ MACHINE = Machine(
 )
 
 
-def test_the_median_is_the_value_in_the_middle_and_the_spread_says_both_ends() -> None:
+def test_a_row_has_the_median_and_the_spread_from_lowest_to_highest() -> None:
     assert OURS.median == 1000
     assert OURS.spread == "900 to 1,100"
     assert FAST.spread == ""
 
 
-def test_a_ratio_says_how_many_times_better_we_are() -> None:
+def test_a_ratio_is_how_many_times_better_we_are() -> None:
     assert TABLE.ratio(SLOW) == 100
     assert TABLE.ratio(FAST) == 0.5
     assert TABLE.ratio(OURS) is None
 
 
-def test_where_less_is_better_the_ratio_is_turned_round() -> None:
+def test_if_lower_is_better_the_ratio_is_inverted() -> None:
     times = replace(TABLE, better=Better.LOWER)
     assert times.ratio(SLOW) == 0.01
     assert times.ratio(FAST) == 2
 
 
-def test_the_best_of_ours_is_compared() -> None:
+def test_the_ratio_uses_our_best_row() -> None:
     better = replace(OURS, name="ours, twice", values=(4000.0,))
     assert replace(TABLE, rows=(OURS, better, FAST)).ratio(FAST) == 2
 
@@ -68,13 +68,13 @@ def test_without_ours_there_is_no_ratio() -> None:
         (6, True, False),
     ],
 )
-def test_a_goal_is_met_on_the_right_side_of_its_limit_and_on_it(found: float, at_most: bool, met: bool) -> None:
+def test_a_goal_is_met_on_the_right_side_of_its_limit_and_exactly_at_it(found: float, at_most: bool, met: bool) -> None:
     goal = Goal(figure="figure", found=found, limit=5, at_most=at_most)
     assert goal.met is met
     assert goal.sentence.endswith("met" if met else "MISSED")
 
 
-def test_a_peer_that_did_not_run_has_no_goal() -> None:
+def test_there_is_no_goal_against_a_peer_that_did_not_run() -> None:
     assert TABLE.against("nobody", 3) == ()
     assert [goal.met for goal in TABLE.against("slow `peer`", 60)] == [True]
 
@@ -83,7 +83,7 @@ def test_a_peer_that_did_not_run_has_no_goal() -> None:
     ("value", "text"),
     [(12345.6, "12,346"), (123.4, "123"), (12.34, "12.3"), (1.234, "1.23"), (0.00123, "0.00123"), (7.0, "7"), (0, "0")],
 )
-def test_a_number_has_three_digits_that_count(value: float, text: str) -> None:
+def test_a_number_has_three_significant_digits(value: float, text: str) -> None:
     assert number(value) == text
 
 
@@ -94,18 +94,18 @@ def test_the_terminal_shows_figures_ratios_and_goals() -> None:
     assert "goal at least 250 x, measured 100 x, MISSED" in text
 
 
-def test_columns_that_have_nothing_to_say_are_left_out() -> None:
+def test_empty_columns_are_left_out() -> None:
     alone = replace(TABLE, rows=(replace(OURS, values=(1.0,), extra=("",)),))
     assert terminal([alone]).splitlines()[1].split() == ["tasks/s", "(median)"]
 
 
-def test_the_verdict_counts_and_names_what_was_missed() -> None:
+def test_the_verdict_counts_the_goals_and_names_the_missed_ones() -> None:
     goals = (Goal(figure="one", found=1, limit=1), Goal(figure="other", found=0, limit=1))
     assert verdict([replace(TABLE, goals=goals)]) == "1 of 2 goals met; missed: P2 (other)."
     assert verdict([replace(TABLE, goals=goals[:1])]) == "1 of 1 goals met."
 
 
-def test_the_page_says_figures_versions_and_configuration() -> None:
+def test_the_page_shows_figures_versions_and_configuration() -> None:
     text = page([TABLE], MACHINE, {"huey": "1.2.3"}, {"slow": "`slow --quick`"}, "2000-01-01")
     assert "| slow `peer` | 10 | 9 to 11 | 100 x | 7 |" in text
     assert "huey 1.2.3" in text
@@ -114,7 +114,7 @@ def test_the_page_says_figures_versions_and_configuration() -> None:
     assert "on 2000-01-01" in text
 
 
-def test_the_chart_is_a_picture_with_a_bar_for_each_row_and_nothing_from_elsewhere() -> None:
+def test_the_chart_has_a_bar_for_each_row_and_no_scripts_or_links() -> None:
     text = chart([TABLE, replace(TABLE, better=Better.LOWER)])
     tree = ElementTree.fromstring(text)  # noqa: S314 - made by the line above
     bars = tree.findall("{http://www.w3.org/2000/svg}rect")

@@ -1,1 +1,1 @@
-"""One suite per seam, on each of its implementations."""
+"""One suite per interface, run on each of its implementations."""

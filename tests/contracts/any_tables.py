@@ -1,4 +1,4 @@
-"""Tables of any version, as they are found in a database: described, filled with rows of all kinds, and read."""
+"""Describe, fill and read the tables of a database at any revision, from what the database itself reports."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from queue_tool.model.states import State
 
 Row = Mapping[str, Any]
 Rows = Mapping[tuple[Any, ...], Row]
-"""The rows of a table by their primary keys."""
+"""The rows of a table, by primary key."""
 
 ROWS = 4 * len(State)
-"""Rows that are put into each table at once."""
+"""The number of rows that one `fill` adds to each table."""
 
 VALUES: Mapping[type[Any], Callable[[Column[Any], int], object]] = {
     BigInteger: lambda column, number: 2**62 + number,
@@ -22,21 +22,21 @@ VALUES: Mapping[type[Any], Callable[[Column[Any], int], object]] = {
     Float: lambda column, number: number / 3,
     Text: lambda column, number: f"{column.name} {number}: ação ✓ '\"\\\n",
 }
-"""How values of each type are made; for each row another one, so that no key comes twice."""
+"""How to make a value of each column type. Each row number gives another value, so that keys are unique."""
 
-WORDS: Mapping[str, list[str]] = {"tasks.state": [state.value for state in State]}
-"""The values of columns at whose values a migration looks."""
+FIXED_VALUES: Mapping[str, list[str]] = {"tasks.state": [state.value for state in State]}
+"""The legal values of columns that a migration compares with constants."""
 
 
 def tables_of(connection: Connection) -> list[Table]:
-    """Return the tables that there are, but for Alembic's own."""
+    """Return the tables in the database, without Alembic's own table."""
     found = MetaData()
     found.reflect(connection)
     return [table for table in found.sorted_tables if table.name != "alembic_version"]
 
 
 def schema_of(connection: Connection) -> dict[str, dict[str, str]]:
-    """Return what the database itself says of its tables, each with its columns, keys and indexes."""
+    """Return the columns, keys and indexes of each table, as the database reports them."""
     found = inspect(connection)
     return {
         table.name: {
@@ -50,11 +50,11 @@ def schema_of(connection: Connection) -> dict[str, dict[str, str]]:
 
 
 def fill(connection: Connection, first: int = 1) -> None:
-    """Put rows into every table: with every column filled, with every column NULL that may be, and in between.
+    """Add rows to every table: some without NULL, some with NULL in every nullable column, some with a mixture.
 
     Args:
-        connection: of a transaction that writes.
-        first: the number of the first row; rows with other numbers may be there already.
+        connection: a connection in a write transaction.
+        first: the number of the first row. Rows with other numbers may exist already.
     """
     for table in tables_of(connection):
         rows = [dict(_values(table, number)) for number in range(first, first + ROWS)]
@@ -74,20 +74,20 @@ def contents(connection: Connection) -> dict[str, Rows]:
 
 def _values(table: Table, number: int) -> Iterator[tuple[str, object]]:
     for place, column in enumerate(table.columns):
-        words = WORDS.get(f"{table.name}.{column.name}")
+        words = FIXED_VALUES.get(f"{table.name}.{column.name}")
         kind = next(kind for kind in VALUES if isinstance(column.type, kind))
         value = words[number % len(words)] if words else VALUES[kind](column, number)
         yield column.name, None if column.nullable and _is_null(number, place) else value
 
 
 def _is_null(number: int, place: int) -> bool:
-    """Tell whether a row leaves a column out: of the first rows none does, of the next ones each, then some do."""
+    """Return whether a row leaves a nullable column NULL: never in the first rows, then always, then sometimes."""
     part, of_part = divmod(number % ROWS, len(State))
     return part == 1 or (part > 1 and (of_part + place) % part == 0)
 
 
 def _text(described: Any) -> str:
-    """Return a description in which nothing is an object, and lists of things with names are in their order."""
+    """Return a description as text, with sorted lists and keys, so that two descriptions can be compared."""
     if isinstance(described, list):
         return str(sorted(map(_text, described)))
     if isinstance(described, dict):

@@ -13,7 +13,7 @@ from tests.postgres import Cluster
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def storage(request: pytest.FixtureRequest) -> str:
-    """In which kind of database a test's runtimes keep things."""
+    """The kind of database of the test's runtimes."""
     kind: str = request.param
     return kind
 
@@ -32,7 +32,7 @@ def empty_url(request: pytest.FixtureRequest, storage: str, tmp_path: Path) -> I
 
 @pytest.fixture
 def migrated_url(request: pytest.FixtureRequest, storage: str, tmp_path: Path) -> Iterator[str]:
-    """The URL of a database with its tables and nothing in them."""
+    """The URL of a database with empty tables."""
     if storage == "sqlite":
         shutil.copyfile(request.getfixturevalue("migrated_database"), tmp_path / "tasks.db")
         yield f"sqlite:///{tmp_path / 'tasks.db'}"

@@ -1,4 +1,4 @@
-"""The broker's promises, on each of its implementations; and what RQ itself must find in Redis."""
+"""What every broker guarantees, and what RQ itself must find in Redis."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
 # -- every broker ------------------------------------------------------------------------------------------
 
 
-def test_every_verb_may_be_repeated_and_may_be_given_nothing(broker: Broker) -> None:
+def test_every_method_is_idempotent_and_accepts_an_empty_list(broker: Broker) -> None:
     broker.check()
     for some in ([], tickets(3)):
         for _ in range(2):
@@ -74,14 +74,14 @@ def test_every_verb_may_be_repeated_and_may_be_given_nothing(broker: Broker) -> 
     assert broker.queued() == set()
 
 
-def test_its_incarnation_stays_while_nothing_happens(broker: Broker) -> None:
+def test_the_incarnation_does_not_change_by_itself(broker: Broker) -> None:
     assert broker.incarnation() == broker.incarnation()
 
 
 # -- on Redis and Valkey -----------------------------------------------------------------------------------
 
 
-def test_tickets_wait_in_their_lists_in_order(rq_broker: RqBroker, server: str) -> None:
+def test_tickets_are_in_their_lists_in_order(rq_broker: RqBroker, server: str) -> None:
     rq_broker.push([*tickets(2500), *tickets(2, "high.threads", run=3)])
     with Redis.from_url(server) as client:
         assert Queue("default", connection=client).job_ids == [f"{number:032x}" for number in range(1, 2501)]
@@ -90,7 +90,7 @@ def test_tickets_wait_in_their_lists_in_order(rq_broker: RqBroker, server: str) 
 
 
 @pytest.mark.parametrize("position", [0, 1, 1500])
-def test_a_ticket_is_a_job_that_rq_reads(rq_broker: RqBroker, server: str, position: int) -> None:
+def test_rq_can_read_a_ticket_as_a_job(rq_broker: RqBroker, server: str, position: int) -> None:
     pushed = tickets(1501)
     rq_broker.push(pushed)
     with Redis.from_url(server) as client:
@@ -119,7 +119,7 @@ def test_every_ticket_has_the_fields_that_rq_itself_writes(rq_broker: RqBroker, 
     assert all(utcparse(ours[name].decode()).tzinfo for name in times)
 
 
-def test_a_push_that_is_repeated_replaces_what_a_job_held(rq_broker: RqBroker, server: str) -> None:
+def test_a_repeated_push_replaces_the_fields_of_a_job(rq_broker: RqBroker, server: str) -> None:
     rq_broker.push(tickets(3))
     with Redis.from_url(server) as client:
         before = client.hgetall(Job.key_for(tickets(3)[2].id))
@@ -146,14 +146,14 @@ def test_a_wipe_changes_the_incarnation(rq_broker: RqBroker, server: str) -> Non
     assert after == rq_broker.incarnation()
 
 
-def test_the_marker_keeps_out_of_the_way_of_rq(rq_broker: RqBroker, server: str) -> None:
+def test_rq_does_not_take_the_marker_for_a_queue(rq_broker: RqBroker, server: str) -> None:
     rq_broker.incarnation()
     with Redis.from_url(server) as client:
         assert client.exists(MARKER)
         assert Queue.all(connection=client) == []
 
 
-def test_a_redis_that_is_away_is_said_to_be_away() -> None:
+def test_a_push_to_an_unreachable_redis_raises_broker_away() -> None:
     broker = RqBroker(f"redis://127.0.0.1:{free_port()}", DATABASE)
     for _ in range(2):
         with pytest.raises(BrokerAway):
@@ -163,7 +163,7 @@ def test_a_redis_that_is_away_is_said_to_be_away() -> None:
 # -- the inline broker and the breaker ---------------------------------------------------------------------
 
 
-def test_the_inline_broker_works_at_once_and_in_order() -> None:
+def test_the_inline_broker_runs_tickets_at_once_and_in_order() -> None:
     done: list[tuple[str, int]] = []
 
     def work(runs: Sequence[tuple[str, int]]) -> None:

@@ -1,4 +1,4 @@
-"""A copy from SQLite to PostgreSQL: all of it, exactly, or nothing and one sentence."""
+"""A copy from SQLite to PostgreSQL: exactly all rows, or no rows and one sentence that says why."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ DatabaseMaker = Callable[[str], Database]
 
 @pytest.fixture
 def source(migrated_database: Path, tmp_path: Path) -> Iterator[Database]:
-    """A SQLite database with its tables and nothing in them."""
+    """An SQLite database with empty tables."""
     shutil.copyfile(migrated_database, tmp_path / "tasks.db")
     made = Database(f"sqlite:///{tmp_path / 'tasks.db'}", timeout=0.3)
     yield made
@@ -58,7 +58,7 @@ def source(migrated_database: Path, tmp_path: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def make_target(cluster: Cluster) -> Iterator[DatabaseMaker]:
-    """Makes PostgreSQL databases like another one."""
+    """A function that makes PostgreSQL databases from a template."""
     made: list[tuple[str, Database]] = []
 
     def make(template: str) -> Database:
@@ -80,7 +80,7 @@ def target(make_target: DatabaseMaker) -> Database:
 
 @pytest.fixture
 def migrated_target(make_target: DatabaseMaker, migrated_template: str) -> Database:
-    """A PostgreSQL database with its tables and nothing in them."""
+    """A PostgreSQL database with empty tables."""
     return make_target(migrated_template)
 
 
@@ -92,7 +92,7 @@ def add(store: Store, *elements: object, key: IdempotencyKey | None = None) -> l
 
 
 def fill(store: Store) -> None:
-    """Put something into every table, and a task in every state."""
+    """Add rows to every table, and tasks in several states."""
     add(store, *([GOOD] * (ROWS + 500)), BAD, 7, key=IdempotencyKey(scope="s", key="é", digest="d"))
     options = Options(name="n", custom_id="c", parameters='{"a":1}', tags=("red", "verde ✓"), unique_key="u")
     label = Label(name="import", metadata={"key": "value"})
@@ -126,7 +126,7 @@ def contents(database: Database) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def refusal(kind: type[QueueToolError], source: Database, target: Database) -> str:
-    """Return the sentence with which a copy is refused."""
+    """Copy, require that the copy is refused, and return the sentence of the error."""
     with pytest.raises(kind) as caught:
         copy(source, target, lives_here)
     sentence = caught.value.sentence
@@ -140,7 +140,7 @@ def is_untouched(target: Database) -> bool:
         return inspect(connection).get_table_names() == []
 
 
-# -- all of it ---------------------------------------------------------------------------------------------
+# -- a complete copy ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("made", ["target", "migrated_target"])
@@ -167,7 +167,7 @@ def test_an_empty_database_is_copied_too(source: Database, target: Database) -> 
     assert Store(target).workers.register(DEAD, NOW) == 1
 
 
-def test_what_is_new_in_a_copy_has_ids_of_its_own(source: Database, target: Database) -> None:
+def test_new_rows_in_a_copy_get_new_ids(source: Database, target: Database) -> None:
     old, new = Store(source), Store(target)
     fill(old)
     gone = old.workers.register(DEAD, NOW)
@@ -180,7 +180,7 @@ def test_what_is_new_in_a_copy_has_ids_of_its_own(source: Database, target: Data
     assert newest == token
 
 
-def test_nobody_writes_to_the_source_meanwhile(source: Database, migrated_target: Database) -> None:
+def test_writes_to_the_source_fail_during_a_copy(source: Database, migrated_target: Database) -> None:
     add(Store(source), GOOD)
     with migrated_target.write() as held:
         held.execute(text("LOCK TABLE batches"))
@@ -196,7 +196,7 @@ def test_nobody_writes_to_the_source_meanwhile(source: Database, migrated_target
     other.close()
 
 
-# -- or nothing --------------------------------------------------------------------------------------------
+# -- no copy -----------------------------------------------------------------------------------------------
 
 TRIGGER = """
 CREATE FUNCTION interfere() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {}; RETURN NEW; END $$;
@@ -205,13 +205,13 @@ CREATE TRIGGER interfere BEFORE INSERT ON tasks FOR EACH ROW WHEN (NEW.position 
 
 
 def interfere(target: Database, how: str) -> None:
-    """Let the target do something of its own when the third task comes."""
+    """Make the target execute a statement when the third task is inserted."""
     with target.write() as connection:
         connection.exec_driver_sql(TRIGGER.format(how))
 
 
 @pytest.mark.parametrize("how", ["NEW.data := '{}'", "RETURN NULL", "NEW.progress := 0.1"])
-def test_a_target_that_keeps_something_else_keeps_nothing(
+def test_a_target_that_stores_different_rows_ends_up_without_rows(
     source: Database, migrated_target: Database, how: str
 ) -> None:
     before = contents(migrated_target)
@@ -222,7 +222,7 @@ def test_a_target_that_keeps_something_else_keeps_nothing(
     assert contents(migrated_target) == before
 
 
-def test_a_copy_that_is_cut_short_leaves_nothing(source: Database, migrated_target: Database) -> None:
+def test_a_copy_that_loses_its_connection_leaves_nothing(source: Database, migrated_target: Database) -> None:
     before = contents(migrated_target)
     add(Store(source), *([GOOD] * 3))
     interfere(migrated_target, "PERFORM pg_terminate_backend(pg_backend_pid())")
@@ -232,7 +232,7 @@ def test_a_copy_that_is_cut_short_leaves_nothing(source: Database, migrated_targ
     assert contents(migrated_target) == before
 
 
-def test_a_value_that_postgres_cannot_keep_is_said_and_leaves_nothing(source: Database, target: Database) -> None:
+def test_a_value_that_postgres_cannot_store_is_reported_and_leaves_nothing(source: Database, target: Database) -> None:
     (token,) = add(Store(source), GOOD)
     with source.write() as connection:
         connection.execute(tasks.update().where(tasks.c.token == token).values(max_attempts=2**31))
@@ -249,19 +249,19 @@ def test_a_copy_goes_from_sqlite_to_postgres_only(source: Database, target: Data
         assert refusal(CannotCopy, comes_from, goes_to) == CannotCopy.default_sentence()
 
 
-def test_a_source_that_is_not_there_is_named_and_not_made(tmp_path: Path, target: Database) -> None:
+def test_a_missing_source_is_reported_and_not_created(tmp_path: Path, target: Database) -> None:
     sentence = refusal(CannotCopy, Database(f"sqlite:///{tmp_path}/none.db"), target)
     assert sentence == f"The source {tmp_path}/none.db cannot be read: No such file or directory."
     assert not list(tmp_path.iterdir())
 
 
-def test_a_source_that_is_no_database_is_refused(tmp_path: Path, target: Database) -> None:
+def test_a_source_that_is_not_a_database_is_refused(tmp_path: Path, target: Database) -> None:
     (tmp_path / "letter.txt").write_text("Dear database,\n" * 100)
     sentence = refusal(StoreAway, Database(f"sqlite:///{tmp_path}/letter.txt"), target)
     assert sentence == "The source cannot be used: file is not a database."
 
 
-def test_a_source_that_cannot_be_read_to_its_end_leaves_nothing(source: Database, target: Database) -> None:
+def test_a_source_that_fails_in_the_middle_leaves_nothing(source: Database, target: Database) -> None:
     add(Store(source), *([GOOD] * (ROWS + 1)))
     with source.write() as connection:
         connection.execute(tasks.update().where(tasks.c.position == ROWS).values(data=text("CAST(x'ff' AS TEXT)")))
@@ -270,7 +270,7 @@ def test_a_source_that_cannot_be_read_to_its_end_leaves_nothing(source: Database
     assert is_untouched(target)
 
 
-def test_a_source_without_tables_or_of_an_older_version_is_sent_to_the_upgrade(
+def test_a_source_without_tables_or_at_an_older_revision_needs_an_upgrade(
     source: Database, tmp_path: Path, target: Database
 ) -> None:
     empty = Database(f"sqlite:///{tmp_path}/empty.db")
@@ -283,7 +283,7 @@ def test_a_source_without_tables_or_of_an_older_version_is_sent_to_the_upgrade(
     assert is_untouched(target)
 
 
-def test_a_source_that_somebody_writes_to_is_refused(source: Database, target: Database) -> None:
+def test_a_source_with_a_writer_is_refused(source: Database, target: Database) -> None:
     other = Database(source.url)
     with other.write():
         sentence = refusal(StoreAway, source, target)
@@ -291,7 +291,7 @@ def test_a_source_that_somebody_writes_to_is_refused(source: Database, target: D
     other.close()
 
 
-def test_a_source_on_which_a_process_works_is_refused(source: Database, target: Database) -> None:
+def test_a_source_with_a_living_worker_is_refused(source: Database, target: Database) -> None:
     worker = Store(source).workers.register(describe("worker"), NOW)
     sentence = refusal(DatabaseInUse, source, target)
     assert sentence == f"Process {describe('').pid} (worker) still uses the source: stop it first."
@@ -299,7 +299,7 @@ def test_a_source_on_which_a_process_works_is_refused(source: Database, target: 
     copy(source, target, lives_here)
 
 
-def test_a_target_that_has_something_is_refused_and_stays_as_it_is(source: Database, migrated_target: Database) -> None:
+def test_a_target_with_rows_is_refused_and_stays_unchanged(source: Database, migrated_target: Database) -> None:
     add(Store(migrated_target), GOOD)
     before = contents(migrated_target)
     assert refusal(TargetNotEmpty, source, migrated_target) == TargetNotEmpty.default_sentence()
@@ -313,19 +313,19 @@ def test_a_second_copy_is_refused(source: Database, target: Database) -> None:
     assert contents(target) == contents(source)
 
 
-def test_a_target_with_a_table_of_somebody_elses_is_refused(source: Database, target: Database) -> None:
+def test_a_target_with_a_foreign_table_is_refused(source: Database, target: Database) -> None:
     with target.write() as connection:
         connection.exec_driver_sql("CREATE TABLE tasks (title text)")
     refusal(TargetNotEmpty, source, target)
 
 
-def test_a_target_of_a_newer_version_is_refused(source: Database, migrated_target: Database) -> None:
+def test_a_target_at_a_newer_revision_is_refused(source: Database, migrated_target: Database) -> None:
     with migrated_target.write() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     assert "revision 9999, which is newer" in refusal(SchemaOutdated, source, migrated_target)
 
 
-def test_a_target_that_is_not_there_is_said_with_the_reason_and_without_the_password(
+def test_a_missing_target_is_reported_with_the_reason_and_without_the_password(
     source: Database, cluster: Cluster
 ) -> None:
     target = Database(cluster.url("nowhere").replace("postgres@", "postgres:hunter2@"))
@@ -335,7 +335,9 @@ def test_a_target_that_is_not_there_is_said_with_the_reason_and_without_the_pass
     assert "hunter2" not in sentence
 
 
-def test_a_target_in_which_no_table_may_be_made_is_said(source: Database, target: Database, cluster: Cluster) -> None:
+def test_a_target_without_permission_to_create_tables_is_reported(
+    source: Database, target: Database, cluster: Cluster
+) -> None:
     cluster.run("CREATE ROLE guest LOGIN")
     guest = Database(target.url.replace("postgres@", "guest@"))
     sentence = refusal(StoreAway, source, guest)

@@ -1,4 +1,4 @@
-"""Migrations: they make the tables of the code, go up and down with rows in place, and may run twice at once."""
+"""Migrations make the tables of the code, go up and down with rows in place, and may run concurrently."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_partial_indexes_have_the_conditions_of_the_code(database: Database) -> 
             condition = index.dialect_options["sqlite"]["where"]
             definition = str(made[str(index.name)])
             assert (condition is not None) == (" WHERE " in definition)
-            if condition is not None and database.is_file:  # PostgreSQL writes it in its own words
+            if condition is not None and database.is_file:  # PostgreSQL rewrites the condition
                 assert definition.endswith(f"WHERE {condition}")
 
 
@@ -69,7 +69,7 @@ def test_a_migration_goes_up_down_and_up_again_and_every_row_stays(database: Dat
 
     migrations.downgrade(database, before)
     found_schema, found_rows = _found(database)
-    assert found_schema == old_schema  # it takes back what the upgrade has added, and nothing else
+    assert found_schema == old_schema
     _require_kept(_as_before(revision, new_rows), found_rows, dropped=_added(old_rows, new_rows))
 
     migrations.upgrade(database, revision)
@@ -87,14 +87,14 @@ def test_all_migrations_go_down_and_up_again_at_once_with_rows_in_every_table(da
 
 
 def _before_0004(table: str, row: Row) -> Row | None:
-    """Nothing was scheduled: what waits for its time is queued, to be pushed at once."""
+    """Return the row before 0004, which had no scheduled tasks: the downgrade makes them queued and unpushed."""
     if table == "tasks" and row["state"] == State.SCHEDULED:
         return {**row, "state": State.QUEUED.value, "pushed_at": None}
     return row
 
 
 def _before_0006(table: str, row: Row) -> Row | None:
-    """Workers that had gone had no row, and only a task that ran had an owner."""
+    """Return the row before 0006, where workers that are gone had no row and only running tasks had an owner."""
     if table == "workers" and row["gone_at"] is not None:
         return None
     if table == "tasks" and row["state"] != State.RUNNING:
@@ -103,11 +103,11 @@ def _before_0006(table: str, row: Row) -> Row | None:
 
 
 CHANGED_BY_DOWNGRADES: Mapping[str, Callable[[str, Row], Row | None]] = {"0004": _before_0004, "0006": _before_0006}
-"""What a downgrade has to change in a row, beside the columns that it drops; None for a row that it has to remove."""
+"""How a downgrade changes a row, apart from the columns that it drops; None if it must remove the row."""
 
 
 def _as_before(revision: str, rows: Mapping[str, Rows]) -> dict[str, Rows]:
-    """Return the rows that a downgrade from a revision has to leave, with all their columns."""
+    """Return the rows that must remain after a downgrade from a revision, still with all their columns."""
     change = CHANGED_BY_DOWNGRADES.get(revision, lambda _, row: row)
     return {
         table: {key: changed for key, row in rows.items() if (changed := change(table, row)) is not None}
@@ -120,14 +120,14 @@ def _added(old: Mapping[str, Rows], new: Mapping[str, Rows]) -> set[str]:
 
 
 def _columns(contents: Mapping[str, Rows]) -> set[str]:
-    """Return the columns of all tables; each has rows."""
+    """Return the columns of all tables, each of which has rows."""
     return {f"{table}.{column}" for table, rows in contents.items() for column in next(iter(rows.values()))}
 
 
 def _require_kept(before: Mapping[str, Rows], after: Mapping[str, Rows], dropped: Collection[str] = ()) -> None:
-    """Do nothing if every row is still there with the values of every column that was not dropped.
+    """Check that every row still exists, with the same value in every column that was not dropped.
 
-    Rows that are there beside them are not looked at: a migration may have made them.
+    Other rows are ignored, because a migration may have made them.
     """
     for table, rows in before.items():
         for key, row in rows.items():
@@ -151,14 +151,14 @@ def test_the_newest_migration_is_alembics_head() -> None:
     assert migrations.head() == ScriptDirectory(str(migrations.folder())).get_current_head()
 
 
-def test_two_upgrades_at_once_are_one(database: Database) -> None:
+def test_concurrent_upgrades_do_not_fail(database: Database) -> None:
     failures: list[BaseException] = []
 
     def upgrade() -> None:
         mine = Database(database.url)
         try:
             migrations.upgrade(mine)
-        except BaseException as error:  # noqa: BLE001 - the test is about every one of them
+        except BaseException as error:  # noqa: BLE001 - the test reports every kind of error
             failures.append(error)
         mine.close()
 
@@ -171,12 +171,12 @@ def test_two_upgrades_at_once_are_one(database: Database) -> None:
     migrations.require_current(database)
 
 
-def test_a_database_of_another_version_is_refused_with_the_way_out(database: Database) -> None:
+def test_an_outdated_database_is_refused_with_the_command_to_run(database: Database) -> None:
     with pytest.raises(SchemaOutdated, match="queue-tool db upgrade"):
         migrations.require_current(database)
 
 
-def test_a_database_of_a_newer_version_is_left_as_it_is(database: Database) -> None:
+def test_a_database_of_a_newer_version_is_left_unchanged(database: Database) -> None:
     migrations.upgrade(database)
     with database.write() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")

@@ -1,4 +1,4 @@
-"""What only a server can do: be gone, or cut a connection."""
+"""Failures that only a database server has: no database, a cut connection, a missing permission."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def storage() -> str:
     return "postgres"
 
 
-def test_who_watches_a_database_that_is_not_there_is_told(cluster: Cluster) -> None:
+def test_watching_a_missing_database_raises_store_away(cluster: Cluster) -> None:
     changes = Changes(Database(cluster.url("nowhere")))
     with pytest.raises(StoreAway):
         changes.version()
 
 
-def test_who_watches_is_told_of_a_cut_connection_once_and_goes_on(migrated_url: str, cluster: Cluster) -> None:
+def test_watching_reports_a_cut_connection_once_and_then_works_again(migrated_url: str, cluster: Cluster) -> None:
     database = Database(migrated_url)
     changes = Changes(database)
     before = changes.version()
@@ -50,12 +50,12 @@ def test_a_cut_connection_fails_no_later_transaction(migrated_url: str, cluster:
     database.close()
 
 
-def test_its_name_is_never_taken_for_a_file(cluster: Cluster) -> None:
+def test_a_postgres_database_has_no_file_path(cluster: Cluster) -> None:
     with pytest.raises(ValueError, match="no file"):
         _ = Database(cluster.url("anything")).path
 
 
-def test_who_may_make_no_tables_is_told_so_in_one_sentence(cluster: Cluster, tmp_path: Path) -> None:
+def test_an_upgrade_without_permission_to_create_tables_prints_one_sentence(cluster: Cluster, tmp_path: Path) -> None:
     name = cluster.new_database()
     cluster.run(f"CREATE ROLE {name} LOGIN")
     cluster.run(f"REVOKE CREATE ON DATABASE {name} FROM PUBLIC")

@@ -1,4 +1,4 @@
-"""The store's promises, on every database that it knows."""
+"""What the store guarantees, on every kind of database."""
 
 from __future__ import annotations
 
@@ -69,15 +69,15 @@ def finished(token: str, run: int = 1) -> Outcome:
 # -- batches -----------------------------------------------------------------------------------------------
 
 
-def _as_kept(element: Element) -> Element:
+def _as_stored(element: Element) -> Element:
     if isinstance(element, Accepted):
         return Accepted(index=element.index, token=element.token, data=element.data)
     return element
 
 
-def test_a_batch_is_kept_with_all_its_elements_in_order(store: Store) -> None:
+def test_a_batch_is_stored_with_all_its_elements_in_order(store: Store) -> None:
     batch = added(store, GOOD, BAD, 7, GOOD)
-    assert store.batches.elements(batch.id) == [_as_kept(element) for element in batch.elements]
+    assert store.batches.elements(batch.id) == [_as_stored(element) for element in batch.elements]
 
 
 def test_the_counts_of_a_batch_sum_to_its_total(store: Store) -> None:
@@ -88,7 +88,7 @@ def test_the_counts_of_a_batch_sum_to_its_total(store: Store) -> None:
     assert found.counts[State.QUEUED] == 2
 
 
-def test_a_batch_that_is_all_refused_is_over_from_its_birth(store: Store) -> None:
+def test_a_batch_with_only_refused_elements_is_finished_at_once(store: Store) -> None:
     batch = added(store, BAD, None)
     found = store.batches.get(batch.id)
     assert (found.progress, found.finished_at, found.message) == (1, NOW, "Finalizado")
@@ -108,7 +108,7 @@ def test_a_batch_beyond_the_limit_of_waiting_tasks_leaves_nothing(store: Store) 
     assert store.batches.totals().accepted == 3
 
 
-def test_who_has_counted_once_sees_what_others_send_and_what_is_done(database: Database) -> None:
+def test_the_count_of_waiting_tasks_includes_other_stores_submits_and_claims(database: Database) -> None:
     store, other = Store(database), Store(database)
     first = batch_of(GOOD)
     store.batches.add(first, max_waiting=3)
@@ -119,7 +119,7 @@ def test_who_has_counted_once_sees_what_others_send_and_what_is_done(database: D
     assert store.batches.add(batch_of(GOOD), max_waiting=3) == Added()
 
 
-def test_a_batch_without_room_is_held_and_so_is_what_comes_after_it(store: Store) -> None:
+def test_a_batch_for_a_full_list_is_held_and_so_are_later_batches(store: Store) -> None:
     first = batch_of(GOOD, GOOD)
     assert store.batches.add(first, hold=["default"]) == Added(held=True)
     second = batch_of(GOOD)
@@ -129,7 +129,7 @@ def test_a_batch_without_room_is_held_and_so_is_what_comes_after_it(store: Store
     assert store.tickets.lists_unpushed() == ["default"]
     store.tickets.release_lists()
     third = batch_of(GOOD)
-    assert store.batches.add(third) == Added(held=True)  # still
+    assert store.batches.add(third) == Added(held=True)  # older tickets are still unpushed
     held = [task.token for task in (*first.accepted, *second.accepted, *third.accepted)]
     assert [ticket.token for ticket in unpushed(store)] == held
     assert [ticket.token for ticket in store.tickets.unpushed("default", 2)] == held[:2]
@@ -148,12 +148,12 @@ def test_the_rest_of_a_batch_can_be_held(store: Store) -> None:
     assert store.batches.add(batch_of(GOOD)) == Added(held=True)
 
 
-def test_a_time_without_a_zone_is_refused_where_it_enters(store: Store) -> None:
+def test_a_time_without_a_zone_is_refused(store: Store) -> None:
     with pytest.raises(NaiveTime):
         store.batches.add(batch_of(GOOD, at=NOW.replace(tzinfo=None)))
 
 
-def test_an_idempotency_key_counts_once_within_a_day(store: Store) -> None:
+def test_an_idempotency_key_is_used_once_per_day(store: Store) -> None:
     key = IdempotencyKey(scope="s", key="k", digest="d")
     first = batch_of(GOOD, key=key)
     assert store.batches.add(first) == Added()
@@ -175,7 +175,7 @@ def test_a_task_is_claimed_once(store: Store) -> None:
     assert claim_runs(store, [(token, 1)], owner=2, now=NOW) == []
 
 
-def test_many_threads_that_claim_the_same_tasks_share_them_without_overlap(store: Store) -> None:
+def test_threads_that_claim_the_same_tasks_get_each_task_once(store: Store) -> None:
     tokens = [task.token for task in added(store, *[GOOD] * 200).accepted]
     got: list[str] = []
 
@@ -197,7 +197,7 @@ def test_a_claim_of_another_run_finds_nothing(store: Store) -> None:
     assert claim_runs(store, [(token, 2), ("f" * 32, 1)], owner=1, now=NOW) == []
 
 
-def test_a_claim_of_thousands_is_one_verb(store: Store) -> None:
+def test_one_claim_takes_thousands_of_tasks(store: Store) -> None:
     batch = added(store, *[GOOD] * 2500)
     runs = [(task.token, 1) for task in batch.accepted]
     assert len(claim_runs(store, runs, owner=1, now=NOW)) == 2500
@@ -220,13 +220,13 @@ def test_a_second_outcome_of_a_run_changes_nothing(store: Store) -> None:
 
 
 @pytest.mark.parametrize(("run", "owner"), [(1, 2), (2, 1)])
-def test_the_fence_keeps_others_out(store: Store, run: int, owner: int) -> None:
+def test_only_the_same_run_and_owner_can_settle(store: Store, run: int, owner: int) -> None:
     token = added(store, GOOD).accepted[0].token
     claim_runs(store, [(token, 1)], owner=1, now=NOW)
     assert settle_runs(store, [finished(token, run)], owner=owner, now=NOW).tokens == frozenset()
 
 
-def test_a_failure_is_kept_with_its_reason(store: Store) -> None:
+def test_a_failure_is_stored_with_its_reason(store: Store) -> None:
     token = added(store, GOOD).accepted[0].token
     claim_runs(store, [(token, 1)], owner=1, now=NOW)
     end = NOW + timedelta(seconds=2.5)
@@ -236,7 +236,7 @@ def test_a_failure_is_kept_with_its_reason(store: Store) -> None:
     assert (kept.state, kept.code, kept.error, kept.duration) == (State.FAILED, Code.TIMEOUT, "slow", 2.5)
 
 
-def test_what_is_put_back_runs_again_as_the_same_attempt(store: Store) -> None:
+def test_a_put_back_task_runs_again_as_the_same_attempt(store: Store) -> None:
     batch = added(store, GOOD)
     token = batch.accepted[0].token
     claim_runs(store, [(token, 1)], owner=1, now=NOW)
@@ -248,7 +248,7 @@ def test_what_is_put_back_runs_again_as_the_same_attempt(store: Store) -> None:
     assert (again.run, again.attempt) == (2, 1)
 
 
-def test_what_a_dead_worker_held_is_taken_back_and_its_late_outcome_ignored(store: Store) -> None:
+def test_the_tasks_of_a_dead_worker_are_taken_back_and_its_late_outcome_is_ignored(store: Store) -> None:
     batch = added(store, GOOD, GOOD)
     lost, other = (task.token for task in batch.accepted)
     claim_runs(store, [(lost, 1)], owner=1, now=NOW)
@@ -272,7 +272,7 @@ def test_states_of_many_tokens_are_read_at_once(store: Store) -> None:
 def test_a_batch_waits_for_its_push_until_it_is_marked(store: Store) -> None:
     batch = added(store, GOOD, GOOD, GOOD)
     assert store.batches.unpushed(NOW, GRACE) == []
-    assert store.tickets.waiting().tickets == ()  # nobody knows that they are there
+    assert store.tickets.waiting().tickets == ()  # the audit ignores tickets that nobody has pushed
     assert store.batches.unpushed(NOW + 2 * GRACE, GRACE) == [batch.id]
     first = store.tickets.waiting_in(batch.id, limit=2)
     rest = store.tickets.waiting_in(batch.id, after=first.last, limit=2)
@@ -293,7 +293,7 @@ def test_a_batch_from_the_future_waits_for_no_grace(store: Store) -> None:
     assert store.batches.unpushed(NOW - timedelta(hours=1), GRACE) == [batch.id]
 
 
-def test_what_went_back_waits_for_its_push_until_it_is_marked(store: Store) -> None:
+def test_a_task_that_was_taken_back_waits_for_its_push_until_it_is_marked(store: Store) -> None:
     token = added(store, GOOD).accepted[0].token
     claim_runs(store, [(token, 1)], owner=1, now=NOW)
     store.runs.take_back([1], NOW)
@@ -305,7 +305,7 @@ def test_what_went_back_waits_for_its_push_until_it_is_marked(store: Store) -> N
     assert store.tickets.waiting().tickets == tickets
 
 
-def test_a_task_under_which_three_workers_died_is_given_up(store: Store) -> None:
+def test_a_task_that_lost_three_workers_fails(store: Store) -> None:
     batch = added(store, GOOD, GOOD)
     token, other = (task.token for task in batch.accepted)
     claim_runs(store, [(other, 1)], owner=9, now=NOW)
@@ -357,7 +357,7 @@ def test_a_key_is_found_by_its_digest_until_it_is_revoked(store: Store) -> None:
     assert store.keys.find("digest") == key
     store.keys.revoke(key.id, NOW)
     assert store.keys.find("digest") is None
-    assert store.keys.exist()  # the door stays closed
+    assert store.keys.exist()  # a revoked key still counts, so access stays restricted
     assert [known.revoked_at for known in store.keys.all()] == [NOW]
     with pytest.raises(KeyNotFound):
         store.keys.revoke("b" * 32, NOW)
@@ -367,19 +367,19 @@ def test_a_key_is_found_by_its_digest_until_it_is_revoked(store: Store) -> None:
 
 
 @on_sqlite
-def test_a_locked_database_is_said_to_be_away_and_keeps_nothing(store: Store, database: Database) -> None:
+def test_a_locked_database_raises_store_away_and_stores_nothing(store: Store, database: Database) -> None:
     other = sqlite3.connect(database.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreAway) as refusal:
         store.batches.add(batch_of(GOOD))
     assert refusal.value.retry_after
-    assert store.batches.totals().batches == 0  # reading goes on
+    assert store.batches.totals().batches == 0  # reads still work
     other.execute("ROLLBACK")
     other.close()
     added(store, GOOD)
 
 
-def test_a_database_that_is_no_database_is_said_to_be_away(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_raises_store_away(tmp_path: Path) -> None:
     path = tmp_path / "broken.db"
     path.write_bytes(b"no database at all, and long enough to be read as a header" * 20)
     broken = Database(f"sqlite:///{path}", timeout=0.1)
@@ -389,7 +389,7 @@ def test_a_database_that_is_no_database_is_said_to_be_away(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("storage", ["postgres"], indirect=True)
-def test_a_locked_table_is_said_to_be_away_and_keeps_nothing(store: Store, database: Database) -> None:
+def test_a_locked_table_raises_store_away_and_stores_nothing(store: Store, database: Database) -> None:
     batch = added(store, GOOD)
     other = Database(database.url)
     with other.write() as connection:
@@ -402,7 +402,7 @@ def test_a_locked_table_is_said_to_be_away_and_keeps_nothing(store: Store, datab
     assert store.batches.totals().batches == 1
 
 
-def test_a_connection_in_use_at_the_end_is_closed_when_it_is_given_back(database: Database) -> None:
+def test_a_connection_in_use_at_close_is_closed_when_it_is_returned(database: Database) -> None:
     with database.read() as connection:
         driver: Any = connection.connection.driver_connection
         database.close()
@@ -412,7 +412,7 @@ def test_a_connection_in_use_at_the_end_is_closed_when_it_is_given_back(database
 
 
 @on_sqlite
-def test_a_process_that_holds_the_write_lock_for_too_long_is_not_waited_for(store: Store, database: Database) -> None:
+def test_waiting_for_the_write_lock_of_another_process_has_a_limit(store: Store, database: Database) -> None:
     other = Database(database.url, timeout=0.1)
     with database.write(), pytest.raises(StoreAway):
         Store(other).batches.add(batch_of(GOOD))
@@ -421,7 +421,7 @@ def test_a_process_that_holds_the_write_lock_for_too_long_is_not_waited_for(stor
 
 
 @on_sqlite
-def test_no_statement_on_the_way_of_a_task_reads_a_whole_table(store: Store, database: Database) -> None:
+def test_no_statement_in_the_life_of_a_task_scans_a_whole_table(store: Store, database: Database) -> None:
     sent: list[tuple[str, Any]] = []
 
     def remember(_c: object, _cursor: object, statement: str, parameters: Any, _x: object, many: bool) -> None:

@@ -1,4 +1,4 @@
-"""Many who work on the same batches at once: nobody is refused, nothing is done twice, every count sums."""
+"""Concurrent workers on the same batches: no errors, no task done twice, and every count is right."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WORKERS = 8
 ROUNDS = 6
 
 
-def test_who_claims_what_somebody_else_notes_as_pushed_waits_for_it_and_has_it(migrated_url: str) -> None:
+def test_a_claim_waits_for_a_transaction_that_marks_the_task_as_pushed_and_then_gets_it(migrated_url: str) -> None:
     now = datetime.now(UTC)
     store, other = Store(Database(migrated_url)), Database(migrated_url)
     batch = new_batch([{"item": "a", "valor": 0}] * 3, judge_of(SLEEP), make_tokens(4, now), now)
@@ -50,7 +50,7 @@ def test_who_claims_what_somebody_else_notes_as_pushed_waits_for_it_and_has_it(m
     other.close()
 
 
-def test_eight_who_work_and_cancel_meet_on_the_same_batches(migrated_url: str) -> None:
+def test_eight_threads_claim_settle_and_cancel_in_the_same_batches(migrated_url: str) -> None:
     now = datetime.now(UTC)
     store = Store(Database(migrated_url))
     tokens: list[str] = []
@@ -62,7 +62,7 @@ def test_eight_who_work_and_cancel_meet_on_the_same_batches(migrated_url: str) -
     failures: list[BaseException] = []
 
     def work(owner: int) -> None:
-        mine, pick = Store(Database(migrated_url)), random.Random(owner)  # noqa: S311 - which of them it is, is no secret
+        mine, pick = Store(Database(migrated_url)), random.Random(owner)  # noqa: S311 - the choice of tasks is not a secret
         try:
             for _ in range(ROUNDS):
                 wanted = [(token, 1) for token in pick.sample(tokens, 200)]
@@ -78,7 +78,7 @@ def test_eight_who_work_and_cancel_meet_on_the_same_batches(migrated_url: str) -
                     for move in [pick.choice([Move.FINISH, Move.FAIL])]
                 ]
                 ended.update(settle_runs(mine, outcomes, owner, now).tokens)
-        except BaseException as error:  # noqa: BLE001 - the test is about every one of them
+        except BaseException as error:  # noqa: BLE001 - the test reports every kind of error
             failures.append(error)
         mine.close()
 

@@ -24,10 +24,10 @@ LOCAL = Visitor(
 STRANGER = replace(LOCAL, peer="192.0.2.7")
 
 
-# -- the signs ---------------------------------------------------------------------------------------------
+# -- is a request local? -----------------------------------------------------------------------------------
 
 
-def test_a_request_that_shows_every_sign_of_this_machine_is_local() -> None:
+def test_a_request_from_this_machine_is_local() -> None:
     assert LOCAL.is_local()
 
 
@@ -37,7 +37,7 @@ def test_an_old_or_unknown_protocol_is_not_local(protocol: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["[::1]evil.com", "[::1]evil.com:80", "localhost:evil", "127.0.0.1:80:80", "[::1", ""])
-def test_a_host_that_only_begins_like_this_machine_is_not_local(host: str) -> None:
+def test_a_host_that_only_starts_with_the_name_of_this_machine_is_not_local(host: str) -> None:
     assert not replace(LOCAL, host=host).is_local()
 
 
@@ -100,7 +100,7 @@ def test_the_peer_must_be_this_machine(peer: str, local: bool) -> None:
         ("user@localhost", False),
     ],
 )
-def test_the_host_that_was_asked_for_must_be_this_machine(host: str, local: bool) -> None:
+def test_the_requested_host_must_be_this_machine(host: str, local: bool) -> None:
     assert replace(LOCAL, host=host).is_local() is local
 
 
@@ -123,7 +123,7 @@ def test_a_request_that_came_through_a_proxy_is_not_local(header: str) -> None:
 
 
 @pytest.mark.parametrize("header", ["cookie", "origin", "referer", "viable", "x-request-id", "x-forward", "priority"])
-def test_other_headers_say_nothing_of_a_proxy(header: str) -> None:
+def test_other_headers_are_no_sign_of_a_proxy(header: str) -> None:
     assert replace(LOCAL, headers=LOCAL.headers | {header}).is_local()
 
 
@@ -139,7 +139,7 @@ def test_other_headers_say_nothing_of_a_proxy(header: str) -> None:
         ("anything", False),
     ],
 )
-def test_a_page_of_another_site_is_not_local(site: str | None, local: bool) -> None:
+def test_a_request_from_a_page_of_another_site_is_not_local(site: str | None, local: bool) -> None:
     assert replace(LOCAL, sec_fetch_site=site).is_local() is local
 
 
@@ -155,11 +155,11 @@ def test_a_page_of_another_site_is_not_local(site: str | None, local: bool) -> N
         ("HTTP/0.9", False),
     ],
 )
-def test_a_request_must_speak_http_of_1_1_or_later(protocol: str, local: bool) -> None:
+def test_a_local_request_uses_http_1_1_or_later(protocol: str, local: bool) -> None:
     assert replace(LOCAL, protocol=protocol).is_local() is local
 
 
-bad_signs = st.fixed_dictionaries(
+foreign_signs = st.fixed_dictionaries(
     {},
     optional={
         "peer": st.just("192.0.2.7"),
@@ -172,14 +172,14 @@ bad_signs = st.fixed_dictionaries(
 
 
 @relaxed
-@given(bad_signs)
-def test_one_bad_sign_is_enough(signs: dict[str, Any]) -> None:
+@given(foreign_signs)
+def test_one_sign_of_another_machine_is_enough(signs: dict[str, Any]) -> None:
     assert replace(LOCAL, **signs).is_local() is not bool(signs)
 
 
 @relaxed
 @given(st.ip_addresses())
-def test_an_address_is_loopback_as_the_standard_library_says(address: IPv4Address | IPv6Address) -> None:
+def test_loopback_addresses_are_those_of_the_standard_library(address: IPv4Address | IPv6Address) -> None:
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     assert is_loopback(str(address)) is (mapped or address).is_loopback
 
@@ -201,7 +201,7 @@ ALLOWED = {
     (Role.ADMIN, Role.SUBMIT),
     (Role.ADMIN, Role.ADMIN),
 }
-"""Which role of a key suffices for which need."""
+"""Pairs of a key's role and a needed role for which the key is enough."""
 
 NEEDS = [Role.READ, Role.SUBMIT, Role.ADMIN]
 
@@ -209,7 +209,7 @@ NEEDS = [Role.READ, Role.SUBMIT, Role.ADMIN]
 @pytest.mark.parametrize("visitor", [LOCAL, STRANGER], ids=["local", "stranger"])
 @pytest.mark.parametrize("role", NEEDS)
 @pytest.mark.parametrize("needed", NEEDS)
-def test_a_key_may_do_what_its_role_may(needed: Role, role: Role, visitor: Visitor) -> None:
+def test_a_key_allows_what_its_role_allows(needed: Role, role: Role, visitor: Visitor) -> None:
     if (role, needed) in ALLOWED:
         admit(needed, visitor, presented=True, role=role, keys_exist=True)
     else:
@@ -220,16 +220,14 @@ def test_a_key_may_do_what_its_role_may(needed: Role, role: Role, visitor: Visit
 @pytest.mark.parametrize("visitor", [LOCAL, STRANGER], ids=["local", "stranger"])
 @pytest.mark.parametrize("keys_exist", [True, False])
 @pytest.mark.parametrize(("presented", "role"), [(False, None), (True, None), (True, Role.READ), (True, Role.ADMIN)])
-def test_what_is_open_is_open_to_everyone(
-    visitor: Visitor, keys_exist: bool, presented: bool, role: Role | None
-) -> None:
+def test_an_open_route_needs_no_key(visitor: Visitor, keys_exist: bool, presented: bool, role: Role | None) -> None:
     admit(Role.OPEN, visitor, presented=presented, role=role, keys_exist=keys_exist)
     with pytest.raises(Unauthorized):
         admit(Role.READ, STRANGER, presented=False, role=None, keys_exist=keys_exist)
 
 
 @pytest.mark.parametrize("needed", NEEDS)
-def test_this_machine_needs_no_key_while_there_is_none(needed: Role) -> None:
+def test_this_machine_needs_no_key_while_no_key_exists(needed: Role) -> None:
     admit(needed, LOCAL, presented=False, role=None, keys_exist=False)
     with pytest.raises(Unauthorized) as caught:
         admit(needed, STRANGER, presented=False, role=None, keys_exist=False)
@@ -239,7 +237,7 @@ def test_this_machine_needs_no_key_while_there_is_none(needed: Role) -> None:
 
 @pytest.mark.parametrize("visitor", [LOCAL, STRANGER], ids=["local", "stranger"])
 @pytest.mark.parametrize("needed", NEEDS)
-def test_once_there_is_a_key_everyone_needs_one(needed: Role, visitor: Visitor) -> None:
+def test_once_a_key_exists_every_caller_needs_one(needed: Role, visitor: Visitor) -> None:
     with pytest.raises(Unauthorized) as caught:
         admit(needed, visitor, presented=False, role=None, keys_exist=True)
     assert caught.value.sentence == Unauthorized.default_sentence()
@@ -248,9 +246,7 @@ def test_once_there_is_a_key_everyone_needs_one(needed: Role, visitor: Visitor) 
 @pytest.mark.parametrize("keys_exist", [True, False])
 @pytest.mark.parametrize("visitor", [LOCAL, STRANGER], ids=["local", "stranger"])
 @pytest.mark.parametrize("needed", NEEDS)
-def test_a_key_that_is_not_valid_is_refused_even_on_this_machine(
-    needed: Role, visitor: Visitor, keys_exist: bool
-) -> None:
+def test_an_invalid_key_is_refused_even_on_this_machine(needed: Role, visitor: Visitor, keys_exist: bool) -> None:
     with pytest.raises(Unauthorized, match="not valid"):
         admit(needed, visitor, presented=True, role=None, keys_exist=keys_exist)
 
@@ -262,7 +258,7 @@ def test_a_key_has_one_of_three_roles() -> None:
 
 @relaxed
 @given(st.lists(st.text(), unique=True, max_size=20))
-def test_a_digest_tells_keys_apart_and_does_not_hold_them(keys: list[str]) -> None:
+def test_different_keys_have_different_digests_of_fixed_length(keys: list[str]) -> None:
     digests = [digest(key) for key in keys]
     assert len(set(digests)) == len(keys)
     assert all(len(text) == 64 for text in digests)

@@ -1,4 +1,4 @@
-"""Batches: what stands of them, and each element judged on its own."""
+"""Batches: counts, progress and messages; each element is accepted or refused on its own."""
 
 from __future__ import annotations
 
@@ -58,22 +58,22 @@ def test_progress_goes_from_0_to_1_and_is_1_when_nothing_is_open(counts: dict[St
         ({}, 3, 1.0),
     ],
 )
-def test_progress_is_the_share_that_needs_no_more_work(
+def test_progress_is_the_share_of_elements_that_need_no_more_work(
     counts: dict[State, int], rejected: int, progress: float
 ) -> None:
     assert batch(counts, rejected).progress == progress
 
 
-def test_a_batch_speaks_the_two_messages_of_check() -> None:
+def test_a_batch_has_one_of_the_two_messages_of_check() -> None:
     assert batch({State.QUEUED: 1}).message == "Em processamento"
     assert batch({State.FAILED: 1}, finished_at=NOON).message == "Finalizado"
 
 
-def test_what_stands_for_a_refused_element_is_the_word_of_the_contract() -> None:
+def test_a_refused_element_has_the_placeholder_of_the_contract() -> None:
     assert INVALID == "INVALID_JOB_REQUEST"
 
 
-def test_a_good_element_is_accepted_under_its_token_with_all_that_it_brought() -> None:
+def test_a_valid_element_is_accepted_with_its_token_and_all_its_data() -> None:
     value = {"item": "item01", "valor": 10, "more": [1]}
     assert judge(value, 3, TOKEN, SLEEP) == NewTask(index=3, token=TOKEN, data=value, task_type=SLEEP)
 
@@ -95,7 +95,7 @@ def test_a_good_element_is_accepted_under_its_token_with_all_that_it_brought() -
         (1, None),
     ],
 )
-def test_a_refused_element_keeps_its_place_its_item_and_the_reasons(value: object, item: object) -> None:
+def test_a_refused_element_keeps_its_index_its_item_and_the_reasons(value: object, item: object) -> None:
     refused = judge(value, 7, TOKEN, SLEEP)
     assert isinstance(refused, Refused)
     assert refused.index == 7

@@ -1,4 +1,4 @@
-"""What a task's function may know of its own run."""
+"""The context of a run: what a task's function reads and reports."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_new_run_is_not_canceled() -> None:
     assert not context().canceled.is_set()
 
 
-def test_two_runs_are_not_canceled_together() -> None:
+def test_canceling_a_run_does_not_cancel_another() -> None:
     first, second = context(), context()
     first.canceled.set()
     assert not second.canceled.is_set()
@@ -30,7 +30,7 @@ def test_two_runs_are_not_canceled_together() -> None:
 
 @relaxed
 @given(st.floats(0, 1) | st.integers(0, 1), st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=50))
-def test_progress_from_0_to_1_is_kept_and_the_last_one_counts(done: float, note: str) -> None:
+def test_progress_from_0_to_1_is_kept_and_the_latest_value_wins(done: float, note: str) -> None:
     run = context()
     run.progress(0.5, "before")
     run.progress(done, note)
@@ -47,7 +47,7 @@ def test_other_progress_is_refused_and_changes_nothing(done: float) -> None:
     assert run.take_notes().progress == 0.5
 
 
-def test_lines_of_the_log_keep_their_order() -> None:
+def test_log_lines_keep_their_order() -> None:
     first, second = context(), context()
     for line in ("a", "b", "a"):
         first.log(line)
@@ -56,7 +56,7 @@ def test_lines_of_the_log_keep_their_order() -> None:
     assert second.take_notes().lines == ()
 
 
-def test_a_log_keeps_its_last_lines_and_of_each_its_beginning() -> None:
+def test_a_log_keeps_only_its_last_lines_and_cuts_long_ones() -> None:
     run = context()
     for number in range(MOST_LINES + 5):
         run.log(f"{number} " + "x" * LONGEST_LINE)
@@ -65,18 +65,18 @@ def test_a_log_keeps_its_last_lines_and_of_each_its_beginning() -> None:
     assert {len(line) for line in lines} == {LONGEST_LINE}
 
 
-def test_what_no_database_keeps_is_written_otherwise() -> None:
+def test_characters_that_no_database_stores_are_escaped() -> None:
     run = context()
     run.log("a\0b\ud800")
     assert run.take_notes().lines == ("a\\x00b\\ud800",)
 
 
-def test_somebody_is_told_of_news() -> None:
-    told: list[Context] = []
-    run = Context(token="0" * 32, attempt=1, deadline=None, on_news=told.append)
+def test_progress_and_log_lines_notify_the_listener() -> None:
+    notified: list[Context] = []
+    run = Context(token="0" * 32, attempt=1, deadline=None, on_news=notified.append)
     run.progress(0.5)
     run.log("half")
-    assert told == [run, run]
+    assert notified == [run, run]
 
 
 def test_a_function_cannot_change_its_token() -> None:

@@ -1,4 +1,4 @@
-"""Errors: one tree, a stable code and a sentence for each, one table of what they mean in HTTP."""
+"""Errors: one tree, a stable code and a sentence for each, and one table of their HTTP statuses."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ PUBLISHED = {
     "child_keeps_dying",
     "naive_time",
 }
-"""Codes that programs may know by now; none of them may go away."""
+"""Codes that users' programs may depend on; none of them may be removed."""
 
 
 def test_every_exception_of_the_module_is_in_the_tree() -> None:
@@ -65,14 +65,14 @@ def test_every_exception_of_the_module_is_in_the_tree() -> None:
 
 
 @pytest.mark.parametrize("kind", TREE)
-def test_an_error_has_a_code_of_its_own(kind: type[QueueToolError]) -> None:
+def test_an_error_has_a_unique_code(kind: type[QueueToolError]) -> None:
     assert "code" in vars(kind)
     assert [other for other in TREE if other.code == kind.code] == [kind]
     assert kind.code.isidentifier()
     assert kind.code == kind.code.lower()
 
 
-def test_no_published_code_goes_away() -> None:
+def test_no_published_code_is_removed() -> None:
     assert {kind.code for kind in TREE} >= PUBLISHED
 
 
@@ -86,34 +86,34 @@ def test_an_errors_docstring_is_its_sentence(kind: type[QueueToolError]) -> None
 
 
 @pytest.mark.parametrize("kind", [kind for kind in TREE if kind is not errors.TaskNotFound])
-def test_a_sentence_begins_and_ends_like_one(kind: type[QueueToolError]) -> None:
+def test_a_sentence_starts_with_a_capital_and_ends_with_a_period(kind: type[QueueToolError]) -> None:
     assert kind.default_sentence()[0].isupper()
     assert kind.default_sentence().endswith(".")
 
 
-def test_an_unknown_token_has_the_words_of_the_original() -> None:
+def test_an_unknown_token_has_the_text_of_the_original_service() -> None:
     assert errors.TaskNotFound().sentence == "Job not found"
 
 
 @pytest.mark.parametrize("kind", TREE)
-def test_an_error_may_say_something_better(kind: type[QueueToolError]) -> None:
+def test_an_error_may_have_a_better_sentence(kind: type[QueueToolError]) -> None:
     error = kind("Something better.", retry_after=5)
     assert (error.sentence, str(error), error.retry_after) == ("Something better.", "Something better.", 5)
     assert kind().retry_after is None
 
 
-def test_a_class_without_a_docstring_says_what_the_tree_says() -> None:
+def test_a_class_without_a_docstring_uses_the_sentence_of_the_base_class() -> None:
     class Bare(QueueToolError):
         pass
 
     assert Bare().sentence == QueueToolError.default_sentence()
 
 
-def test_http_knows_only_codes_that_exist() -> None:
+def test_http_statuses_are_only_for_existing_codes() -> None:
     assert STATUSES.keys() <= {kind.code for kind in TREE}
 
 
 @pytest.mark.parametrize("code", STATUSES)
-def test_a_status_is_one_of_an_error(code: str) -> None:
+def test_a_status_is_4xx_or_503(code: str) -> None:
     status = HTTPStatus(STATUSES[code])
     assert 400 <= status < 500 or status is HTTPStatus.SERVICE_UNAVAILABLE

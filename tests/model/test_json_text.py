@@ -1,4 +1,4 @@
-"""JSON: read strictly, written whatever the depth, stricter still for results."""
+"""JSON: read strictly, written at any depth; results are checked even more strictly."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from queue_tool.errors import MalformedJson
 from queue_tool.model.json_text import dumps, dumps_result, embed, loads
 
-MAX_DEPTH = 1024  # beyond which orjson reads nothing
+MAX_DEPTH = 1024  # orjson refuses deeper texts
 
 relaxed = settings(deadline=None)
 scalars = (
@@ -30,7 +30,7 @@ values = st.recursive(
 
 
 def nested_text(depth: int, kinds: int, leaf: str) -> str:
-    """Return a compact text of so many containers, one in the other; each bit of `kinds` says which kind."""
+    """Return a compact text of `depth` nested containers; each bit of `kinds` chooses an object or an array."""
     objects = [bool(kinds >> level & 1) for level in range(depth)]
     opened = "".join('{"k":' if is_object else "[" for is_object in objects)
     return opened + leaf + "".join("}" if is_object else "]" for is_object in reversed(objects))
@@ -38,19 +38,19 @@ def nested_text(depth: int, kinds: int, leaf: str) -> str:
 
 @relaxed
 @given(values)
-def test_what_is_written_reads_the_same(value: object) -> None:
+def test_a_written_value_reads_the_same(value: object) -> None:
     assert loads(dumps(value)) == value
 
 
 @relaxed
 @given(values)
-def test_another_reader_of_json_reads_the_same(value: object) -> None:
+def test_another_json_parser_reads_the_same(value: object) -> None:
     assert json.loads(dumps(value)) == value
 
 
 @relaxed
 @given(values)
-def test_the_text_may_be_bytes_or_a_string(value: object) -> None:
+def test_bytes_and_strings_can_be_read(value: object) -> None:
     text = json.dumps(value)
     assert loads(text) == loads(text.encode()) == value
 
@@ -61,13 +61,13 @@ def test_the_text_may_be_bytes_or_a_string(value: object) -> None:
     st.integers(0, 2**MAX_DEPTH - 1),
     scalars.map(lambda leaf: dumps(leaf).decode()),
 )
-def test_a_value_of_any_depth_that_was_read_is_written_again(depth: int, kinds: int, leaf: str) -> None:
+def test_a_value_of_any_depth_can_be_read_and_written(depth: int, kinds: int, leaf: str) -> None:
     text = nested_text(depth, kinds, leaf)
     assert dumps(loads(text)).decode() == text
 
 
 @pytest.mark.parametrize("kinds", [0, 2**MAX_DEPTH - 1], ids=["arrays", "objects"])
-def test_1024_levels_are_read_and_written(kinds: int) -> None:
+def test_1024_levels_can_be_read_and_written(kinds: int) -> None:
     text = nested_text(1024, kinds, "1")
     assert dumps(loads(text)).decode() == text
 
@@ -120,12 +120,12 @@ def test_a_deep_value_with_many_members_keeps_their_order() -> None:
     ],
     ids=ascii,
 )
-def test_what_is_not_json_is_refused(text: bytes | str) -> None:
+def test_invalid_json_is_refused(text: bytes | str) -> None:
     with pytest.raises(MalformedJson):
         loads(text)
 
 
-def test_the_sentence_says_where_the_text_is_wrong() -> None:
+def test_the_error_names_the_line_and_column() -> None:
     with pytest.raises(MalformedJson, match=r"^The body is not valid JSON: .*line 2 column 3.*\.$"):
         loads("[1,\n2 x]")
 
@@ -140,24 +140,24 @@ def test_the_null_character_is_read_and_written() -> None:
 
 
 @pytest.mark.parametrize(("text", "number"), [("18446744073709551616", 2.0**64), ("-9223372036854775809", -(2.0**63))])
-def test_whole_numbers_beyond_64_bits_become_doubles(text: str, number: float) -> None:
+def test_integers_beyond_64_bits_become_floats(text: str, number: float) -> None:
     read = loads(text)
     assert isinstance(read, float)
     assert read == number
 
 
 @pytest.mark.parametrize("number", [2**64 - 1, -(2**63), 2**53 + 1])
-def test_whole_numbers_of_64_bits_stay_whole(number: int) -> None:
+def test_integers_of_64_bits_stay_integers(number: int) -> None:
     read = loads(str(number))
     assert isinstance(read, int)
     assert read == number
 
 
-def test_a_stored_text_is_written_as_it_is() -> None:
+def test_a_stored_text_is_written_unchanged() -> None:
     assert dumps({"result": embed('{"a":1.50}'), "error": embed(None)}) == b'{"result":{"a":1.50},"error":null}'
 
 
-def test_a_stored_text_is_written_as_it_is_inside_of_a_deep_value() -> None:
+def test_a_stored_text_is_written_unchanged_inside_a_deep_value() -> None:
     value: object = embed("[1.50]")
     for _ in range(500):
         value = [value]
@@ -169,11 +169,11 @@ def test_a_stored_text_is_written_as_it_is_inside_of_a_deep_value() -> None:
 
 @relaxed
 @given(values)
-def test_a_result_reads_as_what_was_returned(value: object) -> None:
+def test_a_result_reads_the_same_as_the_returned_value(value: object) -> None:
     assert loads(dumps_result(value)) == value
 
 
-def test_a_result_is_compact_and_keeps_its_letters() -> None:
+def test_a_result_is_compact_and_not_escaped_to_ascii() -> None:
     assert dumps_result({"ação": [1, 2.5, None, True]}) == '{"ação":[1,2.5,null,true]}'
 
 
@@ -196,7 +196,7 @@ def test_a_result_with_a_lone_surrogate_is_refused(value: object) -> None:
 @pytest.mark.parametrize(
     "value", [{1, 2}, b"bytes", object(), datetime(2026, 1, 1, tzinfo=UTC), 1j, len, {(1, 2): 3}, [1, {"a": {2}}]]
 )
-def test_a_result_that_json_has_no_word_for_is_refused(value: object) -> None:
+def test_a_result_that_json_cannot_represent_is_refused(value: object) -> None:
     with pytest.raises(TypeError):
         dumps_result(value)
 
@@ -207,14 +207,14 @@ def _cycle() -> object:
     return cycle
 
 
-def _bottomless() -> object:
+def _too_deep() -> object:
     value: object = None
     for _ in range(100_000):
         value = [value]
     return value
 
 
-@pytest.mark.parametrize("make", [_cycle, _bottomless])
-def test_a_result_without_an_end_is_refused(make: Callable[[], object]) -> None:
+@pytest.mark.parametrize("make", [_cycle, _too_deep])
+def test_a_circular_or_too_deep_result_is_refused(make: Callable[[], object]) -> None:
     with pytest.raises(ValueError, match=r"Circular|too deeply"):
         dumps_result(make())

@@ -7,7 +7,7 @@ import pytest
 from queue_tool.model.queues import LISTS, Lane, Priority
 
 
-def test_the_lists_go_from_the_most_urgent_to_the_least() -> None:
+def test_the_lists_are_ordered_from_the_most_to_the_least_urgent() -> None:
     assert LISTS == (
         "high",
         "high.threads",
@@ -24,6 +24,6 @@ def test_the_lists_go_from_the_most_urgent_to_the_least() -> None:
 @pytest.mark.parametrize(
     ("priority", "queue"), [(Priority.HIGH, "high"), (Priority.NORMAL, "default"), (Priority.LOW, "low")]
 )
-def test_a_priority_has_the_name_that_rq_gives_its_queue(priority: Priority, queue: str) -> None:
+def test_each_priority_has_its_rq_queue(priority: Priority, queue: str) -> None:
     assert priority.queue == queue
     assert Lane.LOOP.list_of(priority.queue) == queue

@@ -1,4 +1,4 @@
-"""Retry: when a task that failed is tried again."""
+"""Retry: when a failed task runs again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def decided(failure: Failed, attempt: int = 1, most: int = 3, backoff: Backoff =
 
 
 @given(chance=chances, attempt=attempts, base=st.floats(0, 1000), factor=st.floats(1, 50), cap=st.floats(0, 1e6))
-def test_a_delay_is_drawn_from_all_that_the_curve_and_its_cap_allow(
+def test_a_delay_is_between_0_and_the_limit_of_the_curve_and_the_cap(
     chance: float, attempt: int, base: float, factor: float, cap: float
 ) -> None:
     backoff = Backoff(base=base, factor=factor, cap=cap)
@@ -40,7 +40,7 @@ def test_a_delay_is_drawn_from_all_that_the_curve_and_its_cap_allow(
 
 
 @given(attempt=attempts)
-def test_the_longest_delay_never_shrinks_from_one_attempt_to_the_next(attempt: int) -> None:
+def test_the_longest_delay_never_decreases_from_one_attempt_to_the_next(attempt: int) -> None:
     assert STANDARD.before(attempt, 1) <= STANDARD.before(attempt + 1, 1) <= STANDARD.cap
 
 
@@ -50,7 +50,7 @@ def test_the_curve_grows_by_its_factor_up_to_its_cap() -> None:
 
 
 @given(chance=chances)
-def test_a_list_of_delays_is_taken_as_it_is_and_its_last_one_goes_on(chance: float) -> None:
+def test_a_list_of_delays_is_used_as_given_and_its_last_one_repeats(chance: float) -> None:
     backoff = backoff_of([1, 0, 2.5])
     assert [backoff.before(attempt, chance) for attempt in range(2, 7)] == [1, 0, 2.5, 2.5, 2.5]
 
@@ -63,19 +63,19 @@ def test_a_list_of_delays_is_taken_as_it_is_and_its_last_one_goes_on(chance: flo
     ],
     ids=str,
 )  # fmt: skip
-def test_a_backoff_that_means_none_is_refused_where_the_type_is_declared(backoff: Any) -> None:
+def test_an_invalid_backoff_is_refused_when_the_type_is_declared(backoff: Any) -> None:
     with pytest.raises(BadTaskType, match=r"^The task type 'a' has an invalid backoff"):
         make_task_type("a", lambda data: data, backoff=backoff)
 
 
 @pytest.mark.parametrize("kinds", [["ValueError"], [ValueError()], [int]], ids=str)
-def test_what_is_no_kind_of_error_is_refused_too(kinds: Any) -> None:
+def test_a_no_retry_that_is_not_an_exception_class_is_refused(kinds: Any) -> None:
     with pytest.raises(BadTaskType, match="no_retry that is not an exception class"):
         make_task_type("a", lambda data: data, no_retry=kinds)
 
 
 @pytest.mark.parametrize("code", [Code.ERROR, Code.TIMEOUT, Code.UNKNOWN_TASK_TYPE])
-def test_what_another_attempt_may_not_meet_is_tried_again_until_there_are_no_more(code: Code) -> None:
+def test_a_failure_that_may_be_temporary_is_retried_up_to_the_limit_of_attempts(code: Code) -> None:
     assert decided(failed(code)) == NOW + timedelta(seconds=2.5)
     assert decided(failed(code), attempt=2) == NOW + timedelta(seconds=5)
     assert decided(failed(code), attempt=3) is None
@@ -84,21 +84,21 @@ def test_what_another_attempt_may_not_meet_is_tried_again_until_there_are_no_mor
 
 
 @pytest.mark.parametrize("code", sorted(set(Code) - {Code.ERROR, Code.TIMEOUT, Code.UNKNOWN_TASK_TYPE}))
-def test_everything_else_would_fail_again(code: Code) -> None:
+def test_other_failures_are_not_retried(code: Code) -> None:
     assert decided(failed(code)) is None
 
 
-def test_a_failure_that_is_final_is_not_tried_again() -> None:
+def test_a_final_failure_is_not_retried() -> None:
     assert decided(failed(final=True)) is None
 
 
-def test_who_asks_for_a_delay_gets_it_and_no_more_attempts_than_others() -> None:
+def test_a_function_can_choose_the_delay_but_gets_no_extra_attempts() -> None:
     assert decided(failed(after=7)) == NOW + timedelta(seconds=7)
     assert decided(failed(after=0), backoff=backoff_of([9])) == NOW
     assert decided(failed(after=7), attempt=3) is None
 
 
 @pytest.mark.parametrize("after", [-1, float("nan"), float("inf"), "5", True, LONGEST_DELAY + 1])
-def test_a_delay_that_is_none_is_refused_where_it_is_asked_for(after: Any) -> None:
+def test_an_invalid_delay_is_refused_by_retry(after: Any) -> None:
     with pytest.raises(ValueError, match="after must be a number of seconds"):
         Retry(after=after)

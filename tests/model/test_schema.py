@@ -1,4 +1,4 @@
-"""JSON Schema: jsonschema-rs decides, jsonschema words, and the reasons stay few, short and placed."""
+"""JSON Schema: jsonschema-rs decides, jsonschema words the reasons, which are few, short and have a path."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ DOCUMENTS: list[dict[str, object] | bool] = [
 ]
 
 
-# -- who decides -------------------------------------------------------------------------------------------
+# -- the decision ------------------------------------------------------------------------------------------
 
 
 @relaxed
@@ -50,7 +50,7 @@ def test_jsonschema_rs_decides(document: dict[str, object] | bool, value: object
 
 @relaxed
 @given(st.sampled_from(DOCUMENTS), values)
-def test_reasons_are_given_exactly_for_what_is_refused(document: dict[str, object] | bool, value: object) -> None:
+def test_exactly_the_refused_values_have_reasons(document: dict[str, object] | bool, value: object) -> None:
     schema = Schema(document)
     errors = schema.errors(value)
     assert bool(errors) is not schema.accepts(value)
@@ -58,42 +58,42 @@ def test_reasons_are_given_exactly_for_what_is_refused(document: dict[str, objec
     assert all(0 < len(error.message) <= MAX_MESSAGE for error in errors)
 
 
-def test_a_digit_is_an_ascii_digit_as_the_decider_reads_it() -> None:
+def test_only_ascii_digits_match_the_digit_class() -> None:
     schema = Schema({"type": "string", "pattern": r"^\d$"})
     assert schema.accepts("3")
     assert not schema.accepts("٣")
 
 
-def test_a_line_break_at_the_end_is_no_end_as_the_decider_reads_it() -> None:
+def test_the_end_anchor_does_not_match_before_a_line_break() -> None:
     schema = Schema({"type": "string", "pattern": "^a$"})
     assert schema.accepts("a")
     assert not schema.accepts("a\n")
 
 
 @pytest.mark.parametrize(("pattern", "value"), [(r"^\d$", "٣"), ("^a$", "a\n")])
-def test_where_jsonschema_finds_nothing_wrong_the_decider_speaks(pattern: str, value: str) -> None:
+def test_if_jsonschema_finds_no_error_the_message_is_from_jsonschema_rs(pattern: str, value: str) -> None:
     (error,) = Schema({"pattern": pattern}).errors(value)
     (decided,) = jsonschema_rs.Draft202012Validator({"pattern": pattern}).iter_errors(value)
     assert error == FieldError(path="", message=decided.message)
 
 
-def test_the_deciders_own_words_have_a_place_too() -> None:
+def test_an_error_from_jsonschema_rs_has_a_path_too() -> None:
     schema = Schema({"properties": {"a/b~c": {"items": {"pattern": "^a$"}}}})
     (error,) = schema.errors({"a/b~c": ["a", "a\n"]})
     assert error.path == "/a~1b~0c/1"
 
 
-def test_a_boolean_is_no_number() -> None:
+def test_a_boolean_is_not_a_number() -> None:
     schema = Schema({"type": "number"})
     assert not schema.accepts(True)
     assert schema.accepts(1)
 
 
-def test_a_double_without_a_fraction_is_an_integer() -> None:
+def test_a_float_without_a_fraction_is_an_integer() -> None:
     assert Schema({"type": "integer"}).accepts(1.0)
 
 
-# -- the words ---------------------------------------------------------------------------------------------
+# -- the reasons -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -108,14 +108,14 @@ def test_a_double_without_a_fraction_is_an_integer() -> None:
         (False, 1, "", "False schema does not allow 1"),
     ],
 )
-def test_a_refusal_is_worded_and_placed_by_jsonschema(
+def test_the_message_and_the_path_of_an_error_are_from_jsonschema(
     document: dict[str, object] | bool, value: object, path: str, message: str
 ) -> None:
     assert Schema(document).errors(value) == (FieldError(path=path, message=message),)
 
 
 def pointed_at(value: object, pointer: str) -> object:
-    """Return what a JSON Pointer points at, read as RFC 6901 says."""
+    """Return the value at a JSON Pointer, as RFC 6901 defines it."""
     for step in pointer.split("/")[1:]:
         name = step.replace("~1", "/").replace("~0", "~")
         if isinstance(value, dict):
@@ -133,13 +133,13 @@ def forbidding_null() -> Schema:
 
 @relaxed
 @given(values)
-def test_a_path_is_a_json_pointer_to_what_is_wrong(value: object) -> None:
+def test_a_path_is_a_json_pointer_to_the_wrong_value(value: object) -> None:
     assert all(pointed_at(value, error.path) is None for error in forbidding_null().errors(value))
 
 
 @relaxed
 @given(st.lists(keys, min_size=1, max_size=6))
-def test_the_path_of_a_nested_mistake_names_each_key_on_the_way(names: list[str]) -> None:
+def test_the_path_of_a_nested_error_names_each_key(names: list[str]) -> None:
     value: object = None
     for name in reversed(names):
         value = {name: value}
@@ -153,12 +153,12 @@ def test_at_most_ten_reasons_are_kept() -> None:
     assert len(set(errors)) == 10
 
 
-def test_at_most_ten_of_the_deciders_own_reasons_are_kept() -> None:
+def test_at_most_ten_reasons_of_jsonschema_rs_are_kept() -> None:
     assert len(Schema({"items": {"pattern": "^a$"}}).errors(["a\n"] * 50)) == 10
 
 
 @pytest.mark.parametrize("length", [1, 97, 98, 99, 100, 5000])
-def test_a_long_value_is_quoted_in_short_and_as_json(length: int) -> None:
+def test_a_long_value_is_quoted_as_json_and_cut(length: int) -> None:
     (error,) = Schema({"type": "integer"}).errors("x" * length)
     quoted = f'"{"x" * length}"'
     shown = quoted if len(quoted) <= MAX_QUOTED == 100 else quoted[:99] + "…"
@@ -173,12 +173,12 @@ def test_a_long_reason_is_shortened() -> None:
 
 
 @pytest.mark.parametrize(("value", "quoted"), [(None, "null"), (True, "true"), ({"a": "\0"}, '{"a":"\\u0000"}')])
-def test_a_reason_speaks_json(value: object, quoted: str) -> None:
+def test_a_reason_quotes_values_as_json(value: object, quoted: str) -> None:
     (error,) = Schema({"type": "integer"}).errors(value)
     assert error.message == f"{quoted} is not of type 'integer'"
 
 
-def test_a_long_message_of_the_deciders_is_shortened() -> None:
+def test_a_long_reason_of_jsonschema_rs_is_shortened() -> None:
     (error,) = Schema({"pattern": "^a*$"}).errors("a" * 5000 + "\n")
     assert len(error.message) == MAX_MESSAGE
 
@@ -200,12 +200,12 @@ DEPTHS = [200, 254, 255, 256, 300, 1000, 1023]
 @pytest.mark.parametrize(
     "document", [True, {"type": "array"}, {"items": {"type": "array"}}, {"type": "array", "minItems": 1}], ids=str
 )
-def test_a_value_may_be_as_deep_as_json_may_be(document: dict[str, object] | bool, depth: int) -> None:
+def test_a_value_of_any_legal_depth_is_accepted(document: dict[str, object] | bool, depth: int) -> None:
     assert Schema(document).accepts(nested(depth))
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
-def test_a_schema_looks_as_deep_as_json_may_be(depth: int) -> None:
+def test_a_schema_checks_values_at_any_legal_depth(depth: int) -> None:
     schema = Schema({"items": {"$ref": "#"}, "not": {"type": "null"}})
     assert schema.accepts(nested(depth))
     assert not schema.accepts(nested(depth, None))
@@ -238,7 +238,7 @@ def test_a_deep_value_is_refused_with_a_reason(depth: int) -> None:
     ],
     ids=str,
 )
-def test_what_is_no_schema_of_the_dialect_is_refused_in_one_sentence(document: dict[str, object]) -> None:
+def test_an_invalid_schema_is_refused_in_one_sentence(document: dict[str, object]) -> None:
     with pytest.raises(BadTaskType) as caught:
         Schema(document).compile()
     assert caught.value.sentence.startswith("The JSON Schema cannot be used: ")
@@ -252,7 +252,7 @@ def test_a_schema_keeps_its_document() -> None:
     assert Schema(document).document is document
 
 
-def test_every_document_of_these_tests_accepts_and_refuses_something_or_is_boolean() -> None:
+def test_every_document_of_these_tests_that_is_not_boolean_accepts_and_refuses_a_sample() -> None:
     samples = [None, 1, 0.3, -1, "", "abc", [], [1, 1], {}, {"a": 1}, {"ab": -1}, [[None]], json_text.loads("[[[1]]]")]
     judged = itertools.product([document for document in DOCUMENTS if not isinstance(document, bool)], samples)
     verdicts = [(str(document), Schema(document).accepts(sample)) for document, sample in judged]
@@ -268,13 +268,13 @@ def nested_in(depth: int) -> object:
 
 @pytest.mark.parametrize("depth", [253, 500, 900, 960, 990, 1020])
 @pytest.mark.parametrize("document", [{"type": "object"}, False, {"uniqueItems": True, "maxItems": 0}])
-def test_a_refusal_of_any_depth_is_put_into_words(document: Any, depth: int) -> None:
+def test_a_refused_value_of_any_depth_has_a_reason(document: Any, depth: int) -> None:
     errors = Schema(document).errors([nested_in(depth), nested_in(depth)])
     assert errors
     assert all(error.message for error in errors)
 
 
 @pytest.mark.parametrize("pattern", [r"^\p{L}+$", "(?<a>x)"])
-def test_a_pattern_that_only_the_decider_reads_is_worded_by_the_decider(pattern: str) -> None:
+def test_a_pattern_that_only_jsonschema_rs_understands_has_a_reason(pattern: str) -> None:
     (error,) = Schema({"pattern": pattern}).errors("1")
     assert error.message

@@ -1,4 +1,4 @@
-"""Settings: defaults, what each text may be, one sentence for a bad one, and no secret in any of them."""
+"""Settings: defaults, legal values, one sentence for an illegal value, and no secret in any sentence."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ DEFAULTS = {
     "LOG_LEVEL": "info",
     "LOG_FORMAT": "text",
 }
-"""What the contract says of every setting that exists so far."""
+"""The default of each setting, as the contract describes it."""
 
 IN_WORDS = {"DATABASE_URL", "REDIS_URL", "TASKS"}
-"""Settings whose default is told in words that are no value."""
+"""Settings whose default is described by words that are not a value."""
 
 
 def settings_of(**texts: str) -> Settings:
@@ -52,24 +52,24 @@ def value_of(chosen: Settings, name: str) -> Any:
 # -- defaults and descriptions -----------------------------------------------------------------------------
 
 
-def test_nothing_said_gives_the_defaults() -> None:
+def test_without_settings_the_defaults_apply() -> None:
     assert read({}) == Settings()
 
 
 @pytest.mark.parametrize("name", DEFAULTS)
 def test_a_default_is_described_as_the_contract_says(name: str) -> None:
-    (setting,) = [each for each in described() if each.name == PREFIX + name]
+    (setting,) = [setting for setting in described() if setting.name == PREFIX + name]
     assert setting.default == DEFAULTS[name]
 
 
 def test_every_setting_is_described_once_with_a_meaning() -> None:
-    names = [each.name for each in described()]
+    names = [setting.name for setting in described()]
     assert names == [PREFIX + field.name.upper() for field in fields(Settings)]
-    assert all(each.default.strip() and each.meaning.strip() for each in described())
+    assert all(setting.default.strip() and setting.meaning.strip() for setting in described())
 
 
 @pytest.mark.parametrize("name", sorted(DEFAULTS.keys() - IN_WORDS))
-def test_a_default_that_is_written_out_reads_as_the_default(name: str) -> None:
+def test_the_described_default_can_be_used_as_a_value(name: str) -> None:
     assert settings_of(**{name: DEFAULTS[name]}) == Settings()
 
 
@@ -83,7 +83,7 @@ def test_settings_cannot_be_changed() -> None:
         Settings().port = 1  # type: ignore[misc] # they are frozen
 
 
-def test_names_of_others_are_passed_over() -> None:
+def test_variables_without_the_prefix_are_ignored() -> None:
     assert read({"PORT": "x", "queue_tool_port": "x", "PATH": "/bin"}) == Settings()
 
 
@@ -130,7 +130,7 @@ def test_a_good_value_is_read(name: str, text: str, value: object) -> None:
 
 @relaxed
 @given(st.integers(1, 65535), st.integers(0, 1000), st.floats(0, 1e6))
-def test_numbers_read_as_they_are_written(port: int, workers: int, drain: float) -> None:
+def test_numbers_are_read_exactly(port: int, workers: int, drain: float) -> None:
     chosen = settings_of(PORT=str(port), WORKERS=str(workers), DRAIN=repr(drain))
     assert (chosen.port, chosen.workers, chosen.drain) == (port, workers, drain)
 
@@ -198,11 +198,11 @@ def test_a_bad_value_is_refused_in_one_sentence_that_names_the_setting(name: str
 
 
 def test_every_setting_has_a_bad_value_in_these_tests() -> None:
-    marks = test_a_bad_value_is_refused_in_one_sentence_that_names_the_setting.pytestmark  # type: ignore[attr-defined] # pytest has put it there
+    marks = test_a_bad_value_is_refused_in_one_sentence_that_names_the_setting.pytestmark  # type: ignore[attr-defined] # pytest sets it
     assert {name for name, _ in marks[0].args[1]} == set(DEFAULTS)
 
 
-def test_a_sentence_says_what_the_value_may_be() -> None:
+def test_a_sentence_names_the_legal_values() -> None:
     with pytest.raises(BadSetting) as caught:
         settings_of(PORT="0")
     assert caught.value.sentence == "QUEUE_TOOL_PORT must be a whole number from 1 to 65535, not '0'."
@@ -255,28 +255,28 @@ def test_a_password_is_never_shown(scheme: str, user: str, password: str, host: 
         ("redis://:12/34@host", "redis://***@host"),
     ],
 )
-def test_a_password_in_an_odd_place_is_not_shown_either(url: str, shown: str) -> None:
+def test_a_password_in_an_unusual_place_is_not_shown_either(url: str, shown: str) -> None:
     assert without_secrets(url) == shown
 
 
 @pytest.mark.parametrize(
     "url", ["me:hunter@2@h/x", "me:hunter/2@h/x", "me:hunter?2@h/x", "me:1#hunter2@h/x", "me@h:hunter2/x", "me:[2@h/x"]
 )
-def test_a_password_that_would_pass_for_a_host_or_a_port_is_refused(url: str) -> None:
+def test_a_password_that_could_be_read_as_a_host_or_a_port_is_refused(url: str) -> None:
     with pytest.raises(BadSetting, match=r"^QUEUE_TOOL_DATABASE_URL must be a URL with") as refusal:
         settings_of(DATABASE_URL=f"postgresql://{url}")
     assert "hunter" not in refusal.value.sentence
 
 
 @pytest.mark.parametrize("url", ["redis:foo", "unix:", "unix://", "REDIS://h", "redis://:12/34@host", "redis://h:x"])
-def test_a_redis_url_that_no_client_understands_stops_the_start(url: str) -> None:
+def test_a_redis_url_that_no_client_understands_is_refused(url: str) -> None:
     with pytest.raises(BadSetting, match="QUEUE_TOOL_REDIS_URL") as refusal:
         read({"QUEUE_TOOL_REDIS_URL": url})
     assert "34@" not in refusal.value.sentence
 
 
 @pytest.mark.parametrize(("name", "text"), [("MAX_BODY", "9" * 5000), ("MAX_BATCH", "9" * 5000), ("TIMEOUT", "1e10")])
-def test_a_number_beyond_use_is_refused_in_words(name: str, text: str) -> None:
+def test_a_number_that_is_far_too_large_is_refused_in_a_sentence(name: str, text: str) -> None:
     with pytest.raises(BadSetting, match=f"^QUEUE_TOOL_{name} must be a (whole )?number"):
         read({f"QUEUE_TOOL_{name}": text})
 
@@ -285,39 +285,39 @@ def test_a_number_beyond_use_is_refused_in_words(name: str, text: str) -> None:
     "url",
     ["redis://localhost:6379/1", "unix:///run/valkey.sock", "inline:", "sqlite:////tmp/queue_tool.db"],
 )
-def test_a_url_without_a_secret_is_shown_as_it_is(url: str) -> None:
+def test_a_url_without_a_secret_is_shown_unchanged(url: str) -> None:
     assert without_secrets(url) == url
 
 
-# -- what follows from the settings ------------------------------------------------------------------------
+# -- derived settings --------------------------------------------------------------------------------------
 
 
-def test_the_database_is_in_the_data_directory_unless_said_otherwise(tmp_path: Path) -> None:
+def test_the_database_is_in_the_data_directory_by_default(tmp_path: Path) -> None:
     assert settings_of(DATA_DIR=str(tmp_path)).database == f"sqlite:///{tmp_path}/queue_tool.db"
     assert Settings().database == f"sqlite:///{Path.cwd()}/instance/queue_tool.db"
     assert settings_of(DATA_DIR=str(tmp_path), DATABASE_URL="sqlite:///other.db").database == "sqlite:///other.db"
 
 
 @pytest.mark.parametrize(("url", "embedded"), [("", True), ("redis://localhost", False), (INLINE, False)])
-def test_valkey_is_embedded_unless_a_url_is_said(url: str, embedded: bool) -> None:
+def test_valkey_is_embedded_unless_a_url_is_set(url: str, embedded: bool) -> None:
     assert settings_of(REDIS_URL=url).embedded is embedded
 
 
-# -- slips of the pen --------------------------------------------------------------------------------------
+# -- misspelled names --------------------------------------------------------------------------------------
 
 
-def test_names_that_are_no_settings_are_found() -> None:
+def test_unknown_names_with_the_prefix_are_found() -> None:
     texts = {"QUEUE_TOOL_PROT": "1", "QUEUE_TOOL_PORT": "1", "QUEUE_TOOL_": "", "QUEUE_TOOLS": "1", "PORT": "1"}
     assert unknown(texts) == ["QUEUE_TOOL_", "QUEUE_TOOL_PROT"]
 
 
 def test_no_setting_is_unknown() -> None:
-    assert unknown({each.name: "x" for each in described()}) == []
+    assert unknown({setting.name: "x" for setting in described()}) == []
 
 
 @relaxed
 @given(st.sets(st.text(max_size=8)))
 def test_every_name_with_the_prefix_is_a_setting_or_unknown(endings: set[str]) -> None:
     names = {PREFIX + ending for ending in endings}
-    known = {each.name for each in described()}
+    known = {setting.name for setting in described()}
     assert unknown(dict.fromkeys(names, "")) == sorted(names - known)

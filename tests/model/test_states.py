@@ -25,17 +25,17 @@ LEGAL = {
     (Move.REOPEN, State.FAILED): State.QUEUED,
     (Move.REOPEN, State.CANCELED): State.QUEUED,
 }
-"""Every legal move as the contract tells it, from which state to which."""
+"""The target state of every legal move from every legal source state, as in the contract."""
 
 
 @pytest.mark.parametrize("state", State)
 @pytest.mark.parametrize("move", Move)
-def test_a_move_is_legal_exactly_where_the_contract_says(move: Move, state: State) -> None:
+def test_the_legal_moves_are_exactly_those_of_the_contract(move: Move, state: State) -> None:
     target = MOVES[move].target if state in MOVES[move].sources else None
     assert target is LEGAL.get((move, state))
 
 
-def test_a_run_grows_on_every_way_back_to_another_run() -> None:
+def test_every_move_back_to_another_run_increases_the_run_number() -> None:
     assert {move for move, transition in MOVES.items() if transition.new_run} == {
         Move.PUT_BACK,
         Move.LOSE,
@@ -44,12 +44,12 @@ def test_a_run_grows_on_every_way_back_to_another_run() -> None:
     }
 
 
-def test_a_drain_and_a_lost_worker_are_no_attempts() -> None:
+def test_a_drain_or_a_lost_worker_does_not_use_up_an_attempt() -> None:
     assert {move for move, transition in MOVES.items() if transition.new_attempt} == {Move.RETRY_LATER, Move.REOPEN}
     assert {move for move, transition in MOVES.items() if transition.loss} == {Move.LOSE, Move.GIVE_UP}
 
 
-def test_moves_that_only_leave_running_are_known() -> None:
+def test_six_moves_are_only_legal_for_running_tasks() -> None:
     leaving = {move for move, transition in MOVES.items() if transition.sources == {State.RUNNING}}
     assert leaving == {Move.FINISH, Move.FAIL, Move.PUT_BACK, Move.LOSE, Move.GIVE_UP, Move.RETRY_LATER}
 
@@ -71,7 +71,7 @@ def test_every_state_can_be_reached_from_a_new_task() -> None:
     assert reached == set(State)
 
 
-def test_every_state_that_has_not_ended_leads_to_each_end() -> None:
+def test_from_every_open_state_each_ended_state_can_be_reached() -> None:
     ends = {state for state in State if state.ended}
     for state in set(State) - ends:
         reached = {state}
@@ -91,7 +91,7 @@ def test_every_state_that_has_not_ended_leads_to_each_end() -> None:
         (State.CANCELED, True, "Finalizado"),
     ],
 )
-def test_a_state_says_whether_it_has_ended(state: State, ended: bool, message: str) -> None:
+def test_each_state_has_ended_or_not_and_has_a_message(state: State, ended: bool, message: str) -> None:
     assert state.ended is ended
     assert state.message == message
 

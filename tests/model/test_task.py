@@ -1,4 +1,4 @@
-"""A task as it is shown."""
+"""The status of a task."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def status(started_at: datetime | None, finished_at: datetime | None) -> Status:
         (NOON, NOON + timedelta(milliseconds=1500), 1.5),
     ],
 )
-def test_a_duration_is_known_once_a_run_has_ended(
+def test_a_task_has_a_duration_once_its_run_has_ended(
     started_at: datetime | None, finished_at: datetime | None, duration: float | None
 ) -> None:
     assert status(started_at, finished_at).duration == duration

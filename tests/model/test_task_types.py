@@ -1,4 +1,4 @@
-"""Task types: how a function becomes one, what cannot, and what a type says of its tasks."""
+"""Task types: which functions can become one, which cannot, and the options of a type."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def decorated() -> Callable[[object], object]:
 
 @pytest.fixture
 def types() -> Iterator[TaskTypes]:
-    """What `@task` declares in, without what the test has added once it is over."""
+    """The global registry of `@task`; the types that a test declares are removed at its end."""
     before = dict(declared)
     yield declared
     declared._types.clear()
@@ -50,13 +50,13 @@ def types() -> Iterator[TaskTypes]:
 # -- declaring ---------------------------------------------------------------------------------------------
 
 
-def test_a_declared_function_stays_as_it_is_and_is_known_by_its_name(types: TaskTypes) -> None:
+def test_declaring_a_function_registers_its_name_and_returns_the_function_unchanged(types: TaskTypes) -> None:
     assert task("words.plain")(plain) is plain
     assert types["words.plain"].function is plain
     assert "words.plain" in types
 
 
-def test_a_declaration_keeps_what_was_said(types: TaskTypes) -> None:
+def test_a_declaration_keeps_its_options(types: TaskTypes) -> None:
     document: dict[str, object] = {"type": "string"}
     task("words.said", schema=document, timeout=60, max_attempts=3, priority="low", description="Says it.")(plain)
     kind = types["words.said"]
@@ -64,7 +64,7 @@ def test_a_declaration_keeps_what_was_said(types: TaskTypes) -> None:
     assert (kind.timeout, kind.max_attempts, kind.priority, kind.description) == (60, 3, Priority.LOW, "Says it.")
 
 
-def test_a_declaration_that_says_nothing_takes_anything_and_leaves_the_rest_to_the_settings(types: TaskTypes) -> None:
+def test_a_declaration_without_options_accepts_any_data_and_uses_the_settings(types: TaskTypes) -> None:
     task("words.silent")(plain)
     silent = types["words.silent"]
     anything: list[object] = [None, 1, "a", [], {}]
@@ -94,7 +94,7 @@ def test_a_bad_declaration_declares_nothing(types: TaskTypes) -> None:
         (coroutine, True, Lane.ISOLATED),
     ],
 )
-def test_the_kind_of_a_function_decides_its_lane(function: Callable[..., Any], isolated: bool, lane: Lane) -> None:
+def test_the_kind_of_function_decides_the_lane(function: Callable[..., Any], isolated: bool, lane: Lane) -> None:
     assert make_task_type("a", function, isolated=isolated).lane is lane
 
 
@@ -108,7 +108,7 @@ def test_the_kind_of_a_function_decides_its_lane(function: Callable[..., Any], i
         (plain, True, "high", "high.isolated"),
     ],
 )
-def test_tickets_wait_in_the_list_of_priority_and_lane(
+def test_the_list_of_a_type_depends_on_priority_and_lane(
     function: Callable[..., Any], isolated: bool, priority: str, name: str
 ) -> None:
     assert make_task_type("a", function, isolated=isolated, priority=priority).list == name
@@ -194,7 +194,7 @@ def test_a_name_is_made_of_letters_digits_underscores_dots_and_dashes(name: str)
 
 
 @pytest.mark.parametrize("name", ["", "a" * 65, "a b", "a/b", "a\n", "ação", "a,b", "٣", "a\0", " a"])
-def test_another_name_is_refused(name: str) -> None:
+def test_any_other_name_is_refused(name: str) -> None:
     with pytest.raises(BadTaskType) as caught:
         make_task_type(name, plain)
     assert caught.value.sentence.startswith(f"{name!r} is not a valid task type name: ")
@@ -202,7 +202,7 @@ def test_another_name_is_refused(name: str) -> None:
 
 @relaxed
 @given(st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", fullmatch=True))
-def test_every_such_name_can_be_used(name: str) -> None:
+def test_every_name_of_this_form_can_be_used(name: str) -> None:
     assert make_task_type(name, plain).name == name
 
 
@@ -223,7 +223,7 @@ def test_two_functions_cannot_share_a_name() -> None:
     assert f"{__name__}.plain and {__name__}.coroutine" in caught.value.sentence
 
 
-def test_the_first_function_of_a_name_stays_when_a_second_is_refused() -> None:
+def test_the_first_function_of_a_name_stays_if_a_second_is_refused() -> None:
     types = made_of(plain)
     with pytest.raises(BadTaskType):
         types.add(make_task_type("same", coroutine))
@@ -244,7 +244,7 @@ def test_one_function_may_have_two_names() -> None:
     assert len(types) == 2
 
 
-def test_an_unknown_name_is_not_there() -> None:
+def test_an_unknown_name_is_not_found() -> None:
     assert TaskTypes().get("a") is None
     with pytest.raises(KeyError):
         TaskTypes()["a"]
@@ -266,19 +266,19 @@ def test_a_bad_priority_is_refused(priority: str) -> None:
 
 
 @pytest.mark.parametrize("max_attempts", [0, -1])
-def test_a_task_is_tried_at_least_once(max_attempts: int) -> None:
+def test_fewer_than_one_attempt_is_refused(max_attempts: int) -> None:
     with pytest.raises(BadTaskType, match="at least 1"):
         make_task_type("a", plain, max_attempts=max_attempts)
 
 
 @pytest.mark.parametrize("timeout", [-1, -0.001, float("-inf"), float("nan"), float("inf"), 10**10, True, "60"])
-def test_a_timeout_that_nobody_can_wait_for_is_refused(timeout: Any) -> None:
+def test_a_timeout_that_is_not_a_usable_number_of_seconds_is_refused(timeout: Any) -> None:
     with pytest.raises(BadTaskType, match="use a number of seconds from 0 to"):
         make_task_type("a", plain, timeout=timeout)
 
 
 @pytest.mark.parametrize("seconds", [-1, float("nan"), 1e14, "10", None])
-def test_a_timeout_that_a_function_makes_up_is_checked_too(seconds: Any) -> None:
+def test_a_timeout_that_a_function_returns_is_checked_too(seconds: Any) -> None:
     with pytest.raises(ValueError, match="not a number of seconds"):
         make_task_type("a", plain, timeout=lambda data: seconds).timeout_of({}, 60)
 
@@ -287,13 +287,15 @@ def needs_a_keyword(data: object, *, context: object) -> None: ...
 
 
 @pytest.mark.parametrize("function", [needs_a_keyword, dict, max])
-def test_what_cannot_be_read_as_such_a_function_is_refused(function: Any) -> None:
+def test_a_callable_with_another_signature_is_refused(function: Any) -> None:
     with pytest.raises(BadTaskType, match="must have the parameters"):
         make_task_type("a", function)
 
 
 @pytest.mark.parametrize(("name", "more"), [(5, {}), (".x", {}), ("a", {"max_attempts": "3"})])
-def test_what_is_of_the_wrong_kind_is_refused_in_words(name: Any, more: dict[str, Any]) -> None:
+def test_an_argument_of_the_wrong_kind_is_refused_with_an_error_of_this_project(
+    name: Any, more: dict[str, Any]
+) -> None:
     with pytest.raises(BadTaskType):
         make_task_type(name, plain, **more)
 
@@ -321,7 +323,7 @@ def no_limit(data: Any) -> float:
     ],
     ids=["default", "no default", "own", "none", "of the data", "none of the data"],
 )
-def test_a_timeout_is_the_types_own_or_the_default_and_0_is_no_limit(
+def test_a_timeout_is_that_of_the_type_or_the_default_and_0_is_no_limit(
     timeout: Any, default: float, seconds: float | None
 ) -> None:
     assert make_task_type("a", plain, timeout=timeout).timeout_of({"seconds": 10}, default) == seconds

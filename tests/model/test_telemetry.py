@@ -1,4 +1,4 @@
-"""Telemetry: what happens is told to every listener, in order, where it happened."""
+"""Telemetry: every listener receives every event, in order, in the thread that emits it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STARTED = events.TaskStarted(token=TOKEN, task_type="sleep", run=1, attempt=1)
 STOPPED = events.Stopped()
 
 
-def test_every_listener_hears_every_event_in_order() -> None:
+def test_every_listener_receives_every_event_in_order() -> None:
     heard: list[tuple[str, Event]] = []
     telemetry = Telemetry(lambda event: heard.append(("first", event)), lambda event: heard.append(("second", event)))
     telemetry.emit(STARTED)
@@ -22,7 +22,7 @@ def test_every_listener_hears_every_event_in_order() -> None:
     assert heard == [("first", STARTED), ("second", STARTED), ("first", STOPPED), ("second", STOPPED)]
 
 
-def test_an_event_is_heard_in_the_thread_in_which_it_happened() -> None:
+def test_an_event_is_delivered_in_the_thread_that_emits_it() -> None:
     heard: list[str] = []
     telemetry = Telemetry(lambda event: heard.append(threading.current_thread().name))
     thread = threading.Thread(target=lambda: telemetry.emit(STOPPED), name="elsewhere")
@@ -32,14 +32,14 @@ def test_an_event_is_heard_in_the_thread_in_which_it_happened() -> None:
     assert heard == ["elsewhere", threading.current_thread().name]
 
 
-def test_two_telemetries_do_not_hear_each_other() -> None:
+def test_two_telemetries_are_independent() -> None:
     heard: list[Event] = []
     Telemetry(heard.append)
     Telemetry().emit(STOPPED)
     assert heard == []
 
 
-def test_a_kind_is_heard_where_somebody_listens_and_cares_for_it() -> None:
+def test_a_kind_is_heard_if_there_is_a_listener_that_wants_it() -> None:
     unheard = frozenset[type[Event]]({events.Asked})
     telemetry = Telemetry(print, unheard=unheard)
     assert telemetry.hears(events.Requested)
@@ -47,7 +47,7 @@ def test_a_kind_is_heard_where_somebody_listens_and_cares_for_it() -> None:
     assert not Telemetry().hears(events.Requested)
 
 
-def test_the_fields_for_the_log_are_in_the_order_of_the_record() -> None:
+def test_the_fields_for_the_log_are_in_the_order_of_the_class() -> None:
     due = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
     retried = events.TaskRetried(attempt=2, due_at=due, run=3, token=TOKEN, code=Code.TIMEOUT, error="too long")
     assert list(fields(retried).items()) == [

@@ -1,4 +1,4 @@
-"""Tickets: token and run in one id."""
+"""Tickets: the id holds token and run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def ticket(token: str, run: int) -> Ticket:
 
 @relaxed
 @given(tokens, st.integers(1, 10**9))
-def test_a_tickets_id_says_token_and_run(token: str, run: int) -> None:
+def test_token_and_run_can_be_read_from_a_tickets_id(token: str, run: int) -> None:
     assert read_ticket_id(ticket(token, run).id) == (token, run)
 
 
@@ -41,6 +41,6 @@ def test_no_two_runs_of_a_task_share_an_id(token: str, runs: list[int]) -> None:
         *("5e2c8e3a-58a4-4c1c-9d0b-6c2a6f1e8a11", "hello", "", "F" * 32),
     ],
 )
-def test_an_id_that_no_ticket_has_is_not_ours(job_id: str) -> None:
+def test_an_id_that_is_not_of_a_ticket_is_refused(job_id: str) -> None:
     with pytest.raises(ValueError, match="not a ticket"):
         read_ticket_id(job_id)

@@ -1,4 +1,4 @@
-"""Times: UTC inside."""
+"""Times are UTC inside the model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens: UUIDs of version 7 without dashes, ordered by millisecond, impossible to guess."""
+"""Tokens: UUIDs of version 7 without dashes, ordered by millisecond and impossible to guess."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_token_reads_as_a_uuid_of_version_7_and_the_rfc_variant(milliseconds: 
 
 @relaxed
 @given(moments, entropies)
-def test_a_token_holds_its_millisecond(milliseconds: int, entropy: bytes) -> None:
+def test_a_token_contains_its_millisecond(milliseconds: int, entropy: bytes) -> None:
     assert uuid.UUID(token_of(milliseconds, entropy)).int >> 80 == milliseconds
 
 
@@ -59,7 +59,7 @@ def test_tokens_are_ordered_by_their_millisecond(moments: list[int], first: byte
 
 
 def random_bits(token: str) -> int:
-    """Return the 74 bits of a token that are neither time nor version nor variant."""
+    """Return the 74 random bits of a token, without time, version and variant."""
     number = uuid.UUID(token).int
     return (number >> 64 & 0xFFF) << 62 | number & (2**62 - 1)
 
@@ -68,7 +68,7 @@ def only_bit(number: int) -> bytes:
     return (1 << number).to_bytes(ENTROPY_BYTES, "big")
 
 
-def test_each_of_74_bits_of_entropy_stands_in_a_token_by_itself() -> None:
+def test_74_bits_of_entropy_each_set_one_bit_of_a_token() -> None:
     nothing = random_bits(token_of(0, bytes(ENTROPY_BYTES)))
     changed = [random_bits(token_of(0, only_bit(number))) ^ nothing for number in range(8 * ENTROPY_BYTES)]
     used = [bits for bits in changed if bits]
@@ -79,7 +79,9 @@ def test_each_of_74_bits_of_entropy_stands_in_a_token_by_itself() -> None:
 @relaxed
 @given(moments, st.sets(st.integers(0, 2**60 - 1), max_size=50))
 def test_tokens_of_one_millisecond_are_distinct(milliseconds: int, numbers: set[int]) -> None:
-    entropy = b"".join((number << 4).to_bytes(ENTROPY_BYTES, "big") for number in numbers)  # the last digit is unused
+    entropy = b"".join(
+        (number << 4).to_bytes(ENTROPY_BYTES, "big") for number in numbers
+    )  # the last hexadecimal digit is unused
     assert len(set(make(milliseconds, entropy))) == len(numbers)
 
 
@@ -98,7 +100,7 @@ def test_tokens_of_one_millisecond_are_distinct(milliseconds: int, numbers: set[
         "INVALID_JOB_REQUEST",
     ],
 )
-def test_other_texts_are_no_tokens(text: str) -> None:
+def test_other_texts_are_not_tokens(text: str) -> None:
     assert not is_well_formed(text)
 
 

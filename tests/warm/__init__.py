@@ -1,8 +1,8 @@
-"""Programs that start at once: each is a fork of an interpreter that has imported already what they need.
+"""Programs that start fast: each is a fork of an interpreter that has already imported what the program needs.
 
-Importing is nearly all that a start of `queue-tool` costs, and the tests start hundreds. A program that is started here
-is a process like any other, with a directory, an environment, files and signals of its own; nothing but imports has
-been done before the fork. That each command also starts from nothing is what the tests of `journeys` and `cli` show.
+Most of the start time of `queue-tool` is imports, and the tests start it hundreds of times. A program that starts here
+is an ordinary process, with its own directory, environment, files and signals. Before the fork, only imports have
+happened. The tests of `journeys` and `cli` prove that each command also starts without a fork.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ __all__ = ["Interpreter", "Program", "close", "interpreter"]
 
 @cache
 def interpreter() -> Interpreter:
-    """Return the interpreter of this process of the tests, which is started when it is first needed."""
+    """Return the interpreter of this test process; the first call starts it."""
     return Interpreter()
 
 
 def close() -> None:
-    """End it, if it was started."""
+    """Stop the interpreter, if it was started."""
     if interpreter.cache_info().currsize:
         interpreter().close()
         interpreter.cache_clear()

@@ -1,4 +1,4 @@
-"""What starts programs, and the programs as those who have started them see them."""
+"""Start programs by a fork of a warm interpreter, and control the started programs."""
 
 from __future__ import annotations
 
@@ -20,57 +20,65 @@ from tests.warm.server import NUMBER, Request
 
 
 class Program:
-    """A program that was started, in the words of `subprocess.Popen`."""
+    """A started program, with the interface of `subprocess.Popen`."""
 
-    def __init__(self, words: Sequence[str], told: socket.socket) -> None:
-        """Wait until it is there; the socket tells its pid, and its exit code when it has ended."""
+    def __init__(self, words: Sequence[str], reports: socket.socket) -> None:
+        """Wait until the program has started.
+
+        Args:
+            words: the arguments of `python`.
+            reports: a socket that delivers the pid, and the exit code when the program has ended.
+        """
         self.args = list(words)
         self.returncode: int | None = None
-        self._told = told
-        (self.pid,) = NUMBER.unpack(told.recv(NUMBER.size, socket.MSG_WAITALL))
+        self._reports = reports
+        (self.pid,) = NUMBER.unpack(reports.recv(NUMBER.size, socket.MSG_WAITALL))
 
     def poll(self) -> int | None:
-        """Return its exit code; None while it runs."""
-        if self.returncode is None and select.select([self._told], [], [], 0)[0]:
-            self._bury()
+        """Return the exit code; None while the program runs."""
+        if self.returncode is None and select.select([self._reports], [], [], 0)[0]:
+            self._read_exit_code()
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait for its end; return its exit code, which is the signal's number below zero where one has ended it.
+        """Wait until the program ends; return its exit code. If signal N ended it, that is -N.
+
+        Args:
+            timeout: seconds; None waits forever.
 
         Raises:
-            subprocess.TimeoutExpired: it still runs after so many seconds.
+            subprocess.TimeoutExpired: the program still runs after `timeout` seconds.
         """
         if self.returncode is None:
-            if not select.select([self._told], [], [], timeout)[0]:
+            if not select.select([self._reports], [], [], timeout)[0]:
                 raise subprocess.TimeoutExpired(self.args, timeout or 0)
-            self._bury()
+            self._read_exit_code()
         assert self.returncode is not None
         return self.returncode
 
     def send_signal(self, which: signal.Signals) -> None:
-        """Send it a signal, if it is still there."""
+        """Send a signal to the program, if it still runs."""
         if self.poll() is None:
             os.kill(self.pid, which)
 
     def terminate(self) -> None:
-        """Ask it to end."""
+        """Ask the program to end."""
         self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the program."""
         self.send_signal(signal.SIGKILL)
 
-    def _bury(self) -> None:
-        (self.returncode,) = NUMBER.unpack(self._told.recv(NUMBER.size, socket.MSG_WAITALL))
-        self._told.close()
+    def _read_exit_code(self) -> None:
+        (self.returncode,) = NUMBER.unpack(self._reports.recv(NUMBER.size, socket.MSG_WAITALL))
+        self._reports.close()
 
 
 class Interpreter:
-    """The process that forks."""
+    """The warm interpreter, seen from the test process: a child process that forks programs."""
 
     def __init__(self) -> None:
-        """Start it; it is ready when it has forked for the first time."""
+        """Start the interpreter without waiting for its imports: the first program waits for them."""
         self._lock = threading.Lock()
         self._requests, theirs = socket.socketpair()
         with theirs:
@@ -91,7 +99,17 @@ class Interpreter:
         own_session: bool = False,
         cold: bool = False,
     ) -> Program:
-        """Start what `python` would start with these words, with nothing to read; a cold one has imported nothing."""
+        """Start `python` with these arguments and an empty standard input.
+
+        Args:
+            words: the arguments of `python`.
+            cwd: the working directory.
+            env: the environment.
+            stdout: a file for the standard output.
+            stderr: a file for the standard error.
+            own_session: whether the program gets its own session, with `setsid`.
+            cold: whether the program starts a new interpreter, which has imported nothing.
+        """
         request = Request(
             words=[str(word) for word in words],
             directory=str(cwd),
@@ -102,18 +120,18 @@ class Interpreter:
         body = json.dumps(asdict(request)).encode()
         ours, theirs = socket.socketpair()
         with theirs, Path(os.devnull).open("rb") as nothing, self._lock:
-            given = [each.fileno() for each in (nothing, stdout, stderr, theirs)]
-            socket.send_fds(self._requests, [NUMBER.pack(len(body))], given)
+            descriptors = [file.fileno() for file in (nothing, stdout, stderr, theirs)]
+            socket.send_fds(self._requests, [NUMBER.pack(len(body))], descriptors)
             self._requests.sendall(body)
         return Program(request.words, ours)
 
     def run(
         self, words: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], timeout: float
     ) -> subprocess.CompletedProcess[str]:
-        """Start something and wait for its end; return what it has written.
+        """Start `python` with these arguments and wait until it ends; return its exit code and output.
 
         Raises:
-            subprocess.TimeoutExpired: it was ended after so many seconds.
+            subprocess.TimeoutExpired: the program ran longer than `timeout` seconds and was killed.
         """
         with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
             program = self.start(words, cwd=cwd, env=env, stdout=out, stderr=errors)
@@ -128,6 +146,6 @@ class Interpreter:
             return subprocess.CompletedProcess(program.args, code, out.read(), errors.read())
 
     def close(self) -> None:
-        """End it; what it has started goes on."""
+        """Stop the interpreter. The programs that it has started continue."""
         self._requests.close()
         self._process.wait()

@@ -1,7 +1,8 @@
-"""The interpreter that is forked: `python server.py DESCRIPTOR`, where requests come from.
+"""The warm interpreter, which forks programs: `python server.py DESCRIPTOR`.
 
-A request is four bytes of length, sent with four descriptors, and so many bytes of JSON. The descriptors are the
-program's standard input, output and errors, and a socket on which the pid and at last the exit code are told.
+DESCRIPTOR is the socket that requests come from. A request is a length of four bytes, sent with four file descriptors,
+and then that many bytes of JSON. The descriptors are the program's standard input, output and error, and a socket that
+delivers its pid and later its exit code to the caller.
 """
 
 from __future__ import annotations
@@ -36,78 +37,78 @@ IMPORTED = (
     "rq.cli",
     "sqlalchemy.dialects.postgresql",
 )
-"""What a program finds imported already; nothing of it does anything when it is imported."""
+"""The modules that are imported before a fork. Their import has no side effects."""
 
 NUMBER = struct.Struct("!i")
-"""How a length, a pid and an exit code are sent."""
+"""The format of a length, a pid and an exit code."""
 
 DESCRIPTORS = 4
-"""How many come with a request."""
+"""The number of file descriptors in a request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What to start."""
+    """The program to start."""
 
-    words: list[str]  # what would stand behind `python` on a command line
+    words: list[str]  # the arguments of `python`
     directory: str
     environment: dict[str, str]
     own_session: bool
-    cold: bool  # whether to start another interpreter after all, which has imported nothing
+    cold: bool  # whether the fork starts a new interpreter, which has imported nothing
 
 
 def serve(requests: socket.socket) -> Request | None:
-    """Fork at each request; return it in the fork, and None in this process when nobody can ask any more."""
+    """Fork at each request. Return the request in the fork, and None in this process when the caller has closed."""
     waking, woken = os.pipe()
     for end in (waking, woken):
         os.set_blocking(end, False)
     signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)  # so that the descriptor above hears of it
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # without a handler, the wakeup descriptor gets no byte
     running: dict[int, socket.socket] = {}
     while True:
         ready, _, _ = select.select([requests.fileno(), waking], [], [])
         if waking in ready:
             os.read(waking, 4096)
-            bury(running)
+            reap(running)
         if requests.fileno() in ready:
             length, descriptors, _, _ = socket.recv_fds(requests, NUMBER.size, DESCRIPTORS)
             if not length:
-                bury(running)
+                reap(running)
                 return None
             request = Request(**json.loads(read(requests, *NUMBER.unpack(length))))
             pid = os.fork()
             if pid == 0:
-                for each in (requests, *running.values()):
-                    each.close()
+                for connection in (requests, *running.values()):
+                    connection.close()
                 become(request, descriptors, (waking, woken))
                 return request
-            *standard, told = descriptors
+            *standard, reports = descriptors
             for descriptor in standard:
                 os.close(descriptor)
-            running[pid] = socket.socket(fileno=told)
+            running[pid] = socket.socket(fileno=reports)
             running[pid].sendall(NUMBER.pack(pid))
 
 
 def read(requests: socket.socket, length: int) -> bytes:
-    """Read so many bytes."""
+    """Read `length` bytes."""
     found = b""
     while len(found) < length:
         found += requests.recv(length - len(found))
     return found
 
 
-def bury(running: dict[int, socket.socket]) -> None:
-    """Tell of each program that has ended."""
+def reap(running: dict[int, socket.socket]) -> None:
+    """Reap each program that has ended, and send its exit code to the caller."""
     while running:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if not pid:
             return
-        with running.pop(pid) as told, suppress(OSError):  # nobody may want to know
-            told.sendall(NUMBER.pack(os.waitstatus_to_exitcode(status)))
+        with running.pop(pid) as reports, suppress(OSError):  # the caller may have closed its end
+            reports.sendall(NUMBER.pack(os.waitstatus_to_exitcode(status)))
 
 
 def become(request: Request, descriptors: list[int], pipe: tuple[int, int]) -> None:
-    """Let this process, a fork, be as one that was started for this request alone."""
+    """Give this process, a fork, the files, session, directory and environment of the request."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for number, descriptor in enumerate(descriptors[:3]):
@@ -122,7 +123,7 @@ def become(request: Request, descriptors: list[int], pipe: tuple[int, int]) -> N
 
 
 def run(words: list[str]) -> None:
-    """Do what `python` does with these words."""
+    """Do what `python` does with these arguments."""
     found = [place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
     match words:
         case ["-m", module, *arguments]:
@@ -141,13 +142,13 @@ def run(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.path.pop(0)  # where this file is
+    sys.path.pop(0)  # the directory of this file
     for name in IMPORTED:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()
-    asked = serve(socket.socket(fileno=int(sys.argv[1])))
-    if asked is not None and asked.cold:
-        os.execve(sys.executable, [sys.executable, *asked.words], asked.environment)  # noqa: S606 - it is Python
-    elif asked is not None:
-        run(asked.words)
+    program = serve(socket.socket(fileno=int(sys.argv[1])))
+    if program is not None and program.cold:
+        os.execve(sys.executable, [sys.executable, *program.words], program.environment)  # noqa: S606 - it is Python
+    elif program is not None:
+        run(program.words)
