@@ -1,1 +1,1 @@
-"""The services, on a real store and a real broker."""
+"""Tests of the services, on a real store and a real broker."""

@@ -7,6 +7,6 @@ import pytest
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def storage(request: pytest.FixtureRequest) -> str:
-    """In which kind of database a test's runtimes keep things."""
+    """The kind of database of the test's runtimes."""
     kind: str = request.param
     return kind

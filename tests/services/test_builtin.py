@@ -1,4 +1,4 @@
-"""The task types that come with the package, from submit to the record of the result."""
+"""The built-in task types, from submit to the stored result."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from queue_tool.runtime import Runtime
         ("echo", {"any": [None, "\0", 1.0]}, '{"any":[null,"\\u0000",1.0]}'),
     ],
 )
-def test_each_is_sent_done_and_kept(inline: Runtime, name: str, data: Any, result: str) -> None:
+def test_each_built_in_type_stores_its_result(inline: Runtime, name: str, data: Any, result: str) -> None:
     (element,) = inline.submit([data], inline.of_type(name)).elements
     assert isinstance(element, Accepted), element
     assert inline.ask.task(element.token).result == result

@@ -1,4 +1,4 @@
-"""Control: canceled, reopened, paused; some by token, or all by a filter."""
+"""Control: cancel, reopen and pause, by tokens or by a filter."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def claim(runtime: Runtime, *tokens: str, run: int = 1) -> None:
 
 
 def settle(runtime: Runtime, token: str, move: Move = Move.FINISH, run: int = 1, **details: Any) -> bool:
-    """Record an end; tell whether it counted."""
+    """Settle a task; return whether the outcome was recorded."""
     outcome = Outcome(token=token, run=run, move=move, started_at=now(), **details)
     return token in settle_runs(runtime.store, [outcome], OWNER, now()).tokens
 
@@ -59,7 +59,7 @@ def batch_of(runtime: Runtime, token: str) -> Any:
 # -- cancel ------------------------------------------------------------------------------------------------
 
 
-def test_whatever_has_not_ended_is_canceled_with_who_and_why(runtime: Runtime) -> None:
+def test_an_open_task_is_canceled_with_user_and_reason(runtime: Runtime) -> None:
     (queued,), (running,), (scheduled,) = send(runtime), send(runtime), send(runtime, due_at=now() + timedelta(days=1))
     claim(runtime, running)
     canceled = runtime.cancel([queued, running, scheduled, "f" * 32], by="ana", reason="not needed")
@@ -73,13 +73,13 @@ def test_whatever_has_not_ended_is_canceled_with_who_and_why(runtime: Runtime) -
     assert claim_runs(runtime.store, [(queued, 1)], OWNER, now()) == []
 
 
-def test_what_has_ended_cannot_be_canceled_and_what_is_canceled_cannot_end(runtime: Runtime) -> None:
+def test_an_ended_task_cannot_be_canceled(runtime: Runtime) -> None:
     (token,) = failed(runtime)
     assert runtime.cancel([token]).tickets == ()
     assert runtime.ask.task(token).state is State.FAILED
 
 
-def test_a_filter_cancels_all_that_it_means_and_nothing_else(runtime: Runtime) -> None:
+def test_a_filter_cancels_exactly_the_tasks_that_match(runtime: Runtime) -> None:
     urgent = make_task_type("urgent", lambda data: data, priority="high")
     (other,) = runtime.submit([1], judge_of(urgent)).elements
     ended, mine, others = failed(runtime), send(runtime, 1200), send(runtime, 3)
@@ -100,7 +100,7 @@ def test_a_filter_cancels_all_that_it_means_and_nothing_else(runtime: Runtime) -
 # -- reopen ------------------------------------------------------------------------------------------------
 
 
-def test_a_failed_task_that_is_reopened_runs_again_and_its_end_stays_on_record(runtime: Runtime, news: News) -> None:
+def test_a_reopened_task_runs_again_and_its_failed_attempt_stays_on_record(runtime: Runtime, news: News) -> None:
     (token,) = failed(runtime)
     assert batch_of(runtime, token).finished_at is not None
     (ticket,) = runtime.reopen([token])
@@ -110,7 +110,7 @@ def test_a_failed_task_that_is_reopened_runs_again_and_its_end_stays_on_record(r
     assert batch_of(runtime, token).finished_at is None
     (attempt,) = attempts_of(runtime.store, token)
     assert (attempt.attempt, attempt.run, attempt.code, attempt.error) == (1, 1, "error", "no")
-    assert not settle(runtime, token)  # the old run's late outcome
+    assert not settle(runtime, token)  # a late outcome of the old run
     claim(runtime, token, run=2)
     assert settle(runtime, token, run=2)
     assert batch_of(runtime, token).counts[State.FINISHED] == 1
@@ -118,7 +118,7 @@ def test_a_failed_task_that_is_reopened_runs_again_and_its_end_stays_on_record(r
     assert news.of(events.TaskReopened) == [events.TaskReopened(token=token, run=2)]
 
 
-def test_a_canceled_task_is_reopened_too_and_others_are_not(runtime: Runtime) -> None:
+def test_a_canceled_task_can_be_reopened_but_an_open_one_cannot(runtime: Runtime) -> None:
     (canceled,), (waiting,) = send(runtime), send(runtime)
     runtime.cancel([canceled], by="ana", reason="by mistake")
     assert [ticket.token for ticket in runtime.reopen([canceled, waiting, "f" * 32])] == [canceled]
@@ -128,7 +128,7 @@ def test_a_canceled_task_is_reopened_too_and_others_are_not(runtime: Runtime) ->
     assert (attempt.code, attempt.error) == ("canceled", "by mistake")
 
 
-def test_attempts_before_a_reopening_do_not_count(runtime: Runtime) -> None:
+def test_attempts_before_a_reopen_do_not_count_against_the_limit(runtime: Runtime) -> None:
     (token,) = failed(runtime)
     runtime.reopen([token])
     (claimed,) = claim_runs(runtime.store, [(token, 2)], OWNER, now())
@@ -140,7 +140,7 @@ DEAD = Filter(states=frozenset({State.FAILED}))
 # -- dead letters ------------------------------------------------------------------------------------------
 
 
-def test_dead_letters_are_listed_the_last_one_first_page_by_page(runtime: Runtime) -> None:
+def test_dead_letters_are_listed_in_pages_with_the_newest_first(runtime: Runtime) -> None:
     send(runtime)
     tokens = failed(runtime, 5)
     page = runtime.list(DEAD, 2)
@@ -159,7 +159,7 @@ def test_dead_letters_are_retried_by_a_filter(runtime: Runtime) -> None:
     assert runtime.list(DEAD).total == 0
 
 
-def test_old_dead_letters_are_removed_and_the_counts_go_on_to_sum(runtime: Runtime) -> None:
+def test_old_dead_letters_are_removed_and_the_counts_still_add_up(runtime: Runtime) -> None:
     (token,) = failed(runtime)
     batch = runtime.submit([GOOD] * 2, runtime.of_type("sleep"))
     mixed = [element.token for element in batch.elements if isinstance(element, Accepted)]
@@ -178,7 +178,7 @@ def test_old_dead_letters_are_removed_and_the_counts_go_on_to_sum(runtime: Runti
 # -- pause -------------------------------------------------------------------------------------------------
 
 
-def test_from_a_paused_queue_nothing_can_be_started_until_it_goes_on(runtime: Runtime) -> None:
+def test_tasks_of_a_paused_queue_cannot_start_until_it_is_resumed(runtime: Runtime) -> None:
     (token,) = send(runtime)
     for _ in range(2):
         runtime.pause(Priority.NORMAL)
@@ -190,7 +190,7 @@ def test_from_a_paused_queue_nothing_can_be_started_until_it_goes_on(runtime: Ru
     claim(runtime, token)
 
 
-def test_a_pause_of_one_queue_stops_no_other(runtime: Runtime) -> None:
+def test_a_pause_of_one_queue_does_not_stop_another(runtime: Runtime) -> None:
     (token,) = send(runtime)
     runtime.pause(Priority.HIGH)
     claim(runtime, token)

@@ -1,4 +1,4 @@
-"""Due: what comes with time."""
+"""Due: what the sweeper does when a time has come: delayed tasks, expired tasks, retention."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DAY = timedelta(days=1)
 
 
 class World:
-    """A store with a clock that is set by hand."""
+    """A store with a clock that the test sets."""
 
     def __init__(self, runtime: Runtime, retention: timedelta | None = 30 * DAY) -> None:
         self.runtime = runtime
@@ -55,7 +55,7 @@ class World:
         return self.runtime.ask.task(token).state
 
     def end(self, *tokens: str, code: Code | None = None) -> None:
-        """Let tasks end now."""
+        """Claim and settle tasks now."""
         claim_runs(self.runtime.store, [(token, 1) for token in tokens], 1, self.now)
         move = Move.FAIL if code else Move.FINISH
         outcomes = [Outcome(token=token, run=1, move=move, result="null", code=code) for token in tokens]
@@ -67,7 +67,7 @@ def world(runtime: Runtime) -> World:
     return World(runtime)
 
 
-def test_a_delayed_task_waits_in_the_database_until_its_time(world: World) -> None:
+def test_a_delayed_task_stays_in_the_database_until_its_time(world: World) -> None:
     (token,) = world.send(due_at=NOW + HOUR)
     assert world.state(token) is State.SCHEDULED
     assert world.runtime.broker.queued() == set()
@@ -80,13 +80,13 @@ def test_a_delayed_task_waits_in_the_database_until_its_time(world: World) -> No
     assert [ticket.id for ticket in world.runtime.store.tickets.unpushed("default", 9)] == [token]
 
 
-def test_a_time_that_has_come_already_is_no_delay(world: World) -> None:
+def test_a_due_time_in_the_past_is_no_delay(world: World) -> None:
     (token,) = world.send(due_at=NOW - HOUR)
     assert world.state(token) is State.QUEUED
     assert world.runtime.broker.queued() == {token}
 
 
-def test_thousands_that_are_due_come_in_one_call(world: World) -> None:
+def test_one_call_queues_thousands_of_due_tasks(world: World) -> None:
     tokens = world.send(2500, due_at=NOW + HOUR)
     world.wait(HOUR)
     world.due()
@@ -95,7 +95,7 @@ def test_thousands_that_are_due_come_in_one_call(world: World) -> None:
     assert set(states.values()) == {State.QUEUED}
 
 
-def test_what_nobody_has_started_in_time_expires_and_ends_its_batch(world: World, news: News) -> None:
+def test_a_task_that_has_not_started_in_time_expires_and_its_batch_finishes(world: World, news: News) -> None:
     (queued,), (scheduled,) = world.send(expires_at=NOW + HOUR), world.send(due_at=NOW + DAY, expires_at=NOW + HOUR)
     world.due()
     assert world.state(queued) is State.QUEUED
@@ -108,12 +108,12 @@ def test_what_nobody_has_started_in_time_expires_and_ends_its_batch(world: World
     assert len(news.of(events.BatchFinished)) == 2
 
 
-def test_a_task_that_has_expired_is_not_started_though_no_sweeper_has_seen_it(world: World) -> None:
+def test_an_expired_task_cannot_start_even_before_a_sweeper_has_seen_it(world: World) -> None:
     (token,) = world.send(expires_at=NOW + HOUR)
     assert claim_runs(world.runtime.store, [(token, 1)], 1, NOW + HOUR) == []
 
 
-def test_what_was_started_in_time_does_not_expire_when_it_goes_back(world: World) -> None:
+def test_a_task_that_started_in_time_does_not_expire_after_a_put_back(world: World) -> None:
     (token,) = world.send(expires_at=NOW + HOUR)
     claim_runs(world.runtime.store, [(token, 1)], 1, NOW)
     settle_runs(world.runtime.store, [Outcome(token=token, run=1, move=Move.PUT_BACK)], 1, NOW)
@@ -126,7 +126,7 @@ def test_what_was_started_in_time_does_not_expire_when_it_goes_back(world: World
 # -- retention ---------------------------------------------------------------------------------------------
 
 
-def test_what_ended_long_ago_is_forgotten_and_the_rest_goes_on_to_sum(world: World, news: News) -> None:
+def test_tasks_past_their_retention_are_removed_and_the_counts_still_add_up(world: World, news: News) -> None:
     old, new, waiting = world.send(3)
     batch = world.runtime.ask.task(old).batch or ""
     world.end(old, code=Code.ERROR)
@@ -143,23 +143,23 @@ def test_what_ended_long_ago_is_forgotten_and_the_rest_goes_on_to_sum(world: Wor
     assert news.of(events.SweptOld) == [events.SweptOld(tasks=1)]
 
 
-def test_a_batch_of_which_nothing_is_left_is_forgotten_too(world: World) -> None:
+def test_a_batch_without_remaining_tasks_is_removed_too(world: World) -> None:
     mixed = world.runtime.submit([GOOD, None], world.runtime.of_type("sleep"))
     refused = world.runtime.submit([None], world.runtime.of_type("sleep"))
     world.end(*[element.token for element in mixed.elements if isinstance(element, Accepted)])
     world.wait(31 * DAY)
-    world.due()  # a walk is as many calls as there are pages, and one that finds the end
+    world.due()  # the walk needs one more call to find that there are no further pages
     world.due()
     for batch in (mixed.batch, refused.batch):
         with pytest.raises(BatchNotFound):
             world.runtime.ask.batch(batch or "")
 
 
-def test_a_walk_goes_in_steps_and_begins_anew_after_a_while(world: World) -> None:
+def test_a_walk_goes_in_steps_and_starts_again_after_a_while(world: World) -> None:
     tokens = world.send(2500)
     world.end(*tokens)
     world.wait(31 * DAY)
-    left: Callable[[], int] = lambda: len(world.runtime.store.tasks.states(tokens))  # noqa: E731 - a question, asked twice
+    left: Callable[[], int] = lambda: len(world.runtime.store.tasks.states(tokens))  # noqa: E731 - a short query for this test only
     seen = []
     for _ in range(4):
         world.due()

@@ -1,4 +1,4 @@
-"""Lists: what a filter means, page by page, newest first, and each of them by an index."""
+"""Lists: which tasks a filter matches, in pages, newest first, and each filter uses an index."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BATCH = "0" * 32
 
 
 def requests(runtime: Runtime, at: datetime, *tasks: dict[str, Any]) -> str:
-    """Send a batch of tasks as if it were that time; return its id."""
+    """Submit a batch of tasks with this time as the current time; return the batch's id."""
     submit = replace(runtime.submit, clock=replace(runtime.clock, now=lambda: at))
     values = [{"task_type": "sleep", "data": DATA} | task for task in tasks]
     batch = submit(values, Requests(types=runtime.types, now=at)).batch
@@ -42,7 +42,7 @@ def requests(runtime: Runtime, at: datetime, *tasks: dict[str, Any]) -> str:
 
 @pytest.fixture
 def batches(runtime: Runtime) -> list[str]:
-    """Tasks of every kind, most of them ended, at two workers."""
+    """Batches with tasks of every kind, which two workers have partly run."""
     owners = [
         runtime.store.workers.register(
             Process(kind="worker", host=host, machine="m", pid=1, pid_started="1", name=f"w{host}"), now()
@@ -79,7 +79,7 @@ def batches(runtime: Runtime) -> list[str]:
 
 
 def everything(runtime: Runtime, wanted: Filter, limit: int = 1000) -> list[Summary]:
-    """Return all pages of a list, one after the other."""
+    """Return the tasks of all pages of a list."""
     found: list[Summary] = []
     cursor: str | None = None
     while True:
@@ -93,8 +93,8 @@ def everything(runtime: Runtime, wanted: Filter, limit: int = 1000) -> list[Summ
         assert len(page.items) == limit
 
 
-def means(wanted: Filter, task: Summary) -> bool:
-    """Tell whether a filter means a task, without any database."""
+def matches(wanted: Filter, task: Summary) -> bool:
+    """Return whether a filter matches a task, computed without a database."""
     begins = [text.startswith(wanted.prefix or "") for text in (task.name, task.custom_id, task.token) if text]
     return all(
         [
@@ -140,12 +140,12 @@ filters = st.builds(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
-def test_a_list_is_what_its_filter_means_the_last_one_sent_first(
+def test_a_list_has_exactly_the_tasks_that_match_with_the_newest_first(
     runtime: Runtime, batches: list[str], data: st.DataObject
 ) -> None:
     wanted = replace(data.draw(filters), batch=data.draw(or_none(batches)))
     of_all = everything(runtime, Filter())
-    expected = [task for task in of_all if means(wanted, task)]
+    expected = [task for task in of_all if matches(wanted, task)]
     found = everything(runtime, wanted, limit=data.draw(st.integers(1, 40)))
     assert {task.token for task in found} == {task.token for task in expected}
     assert len(found) == len(expected)
@@ -154,7 +154,7 @@ def test_a_list_is_what_its_filter_means_the_last_one_sent_first(
         assert found == expected
 
 
-def test_a_list_shows_what_was_said_of_a_task(runtime: Runtime, batches: list[str]) -> None:
+def test_a_list_shows_the_attributes_of_a_task(runtime: Runtime, batches: list[str]) -> None:
     (task,) = everything(runtime, Filter(tag="m3"))
     assert (task.name, task.tags, task.priority, task.batch) == ("job-3", ("m3", "red"), Priority.HIGH, batches[3])
     assert (task.state, task.worker, task.host) == (State.FINISHED, "wb", "b")
@@ -162,10 +162,10 @@ def test_a_list_shows_what_was_said_of_a_task(runtime: Runtime, batches: list[st
     assert [task.due_at for task in delayed][-1] == START + timedelta(days=1)
 
 
-def test_what_a_worker_did_is_found_after_it_has_gone(runtime: Runtime, batches: list[str]) -> None:
+def test_the_tasks_of_a_worker_are_found_after_the_worker_is_gone(runtime: Runtime, batches: list[str]) -> None:
     before = everything(runtime, Filter(host="b", states=frozenset({State.FINISHED})))
-    runtime.store.runs.take_back([each.id for each in runtime.store.workers.all()], now())
-    runtime.store.workers.mark_gone([each.id for each in runtime.store.workers.all()], now())
+    runtime.store.runs.take_back([worker.id for worker in runtime.store.workers.all()], now())
+    runtime.store.workers.mark_gone([worker.id for worker in runtime.store.workers.all()], now())
     assert runtime.store.workers.all() == []
     assert runtime.store.workers.forget(now() + timedelta(days=1)) == 0
     assert everything(runtime, Filter(host="b", states=frozenset({State.FINISHED}))) == before
@@ -175,26 +175,26 @@ def test_what_a_worker_did_is_found_after_it_has_gone(runtime: Runtime, batches:
     assert runtime.store.workers.forget(now() + timedelta(days=1)) == 2
 
 
-def test_more_than_are_counted_are_said_to_be_at_least_so_many(runtime: Runtime) -> None:
+def test_a_total_above_the_counting_limit_is_not_exact(runtime: Runtime) -> None:
     runtime.submit([DATA] * (MOST_COUNTED + 1), runtime.of_type("sleep"))
     page = runtime.list(Filter(), 3)
     assert (page.total, page.is_exact, len(page.items)) == (MOST_COUNTED, False, 3)
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "é", "MTIz!", "LTE", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5", "MA==" * 100])
-def test_a_cursor_that_nobody_has_said_is_refused(runtime: Runtime, cursor: str) -> None:
+def test_an_invalid_cursor_is_refused(runtime: Runtime, cursor: str) -> None:
     with pytest.raises(BadCursor):
         runtime.list(Filter(), 10, cursor)
 
 
-def test_a_cursor_of_a_list_by_time_is_none_of_another_one(runtime: Runtime, batches: list[str]) -> None:
+def test_a_cursor_of_a_list_by_time_is_refused_for_another_list(runtime: Runtime, batches: list[str]) -> None:
     cursor = runtime.list(Filter(created_after=START), 2).next
     assert runtime.list(Filter(created_after=START), 2, cursor).items
     with pytest.raises(BadCursor):
         runtime.list(Filter(), 2, cursor)
 
 
-# -- every filter by an index --------------------------------------------------------------------------------
+# -- every filter uses an index ------------------------------------------------------------------------------
 
 
 FILTERS = {
@@ -217,11 +217,11 @@ FILTERS = {
 
 
 def of_the_first_batch(runtime: Runtime, wanted: Filter) -> Filter:
-    """Return a filter that names a batch there is, if it names one."""
+    """Return the filter with the id of a real batch, if it has a batch."""
     return replace(wanted, batch=runtime.list(Filter(), 1).items[0].batch) if wanted.batch else wanted
 
 
-def test_a_page_far_down_works_no_more_than_the_first_one(runtime: Runtime) -> None:
+def test_a_far_page_costs_about_as_much_as_the_first(runtime: Runtime) -> None:
     fill(runtime, 20_000)
     for name, wanted in FILTERS.items():
         first, far = (page_work(runtime, of_the_first_batch(runtime, wanted), page) for page in (1, 15))
@@ -229,7 +229,7 @@ def test_a_page_far_down_works_no_more_than_the_first_one(runtime: Runtime) -> N
         assert first < 1500, (name, first)
 
 
-def test_what_is_rare_is_found_at_once(runtime: Runtime) -> None:
+def test_rare_tasks_are_found_without_a_scan(runtime: Runtime) -> None:
     fill(runtime, 20_000)
     rare = [Filter(tag="rare"), Filter(prefix="job-19999"), Filter(prefix="order-1777"), Filter(worker="nobody")]
     for wanted in rare:

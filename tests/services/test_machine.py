@@ -1,7 +1,7 @@
-"""The whole life of tasks as a machine: any verbs in any order, with crashes between them, on the real store.
+"""A state machine of Hypothesis: any operations in any order, with crashes between them, on the real store.
 
-What must be true after each step: the counts of every batch sum, no run ends twice, no task makes a move that is not
-in the table, and what has not ended has not been lost.
+After each step this must be true: the counts of every batch add up, no run ends twice, every move of a task is in the
+table of legal moves, and no task is lost.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ SLEEP = sleep_type(60)
 GOOD = {"item": "a", "valor": 0}
 STEP = timedelta(seconds=1)
 
-_DIARY = """
-CREATE TABLE diary (token TEXT, was TEXT, is_now TEXT, was_run INTEGER, run INTEGER);
-CREATE TRIGGER note_moves AFTER UPDATE OF state, run ON tasks WHEN NEW.state <> OLD.state OR NEW.run <> OLD.run
-  BEGIN INSERT INTO diary VALUES (NEW.token, OLD.state, NEW.state, OLD.run, NEW.run); END;
+_RECORDED_MOVES = """
+CREATE TABLE recorded_moves (token TEXT, was TEXT, is_now TEXT, was_run INTEGER, run INTEGER);
+CREATE TRIGGER record_moves AFTER UPDATE OF state, run ON tasks WHEN NEW.state <> OLD.state OR NEW.run <> OLD.run
+  BEGIN INSERT INTO recorded_moves VALUES (NEW.token, OLD.state, NEW.state, OLD.run, NEW.run); END;
 """
 
 _WAITING = "SELECT token, run FROM tasks WHERE state = 'queued'"
@@ -48,24 +48,24 @@ _FENCE = "SELECT state, run, owner FROM tasks WHERE token = '{}'"
 ENDS = [Move.FINISH, Move.FAIL, Move.RETRY_LATER, Move.PUT_BACK]
 
 picks = st.builds(random.Random, st.integers(0, 2**32 - 1))
-"""What a step chooses with: one number that can be drawn again."""
+"""Random choices of a step, from one seed so that Hypothesis can repeat and shrink them."""
 
 
 @cache
 def empty_database() -> bytes:
-    """Return a database with all tables, and a diary of every move."""
+    """Return a database file with all tables, and a trigger that records every move."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "queue_tool.db"
         database = Database(f"sqlite:///{path}")
         migrations.upgrade(database)
         database.close()
         with closing(sqlite3.connect(path)) as connection:
-            connection.executescript(_DIARY)
+            connection.executescript(_RECORDED_MOVES)
         return path.read_bytes()
 
 
 class Life(RuleBasedStateMachine):
-    """Tasks, two workers and a sweeper that meet in one store."""
+    """Tasks, two workers and a sweeper on one store."""
 
     @initialize()
     def begin(self) -> None:
@@ -92,7 +92,7 @@ class Life(RuleBasedStateMachine):
         self.in_hand[owner] = []
         return owner
 
-    # -- what happens --------------------------------------------------------------------------------------
+    # -- operations ----------------------------------------------------------------------------------------
 
     @rule(count=st.integers(1, 4), refused=st.integers(0, 2), delay=st.sampled_from([0, 0, 5]), held=st.booleans())
     def submit(self, count: int, refused: int, delay: int, held: bool) -> None:
@@ -111,7 +111,7 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.tokens)
     @rule(pick=picks, which=st.integers(0, 1), stale=st.booleans(), move=st.sampled_from(ENDS), again=st.booleans())
     def work(self, pick: random.Random, which: int, stale: bool, move: Move, again: bool) -> None:
-        """Claim some and end some, as one worker or as one that is thought to be dead."""
+        """Claim some tasks and settle some, as a living worker or as a late one."""
         self.settle(pick, move, again)
         owner = self.workers[which]
         runs = self.rows("SELECT token, run FROM tasks") if stale else self.rows(_WAITING)
@@ -123,13 +123,13 @@ class Life(RuleBasedStateMachine):
         owner = pick.choice([*self.workers, *self.in_hand])
         held = self.in_hand[owner] if pick.random() < 0.7 else [run for runs in self.in_hand.values() for run in runs]
         for token, last_run in pick.sample(held, min(2, len(held))):
-            run = max(1, last_run - pick.choice([0, 0, 1]))  # or an end of the run before, that comes late
+            run = max(1, last_run - pick.choice([0, 0, 1]))  # sometimes a late outcome of the previous run
             code = Code.ERROR if move in (Move.FAIL, Move.RETRY_LATER) else None
             due = self.now + 3 * STEP if move is Move.RETRY_LATER else None
             outcome = Outcome(token=token, run=run, move=move, result="null", code=code, due_at=due)
             for _ in range(1 + again):
-                counts = ("running", run, owner) in self.rows(_FENCE.format(token))
-                assert (token in settle_runs(self.store, [outcome], owner, self.now).tokens) == counts
+                is_current = ("running", run, owner) in self.rows(_FENCE.format(token))
+                assert (token in settle_runs(self.store, [outcome], owner, self.now).tokens) == is_current
 
     @rule(which=st.integers(0, 1))
     def die(self, which: int) -> None:
@@ -160,7 +160,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(crash=st.booleans())
     def sweep(self, crash: bool) -> None:
-        """Do what a sweeper does to the store; one that crashes has pushed and not noted it."""
+        """Do what a sweeper does to the store; a sweeper that crashes has pushed tickets without recording it."""
         self.store.upkeep.expire(self.now, 100)
         self.store.upkeep.come_due(self.now, 100)
         for batch in self.store.batches.unpushed(self.now + timedelta(days=1), timedelta(0)):
@@ -174,14 +174,14 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        """End the process and begin anew: what is in memory is gone."""
+        """Restart the process: everything in memory is lost."""
         self.store.close()
         self.store = Store(Database(f"sqlite:///{self.path}"))
 
-    # -- what must be true ---------------------------------------------------------------------------------
+    # -- invariants ----------------------------------------------------------------------------------------
 
     @invariant()
-    def counts_sum(self) -> None:
+    def counts_add_up(self) -> None:
         if not hasattr(self, "store"):
             return
         for row in self.rows("SELECT id, public_id, accepted, rejected, open, finished_at FROM batches"):
@@ -196,7 +196,7 @@ class Life(RuleBasedStateMachine):
     def moves_are_legal(self) -> None:
         if not hasattr(self, "store"):
             return
-        for _, was, is_now, was_run, run in self.rows("SELECT * FROM diary"):
+        for _, was, is_now, was_run, run in self.rows("SELECT * FROM recorded_moves"):
             moves = [
                 move
                 for move in MOVES.values()
@@ -208,7 +208,7 @@ class Life(RuleBasedStateMachine):
     def a_run_ends_once(self) -> None:
         if not hasattr(self, "store"):
             return
-        ends = "SELECT token, run FROM diary WHERE is_now IN ('finished', 'failed', 'canceled')"
+        ends = "SELECT token, run FROM recorded_moves WHERE is_now IN ('finished', 'failed', 'canceled')"
         assert self.rows(f"{ends} GROUP BY token, run HAVING count(*) > 1") == []
 
     @invariant()

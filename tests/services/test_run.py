@@ -1,4 +1,4 @@
-"""Run, on a real store; what a worker of RQ's would do, called by hand."""
+"""Run, on a real store: the test calls what a stock RQ worker would call."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ on_sqlite = pytest.mark.parametrize("storage", ["sqlite"], indirect=True)
 
 
 def send(runtime: Runtime, function: Any, data: object = None, **options: Any) -> str:
-    """Submit one task of a type made of this function; no worker is there to take it."""
+    """Submit one task of a type made from this function; no worker runs to take it."""
     runtime.types.add(make_task_type(function.__name__.strip("_"), function, **options))
     (element,) = runtime.submit([data], runtime.of_type(function.__name__.strip("_"))).elements
     assert isinstance(element, Accepted)
@@ -55,7 +55,7 @@ def strange(data: object) -> object:
     return {1, 2}
 
 
-def test_a_result_is_kept(runtime: Runtime, news: News) -> None:
+def test_a_result_is_stored(runtime: Runtime, news: News) -> None:
     token = send(runtime, double, 21)
     ended = run(runtime, token)
     assert (ended.state, ended.result, ended.code) == (State.FINISHED, "42", None)
@@ -87,12 +87,12 @@ def test_a_failure_has_a_code_and_a_sentence(
     assert words in (ended.error or "")
 
 
-def test_a_type_that_nobody_knows_is_a_failure(runtime: Runtime, make_runtime: Any, valkey_server: str) -> None:
+def test_an_unknown_task_type_is_a_failure(runtime: Runtime, make_runtime: Any, valkey_server: str) -> None:
     token = send(runtime, double, 1)
     assert run(make_runtime(REDIS_URL=valkey_server), token).code is Code.UNKNOWN_TASK_TYPE
 
 
-def test_a_ticket_that_comes_twice_runs_once(runtime: Runtime, news: News) -> None:
+def test_a_duplicate_ticket_runs_once(runtime: Runtime, news: News) -> None:
     token = send(runtime, double, 1)
     first = run(runtime, token)
     assert run(runtime, token) == first
@@ -120,26 +120,26 @@ def test_an_interruption_puts_the_task_back(runtime: Runtime) -> None:
     assert ticket.id == f"{token}-2"
 
 
-def test_what_was_taken_back_in_the_meantime_is_not_recorded(runtime: Runtime, news: News) -> None:
+def test_the_outcome_of_a_task_that_was_taken_back_is_not_recorded(runtime: Runtime, news: News) -> None:
     owner = runtime.owner.id()
 
-    def robbed(data: object) -> str:
+    def taken_back(data: object) -> str:
         runtime.store.runs.take_back([owner], datetime.now(UTC))
         return "late"
 
-    token = send(runtime, robbed)
+    token = send(runtime, taken_back)
     after = run(runtime, token)
     assert (after.state, after.result) == (State.QUEUED, None)
     assert news.of(events.TaskEnded) == []
 
 
 @on_sqlite
-def test_an_outcome_waits_for_a_database_that_is_locked(hasty: Runtime, news: News) -> None:
+def test_an_outcome_is_recorded_after_the_database_is_unlocked(hasty: Runtime, news: News) -> None:
     other = sqlite3.connect(hasty.store.database.path, isolation_level=None, check_same_thread=False)
 
     def lock(data: object) -> str:
         other.execute("BEGIN IMMEDIATE")
-        threading.Timer(1, lambda: other.execute("ROLLBACK")).start()  # longer than the store's own timeout
+        threading.Timer(1, lambda: other.execute("ROLLBACK")).start()  # longer than the store waits for a lock
         return "kept"
 
     ended = run(hasty, send(hasty, lock))
@@ -149,7 +149,7 @@ def test_an_outcome_waits_for_a_database_that_is_locked(hasty: Runtime, news: Ne
 
 
 @on_sqlite
-def test_data_that_nobody_can_read_is_a_failure(runtime: Runtime) -> None:
+def test_unreadable_data_is_a_failure(runtime: Runtime) -> None:
     token = send(runtime, double, 1)
     with sqlite3.connect(runtime.store.database.path) as connection:
         connection.execute("UPDATE tasks SET data = '{'")

@@ -28,19 +28,19 @@ def tokens(submission: Submission) -> list[str]:
     return [element.token for element in submission.elements if isinstance(element, Accepted)]
 
 
-def test_good_elements_become_tasks_with_tickets_and_bad_ones_reasons(runtime: Runtime, redis: Redis) -> None:
+def test_valid_elements_become_tasks_with_tickets_and_invalid_ones_are_refused(runtime: Runtime, redis: Redis) -> None:
     submission = submit(runtime, GOOD, {"item": "b"}, 3, GOOD)
     assert [isinstance(element, Refused) for element in submission.elements] == [False, True, True, False]
     assert [element.index for element in submission.elements] == [0, 1, 2, 3]
     assert Queue("default", connection=redis).job_ids == tokens(submission)
 
 
-def test_nothing_sent_is_nothing_kept(runtime: Runtime) -> None:
+def test_an_empty_submission_makes_no_batch(runtime: Runtime) -> None:
     assert submit(runtime).batch is None
     assert runtime.ask.totals().batches == 0
 
 
-def test_a_batch_that_was_pushed_waits_for_no_other_push(runtime: Runtime) -> None:
+def test_a_pushed_batch_is_not_pushed_again(runtime: Runtime) -> None:
     submit(runtime, GOOD)
     runtime.sweep()()
     assert runtime.broker.queued() == {ticket.id for ticket in runtime.store.tickets.waiting().tickets}
@@ -53,7 +53,7 @@ def test_without_redis_the_push_is_postponed(make_runtime: RuntimeFactory, news:
     assert len(news.of(events.PushPostponed)) == 1
 
 
-def test_of_many_at_once_with_one_key_one_wins_and_all_answer_the_same(runtime: Runtime) -> None:
+def test_concurrent_submissions_with_one_idempotency_key_make_one_batch(runtime: Runtime) -> None:
     answers: list[Submission] = []
     threads = [threading.Thread(target=lambda: answers.append(submit(runtime, GOOD, 7, key="k"))) for _ in range(8)]
     for thread in threads:
@@ -68,13 +68,15 @@ def test_of_many_at_once_with_one_key_one_wins_and_all_answer_the_same(runtime: 
     assert runtime.ask.totals().batches == 1
 
 
-def test_a_system_that_was_opened_for_a_block_is_gone_at_its_end(make_runtime: RuntimeFactory) -> None:
+def test_a_system_opened_in_a_with_block_is_closed_at_its_end(make_runtime: RuntimeFactory) -> None:
     with make_runtime() as system:
-        assert len(system.submit([1], system.of_type("echo")).elements) == 1  # done in the request, by an owner
+        assert (
+            len(system.submit([1], system.of_type("echo")).elements) == 1
+        )  # the inline broker runs it, so this process registers as a worker
         assert len(system.store.workers.all()) == 1
     assert make_runtime().store.workers.all() == []
 
 
-def test_a_task_type_that_there_is_not_is_named(runtime: Runtime) -> None:
+def test_the_error_for_an_unknown_task_type_names_it(runtime: Runtime) -> None:
     with pytest.raises(BadTaskType, match=r"^There is no task type 'dance'\. Use one of these: .*\bsleep\b"):
         runtime.of_type("dance")

@@ -1,4 +1,4 @@
-"""Sweep, on a real store and a real Valkey that loses things."""
+"""Sweep, on a real store and a real Valkey that loses data."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MINUTE = timedelta(minutes=1)
 
 @dataclass
 class World:
-    """A sweeper with a clock that is set by hand, and workers that live or die at a word."""
+    """A sweeper with a clock that the test sets, and workers that the test declares dead or alive."""
 
     runtime: Runtime
     now: datetime = field(default_factory=lambda: datetime.now(UTC) + timedelta(seconds=1))
@@ -84,7 +84,7 @@ def waiting(redis: Redis) -> list[str]:
     return Queue("default", connection=redis).job_ids
 
 
-def test_nothing_to_do_is_nothing_done(world: World, redis: Redis, news: News) -> None:
+def test_a_sweep_without_work_changes_nothing(world: World, redis: Redis, news: News) -> None:
     sent = world.send(3)
     for _ in range(3):
         world.sweep()
@@ -98,7 +98,7 @@ def test_tickets_that_could_not_be_pushed_are_pushed_when_redis_is_back(
 ) -> None:
     away = make_runtime(REDIS_URL=f"redis://127.0.0.1:{free_port()}")
     sent = World(away).send(3)
-    World(away).sweep()  # Redis is still away: nothing happens, and nothing is wrong
+    World(away).sweep()  # Redis is still unreachable: the sweep does nothing and does not fail
     back = World(make_runtime(REDIS_URL=valkey_server))
     back.sweep()
     assert waiting(redis) == sent
@@ -106,7 +106,7 @@ def test_tickets_that_could_not_be_pushed_are_pushed_when_redis_is_back(
     assert waiting(redis) == sent
 
 
-def test_a_batch_on_its_way_is_not_pushed_twice(world: World, redis: Redis) -> None:
+def test_a_batch_that_is_being_pushed_is_not_pushed_twice(world: World, redis: Redis) -> None:
     tokens = make_tokens(4, world.now)
     store = world.runtime.store
     store.batches.add(new_batch([GOOD] * 3, world.runtime.of_type("sleep"), tokens, world.now))
@@ -114,20 +114,23 @@ def test_a_batch_on_its_way_is_not_pushed_twice(world: World, redis: Redis) -> N
     world.wait(19)
     world.sweep()
     assert waiting(redis) == []
-    world.runtime.broker.push(store.tickets.waiting_in(tokens[0]).tickets[:1])  # as far as its web process came
+    world.runtime.broker.push(
+        store.tickets.waiting_in(tokens[0]).tickets[:1]
+    )  # the part that its web process has pushed
     world.wait(2)
     world.sweep()
     world.sweep()
     assert waiting(redis) == tokens[1:]
 
 
-def test_what_is_sent_while_redis_is_audited_for_the_first_time_is_not_pushed_twice(world: World, redis: Redis) -> None:
+def test_tasks_submitted_during_the_first_audit_are_not_pushed_twice(world: World, redis: Redis) -> None:
     world.send(2)
     until = world.runtime.store.tickets.pushes_done_until()
-    on_its_way = make_tokens(2, world.now)
-    world.runtime.store.batches.add(new_batch([GOOD], world.runtime.of_type("sleep"), on_its_way, world.now))
+    being_pushed = make_tokens(2, world.now)
+    world.runtime.store.batches.add(new_batch([GOOD], world.runtime.of_type("sleep"), being_pushed, world.now))
     world.send(2)
-    assert world.runtime.store.tickets.pushes_done_until() == until  # what came after the one on its way may be, too
+    # later batches may still be in the middle of their push
+    assert world.runtime.store.tickets.pushes_done_until() == until
     world.sweep()
     assert len(waiting(redis)) == 4
 
@@ -142,15 +145,15 @@ def capped(make_runtime: RuntimeFactory, redis: Redis, valkey_server: str) -> Wo
 
 
 def take(redis: Redis, count: int) -> list[str]:
-    """Take tickets as a worker does; their tokens."""
+    """Take tickets from Redis, as a worker does; return their tokens."""
     taken: Any = redis.lpop("rq:queue:default", count)
     return [token.decode() for token in taken]
 
 
-def test_beyond_the_cap_tasks_wait_in_the_database_and_nobody_overtakes(capped: World, redis: Redis) -> None:
-    sent = [*capped.send(4), *capped.send(3)]  # the second batch finds no room for all of it
+def test_beyond_the_cap_tasks_wait_in_the_database_and_keep_their_order(capped: World, redis: Redis) -> None:
+    sent = [*capped.send(4), *capped.send(3)]  # the list has no room for the whole second batch
     assert waiting(redis) == sent[:4]
-    sent += capped.send(1)  # there would be room for it, but others wait
+    sent += capped.send(1)  # the list has room for it, but older tasks wait
     capped.sweep()
     assert waiting(redis) == sent[:5]
     done = take(redis, 2)
@@ -160,11 +163,11 @@ def test_beyond_the_cap_tasks_wait_in_the_database_and_nobody_overtakes(capped: 
     done += take(redis, 5)
     capped.sweep()
     assert done + waiting(redis) == sent
-    sent += capped.send(1)  # nobody waits any more: it goes to Redis at once
+    sent += capped.send(1)  # no task waits anymore, so this one is pushed at once
     assert done + waiting(redis) == sent
 
 
-def test_a_full_list_holds_up_no_other(capped: World, redis: Redis) -> None:
+def test_a_full_list_does_not_block_another(capped: World, redis: Redis) -> None:
     capped.send(6)
     assert waiting(redis) == []
     urgent = make_task_type("urgent", lambda data: data, priority="high")
@@ -172,7 +175,7 @@ def test_a_full_list_holds_up_no_other(capped: World, redis: Redis) -> None:
     assert redis.llen("rq:queue:high.threads") == 1
 
 
-def test_what_redis_lost_while_it_was_full_comes_back_in_order(capped: World, redis: Redis) -> None:
+def test_tickets_lost_from_a_full_redis_are_pushed_again_in_order(capped: World, redis: Redis) -> None:
     sent = [*capped.send(4), *capped.send(5)]
     capped.sweep()
     redis.flushall()
@@ -183,7 +186,7 @@ def test_what_redis_lost_while_it_was_full_comes_back_in_order(capped: World, re
     assert waiting(redis) == sent[5:]
 
 
-def test_what_came_while_redis_was_away_is_held_to_the_cap_too(
+def test_the_cap_also_applies_to_tasks_submitted_while_redis_was_unreachable(
     make_runtime: RuntimeFactory, redis: Redis, valkey_server: str
 ) -> None:
     redis.flushall()
@@ -198,7 +201,7 @@ def test_what_came_while_redis_was_away_is_held_to_the_cap_too(
     assert done + waiting(redis) == sent
 
 
-def test_the_cap_counts_tickets_in_redis_and_not_what_was_pushed_once(capped: World, redis: Redis) -> None:
+def test_the_cap_counts_the_tickets_that_are_in_redis_now(capped: World, redis: Redis) -> None:
     done = []
     sent = []
     for _ in range(3):
@@ -210,11 +213,13 @@ def test_the_cap_counts_tickets_in_redis_and_not_what_was_pushed_once(capped: Wo
 # -- paused queues -----------------------------------------------------------------------------------------
 
 
-def test_the_audit_passes_over_a_paused_queue_and_looks_at_once_when_it_goes_on(world: World, redis: Redis) -> None:
+def test_the_audit_skips_a_paused_queue_and_runs_at_once_after_it_is_resumed(world: World, redis: Redis) -> None:
     sent = world.send(3)
     world.sweep()
     world.runtime.pause(Priority.NORMAL)
-    redis.lpop("rq:queue:default", 2)  # as a worker does that does not know: the claim is refused, the tickets go
+    redis.lpop(
+        "rq:queue:default", 2
+    )  # as a worker does that does not know of the pause: its claim is refused and the tickets are lost
     for _ in range(3):
         world.wait(20)
         world.sweep()
@@ -225,10 +230,10 @@ def test_the_audit_passes_over_a_paused_queue_and_looks_at_once_when_it_goes_on(
     assert sorted(waiting(redis)) == sorted(sent)
 
 
-def test_a_ticket_that_a_worker_of_rqs_own_cannot_read_comes_back(world: World, redis: Redis) -> None:
+def test_a_ticket_that_a_stock_rq_worker_cannot_read_is_pushed_again(world: World, redis: Redis) -> None:
     sent = world.send(3)
     world.sweep()
-    SimpleWorker(["default"], connection=redis).work(burst=True)  # pickle is its language: it fails what is JSON
+    SimpleWorker(["default"], connection=redis).work(burst=True)  # it expects pickle and fails jobs in JSON
     assert waiting(redis) == []
     world.wait(20)
     world.sweep()
@@ -239,7 +244,7 @@ def test_a_ticket_that_a_worker_of_rqs_own_cannot_read_comes_back(world: World, 
     assert (job.get_status().value, job.func_name) == ("queued", FUNCTION)
 
 
-def test_a_clock_that_was_set_back_hides_no_loss(world: World, redis: Redis) -> None:
+def test_a_clock_that_was_set_back_does_not_hide_a_loss(world: World, redis: Redis) -> None:
     sent = world.send(2)
     world.sweep()
     world.now -= timedelta(hours=1)
@@ -248,7 +253,7 @@ def test_a_clock_that_was_set_back_hides_no_loss(world: World, redis: Redis) -> 
     assert waiting(redis) == sent
 
 
-def test_a_wiped_redis_gets_every_waiting_ticket_again_at_once(world: World, redis: Redis, news: News) -> None:
+def test_after_a_wipe_of_redis_every_waiting_ticket_is_pushed_at_once(world: World, redis: Redis, news: News) -> None:
     sent = world.send(1500)
     world.sweep()
     redis.flushall()
@@ -258,13 +263,13 @@ def test_a_wiped_redis_gets_every_waiting_ticket_again_at_once(world: World, red
     assert news.of(events.SweptMissing) == [events.SweptMissing(tickets=1500)]
 
 
-def test_a_single_lost_ticket_is_missed_at_the_next_audit(world: World, redis: Redis) -> None:
+def test_a_single_lost_ticket_is_pushed_again_after_two_audits(world: World, redis: Redis) -> None:
     lost, kept = world.send(2)
     world.sweep()
     Queue("default", connection=redis).remove(lost)
     world.wait(16)
     world.sweep()
-    assert waiting(redis) == [kept]  # missed once: a worker may just be claiming it
+    assert waiting(redis) == [kept]  # missing for the first time: a worker may be claiming it right now
     world.wait(10)
     world.sweep()
     assert waiting(redis) == [kept]
@@ -273,7 +278,9 @@ def test_a_single_lost_ticket_is_missed_at_the_next_audit(world: World, redis: R
     assert waiting(redis) == [kept, lost]
 
 
-def test_a_dead_worker_of_this_machine_gives_its_tasks_back_at_once(world: World, redis: Redis, news: News) -> None:
+def test_the_tasks_of_a_dead_worker_of_this_machine_are_taken_back_at_once(
+    world: World, redis: Redis, news: News
+) -> None:
     worker = world.worker("doomed")
     (token,) = world.send()
     claim_runs(world.runtime.store, [(token, 1)], worker, world.now)
@@ -288,12 +295,12 @@ def test_a_dead_worker_of_this_machine_gives_its_tasks_back_at_once(world: World
     assert news.of(events.SweptLost) == [events.SweptLost(workers=1, tasks=1, given_up=0)]
 
 
-def test_a_worker_elsewhere_is_dead_when_its_heart_stands_still(world: World) -> None:
+def test_a_worker_of_another_machine_is_dead_when_its_heartbeat_stops(world: World) -> None:
     worker = world.worker("far")
     world.elsewhere.add("far")
     (token,) = world.send()
     claim_runs(world.runtime.store, [(token, 1)], worker, world.now)
-    for _ in range(4):  # a beating heart, whatever the clock says
+    for _ in range(4):  # the heartbeat continues, whatever the clock shows
         world.sweep()
         world.wait(25)
         world.runtime.store.workers.beat(worker)
@@ -308,7 +315,7 @@ def test_a_worker_elsewhere_is_dead_when_its_heart_stands_still(world: World) ->
     assert world.runtime.ask.task(token).state is State.QUEUED
 
 
-def test_a_worker_that_hangs_is_dead_even_where_its_process_is_there(world: World) -> None:
+def test_a_worker_that_hangs_is_dead_even_if_its_process_exists(world: World) -> None:
     worker = world.worker("stopped")
     (token,) = world.send()
     claim_runs(world.runtime.store, [(token, 1)], worker, world.now)
@@ -319,8 +326,8 @@ def test_a_worker_that_hangs_is_dead_even_where_its_process_is_there(world: Worl
     assert world.runtime.ask.task(token).state is State.QUEUED
 
 
-@pytest.mark.parametrize("storage", ["sqlite"], indirect=True)  # there is no lock of all on PostgreSQL
-def test_a_database_that_nobody_could_write_to_makes_nobody_dead(world: World, hasty: Runtime) -> None:
+@pytest.mark.parametrize("storage", ["sqlite"], indirect=True)  # PostgreSQL has no lock on the whole database
+def test_missed_heartbeats_during_a_locked_database_do_not_make_a_worker_dead(world: World, hasty: Runtime) -> None:
     worker = world.worker("held up")
     (token,) = world.send()
     claim_runs(world.runtime.store, [(token, 1)], worker, world.now)
@@ -344,7 +351,7 @@ def test_a_database_that_nobody_could_write_to_makes_nobody_dead(world: World, h
     assert world.runtime.ask.task(token).state is State.RUNNING
 
 
-def test_a_job_that_cannot_be_read_stops_no_sweeper(world: World, redis: Redis) -> None:
+def test_an_unreadable_job_does_not_stop_the_sweeper(world: World, redis: Redis) -> None:
     worker = world.worker("doomed")
     sent = world.send(3)
     claim_runs(world.runtime.store, [(token, 1) for token in sent], worker, world.now)
@@ -352,14 +359,14 @@ def test_a_job_that_cannot_be_read_stops_no_sweeper(world: World, redis: Redis) 
         sent, ({"last_heartbeat": "x"}, {"status": "odd"}, {"data": "x", "timeout": "x"}), strict=True
     ):
         redis.delete(f"rq:job:{token}")
-        redis.hset(f"rq:job:{token}", mapping=odd)  # type: ignore[arg-type] # odd on purpose
+        redis.hset(f"rq:job:{token}", mapping=odd)  # type: ignore[arg-type] # wrong on purpose
     world.dead.add("doomed")
     world.sweep()
     assert {world.runtime.ask.task(token).state for token in sent} == {State.QUEUED}
     assert not [token for token in sent if redis.exists(f"rq:job:{token}")]
 
 
-def test_a_sweeper_that_has_just_started_gives_a_far_worker_its_time(world: World) -> None:
+def test_a_new_sweeper_waits_before_it_declares_a_remote_worker_dead(world: World) -> None:
     world.worker("far")
     world.elsewhere.add("far")
     world.wait(1000)
@@ -367,7 +374,7 @@ def test_a_sweeper_that_has_just_started_gives_a_far_worker_its_time(world: Worl
     assert len(world.runtime.store.workers.all()) == 1
 
 
-def test_a_clock_that_jumps_makes_nobody_dead(world: World) -> None:
+def test_a_clock_that_jumps_does_not_make_a_worker_dead(world: World) -> None:
     world.worker("far")
     world.elsewhere.add("far")
     world.sweep()
@@ -376,7 +383,7 @@ def test_a_clock_that_jumps_makes_nobody_dead(world: World) -> None:
     assert len(world.runtime.store.workers.all()) == 1
 
 
-def test_tasks_of_a_forgotten_owner_are_taken_back(world: World) -> None:
+def test_tasks_of_an_unknown_owner_are_taken_back(world: World) -> None:
     (token,) = world.send()
     claim_runs(world.runtime.store, [(token, 1)], 4711, world.now)
     world.sweep()
@@ -400,7 +407,7 @@ def test_two_sweepers_do_no_harm(world: World, redis: Redis) -> None:
     assert claimed.attempt == 1
 
 
-def test_a_redis_that_is_away_does_not_keep_dead_workers_tasks(make_runtime: RuntimeFactory) -> None:
+def test_the_tasks_of_a_dead_worker_are_taken_back_while_redis_is_unreachable(make_runtime: RuntimeFactory) -> None:
     world = World(make_runtime(REDIS_URL=f"redis://127.0.0.1:{free_port()}"))
     assert isinstance(world.runtime.broker, RqBroker)
     worker = world.worker("doomed")

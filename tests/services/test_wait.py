@@ -1,4 +1,4 @@
-"""Waiting for ends: one thread for all who wait, told by the database itself."""
+"""Waiting for the end of tasks and batches: one thread polls the database for all waiting callers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.runs import claim_runs, settle_runs
 from tests.support import eventually, now
 
 LONG = 60.0
-"""Seconds that no test here lasts: who waits so long is woken."""
+"""Seconds that no test here lasts: a wait this long ends early or the test fails."""
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def watchers() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "watcher"]
 
 
-def test_the_end_of_a_task_wakes_who_waits_for_it_and_nobody_else(
+def test_the_end_of_a_task_wakes_only_the_callers_that_wait_for_it(
     runtime: Runtime, wait: Wait, threads: ThreadPoolExecutor
 ) -> None:
     _, (first, second) = sent(runtime, 2)
@@ -71,67 +71,71 @@ def test_the_end_of_a_task_wakes_who_waits_for_it_and_nobody_else(
     assert others.result(LONG / 2) is True
 
 
-def test_the_end_of_its_last_task_ends_a_batch(runtime: Runtime, wait: Wait, threads: ThreadPoolExecutor) -> None:
+def test_the_end_of_the_last_task_ends_the_wait_for_a_batch(
+    runtime: Runtime, wait: Wait, threads: ThreadPoolExecutor
+) -> None:
     batch, (first, second) = sent(runtime, 2)
     waiting = threads.submit(wait.batch, batch, LONG)
     end(runtime, [first])
     waiting_for_first = threads.submit(wait.task, first, LONG)
-    assert waiting_for_first.result(LONG / 2) is True  # so the watcher has looked since, and the batch goes on
+    assert waiting_for_first.result(LONG / 2) is True  # so the watcher has polled since, and the batch is still open
     assert not waiting.done()
     end(runtime, [second])
     assert waiting.result(LONG / 2) is True
 
 
-def test_an_end_before_the_wait_is_noticed_without_any_change_after_it(runtime: Runtime, wait: Wait) -> None:
+def test_a_task_that_has_already_ended_is_noticed_without_a_further_change(runtime: Runtime, wait: Wait) -> None:
     _, (token,) = sent(runtime)
     end(runtime, [token])
     assert wait.task(token, LONG) is True
 
 
-def test_a_wait_ends_with_its_time(runtime: Runtime, wait: Wait) -> None:
+def test_a_wait_ends_at_its_timeout(runtime: Runtime, wait: Wait) -> None:
     _, (token,) = sent(runtime)
     assert wait.task(token, 0.01) is True
 
 
-def test_what_is_not_there_any_more_is_not_waited_for(wait: Wait) -> None:
+def test_a_wait_for_a_missing_task_or_batch_ends_at_once(wait: Wait) -> None:
     gone, also = make_tokens(2, now())
     assert wait.task(gone, LONG) is True
     assert wait.batch(also, LONG) is True
 
 
-def test_one_too_many_does_not_wait(store: Store, runtime: Runtime, threads: ThreadPoolExecutor) -> None:
+def test_a_wait_beyond_the_limit_is_refused(store: Store, runtime: Runtime, threads: ThreadPoolExecutor) -> None:
     wait = Wait(store, limit=2)
     _, (token,) = sent(runtime)
-    # A look that comes before them takes a place itself, for a moment: they try again.
+    # The poll below takes a place for a moment, so these waits may be refused at first and must retry.
     waiting = [threads.submit(eventually, partial(wait.task, token, LONG)) for _ in range(2)]
     eventually(lambda: wait.task(token, 0.001) is False)
     end(runtime, [token])
-    assert [each.result(LONG / 2) for each in waiting] == [True, True]
-    assert wait.task(token, LONG) is True  # there is a place again
-    eventually(lambda: not watchers())  # or else it may look into a database that is no more
+    assert [future.result(LONG / 2) for future in waiting] == [True, True]
+    assert wait.task(token, LONG) is True  # a place is free again
+    eventually(lambda: not watchers())  # a watcher must not read the database after the test has removed it
 
 
-def test_a_hundred_ends_in_any_order_wake_everyone_by_one_thread(
+def test_one_thread_wakes_all_waiting_callers_in_any_order(
     runtime: Runtime, wait: Wait, threads: ThreadPoolExecutor
 ) -> None:
     _, tokens = sent(runtime, 64)
     waiting: list[Future[bool]] = [threads.submit(wait.task, token, LONG) for token in tokens]
-    eventually(lambda: watchers() and not any(each.done() for each in waiting))
+    eventually(lambda: watchers() and not any(future.done() for future in waiting))
     for start in range(0, 64, 7):
         end(runtime, tokens[start : start + 7])
         assert len(watchers()) <= 1
-    assert all(each.result(LONG / 2) for each in waiting)
+    assert all(future.result(LONG / 2) for future in waiting)
 
 
-def test_nobody_watches_where_nobody_waits(runtime: Runtime, wait: Wait) -> None:
+def test_the_watcher_stops_when_no_caller_waits(runtime: Runtime, wait: Wait) -> None:
     _, (token,) = sent(runtime)
     wait.task(token, 0.01)
     eventually(lambda: not watchers())
     end(runtime, [token])
-    assert wait.task(token, LONG) is True  # and the next one is watched for again
+    assert wait.task(token, LONG) is True  # the next wait starts a new watcher
 
 
-def test_a_release_lets_everyone_go_and_nobody_in(runtime: Runtime, wait: Wait, threads: ThreadPoolExecutor) -> None:
+def test_a_release_ends_all_waits_and_refuses_new_ones(
+    runtime: Runtime, wait: Wait, threads: ThreadPoolExecutor
+) -> None:
     _, (token,) = sent(runtime)
     waiting = threads.submit(wait.task, token, LONG)
     eventually(watchers)

@@ -1,1 +1,1 @@
-"""What takes minutes: `make soak` runs it, the suite does not."""
+"""Tests that take minutes: only `make soak` runs them."""

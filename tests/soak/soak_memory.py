@@ -1,4 +1,4 @@
-"""A worker that works on and on does not grow."""
+"""The memory of a worker does not grow over many tasks."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from tests.conftest import RuntimeFactory
 from tests.worker.faults.site import TASKS, Site, mebibytes
 
 ROUND = 10_000
-"""Tasks."""
+"""The number of tasks in one round."""
 
 
 @pytest.fixture
 def site(tmp_path: Path, make_runtime: RuntimeFactory, redis: Redis, valkey_server: str) -> Iterator[Site]:
-    """A store of this test's and the session's Valkey; no worker is left after the test."""
+    """A site with this test's store and the session's Valkey; its workers are killed after the test."""
     made = Site(tmp_path, make_runtime(REDIS_URL=valkey_server, TASKS=TASKS), redis, valkey_server)
     yield made
     made.kill_all()
 
 
-def test_a_hundred_thousand_tasks_leave_nothing_behind(site: Site) -> None:
+def test_a_hundred_thousand_tasks_leave_no_memory_and_no_keys_behind(site: Site) -> None:
     worker = site.start_cold()
     sizes = []
     for _ in range(10):

@@ -1,4 +1,4 @@
-"""A batch of a hundred thousand over HTTP: accepted, counted, canceled, and its results streamed in little memory."""
+"""A batch of 100,000 tasks over HTTP: submit, count, cancel, and stream the results with little memory."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.support import System, eventually, free_port, http, items, tokens
 
 TASKS = 100_000
 MORE = 30
-"""Mebibytes that a stream may take."""
+"""Mebibytes of memory that a stream may use."""
 
 
 @pytest.fixture
 def system(tmp_path: Path) -> Iterator[System]:
-    """A system whose tasks wait for ever."""
+    """A system without workers, whose tasks stay queued."""
     made = System(tmp_path, settings={"WORKERS": "0"}, port=free_port())
     try:
         made.start()
@@ -33,10 +33,10 @@ def system(tmp_path: Path) -> Iterator[System]:
 
 
 class Memory:
-    """The memory of the process that serves, measured by the kernel."""
+    """The memory of the web process, measured by the kernel."""
 
     def __init__(self, system: System) -> None:
-        """Find the process."""
+        """Find the web process of the system."""
         (pid,) = system.children(system.child("web"))
         self.process = Path(f"/proc/{pid}")
 
@@ -46,18 +46,18 @@ class Memory:
         return int(line.split()[1]) / 1024
 
     def begin(self) -> float:
-        """Forget the peak; return the size now."""
+        """Reset the peak; return the current size in mebibytes."""
         (self.process / "clear_refs").write_text("5")
         return self.of("VmRSS")
 
     @property
     def peak(self) -> float:
-        """Return the largest size since it was last forgotten."""
+        """Return the largest size since the last reset, in mebibytes."""
         return self.of("VmHWM")
 
 
 def opened(system: System, batch: str) -> socket.socket:
-    """Begin to read a stream, and read no more of it."""
+    """Open a stream of results, and read only its status."""
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.connect(("127.0.0.1", system.port))
@@ -100,7 +100,7 @@ def test_a_hundred_thousand_results_are_streamed_in_little_memory(system: System
 
 
 @pytest.mark.timeout(300)
-def test_clients_that_do_not_read_cost_no_memory_and_give_their_places_back(system: System) -> None:
+def test_clients_that_do_not_read_use_little_memory_and_free_their_places(system: System) -> None:
     batch = system.post(items(TASKS, valor=1)).json["batch"]
     assert results(system, batch, query="?status=rejected").status == 200
     memory = Memory(system)
@@ -113,11 +113,11 @@ def test_clients_that_do_not_read_cost_no_memory_and_give_their_places_back(syst
     eventually(lambda: results(system, batch, query="?status=rejected").status == 200)
     for _ in range(2 * AT_ONCE):
         assert http("HEAD", system.url(f"/batches/{batch}/results")).status == 200
-    assert memory.peak - before < 2 * MORE, (before, memory.peak)  # of several streams at once
+    assert memory.peak - before < 2 * MORE, (before, memory.peak)  # several streams at once
 
 
 @pytest.mark.timeout(300)
-def test_a_stream_that_cannot_go_on_says_so_before_its_end(system: System) -> None:
+def test_a_stream_that_fails_ends_with_a_line_that_reports_it(system: System) -> None:
     batch = system.post(items(TASKS, valor=1)).json["batch"]
     client = opened(system, batch)
     with closing(sqlite3.connect(system.directory / "instance" / "queue_tool.db", timeout=20)) as connection:
