@@ -1,4 +1,4 @@
-"""`queue-tool`: what each command says, in real processes; one of each kind starts from nothing (`program=PROGRAM`)."""
+"""The output of each command, in real processes. Some start a new interpreter instead of a fork (`program=PROGRAM`)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AWAY = "redis://127.0.0.1:1"
 
 
 def the_one_sentence(done: CompletedProcess[str]) -> str:
-    """Return the sentence with which a command has ended, which is all that it may have said."""
+    """Return the sentence of a command that failed; it must be the command's only output."""
     assert done.returncode == 1, done.stderr
     lines = done.stderr.splitlines()
     assert len(lines) == 1, done.stderr
@@ -41,11 +41,11 @@ def test_help_lists_every_command(tmp_path: Path, words: list[str]) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_the_version_is_said(tmp_path: Path) -> None:
+def test_the_version_is_printed(tmp_path: Path) -> None:
     assert __version__ in run_command("--version", cwd=tmp_path, program=PROGRAM).stdout
 
 
-def test_a_command_that_is_none_is_a_mistake_of_usage(tmp_path: Path) -> None:
+def test_an_unknown_command_is_a_usage_error(tmp_path: Path) -> None:
     done = run_command("dance", cwd=tmp_path, program=PROGRAM)
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
     assert "dance" in done.stderr
@@ -64,24 +64,26 @@ def test_a_command_that_is_none_is_a_mistake_of_usage(tmp_path: Path) -> None:
         ("DATABASE_URL", "mysql://user:hunter2@example.org/x"),
     ],
 )
-def test_a_bad_setting_stops_the_start_with_a_sentence_that_names_it(tmp_path: Path, name: str, text: str) -> None:
+def test_an_invalid_setting_prevents_the_start_with_a_sentence_that_names_it(
+    tmp_path: Path, name: str, text: str
+) -> None:
     sentence = the_one_sentence(run_command("up", cwd=tmp_path, within=60, **{name: text}))
     assert f"QUEUE_TOOL_{name}" in sentence
     assert "hunter2" not in sentence
 
 
-def test_a_bad_option_is_named_as_its_setting(tmp_path: Path) -> None:
+def test_the_error_for_an_invalid_option_names_its_setting(tmp_path: Path) -> None:
     assert "QUEUE_TOOL_PORT" in the_one_sentence(run_command("up", "--port", "many", cwd=tmp_path))
 
 
-def test_a_file_of_settings_is_read_and_the_environment_goes_first(tmp_path: Path) -> None:
+def test_the_env_file_is_read_and_the_environment_overrides_it(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("QUEUE_TOOL_REDIS_URL=redis://from-the-file:1\n")
     assert run_command("redis-url", cwd=tmp_path).stdout == "redis://from-the-file:1\n"
     assert run_command("redis-url", cwd=tmp_path, REDIS_URL=AWAY).stdout == f"{AWAY}\n"
 
 
 @pytest.mark.parametrize("words", [["up"], ["db", "upgrade"], ["keys", "list"]])
-def test_a_data_directory_that_cannot_be_one_is_named(tmp_path: Path, words: list[str]) -> None:
+def test_the_error_for_an_unusable_data_directory_names_it(tmp_path: Path, words: list[str]) -> None:
     (tmp_path / "instance").write_text("a file")
     assert str(tmp_path / "instance") in the_one_sentence(run_command(*words, cwd=tmp_path))
 
@@ -94,7 +96,7 @@ def test_a_web_server_that_the_supervisor_restarts_makes_no_empty_database_where
     assert list((tmp_path / "instance").iterdir()) == []
 
 
-def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+def test_the_error_for_a_port_in_use_names_it(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -105,20 +107,22 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "says"), [(None, "No module named"), ("1 +", "SyntaxError"), ("raise OSError('so broken')", "so broken")]
+    ("code", "reason"), [(None, "No module named"), ("1 +", "SyntaxError"), ("raise OSError('so broken')", "so broken")]
 )
-def test_a_module_of_tasks_that_cannot_be_imported_is_named(tmp_path: Path, code: str | None, says: str) -> None:
+def test_the_error_for_a_task_module_that_cannot_be_imported_names_it(
+    tmp_path: Path, code: str | None, reason: str
+) -> None:
     if code:
         (tmp_path / "my_tasks.py").write_text(code)
     sentence = the_one_sentence(run_command("up", cwd=tmp_path, TASKS="my_tasks", PORT=str(free_port())))
     assert "'my_tasks' of QUEUE_TOOL_TASKS" in sentence
-    assert says in sentence
+    assert reason in sentence
 
 
 # -- redis-url ---------------------------------------------------------------------------------------------
 
 
-def test_the_url_of_the_embedded_server_leads_to_its_socket(tmp_path: Path) -> None:
+def test_the_url_of_the_embedded_valkey_is_its_socket(tmp_path: Path) -> None:
     done = run_command("redis-url", cwd=tmp_path, program=PROGRAM)
     assert (done.returncode, done.stdout) == (0, valkey.url(tmp_path / "instance") + "\n")
     assert done.stdout.startswith("unix:///")
@@ -126,14 +130,14 @@ def test_the_url_of_the_embedded_server_leads_to_its_socket(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:6399/3", "unix:///tmp/x.sock", "rediss://me:word@example.org:1"])
-def test_the_url_of_a_redis_that_is_set_is_printed_as_it_is(tmp_path: Path, url: str) -> None:
+def test_a_redis_url_from_the_setting_is_printed_unchanged(tmp_path: Path, url: str) -> None:
     assert run_command("redis-url", cwd=tmp_path, REDIS_URL=url).stdout == f"{url}\n"
 
 
 # -- the database ------------------------------------------------------------------------------------------
 
 
-def test_the_database_is_upgraded_and_a_second_time_changes_nothing(tmp_path: Path) -> None:
+def test_the_database_is_upgraded_and_a_second_upgrade_changes_nothing(tmp_path: Path) -> None:
     first, second = (run_command("db", "upgrade", cwd=tmp_path) for _ in range(2))
     assert (first.returncode, second.returncode) == (0, 0)
     assert re.search(r"at revision \w+\.", first.stdout)
@@ -142,7 +146,7 @@ def test_the_database_is_upgraded_and_a_second_time_changes_nothing(tmp_path: Pa
 
 
 @pytest.mark.parametrize("command", ["web", "worker", "sweep"])
-def test_a_part_alone_asks_for_the_upgrade(tmp_path: Path, command: str) -> None:
+def test_a_command_on_an_outdated_database_asks_for_the_upgrade(tmp_path: Path, command: str) -> None:
     done = run_command(command, cwd=tmp_path, program=PROGRAM, REDIS_URL=AWAY, PORT=str(free_port()))
     assert "`queue-tool db upgrade`" in the_one_sentence(done)
 
@@ -150,7 +154,7 @@ def test_a_part_alone_asks_for_the_upgrade(tmp_path: Path, command: str) -> None
 # -- keys --------------------------------------------------------------------------------------------------
 
 
-def test_a_key_is_shown_once_listed_without_it_and_revoked(tmp_path: Path) -> None:
+def test_a_key_is_shown_once_then_listed_without_its_secret_and_revoked(tmp_path: Path) -> None:
     made = run_command("keys", "create", "--role", "submit", "--name", "printer", cwd=tmp_path, program=PROGRAM)
     assert made.returncode == 0
     secret = made.stdout.strip()
@@ -169,32 +173,32 @@ def test_a_key_is_shown_once_listed_without_it_and_revoked(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("words", [[], ["--role", "king"], ["--role", "open"]])
-def test_a_key_is_made_only_for_a_role_that_there_is(tmp_path: Path, words: list[str]) -> None:
+def test_a_key_needs_an_existing_role(tmp_path: Path, words: list[str]) -> None:
     done = run_command("keys", "create", *words, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert all(role in done.stderr for role in ("read", "submit", "admin"))
 
 
-def test_a_key_that_is_not_there_cannot_be_revoked(tmp_path: Path) -> None:
+def test_an_unknown_key_cannot_be_revoked(tmp_path: Path) -> None:
     assert "no API key with this id" in the_one_sentence(run_command("keys", "revoke", "0" * 32, cwd=tmp_path))
 
 
-# -- a system that runs ------------------------------------------------------------------------------------
+# -- while a system runs -----------------------------------------------------------------------------------
 
 
-def test_a_second_system_on_one_data_directory_says_who_owns_it(lasting_system: System) -> None:
+def test_a_second_system_on_one_data_directory_names_the_process_that_owns_it(lasting_system: System) -> None:
     done = run_command("up", "--port", str(free_port()), cwd=lasting_system.directory)
     sentence = the_one_sentence(done)
     assert f"in use by process {lasting_system.up.pid}" in sentence
     assert str(lasting_system.directory / "instance") in sentence
 
 
-def test_the_port_of_a_system_is_taken_for_the_web_door_of_another(lasting_system: System, tmp_path: Path) -> None:
+def test_a_web_command_on_the_port_of_a_running_system_is_refused(lasting_system: System, tmp_path: Path) -> None:
     sentence = the_one_sentence(run_command("web", "--port", str(lasting_system.port), cwd=tmp_path))
     assert f"127.0.0.1:{lasting_system.port}" in sentence
 
 
-def test_a_body_in_chunks_is_read_to_its_end(lasting_system: System) -> None:
+def test_a_chunked_request_body_is_read_to_its_end(lasting_system: System) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", lasting_system.port, timeout=20)
     pieces = iter([b"[1,", b"2,"] + [b"3,"] * 100 + [b"4]"])
     connection.request("POST", "/api", pieces, {"Content-Type": "application/json"}, encode_chunked=True)
@@ -204,7 +208,7 @@ def test_a_body_in_chunks_is_read_to_its_end(lasting_system: System) -> None:
     connection.close()
 
 
-def test_an_old_client_is_told_to_use_a_key(lasting_system: System) -> None:
+def test_an_http_1_0_client_is_asked_for_a_key(lasting_system: System) -> None:
     with socket.create_connection(("127.0.0.1", lasting_system.port), 20) as client:
         client.sendall(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n")
         answer = b""

@@ -1,4 +1,4 @@
-"""`queue-tool db copy`: what it says, in real processes but where it ends before it looks at a database."""
+"""The output of `queue-tool db copy`, in real processes, except for errors that occur before it opens a database."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOWHERE = "postgresql://me:hunter2@127.0.0.1:1/x"
 
 @pytest.fixture
 def source(tmp_path: Path, migrated_database: Path) -> Path:
-    """The database of a data directory, with one row in it."""
+    """The database in a data directory, with one row."""
     (tmp_path / "instance").mkdir(mode=0o700)
     path = tmp_path / "instance" / "queue_tool.db"
     shutil.copyfile(migrated_database, path)
@@ -46,13 +46,13 @@ def target(cluster: Cluster) -> Iterator[str]:
 
 
 def refused(*words: str) -> str:
-    """Return the sentence with which the command ends in this process."""
+    """Run the command in this process, require that it fails, and return its sentence."""
     done = CliRunner().invoke(main, ["db", "copy", *words])
     assert (done.exit_code, done.stdout) == (1, "")
     return done.stderr.removesuffix("\n")
 
 
-def test_what_was_copied_is_listed_and_no_password_is_seen(tmp_path: Path, source: Path, target: str) -> None:
+def test_the_copied_tables_are_listed_and_no_password_is_shown(tmp_path: Path, source: Path, target: str) -> None:
     done = run_command("db", "copy", target, cwd=tmp_path, DATABASE_URL=target)
     assert done.returncode == 0, done.stderr
     head, *lines = done.stdout.partition("\n\n")[0].splitlines()
@@ -66,7 +66,7 @@ def test_what_was_copied_is_listed_and_no_password_is_seen(tmp_path: Path, sourc
     assert "hunter2" not in done.stdout + done.stderr
 
 
-def test_a_system_that_runs_is_not_copied(lasting_system: System, tmp_path: Path) -> None:
+def test_a_running_system_is_not_copied(lasting_system: System, tmp_path: Path) -> None:
     database = f"sqlite:///{lasting_system.directory}/instance/queue_tool.db"
     sentence = f"in use by process {lasting_system.up.pid}"
     assert sentence in the_one_sentence(run_command("db", "copy", NOWHERE, cwd=lasting_system.directory))
@@ -80,20 +80,20 @@ def test_a_system_that_runs_is_not_copied(lasting_system: System, tmp_path: Path
         (["--source", "tasks.db", NOWHERE], "--source must be `sqlite:///` and the path"),
     ],
 )
-def test_what_is_no_source_or_no_target_is_refused(words: list[str], sentence: str) -> None:
+def test_an_invalid_source_or_target_is_refused(words: list[str], sentence: str) -> None:
     refusal = refused(*words)
     assert refusal.startswith(f"queue-tool: {sentence}")
     assert "hunter" not in refusal
 
 
-def test_a_missing_driver_is_named(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_driver_names_it(tmp_path: Path) -> None:
     code = "import sys; sys.modules['psycopg'] = None; from queue_tool.cli import main; main()"
     without = (sys.executable, "-c", code)
     sentence = the_one_sentence(run_command("db", "copy", NOWHERE, cwd=tmp_path, program=without))
     assert sentence == f"queue-tool: {DriverMissing.default_sentence()}"
 
 
-def test_a_data_directory_whose_owner_cannot_be_found_out_is_named(source: Path) -> None:
+def test_the_error_for_an_unreadable_owner_of_the_data_directory_names_the_directory(source: Path) -> None:
     (source.parent / "owner.lock").mkdir()
     sentence = refused(NOWHERE, "--source", f"sqlite:///{source}")
     assert sentence == f"queue-tool: The data directory {source.parent} cannot be used: Is a directory."

@@ -1,1 +1,1 @@
-"""Functions, called: in threads, on loops, in processes; and the built-in ones."""
+"""Tests of running a task's function in a thread, on a loop or in a process; and of the built-in task types."""

@@ -1,4 +1,4 @@
-"""The task types that come with the package: all of them, texts, and `echo`; the others have files of their own."""
+"""The built-in task types: what all of them share, the two types for texts, and `echo`."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def result(name: str, data: object) -> Any:
     return json_text.loads(found.result)
 
 
-# -- all of them -------------------------------------------------------------------------------------------
+# -- all types ---------------------------------------------------------------------------------------------
 
 
-def test_the_names_are_those_of_the_contract() -> None:
+def test_the_built_in_types_are_those_of_the_contract() -> None:
     assert set(TYPES) == {"sleep", "simulate", "reverse_text", "uppercase", "sum_numbers", "echo"}
 
 
 @pytest.mark.parametrize("name", TYPES)
-def test_each_runs_on_the_loop_has_a_schema_that_can_be_used_and_one_sentence(name: str) -> None:
+def test_each_type_has_a_valid_schema_the_loop_lane_and_a_description_of_one_sentence(name: str) -> None:
     TYPES[name].schema.compile()
     assert TYPES[name].lane is Lane.LOOP
     assert TYPES[name].description.endswith(".")
@@ -53,7 +53,7 @@ def test_each_runs_on_the_loop_has_a_schema_that_can_be_used_and_one_sentence(na
 
 @pytest.mark.parametrize("name", ["reverse_text", "uppercase"])
 @pytest.mark.parametrize("data", [None, True, 1, ["a"], {"text": "a"}], ids=str)
-def test_only_a_bare_string_is_a_text(name: str, data: object) -> None:
+def test_the_data_must_be_a_string(name: str, data: object) -> None:
     assert [error.path for error in TYPES[name].schema.errors(data)] == [""]
 
 
@@ -62,13 +62,13 @@ def test_only_a_bare_string_is_a_text(name: str, data: object) -> None:
     [("Merhaba", "abahreM"), ("", ""), ("a\n\0", "\0\na"), ("ação 😀", "😀 oãça"), ("e\u0301!", "!\u0301e")],
     ids=repr,
 )
-def test_a_text_is_turned_around_by_code_points(text: str, backwards: str) -> None:
+def test_a_text_is_reversed_by_code_points(text: str, backwards: str) -> None:
     assert result("reverse_text", text) == backwards
 
 
 @relaxed
 @given(st.text())
-def test_a_text_that_is_turned_around_twice_is_the_same(text: str) -> None:
+def test_a_text_that_is_reversed_twice_is_the_same(text: str) -> None:
     assert TYPES["reverse_text"].schema.accepts(text)
     assert result("reverse_text", result("reverse_text", text)) == text
 
@@ -76,13 +76,13 @@ def test_a_text_that_is_turned_around_twice_is_the_same(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "capitals"), [("Merhaba", "MERHABA"), ("", ""), ("straße ação", "STRASSE AÇÃO"), ("привет 1", "ПРИВЕТ 1")]
 )
-def test_a_text_gets_capital_letters(text: str, capitals: str) -> None:
+def test_a_text_is_converted_to_capital_letters(text: str, capitals: str) -> None:
     assert result("uppercase", text) == capitals
 
 
 @relaxed
 @given(st.text())
-def test_capital_letters_hold_no_small_ones_of_ascii_and_stay_as_they_are(text: str) -> None:
+def test_the_result_has_no_small_ascii_letters_and_converting_it_again_changes_nothing(text: str) -> None:
     capitals = result("uppercase", text)
     assert not set(capitals) & set(string.ascii_lowercase)
     assert result("uppercase", capitals) == capitals
@@ -100,12 +100,12 @@ anything = st.recursive(
 
 @relaxed
 @given(anything)
-def test_whatever_was_sent_comes_back(data: object) -> None:
+def test_echo_returns_its_data(data: object) -> None:
     assert TYPES["echo"].schema.accepts(data)
     assert ended("echo", data) == Returned(result=json_text.dumps_result(data))
     assert result("echo", data) == data
 
 
 @pytest.mark.parametrize("text", ["2.0", "2", "[1.0,1e+300,true]", '{"b":1,"a":null}', "null"])
-def test_it_comes_back_as_it_was_written(text: str) -> None:
+def test_echo_keeps_the_notation_of_numbers_and_the_order_of_keys(text: str) -> None:
     assert ended("echo", json_text.loads(text)) == Returned(result=text)

@@ -1,4 +1,4 @@
-"""Execution: whatever a task's function does, what comes back is a value, and in time."""
+"""Execution: whatever a task's function does, the call returns an outcome, and in time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from queue_tool.model.states import Code
 from queue_tool.model.task_types import LONGEST_TIMEOUT, make_task_type
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-"""Python 3.12 and later warn of every fork beside threads, which is what an isolated task is."""
+"""An isolated task forks while threads run; Python 3.12 and later warn of every such fork."""
 
 SHORT = 0.05
 LONG = 30.0
@@ -50,7 +50,7 @@ def failed(ended: Ended) -> Failed:
 lanes = pytest.mark.parametrize("isolated", [False, True], ids=["thread", "process"])
 
 
-# -- it returns --------------------------------------------------------------------------------------------
+# -- a function returns ------------------------------------------------------------------------------------
 
 
 def given_back(data: object) -> object:
@@ -69,14 +69,14 @@ async def given_back_later(data: object) -> object:
     [(None, "null"), ({"a": [1, 2.5, "ü"]}, '{"a":[1,2.5,"ü"]}'), ((1, 2), "[1,2]"), ("x" * 200_000, None)],
     ids=["none", "object", "tuple", "large"],
 )
-def test_what_a_function_returns_is_its_result(
+def test_the_return_value_is_the_result(
     function: Callable[..., Any], data: object, result: str | None, isolated: bool
 ) -> None:
     assert executed(function, data, isolated=isolated) == Returned(result=result or f'"{data}"')
 
 
 @lanes
-def test_no_timeout_waits_for_the_end(isolated: bool) -> None:
+def test_without_a_timeout_a_function_can_finish(isolated: bool) -> None:
     assert executed(given_back, 1, timeout=None, isolated=isolated) == Returned(result="1")
     assert executed(given_back_later, 1, timeout=None, isolated=isolated) == Returned(result="1")
 
@@ -107,12 +107,12 @@ def is_elsewhere(data: object) -> object:
     return os.getpid() != data
 
 
-def test_an_isolated_function_runs_in_another_process_that_is_gone_afterwards() -> None:
+def test_an_isolated_function_runs_in_another_process_that_ends_with_it() -> None:
     assert executed(is_elsewhere, os.getpid(), isolated=True) == Returned(result="true")
     assert multiprocessing.active_children() == []
 
 
-def test_progress_and_log_of_a_plain_function_reach_its_context() -> None:
+def test_progress_and_log_lines_of_a_plain_function_reach_its_context() -> None:
     def reporting(data: object, context: Context) -> None:
         context.progress(0.5, "half")
         context.log("a line")
@@ -122,7 +122,7 @@ def test_progress_and_log_of_a_plain_function_reach_its_context() -> None:
     assert (context._notes, context._lines) == ([(0.5, "half")], ["a line"])
 
 
-# -- it raises ---------------------------------------------------------------------------------------------
+# -- a function raises -------------------------------------------------------------------------------------
 
 
 def raising(data: Any) -> None:
@@ -133,9 +133,9 @@ async def raising_later(data: Any) -> None:
     raise data
 
 
-class Unspeakable(Exception):
+class Unprintable(Exception):
     def __str__(self) -> str:
-        raise RuntimeError("even this")
+        raise RuntimeError("no text")
 
 
 @lanes
@@ -153,7 +153,7 @@ class Unspeakable(Exception):
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )
-def test_whatever_a_function_raises_is_its_outcome(
+def test_any_exception_of_a_function_is_its_outcome(
     function: Callable[..., Any], error: BaseException, words: str, isolated: bool
 ) -> None:
     ended = failed(executed(function, error, isolated=isolated))
@@ -178,9 +178,9 @@ def test_a_function_cannot_end_its_worker(function: Callable[..., Any], isolated
 
 
 def test_an_error_that_cannot_be_printed_is_an_outcome_too() -> None:
-    ended = failed(executed(raising, Unspeakable()))
+    ended = failed(executed(raising, Unprintable()))
     assert ended.code is Code.ERROR
-    assert "Unspeakable" in ended.error
+    assert "Unprintable" in ended.error
 
 
 def test_a_long_error_is_shortened() -> None:
@@ -190,7 +190,7 @@ def test_a_long_error_is_shortened() -> None:
     assert ended.error.endswith("x…")
 
 
-def test_a_function_called_with_data_that_it_does_not_understand_fails() -> None:
+def test_a_function_that_cannot_handle_its_data_fails() -> None:
     def needs_a_number(data: Any) -> object:
         return data + 1
 
@@ -199,9 +199,9 @@ def test_a_function_called_with_data_that_it_does_not_understand_fails() -> None
     assert ended.error.startswith("TypeError: ")
 
 
-# -- its result is no JSON ---------------------------------------------------------------------------------
+# -- the result is not JSON --------------------------------------------------------------------------------
 
-NO_JSON = {
+NOT_JSON = {
     "nan": lambda data: math.nan,
     "infinity": lambda data: [math.inf],
     "set": lambda data: {1},
@@ -214,18 +214,18 @@ NO_JSON = {
 
 
 @lanes
-@pytest.mark.parametrize("name", NO_JSON)
-def test_a_result_that_is_no_json_is_a_failure_of_its_own(name: str, isolated: bool) -> None:
-    ended = failed(executed(NO_JSON[name], isolated=isolated))
+@pytest.mark.parametrize("name", NOT_JSON)
+def test_a_result_that_is_not_json_has_its_own_error_code(name: str, isolated: bool) -> None:
+    ended = failed(executed(NOT_JSON[name], isolated=isolated))
     assert ended.code is Code.BAD_RESULT
     assert ended.error.startswith("The result is not JSON: ")
 
 
-def test_a_coroutines_result_that_is_no_json_is_a_failure_of_its_own() -> None:
+def test_a_coroutines_result_that_is_not_json_has_its_own_error_code() -> None:
     assert failed(executed(given_back_later, {1})).code is Code.BAD_RESULT
 
 
-def test_a_long_error_of_a_result_is_shortened() -> None:
+def test_a_long_error_about_a_result_is_shortened() -> None:
     class Strange:
         pass
 
@@ -234,7 +234,7 @@ def test_a_long_error_of_a_result_is_shortened() -> None:
     assert (ended.code, len(ended.error)) == (Code.BAD_RESULT, LONGEST_ERROR)
 
 
-# -- it takes too long -------------------------------------------------------------------------------------
+# -- a function takes too long -----------------------------------------------------------------------------
 
 TIMED_OUT = Failed(code=Code.TIMEOUT, error="The task took longer than 0.05 seconds.")
 
@@ -248,15 +248,15 @@ async def waiting(data: Any) -> None:
 
 
 async def blocking(data: Any, context: Context) -> None:
-    context.canceled.wait(LONG)  # as a coroutine should not
+    context.canceled.wait(LONG)  # blocks the loop, which a coroutine should not do
 
 
 @pytest.mark.parametrize("function", [patient, waiting, blocking])
-def test_at_its_deadline_a_run_is_over_whatever_the_function_does(function: Callable[..., Any]) -> None:
+def test_a_run_ends_at_its_deadline_also_if_the_function_blocks(function: Callable[..., Any]) -> None:
     assert executed(function, timeout=SHORT) == TIMED_OUT
 
 
-def test_a_function_that_is_too_late_is_told_so() -> None:
+def test_at_the_deadline_the_context_of_a_function_is_canceled() -> None:
     noticed = threading.Event()
 
     def watching(data: Any, context: Context) -> None:
@@ -269,7 +269,7 @@ def test_a_function_that_is_too_late_is_told_so() -> None:
     assert noticed.wait(LONG)
 
 
-def test_a_coroutine_that_is_too_late_is_canceled() -> None:
+def test_at_the_deadline_a_coroutine_is_canceled() -> None:
     canceled = threading.Event()
 
     async def cleaning_up(data: Any) -> None:
@@ -282,13 +282,13 @@ def test_a_coroutine_that_is_too_late_is_canceled() -> None:
     assert canceled.wait(LONG)
 
 
-def test_a_function_that_is_in_time_is_not_canceled() -> None:
+def test_a_function_that_ends_in_time_is_not_canceled() -> None:
     context = new_context()
     assert executed(given_back, context=context) == Returned(result="null")
     assert not context.canceled.is_set()
 
 
-def test_a_result_that_comes_too_late_changes_nothing() -> None:
+def test_a_late_result_is_ignored() -> None:
     context, late = new_context(), threading.Event()
 
     def late_result(data: Any, context: Context) -> str:
@@ -307,7 +307,7 @@ def test_an_isolated_function_is_killed_at_its_deadline(function: Callable[..., 
     assert multiprocessing.active_children() == []
 
 
-# -- its process dies --------------------------------------------------------------------------------------
+# -- the process of an isolated function dies --------------------------------------------------------------
 
 
 def exiting(data: int) -> None:
@@ -321,7 +321,7 @@ def killing_itself(data: int) -> None:
 
 @pytest.mark.parametrize("timeout", [LONG, None])
 @pytest.mark.parametrize(("function", "data", "code"), [(exiting, 0, 0), (exiting, 7, 7), (killing_itself, 9, -9)])
-def test_a_process_that_dies_is_a_failure_that_says_its_code(
+def test_a_process_that_dies_is_a_failure_with_its_exit_code(
     function: Callable[..., Any], data: int, code: int, timeout: float | None
 ) -> None:
     ended = failed(executed(function, data, isolated=True, timeout=timeout))
@@ -343,7 +343,7 @@ def test_many_runs_at_once_do_not_mix_their_results() -> None:
     assert ended == {number: Returned(result=str(number)) for number in range(20)}
 
 
-# -- what once went wrong ----------------------------------------------------------------------------------
+# -- past bugs ---------------------------------------------------------------------------------------------
 
 
 def an_unwritable_error(data: object) -> None:
@@ -351,7 +351,7 @@ def an_unwritable_error(data: object) -> None:
 
 
 @lanes
-def test_an_error_is_kept_in_a_form_that_every_database_takes(isolated: bool) -> None:
+def test_characters_that_no_database_stores_are_escaped_in_an_error(isolated: bool) -> None:
     ended = failed(executed(an_unwritable_error, isolated=isolated))
     assert ended.error == r"ValueError: bad \udcff \x00 name"
     assert ended.traceback.encode()
@@ -365,28 +365,30 @@ async def too_late(data: object) -> str:
     return "never"
 
 
-async def too_late_and_angry(data: object) -> None:
+async def too_late_and_raising(data: object) -> None:
     try:
         await asyncio.Event().wait()
     except asyncio.CancelledError:
         raise ValueError("late") from None
 
 
-@pytest.mark.parametrize("function", [too_late, too_late_and_angry])
-def test_at_the_deadline_the_run_is_over_whatever_the_function_does(function: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("function", [too_late, too_late_and_raising])
+def test_a_run_ends_at_its_deadline_also_if_the_coroutine_catches_the_cancellation(
+    function: Callable[..., Any],
+) -> None:
     for _ in range(40):
         context = new_context()
         assert failed(executed(function, timeout=0.005, context=context)).code is Code.TIMEOUT
         assert context.canceled.wait(LONG)
 
 
-class Spiteful(dict[str, int]):
+class Unwritable(dict[str, int]):
     def items(self) -> Any:
-        raise RuntimeError("not today")
+        raise RuntimeError("no items")
 
 
-def spite(data: object) -> object:
-    return Spiteful(a=1)
+def an_unwritable_result(data: object) -> object:
+    return Unwritable(a=1)
 
 
 def a_number_beyond_double(data: object) -> object:
@@ -394,27 +396,27 @@ def a_number_beyond_double(data: object) -> object:
 
 
 @lanes
-@pytest.mark.parametrize("function", [spite, a_number_beyond_double])
-def test_a_result_that_cannot_be_written_or_read_again_is_bad(function: Callable[..., Any], isolated: bool) -> None:
+@pytest.mark.parametrize("function", [an_unwritable_result, a_number_beyond_double])
+def test_a_result_that_cannot_be_written_or_read_again_is_refused(function: Callable[..., Any], isolated: bool) -> None:
     assert failed(executed(function, isolated=isolated)).code is Code.BAD_RESULT
 
 
 @lanes
-def test_the_longest_timeout_can_be_waited_for(isolated: bool) -> None:
+def test_the_longest_timeout_can_be_used(isolated: bool) -> None:
     assert executed(given_back, 1, timeout=LONGEST_TIMEOUT, isolated=isolated) == Returned(result="1")
 
 
-async def stops_the_world(data: object) -> None:
+async def exits(data: object) -> None:
     raise SystemExit(data)
 
 
-def test_on_the_loop_whatever_is_raised_is_the_outcome() -> None:
-    ended = asyncio.run(execute_on_loop(make_task_type("stops", stops_the_world), 3, None))
+def test_on_the_loop_any_exception_is_the_outcome() -> None:
+    ended = asyncio.run(execute_on_loop(make_task_type("exits", exits), 3, None))
     assert isinstance(ended, Failed)
     assert ended.error == "SystemExit: 3"
 
 
-def test_a_function_that_is_no_longer_a_coroutine_does_not_hold_up_the_loop() -> None:
+def test_a_plain_function_in_the_loop_lane_does_not_block_the_loop() -> None:
     ended = asyncio.run(execute_on_loop(make_task_type("where", where), None, None))
     assert isinstance(ended, Returned)
     assert "MainThread" not in ended.result

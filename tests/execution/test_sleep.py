@@ -1,4 +1,4 @@
-"""The task type `sleep`: which elements it takes, and how long it may take for them."""
+"""The task type `sleep`: which elements it accepts, and its timeout for them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def paths(value: object) -> set[str]:
         '{"item": "a", "valor": 1, "\\u0000": "\\u0000"}',
     ],
 )
-def test_a_good_element_is_taken(text: str) -> None:
+def test_a_valid_element_is_accepted(text: str) -> None:
     value = json_text.loads(text)
     assert SLEEP.schema.accepts(value)
     assert SLEEP.schema.errors(value) == ()
@@ -81,18 +81,18 @@ def test_a_good_element_is_taken(text: str) -> None:
         ('"item"', ""),
     ],
 )
-def test_a_bad_element_is_refused_with_the_place_of_its_mistake(text: str, path: str) -> None:
+def test_an_invalid_element_is_refused_with_the_path_of_the_error(text: str, path: str) -> None:
     value = json_text.loads(text)
     assert not SLEEP.schema.accepts(value)
     assert paths(value) == {path}
 
 
-def test_a_boolean_is_no_valor() -> None:
+def test_a_boolean_is_not_a_valor() -> None:
     (error,) = SLEEP.schema.errors({"item": "a", "valor": True})
     assert error.message == "true is not of type 'number'"
 
 
-def test_every_mistake_of_an_element_is_named() -> None:
+def test_every_error_of_an_element_is_reported() -> None:
     assert paths({"item": 1, "valor": "x"}) == {"/item", "/valor"}
 
 
@@ -105,45 +105,45 @@ def test_both_keys_are_required() -> None:
 
 @relaxed
 @given(st.text(), st.floats(0, 86400) | st.integers(0, 86400))
-def test_every_item_without_a_null_character_may_take_any_time_up_to_the_maximum(item: str, valor: float) -> None:
+def test_any_item_without_a_null_character_and_any_time_up_to_the_maximum_are_valid(item: str, valor: float) -> None:
     assert SLEEP.schema.accepts({"item": item, "valor": valor}) == ("\0" not in item)
 
 
 @pytest.mark.parametrize(("valor", "taken"), [(0, True), (2, True), (2.5, True), (2.6, False), (3, False)])
-def test_the_maximum_is_the_settings(valor: float, taken: bool) -> None:
+def test_the_maximum_comes_from_the_setting(valor: float, taken: bool) -> None:
     assert sleep_type(2.5).schema.accepts({"item": "a", "valor": valor}) is taken
 
 
-def test_a_maximum_of_zero_leaves_items_that_take_no_time() -> None:
+def test_a_maximum_of_zero_allows_only_items_that_take_no_time() -> None:
     nothing = sleep_type(0.0)
     assert nothing.schema.accepts({"item": "a", "valor": 0})
     assert not nothing.schema.accepts({"item": "a", "valor": 0.001})
 
 
-def test_one_maximum_does_not_change_another() -> None:
+def test_two_sleep_types_have_independent_maximums() -> None:
     small, large = sleep_type(1.0), sleep_type(100.0)
     assert not small.schema.accepts({"item": "a", "valor": 50})
     assert large.schema.accepts({"item": "a", "valor": 50})
 
 
 @pytest.mark.parametrize("depth", [254, 255, 256, 1022])
-def test_an_ignored_key_may_be_as_deep_as_json_may_be(depth: int) -> None:
+def test_an_ignored_key_may_have_any_legal_depth(depth: int) -> None:
     value = json_text.loads('{"item":"a","valor":1,"deep":' + "[" * depth + "]" * depth + "}")
     assert SLEEP.schema.accepts(value)
 
 
 @pytest.mark.parametrize("valor", [0, 0.5, 10, 86400])
-def test_its_timeout_is_its_valor_and_a_minute(valor: float) -> None:
+def test_the_timeout_is_the_valor_plus_a_minute(valor: float) -> None:
     assert SLEEP.timeout_of({"item": "a", "valor": valor}, 3600.0) == valor + 60
 
 
-def test_it_waits_on_the_loop_at_normal_priority() -> None:
+def test_sleep_runs_on_the_loop_with_normal_priority() -> None:
     assert (SLEEP.name, SLEEP.lane, SLEEP.priority, SLEEP.list) == ("sleep", Lane.LOOP, Priority.NORMAL, "default")
     assert not SLEEP.takes_context
     assert SLEEP.description
 
 
 @pytest.mark.parametrize("valor", [0, -0.0, 0.01])
-def test_it_returns_nothing(valor: float) -> None:
+def test_sleep_returns_null(valor: float) -> None:
     context = Context(token="0" * 32, attempt=1, deadline=None)
     assert execute(SLEEP, {"item": "a", "valor": valor}, context, 30) == Returned(result="null")

@@ -1,4 +1,4 @@
-"""The task type `sum_numbers`: exact for integers, rounded once for others, a failure where no number can hold it."""
+"""The task type `sum_numbers`: exact for integers, rounded once for floats, a failure if the sum is too large."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def ended(numbers: list[int | float]) -> Ended:
     ],
     ids=str,
 )
-def test_the_sum_is_exact_and_a_whole_one_of_integers(numbers: list[int | float], result: str) -> None:
+def test_the_sum_is_exact_and_of_integers_an_integer(numbers: list[int | float], result: str) -> None:
     assert SUM_NUMBERS.schema.accepts(numbers)
     assert ended(numbers) == Returned(result=result)
 
@@ -52,12 +52,12 @@ def test_the_sum_is_exact_and_a_whole_one_of_integers(numbers: list[int | float]
     [(None, ""), (1, ""), ("12", ""), ({"numbers": [1]}, ""), ([1, "2"], "/1"), ([True], "/0"), ([[1]], "/0")],
     ids=str,
 )
-def test_only_a_bare_array_of_numbers_can_be_summed(data: object, path: str) -> None:
+def test_the_data_must_be_an_array_of_numbers(data: object, path: str) -> None:
     assert [error.path for error in SUM_NUMBERS.schema.errors(data)] == [path]
 
 
 @pytest.mark.parametrize("numbers", [[LARGEST, LARGEST], [-LARGEST, -1e300], [LARGEST, *[2**64 - 1] * 3, 1e292]])
-def test_a_sum_that_no_number_can_hold_is_a_failure_in_words(numbers: list[int | float]) -> None:
+def test_a_sum_that_is_too_large_for_a_float_is_a_final_failure(numbers: list[int | float]) -> None:
     failed = ended(numbers)
     assert isinstance(failed, Failed)
     assert (failed.code, failed.final) == (Code.ABORTED, True)
@@ -77,7 +77,7 @@ def test_integers_are_summed_as_integers(numbers: list[int | float]) -> None:
 @relaxed
 @given(st.lists(whole | doubles | st.sampled_from([LARGEST, -LARGEST, SMALLEST])))
 @example([1e16, 1.0, 1e-16])
-def test_with_others_among_them_the_exact_sum_is_rounded_once(numbers: list[int | float]) -> None:
+def test_with_floats_the_exact_sum_is_rounded_once(numbers: list[int | float]) -> None:
     numbers = [*numbers, 0.0]
     try:
         expected: Ended | None = Returned(result=repr(float(sum(map(Fraction, numbers)))))

@@ -1,1 +1,1 @@
-"""This machine: processes, logs, files and the embedded Valkey, all of them real."""
+"""Tests of the host layer, with real processes, logs, files and an embedded Valkey."""

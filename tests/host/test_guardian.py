@@ -1,4 +1,4 @@
-"""The guardian of the embedded Valkey, where two of them meet."""
+"""The guardian of the embedded Valkey: two guardians on one data directory, and damaged files."""
 
 from __future__ import annotations
 
@@ -19,40 +19,40 @@ from tests.damage import cut_last_line, empty, spoil
 from tests.support import eventually
 
 
-def cut(guardian: subprocess.Popen[bytes]) -> None:
-    """Do what the end of its owner does."""
+def close_pipe(guardian: subprocess.Popen[bytes]) -> None:
+    """Close the pipe to the guardian, as happens when its owner ends."""
     assert guardian.stdin is not None
     guardian.stdin.close()
 
 
-def test_one_that_is_started_while_the_one_before_still_ends_waits_for_its_own_server(tmp_path: Path) -> None:
+def test_a_guardian_that_starts_while_the_previous_one_stops_waits_and_then_starts_its_server(tmp_path: Path) -> None:
     first = valkey.start(tmp_path)
-    cut(first)
+    close_pipe(first)
     second = valkey.start(tmp_path)
     assert guardian_pid(tmp_path / "valkey") == second.pid
     assert valkey.answers(tmp_path)
     assert first.poll() == 0
-    cut(second)
+    close_pipe(second)
     assert second.wait(20) == 0
     assert not valkey.socket_path(tmp_path).exists()
 
 
-def test_one_that_waits_for_the_lock_ends_with_its_owner_and_touches_nothing(tmp_path: Path) -> None:
+def test_a_guardian_that_waits_for_the_lock_ends_with_its_owner_and_leaves_the_server_alone(tmp_path: Path) -> None:
     first = valkey.start(tmp_path)
     places = str(tmp_path / "valkey"), str(valkey.socket_path(tmp_path))
     command = [sys.executable, "-m", "queue_tool.host.guardian", *places, "false"]
     second = subprocess.Popen(command, stdin=subprocess.PIPE)
     lock = (tmp_path / "valkey" / "guardian.lock").stat()
     eventually(lambda: lock.st_ino in inodes_held_open_by(second.pid))
-    cut(second)
+    close_pipe(second)
     assert second.wait(20) == 1
     assert valkey.answers(tmp_path)
     assert guardian_pid(tmp_path / "valkey") == first.pid
-    cut(first)
+    close_pipe(first)
     assert first.wait(20) == 0
 
 
-def test_what_a_killed_one_left_outside_of_a_deep_data_directory_goes_with_the_next(tmp_path: Path) -> None:
+def test_the_socket_folder_of_a_killed_guardian_is_removed_by_the_next_one(tmp_path: Path) -> None:
     deep = tmp_path / ("so deep " * 20).strip()
     deep.mkdir()
     place = valkey.socket_path(deep).parent
@@ -61,8 +61,8 @@ def test_what_a_killed_one_left_outside_of_a_deep_data_directory_goes_with_the_n
     first.wait()
     assert (place / "valkey.sock").is_socket()
     second = valkey.start(deep)
-    cut(first)
-    cut(second)
+    close_pipe(first)
+    close_pipe(second)
     assert second.wait(20) == 0
     assert not place.exists()
 
@@ -70,7 +70,7 @@ def test_what_a_killed_one_left_outside_of_a_deep_data_directory_goes_with_the_n
 @pytest.mark.parametrize(
     ("damage", "files", "put_aside"),
     [
-        (cut_last_line, "*.incr.aof", False),  # Valkey itself forgets the last command
+        (cut_last_line, "*.incr.aof", False),  # Valkey itself drops the last command
         (empty, "*.incr.aof", False),
         (spoil, "*.incr.aof", True),
         (Path.unlink, "*.incr.aof", True),
@@ -80,7 +80,7 @@ def test_what_a_killed_one_left_outside_of_a_deep_data_directory_goes_with_the_n
         (cut_last_line, "*.base.*", True),
     ],
 )
-def test_files_that_valkey_cannot_read_are_put_aside_and_it_starts(
+def test_files_that_valkey_cannot_read_are_put_aside_and_valkey_starts(
     tmp_path: Path, damage: Callable[[Path], None], files: str, put_aside: bool
 ) -> None:
     first = valkey.start(tmp_path)
@@ -93,7 +93,7 @@ def test_files_that_valkey_cannot_read_are_put_aside_and_it_starts(
     with Redis.from_url(valkey.url(tmp_path)) as redis:
         assert redis.set("a", 2)
     assert len(list((tmp_path / "valkey").glob("appendonlydir.unreadable-*"))) == put_aside
-    cut(second)
+    close_pipe(second)
     assert second.wait(20) == 0
 
 
@@ -112,7 +112,7 @@ def inodes_held_open_by(pid: int) -> set[int]:
 
 
 @pytest.mark.parametrize("what", ["open to others", "a link", "a file"])
-def test_a_place_for_the_socket_that_others_can_reach_is_refused(tmp_path: Path, what: str) -> None:
+def test_a_socket_folder_that_other_users_can_access_is_refused(tmp_path: Path, what: str) -> None:
     place = tmp_path / "place"
     if what == "open to others":
         place.mkdir(mode=0o755)

@@ -1,4 +1,4 @@
-"""Logs: what a line looks like, and which lines are written, in a process of their own."""
+"""Logs: the form of a line, and which lines are written; each test logs in a process of its own."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from queue_tool.host import logs
 from queue_tool.model import events
 from queue_tool.model.telemetry import Telemetry
 logs.configure("web", sys.argv[1], sys.argv[2])
-say = Telemetry(logs.listen).emit
-say(events.Requested(method="GET", path="/a b", status=200, ms=1.23456))
-say(events.Warned(reason="two\\nlines"))
+emit = Telemetry(logs.listen).emit
+emit(events.Requested(method="GET", path="/a b", status=200, ms=1.23456))
+emit(events.Warned(reason="two\\nlines"))
 logging.getLogger("some.library").info("chatter")
 logging.getLogger("werkzeug").error('127.0.0.1 - - [22/Nov/2026 20:45:47] "GET / HTTP/1.1" 200 -')
 try:
@@ -31,7 +31,7 @@ def lines(level: str, style: str) -> list[str]:
     return ran.stderr.splitlines()
 
 
-def test_a_line_for_people_has_time_level_process_event_and_fields() -> None:
+def test_a_text_line_has_time_level_process_event_and_fields() -> None:
     request, warning, broke, *trace = lines("info", "text")
     time, _, rest = request.partition(" ")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", time)
@@ -41,13 +41,13 @@ def test_a_line_for_people_has_time_level_process_event_and_fields() -> None:
     assert trace[-1] == "ValueError: no"
 
 
-def test_a_line_for_collectors_is_one_json_object() -> None:
+def test_a_json_line_is_one_object() -> None:
     request, warning, broke = (json.loads(line) for line in lines("info", "json"))
     assert (request["event"], request["status"], request["process"]) == ("request", 200, "web")
     assert warning["level"] == "warning"
     assert "ValueError: no" in broke["traceback"]
 
 
-def test_the_level_is_the_settings() -> None:
+def test_the_level_comes_from_the_setting() -> None:
     assert [json.loads(line)["event"] for line in lines("warning", "json")] == ["warning", "it broke"]
     assert [json.loads(line)["event"] for line in lines("error", "json")] == ["it broke"]

@@ -1,4 +1,4 @@
-"""Outcomes that were put aside come back as they were."""
+"""Outcomes that were put aside are read back unchanged."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OUTCOMES = [
 ]
 
 
-def test_every_kind_of_outcome_is_written_down_as_it_was_and_once(tmp_path: Path) -> None:
+def test_every_kind_of_outcome_is_settled_once_and_unchanged(tmp_path: Path) -> None:
     settled: list[tuple[list[Outcome], int]] = []
 
     def settle(outcomes: Sequence[Outcome], owner: int) -> None:
@@ -42,7 +42,7 @@ def test_every_kind_of_outcome_is_written_down_as_it_was_and_once(tmp_path: Path
     assert list((tmp_path / put_aside.FOLDER).iterdir()) == []
 
 
-def test_what_another_version_has_put_aside_is_kept_under_another_name(tmp_path: Path) -> None:
+def test_an_unreadable_file_of_another_version_is_renamed_and_kept(tmp_path: Path) -> None:
     folder = tmp_path / put_aside.FOLDER
     folder.mkdir()
     (folder / "1-2.json").write_text('{"owner": 1, "outcomes": [{"token": "a", "what": "else"}]}')
@@ -50,7 +50,7 @@ def test_what_another_version_has_put_aside_is_kept_under_another_name(tmp_path:
     assert [path.name for path in folder.iterdir()] == ["1-2.unreadable"]
 
 
-def test_a_move_that_an_older_version_wrote_with_a_space_is_still_that_move(tmp_path: Path) -> None:
+def test_a_move_that_an_older_version_wrote_with_a_space_is_understood(tmp_path: Path) -> None:
     settled: list[Outcome] = []
     put_aside.keep(tmp_path, 7, OUTCOMES)
     (file,) = (tmp_path / put_aside.FOLDER).iterdir()
