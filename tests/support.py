@@ -73,7 +73,7 @@ def eventually(look: Callable[[], Found], within: float = 20.0, every: float = P
 
 
 def free_port() -> int:
-    """Return a port of this machine on which no process listens; no two calls return the same port."""
+    """Return a port of this machine on which no process listens; each call returns another one."""
     for port in _ports:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -91,8 +91,8 @@ def test_functions_are_short() -> None:
     assert lengths[int(len(lengths) * 0.9)] <= 30
 
 
-NAMELESS = {"said", "one"}
-"""Names that fit anything and so tell a reader nothing."""
+VAGUE = {"said", "one"}
+"""Names that are too vague: they fit anything."""
 
 
 def _names_given_in(source: str) -> Iterator[str]:
@@ -109,9 +109,9 @@ def _names_given_in(source: str) -> Iterator[str]:
                 yield name
 
 
-def test_no_name_fits_anything() -> None:
+def test_no_name_is_too_vague() -> None:
     given = {f"{path.relative_to(ROOT)}: {name}" for path in FILES for name in _names_given_in(path.read_text("utf-8"))}
-    assert {entry for entry in given if entry.rpartition(" ")[2] in NAMELESS} == set()
+    assert {entry for entry in given if entry.rpartition(" ")[2] in VAGUE} == set()
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_a_name_is_found_wherever_code_defines_it(source: str) -> None:
     assert "one" not in _names_given_in("rows.one().one")
 
 
-def test_importing_the_package_brings_in_no_vendor() -> None:
+def test_importing_the_package_imports_no_vendor() -> None:
     code = (
         "import sys, queue_tool; from queue_tool import Context, Filter, Priority, State, task; "
         "print(*sorted({'flask', 'redis', 'rq', 'sqlalchemy', 'granian'} & set(sys.modules)))"
@@ -160,7 +160,7 @@ def test_the_public_names_are_right_whatever_was_imported_before() -> None:
     assert answer.stdout.split() == ["True"] * 4
 
 
-def test_every_public_name_is_there() -> None:
+def test_every_public_name_exists() -> None:
     assert all(getattr(queue_tool, name) is not None for name in queue_tool.__all__)
 
 

@@ -53,7 +53,7 @@ def test_the_ratio_uses_our_best_row() -> None:
     assert replace(TABLE, rows=(OURS, better, FAST)).ratio(FAST) == 2
 
 
-def test_without_ours_there_is_no_ratio() -> None:
+def test_without_a_row_of_ours_there_is_no_ratio() -> None:
     assert replace(TABLE, rows=(FAST,)).ratio(FAST) is None
 
 

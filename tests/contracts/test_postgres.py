@@ -36,7 +36,7 @@ def test_watching_reports_a_cut_connection_once_and_then_works_again(migrated_ur
     database.close()
 
 
-def test_a_cut_connection_fails_no_later_transaction(migrated_url: str, cluster: Cluster) -> None:
+def test_a_cut_connection_does_not_fail_later_transactions(migrated_url: str, cluster: Cluster) -> None:
     database = Database(migrated_url)
     uses = (database.read, database.write, partial(database.write, durable=False))
     for use in uses:

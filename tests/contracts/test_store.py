@@ -108,7 +108,7 @@ def test_a_batch_beyond_the_limit_of_waiting_tasks_leaves_nothing(store: Store) 
     assert store.batches.totals().accepted == 3
 
 
-def test_the_count_of_waiting_tasks_includes_other_stores_submits_and_claims(database: Database) -> None:
+def test_the_count_of_waiting_tasks_includes_the_submits_and_claims_of_other_stores(database: Database) -> None:
     store, other = Store(database), Store(database)
     first = batch_of(GOOD)
     store.batches.add(first, max_waiting=3)
@@ -272,7 +272,7 @@ def test_states_of_many_tokens_are_read_at_once(store: Store) -> None:
 def test_a_batch_waits_for_its_push_until_it_is_marked(store: Store) -> None:
     batch = added(store, GOOD, GOOD, GOOD)
     assert store.batches.unpushed(NOW, GRACE) == []
-    assert store.tickets.waiting().tickets == ()  # the audit ignores tickets that nobody has pushed
+    assert store.tickets.waiting().tickets == ()  # the audit ignores tickets that are not pushed yet
     assert store.batches.unpushed(NOW + 2 * GRACE, GRACE) == [batch.id]
     first = store.tickets.waiting_in(batch.id, limit=2)
     rest = store.tickets.waiting_in(batch.id, after=first.last, limit=2)
@@ -282,13 +282,13 @@ def test_a_batch_waits_for_its_push_until_it_is_marked(store: Store) -> None:
     assert [ticket.token for ticket in store.tickets.waiting().tickets] == [task.token for task in batch.accepted]
 
 
-def test_a_batch_whose_push_failed_waits_for_no_grace(store: Store) -> None:
+def test_a_batch_with_a_failed_push_is_pushed_without_a_grace_period(store: Store) -> None:
     batch = added(store, GOOD)
     store.batches.mark_push_failed(batch.id, NOW)
     assert store.batches.unpushed(NOW, GRACE) == [batch.id]
 
 
-def test_a_batch_from_the_future_waits_for_no_grace(store: Store) -> None:
+def test_a_batch_from_the_future_is_pushed_without_a_grace_period(store: Store) -> None:
     batch = added(store, GOOD)
     assert store.batches.unpushed(NOW - timedelta(hours=1), GRACE) == [batch.id]
 

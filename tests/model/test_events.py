@@ -51,7 +51,7 @@ def test_an_event_is_slotted_and_keyword_only(kind: type[Event]) -> None:
 def test_a_field_is_described_by_its_type_its_meaning_and_whether_it_is_optional() -> None:
     assert list(described_fields(Example)) == [
         DescribedField(name="path", type=Path, meaning="where it is", optional=False),
-        DescribedField(name="status", type=State, meaning="how it stands", optional=True),
+        DescribedField(name="status", type=State, meaning="its state", optional=True),
     ]
 
 
@@ -66,7 +66,7 @@ class Example(Event):
 
     title = "example"
     path: Annotated[Path, "where it is"]
-    status: Annotated[State, "how it stands"] | None = None
+    status: Annotated[State, "its state"] | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

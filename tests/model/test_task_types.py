@@ -19,9 +19,9 @@ relaxed = settings(deadline=None)
 
 
 def plain(data: object) -> object:
-    """Give it back.
+    """Return the data.
 
-    And nothing else.
+    The description of the type is only the first line.
     """
     return data
 
@@ -58,20 +58,20 @@ def test_declaring_a_function_registers_its_name_and_returns_the_function_unchan
 
 def test_a_declaration_keeps_its_options(types: TaskTypes) -> None:
     document: dict[str, object] = {"type": "string"}
-    task("words.said", schema=document, timeout=60, max_attempts=3, priority="low", description="Says it.")(plain)
-    kind = types["words.said"]
+    task("words.options", schema=document, timeout=60, max_attempts=3, priority="low", description="An example.")(plain)
+    kind = types["words.options"]
     assert kind.schema.document == document
-    assert (kind.timeout, kind.max_attempts, kind.priority, kind.description) == (60, 3, Priority.LOW, "Says it.")
+    assert (kind.timeout, kind.max_attempts, kind.priority, kind.description) == (60, 3, Priority.LOW, "An example.")
 
 
 def test_a_declaration_without_options_accepts_any_data_and_uses_the_settings(types: TaskTypes) -> None:
-    task("words.silent")(plain)
-    silent = types["words.silent"]
+    task("words.bare")(plain)
+    bare = types["words.bare"]
     anything: list[object] = [None, 1, "a", [], {}]
-    assert all(silent.schema.accepts(value) for value in anything)
-    assert (silent.timeout, silent.max_attempts, silent.priority) == (None, None, Priority.NORMAL)
-    assert silent.description == "Give it back."
-    assert not silent.takes_context
+    assert all(bare.schema.accepts(value) for value in anything)
+    assert (bare.timeout, bare.max_attempts, bare.priority) == (None, None, Priority.NORMAL)
+    assert bare.description == "Return the data."
+    assert not bare.takes_context
 
 
 def test_a_bad_declaration_declares_nothing(types: TaskTypes) -> None:
@@ -210,10 +210,10 @@ def made_of(*functions: Callable[..., Any]) -> TaskTypes:
     return TaskTypes(make_task_type("same", function) for function in functions)
 
 
-def test_an_option_that_does_not_exist_is_refused_by_its_name() -> None:
-    slips: Any = {"tries": 3, "time_out": 5}
+def test_an_unknown_option_is_refused_with_its_name() -> None:
+    misspelled: Any = {"tries": 3, "time_out": 5}
     with pytest.raises(BadTaskType, match=r"'made' has unknown options: time_out, tries\.$"):
-        make_task_type("made", lambda data: data, **slips)
+        make_task_type("made", lambda data: data, **misspelled)
 
 
 def test_two_functions_cannot_share_a_name() -> None:

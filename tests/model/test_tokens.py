@@ -79,9 +79,8 @@ def test_74_bits_of_entropy_each_set_one_bit_of_a_token() -> None:
 @relaxed
 @given(moments, st.sets(st.integers(0, 2**60 - 1), max_size=50))
 def test_tokens_of_one_millisecond_are_distinct(milliseconds: int, numbers: set[int]) -> None:
-    entropy = b"".join(
-        (number << 4).to_bytes(ENTROPY_BYTES, "big") for number in numbers
-    )  # the last hexadecimal digit is unused
+    # A token does not use the last 4 bits.
+    entropy = b"".join((number << 4).to_bytes(ENTROPY_BYTES, "big") for number in numbers)
     assert len(set(make(milliseconds, entropy))) == len(numbers)
 
 

@@ -70,9 +70,8 @@ def test_concurrent_submissions_with_one_idempotency_key_make_one_batch(runtime:
 
 def test_a_system_opened_in_a_with_block_is_closed_at_its_end(make_runtime: RuntimeFactory) -> None:
     with make_runtime() as system:
-        assert (
-            len(system.submit([1], system.of_type("echo")).elements) == 1
-        )  # the inline broker runs it, so this process registers as a worker
+        # The inline broker runs the task, so this process registers as a worker.
+        assert len(system.submit([1], system.of_type("echo")).elements) == 1
         assert len(system.store.workers.all()) == 1
     assert make_runtime().store.workers.all() == []
 

@@ -114,9 +114,8 @@ def test_a_batch_that_is_being_pushed_is_not_pushed_twice(world: World, redis: R
     world.wait(19)
     world.sweep()
     assert waiting(redis) == []
-    world.runtime.broker.push(
-        store.tickets.waiting_in(tokens[0]).tickets[:1]
-    )  # the part that its web process has pushed
+    # The web process has pushed only this part.
+    world.runtime.broker.push(store.tickets.waiting_in(tokens[0]).tickets[:1])
     world.wait(2)
     world.sweep()
     world.sweep()
@@ -129,7 +128,7 @@ def test_tasks_submitted_during_the_first_audit_are_not_pushed_twice(world: Worl
     being_pushed = make_tokens(2, world.now)
     world.runtime.store.batches.add(new_batch([GOOD], world.runtime.of_type("sleep"), being_pushed, world.now))
     world.send(2)
-    # later batches may still be in the middle of their push
+    # Batches after the one that is being pushed may also be in the middle of their push.
     assert world.runtime.store.tickets.pushes_done_until() == until
     world.sweep()
     assert len(waiting(redis)) == 4
@@ -217,9 +216,8 @@ def test_the_audit_skips_a_paused_queue_and_runs_at_once_after_it_is_resumed(wor
     sent = world.send(3)
     world.sweep()
     world.runtime.pause(Priority.NORMAL)
-    redis.lpop(
-        "rq:queue:default", 2
-    )  # as a worker does that does not know of the pause: its claim is refused and the tickets are lost
+    # A worker that does not know of the pause takes two tickets. Its claim is refused, and the tickets are lost.
+    redis.lpop("rq:queue:default", 2)
     for _ in range(3):
         world.wait(20)
         world.sweep()
@@ -390,7 +388,7 @@ def test_tasks_of_an_unknown_owner_are_taken_back(world: World) -> None:
     assert world.runtime.ask.task(token).state is State.QUEUED
 
 
-def test_two_sweepers_do_no_harm(world: World, redis: Redis) -> None:
+def test_two_sweepers_do_not_disturb_each_other(world: World, redis: Redis) -> None:
     other = world.new_sweeper()
     worker = world.worker("doomed")
     (token,) = world.send()

@@ -74,7 +74,7 @@ def results(system: System, batch: str, accept: str = "*/*", query: str = "") ->
 
 
 @pytest.mark.timeout(300)
-def test_a_hundred_thousand_results_are_streamed_in_little_memory(system: System) -> None:
+def test_a_hundred_thousand_results_are_streamed_with_little_memory(system: System) -> None:
     answer = system.post([*items(TASKS - 1, valor=1), {"item": "refused"}])
     batch, sent = answer.json["batch"], tokens(answer)
     memory = Memory(system)
