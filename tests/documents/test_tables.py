@@ -16,12 +16,18 @@ from flask import Flask
 
 import queue_tool
 from queue_tool.cli import main
+from queue_tool.model import context
 from queue_tool.model.access import KEY_ROLES
 from queue_tool.model.context import Context
+from queue_tool.model.retry import Backoff
 from queue_tool.model.states import Code
 from queue_tool.model.task_types import TypeOptions
+from queue_tool.services.listing import MOST_COUNTED
+from queue_tool.web.http import bodies, query
 from queue_tool.web.http.admission import role_needed
+from queue_tool.web.http.prefer import LONGEST_WAIT
 from queue_tool.web.http.query import FILTERS
+from queue_tool.web.operations import check
 from tests.documents.blocks import PAGES, ROOT
 
 _NAME = re.compile(r"`([^`]+)`")
@@ -120,6 +126,28 @@ def test_the_make_targets() -> None:
     assert sorted(line.split()[1] for line in printed.splitlines()) == sorted(targets[1].split())
     documented = {name.removeprefix("make ") for name in names("docs/development.md", "target")}
     assert documented == {*targets[1].split()} - {"help"}
+
+
+BACKOFF = Backoff()
+SENTENCES = {
+    "docs/api.md": [
+        f"`limit` is 1 to {query.MOST_ON_A_PAGE}, by default {query.ON_A_PAGE}",
+        f"`total` is exact up to {MOST_COUNTED:,}",
+        f"(RFC 7240, at most {LONGEST_WAIT})",
+        f'`{{"tokens": [...]}}`, up to {check.MAX_TOKENS:,}',
+        f"two bodies over {bodies.BIG // 2**20} MiB",
+    ],
+    "docs/task-types.md": [
+        f"the last {context.MOST_LINES} lines of an attempt are kept, {context.LONGEST_LINE:,} characters of each",
+        f"`Backoff(base={BACKOFF.base:g}, factor={BACKOFF.factor:g}, cap={BACKOFF.cap:g})`",
+    ],
+}
+
+
+@pytest.mark.parametrize("page", SENTENCES)
+def test_the_figures_in_sentences_are_those_of_the_code(page: str) -> None:
+    text = " ".join((ROOT / page).read_text("utf-8").split())
+    assert [sentence for sentence in SENTENCES[page] if sentence not in text] == []
 
 
 def test_the_readme_leads_to_every_page() -> None:
