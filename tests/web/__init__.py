@@ -1,1 +1,1 @@
-"""The routes and pages, one file for each group."""
+"""Tests of the routes and pages, one file for each group of operations."""

@@ -1,4 +1,4 @@
-"""What the tests of the web door share: API keys, and a service whose tasks are done by hand."""
+"""Fixtures of the web tests: API keys, and a service without workers where the test itself runs the tasks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KeyMaker = Callable[[str], dict[str, str]]
 
 @pytest.fixture
 def bearer(runtime: Runtime) -> KeyMaker:
-    """Makes a key of a role in the store; returns the headers that present it."""
+    """A function that adds an API key with a given role to the store and returns the headers that send it."""
 
     def make(role: str) -> dict[str, str]:
         now = datetime.now(UTC)

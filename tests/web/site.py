@@ -1,4 +1,4 @@
-"""A service without workers: requests go through Flask, and tasks are done when a test says so."""
+"""A service without workers: requests go through Flask, and a task runs only when the test calls `work`."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ UNKNOWN = "0" * 32
 STATES = {"scheduled", "queued", "running", "finished", "failed", "canceled"}
 
 ILL_FORMED = ["a", "a" * 31, "a" * 33, "A" * 32, "g" * 32, "%00", "%ff", "%D9%A3" * 32, "x" * 5000]
-"""Tokens that are none, as they stand in a path."""
+"""Malformed tokens, encoded for a path."""
 
 ON_BOTH = pytest.mark.parametrize("storage", ["sqlite", "postgres"])
-"""Of a test of what the two kinds of database may see differently."""
+"""Mark of a test that runs on both databases, because they could behave differently."""
 
 
 def problem(answer: Any) -> tuple[int, str]:
@@ -36,31 +36,31 @@ def problem(answer: Any) -> tuple[int, str]:
 
 
 def mirror(data: object) -> object:
-    """Return what was sent."""
+    """Return the data unchanged."""
     return data
 
 
 def fails(data: object) -> object:
-    """Fail."""
+    """Raise a ValueError."""
     raise ValueError(f"not {data!r} again")
 
 
-def waits_for_a_word(data: object, context: Context) -> object:
-    """Work until somebody says stop."""
+def works_until_canceled(data: object, context: Context) -> object:
+    """Work until the task is canceled or 20 seconds have passed."""
     return context.canceled.wait(20)
 
 
-def says(data: object, context: Context) -> object:
-    """Return what was said of the task."""
+def reports_its_context(data: object, context: Context) -> object:
+    """Return the task's parameters, its attempt, and whether it has a deadline."""
     return {"parameters": context.parameters, "attempt": context.attempt, "deadline": context.deadline is not None}
 
 
 class Site:
-    """The service."""
+    """A service, a client of it, and task types for the tests."""
 
     def __init__(self, runtime: Runtime) -> None:
-        """Add some task types, and serve."""
-        for function in (mirror, fails, waits_for_a_word, says):
+        """Add the task types, and make the application and its client."""
+        for function in (mirror, fails, works_until_canceled, reports_its_context):
             runtime.types.add(make_task_type(function.__name__, function))
         strict: dict[str, object] = {
             "type": "object",
@@ -75,29 +75,29 @@ class Site:
     # -- requests ------------------------------------------------------------------------------------------
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Any:
-        """Ask, and return all of the answer."""
+        """Send a GET request and return the whole answer."""
         return self.client.get(path, headers=headers)
 
-    def ask(self, path: str, headers: Mapping[str, str] | None = None) -> Any:
-        """Ask, and return what was said with 200."""
+    def get_json(self, path: str, headers: Mapping[str, str] | None = None) -> Any:
+        """Send a GET request, require status 200, and return the JSON body."""
         answer = self.get(path, headers)
         assert answer.status_code == 200, answer.data
         return answer.json
 
     def post(self, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Any:
-        """Send, and return all of the answer."""
+        """Send a POST request and return the whole answer."""
         if body is None:
             return self.client.post(path, headers=headers)
         return self.client.post(path, json=body, headers=headers)
 
-    def tell(self, path: str, body: object = None) -> Any:
-        """Send, and return what was said with 200."""
+    def post_json(self, path: str, body: object = None) -> Any:
+        """Send a POST request, require status 200, and return the JSON body."""
         answer = self.post(path, body)
         assert answer.status_code == 200, answer.data
         return answer.json
 
     def pages(self, path: str, limit: int) -> list[Any]:
-        """Return the items of all pages, found by their links."""
+        """Return the items of all pages; each page's Link header leads to the next one."""
         found: list[Any] = []
         link: str | None = f"{path}{'&' if '?' in path else '?'}limit={limit}"
         while link:
@@ -123,7 +123,7 @@ class Site:
         return token
 
     def batch(self, *elements: Any, query: str = "") -> tuple[str, list[str]]:
-        """Send an array; return the batch and its tokens."""
+        """Send an array; return the batch's id and one hash per element: a token or INVALID_JOB_REQUEST."""
         body = [
             {"task_type": "mirror", "data": 1} | element if isinstance(element, dict) else element
             for element in elements
@@ -134,21 +134,21 @@ class Site:
 
     def status(self, token: str) -> str:
         """Return the status of a task."""
-        status: str = self.ask(f"/tasks/{token}/status")["status"]
+        status: str = self.get_json(f"/tasks/{token}/status")["status"]
         return status
 
     def claim(self, *tokens: str) -> None:
-        """Let tasks be running."""
-        runs = [(token, self.ask(f"/tasks/{token}")["run"]) for token in tokens]
+        """Claim tasks as a worker does, so that they are running."""
+        runs = [(token, self.get_json(f"/tasks/{token}")["run"]) for token in tokens]
         claimed = claim_runs(self.runtime.store, runs, self.runtime.owner.id(), now())
         assert {task.token for task in claimed} == set(tokens)
 
     def work(self, *tokens: str) -> None:
-        """Do tasks, as a worker does, as far as they may be done."""
-        runs = [(token, self.ask(f"/tasks/{token}")["run"]) for token in tokens]
+        """Run tasks as a worker does; tasks that cannot be claimed are skipped."""
+        runs = [(token, self.get_json(f"/tasks/{token}")["run"]) for token in tokens]
         self.runtime.runner(runs, self.runtime.owner.id())
 
     def let_time_pass(self, time: timedelta) -> None:
-        """Let what is due in so long a time be due."""
+        """Queue the tasks that become due within this time, and expire those that expire within it."""
         self.runtime.store.upkeep.come_due(now() + time, 1000)
         self.runtime.store.upkeep.expire(now() + time, 1000)

@@ -1,4 +1,4 @@
-"""Who is served: the role of every route, the rule of this machine, keys that are wrong, revoked, or secret."""
+"""Access: the role of every route, requests from this machine, and wrong, revoked and secret keys."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ ROLES: dict[tuple[str, str], Role] = {
     ("GET", "/health/ready"): Role.OPEN,
     ("GET", "/static/<path:filename>"): Role.OPEN,
 }
-"""The role that each route needs. A route that is new is added here by the one who adds it."""
+"""The role that each route needs. Whoever adds a route adds it here too."""
 
 FOREIGN = {"REMOTE_ADDR": "203.0.113.9"}
 REFUSED = (401, 403)
@@ -77,20 +77,20 @@ def ask(client: FlaskClient, method: str, rule: str, headers: dict[str, str] | N
 # -- roles -------------------------------------------------------------------------------------------------
 
 
-def test_every_route_needs_the_role_that_this_table_says(app: Flask) -> None:
+def test_every_route_needs_the_role_in_this_table(app: Flask) -> None:
     assert {(method, rule): role_needed(endpoint) for method, rule, endpoint in routes(app)} == ROLES
 
 
-@pytest.mark.parametrize("visitor", ["none", "wrong", "read", "submit", "admin"])
+@pytest.mark.parametrize("caller", ["none", "wrong", "read", "submit", "admin"])
 @pytest.mark.parametrize("signs", [{}, FOREIGN], ids=["local", "foreign"])
-def test_where_keys_exist_each_visitor_reaches_just_what_its_role_allows(
-    app: Flask, client: FlaskClient, bearer: KeyMaker, visitor: str, signs: dict[str, str]
+def test_when_keys_exist_each_caller_reaches_only_what_its_role_allows(
+    app: Flask, client: FlaskClient, bearer: KeyMaker, caller: str, signs: dict[str, str]
 ) -> None:
     keys = {role: bearer(role) for role in KEY_ROLES}
-    reaches = KEY_ROLES.get(visitor, Role.OPEN)
-    headers = keys.get(visitor) or ({"Authorization": "Bearer qt_wrong"} if visitor == "wrong" else {})
+    reaches = KEY_ROLES.get(caller, Role.OPEN)
+    headers = keys.get(caller) or ({"Authorization": "Bearer qt_wrong"} if caller == "wrong" else {})
     expected = {
-        (method, rule): None if role_needed(endpoint) in range(reaches + 1) else 403 if visitor in keys else 401
+        (method, rule): None if role_needed(endpoint) in range(reaches + 1) else 403 if caller in keys else 401
         for method, rule, endpoint in routes(app)
     }
     statuses = {
@@ -101,7 +101,7 @@ def test_where_keys_exist_each_visitor_reaches_just_what_its_role_allows(
     assert max(statuses.values()) < 500
 
 
-def test_a_route_without_a_rule_is_served_to_nobody(runtime: Runtime, bearer: KeyMaker) -> None:
+def test_a_route_without_a_declared_role_is_always_refused(runtime: Runtime, bearer: KeyMaker) -> None:
     app = create_app(runtime)
     app.add_url_rule("/forgotten", "forgotten", lambda: "open to all")
     answer = app.test_client().get("/forgotten", headers=bearer("admin"))
@@ -112,7 +112,7 @@ def test_a_route_without_a_rule_is_served_to_nobody(runtime: Runtime, bearer: Ke
     "words",
     ["Bearer", "Bearer ", "Bearer qt_wrong", "bearer QT_SECRET_OF_ADMIN", "Bearer qt_secret_of_admin x", "Bearer é"],
 )
-def test_a_key_that_is_not_valid_is_401_and_says_how_to_come_in(
+def test_an_invalid_key_is_401_and_the_answer_names_the_scheme(
     client: FlaskClient, bearer: KeyMaker, words: str
 ) -> None:
     bearer("admin")
@@ -122,12 +122,14 @@ def test_a_key_that_is_not_valid_is_401_and_says_how_to_come_in(
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-def test_a_wrong_key_does_not_pass_as_none_on_this_machine(client: FlaskClient) -> None:
+def test_a_wrong_key_is_refused_on_this_machine_too(client: FlaskClient) -> None:
     assert client.get("/").status_code == 200
     assert client.get("/", headers={"Authorization": "Bearer qt_wrong"}).status_code == 401
 
 
-def test_a_key_whose_role_is_too_small_is_told_which_one_is_needed(client: FlaskClient, bearer: KeyMaker) -> None:
+def test_a_key_with_too_small_a_role_is_403_and_the_answer_names_the_role(
+    client: FlaskClient, bearer: KeyMaker
+) -> None:
     answer = client.post("/api", json=[], headers=bearer("read"))
     assert answer.json is not None
     assert (answer.status_code, answer.json["code"]) == (403, "forbidden")
@@ -143,7 +145,7 @@ def test_a_revoked_key_is_401_at_once(client: FlaskClient, runtime: Runtime, bea
     assert client.get("/", headers=admin).status_code == 200
 
 
-# -- the rule of this machine ------------------------------------------------------------------------------
+# -- this machine, without keys ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -156,7 +158,7 @@ def test_without_keys_this_machine_is_served(client: FlaskClient, host: str, pee
 
 
 @pytest.mark.parametrize("site", ["same-origin", "none"])
-def test_without_keys_a_page_of_ours_is_served(client: FlaskClient, site: str) -> None:
+def test_without_keys_a_same_origin_or_direct_request_is_served(client: FlaskClient, site: str) -> None:
     assert client.get("/", headers={"Sec-Fetch-Site": site}).status_code == 200
 
 
@@ -179,7 +181,7 @@ SIGNS: list[tuple[dict[str, str], dict[str, str]]] = [
 
 
 @pytest.mark.parametrize(("headers", "signs"), SIGNS, ids=lambda value: repr(value) if value else "-")
-def test_without_keys_any_sign_of_elsewhere_is_401_on_every_guarded_route(
+def test_without_keys_any_sign_of_a_remote_caller_is_401_on_every_guarded_route(
     app: Flask, client: FlaskClient, headers: dict[str, str], signs: dict[str, str]
 ) -> None:
     guarded = [(method, rule) for (method, rule), role in ROLES.items() if role > Role.OPEN]
@@ -191,14 +193,14 @@ def test_without_keys_any_sign_of_elsewhere_is_401_on_every_guarded_route(
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-def test_with_a_valid_key_a_visitor_from_elsewhere_is_served(client: FlaskClient, bearer: KeyMaker) -> None:
+def test_with_a_valid_key_a_remote_caller_is_served(client: FlaskClient, bearer: KeyMaker) -> None:
     key = bearer("submit")
     for headers, signs in SIGNS:
         answer = client.post("/api", json=[], headers=headers | key, environ_overrides=signs)
         assert answer.status_code == 200, (headers, signs)
 
 
-def test_where_a_key_exists_this_machine_needs_one_too(client: FlaskClient, bearer: KeyMaker) -> None:
+def test_when_a_key_exists_this_machine_needs_one_too(client: FlaskClient, bearer: KeyMaker) -> None:
     assert client.get("/").status_code == 200
     bearer("read")
     assert client.get("/").status_code == 401
@@ -223,7 +225,7 @@ def test_open_routes_stay_open_to_everyone(
 @pytest.mark.parametrize(
     "path", ["/static/../app.py", "/static/..%2fapp.py", "/static/%2e%2e/app.py", "/static//etc/passwd"]
 )
-def test_static_files_are_those_of_their_folder_only(client: FlaskClient, path: str) -> None:
+def test_static_files_come_only_from_their_folder(client: FlaskClient, path: str) -> None:
     assert client.get(path, follow_redirects=True).status_code == 404
 
 
@@ -238,7 +240,7 @@ def test_with_auth_off_everyone_is_served(make_runtime: RuntimeFactory) -> None:
             assert answer.status_code not in REFUSED, (method, rule)
 
 
-def test_with_auth_off_a_wrong_key_hurts_nobody(make_runtime: RuntimeFactory) -> None:
+def test_with_auth_off_a_wrong_key_is_ignored(make_runtime: RuntimeFactory) -> None:
     client = create_app(make_runtime(AUTH="off")).test_client()
     assert client.get("/", headers={"Authorization": "Bearer qt_wrong"}).status_code == 200
 
@@ -247,7 +249,9 @@ def test_with_auth_off_a_wrong_key_hurts_nobody(make_runtime: RuntimeFactory) ->
 
 
 @pytest.mark.sqlite
-def test_a_key_is_never_told_and_never_kept(client: FlaskClient, bearer: KeyMaker, news: News, tmp_path: Path) -> None:
+def test_a_key_is_never_logged_and_never_stored(
+    client: FlaskClient, bearer: KeyMaker, news: News, tmp_path: Path
+) -> None:
     headers = bearer("admin")
     secret = headers["Authorization"].removeprefix("Bearer ")
     wrong = {"Authorization": "Bearer qt_a_wrong_one"}

@@ -1,4 +1,4 @@
-"""`POST /api`: the exact answer, the rules of one element, the limits of one body."""
+"""`POST /api`: the exact answer, the rules for one element, the limits for one body."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CHUNKED: dict[str, Any] = {
     "headers": {"Transfer-Encoding": "chunked"},
     "environ_overrides": {"wsgi.input_terminated": True},
 }
-"""What makes a body one that does not say its length, as a server passes it on."""
+"""Request options for a body without a Content-Length, as a server passes it on."""
 
 
 def send(client: FlaskClient, body: bytes | str, **headers: str) -> Any:
@@ -38,7 +38,7 @@ def got(client: FlaskClient, path: str) -> Any:
     return answer.json
 
 
-def nothing_was_kept(runtime: Runtime) -> bool:
+def nothing_was_stored(runtime: Runtime) -> bool:
     totals = runtime.store.batches.totals()
     return (totals.batches, totals.accepted, totals.rejected) == (0, 0, 0)
 
@@ -76,10 +76,10 @@ def test_an_empty_array_has_no_batch_and_no_location(client: FlaskClient, runtim
     assert answer.status_code == 200
     assert answer.json == {"message": "Itens recebidos para processamento", "processing_items": []}
     assert "Location" not in answer.headers
-    assert nothing_was_kept(runtime)
+    assert nothing_was_stored(runtime)
 
 
-def test_a_batch_that_is_all_refused_is_over_from_its_birth(client: FlaskClient) -> None:
+def test_a_batch_with_only_refused_elements_is_finished_at_once(client: FlaskClient) -> None:
     answer = send(client, "[1, null]")
     assert answer.status_code == 200
     assert [line["hash"] for line in answer.json["processing_items"]] == ["INVALID_JOB_REQUEST"] * 2
@@ -162,7 +162,7 @@ def test_a_good_element_gets_a_token_and_its_item_back(client: FlaskClient, elem
         ('{"item": "a", "valor": -123456789012345678901234567890}', "a", "/valor"),
     ],
 )
-def test_a_bad_element_is_refused_with_its_item_and_a_path_and_hurts_no_other(
+def test_a_bad_element_is_refused_with_its_item_and_a_path_and_the_others_are_accepted(
     client: FlaskClient, element: str, item: object, path: str
 ) -> None:
     answer = send(client, f'[{element}, {{"item": "good", "valor": 1}}]')
@@ -174,7 +174,7 @@ def test_a_bad_element_is_refused_with_its_item_and_a_path_and_hurts_no_other(
     assert TOKEN.fullmatch(good["hash"])
 
 
-def test_each_reason_of_a_refusal_is_said(client: FlaskClient) -> None:
+def test_a_refusal_lists_every_reason(client: FlaskClient) -> None:
     (line,) = send(client, '[{"item": 1, "valor": "x"}]').json["processing_items"]
     assert {error["path"] for error in line["errors"]} == {"/item", "/valor"}
 
@@ -193,16 +193,14 @@ def test_the_longest_valor_is_a_setting(make_runtime: RuntimeFactory, redis: Red
     "content_type",
     [None, "", "text/plain", "text/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"],
 )
-def test_a_body_that_does_not_say_that_it_is_json_is_415(
-    client: FlaskClient, runtime: Runtime, content_type: str | None
-) -> None:
+def test_a_body_not_declared_as_json_is_415(client: FlaskClient, runtime: Runtime, content_type: str | None) -> None:
     answer: Any = client.post("/api", data=b'[{"item": "a", "valor": 1}]', content_type=content_type)
     assert (answer.status_code, answer.json["code"]) == (415, "unsupported_media_type")
-    assert nothing_was_kept(runtime)
+    assert nothing_was_stored(runtime)
 
 
 @pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON"])
-def test_json_is_json_with_a_charset_and_in_capitals(client: FlaskClient, content_type: str) -> None:
+def test_the_json_content_type_may_have_a_charset_and_capitals(client: FlaskClient, content_type: str) -> None:
     assert client.post("/api", data=b"[]", content_type=content_type).status_code == 200
 
 
@@ -239,28 +237,30 @@ def test_json_is_json_with_a_charset_and_in_capitals(client: FlaskClient, conten
     ],
     ids=repr,
 )
-def test_a_malformed_body_is_400_and_nothing_is_kept(client: FlaskClient, runtime: Runtime, body: bytes) -> None:
+def test_a_malformed_body_is_400_and_nothing_is_stored(client: FlaskClient, runtime: Runtime, body: bytes) -> None:
     answer = send(client, body)
     assert (answer.status_code, answer.json["code"]) == (400, "malformed_json")
-    assert nothing_was_kept(runtime)
+    assert nothing_was_stored(runtime)
 
 
 @pytest.mark.parametrize("body", ["{}", '{"item": "a", "valor": 1}', "7", '"text"', "null", "true"])
-def test_a_body_that_is_no_array_is_400_and_nothing_is_kept(client: FlaskClient, runtime: Runtime, body: str) -> None:
+def test_a_body_that_is_not_an_array_is_400_and_nothing_is_stored(
+    client: FlaskClient, runtime: Runtime, body: str
+) -> None:
     answer = send(client, body)
     assert (answer.status_code, answer.json["code"]) == (400, "not_an_array")
-    assert nothing_was_kept(runtime)
+    assert nothing_was_stored(runtime)
 
 
 @pytest.mark.parametrize("depth", [253, 254, 255, 500, 1021, 1022])
-def test_a_deep_key_that_is_ignored_is_fine_and_its_token_can_be_checked(client: FlaskClient, depth: int) -> None:
+def test_an_unknown_key_may_be_deeply_nested(client: FlaskClient, depth: int) -> None:
     answer = send(client, f'[{{"item": "deep", "valor": 1, "more": {nested(depth)}}}]')
     assert answer.status_code == 200
     assert got(client, f"/check/{answer.json['processing_items'][0]['hash']}")["item"] == "deep"
 
 
 @pytest.mark.parametrize("depth", [940, 960, 980, 990, 1021])
-def test_a_very_deep_element_does_not_hurt_its_neighbours(client: FlaskClient, depth: int) -> None:
+def test_a_very_deep_element_is_refused_and_the_others_are_accepted(client: FlaskClient, depth: int) -> None:
     answer = send(client, f'[{{"item": {nested(depth)}, "valor": 1}}, {nested(depth)}, {{"item": "good", "valor": 1}}]')
     assert answer.status_code == 200
     elements = orjson.loads(answer.data)["processing_items"]  # deeper than the standard library reads
@@ -287,31 +287,31 @@ def test_a_hundred_thousand_items_are_accepted(client: FlaskClient, redis: Redis
     assert redis.llen("rq:queue:default") == 100_000
 
 
-def test_one_item_more_is_413_and_nothing_is_kept(client: FlaskClient, runtime: Runtime) -> None:
+def test_one_item_more_is_413_and_nothing_is_stored(client: FlaskClient, runtime: Runtime) -> None:
     answer = send(client, b"[" + b",".join([b"0"] * 100_001) + b"]")
     assert (answer.status_code, answer.json["code"]) == (413, "too_many_items")
     assert "100000" in answer.json["message"]
-    assert nothing_was_kept(runtime)
+    assert nothing_was_stored(runtime)
 
 
-def test_the_most_items_of_one_request_are_a_setting(make_runtime: RuntimeFactory) -> None:
+def test_the_item_limit_of_one_request_is_a_setting(make_runtime: RuntimeFactory) -> None:
     client = create_app(make_runtime(MAX_BATCH="2")).test_client()
     assert client.post("/api", json=[1, 2]).status_code == 200
     assert client.post("/api", json=[1, 2, 3]).status_code == 413
 
 
 @pytest.mark.parametrize(("size", "status"), [(1024, 200), (1025, 413)])
-def test_a_body_may_have_just_as_many_bytes_as_the_setting_says(
+def test_a_body_may_have_exactly_as_many_bytes_as_the_setting_allows(
     make_runtime: RuntimeFactory, size: int, status: int
 ) -> None:
     runtime = make_runtime(MAX_BODY="1 KiB")
     answer = send(create_app(runtime).test_client(), b'[{"item": "a", "valor": 0}]'.ljust(size))
     assert answer.status_code == status
-    assert nothing_was_kept(runtime) == (status == 413)
+    assert nothing_was_stored(runtime) == (status == 413)
     assert answer.json.get("code") == ("body_too_large" if status == 413 else None)
 
 
-def test_a_body_that_does_not_say_its_length_is_read_to_its_end(make_runtime: RuntimeFactory) -> None:
+def test_a_body_of_unknown_length_is_read_completely(make_runtime: RuntimeFactory) -> None:
     client = create_app(make_runtime(MAX_BODY="1 KiB")).test_client()
     body = b"[1" + b",1" * 510 + b" ]"
     assert len(body) == 1024
@@ -321,15 +321,17 @@ def test_a_body_that_does_not_say_its_length_is_read_to_its_end(make_runtime: Ru
 
 
 @pytest.mark.parametrize("body", [b"[1]".ljust(1025), b"[1]".ljust(5000), b"[" + b"1," * 2499 + b"1]"])
-def test_a_body_that_does_not_say_its_length_is_never_cut(make_runtime: RuntimeFactory, body: bytes) -> None:
+def test_a_body_of_unknown_length_that_is_too_long_is_refused_not_cut(
+    make_runtime: RuntimeFactory, body: bytes
+) -> None:
     runtime = make_runtime(MAX_BODY="1 KiB")
     client = create_app(runtime).test_client()
     answer: Any = client.post("/api", input_stream=io.BytesIO(body), content_type="application/json", **CHUNKED)
     assert (answer.status_code, answer.json["code"]) == (413, "body_too_large")
-    assert nothing_was_kept(runtime)
+    assert nothing_was_stored(runtime)
 
 
-def test_the_third_big_body_at_once_is_told_to_come_again(app: Flask, client: FlaskClient, runtime: Runtime) -> None:
+def test_the_third_big_body_at_once_is_503_with_retry_after(app: Flask, client: FlaskClient, runtime: Runtime) -> None:
     uploads = app.extensions["queue_tool.uploads"]
     big = b"[1]".ljust(BIG + 1)
     with uploads.slot():
@@ -351,11 +353,11 @@ def test_a_body_of_unknown_length_counts_as_big(app: Flask, client: FlaskClient)
     assert answer.status_code == 503
 
 
-def test_a_big_body_that_is_refused_gives_its_place_back(client: FlaskClient) -> None:
+def test_a_refused_big_body_frees_its_upload_slot(client: FlaskClient) -> None:
     assert [send(client, b"[".ljust(BIG + 1)).status_code for _ in range(4)] == [400] * 4
 
 
-def test_more_tasks_than_may_wait_are_429_and_nothing_is_kept(
+def test_more_tasks_than_may_be_queued_are_429_and_nothing_is_stored(
     make_runtime: RuntimeFactory, redis: Redis, valkey_server: str
 ) -> None:
     runtime = make_runtime(REDIS_URL=valkey_server, MAX_WAITING="2")
@@ -365,7 +367,7 @@ def test_more_tasks_than_may_wait_are_429_and_nothing_is_kept(
     assert answer.json is not None
     assert (answer.status_code, answer.json["code"]) == (429, "too_many_waiting")
     assert int(answer.headers["Retry-After"]) >= 1
-    assert nothing_was_kept(runtime)
+    assert nothing_was_stored(runtime)
     assert client.post("/api", json=[good, 1, good, 2]).status_code == 200
     assert client.post("/api", json=[good]).status_code == 429
     assert client.post("/api", json=[1, 2, 3]).status_code == 200

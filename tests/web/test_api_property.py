@@ -1,4 +1,4 @@
-"""`POST /api` with whatever Hypothesis can think of."""
+"""`POST /api` with arrays and bytes that Hypothesis generates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 QUIET = {
     "deadline": None,
     "database": None,
-    # Each example adds to the same database on purpose: none may disturb the next.
+    # All examples use the same database on purpose: no example may affect the next one.
     "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 }
 
@@ -30,7 +30,7 @@ GOOD = st.fixed_dictionaries(
 
 
 def is_good(element: Any) -> bool:
-    """The oracle: the contract's words, without any schema."""
+    """Return whether the contract accepts this element. This oracle uses no schema."""
     if not isinstance(element, dict) or "item" not in element or "valor" not in element:
         return False
     item, valor = element["item"], element["valor"]
@@ -42,7 +42,7 @@ def is_good(element: Any) -> bool:
 @settings(max_examples=120, **QUIET)  # type: ignore[arg-type] # a dict of different kinds of values
 @given(elements=st.lists(GOOD | NEARLY_GOOD | VALUES, max_size=8))
 @example(elements=[{"item": "a", "valor": True}, {"item": "\0", "valor": 0}, {"item": "", "valor": -0.0}])
-def test_every_array_is_answered_element_by_element_as_the_contract_says(
+def test_every_element_of_any_array_is_accepted_or_refused_as_the_contract_says(
     client: FlaskClient, elements: list[Any]
 ) -> None:
     answer = client.post("/api", data=json.dumps(elements), content_type="application/json")
@@ -62,7 +62,7 @@ def test_every_array_is_answered_element_by_element_as_the_contract_says(
 
 @settings(max_examples=80, **QUIET)  # type: ignore[arg-type] # a dict of different kinds of values
 @given(body=st.binary(max_size=60) | VALUES.map(lambda value: json.dumps(value).encode()) | st.text().map(str.encode))
-def test_whatever_the_bytes_are_the_answer_is_a_batch_or_a_400_that_says_why(client: FlaskClient, body: bytes) -> None:
+def test_any_bytes_get_a_batch_or_a_400_with_the_reason(client: FlaskClient, body: bytes) -> None:
     answer = client.post("/api", data=body, content_type="application/json")
     document = json.loads(answer.data)
     if answer.status_code == 200:

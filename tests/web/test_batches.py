@@ -1,4 +1,4 @@
-"""`/batches`: how batches stand, how they are found, and what is done with all of one."""
+"""`/batches`: the state of batches, how they are found, and canceling and retrying a whole batch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def batch_of(client: FlaskClient, *elements: object) -> Any:
     return found.json
 
 
-def test_a_batch_that_waits_says_so(client: FlaskClient) -> None:
+def test_a_batch_with_queued_tasks_is_in_progress(client: FlaskClient) -> None:
     found = batch_of(client, GOOD, 1, GOOD, 2)
     assert (found["total"], found["accepted"], found["rejected"]) == (4, 2, 2)
     assert set(found["counts"]) == STATES
@@ -34,7 +34,7 @@ def test_a_batch_that_waits_says_so(client: FlaskClient) -> None:
     assert found["created_at"].endswith("Z")
 
 
-def test_a_batch_whose_tasks_have_ended_is_over(inline_client: FlaskClient) -> None:
+def test_a_batch_whose_tasks_have_ended_is_finished(inline_client: FlaskClient) -> None:
     found = batch_of(inline_client, GOOD, "bad", GOOD)
     assert (found["counts"]["finished"], found["counts"]["rejected"]) == (2, 1)
     assert (found["message"], found["progress"]) == ("Finalizado", 1)
@@ -59,32 +59,32 @@ def test_an_unknown_batch_is_not_found(client: FlaskClient, batch: str) -> None:
     assert (answer.status_code, answer.json["code"]) == (404, "batch_not_found")
 
 
-# -- many batches, and what is done with all of one ----------------------------------------------------------
+# -- many batches, and a whole batch canceled or retried ---------------------------------------------------
 
 
 def details(site: Site, batch: str) -> Any:
-    """Return a batch's details, whose counts always sum."""
-    found = site.ask(f"/batches/{batch}")
+    """Return a batch's details; require that its counts sum to its total."""
+    found = site.get_json(f"/batches/{batch}")
     assert set(found["counts"]) == STATES
     assert sum(found["counts"].values()) == found["total"] == found["accepted"] + found["rejected"]
-    over = sum(found["counts"][name] for name in ("finished", "failed", "canceled", "rejected"))
-    assert found["progress"] == pytest.approx(over / found["total"])
-    assert (found["message"] == "Finalizado") == (over == found["total"]) == (found["finished_at"] is not None)
+    ended = sum(found["counts"][name] for name in ("finished", "failed", "canceled", "rejected"))
+    assert found["progress"] == pytest.approx(ended / found["total"])
+    assert (found["message"] == "Finalizado") == (ended == found["total"]) == (found["finished_at"] is not None)
     return found
 
 
 @ON_BOTH
-def test_the_counts_go_with_the_tasks_and_back_again_when_they_are_retried(site: Site) -> None:
+def test_the_counts_follow_the_tasks_also_after_a_retry(site: Site) -> None:
     batch, (first, second, third, _) = site.batch({}, {"task_type": "fails"}, {"delay": 60}, 5)
     assert details(site, batch)["progress"] == 0.25
     site.claim(first)
     assert details(site, batch)["counts"]["running"] == 1
     site.work(second)
-    site.tell(f"/tasks/{third}/cancel")
-    site.tell(f"/tasks/{first}/cancel")
+    site.post_json(f"/tasks/{third}/cancel")
+    site.post_json(f"/tasks/{first}/cancel")
     done = details(site, batch)
     assert (done["message"], done["progress"]) == ("Finalizado", 1)
-    site.tell(f"/tasks/{second}/retry")
+    site.post_json(f"/tasks/{second}/retry")
     reopened = details(site, batch)
     assert (reopened["message"], reopened["progress"], reopened["counts"]["queued"]) == ("Em processamento", 0.75, 1)
     site.work(second)
@@ -92,23 +92,23 @@ def test_the_counts_go_with_the_tasks_and_back_again_when_they_are_retried(site:
 
 
 @ON_BOTH
-def test_all_of_a_batch_is_canceled_and_retried(site: Site) -> None:
+def test_a_whole_batch_is_canceled_and_retried(site: Site) -> None:
     batch, tokens = site.batch(*[{}] * 3, {"delay": 60}, "refused", {"task_type": "fails"})
     other = site.send()
     site.work(tokens[0], tokens[5])
     site.claim(tokens[1])
-    assert site.tell(f"/batches/{batch}/cancel", {"by": "ana", "reason": "enough"}) == {"matched": 3, "changed": 3}
+    assert site.post_json(f"/batches/{batch}/cancel", {"by": "ana", "reason": "enough"}) == {"matched": 3, "changed": 3}
     found = details(site, batch)
     assert (found["message"], found["counts"]["canceled"], found["counts"]["finished"]) == ("Finalizado", 3, 1)
-    assert site.ask(f"/tasks/{tokens[3]}")["canceled_by"] == "ana"
-    assert site.tell(f"/batches/{batch}/cancel") == {"matched": 0, "changed": 0}
-    assert site.tell(f"/batches/{batch}/retry") == {"matched": 4, "changed": 4}
+    assert site.get_json(f"/tasks/{tokens[3]}")["canceled_by"] == "ana"
+    assert site.post_json(f"/batches/{batch}/cancel") == {"matched": 0, "changed": 0}
+    assert site.post_json(f"/batches/{batch}/retry") == {"matched": 4, "changed": 4}
     assert details(site, batch)["counts"]["queued"] == 4
-    assert site.tell(f"/batches/{batch}/retry") == {"matched": 0, "changed": 0}
+    assert site.post_json(f"/batches/{batch}/retry") == {"matched": 0, "changed": 0}
     assert site.status(other) == "queued"
 
 
-def test_what_is_done_with_an_unknown_batch_is_not_found(site: Site) -> None:
+def test_every_operation_on_an_unknown_batch_is_404(site: Site) -> None:
     for batch in (UNKNOWN, *ILL_FORMED, site.send()):
         for answer in (
             site.get(f"/batches/{batch}"),
@@ -124,7 +124,7 @@ def test_what_is_done_with_an_unknown_batch_is_not_found(site: Site) -> None:
 
 
 @ON_BOTH
-def test_batches_are_called_and_found_by_name_and_metadata(site: Site) -> None:
+def test_batches_have_and_are_found_by_a_name_and_metadata(site: Site) -> None:
     plain, _ = site.batch({})
     first, _ = site.batch({}, query="?name=n%C3%B6n%20%261&metadata.team=a&metadata.x.y=%26+b")
     second, _ = site.batch(5, query="?name=other&metadata.team=a")
@@ -145,12 +145,12 @@ def test_batches_are_called_and_found_by_name_and_metadata(site: Site) -> None:
     }.items():
         for limit in (1, 50):
             assert [batch["id"] for batch in site.pages(f"/batches{query}", limit)] == expected, query
-    (listed, *_) = site.ask("/batches")["items"]
+    (listed, *_) = site.get_json("/batches")["items"]
     assert listed == {name: value for name, value in details(site, third).items() if name != "counts"} | {"open": 1}
 
 
 @ON_BOTH
-def test_a_name_or_metadata_that_cannot_be_kept_are_refused_and_nothing_is_sent(site: Site) -> None:
+def test_an_invalid_name_or_metadata_is_refused_and_nothing_is_submitted(site: Site) -> None:
     many = "&".join(f"metadata.{number}=x" for number in range(21))
     queries = [
         "name=",
@@ -175,7 +175,7 @@ def test_a_name_or_metadata_that_cannot_be_kept_are_refused_and_nothing_is_sent(
             answer = site.post(f"{path}?{query}", [{"item": "a", "valor": 0}])
             assert problem(answer) == (400, "bad_parameter"), query
         assert problem(site.get(f"/batches?{query}")) == (400, "bad_parameter"), query
-    assert site.ask("/batches")["items"] == []
+    assert site.get_json("/batches")["items"] == []
     site.batch(
         {},
         query="?name="
@@ -185,7 +185,7 @@ def test_a_name_or_metadata_that_cannot_be_kept_are_refused_and_nothing_is_sent(
     )
 
 
-def test_a_batch_that_the_client_has_comes_without_a_body_also_after_a_wait(site: Site) -> None:
+def test_an_unchanged_batch_is_304_also_after_a_wait(site: Site) -> None:
     batch, (token,) = site.batch({})
     first = site.get(f"/batches/{batch}")
     known = {"If-None-Match": first.headers["ETag"]}

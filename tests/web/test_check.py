@@ -1,4 +1,4 @@
-"""`/check`: how tasks stand, by their tokens."""
+"""`/check`: the states of tasks, by their tokens."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def echo(data: object) -> object:
 # -- one token ---------------------------------------------------------------------------------------------
 
 
-def test_a_task_that_waits_is_in_progress_and_says_the_rest(client: FlaskClient) -> None:
+def test_a_queued_task_is_in_progress_and_has_every_field(client: FlaskClient) -> None:
     answer = client.post("/api", json=[{"item": "item01", "valor": 10}])
     assert answer.json is not None
     token = answer.json["processing_items"][0]["hash"]
@@ -94,7 +94,7 @@ def test_a_task_that_waits_is_in_progress_and_says_the_rest(client: FlaskClient)
     }
 
 
-def test_a_task_that_runs_is_in_progress(client: FlaskClient, runtime: Runtime) -> None:
+def test_a_running_task_is_in_progress(client: FlaskClient, runtime: Runtime) -> None:
     (token,) = sent(client, {"item": "a", "valor": 10})
     assert claim_runs(runtime.store, [(token, 1)], runtime.owner.id(), datetime.now(UTC))
     found = check(client, token)
@@ -102,7 +102,7 @@ def test_a_task_that_runs_is_in_progress(client: FlaskClient, runtime: Runtime) 
     assert TIME.fullmatch(found["started_at"])
 
 
-def test_a_task_that_has_finished_says_so_with_its_times(inline_client: FlaskClient) -> None:
+def test_a_finished_task_has_its_times(inline_client: FlaskClient) -> None:
     (token,) = sent(inline_client, {"item": "a", "valor": 0.05})
     found = check(inline_client, token)
     assert (found["message"], found["status"], found["error"]) == ("Finalizado", "finished", None)
@@ -111,26 +111,27 @@ def test_a_task_that_has_finished_says_so_with_its_times(inline_client: FlaskCli
     assert found["duration"] >= 0.05
 
 
-def test_the_result_of_a_task_comes_as_json(inline: Runtime) -> None:
+def test_the_result_of_a_task_is_json(inline: Runtime) -> None:
     found = ended(inline, type_of("echo_here", echo))
     assert found["result"] == {"got": {"item": "it"}, "number": 1.5, "deep": [[None]]}
     assert (found["task_type"], found["item"]) == ("echo_here", "it")
 
 
 @pytest.mark.parametrize(
-    ("function", "code", "says"), [(raises, "error", "no {'item': 'it'} today"), (not_json, "bad_result", "not JSON")]
+    ("function", "code", "message"),
+    [(raises, "error", "no {'item': 'it'} today"), (not_json, "bad_result", "not JSON")],
 )
-def test_a_task_that_failed_is_over_too_and_says_why(inline: Runtime, function: Any, code: str, says: str) -> None:
+def test_a_failed_task_has_ended_too_and_has_its_error(inline: Runtime, function: Any, code: str, message: str) -> None:
     found = ended(inline, type_of("bad", function))
     assert (found["message"], found["status"], found["result"]) == ("Finalizado", "failed", None)
     assert found["error"]["code"] == code
-    assert says in found["error"]["message"]
+    assert message in found["error"]["message"]
     assert "Traceback" not in found["error"]["message"]
     assert found["finished_at"]
 
 
 @pytest.mark.parametrize("function", [lambda data: data, raises], ids=["ended well", "failed"])
-def test_who_prefers_to_wait_or_not_gets_the_same_answer_from_flask_itself(inline: Runtime, function: Any) -> None:
+def test_the_fast_and_the_slow_path_of_a_check_give_the_same_answer(inline: Runtime, function: Any) -> None:
     token = ended(inline, type_of("alike", function))["token"]
     client = create_app(inline).test_client()
     fast = client.get(f"/check/{token}")
@@ -138,7 +139,7 @@ def test_who_prefers_to_wait_or_not_gets_the_same_answer_from_flask_itself(inlin
     assert (fast.status, fast.data, sorted(fast.headers)) == (slow.status, slow.data, sorted(slow.headers))
 
 
-def test_a_head_of_a_check_has_no_body(inline: Runtime) -> None:
+def test_a_head_request_of_a_check_has_no_body(inline: Runtime) -> None:
     token = ended(inline, type_of("head", lambda data: data))["token"]
     client = create_app(inline).test_client()
     head = client.head(f"/check/{token}")
@@ -146,7 +147,7 @@ def test_a_head_of_a_check_has_no_body(inline: Runtime) -> None:
     assert sorted(head.headers) == sorted(client.get(f"/check/{token}").headers)
 
 
-def test_a_task_whose_type_nobody_knows_is_over_too(inline: Runtime) -> None:
+def test_a_task_of_an_unknown_type_has_ended_too(inline: Runtime) -> None:
     found = ended(inline, type_of("nobody_knows", echo), known=False)
     assert (found["message"], found["status"]) == ("Finalizado", "failed")
     assert found["error"]["code"] == "unknown_task_type"
@@ -161,7 +162,7 @@ def test_an_unknown_or_ill_formed_token_is_not_found(client: FlaskClient, token:
     assert answer.json["message"] == "Job not found"
 
 
-def test_the_token_of_a_batch_is_no_token_of_a_task(client: FlaskClient) -> None:
+def test_the_id_of_a_batch_is_not_the_token_of_a_task(client: FlaskClient) -> None:
     answer = client.post("/api", json=[{"item": "a", "valor": 1}])
     assert answer.json is not None
     assert client.get(f"/check/{answer.json['batch']}").status_code == 404
@@ -177,7 +178,7 @@ def test_a_path_that_leads_elsewhere_is_404(client: FlaskClient, path: str) -> N
 # -- many tokens -------------------------------------------------------------------------------------------
 
 
-def test_many_tokens_are_answered_in_the_order_asked(client: FlaskClient) -> None:
+def test_many_tokens_are_answered_in_the_order_of_the_request(client: FlaskClient) -> None:
     first, second = sent(client, {"item": "a", "valor": 1}, {"item": "b", "valor": 1})
     answer = ask(client, [second, UNKNOWN, first, "not a token", second, "", first.upper()])
     waiting = {"message": "Em processamento", "status": "queued"}
@@ -196,7 +197,7 @@ def test_many_tokens_are_answered_in_the_order_asked(client: FlaskClient) -> Non
     }
 
 
-def test_ended_tasks_are_over_in_a_list_as_well(inline: Runtime) -> None:
+def test_ended_tasks_are_finalizado_in_a_list_too(inline: Runtime) -> None:
     client = create_app(inline).test_client()
     (good,) = sent(client, {"item": "a", "valor": 0})
     bad = ended(inline, type_of("bad", raises))["token"]
@@ -251,11 +252,11 @@ def test_one_token_more_is_413(client: FlaskClient) -> None:
         ('{"tokens": ["\\ud800"]}', "malformed_json"),
     ],
 )
-def test_a_body_that_is_no_list_of_tokens_is_400(client: FlaskClient, body: str, code: str) -> None:
+def test_a_body_that_is_not_a_list_of_tokens_is_400(client: FlaskClient, body: str, code: str) -> None:
     answer = client.post("/check", data=body, content_type="application/json")
     assert answer.json is not None
     assert (answer.status_code, answer.json["code"]) == (400, code)
 
 
-def test_a_list_of_tokens_must_say_that_it_is_json(client: FlaskClient) -> None:
+def test_a_list_of_tokens_must_be_declared_as_json(client: FlaskClient) -> None:
     assert client.post("/check", data='{"tokens": []}', content_type="text/plain").status_code == 415

@@ -1,4 +1,4 @@
-"""`/deadletter`: listed, retried, removed."""
+"""`/deadletter`: failed tasks are listed, retried and removed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.web.site import ON_BOTH, Site, problem
 
 
 def failed(site: Site, *tasks: dict[str, Any]) -> tuple[str, list[str]]:
-    """Return a batch whose tasks have failed."""
+    """Send a batch whose tasks all fail, and run them; return its id and tokens."""
     batch, tokens = site.batch(*({"task_type": "fails"} | task for task in tasks))
     site.work(*tokens)
     return batch, tokens
@@ -16,47 +16,50 @@ def failed(site: Site, *tasks: dict[str, Any]) -> tuple[str, list[str]]:
 
 def counts(site: Site, batch: str) -> dict[str, int]:
     """Return the counts of a batch that are not zero."""
-    found = site.ask(f"/batches/{batch}")
+    found = site.get_json(f"/batches/{batch}")
     assert sum(found["counts"].values()) == found["total"] == found["accepted"] + found["rejected"]
     return {name: count for name, count in found["counts"].items() if count}
 
 
 @ON_BOTH
-def test_one_is_retried_and_its_batch_is_open_again(site: Site) -> None:
+def test_a_retried_dead_letter_reopens_its_batch(site: Site) -> None:
     batch, (token, other) = failed(site, {}, {})
-    assert [task["token"] for task in site.ask("/deadletter")["items"]] == [other, token]
-    assert site.ask(f"/batches/{batch}")["finished_at"]
+    assert [task["token"] for task in site.get_json("/deadletter")["items"]] == [other, token]
+    assert site.get_json(f"/batches/{batch}")["finished_at"]
     answer = site.post(f"/deadletter/{token}/retry")
     assert (answer.status_code, answer.json["status"]) == (200, "queued")
     assert answer.headers["Location"] == f"/tasks/{token}"
-    found = site.ask(f"/batches/{batch}")
+    found = site.get_json(f"/batches/{batch}")
     assert (found["finished_at"], found["message"], found["progress"]) == (None, "Em processamento", 0.5)
     assert counts(site, batch) == {"queued": 1, "failed": 1}
-    assert [task["token"] for task in site.ask("/deadletter")["items"]] == [other]
+    assert [task["token"] for task in site.get_json("/deadletter")["items"]] == [other]
 
 
-def test_what_was_canceled_is_no_dead_letter(site: Site) -> None:
+def test_a_canceled_task_is_not_a_dead_letter(site: Site) -> None:
     token = site.send()
-    site.tell(f"/tasks/{token}/cancel")
-    assert site.ask("/deadletter")["items"] == []
+    site.post_json(f"/tasks/{token}/cancel")
+    assert site.get_json("/deadletter")["items"] == []
     assert problem(site.post(f"/deadletter/{token}/retry")) == (409, "task_not_retried")
-    assert site.tell("/deadletter/retry") == {"matched": 0, "changed": 0}
+    assert site.post_json("/deadletter/retry") == {"matched": 0, "changed": 0}
     assert site.status(token) == "canceled"
 
 
 @ON_BOTH
-def test_all_are_retried_or_those_of_a_filter(site: Site) -> None:
+def test_all_dead_letters_are_retried_or_only_those_of_a_filter(site: Site) -> None:
     batch, (red, blue, plain) = failed(site, {"tags": ["red"]}, {"name": "blue"}, {})
-    assert site.tell("/deadletter/retry", {"filter": {"tag": "red", "code": "error"}}) == {"matched": 1, "changed": 1}
-    assert site.tell("/deadletter/retry", {"filter": {"code": "timeout"}}) == {"matched": 0, "changed": 0}
+    assert site.post_json("/deadletter/retry", {"filter": {"tag": "red", "code": "error"}}) == {
+        "matched": 1,
+        "changed": 1,
+    }
+    assert site.post_json("/deadletter/retry", {"filter": {"code": "timeout"}}) == {"matched": 0, "changed": 0}
     assert counts(site, batch) == {"queued": 1, "failed": 2}
-    assert site.tell("/deadletter/retry") == {"matched": 2, "changed": 2}
+    assert site.post_json("/deadletter/retry") == {"matched": 2, "changed": 2}
     assert [site.status(token) for token in (red, blue, plain)] == ["queued"] * 3
     site.work(red, blue, plain)
-    assert site.tell("/deadletter/retry", {"filter": {}}) == {"matched": 3, "changed": 3}
+    assert site.post_json("/deadletter/retry", {"filter": {}}) == {"matched": 3, "changed": 3}
 
 
-def test_an_order_that_cannot_be_understood_retries_nothing(site: Site) -> None:
+def test_an_invalid_retry_request_retries_nothing(site: Site) -> None:
     batch, _ = failed(site, {})
     bad: list[Any] = [[], 1, {"filter": None}, {"filter": []}, {"filter": {"status": "failed"}}, {"filter": {"q": 1}}]
     for body in (*bad, {"tokens": []}):
@@ -65,26 +68,26 @@ def test_an_order_that_cannot_be_understood_retries_nothing(site: Site) -> None:
 
 
 @ON_BOTH
-def test_old_ones_are_removed_with_all_that_is_kept_of_them(site: Site) -> None:
+def test_old_dead_letters_are_removed_with_all_their_rows(site: Site) -> None:
     batch, tokens = failed(site, {"tags": ["red"], "name": "n"}, {})
     mixed, (bad, waits, refused) = site.batch({"task_type": "fails"}, {}, {"name": 1})
     site.work(bad)
     assert refused == "INVALID_JOB_REQUEST"
     assert site.client.delete("/deadletter?older_than=3600").json == {"removed": 0}
-    assert site.ask("/deadletter")["total"] == 3
+    assert site.get_json("/deadletter")["total"] == 3
     assert site.client.delete("/deadletter?older_than=0").json == {"removed": 3}
-    assert site.ask("/deadletter")["total"] == 0
+    assert site.get_json("/deadletter")["total"] == 0
     for token in (*tokens, bad):
         assert site.get(f"/tasks/{token}").status_code == 404
         assert site.get(f"/check/{token}").status_code == 404
-    assert site.ask("/tasks?q=n")["total"] == site.ask("/tasks?tag=red")["total"] == 0
+    assert site.get_json("/tasks?q=n")["total"] == site.get_json("/tasks?tag=red")["total"] == 0
     assert site.get(f"/batches/{batch}").status_code == 404
     assert counts(site, mixed) == {"queued": 1, "rejected": 1}
     site.work(waits)
-    assert site.ask(f"/batches/{mixed}")["message"] == "Finalizado"
+    assert site.get_json(f"/batches/{mixed}")["message"] == "Finalizado"
 
 
-def test_how_old_must_be_said_in_seconds(site: Site) -> None:
+def test_the_age_must_be_given_in_seconds(site: Site) -> None:
     failed(site, {})
     ages = ("", "-1", "1d", "1e3", "9" * 11, "nan", "inf", "0&older_than=0", "%D9%A3", "0%00")
     for query in ("", *(f"?older_than={age}" for age in ages)):
@@ -94,4 +97,4 @@ def test_how_old_must_be_said_in_seconds(site: Site) -> None:
         assert "older_than" in answer.json["message"]
     for age in ("9999999999", "3600.5"):
         assert site.client.delete(f"/deadletter?older_than={age}").json == {"removed": 0}
-    assert site.ask("/deadletter")["total"] == 1
+    assert site.get_json("/deadletter")["total"] == 1

@@ -1,4 +1,4 @@
-"""What a client sees when Redis or the database is away."""
+"""The answers that a client gets when Redis or the database is unavailable."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ GOOD = {"item": "a", "valor": 1}
 
 @pytest.fixture(params=["socket", "port"])
 def away(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a Redis that is not there."""
+    """The URL of a Redis that does not exist."""
     return f"unix://{tmp_path}/none.sock" if request.param == "socket" else f"redis://127.0.0.1:{free_port()}"
 
 
 @pytest.fixture
 def without_redis(make_runtime: RuntimeFactory, away: str) -> FlaskClient:
-    """A client of an application whose Redis is away."""
+    """A client of an application whose Redis is unavailable."""
     return with_errors_as_users_get_them(create_app(make_runtime(REDIS_URL=away))).test_client()
 
 
-def test_without_redis_a_batch_is_taken_all_the_same(without_redis: FlaskClient, news: News) -> None:
+def test_without_redis_a_batch_is_still_accepted(without_redis: FlaskClient, news: News) -> None:
     for _ in range(2):
         answer = without_redis.post("/api", json=[GOOD, 1])
         assert answer.status_code == 200
@@ -52,7 +52,7 @@ def test_without_redis_the_page_is_served_and_its_form_works(without_redis: Flas
     assert (answer.status_code, 'href="/check/' in answer.text) == (200, True)
 
 
-def test_without_redis_the_process_lives_and_the_system_is_not_ready(without_redis: FlaskClient) -> None:
+def test_without_redis_the_process_is_live_and_the_system_is_not_ready(without_redis: FlaskClient) -> None:
     assert without_redis.get("/health/live").status_code == 200
     answer = without_redis.get("/health/ready")
     assert answer.status_code == 503
@@ -61,13 +61,13 @@ def test_without_redis_the_process_lives_and_the_system_is_not_ready(without_red
     assert "Redis" in answer.json["checks"]["broker"]
 
 
-def test_what_was_sent_without_redis_is_repeated_by_its_idempotency_key(without_redis: FlaskClient) -> None:
+def test_without_redis_a_repeated_request_gets_the_first_answer(without_redis: FlaskClient) -> None:
     first, again = (without_redis.post("/api", json=[GOOD], headers={"Idempotency-Key": "k"}) for _ in range(2))
     assert first.status_code == 200
     assert first.data == again.data
 
 
-def test_while_somebody_holds_the_database_writes_are_503_and_reads_go_on(hasty: Runtime) -> None:
+def test_while_the_database_is_locked_writes_are_503_and_reads_succeed(hasty: Runtime) -> None:
     app, runtime = with_errors_as_users_get_them(create_app(hasty)), hasty
     client = app.test_client()
     first = client.post("/api", json=[GOOD]).json
@@ -108,7 +108,7 @@ def test_while_somebody_holds_the_database_writes_are_503_and_reads_go_on(hasty:
 
 
 @pytest.mark.sqlite
-def test_a_database_that_is_no_database_is_503_and_not_ready(make_runtime: RuntimeFactory) -> None:
+def test_a_file_that_is_not_a_database_is_503_and_not_ready(make_runtime: RuntimeFactory) -> None:
     runtime = make_runtime()
     path = runtime.store.database.path
     runtime.store.close()

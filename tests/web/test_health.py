@@ -1,4 +1,4 @@
-"""`/health`: whether the process answers and whether the system can work."""
+"""`/health`: whether the process answers, and whether the system can run tasks."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from queue_tool.services.submit import make_tokens
 from queue_tool.store import Process
 
 
-def test_the_process_says_that_it_lives(client: FlaskClient) -> None:
+def test_a_running_process_is_live(client: FlaskClient) -> None:
     answer = client.get("/health/live")
     assert (answer.status_code, answer.json) == (200, {"status": "ok"})
 
 
-def test_without_a_worker_the_system_is_not_ready_and_says_which_part(client: FlaskClient) -> None:
+def test_without_a_worker_the_system_is_not_ready_and_the_answer_names_the_part(client: FlaskClient) -> None:
     answer = client.get("/health/ready")
     assert answer.status_code == 503
     assert answer.json is not None
@@ -27,7 +27,7 @@ def test_without_a_worker_the_system_is_not_ready_and_says_which_part(client: Fl
     assert "queue-tool worker" in checks["workers"]
 
 
-def test_with_a_worker_that_lives_the_system_is_ready(client: FlaskClient, runtime: Runtime) -> None:
+def test_with_a_live_worker_the_system_is_ready(client: FlaskClient, runtime: Runtime) -> None:
     runtime.owner.id()
     answer = client.get("/health/ready")
     assert answer.status_code == 200

@@ -1,4 +1,4 @@
-"""The home page: counts, a form that sends a batch, four languages, nothing from elsewhere."""
+"""The home page: counts, a form that sends a batch, four languages, no content from other sites."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def send(client: FlaskClient, text: str, **headers: str) -> Any:
 
 
 def counts(client: FlaskClient) -> list[int]:
-    """Return batches, waiting, running, ended, refused."""
+    """Return the page's counts: batches, then queued, running, ended and refused tasks."""
     return [int(number) for number in COUNT.findall(client.get("/").text)]
 
 
-def test_the_page_counts_what_waits(client: FlaskClient) -> None:
+def test_the_page_counts_queued_and_refused_tasks(client: FlaskClient) -> None:
     assert counts(client) == [0, 0, 0, 0, 0]
     client.post("/api", json=[GOOD, GOOD, 1])
     assert counts(client) == [1, 2, 0, 0, 1]
 
 
-def test_the_page_counts_what_has_ended(inline_client: FlaskClient) -> None:
+def test_the_page_counts_ended_tasks(inline_client: FlaskClient) -> None:
     inline_client.post("/api", json=[GOOD, GOOD, 1])
     inline_client.post("/api", json=[None])
     assert counts(inline_client) == [2, 0, 0, 2, 2]
@@ -60,7 +60,7 @@ def test_the_example_in_the_form_can_be_sent_as_it_is(client: FlaskClient) -> No
     assert 'href="/check/' in answer.text
 
 
-def test_an_empty_array_is_sent_and_makes_nothing(client: FlaskClient) -> None:
+def test_an_empty_array_is_accepted_and_creates_nothing(client: FlaskClient) -> None:
     assert send(client, "[]").status_code == 200
     assert counts(client) == [0, 0, 0, 0, 0]
 
@@ -80,14 +80,14 @@ def test_an_empty_array_is_sent_and_makes_nothing(client: FlaskClient) -> None:
     ],
     ids=["accepted", "refused", "object", "text", "no array"],
 )
-def test_what_was_typed_is_shown_and_never_taken_for_html(client: FlaskClient, evil: str, make: Any) -> None:
+def test_typed_text_is_escaped_as_html(client: FlaskClient, evil: str, make: Any) -> None:
     answer = send(client, json.dumps(make(evil)))
     assert answer.status_code in (200, 400)
     assert evil not in answer.text
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "reason"),
     [
         ("not json", "not valid JSON"),
         ("", "not valid JSON"),
@@ -96,13 +96,11 @@ def test_what_was_typed_is_shown_and_never_taken_for_html(client: FlaskClient, e
         ("null", "must be a JSON array"),
     ],
 )
-def test_a_text_that_cannot_be_sent_stays_in_the_form_with_the_reason(
-    client: FlaskClient, text: str, says: str
-) -> None:
+def test_an_invalid_text_stays_in_the_form_with_the_reason(client: FlaskClient, text: str, reason: str) -> None:
     answer = send(client, text)
     assert (answer.status_code, answer.mimetype) == (400, "text/html")
-    (reason,) = re.findall(r'role="alert">(.*?)</p>', answer.text)
-    assert says in reason
+    (shown,) = re.findall(r'role="alert">(.*?)</p>', answer.text)
+    assert reason in shown
     assert f"required>{html.escape(text)}</textarea>" in answer.text
     assert counts(client) == [0, 0, 0, 0, 0]
 
@@ -123,7 +121,7 @@ def test_a_form_on_another_site_is_refused_whatever_the_setting(
     assert send(client, json.dumps([GOOD]), **{"Sec-Fetch-Site": "same-origin"}).status_code == 200
 
 
-def test_a_page_loads_nothing_but_its_own_and_says_so(client: FlaskClient) -> None:
+def test_a_page_loads_only_our_own_files_and_its_policy_requires_that(client: FlaskClient) -> None:
     for answer in (client.get("/"), send(client, json.dumps([GOOD, 1]))):
         policy = answer.headers["Content-Security-Policy"].split("; ")
         assert "default-src 'none'" in policy
@@ -139,7 +137,7 @@ def test_a_page_loads_nothing_but_its_own_and_says_so(client: FlaskClient) -> No
         assert "style=" not in answer.text
 
 
-def test_what_a_page_loads_is_there_and_loads_nothing_from_elsewhere(client: FlaskClient) -> None:
+def test_the_files_of_a_page_exist_and_load_nothing_from_other_sites(client: FlaskClient) -> None:
     loaded = re.findall(r'<link[^>]*href="([^"]*)"', client.get("/").text)
     assert loaded
     for path in loaded:
@@ -163,7 +161,7 @@ def test_what_a_page_loads_is_there_and_loads_nothing_from_elsewhere(client: Fla
         ("*", "en"),
     ],
 )
-def test_the_page_speaks_the_language_that_the_browser_wishes(client: FlaskClient, wish: str, language: str) -> None:
+def test_the_page_is_in_the_language_that_the_browser_prefers(client: FlaskClient, wish: str, language: str) -> None:
     answer = client.get("/", headers={"Accept-Language": wish})
     assert f'<html lang="{language}">' in answer.text
     for name in ("what", "batches", "waiting", "refused", "form", "send"):
@@ -171,7 +169,7 @@ def test_the_page_speaks_the_language_that_the_browser_wishes(client: FlaskClien
 
 
 @pytest.mark.parametrize("language", ["pt", "tr", "ru"])
-def test_every_language_has_every_word_in_words_of_its_own(language: str) -> None:
+def test_every_language_translates_every_text(language: str) -> None:
     assert set(LANGUAGES[language]) == set(LANGUAGES["en"])
     assert all(LANGUAGES[language].values())
     assert LANGUAGES[language]["what"] != LANGUAGES["en"]["what"]
@@ -188,5 +186,5 @@ def test_a_deep_item_is_shown_shortened(client: FlaskClient, depth: int) -> None
     ("origin", "status"),
     [("http://evil.example", 403), ("null", 403), ("http://localhost:81", 403), ("http://localhost", 200)],
 )
-def test_a_form_says_where_it_stands_by_its_origin_too(client: FlaskClient, origin: str, status: int) -> None:
+def test_a_form_on_another_site_is_refused_by_its_origin_too(client: FlaskClient, origin: str, status: int) -> None:
     assert send(client, "[]", Origin=origin).status_code == status

@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: what is sent twice counts once."""
+"""`Idempotency-Key`: a request that is sent twice takes effect once."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def send(client: FlaskClient, body: bytes, key: str, headers: dict[str, str] | N
     ],
     ids=lambda body: repr(body)[:40],
 )
-def test_the_same_bytes_get_the_same_bytes_back_and_make_nothing_new(
+def test_the_same_request_gets_the_same_answer_and_creates_nothing_new(
     client: FlaskClient, runtime: Runtime, body: bytes
 ) -> None:
     first = send(client, body, "k")
@@ -48,7 +48,7 @@ def test_the_same_bytes_get_the_same_bytes_back_and_make_nothing_new(
 
 
 @pytest.mark.parametrize("first", [MIXED, b"[]", b"[1]"])
-def test_the_same_key_with_another_body_is_422_and_makes_nothing(
+def test_the_same_key_with_another_body_is_422_and_creates_nothing(
     client: FlaskClient, runtime: Runtime, first: bytes
 ) -> None:
     original = send(client, first, "k")
@@ -60,16 +60,14 @@ def test_the_same_key_with_another_body_is_422_and_makes_nothing(
 
 
 @pytest.mark.parametrize("key", ["", "k" * 256])
-def test_a_key_that_is_empty_or_too_long_is_400_and_makes_nothing(
-    client: FlaskClient, runtime: Runtime, key: str
-) -> None:
+def test_an_empty_or_too_long_key_is_400_and_creates_nothing(client: FlaskClient, runtime: Runtime, key: str) -> None:
     answer = send(client, MIXED, key)
     assert (answer.status_code, answer.json["code"]) == (400, "bad_idempotency_key")
     assert runtime.store.batches.totals().batches == 0
 
 
 @pytest.mark.parametrize("key", ["k", "k" * 255, "with spaces, and 'quotes'", "é"])
-def test_every_other_key_is_its_own(client: FlaskClient, runtime: Runtime, key: str) -> None:
+def test_every_different_key_is_a_different_request(client: FlaskClient, runtime: Runtime, key: str) -> None:
     assert send(client, MIXED, key).data == send(client, MIXED, key).data
     assert send(client, MIXED, "another").data != send(client, MIXED, key).data
     assert runtime.store.batches.totals().batches == 2
@@ -80,7 +78,7 @@ def test_without_a_key_the_same_body_is_a_new_batch_each_time(client: FlaskClien
     assert answers[0] != answers[1]
 
 
-def test_of_many_at_once_one_makes_the_batch_and_all_answer_the_same(app: Flask, runtime: Runtime) -> None:
+def test_many_requests_at_once_create_one_batch_and_get_the_same_answer(app: Flask, runtime: Runtime) -> None:
     together = threading.Barrier(6)
     answers: list[tuple[int, bytes]] = []
 
@@ -112,7 +110,7 @@ def test_another_api_key_is_another_scope(client: FlaskClient, runtime: Runtime,
 
 
 @pytest.mark.parametrize("body", [b"not json", b"{}", b"[" + b"0," * 100_000 + b"0]"], ids=["json", "array", "size"])
-def test_after_a_body_that_was_refused_whole_the_key_is_still_free(client: FlaskClient, body: bytes) -> None:
+def test_a_completely_refused_body_leaves_the_key_free(client: FlaskClient, body: bytes) -> None:
     assert send(client, body, "k").status_code in (400, 413)
     assert send(client, MIXED, "k").status_code == 200
 
@@ -141,7 +139,7 @@ def test_a_key_is_remembered_for_a_day(client: FlaskClient, runtime: Runtime, ho
     assert send(client, b"[1]", "k").status_code == 422
 
 
-def test_a_repetition_tells_how_the_tasks_stand_by_the_same_tokens(inline_client: FlaskClient) -> None:
+def test_a_repeated_request_gets_the_same_tokens_and_runs_nothing_again(inline_client: FlaskClient) -> None:
     body = b'[{"item":"a","valor":0}]'
     first = send(inline_client, body, "k")
     again = send(inline_client, body, "k")

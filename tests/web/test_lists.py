@@ -1,4 +1,4 @@
-"""Lists of tasks over HTTP: filters, pages and their links, totals; what a query may hold."""
+"""Lists over HTTP: filters, pages and their links, totals, and the parameters that a query may have."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ WITH_PAGES = LISTS[:-1]
 
 
 def found(site: Site, query: str, path: str = "/tasks") -> list[str]:
-    """Return the tokens that a query finds."""
-    page = site.ask(f"{path}?{query}")
+    """Return the tokens that a query finds; require that they fit on one page."""
+    page = site.get_json(f"{path}?{query}")
     assert (page["next"], page["total"]) == (None, len(page["items"]))
     return [task["token"] for task in page["items"]]
 
 
 @ON_BOTH
-def test_each_filter_finds_what_it_means_the_last_one_sent_first(site: Site) -> None:
+def test_each_filter_finds_its_tasks_newest_first(site: Site) -> None:
     process = Process(kind="worker", host="höst", machine="m", pid=1, pid_started="1", name="w 1")
     owner = site.runtime.store.workers.register(process, now())
-    before = site.ask(f"/tasks/{site.send()}")
+    before = site.get_json(f"/tasks/{site.send()}")
     batch, (red, blue, later) = site.batch(
         {"tags": ["red", "b&w"], "name": "job #1", "priority": "high"},
         {"tags": ["red"], "custom_id": "job #2 %_'", "task_type": "fails"},
@@ -38,8 +38,8 @@ def test_each_filter_finds_what_it_means_the_last_one_sent_first(site: Site) -> 
     last = site.send(name="Job")
     site.work(blue)
     claim_runs(site.runtime.store, [(red, 1)], owner, now())
-    site.tell(f"/tasks/{last}/cancel")
-    first, between = before["token"], quote(site.ask(f"/tasks/{red}")["created_at"])
+    site.post_json(f"/tasks/{last}/cancel")
+    first, between = before["token"], quote(site.get_json(f"/tasks/{red}")["created_at"])
     assert found(site, "") == [last, later, blue, red, first]
     assert found(site, "status=queued") == [first]
     assert found(site, "status=failed,running") == [blue, red]
@@ -60,7 +60,7 @@ def test_each_filter_finds_what_it_means_the_last_one_sent_first(site: Site) -> 
     always = found(site, "created_after=0001-01-01T00:00:00Z&created_before=9999-12-31T23:59:59Z")
     assert always == sorted(found(site, ""), reverse=True)
     assert found(site, f"tag=red&status=running&batch={batch}&q=job&priority=high&host=h%C3%B6st") == [red]
-    for nobody in (
+    for query in (
         "tag=",
         "tag=reD",
         "task_type=",
@@ -71,26 +71,26 @@ def test_each_filter_finds_what_it_means_the_last_one_sent_first(site: Site) -> 
         "q=JOB",
         "q=%EF%BF%BD",
     ):
-        assert found(site, nobody) == [], nobody
+        assert found(site, query) == [], query
     assert found(site, "", "/results") == [last, blue]
     assert found(site, "status=canceled", "/results") == [last]
     assert found(site, "", "/deadletter") == [blue]
 
 
-def test_a_list_shows_the_same_of_a_task_as_its_details(site: Site) -> None:
+def test_a_list_shows_a_task_with_the_same_values_as_its_details(site: Site) -> None:
     token = site.send(tags=["a"], name="n", custom_id="c", priority="low", data={"item": [1]}, task_type="fails")
     site.work(token)
-    details = site.ask(f"/tasks/{token}")
-    (task,) = site.ask("/tasks")["items"]
+    details = site.get_json(f"/tasks/{token}")
+    (task,) = site.get_json("/tasks")["items"]
     assert {name: details[name] for name in task} == task
-    (ended,) = site.ask("/deadletter")["items"]
+    (ended,) = site.get_json("/deadletter")["items"]
     assert ended == task | {"result": None}
     assert ended["item"] == [1]
     assert ended["error"] == {"code": "error", "message": details["error"]["message"]}
 
 
 @ON_BOTH
-def test_every_page_is_found_by_the_link_of_the_one_before(site: Site) -> None:
+def test_the_link_of_each_page_leads_to_the_next_one(site: Site) -> None:
     tokens = [site.send(tags=["é &"], expires_at="2999-01-01T00:00:00Z") for _ in range(6)]
     for limit in (2, 3, 1000):
         for query in ("", "?tag=%C3%A9+%26"):
@@ -100,21 +100,21 @@ def test_every_page_is_found_by_the_link_of_the_one_before(site: Site) -> None:
         assert [task["token"] for task in site.pages("/queue", limit)] == tokens
 
 
-def test_what_is_sent_meanwhile_is_on_no_later_page(site: Site) -> None:
+def test_a_task_sent_between_two_pages_is_not_on_the_second(site: Site) -> None:
     tokens = [site.send() for _ in range(3)]
-    page = site.ask("/tasks?limit=2")
+    page = site.get_json("/tasks?limit=2")
     site.send()
-    assert [task["token"] for task in site.ask(f"/tasks?limit=2&cursor={page['next']}")["items"]] == tokens[:1]
+    assert [task["token"] for task in site.get_json(f"/tasks?limit=2&cursor={page['next']}")["items"]] == tokens[:1]
 
 
-def test_a_total_is_exact_up_to_its_bound_and_says_where_it_is_not(site: Site) -> None:
+def test_a_total_is_exact_up_to_a_limit_and_marked_above_it(site: Site) -> None:
     site.runtime.submit([1] * MOST_COUNTED, site.runtime.of_type("mirror"))
-    page = site.ask("/tasks?limit=1")
+    page = site.get_json("/tasks?limit=1")
     assert (page["total"], "total_is" in page) == (MOST_COUNTED, False)
     site.send()
-    page = site.ask("/tasks?limit=1")
+    page = site.get_json("/tasks?limit=1")
     assert (page["total"], page["total_is"]) == (MOST_COUNTED, "at least")
-    assert site.ask("/tasks?status=finished")["total"] == 0
+    assert site.get_json("/tasks?status=finished")["total"] == 0
 
 
 BAD_QUERIES = {
@@ -148,7 +148,7 @@ def refused(site: Site, path: str, query: str, name: str) -> None:
     assert len(answer.json["message"]) < 400
 
 
-def test_what_a_list_does_not_know_is_refused_by_name(site: Site) -> None:
+def test_an_unknown_or_invalid_parameter_of_a_list_is_refused_by_name(site: Site) -> None:
     for path in WITH_PAGES:
         for query, name in BAD_QUERIES.items():
             refused(site, path, query, name)
@@ -162,13 +162,13 @@ def test_what_a_list_does_not_know_is_refused_by_name(site: Site) -> None:
     refused(site, "/deadletter", "status=failed", "status")
 
 
-def test_a_query_that_is_no_text_is_refused(site: Site) -> None:
+def test_a_query_that_is_not_valid_utf_8_is_refused(site: Site) -> None:
     for path in LISTS:
         for query in ("q=%FF", "%ED%A0%80=1", "name=%C3"):
             assert problem(site.get(f"{path}?{query}")) == (400, "bad_parameter")
 
 
-def test_a_cursor_that_nobody_has_said_is_refused(site: Site) -> None:
+def test_a_cursor_that_no_page_returned_is_refused(site: Site) -> None:
     site.batch({}, {}, {})
     for cursor in (
         "",
@@ -185,7 +185,7 @@ def test_a_cursor_that_nobody_has_said_is_refused(site: Site) -> None:
     ):
         for path in WITH_PAGES:
             assert problem(site.get(f"{path}?cursor={cursor}")) == (400, "bad_cursor"), (path, cursor)
-    cursor = site.ask("/tasks?created_after=2020-01-01T00:00:00Z&limit=1")["next"]
+    cursor = site.get_json("/tasks?created_after=2020-01-01T00:00:00Z&limit=1")["next"]
     assert problem(site.get(f"/tasks?cursor={cursor}")) == (400, "bad_cursor")
 
 
@@ -211,7 +211,7 @@ NOT_LISTS: list[tuple[str, str]] = [
 ]
 
 
-def test_every_other_route_refuses_what_it_does_not_know_and_does_nothing(site: Site) -> None:
+def test_every_other_route_refuses_unknown_parameters_and_changes_nothing(site: Site) -> None:
     batch, (token,) = site.batch({})
     for method, path in NOT_LISTS:
         for name in ("surprise", "older", "Metadata.x"):
@@ -220,12 +220,12 @@ def test_every_other_route_refuses_what_it_does_not_know_and_does_nothing(site: 
             assert answer.json is not None
             assert name in answer.json["message"]
     assert site.status(token) == "queued"
-    assert not any(queue["paused"] for queue in site.ask("/queue")["queues"])
+    assert not any(queue["paused"] for queue in site.get_json("/queue")["queues"])
 
 
 @pytest.mark.parametrize("path", LISTS)
-def test_every_list_is_an_envelope_and_has_a_head(site: Site, path: str) -> None:
-    page = site.ask(path)
+def test_every_list_has_the_same_envelope_and_answers_head(site: Site, path: str) -> None:
+    page = site.get_json(path)
     assert isinstance(page["items"], list)
     assert page["next"] is None
     head = site.client.head(path)
@@ -235,7 +235,7 @@ def test_every_list_is_an_envelope_and_has_a_head(site: Site, path: str) -> None
     assert "GET" in wrong.headers["Allow"]
 
 
-def test_whoever_may_read_may_read_all_of_it_and_change_nothing(site: Site, bearer: KeyMaker) -> None:
+def test_a_read_key_may_read_every_list_and_change_nothing(site: Site, bearer: KeyMaker) -> None:
     read, submit = bearer("read"), bearer("submit")
     answer: Any = site.post("/tasks", [{"task_type": "mirror"}], submit).json
     batch, token = answer["batch"], answer["processing_items"][0]["hash"]

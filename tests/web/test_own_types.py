@@ -1,4 +1,4 @@
-"""The user's own task types: where they are found, and what a mistake in them makes of a start, in real processes."""
+"""The user's own task types, in real processes: where they are found, and how a mistake in them stops a start."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ with queue_tool.open() as system:
 
 
 def run(directory: Path, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run a program that finds the packages in the directory `installed` beside all others."""
+    """Run a program that can also import the packages in the directory `installed`."""
     environment = clean_environment(**settings) | {"PYTHONPATH": str(directory / "installed")}
     if command[0] == sys.executable:
         return interpreter().run(command[1:], cwd=directory, env=environment, timeout=60)
@@ -57,14 +57,14 @@ def run(directory: Path, *command: str, **settings: str) -> subprocess.Completed
 
 
 def loaded(directory: Path, *names: str) -> Any:
-    """Return what comes of loading each of these modules: a sentence, warnings, or the names of the types."""
+    """Load each of these modules; return for each an error sentence, the warnings, or the names of the task types."""
     done = run(directory, sys.executable, "-c", LOAD, *names)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
 def install(directory: Path, package: str, code: str, *entry_points: str) -> None:
-    """Put a package there as an installer does: its module and its metadata."""
+    """Write a package into `installed` as an installer does: its module and its metadata."""
     metadata = directory / "installed" / f"{package}-1.0.dist-info"
     metadata.mkdir(parents=True)
     (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
@@ -77,7 +77,7 @@ def install(directory: Path, package: str, code: str, *entry_points: str) -> Non
 # -- modules of the setting --------------------------------------------------------------------------------
 
 
-def test_a_mistake_in_a_module_becomes_one_sentence_that_names_module_and_place(tmp_path: Path) -> None:
+def test_a_mistake_in_a_module_becomes_one_sentence_that_names_the_module_and_the_line(tmp_path: Path) -> None:
     modules = {
         "syntax": ("x = 1\n1 +", " cannot be imported: SyntaxError: invalid syntax (syntax.py, line 2)."),
         "imports": (
@@ -112,11 +112,11 @@ def test_a_mistake_in_a_module_becomes_one_sentence_that_names_module_and_place(
         "The module 'absent' of QUEUE_TOOL_TASKS cannot be imported: ModuleNotFoundError: No module named 'absent'."
     )
     assert {name: sentence.replace(f"{tmp_path}/", "") for name, sentence in outcomes.items()} == {
-        name: f"The module '{name}' of QUEUE_TOOL_TASKS{says}" for name, (_, says) in modules.items()
+        name: f"The module '{name}' of QUEUE_TOOL_TASKS{ending}" for name, (_, ending) in modules.items()
     }
 
 
-def test_a_module_that_declares_nothing_is_warned_of_once(tmp_path: Path) -> None:
+def test_a_module_that_declares_no_task_type_causes_one_warning(tmp_path: Path) -> None:
     (tmp_path / "forgetful.py").write_text("def thumbnail(data): ...")
     (tmp_path / "inner.py").write_text(DECLARES)
     (tmp_path / "outer.py").write_text("import inner")
@@ -129,7 +129,7 @@ def test_a_module_that_declares_nothing_is_warned_of_once(tmp_path: Path) -> Non
     "command",
     [(*OURS, "up"), (*OURS, "web"), (*OURS, "worker"), (*OURS, "sweep"), (*FLASK, "run"), (*FLASK, "run", "--debug")],
 )
-def test_every_start_that_a_module_stops_ends_with_its_sentence_and_a_code_of_failure(
+def test_every_command_stopped_by_a_module_ends_with_its_sentence_and_exit_code_1(
     tmp_path: Path, migrated_database: Path, command: tuple[str, ...]
 ) -> None:
     (tmp_path / "script.py").write_text("import sys\nsys.exit(0)")
@@ -149,19 +149,19 @@ def test_every_start_that_a_module_stops_ends_with_its_sentence_and_a_code_of_fa
 
 
 @pytest.mark.parametrize("value", ["thumbs.tasks", "thumbs.tasks:make"])
-def test_an_installed_package_brings_its_task_types(tmp_path: Path, value: str) -> None:
+def test_an_installed_package_adds_its_task_types(tmp_path: Path, value: str) -> None:
     install(tmp_path, "thumbs", DECLARES, f"anything = {value}")
     done = run(tmp_path, sys.executable, "-c", SEND, REDIS_URL="inline:")
     assert (done.returncode, done.stdout, done.stderr) == (0, "42\n", "")
 
 
-def test_they_come_beside_those_of_the_setting(tmp_path: Path) -> None:
+def test_task_types_of_packages_are_added_to_those_of_the_setting(tmp_path: Path) -> None:
     install(tmp_path, "thumbs", DECLARES, "images = thumbs.tasks")
     (tmp_path / "mine.py").write_text("from queue_tool import task\n@task('mine')\ndef mine(data): ...")
     assert loaded(tmp_path, "mine")["mine"][-2:] == ["thumbs.make", "mine"]
 
 
-def test_a_package_that_declares_nothing_is_warned_of(tmp_path: Path) -> None:
+def test_a_package_that_declares_no_task_type_causes_a_warning(tmp_path: Path) -> None:
     install(tmp_path, "thumbs", "", "images = thumbs.tasks")
     assert loaded(tmp_path, "-")["-"] == [
         "The entry point 'images = thumbs.tasks' of queue_tool.tasks declares no task type"
@@ -169,7 +169,7 @@ def test_a_package_that_declares_nothing_is_warned_of(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "value", "says"),
+    ("code", "value", "ending"),
     [
         ("import sys; sys.exit(0)", "thumbs.tasks", " cannot be imported: SystemExit: 0 ("),
         (DECLARES, "thumbs.absent", " cannot be imported: ModuleNotFoundError: No module named 'thumbs.absent'."),
@@ -184,13 +184,13 @@ def test_a_package_that_declares_nothing_is_warned_of(tmp_path: Path) -> None:
     ],
     ids=["script", "no module", "no function", "not declared", "taken name", "no value"],
 )
-def test_a_mistake_in_a_package_stops_the_start_with_a_sentence_that_names_the_entry_point(
-    tmp_path: Path, code: str, value: str, says: str
+def test_a_mistake_in_a_package_stops_the_start_and_the_sentence_names_the_entry_point(
+    tmp_path: Path, code: str, value: str, ending: str
 ) -> None:
     install(tmp_path, "thumbs", code, f"images = {value}")
     done = run(tmp_path, *OURS, "up", PORT=str(free_port()))
     assert done.returncode == 1
-    assert done.stderr.startswith(f"queue-tool: The entry point 'images = {value}' of queue_tool.tasks{says}")
+    assert done.stderr.startswith(f"queue-tool: The entry point 'images = {value}' of queue_tool.tasks{ending}")
     assert done.stderr.count("\n") == 1
     assert done.stderr.endswith(".\n")
 

@@ -1,4 +1,4 @@
-"""Data directories in odd places: everything of a system stays inside of its own."""
+"""Data directories with unusual names: a system writes only inside its own directory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support import run_command
 
 
 @pytest.mark.parametrize("name", ["a?1", "a#b", "a%20b", "a b", "ü", "a&b=c", "a:b@c"])
-def test_everything_stays_inside_of_the_data_directory(tmp_path: Path, name: str) -> None:
+def test_everything_stays_inside_the_data_directory(tmp_path: Path, name: str) -> None:
     chosen = settings.read({"QUEUE_TOOL_DATA_DIR": str(tmp_path / name)})
     key = ApiKey(id="0" * 32, name="", role=Role.READ, created_at=datetime.now(UTC))
     first = open_store(chosen, migrate=True)
@@ -27,7 +27,7 @@ def test_everything_stays_inside_of_the_data_directory(tmp_path: Path, name: str
     assert (tmp_path / name / "queue_tool.db").stat().st_mode & 0o077 == 0
 
 
-def test_inline_has_no_worker_and_no_redis(tmp_path: Path) -> None:
+def test_with_inline_the_worker_and_redis_url_commands_are_refused(tmp_path: Path) -> None:
     for command in ("worker", "redis-url"):
         refused = run_command(command, cwd=tmp_path, REDIS_URL="inline:")
         assert refused.returncode == 1

@@ -1,4 +1,4 @@
-"""`Prefer: wait`: the answer at the end, or when the time is over, or at once where nobody more may wait."""
+"""`Prefer: wait`: the answer comes when the task ends, at the timeout, or at once if too many requests wait."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ def paths(client: FlaskClient) -> tuple[str, list[str]]:
         ([], None),
     ],
 )
-def test_what_is_preferred(app: Flask, values: list[str], seconds: int | None) -> None:
+def test_the_preferred_wait_is_read_from_the_header(app: Flask, values: list[str], seconds: int | None) -> None:
     with app.test_request_context("/", headers=[("Prefer", text) for text in values]):
         assert preferred_wait() == seconds
 
 
 @pytest.mark.parametrize("which", [0, 1])
-def test_the_answer_comes_with_the_end(client: FlaskClient, runtime: Runtime, app: Flask, which: int) -> None:
+def test_the_answer_comes_when_the_task_ends(client: FlaskClient, runtime: Runtime, app: Flask, which: int) -> None:
     token, both = paths(client)
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(lambda: app.test_client().get(both[which], headers={"Prefer": "wait=60"}))
@@ -79,7 +79,7 @@ def test_the_answer_comes_with_the_end(client: FlaskClient, runtime: Runtime, ap
 
 
 @pytest.mark.parametrize("which", [0, 1])
-def test_at_the_end_of_the_wait_the_state_is_told_as_it_is(client: FlaskClient, which: int) -> None:
+def test_at_the_timeout_the_answer_has_the_current_state(client: FlaskClient, which: int) -> None:
     _, both = paths(client)
     answer = client.get(both[which], headers={"Prefer": "wait=1"})
     assert answer.status_code == 200
@@ -88,7 +88,7 @@ def test_at_the_end_of_the_wait_the_state_is_told_as_it_is(client: FlaskClient, 
 
 
 @pytest.mark.parametrize("which", [0, 1])
-def test_what_has_ended_is_not_waited_for(client: FlaskClient, runtime: Runtime, which: int) -> None:
+def test_for_an_ended_task_or_batch_the_answer_is_immediate(client: FlaskClient, runtime: Runtime, which: int) -> None:
     token, both = paths(client)
     end(runtime, token)
     answer = client.get(both[which], headers={"Prefer": "wait=60"})
@@ -101,14 +101,14 @@ def test_without_the_header_nothing_is_applied(client: FlaskClient) -> None:
     assert not [path for path in both if "Preference-Applied" in client.get(path).headers]
 
 
-def test_an_unknown_token_is_not_waited_for(client: FlaskClient) -> None:
+def test_for_an_unknown_token_the_answer_is_immediate(client: FlaskClient) -> None:
     answer = client.get(f"/check/{'0' * 32}", headers={"Prefer": "wait=60"})
     assert answer.status_code == 404
     assert body_of(answer)["message"] == "Job not found"
 
 
 @pytest.mark.parametrize("most", [0, 1])
-def test_beyond_the_most_waits_the_answer_is_immediate_and_says_so_by_silence(
+def test_beyond_max_waits_the_answer_is_immediate_and_has_no_preference_applied(
     make_runtime: conftest.RuntimeFactory, valkey_server: str, redis: Any, most: int
 ) -> None:
     runtime = make_runtime(REDIS_URL=valkey_server, MAX_WAITS=str(most))
@@ -124,12 +124,13 @@ def test_beyond_the_most_waits_the_answer_is_immediate_and_says_so_by_silence(
 
 
 def granted(app: Flask, path: str) -> Any:
-    """Wait for long, unless the one below has the only place at this moment."""
+    """Wait for up to 60 s; return None if `refused` below holds the only slot at this moment."""
     answer = app.test_client().get(path, headers={"Prefer": "wait=60"})
     return answer if "Preference-Applied" in answer.headers else None
 
 
 def refused(app: Flask, path: str) -> Any:
+    """Return the answer that came without a wait; None if this request was allowed to wait."""
     answer = app.test_client().get(path, headers={"Prefer": "wait=1"})
     return None if "Preference-Applied" in answer.headers else answer
 

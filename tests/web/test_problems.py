@@ -1,4 +1,4 @@
-"""Errors: a page for a browser, problem details for everyone else, and nothing of the inside in either."""
+"""Errors: an HTML page for a browser, problem details for other clients, and no internal details in either."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECRET = "the inside 4711"
 
 @pytest.fixture
 def broken(runtime: Runtime) -> FlaskClient:
-    """A client of an application with a route that breaks."""
+    """A client of an application with a route that raises an unexpected error."""
 
     @needs(Role.OPEN)
     def breaks() -> Any:
@@ -70,7 +70,7 @@ def test_a_browser_gets_a_page(broken: FlaskClient, request_line: str, status: i
 
 
 @pytest.mark.parametrize("accept", ["*/*", BROWSER])
-def test_an_unexpected_error_says_nothing_of_the_inside(broken: FlaskClient, accept: str) -> None:
+def test_the_answer_to_an_unexpected_error_has_no_internal_details(broken: FlaskClient, accept: str) -> None:
     answer = broken.get("/breaks", headers={"Accept": accept})
     assert answer.status_code == 500
     for word in (SECRET, "RuntimeError", "Traceback", "test_problems", ".py"):
@@ -85,19 +85,19 @@ def test_after_an_unexpected_error_the_next_request_is_served(broken: FlaskClien
 @pytest.mark.parametrize(
     ("path", "allowed"), [("/api", {"POST", "OPTIONS"}), ("/health/live", {"GET", "HEAD", "OPTIONS"})]
 )
-def test_a_wrong_method_is_told_the_right_ones(client: FlaskClient, path: str, allowed: set[str]) -> None:
+def test_the_answer_to_a_wrong_method_lists_the_allowed_ones(client: FlaskClient, path: str, allowed: set[str]) -> None:
     answer = client.patch(path)
     assert answer.status_code == 405
     assert set(answer.headers["Allow"].split(", ")) == allowed
 
 
 @pytest.mark.parametrize("path", ["/<script>alert(1)</script>", "/%3Cscript%3Ealert(1)%3C/script%3E"])
-def test_the_page_of_an_error_repeats_nothing_that_was_sent(client: FlaskClient, path: str) -> None:
+def test_an_error_page_contains_no_unescaped_input(client: FlaskClient, path: str) -> None:
     answer = client.get(path, headers={"Accept": BROWSER})
     assert answer.status_code == 404
     assert "<script" not in answer.text
 
 
 @pytest.mark.parametrize("accept", ["", "*/*", BROWSER, "image/png", ";;;", "text/html;q=0, */*;q=0"])
-def test_whatever_a_client_would_accept_it_gets_the_status(client: FlaskClient, accept: str) -> None:
+def test_the_status_is_the_same_for_any_accept_header(client: FlaskClient, accept: str) -> None:
     assert client.get("/nothing", headers={"Accept": accept}).status_code == 404

@@ -1,4 +1,4 @@
-"""`/queue`: what waits, in its order; paused and going on."""
+"""`/queue`: queued tasks in their order; queues are paused and resumed."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tests.support import now
 from tests.web.site import ON_BOTH, Site, problem
 
 
-def of_queue(site: Site, name: str) -> Any:
-    """Return what is said of one queue."""
-    (found,) = (queue for queue in site.ask("/queue?limit=1")["queues"] if queue["name"] == name)
+def queue_entry(site: Site, name: str) -> Any:
+    """Return the entry of one queue."""
+    (found,) = (queue for queue in site.get_json("/queue?limit=1")["queues"] if queue["name"] == name)
     return found
 
 
@@ -30,36 +30,36 @@ def test_all_queues_come_in_their_order_page_by_page(site: Site) -> None:
         assert [task["token"] for task in site.pages("/queue", limit)] == expected, limit
     for name, priority in (("high", "high"), ("default", "normal"), ("low", "low")):
         assert [task["token"] for task in site.pages(f"/queue?queue={name}", 2)] == sent[priority]
-        assert site.ask(f"/queue?queue={name}&limit=1")["total"] == 3
-    assert site.ask("/queue?limit=2")["total"] == 9
+        assert site.get_json(f"/queue?queue={name}&limit=1")["total"] == 3
+    assert site.get_json("/queue?limit=2")["total"] == 9
 
 
-def test_a_full_page_says_of_a_next_one_only_where_more_waits(site: Site) -> None:
+def test_a_full_page_has_a_next_page_only_if_more_tasks_are_queued(site: Site) -> None:
     site.send(priority="high")
-    assert site.ask("/queue?limit=1")["next"] is None
+    assert site.get_json("/queue?limit=1")["next"] is None
     site.send(priority="low")
-    page = site.ask("/queue?limit=1")
-    assert [task["priority"] for task in site.ask(f"/queue?limit=1&cursor={page['next']}")["items"]] == ["low"]
+    page = site.get_json("/queue?limit=1")
+    assert [task["priority"] for task in site.get_json(f"/queue?limit=1&cursor={page['next']}")["items"]] == ["low"]
 
 
-def test_a_cursor_of_all_queues_is_none_of_one(site: Site) -> None:
+def test_a_cursor_of_all_queues_is_not_valid_for_one_queue(site: Site) -> None:
     for priority in ("high", "normal", "low"):
         site.batch({"priority": priority}, {"priority": priority})
-    cursor = site.ask("/queue?limit=3")["next"]
+    cursor = site.get_json("/queue?limit=3")["next"]
     assert problem(site.get(f"/queue?queue=low&cursor={cursor}")) == (400, "bad_cursor")
 
 
 @ON_BOTH
-def test_each_queue_says_how_much_waits_and_for_how_long(site: Site) -> None:
+def test_each_queue_reports_its_counts_and_the_age_of_its_oldest_task(site: Site) -> None:
     first = site.send(priority="high")
     site.send(priority="high", task_type="sleep", data={"item": "another lane", "valor": 0})
     running, ended = site.send(), site.send(priority="low")
     site.claim(running)
     site.work(ended)
-    high, normal, low = site.ask("/queue")["queues"]
+    high, normal, low = site.get_json("/queue")["queues"]
     assert [queue["name"] for queue in (high, normal, low)] == ["high", "default", "low"]
     assert [(queue["waiting"], queue["running"]) for queue in (high, normal, low)] == [(2, 0), (0, 1), (0, 0)]
-    assert high["oldest"] == site.ask(f"/tasks/{first}")["created_at"]
+    assert high["oldest"] == site.get_json(f"/tasks/{first}")["created_at"]
     assert 0 <= high["age"] <= (now() - datetime.fromisoformat(high["oldest"])).total_seconds()
     assert (normal["oldest"], normal["age"], low["age"]) == (None, None, None)
     assert [queue["priority"] for queue in (high, normal, low)] == ["high", "normal", "low"]
@@ -67,24 +67,24 @@ def test_each_queue_says_how_much_waits_and_for_how_long(site: Site) -> None:
 
 @ON_BOTH
 @pytest.mark.parametrize(("name", "priority"), [("high", "high"), ("default", "normal"), ("low", "low")])
-def test_a_paused_queue_starts_nothing_and_goes_on_where_it_was(site: Site, name: str, priority: str) -> None:
+def test_a_paused_queue_starts_nothing_until_it_is_resumed(site: Site, name: str, priority: str) -> None:
     running, waiting = site.send(priority=priority), site.send(priority=priority)
     other = site.send(priority="low" if priority == "normal" else "normal")
     site.claim(running)
-    shown = site.tell(f"/queue/{name}/pause")
+    shown = site.post_json(f"/queue/{name}/pause")
     assert (shown["name"], shown["paused"], shown["waiting"], shown["running"]) == (name, True, 1, 1)
-    assert site.tell(f"/queue/{name}/pause")["paused_at"] == shown["paused_at"]
+    assert site.post_json(f"/queue/{name}/pause")["paused_at"] == shown["paused_at"]
     site.work(waiting, other)
     assert (site.status(running), site.status(waiting), site.status(other)) == ("running", "queued", "finished")
-    assert [queue["paused"] for queue in site.ask("/queue")["queues"]].count(True) == 1
+    assert [queue["paused"] for queue in site.get_json("/queue")["queues"]].count(True) == 1
     for _ in range(2):
-        shown = site.tell(f"/queue/{name}/resume")
+        shown = site.post_json(f"/queue/{name}/resume")
         assert (shown["paused"], shown["paused_at"]) == (False, None)
     site.work(waiting)
     assert site.status(waiting) == "finished"
 
 
-def test_a_queue_is_called_as_rq_calls_it(site: Site, redis: Redis) -> None:
+def test_a_queue_has_the_name_of_its_rq_queue(site: Site, redis: Redis) -> None:
     site.send()
     for name in ("normal", "HIGH", "high.threads", "default,low", "%00", "é"):
         assert problem(site.get(f"/queue?queue={name}"))[0] == (400 if name == "%00" else 404), name
@@ -93,5 +93,5 @@ def test_a_queue_is_called_as_rq_calls_it(site: Site, redis: Redis) -> None:
     assert problem(site.get("/queue?queue=")) == (404, "queue_not_found")
     assert problem(site.post("/queue/low/pause", {"why": "x"})) == (400, "bad_request")
     assert problem(site.post("/queue/low/pause", [])) == (400, "bad_request")
-    assert not of_queue(site, "low")["paused"]
+    assert not queue_entry(site, "low")["paused"]
     assert redis.exists("rq:queue:default.threads")

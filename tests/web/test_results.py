@@ -1,4 +1,4 @@
-"""`/results` and the results of a batch: as a list, one by one, and as a stream."""
+"""`/results` and the results of a batch: one task, a list, and a stream."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def table(site: Site, batch: str, query: str = "") -> list[dict[str, str]]:
 
 
 def mixed(site: Site) -> tuple[str, list[str]]:
-    """Return a batch with a task in each state, and a refusal between them."""
+    """Return a batch with a task in each state, and with refused elements between them."""
     batch, tokens = site.batch(
         {"data": {"item": "i", "a": [1.5, None]}, "custom_id": "c1"},
         {"name": 1, "data": {"item": {"x": 1}}},
@@ -49,32 +49,32 @@ def mixed(site: Site) -> tuple[str, list[str]]:
     )
     site.work(tokens[0], tokens[2])
     site.claim(tokens[4])
-    site.tell(f"/tasks/{tokens[5]}/cancel")
+    site.post_json(f"/tasks/{tokens[5]}/cancel")
     return batch, tokens
 
 
 # -- one, and a list ---------------------------------------------------------------------------------------
 
 
-def test_a_result_comes_with_data_and_times_once_its_task_has_ended(site: Site) -> None:
+def test_a_result_has_data_and_times_after_its_task_has_ended(site: Site) -> None:
     token = site.send(data={"item": "i", "deep": [[None]]})
-    waiting = site.ask(f"/results/{token}")
+    waiting = site.get_json(f"/results/{token}")
     assert (waiting["status"], waiting["message"], waiting["result"]) == ("queued", "Em processamento", None)
     assert (waiting["finished_at"], waiting["duration"]) == (None, None)
     site.work(token)
-    ended = site.ask(f"/results/{token}")
+    ended = site.get_json(f"/results/{token}")
     assert (ended["status"], ended["message"], ended["error"]) == ("finished", "Finalizado", None)
     assert ended["data"] == ended["result"] == {"item": "i", "deep": [[None]]}
     assert ended["created_at"] <= ended["started_at"] <= ended["finished_at"]
     assert ended["duration"] >= 0
     bad = site.send(task_type="fails")
     site.work(bad)
-    assert site.ask(f"/results/{bad}")["error"] == {"code": "error", "message": "ValueError: not 1 again"}
+    assert site.get_json(f"/results/{bad}")["error"] == {"code": "error", "message": "ValueError: not 1 again"}
 
 
-def test_the_list_has_what_has_ended_with_its_result(site: Site) -> None:
+def test_the_list_has_the_ended_tasks_with_their_results(site: Site) -> None:
     _, tokens = mixed(site)
-    found = site.ask("/results")
+    found = site.get_json("/results")
     assert [(task["token"], task["status"], task["result"]) for task in found["items"]] == [
         (tokens[5], "canceled", None),
         (tokens[2], "failed", None),
@@ -87,7 +87,7 @@ def test_the_list_has_what_has_ended_with_its_result(site: Site) -> None:
 
 
 @ON_BOTH
-def test_each_element_has_its_line_in_the_order_sent_also_while_the_batch_runs(site: Site) -> None:
+def test_each_element_has_a_line_in_the_order_sent_also_while_the_batch_runs(site: Site) -> None:
     batch, tokens = mixed(site)
     found = lines(site, batch)
     assert [list(line) for line in found] == [COLUMNS] * 8
@@ -113,7 +113,7 @@ def test_each_element_has_its_line_in_the_order_sent_also_while_the_batch_runs(s
         assert json.loads(row["error"] or "null") == line["error"]
 
 
-def test_only_some_are_asked_for_by_their_status(site: Site) -> None:
+def test_results_are_filtered_by_status(site: Site) -> None:
     batch, _ = mixed(site)
     for query, expected in {
         "rejected": [1, 6],
@@ -130,7 +130,7 @@ def test_only_some_are_asked_for_by_their_status(site: Site) -> None:
         assert "status" in answer.json["message"]
 
 
-def test_a_batch_of_nothing_but_refusals_has_results(site: Site) -> None:
+def test_a_batch_with_only_refused_elements_has_results(site: Site) -> None:
     batch, _ = site.batch(1, None)
     assert [line["status"] for line in lines(site, batch)] == ["rejected", "rejected"]
     assert lines(site, batch, "?status=finished") == []
@@ -138,7 +138,7 @@ def test_a_batch_of_nothing_but_refusals_has_results(site: Site) -> None:
 
 
 @ON_BOTH
-def test_no_element_is_missed_where_the_pages_of_the_store_end(site: Site) -> None:
+def test_no_element_is_missing_between_two_pages_of_the_store(site: Site) -> None:
     sent: list[Any] = [{} if number % 3 else number for number in range(1600)]
     batch, tokens = site.batch(*sent)
     found = lines(site, batch)
@@ -169,7 +169,7 @@ ACCEPTED: list[tuple[str | None, str | None]] = [
 ]
 
 
-def test_the_form_is_the_one_that_the_client_accepts(site: Site) -> None:
+def test_the_format_is_the_one_that_the_client_accepts(site: Site) -> None:
     batch, _ = site.batch({})
     for accept, kind in ACCEPTED:
         answer = site.get(f"/batches/{batch}/results", None if accept is None else {"Accept": accept})
@@ -188,7 +188,7 @@ def test_the_results_of_an_unknown_batch_are_404(site: Site) -> None:
 
 
 @ON_BOTH
-def test_a_cell_is_quoted_and_no_spreadsheet_takes_it_for_a_formula(site: Site) -> None:
+def test_a_cell_is_quoted_and_is_never_a_formula_for_a_spreadsheet(site: Site) -> None:
     texts = ["=1+1", "+1", "-1", "@A1", "\tx", "\rx", 'say "hi", ana', "two\r\nlines", "é😀\0", " =1", "'=1", "", "a,b"]
     batch, tokens = site.batch(
         *({"data": {"item": text}, "custom_id": text.replace("\0", "") or None} for text in texts)
@@ -206,7 +206,7 @@ def test_a_cell_is_quoted_and_no_spreadsheet_takes_it_for_a_formula(site: Site) 
     assert [row["result"] for row in table(site, batch)] == ['"=1+1"', '"-1"', "-1", "[]", "null"]
 
 
-def test_data_as_deep_as_json_may_be_is_streamed(site: Site) -> None:
+def test_very_deep_data_is_streamed(site: Site) -> None:
     deep = "[" * 900 + "]" * 900
     body = (
         f'[{{"task_type": "mirror", "data": {{"item": {deep}}}}}, {{"task_type": "sleep", "data": {{"item": {deep}}}}}]'
@@ -218,16 +218,16 @@ def test_data_as_deep_as_json_may_be_is_streamed(site: Site) -> None:
         assert found.data.count(deep.encode()) == 3
 
 
-# -- places ------------------------------------------------------------------------------------------------
+# -- stream slots ------------------------------------------------------------------------------------------
 
 
 def opened(site: Site, batch: str, accept: str = "*/*") -> Any:
-    """Begin to read a stream."""
+    """Request the results of a batch without reading the body."""
     return site.app.test_client().get(f"/batches/{batch}/results", headers={"Accept": accept}, buffered=False)
 
 
 @pytest.mark.parametrize("end", ["read", "dropped", "never begun", "asked for its head", "not acceptable"])
-def test_a_stream_gives_its_place_back_whatever_becomes_of_it(site: Site, end: str) -> None:
+def test_a_stream_frees_its_slot_however_it_ends(site: Site, end: str) -> None:
     batch, _ = site.batch(*[{}] * 1200)
     for _ in range(2 * AT_ONCE):
         if end == "asked for its head":
@@ -246,14 +246,14 @@ def test_a_stream_gives_its_place_back_whatever_becomes_of_it(site: Site, end: s
     assert site.get(f"/batches/{batch}/results").status_code == 200
 
 
-def test_no_more_than_so_many_streams_are_read_at_once(site: Site) -> None:
+def test_the_number_of_concurrent_streams_is_limited(site: Site) -> None:
     batch, _ = site.batch(*[{}] * 1200)
     held = [opened(site, batch) for _ in range(AT_ONCE)]
     assert [stream.status_code for stream in held] == [200] * AT_ONCE
     refused = site.get(f"/batches/{batch}/results")
     assert problem(refused) == (503, "too_many_streams")
     assert int(refused.headers["Retry-After"]) > 0
-    assert site.ask(f"/batches/{batch}")["total"] == 1200
+    assert site.get_json(f"/batches/{batch}")["total"] == 1200
     held[0].close()
     again = opened(site, batch)
     assert again.status_code == 200
@@ -262,7 +262,10 @@ def test_no_more_than_so_many_streams_are_read_at_once(site: Site) -> None:
 
 
 def readers(database: Database) -> int:
-    """Return how many others have a transaction open: on SQLite, whether any holds up the log's truncation."""
+    """Return how many other connections have an open transaction.
+
+    On SQLite, return 1 if an open transaction prevents the truncation of the write-ahead log, else 0.
+    """
     if not database.is_file:
         others = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in%%' AND datname = current_database()"
         with database.read() as connection:
@@ -272,7 +275,7 @@ def readers(database: Database) -> int:
 
 
 @ON_BOTH
-def test_no_transaction_is_open_while_nobody_reads(site: Site) -> None:
+def test_no_transaction_is_open_while_the_client_does_not_read(site: Site) -> None:
     batch, _ = site.batch(*[{}] * 1600)
     with site.runtime.store.database.read() as connection:
         connection.exec_driver_sql("SELECT count(*) FROM tasks").all()
@@ -280,7 +283,7 @@ def test_no_transaction_is_open_while_nobody_reads(site: Site) -> None:
         assert readers(site.runtime.store.database) == 1
     stream = opened(site, batch)
     assert next(stream.response)
-    site.tell(f"/batches/{batch}/cancel")
+    site.post_json(f"/batches/{batch}/cancel")
     assert readers(site.runtime.store.database) == 0
     rest = b"".join(stream.response).splitlines()
     assert json.loads(rest[-1]) == lines(site, batch)[-1]
@@ -288,12 +291,12 @@ def test_no_transaction_is_open_while_nobody_reads(site: Site) -> None:
 
 
 def rename(site: Site, table: str, other: str) -> None:
-    """Let the store miss its tasks, or find them again."""
+    """Rename a table, so that the store loses its tasks or finds them again."""
     with site.runtime.store.database.write() as connection:
         connection.exec_driver_sql(f"ALTER TABLE {table} RENAME TO {other}")
 
 
-def test_a_stream_that_cannot_go_on_says_so_in_a_last_line_and_gives_its_place_back(site: Site) -> None:
+def test_a_failed_stream_ends_with_an_error_line_and_frees_its_slot(site: Site) -> None:
     batch, _ = site.batch(*[{}] * 2000)
     for accept in ("application/jsonl", "text/csv", "*/*") * 2:
         stream = opened(site, batch, accept)
@@ -316,7 +319,7 @@ def test_a_stream_that_cannot_go_on_says_so_in_a_last_line_and_gives_its_place_b
         assert len(lines(site, batch)) == 2000
 
 
-def test_streams_at_once_see_the_same(site: Site) -> None:
+def test_concurrent_streams_have_the_same_content(site: Site) -> None:
     batch, _ = site.batch(*[{}] * 1200, 5)
     together = threading.Barrier(AT_ONCE)
     read: list[bytes] = []

@@ -1,4 +1,4 @@
-"""`/tasks`: sent, looked at, canceled, retried."""
+"""`/tasks`: tasks are submitted, read, canceled and retried."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ TOKEN = re.compile("[0-9a-f]{32}")
 HOUR = timedelta(hours=1)
 
 
-# -- one ---------------------------------------------------------------------------------------------------
+# -- one task ----------------------------------------------------------------------------------------------
 
 
-def test_one_task_is_accepted_with_its_id_and_where_to_find_it(site: Site) -> None:
+def test_one_task_is_accepted_with_its_id_and_location(site: Site) -> None:
     answer = site.post("/tasks", {"task_type": "sleep", "data": {"item": "a", "valor": 1}})
     assert answer.status_code == 202
     body = answer.json
@@ -38,13 +38,13 @@ def test_one_task_is_accepted_with_its_id_and_where_to_find_it(site: Site) -> No
         "batch": None,
     }
     assert answer.headers["Location"] == f"/tasks/{body['task_id']}"
-    assert site.ask(answer.headers["Location"])["item"] == "a"
-    assert site.ask("/batches")["items"] == []
-    assert site.ask(f"/check/{body['task_id']}")["message"] == "Em processamento"
+    assert site.get_json(answer.headers["Location"])["item"] == "a"
+    assert site.get_json("/batches")["items"] == []
+    assert site.get_json(f"/check/{body['task_id']}")["message"] == "Em processamento"
 
 
 @ON_BOTH
-def test_all_that_may_be_said_of_a_task_is_kept_and_shown(site: Site) -> None:
+def test_every_option_of_a_task_is_stored_and_shown(site: Site) -> None:
     options: dict[str, Any] = {
         "data": {"deep": [1.5, None, "é\0"]},
         "name": "Ärger 😀",
@@ -59,7 +59,7 @@ def test_all_that_may_be_said_of_a_task_is_kept_and_shown(site: Site) -> None:
         "run_at": "2030-01-01T02:00:00+02:00",
         "expires_at": "2031-01-01T00:00:00.5Z",
     }
-    shown = site.ask(f"/tasks/{site.send(**options)}")
+    shown = site.get_json(f"/tasks/{site.send(**options)}")
     expected = options | {
         "tags": ["blue", "red"],
         "run_at": None,
@@ -79,12 +79,12 @@ def test_all_that_may_be_said_of_a_task_is_kept_and_shown(site: Site) -> None:
 
 
 @ON_BOTH
-def test_what_is_null_is_not_said(site: Site) -> None:
+def test_an_option_that_is_null_counts_as_not_given(site: Site) -> None:
     words = ["name", "custom_id", "description", "parameters", "tags", "priority", "unique_key"]
     numbers = ["timeout", "max_attempts", "run_at", "delay", "expires_at"]
     nothing: dict[str, object] = dict.fromkeys([*words, *numbers])
     _, (token, plain) = site.batch(nothing, {})
-    shown, expected = site.ask(f"/tasks/{token}"), site.ask(f"/tasks/{plain}")
+    shown, expected = site.get_json(f"/tasks/{token}"), site.get_json(f"/tasks/{plain}")
     differs = {name for name in shown if shown[name] != expected[name]}
     assert differs == {"task_id", "token", "index"}
 
@@ -93,7 +93,7 @@ def test_what_is_null_is_not_said(site: Site) -> None:
 @pytest.mark.parametrize("how", ["one", "many"])
 def test_a_whole_number_may_be_written_as_json_schema_allows(site: Site, how: str) -> None:
     token = site.send(max_attempts=2.0) if how == "one" else site.batch({"max_attempts": 2.0}, {"timeout": 1})[1][0]
-    shown = site.ask(f"/tasks/{token}")["max_attempts"]
+    shown = site.get_json(f"/tasks/{token}")["max_attempts"]
     assert (shown, type(shown)) == (2, int)
 
 
@@ -155,10 +155,10 @@ def test_a_bad_task_is_refused_with_a_pointer_alone_and_in_an_array(site: Site) 
         assert [error["path"] for error in alone.json["errors"]] == [path], options
         assert 0 < len(alone.json["errors"][0]["message"]) <= 300, options
         assert (bad["hash"], bad["errors"]) == ("INVALID_JOB_REQUEST", alone.json["errors"]), options
-    assert site.ask("/tasks")["total"] == 1
+    assert site.get_json("/tasks")["total"] == 1
 
 
-def test_several_reasons_come_together(site: Site) -> None:
+def test_a_refusal_lists_every_reason(site: Site) -> None:
     errors = site.post("/tasks", {"task_type": "mirror", "name": 1, "tags": [1], "x": 1}).json["errors"]
     assert {error["path"] for error in errors} == {"", "/name", "/tags/0"}
     errors = site.post("/tasks", {"task_type": "sleep", "data": {"item": 1, "valor": "x"}}).json["errors"]
@@ -179,18 +179,18 @@ def test_a_body_that_is_neither_an_object_nor_an_array_is_400(site: Site) -> Non
         assert problem(site.client.post("/tasks", data=body, content_type="application/json")) == (400, code), body
 
 
-def test_a_body_must_say_that_it_is_json(site: Site) -> None:
+def test_a_body_must_be_declared_as_json(site: Site) -> None:
     answer = site.client.post("/tasks", data='{"task_type": "mirror"}', content_type="text/plain")
     assert problem(answer) == (415, "unsupported_media_type")
 
 
-def test_a_batch_may_be_called_by_a_name_but_one_task_makes_none(site: Site) -> None:
+def test_a_batch_name_is_refused_for_a_single_task(site: Site) -> None:
     assert problem(site.post("/tasks?name=mine", {"task_type": "mirror"})) == (400, "bad_parameter")
-    assert site.ask("/tasks")["total"] == 0
+    assert site.get_json("/tasks")["total"] == 0
 
 
 @pytest.mark.parametrize("depth", [300, 1000])
-def test_data_may_be_as_deep_as_json_may(site: Site, depth: int) -> None:
+def test_data_and_parameters_may_be_deeply_nested(site: Site, depth: int) -> None:
     deep = "[" * depth + "]" * depth
     text = f'{{"task_type": "mirror", "data": {deep}, "parameters": {{"a": {deep}}}}}'
     answer = site.client.post("/tasks", data=text, content_type="application/json")
@@ -200,7 +200,7 @@ def test_data_may_be_as_deep_as_json_may(site: Site, depth: int) -> None:
     assert shown.count(b"[" * depth) == 2
 
 
-# -- many --------------------------------------------------------------------------------------------------
+# -- an array of tasks -------------------------------------------------------------------------------------
 
 
 def test_an_array_is_answered_as_a_batch_in_the_order_sent(site: Site) -> None:
@@ -215,14 +215,14 @@ def test_an_array_is_answered_as_a_batch_in_the_order_sent(site: Site) -> None:
     assert [line["item"] for line in lines] == ["a", None, None, None]
     assert [TOKEN.fullmatch(line["hash"]) is not None for line in lines] == [True, False, True, False]
     assert answer.headers["Location"] == f"/batches/{body['batch']}"
-    found = site.ask(answer.headers["Location"])
+    found = site.get_json(answer.headers["Location"])
     assert (found["total"], found["accepted"], found["rejected"]) == (4, 2, 2)
 
 
-def test_an_array_of_which_all_is_refused_is_accepted_as_a_batch(site: Site) -> None:
+def test_an_array_with_only_refused_elements_is_accepted_as_a_batch(site: Site) -> None:
     batch, hashes = site.batch(1, None, "x")
     assert hashes == ["INVALID_JOB_REQUEST"] * 3
-    found = site.ask(f"/batches/{batch}")
+    found = site.get_json(f"/batches/{batch}")
     assert (found["message"], found["progress"], found["counts"]["rejected"]) == ("Finalizado", 1, 3)
 
 
@@ -233,13 +233,13 @@ def test_an_empty_array_makes_no_batch(site: Site) -> None:
     assert "Location" not in answer.headers
 
 
-def test_more_than_a_batch_may_have_is_413(make_runtime: RuntimeFactory) -> None:
+def test_an_array_above_the_item_limit_is_413(make_runtime: RuntimeFactory) -> None:
     site = Site(make_runtime(MAX_BATCH="2"))
     assert problem(site.post("/tasks", [1, 2, 3])) == (413, "too_many_items")
     assert site.post("/tasks", [1, 2]).status_code == 202
 
 
-def test_more_than_may_wait_is_429(make_runtime: RuntimeFactory, valkey_server: str, redis: Any) -> None:
+def test_more_tasks_than_may_be_queued_are_429(make_runtime: RuntimeFactory, valkey_server: str, redis: Any) -> None:
     site = Site(make_runtime(MAX_WAITING="1", REDIS_URL=valkey_server))
     site.send()
     answer = site.post("/tasks", {"task_type": "mirror"})
@@ -247,14 +247,16 @@ def test_more_than_may_wait_is_429(make_runtime: RuntimeFactory, valkey_server: 
     assert int(answer.headers["Retry-After"]) > 0
 
 
-# -- what was said is honored ------------------------------------------------------------------------------
+# -- options of a task -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("timeout", "status"), [(0.05, "failed"), (0, "finished"), (60, "finished")])
-def test_the_timeout_of_a_task_goes_before_its_type_s(site: Site, timeout: float, status: str) -> None:
-    token = site.send(task_type="waits_for_a_word" if status == "failed" else "says", timeout=timeout)
+def test_the_timeout_of_a_task_overrides_that_of_its_type(site: Site, timeout: float, status: str) -> None:
+    token = site.send(
+        task_type="works_until_canceled" if status == "failed" else "reports_its_context", timeout=timeout
+    )
     site.work(token)
-    shown = site.ask(f"/tasks/{token}")
+    shown = site.get_json(f"/tasks/{token}")
     assert shown["status"] == status
     if status == "failed":
         assert shown["error"]["code"] == "timeout"
@@ -265,29 +267,29 @@ def test_the_timeout_of_a_task_goes_before_its_type_s(site: Site, timeout: float
 
 @ON_BOTH
 @pytest.mark.parametrize("attempts", [1, 3])
-def test_a_task_has_as_many_attempts_as_it_says(site: Site, attempts: int) -> None:
+def test_a_task_has_as_many_attempts_as_its_max_attempts(site: Site, attempts: int) -> None:
     token = site.send(task_type="fails", max_attempts=attempts)
     for attempt in range(1, attempts):
         site.work(token)
-        shown = site.ask(f"/tasks/{token}")
+        shown = site.get_json(f"/tasks/{token}")
         assert (shown["status"], shown["attempt"]) == ("scheduled", attempt + 1)
         site.let_time_pass(HOUR)
     site.work(token)
-    shown = site.ask(f"/tasks/{token}")
+    shown = site.get_json(f"/tasks/{token}")
     assert (shown["status"], shown["attempt"], shown["error"]["code"]) == ("failed", attempts, "error")
     assert [entry["attempt"] for entry in shown["attempts"]] == list(range(1, attempts + 1))
 
 
 def test_a_function_gets_the_parameters(site: Site) -> None:
-    token = site.send(task_type="says", parameters={"a": {"b": [1]}})
+    token = site.send(task_type="reports_its_context", parameters={"a": {"b": [1]}})
     site.work(token)
-    assert site.ask(f"/tasks/{token}")["result"]["parameters"] == {"a": {"b": [1]}}
+    assert site.get_json(f"/tasks/{token}")["result"]["parameters"] == {"a": {"b": [1]}}
 
 
 @pytest.mark.parametrize(
     "options", [{"delay": 3600}, {"run_at": "2999-01-01T00:00:00Z"}, {"run_at": "9999-12-31T23:59:59Z"}]
 )
-def test_a_task_is_not_done_before_its_time(site: Site, options: dict[str, Any]) -> None:
+def test_a_task_does_not_run_before_its_time(site: Site, options: dict[str, Any]) -> None:
     token = site.send(**options)
     site.let_time_pass(HOUR / 2)
     site.work(token)
@@ -301,7 +303,7 @@ def test_a_task_is_not_done_before_its_time(site: Site, options: dict[str, Any])
 @pytest.mark.parametrize(
     "options", [{"delay": 0}, {"delay": 1e-9}, {"run_at": "0001-01-01T00:00:00Z"}, {"run_at": "2020-01-01 00:00:00z"}]
 )
-def test_a_time_that_has_passed_is_now(site: Site, options: dict[str, Any]) -> None:
+def test_a_time_in_the_past_means_now(site: Site, options: dict[str, Any]) -> None:
     token = site.send(**options)
     assert site.status(token) == "queued"
     site.work(token)
@@ -309,36 +311,36 @@ def test_a_time_that_has_passed_is_now(site: Site, options: dict[str, Any]) -> N
 
 
 @pytest.mark.parametrize("time", ["2020-01-01T00:00:00Z", "0001-01-01T00:00:00Z"])
-def test_a_task_that_was_not_started_in_time_is_not_started_at_all(site: Site, time: str) -> None:
+def test_a_task_that_has_expired_is_never_started(site: Site, time: str) -> None:
     token = site.send(expires_at=time)
     site.work(token)
     assert site.status(token) == "queued"
     site.let_time_pass(timedelta())
-    shown = site.ask(f"/tasks/{token}")
+    shown = site.get_json(f"/tasks/{token}")
     assert (shown["status"], shown["error"]["code"]) == ("failed", "expired")
 
 
-def test_the_priority_of_a_task_goes_before_its_type_s(site: Site) -> None:
+def test_the_priority_of_a_task_overrides_that_of_its_type(site: Site) -> None:
     tokens = {priority: site.send(priority=priority) for priority in ("low", "normal", "high")}
-    waiting = [task["token"] for task in site.ask("/queue")["items"]]
+    waiting = [task["token"] for task in site.get_json("/queue")["items"]]
     assert waiting == [tokens["high"], tokens["normal"], tokens["low"]]
 
 
-# -- looked at ---------------------------------------------------------------------------------------------
+# -- read --------------------------------------------------------------------------------------------------
 
 
-def test_the_details_tell_the_story_of_a_task(site: Site) -> None:
+def test_the_details_have_the_whole_history_of_a_task(site: Site) -> None:
     token = site.send(task_type="fails", max_attempts=2, data={"item": "x"})
     site.work(token)
     site.let_time_pass(HOUR)
     site.work(token)
-    site.tell(f"/tasks/{token}/retry")
+    site.post_json(f"/tasks/{token}/retry")
     site.claim(token)
-    run = site.ask(f"/tasks/{token}")["run"]
+    run = site.get_json(f"/tasks/{token}")["run"]
     note = Note(token=token, run=run, progress=0.5, note="half", lines=("first", "second"))
     site.runtime.store.runs.settle_and_claim((), (), site.runtime.owner.id(), now(), [note])
-    site.tell(f"/tasks/{token}/cancel", {"by": "ana", "reason": "enough"})
-    shown = site.ask(f"/tasks/{token}")
+    site.post_json(f"/tasks/{token}/cancel", {"by": "ana", "reason": "enough"})
+    shown = site.get_json(f"/tasks/{token}")
     assert (shown["status"], shown["message"], shown["attempt"], shown["run"]) == ("canceled", "Finalizado", 3, 3)
     assert (shown["canceled_by"], shown["cancel_reason"], shown["error"]) == ("ana", "enough", None)
     assert (shown["progress"], shown["note"]) == (0.5, "half")
@@ -364,7 +366,7 @@ def test_the_details_tell_the_story_of_a_task(site: Site) -> None:
     assert all(time.endswith("Z") for time in times)
 
 
-def test_details_that_the_client_has_come_without_a_body(site: Site) -> None:
+def test_unchanged_details_are_304_without_a_body(site: Site) -> None:
     token = site.send()
     first = site.get(f"/tasks/{token}")
     etag = first.headers["ETag"]
@@ -379,13 +381,13 @@ def test_details_that_the_client_has_come_without_a_body(site: Site) -> None:
     assert changed.headers["ETag"] != etag
 
 
-def test_the_status_is_the_status_alone(site: Site) -> None:
+def test_the_status_route_returns_only_the_status(site: Site) -> None:
     token = site.send()
-    shown = site.ask(f"/tasks/{token}/status")
+    shown = site.get_json(f"/tasks/{token}/status")
     assert shown == {"task_id": token, "token": token, "status": "queued", "message": "Em processamento"}
 
 
-def test_an_unknown_task_is_404_wherever_it_is_named(site: Site) -> None:
+def test_an_unknown_task_is_404_on_every_route(site: Site) -> None:
     for token in (UNKNOWN, *ILL_FORMED):
         answers = [site.get(f"/tasks/{token}"), site.get(f"/tasks/{token}/status"), site.get(f"/results/{token}")]
         answers += [site.post(f"/tasks/{token}/{verb}") for verb in ("cancel", "retry")]
@@ -394,7 +396,7 @@ def test_an_unknown_task_is_404_wherever_it_is_named(site: Site) -> None:
         assert {answer.json["message"] for answer in answers} == {"Job not found"}
 
 
-def test_an_address_that_is_none_is_404(site: Site) -> None:
+def test_an_unknown_path_is_404(site: Site) -> None:
     for path in ("/tasks/", "/tasks//status", "/tasks/a/b/c", "/results/", "/results/a/b", "/tasks/a%0a"):
         assert problem(site.get(path))[0] == 404, path
 
@@ -403,13 +405,13 @@ def test_an_address_that_is_none_is_404(site: Site) -> None:
 
 
 @ON_BOTH
-def test_whatever_has_not_ended_is_canceled(site: Site) -> None:
+def test_every_task_that_has_not_ended_can_be_canceled(site: Site) -> None:
     queued, scheduled, running = site.send(), site.send(delay=60), site.send()
     site.claim(running)
     for token in (queued, scheduled, running):
-        body = site.tell(f"/tasks/{token}/cancel", {"by": "ana\0", "reason": "r" * 5000})
+        body = site.post_json(f"/tasks/{token}/cancel", {"by": "ana\0", "reason": "r" * 5000})
         assert (body["status"], body["message"]) == ("canceled", "Finalizado")
-        shown = site.ask(f"/tasks/{token}")
+        shown = site.get_json(f"/tasks/{token}")
         assert (shown["canceled_by"], len(shown["cancel_reason"])) == ("ana\\x00", 1000)
         site.work(token)
         assert site.status(token) == "canceled"
@@ -418,7 +420,7 @@ def test_whatever_has_not_ended_is_canceled(site: Site) -> None:
         assert "canceled" in again.json["message"]
 
 
-def test_what_has_ended_is_not_canceled(site: Site) -> None:
+def test_an_ended_task_cannot_be_canceled(site: Site) -> None:
     finished, failed = site.send(), site.send(task_type="fails")
     site.work(finished, failed)
     for token, status in ((finished, "finished"), (failed, "failed")):
@@ -426,15 +428,15 @@ def test_what_has_ended_is_not_canceled(site: Site) -> None:
         assert site.status(token) == status
 
 
-def test_who_cancels_is_the_key_that_did_unless_the_request_says(site: Site, bearer: KeyMaker) -> None:
+def test_canceled_by_is_the_api_key_unless_the_request_names_someone(site: Site, bearer: KeyMaker) -> None:
     key = bearer("submit")
     tokens = [site.post("/tasks", {"task_type": "mirror"}, key).json["task_id"] for _ in range(2)]
     site.post(f"/tasks/{tokens[0]}/cancel", None, key)
     site.post(f"/tasks/{tokens[1]}/cancel", {"by": "ana"}, key)
-    assert [site.ask(f"/tasks/{token}", key)["canceled_by"] for token in tokens] == ["submit", "ana"]
+    assert [site.get_json(f"/tasks/{token}", key)["canceled_by"] for token in tokens] == ["submit", "ana"]
 
 
-def test_a_body_that_says_something_else_cancels_nothing(site: Site) -> None:
+def test_an_invalid_cancel_request_cancels_nothing(site: Site) -> None:
     token = site.send()
     for body in (
         b"[]",
@@ -456,26 +458,26 @@ def test_a_body_that_says_something_else_cancels_nothing(site: Site) -> None:
 
 
 @ON_BOTH
-def test_what_failed_or_was_canceled_is_done_again_with_all_its_attempts(site: Site) -> None:
+def test_a_failed_or_canceled_task_is_retried_with_all_its_attempts(site: Site) -> None:
     failed, canceled = site.send(task_type="fails", max_attempts=2), site.send(delay=60)
     for _ in range(2):
         site.work(failed)
         site.let_time_pass(timedelta(minutes=20))
-    site.tell(f"/tasks/{canceled}/cancel", {"by": "ana"})
+    site.post_json(f"/tasks/{canceled}/cancel", {"by": "ana"})
     for token in (failed, canceled):
-        body = site.tell(f"/tasks/{token}/retry")
+        body = site.post_json(f"/tasks/{token}/retry")
         assert (body["status"], body["message"]) == ("queued", "Em processamento")
     site.work(failed, canceled)
     assert (site.status(failed), site.status(canceled)) == ("scheduled", "finished")
     site.let_time_pass(HOUR)
     site.work(failed)
     assert site.status(failed) == "failed"
-    shown = site.ask(f"/tasks/{canceled}")
+    shown = site.get_json(f"/tasks/{canceled}")
     assert [entry["code"] for entry in shown["attempts"]] == ["canceled"]
     assert (shown["canceled_by"], shown["error"]) == (None, None)
 
 
-def test_what_has_not_ended_badly_is_not_retried(site: Site) -> None:
+def test_only_a_failed_or_canceled_task_can_be_retried(site: Site) -> None:
     queued, running, finished = site.send(), site.send(), site.send()
     site.claim(running)
     site.work(finished)
@@ -491,35 +493,41 @@ def test_what_has_not_ended_badly_is_not_retried(site: Site) -> None:
 
 
 @ON_BOTH
-def test_many_are_canceled_and_retried_by_their_tokens(site: Site) -> None:
+def test_many_tasks_are_canceled_and_retried_by_their_tokens(site: Site) -> None:
     _, tokens = site.batch(*[{}] * 5)
     site.work(tokens[0])
     named = [*tokens[:4], tokens[1], UNKNOWN, "no token", "", "\0", "é"]
-    assert site.tell("/tasks/cancel", {"tokens": named, "by": "ana", "reason": "all"}) == {"matched": 4, "changed": 3}
+    assert site.post_json("/tasks/cancel", {"tokens": named, "by": "ana", "reason": "all"}) == {
+        "matched": 4,
+        "changed": 3,
+    }
     assert [site.status(token) for token in tokens] == ["finished", "canceled", "canceled", "canceled", "queued"]
-    assert site.ask(f"/tasks/{tokens[1]}")["cancel_reason"] == "all"
-    assert site.tell("/tasks/retry", {"tokens": named}) == {"matched": 4, "changed": 3}
+    assert site.get_json(f"/tasks/{tokens[1]}")["cancel_reason"] == "all"
+    assert site.post_json("/tasks/retry", {"tokens": named}) == {"matched": 4, "changed": 3}
     assert [site.status(token) for token in tokens] == ["finished", *["queued"] * 4]
-    assert site.tell("/tasks/retry", {"tokens": []}) == {"matched": 0, "changed": 0}
+    assert site.post_json("/tasks/retry", {"tokens": []}) == {"matched": 0, "changed": 0}
 
 
 @ON_BOTH
-def test_many_are_canceled_and_retried_by_a_filter(site: Site) -> None:
+def test_many_tasks_are_canceled_and_retried_by_a_filter(site: Site) -> None:
     red = [site.send(tags=["red"], name="job 1"), site.send(tags=["red"], priority="high")]
     other = site.send()
-    assert site.tell("/tasks/cancel", {"filter": {"tag": "red", "priority": "high"}}) == {"matched": 1, "changed": 1}
-    assert site.tell("/tasks/cancel", {"filter": {"tag": "red", "status": "queued,running"}}) == {
+    assert site.post_json("/tasks/cancel", {"filter": {"tag": "red", "priority": "high"}}) == {
         "matched": 1,
         "changed": 1,
     }
-    assert site.tell("/tasks/cancel", {"filter": {"batch": UNKNOWN}}) == {"matched": 0, "changed": 0}
+    assert site.post_json("/tasks/cancel", {"filter": {"tag": "red", "status": "queued,running"}}) == {
+        "matched": 1,
+        "changed": 1,
+    }
+    assert site.post_json("/tasks/cancel", {"filter": {"batch": UNKNOWN}}) == {"matched": 0, "changed": 0}
     assert [site.status(token) for token in (*red, other)] == ["canceled", "canceled", "queued"]
-    assert site.tell("/tasks/retry", {"filter": {"q": "job"}}) == {"matched": 1, "changed": 1}
-    assert site.tell("/tasks/retry", {"filter": {"status": "finished"}}) == {"matched": 0, "changed": 0}
+    assert site.post_json("/tasks/retry", {"filter": {"q": "job"}}) == {"matched": 1, "changed": 1}
+    assert site.post_json("/tasks/retry", {"filter": {"status": "finished"}}) == {"matched": 0, "changed": 0}
     assert [site.status(token) for token in (*red, other)] == ["queued", "canceled", "queued"]
 
 
-BAD_ORDERS: list[Any] = [
+BAD_BULK_REQUESTS: list[Any] = [
     None, [], 1, {}, {"tokens": None}, {"tokens": "a"}, {"tokens": [1]}, {"tokens": [["a"]]}, {"tokens": {}},
     {"tokens": [], "filter": {}}, {"filter": None}, {"filter": []}, {"filter": {"x": "y"}}, {"filter": {"batch": 1}},
     {"filter": {"status": "asleep"}}, {"filter": {"status": ""}}, {"filter": {"q": "\0"}}, {"filter": {"code": None}},
@@ -527,18 +535,18 @@ BAD_ORDERS: list[Any] = [
 ]  # fmt: skip
 
 
-def test_an_order_that_cannot_be_understood_changes_nothing(site: Site) -> None:
-    waits, over = site.send(), site.send()
-    site.tell(f"/tasks/{over}/cancel")
-    for path, body in itertools.product(("/tasks/cancel", "/tasks/retry"), BAD_ORDERS):
+def test_an_invalid_cancel_or_retry_of_many_tasks_changes_nothing(site: Site) -> None:
+    waits, canceled = site.send(), site.send()
+    site.post_json(f"/tasks/{canceled}/cancel")
+    for path, body in itertools.product(("/tasks/cancel", "/tasks/retry"), BAD_BULK_REQUESTS):
         answer = site.post(path, body)
         assert problem(answer)[0] == 400, body
         assert problem(answer)[1] in ("bad_request", "bad_parameter"), body
     assert problem(site.post("/tasks/cancel", {"tokens": [""] * 100_001})) == (413, "too_many_items")
-    assert (site.status(waits), site.status(over)) == ("queued", "canceled")
+    assert (site.status(waits), site.status(canceled)) == ("queued", "canceled")
 
 
-def test_a_filter_is_for_admins_and_tokens_are_for_all_who_send(site: Site, bearer: KeyMaker) -> None:
+def test_a_filter_needs_an_admin_key_and_tokens_a_submit_key(site: Site, bearer: KeyMaker) -> None:
     submit, admin, read = bearer("submit"), bearer("admin"), bearer("read")
     token = site.post("/tasks", {"task_type": "mirror"}, submit).json["task_id"]
     for path in ("/tasks/cancel", "/tasks/retry"):
@@ -553,7 +561,7 @@ def test_a_filter_is_for_admins_and_tokens_are_for_all_who_send(site: Site, bear
 
 
 @ON_BOTH
-def test_a_second_task_with_the_key_is_the_first_one(site: Site) -> None:
+def test_a_second_task_with_the_same_key_returns_the_first_one(site: Site) -> None:
     first = site.send(unique_key="k")
     again = site.post("/tasks", {"task_type": "mirror", "data": 2, "unique_key": "k"})
     assert again.status_code == 200
@@ -561,13 +569,13 @@ def test_a_second_task_with_the_key_is_the_first_one(site: Site) -> None:
     assert again.headers["Location"] == f"/tasks/{first}"
     site.claim(first)
     assert site.post("/tasks", {"task_type": "mirror", "unique_key": "k"}).json["status"] == "running"
-    other = site.post("/tasks", {"task_type": "says", "unique_key": "k"})
+    other = site.post("/tasks", {"task_type": "reports_its_context", "unique_key": "k"})
     assert other.status_code == 202
-    assert site.ask("/tasks")["total"] == 2
+    assert site.get_json("/tasks")["total"] == 2
 
 
 @ON_BOTH
-def test_in_an_array_a_duplicate_is_refused_and_says_of_which(site: Site) -> None:
+def test_in_an_array_a_duplicate_is_refused_and_names_the_first_task(site: Site) -> None:
     first = site.send(unique_key="k")
     answer = site.post(
         "/tasks",
@@ -579,35 +587,36 @@ def test_in_an_array_a_duplicate_is_refused_and_says_of_which(site: Site) -> Non
         assert [error["path"] for error in refused["errors"]] == ["/unique_key"]
         assert owner in refused["errors"][0]["message"]
     assert TOKEN.fullmatch(other["hash"])
-    batch = site.ask(f"/batches/{answer.json['batch']}")
+    batch = site.get_json(f"/batches/{answer.json['batch']}")
     assert (batch["accepted"], batch["rejected"]) == (2, 2)
     lines = [json.loads(line) for line in site.get(f"/batches/{batch['id']}/results").data.splitlines()]
     assert [line["status"] for line in lines] == ["rejected", "queued", "rejected", "queued"]
 
 
 @ON_BOTH
-def test_a_key_is_free_when_its_task_has_ended_and_taken_from_a_retry(site: Site) -> None:
+def test_a_key_is_free_after_its_task_has_ended_and_taken_again_by_a_retry(site: Site) -> None:
     first = site.send(unique_key="k", task_type="fails")
     site.work(first)
     second = site.send(unique_key="k", task_type="fails")
     for path in ("tasks", "deadletter"):
         assert problem(site.post(f"/{path}/{first}/retry")) == (409, "unique_key_taken")
-    assert site.tell("/tasks/retry", {"tokens": [first]}) == {"matched": 1, "changed": 0}
-    site.tell(f"/tasks/{second}/cancel")
-    assert site.tell(f"/tasks/{first}/retry")["status"] == "queued"
+    assert site.post_json("/tasks/retry", {"tokens": [first]}) == {"matched": 1, "changed": 0}
+    site.post_json(f"/tasks/{second}/cancel")
+    assert site.post_json(f"/tasks/{first}/retry")["status"] == "queued"
     assert problem(site.post(f"/tasks/{second}/retry")) == (409, "unique_key_taken")
     assert (site.status(first), site.status(second)) == ("queued", "canceled")
 
 
 @ON_BOTH
-def test_of_many_at_once_with_one_key_one_is_made(site: Site) -> None:
+def test_many_requests_at_once_with_one_key_create_one_task(site: Site) -> None:
     answers = at_once(site, 6, lambda client: client.post("/tasks", json={"task_type": "mirror", "unique_key": "k"}))
     assert sorted(answer.status_code for answer in answers) == [200] * 5 + [202]
     assert len({answer.json["task_id"] for answer in answers}) == 1
-    assert site.ask("/tasks")["total"] == 1
+    assert site.get_json("/tasks")["total"] == 1
 
 
 def at_once(site: Site, count: int, request: Any) -> list[Any]:
+    """Send a request from several threads at the same time; return the answers."""
     together = threading.Barrier(count)
     answers: list[Any] = []
 
@@ -633,22 +642,22 @@ KEY = {"Idempotency-Key": "k"}
 
 @ON_BOTH
 @pytest.mark.parametrize("body", [ONE, [ONE, 5, ONE], []], ids=["one", "many", "none"])
-def test_what_is_sent_twice_with_a_key_counts_once(site: Site, body: object) -> None:
+def test_a_request_sent_twice_with_a_key_takes_effect_once(site: Site, body: object) -> None:
     first, again = site.post("/tasks", body, KEY), site.post("/tasks", body, KEY)
     assert (first.status_code, again.status_code, again.data) == (202, 202, first.data)
     assert again.headers.get("Location") == first.headers.get("Location")
-    count = site.ask("/tasks")["total"]
+    count = site.get_json("/tasks")["total"]
     for other in ({"task_type": "mirror"}, [5]):
         assert problem(site.post("/tasks", other, KEY)) == (422, "idempotency_key_reused")
     assert (
-        site.ask("/tasks")["total"]
+        site.get_json("/tasks")["total"]
         == count
         == (len([element for element in body if element == ONE]) if isinstance(body, list) else 1)
     )
     assert site.post("/api", [], KEY).status_code == 200
 
 
-def test_a_repetition_tells_how_the_task_stands_now(site: Site) -> None:
+def test_a_repeated_request_has_the_current_state_of_the_task(site: Site) -> None:
     token = site.post("/tasks", ONE, KEY).json["task_id"]
     site.work(token)
     again = site.post("/tasks", ONE, KEY)
@@ -657,17 +666,17 @@ def test_a_repetition_tells_how_the_task_stands_now(site: Site) -> None:
 
 @ON_BOTH
 @pytest.mark.parametrize("body", [ONE, [ONE]], ids=["one", "many"])
-def test_of_many_at_once_with_one_idempotency_key_one_counts(site: Site, body: object) -> None:
+def test_many_requests_at_once_with_one_idempotency_key_take_effect_once(site: Site, body: object) -> None:
     answers = at_once(site, 6, lambda client: client.post("/tasks", json=body, headers=KEY))
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.data for answer in answers}) == 1
-    assert site.ask("/tasks")["total"] == 1
+    assert site.get_json("/tasks")["total"] == 1
 
 
 @pytest.mark.parametrize("key", ["", "k" * 256])
-def test_an_idempotency_key_that_is_none_is_400(site: Site, key: str) -> None:
+def test_an_invalid_idempotency_key_is_400(site: Site, key: str) -> None:
     assert problem(site.post("/tasks", ONE, {"Idempotency-Key": key})) == (400, "bad_idempotency_key")
-    assert site.ask("/tasks")["total"] == 0
+    assert site.get_json("/tasks")["total"] == 0
 
 
 def test_a_refusal_leaves_the_idempotency_key_free(site: Site) -> None:
@@ -677,7 +686,7 @@ def test_a_refusal_leaves_the_idempotency_key_free(site: Site) -> None:
     assert site.post("/tasks", ONE, KEY).status_code == 202
 
 
-def test_the_idempotency_key_of_a_task_that_was_removed_is_free(site: Site) -> None:
+def test_the_idempotency_key_of_a_removed_task_is_free(site: Site) -> None:
     failing = {"task_type": "fails"}
     first = site.post("/tasks", failing, KEY).json["task_id"]
     site.work(first)

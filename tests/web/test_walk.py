@@ -1,4 +1,4 @@
-"""A walk at random through requests and workers' turns: what every route says is what a model in memory says."""
+"""A random sequence of requests and worker steps: every route must agree with a model in memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ QUEUES = {"high": "high", "normal": "default", "low": "low"}
 
 @dataclass
 class Task:
-    """What must be true of a task."""
+    """The expected state of a task."""
 
     batch: str | None
     priority: str
@@ -34,12 +34,12 @@ class Task:
 
 @dataclass
 class Walk:
-    """The service and its model; each step is done to both."""
+    """The service and the model; each step changes both."""
 
     site: Site
     chance: random.Random
     tasks: dict[str, Task] = field(default_factory=dict)
-    batches: dict[str, int] = field(default_factory=dict)  # how many each has refused
+    batches: dict[str, int] = field(default_factory=dict)  # the number of refused elements, by batch
     paused: set[str] = field(default_factory=set)
     seen: set[str] = field(default_factory=set)
 
@@ -59,7 +59,7 @@ class Walk:
             self.tasks[token] = Task(batch=batch, priority=options["priority"], state=state)
 
     def change(self, tokens: Sequence[str], sources: Sequence[str], target: str) -> int:
-        """Move those of these tasks that are in one of the sources, in the model; return how many."""
+        """In the model, move the tasks whose state is one of `sources` to `target`; return how many."""
         moved = [task for token in tokens if (task := self.tasks[token]).state in sources]
         for task in moved:
             task.state = target
@@ -99,20 +99,20 @@ class Walk:
         self.many("/tasks/retry", {"tokens": (tokens := self.some())}, len(tokens), self.change(tokens, OVER, "queued"))
 
     def cancel_by_filter(self) -> None:
-        wanted, meant = self.filter()
-        changed = self.change(meant, LIVE, "canceled")
+        wanted, matching = self.filter()
+        changed = self.change(matching, LIVE, "canceled")
         self.many("/tasks/cancel", {"filter": wanted}, changed, changed)
 
     def retry_by_filter(self) -> None:
-        wanted, meant = self.filter()
-        changed = self.change(meant, OVER, "queued")
+        wanted, matching = self.filter()
+        changed = self.change(matching, OVER, "queued")
         self.many("/tasks/retry", {"filter": wanted}, changed, changed)
 
     def filter(self) -> tuple[dict[str, str], list[str]]:
-        """Return a filter, and the tasks that it means."""
+        """Return a filter, and the tasks that it must match."""
         priority, state = self.chance.choice(list(QUEUES)), self.chance.choice([*LIVE, *OVER, "finished"])
-        meant = [token for token, task in self.tasks.items() if (task.priority, task.state) == (priority, state)]
-        return {"priority": priority, "status": state}, meant
+        matching = [token for token, task in self.tasks.items() if (task.priority, task.state) == (priority, state)]
+        return {"priority": priority, "status": state}, matching
 
     def cancel_batch(self) -> None:
         for batch in self.chance.sample(sorted(self.batches), min(1, len(self.batches))):
@@ -139,21 +139,21 @@ class Walk:
 
     def pause(self) -> None:
         priority = self.chance.choice(list(QUEUES))
-        self.site.tell(f"/queue/{QUEUES[priority]}/pause")
+        self.site.post_json(f"/queue/{QUEUES[priority]}/pause")
         self.paused.add(priority)
 
     def resume(self) -> None:
         priority = self.chance.choice(list(QUEUES))
-        self.site.tell(f"/queue/{QUEUES[priority]}/resume")
+        self.site.post_json(f"/queue/{QUEUES[priority]}/resume")
         self.paused.discard(priority)
 
     def many(self, path: str, body: object, matched: int, changed: int) -> None:
-        assert self.site.tell(path, body) == {"matched": matched, "changed": changed}
+        assert self.site.post_json(path, body) == {"matched": matched, "changed": changed}
 
     # -- workers and time ----------------------------------------------------------------------------------
 
-    def turn(self) -> None:
-        """Let a worker say how its runs ended and claim the next ones; some of what it says comes too late."""
+    def worker_step(self) -> None:
+        """Let a worker settle runs and claim others; some of its outcomes are for tasks that no longer run."""
         owner, runtime = self.site.runtime.owner.id(), self.site.runtime
         ends = {Move.FINISH: "finished", Move.FAIL: "failed", Move.RETRY_LATER: "scheduled", Move.PUT_BACK: "queued"}
         moves = {token: self.chance.choice(list(ends)) for token in self.some(3, "running") + self.some(1)}
@@ -169,10 +169,10 @@ class Walk:
             for token, move in moves.items()
         ]
         claims = [(token, self.tasks[token].run) for token in self.some(4, *LIVE, *OVER) if token not in moves]
-        claims += [(token, run + 1) for token, run in claims[:1]]  # a run that there never was
-        turn = runtime.store.runs.settle_and_claim(outcomes, claims, owner, now())
+        claims += [(token, run + 1) for token, run in claims[:1]]  # a run that does not exist
+        changes = runtime.store.runs.settle_and_claim(outcomes, claims, owner, now())
         settled = {token for token in moves if self.tasks[token].state == "running"}
-        assert turn.settled.tokens == settled
+        assert changes.settled.tokens == settled
         for token in settled:
             self.tasks[token].state = ends[moves[token]]
             self.tasks[token].run += moves[token] in (Move.RETRY_LATER, Move.PUT_BACK)
@@ -181,7 +181,7 @@ class Walk:
             for token, run in claims
             if (task := self.tasks[token]).state == "queued" and task.priority not in self.paused and task.run == run
         }
-        assert {task.token for task in turn.claimed} == expected
+        assert {task.token for task in changes.claimed} == expected
         for token in expected:
             self.tasks[token].state = "running"
 
@@ -190,51 +190,52 @@ class Walk:
         for task in self.tasks.values():
             task.state = "queued" if task.state == "scheduled" else task.state
 
-    # -- what must be true ---------------------------------------------------------------------------------
+    # -- comparison with the model -------------------------------------------------------------------------
 
     def of(self, batch: str) -> list[str]:
         """Return the tasks of a batch."""
         return [token for token, task in self.tasks.items() if task.batch == batch]
 
     def check(self) -> None:
-        """Compare what the routes say with the model."""
+        """Compare the routes' answers with the model."""
         expected = {token: task.state for token, task in self.tasks.items()}
         listed = {task["token"]: task["status"] for task in self.site.pages("/tasks", 50)}
         assert listed == expected
         self.seen |= set(listed.values())
-        asked = self.site.tell("/check", {"tokens": list(expected)})["results"]
+        asked = self.site.post_json("/check", {"tokens": list(expected)})["results"]
         assert {result["hash"]: result["status"] for result in asked} == expected
         assert all((result["message"] == "Finalizado") == (result["status"] not in LIVE) for result in asked)
-        assert {batch["id"] for batch in self.site.ask("/batches?limit=1000")["items"]} == set(self.batches)
+        assert {batch["id"] for batch in self.site.get_json("/batches?limit=1000")["items"]} == set(self.batches)
         for batch, rejected in self.batches.items():
             self.check_batch(batch, rejected)
-        queues = {queue["priority"]: queue for queue in self.site.ask("/queue")["queues"]}
+        queues = {queue["priority"]: queue for queue in self.site.get_json("/queue")["queues"]}
         for priority, queue in queues.items():
             mine = Counter(task.state for task in self.tasks.values() if task.priority == priority)
             assert (queue["waiting"], queue["running"]) == (mine["queued"], mine["running"])
             assert queue["paused"] == (priority in self.paused)
 
     def check_batch(self, batch: str, rejected: int) -> None:
-        found = self.site.ask(f"/batches/{batch}")
+        found = self.site.get_json(f"/batches/{batch}")
         mine = Counter({"rejected": rejected}) + Counter(self.tasks[token].state for token in self.of(batch))
         assert Counter(found["counts"]) == mine
         assert sum(found["counts"].values()) == found["total"] == found["accepted"] + found["rejected"]
         assert (found["message"] == "Finalizado") == (not any(mine[state] for state in LIVE))
-        assert self.site.ask(f"/tasks?batch={batch}&limit=1")["total"] == found["accepted"]
+        assert self.site.get_json(f"/tasks?batch={batch}&limit=1")["total"] == found["accepted"]
         lines = self.site.get(f"/batches/{batch}/results").data.splitlines()
         assert len(lines) == found["total"]
 
 
 STEP: dict[Callable[[Walk], None], int] = {
-    Walk.send_one: 2, Walk.send_many: 3, Walk.turn: 12, Walk.time_passes: 2, Walk.cancel_one: 2, Walk.retry_one: 3,
-    Walk.cancel_by_tokens: 1, Walk.retry_by_tokens: 2, Walk.cancel_by_filter: 1, Walk.retry_by_filter: 1,
-    Walk.cancel_batch: 1, Walk.retry_batch: 1, Walk.retry_dead_letters: 1, Walk.purge: 1, Walk.pause: 1, Walk.resume: 2,
+    Walk.send_one: 2, Walk.send_many: 3, Walk.worker_step: 12, Walk.time_passes: 2,
+    Walk.cancel_one: 2, Walk.retry_one: 3, Walk.cancel_by_tokens: 1, Walk.retry_by_tokens: 2,
+    Walk.cancel_by_filter: 1, Walk.retry_by_filter: 1, Walk.cancel_batch: 1, Walk.retry_batch: 1,
+    Walk.retry_dead_letters: 1, Walk.purge: 1, Walk.pause: 1, Walk.resume: 2,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("storage", "seed"), [("sqlite", 1), ("sqlite", 2), ("postgres", 3)])
-def test_a_walk_at_random_leaves_nothing_that_does_not_sum(site: Site, seed: int) -> None:
-    walk = Walk(site=site, chance=random.Random(seed))  # noqa: S311 - so that it repeats
+def test_random_requests_and_worker_steps_agree_with_the_model(site: Site, seed: int) -> None:
+    walk = Walk(site=site, chance=random.Random(seed))  # noqa: S311 - it must be repeatable
     walk.send_many()
     steps = walk.chance.choices(list(STEP), list(STEP.values()), k=STEPS)
     for number, step in enumerate(steps):
@@ -242,4 +243,4 @@ def test_a_walk_at_random_leaves_nothing_that_does_not_sum(site: Site, seed: int
         if number % 4 == 3:
             walk.check()
     walk.check()
-    assert walk.seen == {*LIVE, *OVER, "finished"}, "the walk has been almost nowhere"
+    assert walk.seen == {*LIVE, *OVER, "finished"}, "the random steps reached too few states"
