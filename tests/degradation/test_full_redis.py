@@ -67,7 +67,7 @@ def test_a_worker_that_is_started_on_a_full_redis_empties_it_and_everything_ends
     full.await_end()
     full.stop(worker)
     assert full.rows("SELECT DISTINCT state, run, losses FROM tasks") == [("finished", 1, 0)]
-    full.require_one_end_each()
+    full.require_each_task_ended_once()
     full.require_clean_redis()
     assert full.log.count(FULL) == 1
     assert "does not answer" not in full.log

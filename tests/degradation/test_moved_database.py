@@ -34,7 +34,7 @@ def test_while_it_is_away_nothing_is_taken_in_and_nothing_that_ends_is_lost(site
     site.stop(worker)
     assert site.tokens(State.FINISHED) == {*running, *sent}
     assert site.rows("SELECT DISTINCT run, losses FROM tasks") == [(1, 0)]
-    site.require_one_end_each()
+    site.require_each_task_ended_once()
 
 
 def test_what_was_put_in_its_place_is_what_is_written_from_then_on(site: Site, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_a_damaged_ticket_is_as_good_as_any_and_leaves_nothing_behind(site: Site
     assert site.tokens(State.FINISHED) == set(sent)
     assert site.rows("SELECT DISTINCT run, losses FROM tasks") == [(1, 0)]
     assert "Redis" not in site.log
-    site.require_one_end_each()
+    site.require_each_task_ended_once()
     site.require_clean_redis()
 
 
@@ -70,7 +70,7 @@ def test_ids_that_are_no_text_hold_nothing_up(site: Site) -> None:
     site.await_(lambda: site.tokens(State.FINISHED) == set(sent))
     assert worker.poll() is None
     site.stop(worker)
-    site.require_one_end_each()
+    site.require_each_task_ended_once()
 
 
 def test_the_ticket_of_a_task_that_is_not_there_any_more_is_dropped(site: Site) -> None:

@@ -36,5 +36,5 @@ def test_a_hundred_thousand_tasks_leave_no_memory_and_no_keys_behind(site: Site)
     site.stop(worker)
     assert sizes[-1] - sizes[0] < 20, sizes
     assert site.rows("SELECT count(*), max(run) FROM ends") == [(10 * ROUND, 1)]
-    site.require_one_end_each()
+    site.require_each_task_ended_once()
     site.require_clean_redis()

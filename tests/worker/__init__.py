@@ -1,1 +1,1 @@
-"""The worker: real processes on a real Valkey, and what becomes of them."""
+"""Tests of the worker with real processes on a real Valkey."""

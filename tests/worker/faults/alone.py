@@ -1,6 +1,7 @@
-"""The hard task types that run in processes of their own.
+"""The misbehaving task types that run in a process of their own.
 
-They stand here since a worker that knows of such types starts a server for them, which most tests need not wait for.
+They are in a module of their own because a worker that knows an isolated type starts a server process for it. Most
+tests do not need that process and do not wait for it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from tests.worker.faults.hard import HOURS, do, pause
 
 @task("hard.first-run-is-long-alone", isolated=True)
 def first_run_is_long_alone(data: str, context: Context) -> int:
-    """Say by which process, in a process of its own."""
+    """Write the pid to the file `data`, sleep for hours in the first run, and return the run."""
     if context.run == 1:
         Path(data).write_text(str(os.getpid()))
         pause(HOURS)
@@ -23,12 +24,12 @@ def first_run_is_long_alone(data: str, context: Context) -> int:
 
 @task("hard.too-long-alone", timeout=1, isolated=True)
 def too_long_alone(data: str) -> None:
-    """Say by which process, and sleep beyond the deadline."""
+    """Write the pid to the file `data`, and sleep beyond the deadline."""
     Path(data).write_text(str(os.getpid()))
     pause(HOURS)
 
 
 @task("hard.alone", isolated=True)
 def alone(data: str) -> object:
-    """Do what the data say, in a process of its own."""
+    """Do what the data names, in a process of its own."""
     return do(data)

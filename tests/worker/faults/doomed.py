@@ -1,4 +1,7 @@
-"""A worker that kills itself: `python -m tests.worker.faults.doomed STEP NUMBER`, at a step of its so-many-th cycle."""
+"""A worker that kills itself when it reaches STEP for the NUMBER-th time.
+
+Start it with `python -m tests.worker.faults.doomed STEP NUMBER`.
+"""
 
 from __future__ import annotations
 
@@ -23,15 +26,20 @@ from queue_tool.worker.worker import Worker
 
 
 class Doom:
-    """Kills this process when a step is reached so many times."""
+    """Kills this process when it reaches a step for the given time."""
 
     def __init__(self, step: str, number: int) -> None:
-        """Wait for this step."""
+        """Count how often this step is reached.
+
+        Args:
+            step: the step at which the process dies.
+            number: which time it dies there: 1 is the first time.
+        """
         self._step = step
         self._left = number
 
     def at(self, step: str, *, happens: object) -> None:
-        """Come to a step; it counts only if something happens in it."""
+        """Reach a step; it is counted only if `happens` is true."""
         if step == self._step and happens:
             self._left -= 1
             if not self._left:
@@ -39,17 +47,17 @@ class Doom:
 
 
 class DoomedLists(TicketLists):
-    """The lists of a worker, between whose calls it dies."""
+    """The lists of a worker that dies before, after or between the calls."""
 
     def __init__(self, real: TicketLists, doom: Doom) -> None:  # pylint: disable=super-init-not-called
-        """Do everything as the real ones do."""
+        """Share the state of the real lists."""
         self.__dict__.update(vars(real))
         self._doom = doom
 
     def exchange(
         self, wanted: Mapping[str, Lane], room: Mapping[Lane, int], to_remove: Sequence[Removable], ended: int
     ) -> dict[str, list[str]] | None:
-        """Die before tickets are taken, after that, or after others are removed."""
+        """Die before tickets are taken, after they are taken, or after ended tickets are removed."""
         self._doom.at("before take", happens=wanted)
         taken = super().exchange(wanted, room, to_remove, ended)
         self._doom.at("after take", happens=any((taken or {}).values()))
@@ -57,14 +65,14 @@ class DoomedLists(TicketLists):
         return taken
 
     def show(self, began: Mapping[str, datetime]) -> None:
-        """Die while functions run, which RQ's tools can see."""
+        """Die while functions run whose tickets RQ's tools can see."""
         super().show(began)
         self._doom.at("while running", happens=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DoomedRunner(Runner):
-    """The transactions of a worker, after which it dies."""
+    """The transactions of a worker that dies after them."""
 
     doom: Doom
 
@@ -75,7 +83,7 @@ class DoomedRunner(Runner):
         owner: int,
         notes: Sequence[Note] = (),
     ) -> RecordedAndClaimed:
-        """Die after runs have been claimed, or after others have been settled."""
+        """Die after runs have been claimed, or after outcomes have been settled."""
         changes = super().record_and_claim(outcomes, tickets, owner, notes)
         self.doom.at("after claim", happens=changes.runs)
         self.doom.at("after settle", happens=changes.settled.tokens)
@@ -83,7 +91,7 @@ class DoomedRunner(Runner):
 
 
 class DoomedWorker(Worker):
-    """A worker with such parts."""
+    """A worker whose lists and runner can kill it."""
 
     doom: Doom
 

@@ -1,4 +1,7 @@
-"""Task types that are hard on their worker; data that is a path is a file that the test makes or waits for."""
+"""Task types that misbehave: they take too long, ignore cancels, raise, or end their process.
+
+Where the data is a path, it names a file that the test creates or waits for.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,10 @@ from typing import Any
 from queue_tool import Context, task
 
 PAUSE = 0.02
-"""Seconds between two looks at a file."""
+"""Seconds between two checks for a file."""
 
 HOURS = 3600.0
-"""Seconds that no test waits for."""
+"""Seconds: longer than any test waits."""
 
 pause = threading.Event().wait
 
@@ -25,22 +28,22 @@ _left: list[asyncio.Task[None]] = []
 
 
 class Mine(BaseException):
-    """An exception that is no Exception."""
+    """An exception that does not derive from Exception."""
 
 
-# -- what waits --------------------------------------------------------------------------------------------
+# -- functions that wait -----------------------------------------------------------------------------------
 
 
 @task("hard.first-run-is-long")
 async def first_run_is_long(data: object, context: Context) -> int:
-    """Sleep for hours, unless another run did so before; return the run."""
+    """Sleep for hours in the first run; return the run."""
     await asyncio.sleep(HOURS if context.run == 1 else 0)
     return context.run
 
 
 @task("hard.first-run-is-long-in-a-thread")
 def first_run_is_long_in_a_thread(data: object, context: Context) -> int:
-    """Wait in the first run until nobody waits for the result, and come back with it all the same."""
+    """In the first run, wait until it is canceled, and return a result all the same; return the run."""
     if context.run == 1:
         context.canceled.wait(HOURS)
     return context.run
@@ -56,7 +59,7 @@ async def until(data: str, context: Context) -> int:
 
 @task("hard.says")
 async def says(data: str, context: Context) -> None:
-    """Wait for a file, say so, and wait for another one."""
+    """Wait for a file, report progress and a log line, and wait for another file."""
     await until(data, context)
     context.progress(0.5, "halfway")
     context.log("it is there")
@@ -72,7 +75,7 @@ def until_in_a_thread(data: str) -> None:
 
 @task("hard.deaf-in-a-thread", timeout=0.3)
 def deaf_in_a_thread(data: str) -> str:
-    """Wait for a file, whatever the deadline; say so in another one."""
+    """Wait for a file beyond the deadline; then create a second file."""
     until_in_a_thread(data)
     Path(f"{data} seen").touch()
     return "late"
@@ -80,12 +83,12 @@ def deaf_in_a_thread(data: str) -> str:
 
 @task("hard.ends-its-worker")
 async def ends_its_worker(data: object) -> None:
-    """Ask the worker to end, and go on for a moment."""
+    """Send SIGTERM to the worker, and run for another 0.2 seconds."""
     os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.sleep(0.2)
 
 
-# -- what takes too long -----------------------------------------------------------------------------------
+# -- functions that take too long --------------------------------------------------------------------------
 
 
 @task("hard.too-long", timeout=0.3)
@@ -96,7 +99,7 @@ async def too_long(data: object) -> None:
 
 @task("hard.deaf", timeout=0.3)
 async def deaf(data: str) -> str:
-    """Wait for a file, whoever cancels it; say so in another one."""
+    """Wait for a file and ignore every cancel; then create a second file."""
     while not Path(data).exists():
         try:
             await asyncio.sleep(PAUSE)
@@ -108,29 +111,29 @@ async def deaf(data: str) -> str:
 
 @task("hard.blocking", timeout=0.3)
 async def blocking(data: object) -> str:
-    """Let nobody else have the loop until long after the deadline."""
+    """Block the event loop until long after the deadline."""
     pause(1)
     return "late"
 
 
 @task("hard.blocking-for-hours", timeout=0.3)
 async def blocking_for_hours(data: object) -> None:
-    """Let nobody else have the loop ever again."""
+    """Block the event loop for hours."""
     pause(HOURS)
 
 
-# -- what raises, returns or does something else -----------------------------------------------------------
+# -- functions that raise, exit, fork, or return what is not JSON ------------------------------------------
 
 
 @task("hard.thread")
 def in_a_thread(data: str) -> object:
-    """Do what the data say, in a thread."""
+    """Do what the data names, in a thread."""
     return do(data)
 
 
 @task("hard.loop")
 async def on_the_loop(data: str) -> object:
-    """Do what the data say, on the loop."""
+    """Do what the data names, on the event loop."""
     if data == "leave something behind":
         left = [asyncio.create_task(_fail()), asyncio.create_task(asyncio.sleep(HOURS))]
         return len(left)
@@ -142,17 +145,17 @@ async def on_the_loop(data: str) -> object:
 
 @task("hard.unreadable", timeout=lambda data: data["absent"])
 async def unreadable(data: object) -> None:
-    """Never start: its timeout cannot be told from the data."""
+    """Never start: the function that computes its timeout from the data raises."""
 
 
 @task("hard.killer")
 def killer(data: object) -> None:
-    """Take the whole process away, at once."""
+    """End the whole process at once."""
     os._exit(7)
 
 
 def do(what: str) -> object:
-    """Do what the data of a task say."""
+    """Do what the data of a task names; return any other text unchanged."""
     match what:
         case "exit":
             sys.exit(3)

@@ -1,4 +1,4 @@
-"""A place of work: a store, a Valkey, and worker processes that may die; and what must be true after all of it."""
+"""A test site: a store, a Valkey and worker processes that may die, and checks of the state that they leave."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ WORKER = ("-m", "queue_tool", "worker")
 HARD = "tests.worker.faults.hard"
 
 TASKS = f"{HARD},tests.worker.faults.alone"
-"""All that can be sent; a worker knows only the first ones, unless a test says otherwise."""
+"""The modules of all task types that can be sent; a worker loads only HARD unless a test passes TASKS."""
 
 
 @dataclass
 class Site:
-    """What a test works with."""
+    """A store, a Valkey, and the worker processes of a test."""
 
     directory: Path
     runtime: Runtime
@@ -46,9 +46,10 @@ class Site:
     sweep: Sweep = field(init=False)
 
     def __post_init__(self) -> None:
-        """Sweep, and keep a diary from now on.
+        """Make the sweep, and add triggers that record claims and ends from now on.
 
-        It has every claim, and every change that ends a task or touches one that has ended: what a row cannot tell.
+        They record every claim, and every change that ends a task or changes an ended one. The task's row alone does
+        not show these.
         """
         self.sweep = self.runtime.sweep()
         note(
@@ -61,7 +62,7 @@ class Site:
         kept = ("public_id", "open", "finished_at")
         note(self.url, "batch_ends", *kept, of="batches", on="UPDATE OF open, finished_at", when=when)
 
-    # -- what happens --------------------------------------------------------------------------------------
+    # -- actions -------------------------------------------------------------------------------------------
 
     def send(self, task_type: str, data: Sequence[object]) -> list[str]:
         """Send a batch; return its tokens."""
@@ -69,15 +70,15 @@ class Site:
         return [element.token for element in submission.elements if isinstance(element, Accepted)]
 
     def sleepers(self, count: int, valor: float = 0) -> list[str]:
-        """Send a batch of sleeps."""
+        """Send a batch of tasks that sleep for `valor` seconds; return its tokens."""
         return self.send("sleep", [{"item": "a", "valor": valor}] * count)
 
     def start(self, *command: str, **settings: str) -> Program:
-        """Start a worker, or what is said in its place, in this directory."""
+        """Start a worker, or the given command, in the site's directory."""
         return self._started(command or WORKER, settings, cold=False)
 
     def start_cold(self) -> Program:
-        """Start a worker that is no fork: the memory of a fork is also that of what it is a fork of."""
+        """Start a worker that is not a fork, because a fork's RSS includes memory of its parent."""
         return self._started(WORKER, {}, cold=True)
 
     def _started(self, command: Sequence[str], settings: dict[str, str], *, cold: bool) -> Program:
@@ -98,12 +99,12 @@ class Site:
         return worker
 
     def stop(self, worker: Program) -> None:
-        """Ask a worker to end, which it does well."""
+        """Send SIGTERM to a worker, and require exit code 0."""
         worker.terminate()
         assert worker.wait(60) == 0, self.log
 
     def kill_all(self) -> None:
-        """End every worker that is left, and all that they have started."""
+        """Kill every remaining worker, and every process in its process group."""
         for worker in self.workers:
             try:
                 os.killpg(worker.pid, signal.SIGKILL)
@@ -113,7 +114,7 @@ class Site:
             worker.wait()
 
     def give_up_all_but(self, worker: Program) -> None:
-        """Sweep once as if every other worker were dead."""
+        """Sweep once as if all other workers were dead."""
         Sweep(
             store=self.runtime.store,
             broker=self.runtime.broker,
@@ -124,14 +125,14 @@ class Site:
         )()
 
     def locked(self) -> AbstractContextManager[None]:
-        """Hold the database as somebody does who writes for long."""
+        """Lock the database as a long write transaction does."""
         return locked(self.url)
 
-    # -- what can be seen ----------------------------------------------------------------------------------
+    # -- queries -------------------------------------------------------------------------------------------
 
     @property
     def log(self) -> str:
-        """Return the last of what the workers have said."""
+        """Return the last 5000 characters of the workers' log."""
         return (self.directory / "workers.log").read_text("utf-8", "replace")[-5000:]
 
     @property
@@ -140,19 +141,19 @@ class Site:
         return self.runtime.store.database.url
 
     def database(self) -> AbstractContextManager[Any]:
-        """Open the database, past the store."""
+        """Open the database directly, without the store."""
         return opened(self.url)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """Ask the database."""
+        """Run a query on the database."""
         return rows(self.url, query)
 
     def task(self, token: str) -> Status:
-        """Ask for a task."""
+        """Return the status of a task."""
         return self.runtime.ask.task(token)
 
     def tokens(self, state: State) -> set[str]:
-        """Return the tasks in a state."""
+        """Return the tokens of the tasks in a state."""
         return {token for (token,) in self.rows(f"SELECT token FROM tasks WHERE state = '{state}'")}  # noqa: S608 - made of our own words
 
     def count(self, state: State) -> int:
@@ -160,36 +161,36 @@ class Site:
         return len(self.tokens(state))
 
     def open(self) -> set[str]:
-        """Return the tasks that have not ended."""
+        """Return the tokens of the tasks that have not ended."""
         ended = ", ".join(f"'{state}'" for state in State if state.ended)
         return {token for (token,) in self.rows(f"SELECT token FROM tasks WHERE state NOT IN ({ended})")}  # noqa: S608 - made of our own words
 
     def started(self) -> set[str]:
-        """Return the tickets in RQ's registries of started jobs."""
+        """Return the ids of the tickets in RQ's started registries."""
         entries: list[Any] = [entry for key in self.keys("rq:wip:*") for entry in self.redis.zrange(key, 0, -1)]
         return {entry.decode().rpartition(":")[0] for entry in entries}
 
     def waiting(self) -> list[str]:
-        """Return the tickets in the lists."""
+        """Return the ids of the tickets in the lists."""
         found: list[Any] = [job for key in self.keys("rq:queue:*") for job in self.redis.lrange(key, 0, -1)]
         return [job.decode() for job in found]
 
     def tickets(self, state: State) -> list[str]:
-        """Return the tickets of the tasks in a state, in their alphabetical order."""
+        """Return the ticket ids of the tasks in a state, sorted."""
         rows = self.rows(f"SELECT token, run FROM tasks WHERE state = '{state}'")  # noqa: S608 - made of our own words
         return sorted(ticket_id(token, run) for token, run in rows)
 
     def jobs(self) -> set[str]:
-        """Return the tickets that Redis knows."""
+        """Return the ids of all tickets in Redis."""
         return {key.rpartition(":")[2] for key in self.keys("rq:job:*")}
 
     def keys(self, pattern: str = "*") -> set[str]:
-        """Return keys of Redis."""
+        """Return the keys of Redis that match a pattern."""
         found: Any = self.redis.keys(pattern)
         return {key.decode() for key in found}
 
     def await_(self, look: Callable[[], object], within: float = 40) -> None:
-        """Wait until something is so."""
+        """Wait until `look` returns a true value; on a timeout, the error has the workers' log."""
         try:
             eventually(look, within)
         except AssertionError as error:
@@ -200,7 +201,7 @@ class Site:
         self.await_end_of((), within)
 
     def await_end_of(self, tokens: Sequence[str], within: float = 40) -> None:
-        """Sweep until these tasks have ended, or every one if none is named."""
+        """Sweep until these tasks have ended, or all tasks if `tokens` is empty."""
 
         def look() -> bool:
             self.sweep()
@@ -208,10 +209,13 @@ class Site:
 
         self.await_(look, within)
 
-    # -- what must be true ---------------------------------------------------------------------------------
+    # -- requirements --------------------------------------------------------------------------------------
 
-    def require_one_end_each(self) -> None:
-        """Every task was ended by one write that nothing touched after, every run claimed once, every batch is over."""
+    def require_each_task_ended_once(self) -> None:
+        """Require that one write ended each task, each run was claimed at most once, and each batch has ended.
+
+        No write may change a task or a batch after its end.
+        """
         ended = self.rows("SELECT token, run, finished_at FROM ends ORDER BY token")
         assert ended == self.rows("SELECT token, run, finished_at FROM tasks ORDER BY token")
         assert all(finished_at for _, _, finished_at in ended)
@@ -224,17 +228,17 @@ class Site:
             assert status.progress == 1
 
     def require_clean_redis(self) -> None:
-        """Redis holds nothing of any task, and nothing of a worker that did not end well."""
+        """Require that Redis holds nothing of any task, and workers only if they ended normally."""
         left = self.keys() - {"rq:queues", "rq:queue_tool:marker"}
         assert {key for key in left if not (key.startswith("rq:worker:") and self.redis.hexists(key, "death"))} == set()
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether a process is there, and no zombie."""
+    """Return whether a process exists and is not a zombie."""
     return processes.started(pid) is not None
 
 
 def mebibytes(pid: int) -> float:
-    """Return the memory that a process has in use (RSS)."""
+    """Return the memory that a process uses (RSS), in MiB."""
     (line,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS:")]
     return int(line.split()[1]) / 1024

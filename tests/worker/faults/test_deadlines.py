@@ -1,4 +1,4 @@
-"""Deadlines on every lane: recorded in time, whatever the function does, and late results change nothing."""
+"""Deadlines on every lane: a timeout is recorded in time whatever the function does, and late results are ignored."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def test_a_coroutine_that_takes_too_long_is_timed_out(site: Site, task_type: str
     worker = site.start()
     (token,) = site.send(task_type, [None])
     require_timeout(site, token)
-    site.sleepers(1)  # the loop is free for others, at the latest now
+    site.sleepers(1)  # it ends only if the event loop is free again
     site.await_end()
     site.stop(worker)
-    site.require_one_end_each()
+    site.require_each_task_ended_once()
     site.require_clean_redis()
 
 
@@ -32,7 +32,7 @@ def test_a_coroutine_that_takes_too_long_is_timed_out(site: Site, task_type: str
     ("task_type", "next_type", "slots"),
     [("hard.deaf", "hard.until", "CONCURRENCY"), ("hard.deaf-in-a-thread", "hard.until-in-a-thread", "THREADS")],
 )
-def test_a_function_that_does_not_heed_its_deadline_keeps_its_slot_until_it_returns(
+def test_a_function_that_ignores_its_deadline_keeps_its_slot_until_it_returns(
     site: Site, tmp_path: Path, task_type: str, next_type: str, slots: str
 ) -> None:
     gate, next_gate, seen = tmp_path / "gate", tmp_path / "next", tmp_path / "gate seen"
@@ -50,11 +50,11 @@ def test_a_function_that_does_not_heed_its_deadline_keeps_its_slot_until_it_retu
     site.await_end()
     site.stop(worker)
     assert site.task(late).code is Code.TIMEOUT
-    site.require_one_end_each()
+    site.require_each_task_ended_once()
     site.require_clean_redis()
 
 
-def test_a_worker_whose_threads_are_all_stuck_ends_so_that_it_is_replaced(site: Site, tmp_path: Path) -> None:
+def test_a_worker_whose_threads_are_all_stuck_ends_and_can_be_replaced(site: Site, tmp_path: Path) -> None:
     worker = site.start(THREADS="2", DRAIN="1")
     stuck = site.send("hard.deaf-in-a-thread", [str(tmp_path / "gate")] * 2)
     (other,) = site.send("hard.first-run-is-long", [None])
@@ -65,17 +65,19 @@ def test_a_worker_whose_threads_are_all_stuck_ends_so_that_it_is_replaced(site: 
     site.await_end()
     site.stop(next_one)
     assert site.task(other).result == "2"
-    site.require_one_end_each()
+    site.require_each_task_ended_once()
     site.require_clean_redis()
 
 
 @pytest.mark.parametrize("task_type", ["hard.deaf", "hard.blocking-for-hours"])
-def test_a_coroutine_that_never_ends_does_not_keep_its_worker(site: Site, tmp_path: Path, task_type: str) -> None:
+def test_a_coroutine_that_never_ends_does_not_prevent_its_worker_from_stopping(
+    site: Site, tmp_path: Path, task_type: str
+) -> None:
     worker = site.start(DRAIN="0")
     (token,) = site.send(task_type, [str(tmp_path / "gate")])
     require_timeout(site, token)
     site.stop(worker)
-    site.require_one_end_each()
+    site.require_each_task_ended_once()
     site.require_clean_redis()
 
 
@@ -87,5 +89,5 @@ def test_an_isolated_function_that_takes_too_long_is_killed(site: Site, tmp_path
     site.send("hard.alone", ["after"])
     site.await_end()
     site.stop(worker)
-    site.require_one_end_each()
+    site.require_each_task_ended_once()
     site.require_clean_redis()

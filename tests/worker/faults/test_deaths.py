@@ -1,4 +1,4 @@
-"""A worker that is killed between any two of its steps: its tasks run again, and each ends once."""
+"""A worker is killed between any two of its steps: its tasks run again, and each ends once."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.worker.faults.site import TASKS, Site, is_alive
 
 
 def not_claimed(site: Site) -> bool:
-    """Tell whether tickets have been taken that nobody has claimed."""
+    """Return whether there are tickets that were taken and whose tasks were not claimed."""
     return bool(site.started() - site.tokens(State.RUNNING) - site.tokens(State.FINISHED))
 
 
-def not_told(site: Site) -> bool:
-    """Tell whether tasks have ended whose tickets are there still."""
+def not_removed(site: Site) -> bool:
+    """Return whether there are ended tasks whose tickets are still in Redis."""
     return bool(site.started() & site.tokens(State.FINISHED))
 
 
@@ -27,17 +27,17 @@ LEFT: dict[str, Callable[[Site], bool]] = {
     "after take": not_claimed,
     "after claim": lambda site: site.count(State.RUNNING) > 0,
     "while running": lambda site: site.count(State.RUNNING) > 0 and bool(site.keys("rq:execution:*")),
-    "after settle": not_told,
-    "after tell": lambda site: site.count(State.FINISHED) > 0 and not not_told(site),
+    "after settle": not_removed,
+    "after tell": lambda site: site.count(State.FINISHED) > 0 and not not_removed(site),
 }
-"""By step, what a worker that dies there leaves behind."""
+"""By step: whether the state is the one that a worker killed at this step leaves."""
 
 
 @pytest.mark.parametrize("turn", [1, 3])
 @pytest.mark.parametrize("step", LEFT)
-def test_a_worker_that_is_killed_at_any_step_loses_nothing(site: Site, step: str, turn: int) -> None:
+def test_a_worker_killed_at_any_step_loses_nothing(site: Site, step: str, turn: int) -> None:
     sent = site.sleepers(20, valor=0.3 if step == "while running" else 0.001) + site.sleepers(20)
-    site.sweep()  # an audit finds what is lost, too, and its next one is some time away
+    site.sweep()  # run the audit now: the next one comes too late to repair what the code under test must repair
     killed = site.start("-m", "tests.worker.faults.doomed", step, str(turn), CONCURRENCY="7")
     assert killed.wait(60) == -signal.SIGKILL, site.log
     assert LEFT[step](site)
@@ -51,11 +51,11 @@ def test_a_worker_that_is_killed_at_any_step_loses_nothing(site: Site, step: str
     assert site.rows("SELECT token, state, run, attempt, losses FROM tasks ORDER BY token") == [
         (token, "finished", 2, 1, 1) if token in lost else (token, "finished", 1, 1, 0) for token in sorted(sent)
     ]
-    site.require_one_end_each()
+    site.require_each_task_ended_once()
     site.require_clean_redis()
 
 
-def test_a_killed_worker_takes_the_processes_of_its_isolated_tasks_with_it(site: Site, tmp_path: Path) -> None:
+def test_the_processes_of_isolated_tasks_end_when_their_worker_is_killed(site: Site, tmp_path: Path) -> None:
     note = tmp_path / "pid"
     worker = site.start(TASKS=TASKS)
     (token,) = site.send("hard.first-run-is-long-alone", [str(note)])
@@ -67,5 +67,5 @@ def test_a_killed_worker_takes_the_processes_of_its_isolated_tasks_with_it(site:
     site.await_end()
     site.stop(healthy)
     assert site.task(token).result == "2"
-    site.require_one_end_each()
+    site.require_each_task_ended_once()
     site.require_clean_redis()

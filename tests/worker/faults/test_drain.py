@@ -1,4 +1,4 @@
-"""A worker that is asked to end: what can end in time does, the rest is put back, and nothing of it counts twice."""
+"""A worker drains: tasks that can end in time do, the others are put back, and none counts twice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ LONG = 2000
 
 
 def load(site: Site, note: Path) -> tuple[list[str], list[str]]:
-    """Send short tasks and, on every lane, long ones; return both when all of them run."""
+    """Send short tasks, and long ones on every lane; return the tokens of both when all of them run.
+
+    Returns:
+        The tokens of the short tasks, and those of the long ones.
+    """
     long = site.send("hard.first-run-is-long", range(LONG))
     long += site.send("hard.first-run-is-long-in-a-thread", range(3))
     long += site.send("hard.first-run-is-long-alone", [str(note)])
@@ -25,7 +29,7 @@ def load(site: Site, note: Path) -> tuple[list[str], list[str]]:
 
 
 def require_put_back(site: Site, tokens: list[str]) -> None:
-    """These wait for their second run, of which nothing is lost, and RQ knows nothing of the first."""
+    """Require that these tasks are queued for their second run, and that Redis holds nothing of the first run."""
     assert site.tokens(State.QUEUED) == set(tokens)
     assert site.rows("SELECT DISTINCT run, attempt, losses FROM tasks WHERE state = 'queued'") == [(2, 1, 0)]
     assert site.rows("SELECT * FROM workers WHERE kind = 'worker' AND gone_at IS NULL") == []
@@ -33,16 +37,16 @@ def require_put_back(site: Site, tokens: list[str]) -> None:
 
 
 def require_second_runs(site: Site, tokens: list[str]) -> None:
-    """Another worker ends all that is left, by its second run."""
+    """Start another worker, and require that it ends each of these tasks in its second run."""
     worker = site.start(TASKS=TASKS)
     site.await_end()
     site.stop(worker)
     assert {site.task(token).result for token in tokens} == {"2"}
-    site.require_one_end_each()
+    site.require_each_task_ended_once()
     site.require_clean_redis()
 
 
-def test_a_drain_ends_what_it_can_and_puts_the_rest_back(site: Site, tmp_path: Path) -> None:
+def test_a_drain_finishes_short_tasks_and_puts_long_ones_back(site: Site, tmp_path: Path) -> None:
     worker = site.start(DRAIN="3", TASKS=TASKS)
     short, long = load(site, tmp_path / "pid")
     site.stop(worker)
@@ -73,11 +77,11 @@ def test_a_drain_takes_nothing_new(site: Site) -> None:
     assert site.jobs() == {waits}
 
 
-def test_a_worker_that_was_given_up_for_dead_changes_nothing_any_more(site: Site, tmp_path: Path) -> None:
+def test_a_worker_that_was_declared_dead_cannot_change_its_old_tasks(site: Site, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     late = site.start()
     (token,) = site.send("hard.until", [str(gate)])
-    site.await_(lambda: site.keys("rq:execution:*"))  # it has told everybody, and rests
+    site.await_(lambda: site.keys("rq:execution:*"))  # its claim and its execution are written; it is idle now
     late.send_signal(signal.SIGSTOP)
     worker = site.start()
     site.give_up_all_but(worker)
@@ -85,7 +89,7 @@ def test_a_worker_that_was_given_up_for_dead_changes_nothing_any_more(site: Site
     gate.touch()
     site.await_end()
     late.send_signal(signal.SIGCONT)
-    # What it claims before it knows that it was given up is taken back from it, as a loss.
+    # Until it notices that it was declared dead, each task that it claims is taken back from it and counts as a loss.
     site.await_(lambda: late.pid in {each.process.pid for each in site.runtime.store.workers.all()})
     (after,) = site.sleepers(1)
     site.await_end()
@@ -93,5 +97,5 @@ def test_a_worker_that_was_given_up_for_dead_changes_nothing_any_more(site: Site
     site.stop(worker)
     assert (site.task(token).result, site.task(after).state) == ("2", State.FINISHED)
     assert site.rows("SELECT run, losses FROM tasks ORDER BY id") == [(2, 1), (1, 0)]
-    site.require_one_end_each()
+    site.require_each_task_ended_once()
     site.require_clean_redis()

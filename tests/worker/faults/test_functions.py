@@ -1,4 +1,4 @@
-"""Functions that do what no function should: each has an outcome of its own, and its worker and neighbours go on."""
+"""Functions that misbehave: each gets its own outcome, and its worker and the other tasks continue."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tests.worker.faults.site import TASKS, Site, is_alive
 RAISES = {"exit": "SystemExit: 3", "interrupt": "KeyboardInterrupt", "mine": "tests.worker.faults.hard.Mine: a word"}
 
 
-def test_whatever_a_function_raises_is_its_outcome_alone(site: Site) -> None:
+def test_whatever_a_function_raises_affects_only_its_own_task(site: Site) -> None:
     worker = site.start(TASKS=TASKS)
-    neighbours = site.send("hard.loop", ["before", "after"])
+    neighbors = site.send("hard.loop", ["before", "after"])
     raising = {
         token: sentence
         for lane in ("hard.loop", "hard.thread", "hard.alone")
@@ -29,14 +29,14 @@ def test_whatever_a_function_raises_is_its_outcome_alone(site: Site) -> None:
     assert {site.task(token).code for token in bad} == {Code.BAD_RESULT}
     assert site.task(unreadable).code is Code.ERROR
     assert "KeyError('absent')" in (site.task(unreadable).error or "")
-    assert {site.task(token).state for token in neighbours} == {State.FINISHED}
+    assert {site.task(token).state for token in neighbors} == {State.FINISHED}
     assert site.rows("SELECT DISTINCT losses, run FROM tasks") == [(0, 1)]
     site.stop(worker)
-    site.require_one_end_each()
+    site.require_each_task_ended_once()
     site.require_clean_redis()
 
 
-def test_what_a_function_leaves_behind_does_not_keep_its_worker(site: Site) -> None:
+def test_threads_and_tasks_that_a_function_leaves_do_not_prevent_its_worker_from_stopping(site: Site) -> None:
     worker = site.start()
     own = site.send("hard.thread", ["a thread", "a thread that stays"])
     own += site.send("hard.loop", ["a thread that stays", "leave something behind"])
@@ -46,14 +46,14 @@ def test_what_a_function_leaves_behind_does_not_keep_its_worker(site: Site) -> N
     site.await_end()
     site.stop(worker)
     assert site.task(after).state is State.FINISHED
-    site.require_one_end_each()
+    site.require_each_task_ended_once()
     site.require_clean_redis()
 
 
-def test_a_task_left_behind_that_would_end_the_loop_ends_nobody_elses_work(site: Site, tmp_path: Path) -> None:
+def test_a_background_task_that_raises_system_exit_does_not_end_other_tasks(site: Site, tmp_path: Path) -> None:
     worker = site.start()
-    neighbours = site.send("hard.until", [str(tmp_path / "gate")] * 5)
-    site.await_(lambda: site.count(State.RUNNING) == len(neighbours))
+    neighbors = site.send("hard.until", [str(tmp_path / "gate")] * 5)
+    site.await_(lambda: site.count(State.RUNNING) == len(neighbors))
     (own,) = site.send("hard.loop", ["leave an exit behind"])
     site.await_(lambda: "SystemExit" in site.log)
     (after,) = site.send("hard.loop", ["after"])
@@ -61,14 +61,14 @@ def test_a_task_left_behind_that_would_end_the_loop_ends_nobody_elses_work(site:
     (tmp_path / "gate").touch()
     site.await_end()
     site.stop(worker)
-    assert {site.task(token).state for token in (own, after, *neighbours)} == {State.FINISHED}
+    assert {site.task(token).state for token in (own, after, *neighbors)} == {State.FINISHED}
     assert site.rows("SELECT DISTINCT losses, run FROM tasks") == [(0, 1)]
-    site.require_one_end_each()
+    site.require_each_task_ended_once()
     site.require_clean_redis()
 
 
 @pytest.mark.parametrize("task_type", ["hard.thread", "hard.loop", "hard.alone"])
-def test_a_fork_of_a_worker_never_goes_on_as_one(site: Site, task_type: str) -> None:
+def test_a_fork_of_a_worker_never_continues_as_a_worker(site: Site, task_type: str) -> None:
     worker = site.start(TASKS=TASKS)
     own = site.send(task_type, ["a fork", "a fork that comes back"])
     site.await_end()
@@ -78,13 +78,13 @@ def test_a_fork_of_a_worker_never_goes_on_as_one(site: Site, task_type: str) -> 
     site.await_end()
     site.stop(worker)
     assert site.task(after).result == '"after"'
-    site.require_one_end_each()
+    site.require_each_task_ended_once()
     site.require_clean_redis()
 
 
-def test_a_function_that_takes_its_worker_away_is_blamed_and_its_neighbours_are_not(site: Site, tmp_path: Path) -> None:
+def test_a_function_that_ends_its_worker_fails_and_its_neighbors_do_not(site: Site, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    neighbours = site.send("hard.until", [str(gate)] * 3)
+    neighbors = site.send("hard.until", [str(gate)] * 3)
     (killer,) = site.send("hard.killer", [None])
     for losses in (1, 2):
         assert site.start().wait(60) == 7
@@ -97,13 +97,13 @@ def test_a_function_that_takes_its_worker_away_is_blamed_and_its_neighbours_are_
     site.await_end()
     site.stop(worker)
     assert (site.task(killer).state, site.task(killer).code) == (State.FAILED, Code.WORKER_LOST)
-    assert {site.task(token).result for token in neighbours} == {"3"}
+    assert {site.task(token).result for token in neighbors} == {"3"}
     assert site.rows("SELECT DISTINCT losses, attempt FROM tasks") == [(2, 1)]
-    site.require_one_end_each()
+    site.require_each_task_ended_once()
     site.require_clean_redis()
 
 
-def test_a_task_of_a_type_that_its_worker_does_not_know_fails(site: Site) -> None:
+def test_a_task_whose_type_its_worker_does_not_know_fails(site: Site) -> None:
     worker = site.start(TASKS="")
     (token,) = site.send("hard.loop", ["x"])
     (known,) = site.sleepers(1)
@@ -111,5 +111,5 @@ def test_a_task_of_a_type_that_its_worker_does_not_know_fails(site: Site) -> Non
     site.stop(worker)
     assert (site.task(token).state, site.task(token).code) == (State.FAILED, Code.UNKNOWN_TASK_TYPE)
     assert site.task(known).state is State.FINISHED
-    site.require_one_end_each()
+    site.require_each_task_ended_once()
     site.require_clean_redis()

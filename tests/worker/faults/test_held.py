@@ -1,4 +1,4 @@
-"""Outcomes that cannot be written now: they are held, or put aside, and none of them is lost."""
+"""Outcomes that cannot be written now: the worker holds them or puts them aside in a file, and none is lost."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.worker.faults.site import Site
 
 @contextmanager
 def write_lock_held(site: Site) -> Iterator[None]:
-    """Hold the write lock, as a process of ours does that hangs in the middle of writing."""
+    """Hold the write lock, as one of our processes does if it hangs during a write."""
     path = site.runtime.store.database.path
     with path.with_name(f"{path.name}.write-lock").open("r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -48,11 +48,11 @@ def test_outcomes_are_held_while_the_database_is_locked(site: Site, tmp_path: Pa
     site.await_end()
     site.stop(worker)
     assert site.rows("SELECT DISTINCT state, run, losses FROM tasks") == [("finished", 1, 0)]
-    site.require_one_end_each()
+    site.require_each_task_ended_once()
     site.require_clean_redis()
 
 
-def test_what_a_run_says_of_itself_while_the_database_is_locked_is_kept(site: Site, tmp_path: Path) -> None:
+def test_progress_and_log_lines_reported_while_the_database_is_locked_are_stored(site: Site, tmp_path: Path) -> None:
     worker = site.start()
     (token,) = site.send("hard.says", [str(tmp_path / "gate")])
     site.await_(lambda: site.count(State.RUNNING) == 1)
@@ -67,7 +67,7 @@ def test_what_a_run_says_of_itself_while_the_database_is_locked_is_kept(site: Si
 
 
 def sweep_until_written(site: Site) -> None:
-    """Let a sweeper alone find what was put aside, as in a system whose worker is not there yet."""
+    """Let only a sweeper find the outcomes that were put aside, as if no worker had started yet."""
     stopping = threading.Event()
     sweeper = threading.Thread(target=sweep_until, args=[stopping, site.runtime])
     sweeper.start()
@@ -77,15 +77,15 @@ def sweep_until_written(site: Site) -> None:
 
 
 def work_until_written(site: Site) -> None:
-    """Let a worker alone find it."""
+    """Let only a worker find the outcomes that were put aside."""
     worker = site.start()
     site.await_(lambda: site.count(State.FINISHED))
-    site.await_(lambda: site.log.count(" started name=") == 2)  # so that it hears signals
+    site.await_(lambda: site.log.count(" started name=") == 2)  # only then does it handle signals
     site.stop(worker)
 
 
 @pytest.mark.parametrize("write", [sweep_until_written, work_until_written])
-def test_outcomes_that_a_worker_cannot_write_before_its_end_are_written_after_it(
+def test_outcomes_that_a_worker_cannot_write_before_it_ends_are_written_later(
     site: Site, tmp_path: Path, write: Callable[[Site], None]
 ) -> None:
     gate = tmp_path / "gate"
@@ -109,11 +109,11 @@ def test_outcomes_that_a_worker_cannot_write_before_its_end_are_written_after_it
         ("hard.until", "finished", 1, 1, 0),
         ("hard.first-run-is-long", "finished", 2, 1, 0),
     ]
-    site.require_one_end_each()
+    site.require_each_task_ended_once()
     site.require_clean_redis()
 
 
-def test_tickets_that_a_worker_cannot_claim_before_its_end_go_back_in_their_order(site: Site) -> None:
+def test_tickets_that_a_worker_cannot_claim_before_it_ends_return_in_their_order(site: Site) -> None:
     worker = site.start(DRAIN="0")
     site.await_(lambda: "started name=" in site.log)
     suspend(site.redis)
@@ -129,12 +129,12 @@ def test_tickets_that_a_worker_cannot_claim_before_its_end_go_back_in_their_orde
     site.await_end()
     site.stop(next_one)
     assert site.rows("SELECT DISTINCT state, run, losses FROM tasks") == [("finished", 1, 0)]
-    site.require_one_end_each()
+    site.require_each_task_ended_once()
     site.require_clean_redis()
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"owner": 1, "outcomes": [{"of": "another version"}]}'])
-def test_what_cannot_be_read_is_kept_and_stops_nobody(site: Site, text: str) -> None:
+def test_an_unreadable_file_of_outcomes_is_kept_under_another_name(site: Site, text: str) -> None:
     folder = site.runtime.settings.data_dir / FOLDER
     folder.mkdir()
     (folder / "1-1.json").write_text(text)

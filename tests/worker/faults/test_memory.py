@@ -1,4 +1,4 @@
-"""How much memory a worker takes."""
+"""The memory that a worker uses."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ SLEEPERS = 10_000
 def test_ten_thousand_sleeping_tasks_fit_into_a_hundred_mebibytes(site: Site) -> None:
     worker = site.start_cold()
     site.sleepers(SLEEPERS, valor=3600)
-    site.await_(lambda: len(site.keys("rq:execution:*")) == SLEEPERS)  # all run, and everybody is told
+    site.await_(lambda: len(site.keys("rq:execution:*")) == SLEEPERS)  # all of them run, and all are shown in Redis
     assert mebibytes(worker.pid) < 100

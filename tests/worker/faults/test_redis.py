@@ -1,4 +1,4 @@
-"""A Redis that goes away, comes back empty, or sees its worker end while it is away."""
+"""Redis becomes unavailable: it returns with its data or empty, and workers start, work or end meanwhile."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def site(tmp_path: Path, make_runtime: RuntimeFactory, server: Server) -> Iterator[Site]:
-    """A place of work on that server."""
+    """A site on that server."""
     client = Redis.from_url(server.url)
     made = Site(tmp_path, make_runtime(REDIS_URL=server.url, TASKS=TASKS), client, server.url)
     yield made
@@ -34,7 +34,7 @@ def site(tmp_path: Path, make_runtime: RuntimeFactory, server: Server) -> Iterat
 
 
 @pytest.mark.parametrize("wiped", [True, False])
-def test_a_redis_that_goes_away_stops_no_work_and_costs_nothing(
+def test_an_outage_of_redis_stops_no_running_task_and_loses_nothing(
     site: Site, server: Server, tmp_path: Path, wiped: bool
 ) -> None:
     gates = [tmp_path / "first", tmp_path / "second"]
@@ -55,11 +55,11 @@ def test_a_redis_that_goes_away_stops_no_work_and_costs_nothing(
     site.await_end()
     site.stop(worker)
     assert site.rows("SELECT DISTINCT state, run, losses FROM tasks") == [("finished", 1, 0)]
-    site.require_one_end_each()
+    site.require_each_task_ended_once()
     site.require_clean_redis()
 
 
-def test_a_worker_that_ends_while_redis_is_away_leaves_nothing_there(
+def test_a_worker_that_ends_while_redis_is_unavailable_leaves_nothing_in_redis(
     site: Site, server: Server, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
@@ -81,11 +81,11 @@ def test_a_worker_that_ends_while_redis_is_away_leaves_nothing_there(
         ("hard.until", "finished", 1, 0),
         ("hard.first-run-is-long", "finished", 2, 0),
     ]
-    site.require_one_end_each()
+    site.require_each_task_ended_once()
     site.require_clean_redis()
 
 
-def test_a_worker_that_is_started_while_redis_is_away_waits_for_it(site: Site, server: Server) -> None:
+def test_a_worker_started_while_redis_is_unavailable_waits_for_it(site: Site, server: Server) -> None:
     server.kill()
     worker = site.start()
     site.sleepers(10)
@@ -93,11 +93,11 @@ def test_a_worker_that_is_started_while_redis_is_away_waits_for_it(site: Site, s
     server.start()
     site.await_end()
     site.stop(worker)
-    site.require_one_end_each()
+    site.require_each_task_ended_once()
     site.require_clean_redis()
 
 
-def test_a_worker_that_waits_for_redis_ends_when_it_is_asked_to(site: Site, server: Server) -> None:
+def test_a_worker_that_waits_for_redis_ends_on_sigterm(site: Site, server: Server) -> None:
     server.kill()
     worker = site.start()
     site.await_(lambda: "Redis does not answer" in site.log)

@@ -1,4 +1,4 @@
-"""Two workers on the same lists under load: every task is claimed once and ended once, however often it was pushed."""
+"""Two workers on the same lists under load: each task is claimed once and ended once, even if it is pushed twice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.worker.faults.site import Site
 TASKS = 20_000
 
 
-def test_two_workers_share_a_load_and_drop_what_was_pushed_twice(site: Site) -> None:
+def test_two_workers_share_a_load_and_drop_duplicate_tickets(site: Site) -> None:
     workers = [site.start(), site.start()]
     suspend(site.redis)
     site.await_(lambda: len(site.keys("rq:worker:*")) == len(workers))
@@ -22,7 +22,7 @@ def test_two_workers_share_a_load_and_drop_what_was_pushed_twice(site: Site) -> 
     site.runtime.broker.push(twice)
     resume(site.redis)
     site.await_(lambda: site.count(State.FINISHED))
-    site.runtime.broker.push(twice)  # of some the run is over, of others it goes on
+    site.runtime.broker.push(twice)  # some of these runs have ended, others still run
     site.await_end()
     site.await_(lambda: not site.keys("rq:queue:default"))
     for worker in workers:
@@ -30,11 +30,11 @@ def test_two_workers_share_a_load_and_drop_what_was_pushed_twice(site: Site) -> 
     assert site.tokens(State.FINISHED) == set(sent)
     assert site.rows("SELECT count(*), count(DISTINCT owner) FROM claims") == [(TASKS, 2)]
     assert site.rows("SELECT DISTINCT run, losses FROM tasks") == [(1, 0)]
-    site.require_one_end_each()
+    site.require_each_task_ended_once()
     site.require_clean_redis()
 
 
-def test_a_task_that_is_pushed_again_while_it_runs_is_left_alone(site: Site, tmp_path: Path) -> None:
+def test_a_duplicate_ticket_of_a_running_task_is_dropped(site: Site, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     worker = site.start()
     (token,) = site.send("hard.until", [str(gate)])
@@ -47,5 +47,5 @@ def test_a_task_that_is_pushed_again_while_it_runs_is_left_alone(site: Site, tmp
     site.await_end()
     site.stop(worker)
     assert site.rows("SELECT token, run FROM claims") == [(token, 1), (after, 1)]
-    site.require_one_end_each()
+    site.require_each_task_ended_once()
     site.require_clean_redis()

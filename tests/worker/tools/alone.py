@@ -1,6 +1,7 @@
-"""The watched task types that run in processes of their own.
+"""The task types of these tests that run in a process of their own.
 
-They stand here since a worker that knows of such types starts a server for them, which most tests need not wait for.
+They are in a module of their own because a worker that knows an isolated type starts a server process for it. Most
+tests do not need that process and do not wait for it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ task("behaves.isolated", isolated=True, max_attempts=3, backoff=[0], no_retry=[K
 
 @task("waits.isolated", isolated=True)
 def wait_alone(data: str, context: Context) -> str:
-    """Wait in a process of its own; say by which one."""
+    """Write the pid to the file `data` + " pid", and wait for the file `data`."""
     talk(context)
     Path(f"{data} writing").write_text(str(os.getpid()))
     Path(f"{data} writing").rename(f"{data} pid")
@@ -27,4 +28,4 @@ def wait_alone(data: str, context: Context) -> str:
 
 @task("patient.alone", priority="low", isolated=True)
 def patient_alone(data: object) -> None:
-    """Do nothing in a process of its own, when there is nothing else to do."""
+    """Do nothing in a process of its own, with low priority."""

@@ -1,4 +1,4 @@
-"""Places of work: one with a worker that runs for many tests, and one in which a test starts its own."""
+"""Test sites: one whose worker runs for a whole module, and one where each test starts its own workers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.worker.tools.place import ALL, Place
 def running(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated_database: Path
 ) -> Iterator[Place]:
-    """A place with one worker, which each test leaves running and idle."""
+    """A site with one worker; each test must leave the worker running and idle."""
     directory, url = tmp_path_factory.mktemp("running"), request.getfixturevalue(f"{request.param}_server")
     shutil.copyfile(migrated_database, directory / "queue_tool.db")
     directory.chmod(0o700)
@@ -43,7 +43,7 @@ def running(
 
 @pytest.fixture
 def place(tmp_path: Path, make_runtime: RuntimeFactory, redis: Redis, valkey_server: str) -> Iterator[Place]:
-    """A place in which nobody works yet; no worker is left after the test."""
+    """A site without workers; the workers that the test starts are killed after the test."""
     made = Place(tmp_path, make_runtime(REDIS_URL=valkey_server, TASKS=ALL), redis, valkey_server)
     yield made
     made.kill_all()
@@ -51,7 +51,7 @@ def place(tmp_path: Path, make_runtime: RuntimeFactory, redis: Redis, valkey_ser
 
 @pytest.fixture
 def gate(tmp_path: Path) -> Iterator[Path]:
-    """A file for which tasks wait; it is there after the test at the latest."""
+    """A file that tasks wait for; it is created after the test if the test has not created it."""
     path = tmp_path / "gate"
     yield path
     path.touch()

@@ -1,4 +1,4 @@
-"""A place of work whose workers know the tasks that wait, and what RQ says of it."""
+"""A test site whose workers know the task types of `tasks`, and RQ's view of its jobs, queues and workers."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ OURS = "queue_tool.worker.Worker"
 LANES = ("loop", "threads", "isolated")
 
 ALL = f"{tasks.__name__},{alone.__name__}"
-"""All task types; a worker knows those of the first two lanes, unless a test says so."""
+"""The modules of all task types; a worker loads only those of the first two lanes unless a test passes TASKS."""
 
 
 class Place(Site):
-    """A site with these tasks."""
+    """A site with these task types."""
 
     def start(self, *command: str, **settings: str) -> Program:
-        """Start a worker that knows them."""
+        """Start a worker that knows them, or the given command."""
         return super().start(*command, **{"TASKS": tasks.__name__} | settings)
 
     def start_rq(self, *options: str, kind: str = OURS, **settings: str) -> Program:
-        """Start a worker by RQ's own command."""
+        """Start a worker with RQ's own command; `kind` is its class."""
         return self.start(RQ, "worker", "-u", self.redis_url, "-w", kind, *options, **settings)
 
     def await_(self, look: Callable[[], object], within: float = 15) -> None:
-        """Wait until something is so, for less long: nothing here takes its time."""
+        """Wait until `look` returns a true value; the default is shorter because nothing here takes long."""
         super().await_(look, within)
 
     def rq(self, *words: str) -> str:
-        """Run another command of RQ's; return what it says."""
+        """Run another command of RQ; return its output."""
         command = [RQ, *words, "-u", self.redis_url]
         done = interpreter().run(command, cwd=self.directory, env=clean_environment(), timeout=60)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
     def waiter(self, lane: str, until: Path) -> str:
-        """Send a task that waits for a file."""
+        """Send a task that waits for a file; return its token."""
         (token,) = self.send(f"waits.{lane}", [str(until)])
         return token
 
@@ -74,7 +74,7 @@ class Place(Site):
         return kind.all(connection=self.redis, serializer=JSONSerializer)
 
     def only_worker(self) -> BaseWorker:
-        """Return the worker that RQ knows, of which there is one."""
+        """Return the worker that RQ knows; require that there is exactly one."""
         (found,) = self.rqs_workers()
         return found
 
@@ -83,20 +83,20 @@ class Place(Site):
         self.await_(lambda: self.tokens(state) >= set(tokens))
 
     def await_shown(self, *tokens: str) -> None:
-        """Wait until RQ's tools see that tickets are being worked on."""
+        """Wait until RQ's tools see that tickets are started."""
         self.await_(lambda: all(self.redis.hget(f"rq:job:{token}", "status") == b"started" for token in tokens))
 
     def await_forgotten(self, *tokens: str) -> None:
-        """Wait until Redis holds nothing of tickets: no key that is named by one, no entry in any other key."""
-        self.await_(lambda: not [held for held in self.held() if any(token in held for token in tokens)])
+        """Wait until no key of Redis, and no member of a list or set, contains one of these tokens."""
+        self.await_(lambda: not [text for text in self.redis_texts() if any(token in text for token in tokens)])
 
-    def held(self) -> list[str]:
-        """Return all keys of Redis, and all that is in those which are lists or sets."""
+    def redis_texts(self) -> list[str]:
+        """Return all keys of Redis, and all members of its lists and sets."""
         return [*self.keys(), *(member for key in self.keys() for member in members(self.redis, key))]
 
 
 def members(redis: Redis, key: str) -> list[str]:
-    """Return what is in a list or in a set of either kind."""
+    """Return the members of a list, a set or a sorted set; none for another type."""
     client: Any = redis
     match client.type(key):
         case b"list":

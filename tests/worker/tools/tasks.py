@@ -1,4 +1,4 @@
-"""Task types for workers that are watched: their data are a path, and they wait until there is a file."""
+"""Task types of these tests; most of them have a path as their data and wait until that file exists."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 from queue_tool import Abort, Context, Retry, task
 
 PAUSE = 0.02
-"""Seconds between two looks at a file."""
+"""Seconds between two checks for a file."""
 
 pause = threading.Event().wait
 
 
 @task("waits.loop")
 async def wait_on_the_loop(data: str, context: Context) -> str:
-    """Wait on the loop; leave a file if it is stopped."""
+    """Wait on the event loop; create the file `data` + " stopped" if it is canceled."""
     talk(context)
     try:
         while not Path(data).exists():
@@ -30,7 +30,7 @@ async def wait_on_the_loop(data: str, context: Context) -> str:
 
 @task("waits.threads")
 def wait_in_a_thread(data: str, context: Context) -> str:
-    """Wait in a thread; leave a file if it is stopped, and come back late all the same."""
+    """Wait in a thread; create the file `data` + " stopped" if it is canceled, and still wait for the first file."""
     talk(context)
     while not Path(data).exists():
         if context.canceled.wait(PAUSE):
@@ -42,7 +42,7 @@ def wait_in_a_thread(data: str, context: Context) -> str:
 
 @task("talks")
 async def talk_when_asked(data: str, context: Context) -> None:
-    """Say how far it is each time that there is another file."""
+    """Report progress each time that another of four files exists."""
     for number in range(1, 5):
         while not Path(f"{data} {number}").exists():
             await asyncio.sleep(PAUSE)
@@ -51,21 +51,21 @@ async def talk_when_asked(data: str, context: Context) -> None:
 
 @task("urgent", priority="high")
 async def urgent(data: object) -> None:
-    """Do nothing, first."""
+    """Do nothing, with high priority."""
 
 
 @task("urgent.in-a-thread", priority="high")
 def urgent_in_a_thread(data: object) -> None:
-    """Do nothing in a thread, first."""
+    """Do nothing in a thread, with high priority."""
 
 
 @task("patient", priority="low")
 async def patient(data: object) -> None:
-    """Do nothing, when there is nothing else to do."""
+    """Do nothing, with low priority."""
 
 
 def talk(context: Context) -> None:
-    """Say all that a run can say of itself."""
+    """Report progress, notes and log lines, which is all that a run can report."""
     context.progress(0.25, "a quarter")
     context.log("the first line")
     context.progress(0.5, "half")
@@ -73,11 +73,11 @@ def talk(context: Context) -> None:
 
 
 class NotToday(Exception):
-    """What the tasks below fail with."""
+    """The error of the tasks below."""
 
 
 def behave(data: dict[str, Any], context: Context) -> str:
-    """Fail as often as the data say, and as they say."""
+    """Fail in the first `fails` attempts, in the way that `how` names."""
     if context.attempt <= data["fails"]:
         raise {
             "error": NotToday("not today"),
@@ -89,7 +89,7 @@ def behave(data: dict[str, Any], context: Context) -> str:
 
 
 async def behave_on_the_loop(data: dict[str, Any], context: Context) -> str:
-    """Do so on the loop."""
+    """Do the same on the event loop."""
     return behave(data, context)
 
 
@@ -99,12 +99,12 @@ for name, function in (("loop", behave_on_the_loop), ("threads", behave)):
 
 @task("hurries", timeout=0.05, max_attempts=2, backoff=[0])
 async def hurry(data: float, context: Context) -> int:
-    """Take too long at the first attempt."""
+    """Sleep for `data` seconds, but only in the first attempt; return the attempt."""
     await asyncio.sleep(data if context.attempt == 1 else 0)
     return context.attempt
 
 
 @task("races", timeout=0.3, max_attempts=1)
 async def race(data: float) -> None:
-    """Take about as long as it may."""
+    """Sleep for about as long as the timeout."""
     await asyncio.sleep(data)

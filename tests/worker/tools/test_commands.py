@@ -1,4 +1,4 @@
-"""What RQ's commands, and those who cancel tasks, bring about in a worker that runs."""
+"""The effect of RQ's commands and of cancels on a running worker."""
 
 from __future__ import annotations
 
@@ -25,25 +25,27 @@ from tests.worker.tools.place import ALL, LANES, Place
 
 
 def stop_job(place: Place, token: str) -> tuple[str, str]:
-    """Ask as RQ's users do; return by whom and why the task counts as canceled then."""
+    """Stop a job as RQ's users do; return the task's expected `canceled_by` and `cancel_reason`."""
     send_stop_job_command(place.redis, token, serializer=JSONSerializer)
     return "rq", "stop-job"
 
 
 def stop_execution(place: Place, token: str) -> tuple[str, str]:
+    """Stop an execution as RQ's users do; return the same values."""
     (execution,) = place.job(token).get_executions()
     send_stop_execution_command(place.redis, token, execution.id)
     return "rq", "stop-execution"
 
 
 def cancel(place: Place, token: str) -> tuple[str, str]:
+    """Cancel a running task through the service; return the same values."""
     canceled = place.runtime.cancel([token], by="me", reason="no longer wanted")
     assert canceled.running == {token}
     return "me", "no longer wanted"
 
 
 def is_stopped(lane: str, gate: Path) -> bool:
-    """Tell whether a function has been told, or killed where it is isolated."""
+    """Return whether a function has noticed the cancel; an isolated one must have been killed."""
     if lane == Lane.ISOLATED:
         return not is_alive(int(Path(f"{gate} pid").read_text()))
     return Path(f"{gate} stopped").exists()
@@ -51,7 +53,7 @@ def is_stopped(lane: str, gate: Path) -> bool:
 
 @pytest.mark.parametrize("lane", LANES)
 @pytest.mark.parametrize("ask", [stop_job, stop_execution, cancel])
-def test_a_task_is_stopped_where_it_runs(running: Place, gate: Path, lane: str, ask: Any) -> None:
+def test_a_running_task_is_stopped(running: Place, gate: Path, lane: str, ask: Any) -> None:
     token = running.waiter(lane, gate)
     running.await_shown(token)
     running.await_(lambda: running.task(token).progress == 0.5)  # its function has begun
@@ -66,45 +68,46 @@ def test_a_task_is_stopped_where_it_runs(running: Place, gate: Path, lane: str, 
     gate.touch()
     running.await_(lambda: lane != Lane.THREADS or Path(f"{gate} back").exists())
     (after,) = running.send(f"waits.{lane}", [str(gate)])
-    running.await_state([after], State.FINISHED)  # its worker goes on, and has heard of the late result by now
+    running.await_state([after], State.FINISHED)  # the worker continues, and has received the late result by now
     assert running.task(token) == before
-    running.require_one_end_each()
+    running.require_each_task_ended_once()
     assert len(FailedJobRegistry(Lane(lane).list_of("default"), connection=running.redis)) == 0
 
 
 STRANGE: dict[str, object] = {
-    "a job of somebody else's": {"command": "stop-job", "job_id": "theirs"},
-    "a ticket of nobody's": {"command": "stop-job", "job_id": "0" * 32},
+    "a job that is not ours": {"command": "stop-job", "job_id": "theirs"},
+    "an unknown ticket": {"command": "stop-job", "job_id": "0" * 32},
     "another run of a task": {"command": "stop-job", "job_id": "<token>-2"},
-    "nothing": {"command": "stop-job"},
-    "no text": {"command": "stop-job", "job_id": None},
-    "an execution of nobody's": {"command": "stop-execution", "job_id": "0" * 32, "execution_id": "x"},
+    "no id": {"command": "stop-job"},
+    "an id that is null": {"command": "stop-job", "job_id": None},
+    "an unknown execution": {"command": "stop-execution", "job_id": "0" * 32, "execution_id": "x"},
     "a horse": {"command": "kill-horse"},
     "a command of a later RQ": {"command": "dance"},
 }
 
 
 @pytest.mark.parametrize("what", STRANGE)
-def test_a_command_about_anything_else_changes_nothing(running: Place, gate: Path, what: str) -> None:
+def test_a_command_for_anything_else_changes_nothing(running: Place, gate: Path, what: str) -> None:
     token = running.waiter("loop", gate)
     running.await_shown(token)
     name = running.only_worker().name
     parameters: Any = json.loads(json.dumps(STRANGE[what]).replace("<token>", token))
     send_command(running.redis, name, **parameters)
     send_stop_job_command(running.redis, obedient := started(running, gate), serializer=JSONSerializer)
-    running.await_state([obedient], State.CANCELED)  # it listens still, and has heard what was said before
+    running.await_state([obedient], State.CANCELED)  # it still listens, and has received the command before this one
     assert running.task(token).state is State.RUNNING
     gate.touch()
     running.await_state([token], State.FINISHED)
 
 
 def started(place: Place, gate: Path) -> str:
+    """Send a task that waits, and return its token when RQ shows it as started."""
     token = place.waiter("loop", gate)
     place.await_shown(token)
     return token
 
 
-def test_a_task_that_waits_is_not_stopped_by_a_worker_that_does_not_run_it(running: Place, gate: Path) -> None:
+def test_a_stop_command_does_not_stop_a_queued_task(running: Place, gate: Path) -> None:
     first, second = (running.waiter("isolated", gate) for _ in range(2))  # there is one slot
     running.await_shown(first)
     send_command(running.redis, running.only_worker().name, "stop-job", job_id=second)
@@ -117,19 +120,21 @@ def test_a_task_that_waits_is_not_stopped_by_a_worker_that_does_not_run_it(runni
 
 @pytest.fixture
 def suspended(running: Place) -> Iterator[Place]:
-    """The same place, in which nothing new starts until somebody says so."""
+    """The same site with suspended workers: nothing new starts until the test resumes them."""
     running.rq("suspend")
     yield running
     running.rq("resume")
 
 
 def calls(place: Place) -> int:
-    """Return how often Redis was asked by a worker of ours."""
+    """Return how often our workers called a script in Redis."""
     client: Any = place.redis
     return int(client.info("commandstats").get("cmdstat_evalsha", {"calls": 0})["calls"])
 
 
-def test_while_workers_are_suspended_nothing_new_starts_and_what_runs_goes_on(suspended: Place, gate: Path) -> None:
+def test_while_workers_are_suspended_nothing_new_starts_and_running_tasks_continue(
+    suspended: Place, gate: Path
+) -> None:
     suspended.rq("resume")
     (running,) = suspended.sleepers(1, valor=1.5)
     suspended.await_state([running], State.RUNNING)
@@ -140,19 +145,19 @@ def test_while_workers_are_suspended_nothing_new_starts_and_what_runs_goes_on(su
     suspended.await_state([running], State.FINISHED)
     assert {suspended.task(token).state for token in waiting} == {State.QUEUED}
     assert suspended.queue().job_ids == waiting[:1]
-    assert calls(suspended) - before < 15  # about one look a second for each of three lists, and one show
+    assert (
+        calls(suspended) - before < 15
+    )  # about one call a second for each of three lists, and one that shows a ticket
     suspended.rq("resume")
     suspended.await_state(waiting, State.FINISHED)
     suspended.await_forgotten(running, *waiting)
 
 
-def test_a_process_that_is_being_made_for_a_task_that_is_canceled_keeps_nobody_waiting(
-    place: Place, gate: Path
-) -> None:
+def test_a_cancel_while_the_process_of_its_task_starts_does_not_block_the_next_task(place: Place, gate: Path) -> None:
     worker = place.start(TASKS=ALL)
     token = place.waiter("isolated", gate)
     place.await_shown(token)
-    cancel(place, token)  # the first process takes much longer to begin than a task to be shown
+    cancel(place, token)  # showing the task is much faster than starting the first process
     after = place.waiter("isolated", Path(f"{gate} after"))
     place.await_state([after], State.RUNNING)
     assert not Path(f"{gate} pid").exists() or is_stopped("isolated", gate)
@@ -160,7 +165,7 @@ def test_a_process_that_is_being_made_for_a_task_that_is_canceled_keeps_nobody_w
     place.await_state([after], State.FINISHED)
     place.await_forgotten(token, after)
     place.stop(worker)
-    place.require_one_end_each()
+    place.require_each_task_ended_once()
 
 
 # -- commands that end a worker ----------------------------------------------------------------------------
@@ -175,7 +180,7 @@ def test_the_command_to_shut_down_ends_a_worker_after_its_tasks(place: Place, ga
     send_kill_horse_command(place.redis, name)
     send_shutdown_command(place.redis, name)
     send_stop_job_command(place.redis, obedient, serializer=JSONSerializer)
-    place.await_state([obedient], State.CANCELED)  # it has heard the one before too
+    place.await_state([obedient], State.CANCELED)  # so it has received the shutdown command before it too
     assert place.tokens(State.RUNNING) == set(tokens)
     gate.touch()
     assert worker.wait(30) == 0, place.log
@@ -184,16 +189,16 @@ def test_the_command_to_shut_down_ends_a_worker_after_its_tasks(place: Place, ga
     place.await_forgotten(*tokens)
 
 
-def test_ends_deadlines_and_cancels_of_the_same_moment_end_each_task_once(place: Place) -> None:
+def test_results_timeouts_and_cancels_at_the_same_moment_end_each_task_once(place: Place) -> None:
     worker = place.start()
     place.await_(place.rqs_workers)
     tokens = place.send("races", [0.25 + number / 6000 for number in range(600)])
-    place.await_(lambda: place.tokens(State.FINISHED) & set(tokens))  # now they end one after the other
+    place.await_(lambda: place.tokens(State.FINISHED) & set(tokens))  # from now on they end one after the other
     canceled: set[str] = set()
     for start in range(0, len(tokens), 20):
         canceled |= {ticket.token for ticket in place.runtime.cancel(tokens[start : start + 20]).tickets}
     place.await_(lambda: not place.open())
     assert place.tokens(State.CANCELED) == canceled
-    place.require_one_end_each()
+    place.require_each_task_ended_once()
     place.await_forgotten(*tokens)
     place.stop(worker)

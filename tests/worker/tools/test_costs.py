@@ -1,4 +1,4 @@
-"""How much a worker says to Redis, counted by Redis: while it works, and while there is nothing to do."""
+"""The commands that a worker sends to Redis, counted by Redis, while it works and while it is idle."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from tests.worker.tools.place import Place
 COUNT = 5000
 
 ROUND_TRIPS = ("evalsha", "exec", "blmove")
-"""Commands that a worker waits for: its scripts, its heartbeats, and the ends of its waits."""
+"""Commands whose answer a worker waits for: its scripts, its heartbeats, and its blocking reads."""
 
 SHOWING = ("exists", "hset", "zadd", "sadd")
-"""What shows a ticket to RQ's tools that has run for a tenth of a second, as some do where the machine is loaded."""
+"""Commands that show a ticket to RQ's tools once it has run for 0.1 s; on a busy machine some tickets run so long."""
 
 
 def commands(place: Place) -> dict[str, int]:
-    """Return how often each command was called, also by scripts."""
+    """Return how often each command was called, including calls by scripts."""
     client: Any = place.redis
     stats = client.info("commandstats")
     return {name.removeprefix("cmdstat_"): int(found["calls"]) for name, found in stats.items()}
 
 
 def since(place: Place, before: dict[str, int]) -> dict[str, int]:
+    """Return how often each command was called after `before` was read."""
     return {name: calls - before.get(name, 0) for name, calls in commands(place).items() if calls > before.get(name, 0)}
 
 
-def test_a_task_costs_less_than_one_command_and_hardly_a_round_trip(place: Place) -> None:
+def test_a_task_costs_less_than_one_command_and_a_fiftieth_of_a_round_trip(place: Place) -> None:
     place.sleepers(COUNT)
     before = commands(place)
     worker = place.start()
@@ -41,7 +42,7 @@ def test_a_task_costs_less_than_one_command_and_hardly_a_round_trip(place: Place
     place.stop(worker)
 
 
-def test_an_idle_worker_says_only_that_it_lives_and_that_is_enough_after_redis_has_forgotten_it(
+def test_an_idle_worker_sends_only_heartbeats_and_they_register_it_again_after_a_flush(
     place: Place, gate: Path
 ) -> None:
     worker = place.start()
@@ -55,7 +56,7 @@ def test_an_idle_worker_says_only_that_it_lives_and_that_is_enough_after_redis_h
     place.await_(lambda: place.redis.smembers("rq:workers"))
     counts = since(place, before)
     assert (counts.pop("exec"), counts.pop("multi")) == (1, 1)
-    assert counts.pop("blmove", 0) <= 1  # the wait that the first task has ended, begun again
+    assert counts.pop("blmove", 0) <= 1  # the blocking read that the first task ended is started again
     assert counts.keys() - {"flushall", "smembers", "info"} == {"hset", "expire", "sadd"}
     again = place.only_worker()
     assert (again.name, again.pid, again.queue_names()) == (known.name, worker.pid, list(LISTS))

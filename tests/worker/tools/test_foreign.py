@@ -1,4 +1,4 @@
-"""Jobs in our lists that are no tickets of ours: each is put where RQ puts its failed ones, and holds nothing up."""
+"""Jobs in our lists that are not our tickets: a readable one goes to RQ's failed registry, and none blocks a ticket."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def with_retries(place: Place) -> None:
 
 
 def with_our_kind_of_id(place: Place) -> None:
-    place.queue().enqueue("os.getpid", job_id=f"{'0' * 32}-1")  # but run 1 has no number
+    place.queue().enqueue("os.getpid", job_id=f"{'0' * 32}-1")  # but the ticket of run 1 has no suffix
 
 
 def without_a_hash(place: Place) -> None:
@@ -50,7 +50,7 @@ READABLE = [as_json, as_pickle, with_retries, with_our_kind_of_id]
 
 
 @pytest.mark.parametrize("put", [*READABLE, without_a_hash, without_a_time, of_another_kind])
-def test_a_job_that_is_no_ticket_holds_nothing_up(running: Place, put: Callable[[Place], None]) -> None:
+def test_a_job_that_is_not_a_ticket_does_not_block_other_tickets(running: Place, put: Callable[[Place], None]) -> None:
     worker = running.only_worker()
     before = running.sleepers(3)
     put(running)

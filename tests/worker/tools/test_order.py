@@ -1,4 +1,4 @@
-"""Which tasks go first, and which wait for which."""
+"""The order in which tasks are claimed, and that a full lane does not block the others."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from queue_tool.model.states import State
 from tests.worker.tools.place import ALL, Place
 
 
-def test_with_one_slot_and_many_who_wait_the_urgent_go_first_and_the_rest_in_their_order(
-    place: Place, gate: Path
-) -> None:
+def test_with_one_slot_tasks_run_by_priority_and_then_in_their_order(place: Place, gate: Path) -> None:
     worker = place.start(CONCURRENCY="1")
     first = place.waiter("loop", gate)
     place.await_state([first], State.RUNNING)
@@ -24,11 +22,11 @@ def test_with_one_slot_and_many_who_wait_the_urgent_go_first_and_the_rest_in_the
     place.stop(worker)
 
 
-def test_a_lane_that_is_full_holds_up_no_other(place: Place, gate: Path) -> None:
+def test_a_full_lane_does_not_block_the_others(place: Place, gate: Path) -> None:
     worker = place.start(TASKS=ALL)
     threads = place.send("waits.threads", [str(gate)] * 40)
     isolated = place.send("waits.isolated", [str(gate)] * 3)
-    place.await_(lambda: place.count(State.RUNNING) == 33)  # 32 threads and one process, unless told otherwise
+    place.await_(lambda: place.count(State.RUNNING) == 33)  # by default 32 threads and one process
     others = [*place.sleepers(100), *place.send("urgent", [None]), *place.send("patient", [None])]
     place.await_state(others, State.FINISHED)
     waiting = [*place.send("urgent.in-a-thread", [None]), *place.send("patient.alone", [None])]
@@ -36,5 +34,5 @@ def test_a_lane_that_is_full_holds_up_no_other(place: Place, gate: Path) -> None
     gate.touch()
     place.await_state([*threads, *isolated, *waiting], State.FINISHED)
     place.stop(worker)
-    place.require_one_end_each()
+    place.require_each_task_ended_once()
     place.require_clean_redis()

@@ -1,4 +1,4 @@
-"""Paused queues, as our worker and RQ's own obey them."""
+"""How our worker and RQ's own workers obey a paused queue."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from queue_tool.model.states import State
 from tests.worker.tools.place import Place
 
 
-def test_our_worker_takes_nothing_from_a_paused_queue_and_goes_on_when_it_does(place: Place) -> None:
+def test_our_worker_takes_nothing_from_a_paused_queue_until_it_is_resumed(place: Place) -> None:
     place.runtime.pause(Priority.NORMAL)
     sleepers = place.sleepers(50)
     place.start()
     urgent = place.send("urgent", [None] * 3)
-    place.await_state(urgent, State.FINISHED)  # other queues go on
+    place.await_state(urgent, State.FINISHED)  # other queues continue
     assert place.queue().job_ids == sleepers  # nothing was taken, so nothing was refused
     place.runtime.pause.resume(Priority.NORMAL)
     place.await_state(sleepers, State.FINISHED)
 
 
-def test_an_idle_worker_that_waits_for_a_queue_learns_of_its_pause(place: Place) -> None:
+def test_an_idle_worker_that_waits_for_a_queue_notices_its_pause(place: Place) -> None:
     worker = place.start()
     first = place.sleepers(1)
     place.await_state(first, State.FINISHED)
@@ -31,10 +31,10 @@ def test_an_idle_worker_that_waits_for_a_queue_learns_of_its_pause(place: Place)
     place.runtime.pause.resume(Priority.NORMAL)
     place.await_end_of(sent)
     place.stop(worker)
-    place.require_one_end_each()
+    place.require_each_task_ended_once()
 
 
-def test_what_a_worker_of_rqs_own_took_from_a_paused_queue_comes_back(place: Place) -> None:
+def test_tickets_that_an_rq_worker_took_from_a_paused_queue_are_pushed_again_after_the_resume(place: Place) -> None:
     place.sweep()
     place.runtime.pause(Priority.NORMAL)
     sent = place.sleepers(3)
@@ -49,7 +49,7 @@ def test_what_a_worker_of_rqs_own_took_from_a_paused_queue_comes_back(place: Pla
     assert place.queue().job_ids == sent
     place.start()
     place.await_state(sent, State.FINISHED)
-    place.require_one_end_each()
+    place.require_each_task_ended_once()
 
 
 def test_a_worker_in_burst_mode_does_not_wait_for_a_paused_queue(place: Place) -> None:

@@ -1,4 +1,4 @@
-"""Tasks that fail and are tried again, in each lane, by our worker and by RQ's own."""
+"""Tasks that fail and are retried, in each lane, by our worker and by RQ's own."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tests.worker.tools.place import ALL, LANES, Place
 
 
 def attempts(place: Place, token: str) -> list[tuple[int, str]]:
-    """Return what is kept of a task's attempts: which one it was, and why it failed."""
+    """Return the number and the error code of each stored attempt of a task."""
     return [(attempt.attempt, attempt.code) for attempt in attempts_of(place.runtime.store, token)]
 
 
 @pytest.mark.parametrize("lane", LANES)
-def test_in_each_lane_what_fails_is_tried_again_as_its_type_and_its_error_say(place: Place, lane: str) -> None:
+def test_in_each_lane_a_failed_attempt_is_retried_as_its_type_and_error_require(place: Place, lane: str) -> None:
     place.start(TASKS=ALL)
     ways = [("error", 2), ("error", 9), ("never", 1), ("retry", 2), ("retry", 9), ("abort", 1)]
     sent = place.send(f"behaves.{lane}", [{"how": how, "fails": fails} for how, fails in ways])
@@ -31,10 +31,10 @@ def test_in_each_lane_what_fails_is_tried_again_as_its_type_and_its_error_say(pl
     assert (aborted.attempt, aborted.code) == (1, Code.ABORTED)
     assert aborted.error is not None
     assert aborted.error.endswith("Abort: no use")
-    place.require_one_end_each()
+    place.require_each_task_ended_once()
 
 
-def test_of_an_attempt_that_failed_everything_is_kept_that_helps(place: Place) -> None:
+def test_a_failed_attempt_is_stored_with_its_traceback_worker_and_times(place: Place) -> None:
     place.start()
     (token,) = place.send("behaves.threads", [{"how": "error", "fails": 1}])
     place.await_end()
@@ -48,7 +48,7 @@ def test_of_an_attempt_that_failed_everything_is_kept_that_helps(place: Place) -
     assert attempt.started_at <= attempt.ended_at
 
 
-def test_what_took_too_long_is_tried_again(place: Place) -> None:
+def test_an_attempt_that_timed_out_is_retried(place: Place) -> None:
     place.start()
     once, twice = place.send("hurries", [60, 0])
     place.await_end()
@@ -59,18 +59,18 @@ def test_what_took_too_long_is_tried_again(place: Place) -> None:
 
 def test_a_worker_that_does_not_know_a_type_leaves_it_to_one_that_does(place: Place) -> None:
     tokens = place.send("behaves.loop", [{"how": "error", "fails": 0}])
-    ignorant = place.start(TASKS="", MAX_ATTEMPTS="2")
+    first = place.start(TASKS="", MAX_ATTEMPTS="2")
     place.await_(lambda: place.count(State.SCHEDULED))
-    place.stop(ignorant)
+    place.stop(first)
     assert attempts(place, tokens[0]) == [(1, "unknown_task_type")]
     with place.database() as connection:
-        connection.execute("UPDATE tasks SET due_at = 0")  # its backoff is over
+        connection.execute("UPDATE tasks SET due_at = 0")  # as if its backoff had passed
     place.start()
     place.await_end()
     assert (place.task(tokens[0]).state, place.task(tokens[0]).attempt) == (State.FINISHED, 2)
 
 
-def test_a_worker_of_rqs_own_tries_again_too(place: Place) -> None:
+def test_tasks_under_an_rq_worker_are_retried_too(place: Place) -> None:
     place.start_rq("-S", "json", "default", "default.threads", kind="rq.worker.SimpleWorker")
     tokens = place.send("behaves.threads", [{"how": "error", "fails": 2}, {"how": "abort", "fails": 2}])
     place.await_end()
@@ -78,7 +78,7 @@ def test_a_worker_of_rqs_own_tries_again_too(place: Place) -> None:
     assert attempts(place, tokens[0]) == [(1, "error"), (2, "error")]
 
 
-def test_a_reopened_task_has_all_of_its_attempts_again(place: Place) -> None:
+def test_a_reopened_task_has_all_its_attempts_again(place: Place) -> None:
     place.start()
     (token,) = place.send("behaves.loop", [{"how": "error", "fails": 5}])
     place.await_end()

@@ -1,4 +1,4 @@
-"""Workers that RQ's own command starts: ours, and RQ's beside ours."""
+"""Workers that RQ's own command starts: our class, and RQ's classes beside our worker."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SENT = {"sleep": "default", "urgent": "high", "patient": "low"} | {
     "urgent.in-a-thread": "high.threads",
     "patient.alone": "low.isolated",
 }
-"""The list of each task type."""
+"""The list that holds the tickets of each task type."""
 
 
 @pytest.mark.parametrize(
@@ -24,12 +24,10 @@ SENT = {"sleep": "default", "urgent": "high", "patient": "low"} | {
         (["high", "default", "low"], []),
         (["default", "low"], ["urgent", "urgent.in-a-thread"]),
         (["high.threads"], ["patient", "patient.alone", "sleep", "urgent"]),
-        ([], ["patient", "patient.alone", "urgent", "urgent.in-a-thread"]),  # RQ means `default`
+        ([], ["patient", "patient.alone", "urgent", "urgent.in-a-thread"]),  # RQ's default is `default`
     ],
 )
-def test_in_burst_mode_it_ends_when_nothing_is_left_in_its_lists(
-    place: Place, queues: list[str], left: list[str]
-) -> None:
+def test_in_burst_mode_a_worker_ends_when_its_lists_are_empty(place: Place, queues: list[str], left: list[str]) -> None:
     place.sleepers(40)
     for task_type in SENT.keys() - {"sleep"}:
         place.send(task_type, [None] * 2)
@@ -43,7 +41,7 @@ def test_in_burst_mode_it_ends_when_nothing_is_left_in_its_lists(
     assert place.keys("rq:workers*") == set()
 
 
-def test_it_ends_after_as_many_tasks_as_it_was_told(place: Place) -> None:
+def test_a_worker_ends_after_max_jobs_tasks(place: Place) -> None:
     tokens = place.sleepers(20)
     worker = place.start_rq("--max-jobs", "7", "default")
     assert worker.wait(30) == 0, place.log
@@ -53,7 +51,7 @@ def test_it_ends_after_as_many_tasks_as_it_was_told(place: Place) -> None:
 
 
 @pytest.mark.sqlite
-def test_it_finds_its_settings_in_the_directory_where_it_is_started(place: Place) -> None:
+def test_a_worker_reads_its_settings_from_the_directory_where_it_is_started(place: Place) -> None:
     tokens = place.sleepers(3)
     (place.directory / ".env").write_text(
         f"QUEUE_TOOL_DATA_DIR={place.runtime.settings.data_dir}\nQUEUE_TOOL_REDIS_URL={place.redis_url}\n"
@@ -65,7 +63,7 @@ def test_it_finds_its_settings_in_the_directory_where_it_is_started(place: Place
 
 
 @pytest.mark.parametrize("kind", ["rq.worker.SimpleWorker", "rq.worker.Worker"])
-def test_rqs_own_workers_share_its_lists_and_each_task_ends_once(place: Place, gate: Path, kind: str) -> None:
+def test_rqs_own_workers_share_the_lists_with_ours_and_each_task_ends_once(place: Place, gate: Path, kind: str) -> None:
     ours = place.start(CONCURRENCY="1", THREADS="1")
     stock = place.start_rq("-S", "json", "default", "default.threads", kind=kind)
     place.await_(lambda: len(place.rqs_workers()) == 2)
@@ -74,19 +72,19 @@ def test_rqs_own_workers_share_its_lists_and_each_task_ends_once(place: Place, g
     place.await_state(tokens, State.FINISHED)
     place.await_forgotten(*tokens)
     owners = place.rows("SELECT count(DISTINCT owner) FROM claims")
-    assert owners >= [(2,)]  # a fork of RQ's is an owner each time
+    assert owners >= [(2,)]  # each work horse that RQ forks is an owner of its own
     for worker in (ours, stock):
         place.stop(worker)
-    place.require_one_end_each()
+    place.require_each_task_ended_once()
 
 
 KINDS = ["SimpleWorker", "Worker", "SpawnWorker", "RandomWorker", "RoundRobinWorker", "HerokuWorker"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_of_rqs_own_kinds_runs_the_first_ticket_of_a_push_and_its_copies(place: Place, kind: str) -> None:
+def test_every_worker_class_of_rq_runs_all_tickets_of_one_push(place: Place, kind: str) -> None:
     tokens = place.sleepers(3)
     stock = place.start_rq("-S", "json", "--burst", "default", kind=f"rq.worker.{kind}")
     assert stock.wait(60) == 0
     assert place.tokens(State.FINISHED) == set(tokens)
-    place.require_one_end_each()
+    place.require_each_task_ended_once()

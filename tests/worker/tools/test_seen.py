@@ -1,4 +1,4 @@
-"""What RQ's tools see of a worker of ours and of its tickets, and that looking at them does no harm."""
+"""RQ's tools show our worker and its tickets, and using these tools does no harm."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from queue_tool.worker import Worker
 from tests.worker.tools.place import LANES, OURS, Place, members
 
 HELD = {"loop": 50, "threads": 10, "isolated": 1}
-"""Tasks that run at the same time, by their lane."""
+"""How many tasks run at the same time, by lane."""
 
 
 @pytest.mark.parametrize("lane", LANES)
-def test_what_a_run_says_of_itself_reaches_the_store(running: Place, gate: Path, lane: str) -> None:
+def test_progress_and_log_lines_of_a_run_reach_the_store(running: Place, gate: Path, lane: str) -> None:
     token = running.waiter(lane, gate)
     lines = f"SELECT run, text FROM events WHERE token = '{token}' ORDER BY id"  # noqa: S608 - made of our own words
     running.await_(lambda: running.rows(lines) == [(1, "the first line"), (1, "the second line")])
@@ -38,7 +38,7 @@ def test_what_a_run_says_of_itself_reaches_the_store(running: Place, gate: Path,
     assert running.task(token).result == '"waited"'
 
 
-def test_what_a_run_says_does_not_wait_for_the_next_heartbeat(running: Place, tmp_path: Path) -> None:
+def test_progress_of_a_run_is_stored_before_the_next_heartbeat(running: Place, tmp_path: Path) -> None:
     (token,) = running.send("talks", [str(tmp_path / "word")])
     running.await_shown(token)
     key = running.only_worker().key
@@ -49,13 +49,13 @@ def test_what_a_run_says_does_not_wait_for_the_next_heartbeat(running: Place, tm
         running.await_(lambda: running.task(token).progress == number / 4)
         return running.redis.hget(key, "last_heartbeat") == beat
 
-    assert is_prompt(1) or is_prompt(2) or is_prompt(3)  # there may be one in between by chance
+    assert is_prompt(1) or is_prompt(2) or is_prompt(3)  # a heartbeat may come in between by chance
     for number in range(1, 5):
         (tmp_path / f"word {number}").touch()
     running.await_state([token], State.FINISHED)
 
 
-def test_rq_info_lists_it_and_fails_none_of_its_tickets(running: Place, gate: Path) -> None:
+def test_rq_info_lists_the_worker_and_its_clean_up_fails_no_ticket(running: Place, gate: Path) -> None:
     tokens = [token for lane in LANES for token in running.send(f"waits.{lane}", [str(gate)] * HELD[lane])]
     running.await_shown(*tokens)
     worker = running.only_worker()
@@ -80,9 +80,7 @@ def test_rq_info_lists_it_and_fails_none_of_its_tickets(running: Place, gate: Pa
 
 
 @pytest.mark.parametrize("lane", LANES)
-def test_a_ticket_that_has_run_for_a_moment_is_a_started_job_of_its_worker(
-    running: Place, gate: Path, lane: str
-) -> None:
+def test_a_ticket_that_runs_longer_is_a_started_job_of_its_worker(running: Place, gate: Path, lane: str) -> None:
     token = running.waiter(lane, gate)
     running.await_shown(token)
     worker, job, began = running.only_worker(), running.job(token), running.task(token).started_at
@@ -102,7 +100,7 @@ def test_a_ticket_that_has_run_for_a_moment_is_a_started_job_of_its_worker(
     running.await_forgotten(token)
 
 
-def test_a_ticket_that_ends_before_it_is_shown_leaves_redis_too(running: Place) -> None:
+def test_a_ticket_that_ends_before_it_is_shown_is_removed_from_redis_too(running: Place) -> None:
     tokens = running.sleepers(3)
     running.await_state(tokens, State.FINISHED)
     running.await_forgotten(*tokens)
@@ -114,12 +112,12 @@ def test_ended_tasks_are_counted_as_rq_counts_them(running: Place) -> None:
     running.await_(lambda: running.only_worker().successful_job_count == before + 7)
 
 
-# -- beside what RQ itself writes --------------------------------------------------------------------------
+# -- compared with what RQ itself writes -------------------------------------------------------------------
 
 
 @pytest.fixture
 def other(running: Place) -> Iterator[Redis]:
-    """Another database of the same server, in which RQ does the same by itself."""
+    """Another database of the same server, in which RQ itself writes the same things."""
     with Redis.from_url(f"{running.redis_url}?db=1") as client:
         client.flushdb()
         yield client
@@ -127,7 +125,7 @@ def other(running: Place) -> Iterator[Redis]:
 
 
 @pytest.mark.parametrize("lane", LANES)
-def test_redis_holds_of_a_started_ticket_what_rq_itself_would_have_written(
+def test_a_started_ticket_looks_in_redis_as_rq_itself_would_have_written_it(
     running: Place, other: Redis, gate: Path, lane: str
 ) -> None:
     token = running.waiter(lane, gate)
@@ -151,7 +149,7 @@ def test_redis_holds_of_a_started_ticket_what_rq_itself_would_have_written(
 
 
 def prepared_by_rq(redis: Redis, name: str) -> tuple[Job, SimpleWorker]:
-    """Let a worker of RQ's take the next job of a list, up to the moment at which it would call its function."""
+    """Let a worker of RQ take the next job of a list and prepare it, without calling its function."""
     stock = SimpleWorker([name], connection=redis, serializer=JSONSerializer)
     stock.register_birth()
     taken = stock.dequeue_job_and_maintain_ttl(timeout=None)
@@ -163,7 +161,7 @@ def prepared_by_rq(redis: Redis, name: str) -> tuple[Job, SimpleWorker]:
 
 
 def written(redis: Redis, token: str, worker: str, execution: str) -> dict[str, Any]:
-    """Return what Redis holds of a job: keys, kinds, members, fields, and what sort of text each field has."""
+    """Return what Redis holds of a job: keys, types, members, fields, and the text or kind of text of each field."""
 
     def general(text: str) -> str:
         named = text.replace(f":worker:{worker}", ":worker:<worker>").replace(token, "<token>")
@@ -175,9 +173,11 @@ def written(redis: Redis, token: str, worker: str, execution: str) -> dict[str, 
         kind = client.type(key).decode()
         if kind == "hash" and token in key:
             fields = {name.decode(): value.decode("latin-1") for name, value in client.hgetall(key).items()}
-            assert fields["worker_name"] == worker  # which is the id of our executions too
+            assert (
+                fields["worker_name"] == worker
+            )  # our execution's id is the same text, so `general` must not replace it
             fields["worker_name"] = "<worker>"
-            found[general(key)] = {name: sort_of(general(text)) for name, text in fields.items() if text}
+            found[general(key)] = {name: kind_of_text(general(text)) for name, text in fields.items() if text}
         elif kind != "hash" and not key.startswith(("rq:queues", "rq:workers")):
             named = [general(member) for member in members(redis, key) if token in member or execution in member]
             if named or token in key:
@@ -185,8 +185,8 @@ def written(redis: Redis, token: str, worker: str, execution: str) -> dict[str, 
     return found
 
 
-def sort_of(text: str) -> str:
-    """Return a text, or of what sort it is where it differs from time to time."""
+def kind_of_text(text: str) -> str:
+    """Return a text, or its kind if it is a time."""
     if text.endswith("Z") and text[:2] == "20":
         return f"a time of {len(text)} characters"
     if text.startswith("1") and "." in text:
