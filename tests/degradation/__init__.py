@@ -1,1 +1,1 @@
-"""What becomes of the system when something that it stands on is gone, full or damaged."""
+"""Tests of the system when Redis, the database or the disk is unavailable, full or damaged."""

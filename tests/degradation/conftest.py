@@ -1,4 +1,4 @@
-"""A Valkey of each test's own, and a place of work on it."""
+"""A Valkey for each test, and a test site on it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def server(tmp_path: Path) -> Iterator[Server]:
     (tmp_path / "v").mkdir(mode=0o700)
     made = Server(tmp_path / "v")
     yield made
-    with suppress(OSError):  # it has ended already
+    with suppress(OSError):  # the test has ended it already
         made.go_on()
     made.stop()
 
 
 @pytest.fixture
 def site(tmp_path: Path, make_runtime: RuntimeFactory, server: Server) -> Iterator[Site]:
-    """A place of work on that server."""
+    """A site on that server."""
     client = Redis.from_url(server.url)
     made = Site(tmp_path, make_runtime(REDIS_URL=server.url, TASKS=TASKS), client, server.url)
     yield made

@@ -1,4 +1,4 @@
-"""A disk that is full under a whole system: its database, its Valkey and all else in one small file system."""
+"""A full disk under a whole system: its database, its Valkey and all its files are on one small file system."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OUTSIDE = [] if os.getuid() == 0 else ["--user", "--map-root-user"]
 
 @dataclass
 class Disk:
-    """A small file system that only those see who enter the namespace of the process that holds it."""
+    """A small file system in a mount namespace; only processes that enter the holder's namespace see it."""
 
     holder: subprocess.Popen[bytes]
 
@@ -41,27 +41,30 @@ class Disk:
 
     @property
     def filler(self) -> Path:
-        """Return the file that takes what room there is."""
+        """Return the file that uses up the free space."""
         return self.inside / "filler"
 
     @property
     def inside(self) -> Path:
-        """Return the file system's directory, as it can be reached from outside."""
+        """Return the file system's directory, as a path that works outside the namespace."""
         return Path(f"/proc/{self.holder.pid}/cwd")
 
     def fill(self) -> None:
-        """Leave no room at all."""
+        """Use up all free space."""
         with self.filler.open("ab", buffering=0) as file, suppress(OSError):
             while file.write(b"x" * 4096):
                 pass
         assert os.statvfs(self.inside).f_bavail == 0
 
     def make_room(self) -> None:
-        """Give it all back."""
+        """Free the space again."""
         self.filler.unlink()
 
     def rows(self, to: Path, query: str) -> list[tuple[object, ...]]:
-        """Ask a copy of the database, made in a directory: SQLite itself would look for it outside."""
+        """Copy the database to the directory `to` and query the copy.
+
+        SQLite would resolve the path to one outside the namespace, so it cannot open the original.
+        """
         for path in (self.inside / "instance").glob("queue_tool.db*"):
             shutil.copyfile(path, to / path.name)
         with closing(sqlite3.connect(to / "queue_tool.db")) as connection:
@@ -70,7 +73,7 @@ class Disk:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
-    """A small file system at `disk`; it is gone with its holder."""
+    """A small file system at `disk`; it disappears when its holder ends."""
     holder = subprocess.Popen(
         ["unshare", "--mount", *OUTSIDE, "sh", "-c", MOUNT, str(tmp_path / "disk"), str(MEBIBYTES)],
         stdout=subprocess.PIPE,
@@ -90,7 +93,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 @pytest.fixture
 def system(disk: Disk, tmp_path: Path) -> Iterator[System]:
-    """A whole system on that disk, whose log is elsewhere."""
+    """A whole system on that disk; only its log is on another disk."""
     made = System(tmp_path, program=disk.program, settings={"DRAIN": "0.5"})
     try:
         made.start()
@@ -100,7 +103,7 @@ def system(disk: Disk, tmp_path: Path) -> Iterator[System]:
 
 
 def run_into_a_full_disk(system: System, disk: Disk) -> list[str]:
-    """Fill the disk while tasks run, and wait until their ends are held; return their tokens."""
+    """Fill the disk while tasks run, and wait until the worker holds their outcomes; return their tokens."""
     running = tokens(system.post(items(5, 0.5)))
     for token in running:
         system.await_status(token, "running")
@@ -110,7 +113,7 @@ def run_into_a_full_disk(system: System, disk: Disk) -> list[str]:
     return running
 
 
-def test_a_full_disk_refuses_what_is_sent_and_holds_what_has_ended(system: System, disk: Disk) -> None:
+def test_with_a_full_disk_requests_are_refused_and_outcomes_are_held(system: System, disk: Disk) -> None:
     running = run_into_a_full_disk(system, disk)
     for _ in range(3):
         refused = system.post(items(100))
@@ -119,7 +122,7 @@ def test_a_full_disk_refuses_what_is_sent_and_holds_what_has_ended(system: Syste
     assert {system.check(token)["status"] for token in running} == {"running"}
     assert http("GET", system.url("/health/live")).status == 200
     eventually(lambda: "the database is away: database or disk is full" in system.log)
-    eventually(lambda: "No space left on device" in system.log)  # Valkey, whose file of commands is there as well
+    eventually(lambda: "No space left on device" in system.log)  # from Valkey, whose append-only file is there too
     disk.make_room()
     for token in [*running, *tokens(system.post(items(3)))]:
         assert system.await_status(token, "finished", within=10)["attempt"] == 1
@@ -127,7 +130,7 @@ def test_a_full_disk_refuses_what_is_sent_and_holds_what_has_ended(system: Syste
     assert disk.rows(system.directory, "SELECT DISTINCT state, run, losses FROM tasks") == [("finished", 1, 0)]
 
 
-def test_outcomes_that_can_be_kept_nowhere_are_those_of_tasks_that_run_again(system: System, disk: Disk) -> None:
+def test_tasks_whose_outcomes_can_be_stored_nowhere_run_again(system: System, disk: Disk) -> None:
     running = run_into_a_full_disk(system, disk)
     worker = system.child("worker-1")
     os.kill(worker, signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""A Redis that is full (`maxmemory` with `noeviction`): it refuses what needs memory, and nothing else."""
+"""A full Redis (`maxmemory` with `noeviction`): it refuses only commands that need memory."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ BATCH = 300
 
 @pytest.fixture
 def full(site: Site) -> Site:
-    """A place of work whose Redis has room for some hundreds of tickets, all of which is taken."""
+    """A site whose Redis has room for some hundreds of tickets and is full."""
     info: Any = site.redis.info("memory")
     site.redis.config_set("maxmemory", info["used_memory"] + 300_000)
     for _ in range(20):
         site.sleepers(BATCH)
         if is_full(site):
             return site
-    raise AssertionError("it takes everything")
+    raise AssertionError("Redis never became full")
 
 
 def is_full(site: Site) -> bool:
-    """Tell whether Redis refuses to take anything."""
+    """Return whether Redis refuses to store anything."""
     try:
         site.redis.set("probe", "x" * 100)
     except OutOfMemoryError:
@@ -41,7 +41,7 @@ def is_full(site: Site) -> bool:
     return False
 
 
-def test_what_finds_no_room_is_kept_and_each_says_so_once(full: Site, news: News) -> None:
+def test_tasks_that_cannot_be_pushed_are_stored_and_each_process_warns_once(full: Site, news: News) -> None:
     before = len(news.of(events.PushPostponed))
     waiting = full.waiting()
     client = create_app(full.runtime).test_client()
@@ -54,16 +54,16 @@ def test_what_finds_no_room_is_kept_and_each_says_so_once(full: Site, news: News
     assert full.waiting() == waiting
     ready = client.get("/health/ready").json
     assert ready is not None
-    assert ready["checks"]["broker"] == "ok"  # it answers, and workers make room
+    assert ready["checks"]["broker"] == "ok"  # it answers, and workers free memory
 
 
-def test_a_worker_that_is_started_on_a_full_redis_empties_it_and_everything_ends_once(full: Site) -> None:
+def test_a_worker_started_on_a_full_redis_empties_it_and_each_task_ends_once(full: Site) -> None:
     waiting = full.waiting()
-    full.redis.delete(MARKER)  # for which there is no room then either
+    full.redis.delete(MARKER)  # there is no room to write it again
     assert is_full(full)
     worker = full.start(CONCURRENCY="50")
     full.await_(lambda: full.tokens(State.FINISHED) >= set(waiting))
-    full.redis.config_set("maxmemory", 0)  # what this small one has room for, its clients alone may take
+    full.redis.config_set("maxmemory", 0)  # with so little memory, the clients' buffers alone may fill it
     full.await_end()
     full.stop(worker)
     assert full.rows("SELECT DISTINCT state, run, losses FROM tasks") == [("finished", 1, 0)]

@@ -1,4 +1,4 @@
-"""A database that is moved away, deleted or replaced under what runs, as when its disk is not there for a while."""
+"""The database is moved, deleted or replaced under running processes, as if its disk were missing for a while."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.worker.faults.site import Site
 GOOD = {"item": "a", "valor": 0}
 
 
-def test_while_it_is_away_nothing_is_taken_in_and_nothing_that_ends_is_lost(site: Site, tmp_path: Path) -> None:
+def test_while_the_database_is_missing_requests_are_refused_and_no_outcome_is_lost(site: Site, tmp_path: Path) -> None:
     gate, place = tmp_path / "gate", site.runtime.settings.data_dir
     worker = site.start()
     running = site.send("hard.until", [str(gate)] * 5)
@@ -37,7 +37,7 @@ def test_while_it_is_away_nothing_is_taken_in_and_nothing_that_ends_is_lost(site
     site.require_each_task_ended_once()
 
 
-def test_what_was_put_in_its_place_is_what_is_written_from_then_on(site: Site, tmp_path: Path) -> None:
+def test_after_the_database_is_replaced_the_new_file_is_used(site: Site, tmp_path: Path) -> None:
     path = site.runtime.store.database.path
     (before,) = site.sleepers(1)
     with site.database() as connection:

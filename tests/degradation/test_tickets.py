@@ -1,4 +1,4 @@
-"""Tickets that are damaged in Redis: what is in the database is done all the same, and nothing else is held up."""
+"""Tickets that are damaged in Redis: their tasks still run, because the database has them, and nothing is blocked."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def twice_in_its_list(site: Site, token: str) -> None:
 DAMAGES: list[Damage] = [hash_deleted, hash_of_another_kind, fields_of_garbage, twice_in_its_list]
 
 
-def test_a_damaged_ticket_is_as_good_as_any_and_leaves_nothing_behind(site: Site, tmp_path: Path) -> None:
+def test_the_task_of_a_damaged_ticket_runs_and_nothing_is_left_in_redis(site: Site, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     sent = site.send("hard.until", [str(gate)] * (len(DAMAGES) + 1))
     for damage, token in zip(DAMAGES, sent, strict=False):
         damage(site, token)
     worker = site.start()
-    site.await_(lambda: site.redis.hget(Job.key_for(sent[-1]), "status") == b"started")  # shown with the others
+    site.await_(lambda: site.redis.hget(Job.key_for(sent[-1]), "status") == b"started")  # so the others are started too
     gate.touch()
     site.await_end()
     site.stop(worker)
@@ -53,7 +53,7 @@ def test_a_damaged_ticket_is_as_good_as_any_and_leaves_nothing_behind(site: Site
 
 @pytest.mark.parametrize("damage", [hash_deleted, hash_of_another_kind, fields_of_garbage])
 @pytest.mark.parametrize("position", [0, 1])
-def test_a_ticket_that_is_pushed_again_replaces_what_is_left_of_it(site: Site, damage: Damage, position: int) -> None:
+def test_a_ticket_that_is_pushed_again_replaces_its_damaged_hash(site: Site, damage: Damage, position: int) -> None:
     sent = site.sleepers(2)
     damage(site, sent[position])
     site.redis.delete("rq:queue:default")
@@ -62,7 +62,7 @@ def test_a_ticket_that_is_pushed_again_replaces_what_is_left_of_it(site: Site, d
     assert site.redis.hget(Job.key_for(sent[position]), "status") == b"queued"
 
 
-def test_ids_that_are_no_text_hold_nothing_up(site: Site) -> None:
+def test_invalid_ids_in_a_list_do_not_block_other_tickets(site: Site) -> None:
     site.redis.rpush("rq:queue:default", b"\xff\xfe", "", "a b", "\u00e9", "x" * 10_000)
     sent = site.sleepers(3)
     site.sweep()
@@ -73,7 +73,7 @@ def test_ids_that_are_no_text_hold_nothing_up(site: Site) -> None:
     site.require_each_task_ended_once()
 
 
-def test_the_ticket_of_a_task_that_is_not_there_any_more_is_dropped(site: Site) -> None:
+def test_the_ticket_of_a_deleted_task_is_dropped(site: Site) -> None:
     purged, kept = site.sleepers(2)
     with site.database() as connection:
         connection.execute("DELETE FROM tasks WHERE token = ?", [purged])

@@ -1,4 +1,4 @@
-"""Two databases on one Redis: each would take the other's tickets for ones that are over. The second one is refused."""
+"""Two databases on one Redis: each would drop the other's tickets, so the second database is refused."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_process_with_another_database_ends_with_one_sentence_and_touches_noth
     assert site.keys("rq:worker*") == set()
 
 
-def test_a_worker_that_was_started_while_redis_was_away_ends_when_it_is_back_and_not_its_own(
+def test_a_worker_ends_when_redis_returns_and_belongs_to_another_database(
     site: Site, server: Server, other: Path
 ) -> None:
     sent = site.sleepers(3)
@@ -58,7 +58,7 @@ def test_a_worker_that_was_started_while_redis_was_away_ends_when_it_is_back_and
     assert site.waiting() == sent
 
 
-def test_what_runs_when_redis_becomes_another_databases_pushes_nothing_more(site: Site, news: News) -> None:
+def test_a_running_process_stops_pushing_when_redis_belongs_to_another_database(site: Site, news: News) -> None:
     site.redis.set(MARKER, "another/1")
     for _ in range(3):
         site.sweep()
@@ -69,7 +69,7 @@ def test_what_runs_when_redis_becomes_another_databases_pushes_nothing_more(site
     assert site.tokens(State.QUEUED) == set(sent)
 
 
-def test_a_worker_takes_nothing_from_a_redis_that_has_become_another_databases(site: Site, server: Server) -> None:
+def test_a_running_worker_takes_nothing_when_redis_belongs_to_another_database(site: Site, server: Server) -> None:
     worker = site.start()
     site.await_(lambda: " started name=" in site.log)
     site.redis.set(MARKER, "another/1")
@@ -82,7 +82,7 @@ def test_a_worker_takes_nothing_from_a_redis_that_has_become_another_databases(s
     site.stop(worker)
 
 
-def test_a_new_database_in_an_old_data_directory_takes_the_embedded_valkey_over(system: System) -> None:
+def test_a_new_database_in_an_old_data_directory_takes_over_the_embedded_valkey(system: System) -> None:
     (old,) = tokens(system.post(items(1, 3600)))
     system.await_status(old, "running")
     system.kill_all()

@@ -1,1 +1,1 @@
-"""Whole systems of real processes."""
+"""Tests of whole systems with real processes."""

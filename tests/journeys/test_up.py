@@ -1,4 +1,4 @@
-"""`queue-tool up`: from POST to "Finalizado", through every way of being killed."""
+"""`queue-tool up`: from POST to "Finalizado", also when Redis is wiped or processes are killed."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def test_a_system_is_ready_before_its_first_task_and_runs_the_example_to_finaliz
     assert ended["duration"] >= 1
     batch = http("GET", system.url(answer.headers["location"])).json
     assert batch["counts"] | {"finished": 1, "rejected": 1} == batch["counts"]
-    with redis_of(system) as redis:  # after its end Redis holds nothing of it
+    with redis_of(system) as redis:  # Redis holds nothing of an ended task
         eventually(lambda: not redis.keys(f"*{good}*"))
         assert not [key for key in redis.scan_iter() if redis.type(key) == b"zset" and redis.zcard(key)]
 
 
-def test_a_task_that_waits_is_an_rq_job(stopped_system: System) -> None:
+def test_a_queued_task_is_an_rq_job(stopped_system: System) -> None:
     system = stopped_system
     system.settings["CONCURRENCY"] = "1"
     system.start()
@@ -65,7 +65,7 @@ def test_a_wiped_redis_loses_nothing(lasting_system: System) -> None:
     eventually(lambda: all_finished(system, wanted), within=60)
 
 
-def test_beyond_the_cap_tasks_wait_in_the_database_and_all_of_them_end(stopped_system: System) -> None:
+def test_tasks_above_the_push_limit_stay_in_the_database_and_all_of_them_end(stopped_system: System) -> None:
     system = stopped_system
     system.settings["MAX_PUSHED"] = "50"
     system.start()
@@ -74,7 +74,7 @@ def test_beyond_the_cap_tasks_wait_in_the_database_and_all_of_them_end(stopped_s
     eventually(lambda: "pushed what waited" in system.log)
 
 
-def test_a_task_that_kills_its_worker_is_given_up_and_its_neighbours_are_not(stopped_system: System) -> None:
+def test_a_task_that_kills_its_worker_fails_and_its_neighbors_finish(stopped_system: System) -> None:
     system = stopped_system
     (system.directory / "mytasks.py").write_text(
         "import os\nfrom queue_tool import task\n"
@@ -90,7 +90,7 @@ def test_a_task_that_kills_its_worker_is_given_up_and_its_neighbours_are_not(sto
     system.await_status(after, "finished")
 
 
-def test_a_drain_that_is_too_short_puts_the_task_back(stopped_system: System) -> None:
+def test_a_task_that_does_not_end_within_the_drain_is_put_back(stopped_system: System) -> None:
     system = stopped_system
     system.settings["DRAIN"] = "1"
     system.start()
@@ -101,7 +101,7 @@ def test_a_drain_that_is_too_short_puts_the_task_back(stopped_system: System) ->
     assert not system.pids()
 
 
-def test_a_stock_rq_worker_does_the_work(stopped_system: System) -> None:
+def test_a_stock_rq_worker_runs_the_tasks(stopped_system: System) -> None:
     system = stopped_system
     system.settings["WORKERS"] = "0"
     system.start()
@@ -123,7 +123,7 @@ def test_a_stock_rq_worker_does_the_work(stopped_system: System) -> None:
         assert not [key for token in wanted for key in redis.keys(f"*{token}*")]
 
 
-def test_a_stock_work_horse_killed_in_the_middle_of_a_task_loses_nothing(stopped_system: System) -> None:
+def test_a_stock_work_horse_killed_during_a_task_loses_nothing(stopped_system: System) -> None:
     system = stopped_system
     system.settings["WORKERS"] = "0"
     system.start()
@@ -146,7 +146,7 @@ def test_a_stock_work_horse_killed_in_the_middle_of_a_task_loses_nothing(stopped
         worker.wait(20)
 
 
-def test_task_types_of_the_users_own_run_in_their_lanes(stopped_system: System) -> None:
+def test_the_users_own_task_types_run_in_their_lanes(stopped_system: System) -> None:
     system = stopped_system
     (system.directory / "mytasks.py").write_text(
         "from queue_tool import task\n"

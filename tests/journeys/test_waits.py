@@ -1,4 +1,4 @@
-"""`Prefer: wait` against a real server: many wait, nobody starves, and a stop lets everyone go."""
+"""`Prefer: wait` on a real server: many requests wait, others are still served, and a stop answers them all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from tests.support import Answer, System, eventually, http
 
 MOST = 64
-"""Waits that one web process holds, unless it is said otherwise."""
+"""The default limit of waiting requests per web process."""
 
 
 @pytest.fixture
@@ -22,18 +22,18 @@ def clients() -> Iterator[ThreadPoolExecutor]:
 
 
 def held_waits(system: System, clients: ThreadPoolExecutor, path: str) -> list[Future[Any]]:
-    """Return as many waits as the server holds, when it holds them all."""
+    """Start as many waiting requests as the server allows; return them when all of them wait."""
 
     def wait() -> Answer | None:
         answer = http("GET", system.url(path), headers={"Prefer": "wait=60"})
-        return answer if "preference-applied" in answer.headers else None  # the look below has had the last place
+        return answer if "preference-applied" in answer.headers else None  # the check below had the last slot
 
     held = [clients.submit(eventually, wait) for _ in range(MOST)]
     eventually(lambda: "preference-applied" not in http("GET", system.url(path), headers={"Prefer": "wait=1"}).headers)
     return held
 
 
-def test_sixty_four_wait_while_others_are_served_and_all_are_told_of_the_end(
+def test_64_requests_wait_while_others_are_served_and_all_get_the_result(
     system: System, clients: ThreadPoolExecutor
 ) -> None:
     answer = system.post([{"item": "a", "valor": 3}])
@@ -48,7 +48,7 @@ def test_sixty_four_wait_while_others_are_served_and_all_are_told_of_the_end(
     assert {end.headers["preference-applied"] for end in ends} == {"wait=60"}
 
 
-def test_a_stop_lets_everyone_go_with_an_answer(system: System, clients: ThreadPoolExecutor) -> None:
+def test_a_stop_answers_all_waiting_requests(system: System, clients: ThreadPoolExecutor) -> None:
     answer = system.post([{"item": "a", "valor": 3600}])
     held = held_waits(system, clients, answer.headers["location"])
     system.up.send_signal(signal.SIGTERM)
