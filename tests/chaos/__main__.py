@@ -1,4 +1,4 @@
-"""`make chaos`: load, havoc, audit, on each kind of system; the exit code says whether anything was wrong."""
+"""`make chaos`: load, random faults and an audit on each kind of system; the exit code is 1 if anything is wrong."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from tests.chaos.audit import Findings, audit, story
+from tests.chaos.audit import Findings, audit, history
 from tests.chaos.havoc import Havoc
 from tests.chaos.load import Client, Sent
 from tests.chaos.sites import Site, has_servers, postgres_and_redis, sqlite_and_valkey
@@ -18,17 +18,17 @@ from tests.chaos.sites import Site, has_servers, postgres_and_redis, sqlite_and_
 CLIENTS = 4
 QUICK = 22.0
 LONG = 570.0
-"""Seconds of havoc on each system."""
+"""Seconds of faults on each system: LONG by default, QUICK with QUICK=1."""
 
 RATE = 40.0
-"""Tasks that all clients send in a second, about."""
+"""Tasks that all clients together send per second, about."""
 
 SHOWN = 3
-"""Tokens of each fault whose story is told."""
+"""How many tokens of each finding are printed with their history."""
 
 
 def main() -> int:
-    """Run it; return the exit code."""
+    """Run chaos on the chosen systems; return the exit code."""
     seed = int(os.environ.get("SEED") or secrets.randbelow(10**6))
     if os.environ.get("PEERS"):
         from tests.chaos.peers.compare import compare
@@ -38,16 +38,16 @@ def main() -> int:
     sites = {"sqlite": sqlite_and_valkey, "postgres": postgres_and_redis}
     chosen = [os.environ["SITE"]] if os.environ.get("SITE") else list(sites)
     if not has_servers() and not os.environ.get("NO_SKIPS"):
-        print("PostgreSQL or redis-server is not on this machine: chaos comes on SQLite and Valkey alone.")
+        print("PostgreSQL or redis-server is not installed on this machine, so chaos runs only on SQLite and Valkey.")
         chosen = ["sqlite"]
     print(f"Chaos with SEED={seed}: {seconds:g} s on each of {', '.join(chosen)}.", flush=True)
-    return max(_one(sites[name], seed, seconds) for name in chosen)
+    return max(_run_on(sites[name], seed, seconds) for name in chosen)
 
 
-def _one(make: Callable[[], AbstractContextManager[Site]], seed: int, seconds: float) -> int:
+def _run_on(make: Callable[[], AbstractContextManager[Site]], seed: int, seconds: float) -> int:
     with make() as site:
         site.system.start()
-        site.keep_a_diary()
+        site.record_ends()
         sent, stopping = Sent(), threading.Event()
         clients = [
             Client(site.system.url(""), sent, seed + number, rate=RATE / CLIENTS, stopping=stopping)
@@ -57,7 +57,7 @@ def _one(make: Callable[[], AbstractContextManager[Site]], seed: int, seconds: f
             client.start()
         havoc, began = Havoc(site, seed), time.monotonic()
         try:
-            havoc.go_on_for(seconds)
+            havoc.run_for(seconds)
         finally:
             stopping.set()
         for client in clients:
@@ -65,9 +65,9 @@ def _one(make: Callable[[], AbstractContextManager[Site]], seed: int, seconds: f
         findings = audit(site, sent, havoc)
         _report(site, sent, havoc, findings, time.monotonic() - began)
         if os.environ.get("VERBOSE"):
-            print(story(site, findings.slowest))
+            print(history(site, findings.slowest))
         if findings.faults:
-            _tell(site, findings, havoc, seed)
+            _print_faults(site, findings, havoc, seed)
             return 1
         return 0 if site.system.stop() == 0 else 1
 
@@ -88,15 +88,15 @@ def _report(site: Site, sent: Sent, havoc: Havoc, found: Findings, seconds: floa
     )
 
 
-def _tell(site: Site, found: Findings, havoc: Havoc, seed: int) -> None:
-    print(f"\nNot as promised. Again with: SEED={seed} make chaos\n", flush=True)
-    for at, name in havoc.diary:
+def _print_faults(site: Site, found: Findings, havoc: Havoc, seed: int) -> None:
+    print(f"\nThe audit failed. Repeat the run with: SEED={seed} make chaos\n", flush=True)
+    for at, name in havoc.log:
         moment = time.strftime("%H:%M:%S", time.gmtime(at))
         print(f"  {moment}.{int(at % 1 * 1000):03d} {name}")
     for name, tokens in found.faults.items():
         print(f"\n== {name}: {tokens[:20]}")
         for token in tokens[:SHOWN]:
-            print(story(site, token.split(":")[-1].split("-")[0].strip()))
+            print(history(site, token.split(":")[-1].split("-")[0].strip()))
 
 
 if __name__ == "__main__":

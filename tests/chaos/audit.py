@@ -1,4 +1,4 @@
-"""The audit: every token that was ever answered, every request whose answer was lost, every batch, all of Redis."""
+"""The audit of every token that a client received, every request without an answer, every batch, and all of Redis."""
 
 from __future__ import annotations
 
@@ -26,54 +26,54 @@ ENDS = {
 ENDED = ("finished", "failed", "canceled")
 
 AT_ONCE = 10_000
-"""Tokens that one request asks for."""
+"""Tokens in one request to `/check`."""
 
 QUIET = 90.0
-"""Seconds after the last blow in which everything must end."""
+"""Seconds after the last blow within which every task must end."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Findings:
-    """What the audit has found; all of the lists should be empty."""
+    """The result of the audit; all of the lists should be empty."""
 
     tokens: int
     ends: Counter[str]
-    worker_lost: int  # tasks under which three workers died: an end, though not a good one
-    lost: list[str] = field(default_factory=list)  # answered, and not known
-    stuck: list[str] = field(default_factory=list)  # known, and without an end
-    wrong: list[str] = field(default_factory=list)  # ended in another way than such tasks do
-    twice: list[str] = field(default_factory=list)  # a run of it has ended twice
-    counts: list[str] = field(default_factory=list)  # batches whose counts are not those of their tasks
-    halves: list[str] = field(default_factory=list)  # batches of which only a part was kept
-    leftovers: list[str] = field(default_factory=list)  # in Redis
-    unanswered: int = 0  # requests whose answer was lost; each was kept whole, or not at all
-    recovery: float = 0.0  # the longest time in which no task ended anywhere, in seconds
-    wait: float = 0.0  # the longest time that one task had to wait because of it all
-    slowest: str = ""  # that task
+    worker_lost: int  # tasks that failed because three workers died while they ran them
+    lost: list[str] = field(default_factory=list)  # a client has the token, and the service does not know it
+    stuck: list[str] = field(default_factory=list)  # known, and not ended
+    wrong: list[str] = field(default_factory=list)  # ended in another state than its task type should
+    twice: list[str] = field(default_factory=list)  # one of its runs ended twice
+    counts: list[str] = field(default_factory=list)  # batches whose counts differ from their tasks
+    halves: list[str] = field(default_factory=list)  # batches of which only a part was stored
+    leftovers: list[str] = field(default_factory=list)  # keys and tickets of ended tasks in Redis
+    unanswered: int = 0  # requests without an answer; each must be stored completely or not at all
+    recovery: float = 0.0  # seconds: the longest time in which no task ended
+    wait: float = 0.0  # seconds: the longest delay of one task
+    slowest: str = ""  # the token of that task
     quiet_after: float = 0.0  # seconds from the last blow until everything had ended
 
     @property
     def faults(self) -> dict[str, list[str]]:
-        """Return what should not be."""
+        """Return the lists that are not empty, by their names."""
         names = ("lost", "stuck", "wrong", "twice", "counts", "halves", "leftovers")
         return {name: found for name in names if (found := getattr(self, name))}
 
 
 def audit(site: Site, sent: Sent, havoc: Havoc) -> Findings:
-    """Wait until everything has ended, and look at all of it."""
+    """Wait until all tasks have ended, then compare the service, the database and Redis with what the clients sent."""
     began = time.monotonic()
-    unanswered = _answered_at_last(site, sent)
-    with suppress(AssertionError):  # what is stuck is found below
+    unanswered = _repeat_lost_requests(site, sent)
+    with suppress(AssertionError):  # stuck tasks are collected below
         eventually(lambda: {*_states(site, sent).values()} <= {*ENDED, "unknown"}, within=QUIET)
     quiet_after = time.monotonic() - began
     states = _states(site, sent)
     codes = dict(site.rows("SELECT token, code FROM tasks WHERE code IS NOT NULL"))
-    given_up = {token for token, code in codes.items() if code == "worker_lost"}
+    lost_with_workers = {token for token, code in codes.items() if code == "worker_lost"}
     wait, slowest = _longest_wait(site)
     findings = Findings(
         tokens=len(sent.expected),
         ends=Counter(states.values()),
-        worker_lost=len(given_up),
+        worker_lost=len(lost_with_workers),
         unanswered=unanswered,
         quiet_after=quiet_after,
         recovery=_longest_standstill(site),
@@ -86,7 +86,11 @@ def audit(site: Site, sent: Sent, havoc: Havoc) -> Findings:
             findings.lost.append(token)
         elif state not in ENDED:
             findings.stuck.append(token)
-        elif state != ENDS[kind] and not (state == "canceled" and token in sent.canceled) and token not in given_up:
+        elif (
+            state != ENDS[kind]
+            and not (state == "canceled" and token in sent.canceled)
+            and token not in lost_with_workers
+        ):
             findings.wrong.append(token)
     findings.twice += [row[0] for row in site.rows(_TWICE)]
     findings.halves += [row[0] for row in site.rows(_HALVES)]
@@ -95,10 +99,10 @@ def audit(site: Site, sent: Sent, havoc: Havoc) -> Findings:
     return findings
 
 
-def story(site: Site, token: str) -> str:
-    """Return all that is known of a token, or of a batch: rows, tickets and lines of the log."""
+def history(site: Site, token: str) -> str:
+    """Return everything about a token or a batch: its rows, its tickets, and the log lines that contain it."""
     lines = [f"-- {token}"]
-    for table, key in (("tasks", "token"), ("attempts", "token"), ("diary", "token"), ("batches", "public_id")):
+    for table, key in (("tasks", "token"), ("attempts", "token"), ("ends", "token"), ("batches", "public_id")):
         query = f"SELECT * FROM {table} WHERE {key} = '{token}'"  # noqa: S608 - all of it is ours
         lines += [f"{table}: {row}" for row in site.rows(query)]
     redis = site.redis
@@ -107,7 +111,7 @@ def story(site: Site, token: str) -> str:
     return "\n".join(lines)
 
 
-_TWICE = "SELECT token FROM diary GROUP BY token, run HAVING count(*) > 1"
+_TWICE = "SELECT token FROM ends GROUP BY token, run HAVING count(*) > 1"
 
 _HALVES = """SELECT public_id FROM batches WHERE accepted <> (SELECT count(*) FROM tasks WHERE batch_id = batches.id)
     OR rejected <> (SELECT count(*) FROM refusals WHERE batch_id = batches.id)"""
@@ -116,8 +120,11 @@ _COUNTS = """SELECT public_id FROM batches WHERE open <> (SELECT count(*) FROM t
     AND state NOT IN ('finished', 'failed', 'canceled')) OR (open = 0) <> (finished_at IS NOT NULL)"""
 
 
-def _answered_at_last(site: Site, sent: Sent) -> int:
-    """Send again what nobody has answered: it is answered now, as the first time if it was kept then."""
+def _repeat_lost_requests(site: Site, sent: Sent) -> int:
+    """Repeat each request without an answer, and add its tokens; return how many there were.
+
+    If the service stored the first request, it must give the same answer, because the key is the same.
+    """
 
     def again(key: str, body: Any) -> Any:
         answer = http("POST", site.system.url("/tasks"), body, {"Idempotency-Key": key})
@@ -147,14 +154,14 @@ def _longest_standstill(site: Site) -> float:
 
 
 def _longest_wait(site: Site) -> tuple[float, str]:
-    """Return the longest time between sending a task and its end, beyond what its kind takes at most, and which."""
+    """Return the longest delay in seconds, and its token: from sending to the end, less the longest run of its type."""
     query = "SELECT task_type, (finished_at - created_at) / 1e6, token FROM tasks WHERE finished_at IS NOT NULL"
     waits = [(float(seconds) - KINDS[kind][1], str(token)) for kind, seconds, token in site.rows(query)]
     return max(waits, default=(0.0, ""))
 
 
 def _leftovers(site: Site) -> list[str]:
-    """Return what Redis still holds of tasks, once workers have had the time to drop what is over."""
+    """Return what Redis still holds of tasks 30 s later, when workers have had the time to drop old tickets."""
     redis = site.redis
 
     def found() -> list[str]:

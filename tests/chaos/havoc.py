@@ -1,4 +1,4 @@
-"""The havoc: what is killed, drained, restarted and wiped, at random but the same for the same seed."""
+"""The blows: injected faults that kill, drain, restart or wipe a part, at random but repeatable with the same seed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.chaos.sites import Site
 from tests.support import eventually
 
 PAUSE = (1.0, 2.0)
-"""Between how many seconds two blows come."""
+"""The least and the most seconds between two blows."""
 
 
 Choice = tuple[str, tuple[Callable[[], None], int]]
@@ -23,16 +23,16 @@ Choice = tuple[str, tuple[Callable[[], None], int]]
 
 
 class Blows:
-    """Strikes again and again until the time is over."""
+    """Strikes at random intervals until a given time has passed."""
 
     def __init__(self, seed: int) -> None:
-        """Prepare."""
-        self._random = random.Random(seed)  # noqa: S311 - it is to repeat
+        """Prepare the random choices."""
+        self._random = random.Random(seed)  # noqa: S311 - it must be repeatable
         self.blows: Counter[str] = Counter()
-        self.diary: list[tuple[float, str]] = []  # when each came, in seconds since 1970
+        self.log: list[tuple[float, str]] = []  # the time of each blow in seconds since 1970, and its name
 
-    def go_on_for(self, seconds: float) -> None:
-        """Strike until the time is over; Redis is wiped once, in the middle."""
+    def run_for(self, seconds: float) -> None:
+        """Strike until these seconds have passed; wipe Redis once, after half of them."""
         until, wipe_at = time.monotonic() + seconds, time.monotonic() + seconds / 2
         wiped = False
         while time.monotonic() < until:
@@ -46,10 +46,10 @@ class Blows:
             self.strike(names[place], blows[place][0])
 
     def strike(self, name: str, blow: Callable[[], None]) -> None:
-        """Strike once, and note it."""
+        """Strike once, and log it."""
         self.blows[name] += 1
-        self.diary.append((time.time(), name))
-        with suppress(ProcessLookupError, FileNotFoundError):  # what is being started just now is spared
+        self.log.append((time.time(), name))
+        with suppress(ProcessLookupError, FileNotFoundError):  # a process that is just being started is not hit
             blow()
 
     def _choices(self) -> list[Choice]:
@@ -60,19 +60,19 @@ class Blows:
 
 
 class Havoc(Blows):
-    """Strikes a site of ours."""
+    """Strikes a site that runs this project."""
 
     def __init__(self, site: Site, seed: int) -> None:
-        """Prepare."""
+        """Prepare for this site."""
         super().__init__(seed)
         self._site = site
 
     def _choices(self) -> list[Choice]:
-        of_one_machine: list[Choice] = [
+        embedded: list[Choice] = [
             ("kill guardian", (self._kill_guardian, 1)),
             ("kill valkey", (self._kill_valkey, 2)),
         ]
-        of_servers: list[Choice] = [
+        servers: list[Choice] = [
             ("kill redis", (self._kill_redis, 2)),
             ("kill postgres", (self._kill_postgres, 1)),
         ]
@@ -82,7 +82,7 @@ class Havoc(Blows):
             ("kill web", (self._kill_web, 4)),
             ("kill supervisor", (self._kill_supervisor, 2)),
             ("restart supervisor", (self._restart_supervisor, 1)),
-            *(of_one_machine if self._site.postgres is None else of_servers),
+            *(embedded if self._site.postgres is None else servers),
         ]
 
     def _worker(self) -> str:
@@ -94,7 +94,7 @@ class Havoc(Blows):
             os.kill(pid, with_signal)
 
     def _kill_web(self) -> None:
-        """Kill granian's main process, or the one that serves."""
+        """Kill granian's main process or its serving process."""
         web = self._site.system.child("web")
         victim = self._random.choice([web, *self._site.system.children(web)])
         if victim in self._site.system.pids():
@@ -111,13 +111,13 @@ class Havoc(Blows):
         self._start_again()
 
     def _start_again(self) -> None:
-        """Start it as an operator's service manager would: again and again, until it stays."""
+        """Start the supervisor again, and retry until it runs, as a service manager does."""
 
-        def stays() -> bool:
+        def starts() -> bool:
             self._site.system.start()
             return True
 
-        eventually(stays, within=60)
+        eventually(starts, within=60)
 
     def _kill_guardian(self) -> None:
         pid = self._site.system.child("valkey")

@@ -1,4 +1,4 @@
-"""The load: clients that send batches over HTTP, cancel some of it, and remember what they were answered."""
+"""The load: clients that send batches over HTTP, cancel some tasks, and remember every answer."""
 
 from __future__ import annotations
 
@@ -18,40 +18,50 @@ KINDS = {
     "chaos.flaky": (0.0, 0.0),
     "chaos.failing": (0.0, 0.0),
 }
-"""Task types, and between how many seconds each takes."""
+"""The task types, each with the least and the most seconds that it takes."""
 
 WEIGHTS = [70, 15, 2, 8, 5]
 
 PATIENCE = 90.0
-"""Seconds for which a client tries to get an answer."""
+"""Seconds for which a client retries a request."""
 
 
 @dataclass(slots=True)
 class Sent:
-    """What was answered, and what was not."""
+    """What the clients sent, and what the service answered."""
 
     expected: dict[str, str] = field(default_factory=dict)  # the task type, by token
     canceled: set[str] = field(default_factory=set)
-    lost: list[tuple[str, Any]] = field(default_factory=list)  # key and body of what nobody has answered
-    repeated: int = 0  # requests that were sent again until there was an answer
+    lost: list[tuple[str, Any]] = field(
+        default_factory=list
+    )  # Idempotency-Key and body of each request without an answer
+    repeated: int = 0  # how many times a request was repeated
     posts: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Client(threading.Thread):
-    """One client; it sends until it has sent enough or is told to stop."""
+    """One client, which sends batches until `stopping` is set."""
 
     def __init__(self, base: str, sent: Sent, seed: int, *, rate: float, stopping: threading.Event) -> None:
-        """Prepare; `rate` is in tasks a second."""
+        """Prepare to send.
+
+        Args:
+            base: the URL of the service.
+            sent: the record that all clients share.
+            seed: for the random choices.
+            rate: tasks per second.
+            stopping: the event that stops the client.
+        """
         super().__init__(name=f"client-{seed}", daemon=True)
         self._base = base
         self._sent = sent
-        self._random = random.Random(seed)  # noqa: S311 - it is to repeat
+        self._random = random.Random(seed)  # noqa: S311 - it must be repeatable
         self._rate = rate
         self._stopping = stopping
 
     def run(self) -> None:
-        """Send."""
+        """Send batches of random sizes at the given rate."""
         while not self._stopping.is_set():
             count = self._random.choice([1, 5, 20, 100])
             began = time.monotonic()
@@ -63,7 +73,7 @@ class Client(threading.Thread):
         return {"task_type": kind, "data": round(self._random.uniform(*KINDS[kind]), 3)}
 
     def _send(self, body: list[dict[str, Any]]) -> None:
-        """Send a batch until it is answered; some give up after the first answer that is lost."""
+        """Send a batch and retry until it is answered; in 3 of 10 cases, stop after the first lost answer."""
         key, until = uuid.uuid4().hex, time.monotonic() + PATIENCE
         gives_up = self._random.random() < 0.3
         while time.monotonic() < until:

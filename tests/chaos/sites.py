@@ -1,4 +1,4 @@
-"""The systems on which chaos comes: everything on one machine, or a PostgreSQL and a Redis of their own."""
+"""The systems under test: the embedded SQLite and Valkey, or separate PostgreSQL and Redis servers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Site:
     name: str
     system: System
     postgres: Cluster | None = None
-    database: str = ""  # of PostgreSQL
+    database: str = ""  # the name of the PostgreSQL database
     redis_server: subprocess.Popen[bytes] | None = None
 
     @property
@@ -40,13 +40,13 @@ class Site:
         return self.postgres.url(self.database)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """Return what the database says."""
+        """Run a query on the database."""
         return rows(self.url, query)
 
-    def keep_a_diary(self) -> None:
-        """Let the database note each end of each run."""
+    def record_ends(self) -> None:
+        """Add a trigger that records each end of each run in the table `ends`."""
         when = "NEW.state IN ('finished', 'failed', 'canceled') AND OLD.state <> NEW.state"
-        note(self.url, "diary", "token", "run", "state", of="tasks", on="UPDATE OF state", when=when)
+        note(self.url, "ends", "token", "run", "state", of="tasks", on="UPDATE OF state", when=when)
 
     @property
     def redis(self) -> Redis:
@@ -56,7 +56,7 @@ class Site:
         return Redis(unix_socket_path=str(self.system.directory / "redis.sock"))
 
     def start_redis(self) -> None:
-        """Start the Redis of its own, with what its append-only file holds."""
+        """Start the separate Redis with the content of its append-only file."""
         folder = self.system.directory
         with (folder / "redis.log").open("ab") as log:
             self.redis_server = subprocess.Popen(
@@ -74,13 +74,13 @@ class Site:
 
 
 def has_servers() -> bool:
-    """Tell whether this machine has a PostgreSQL and a Redis."""
+    """Return whether this machine has a PostgreSQL and a Redis."""
     return programs() is not None and shutil.which("redis-server") is not None
 
 
 @contextmanager
 def sqlite_and_valkey(workers: int = 2, tasks: str = TASKS) -> Iterator[Site]:
-    """Everything on one machine, as `queue-tool up` has it."""
+    """A system that `queue-tool up` runs with SQLite and its embedded Valkey."""
     with TemporaryDirectory(prefix="chaos") as folder:
         system = System(Path(folder), settings=_settings(workers) | {"TASKS": tasks})
         try:
@@ -91,7 +91,7 @@ def sqlite_and_valkey(workers: int = 2, tasks: str = TASKS) -> Iterator[Site]:
 
 @contextmanager
 def postgres_and_redis(workers: int = 2) -> Iterator[Site]:
-    """A PostgreSQL and a Redis of their own.
+    """A system with a separate PostgreSQL and a separate Redis.
 
     Raises:
         SystemExit: one of them is not installed.

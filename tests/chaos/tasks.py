@@ -1,4 +1,4 @@
-"""The work that is done in the middle of chaos: each kind ends in one way only, however often it is begun."""
+"""The task types of the load: each type always ends in the same state, however often its runs are lost."""
 
 from __future__ import annotations
 
@@ -42,5 +42,5 @@ async def flaky(data: Any, context: Context) -> int:
 
 @task("chaos.failing", max_attempts=2, backoff=[0.2], timeout=60)
 def failing(data: Any) -> None:
-    """Fail, and fail again."""
+    """Fail in each attempt."""
     raise ValueError("as it should")

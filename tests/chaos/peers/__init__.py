@@ -1,1 +1,1 @@
-"""The same load and kills against stock Flask + RQ and Flask + Celery, each as its documentation advises."""
+"""The same load and kills on stock Flask + RQ and Flask + Celery, each set up as its documentation advises."""

@@ -1,4 +1,4 @@
-"""The audit of a peer: what Flask answers, what Redis holds, and what the file of runs knows."""
+"""The audit of a peer: it compares Flask's answers, the content of Redis, and the file of runs."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from tests.chaos.peers.site import Mark, PeerSite
 from tests.support import eventually
 
 QUIET = 120.0
-"""Seconds after the last blow in which everything may end: more than ours has, for what the peers wait for."""
+"""Seconds after the last blow within which all jobs may end: more than ours has, because of the peers' timeouts."""
 
 OVER = ("end", "gave-up")
-"""Words of the file of runs that say that nothing is left to do."""
+"""Words in the file of runs which mean that the job has ended."""
 
 
 @dataclass(slots=True)
 class Runs:
-    """What really ran."""
+    """The content of the file of runs: what really ran."""
 
-    ends: dict[str, list[float]]  # when each job came to its end, by its id
+    ends: dict[str, list[float]]  # the times at which each job ended, by its id
     begun: set[Mark]
-    jobs: dict[tuple[str, int], set[str]]  # what did an element, by the request without its repetition, and the place
+    jobs: dict[tuple[str, int], set[str]]  # the jobs that ran an element, by its request (without repetition) and place
 
     @property
     def more_than_once(self) -> list[str]:
@@ -36,11 +36,11 @@ class Runs:
 
     @property
     def doubled(self) -> int:
-        """Return how many jobs too many did the same element, because its request had to be sent again."""
+        """Return how many extra jobs ran an element that another job ran too, because its request was repeated."""
         return sum(len(jobs) - 1 for jobs in self.jobs.values())
 
     def recovery(self, ledger: Ledger) -> float:
-        """Return the longest time from the answer to the last end, beyond what the kind takes at most."""
+        """Return the longest time in seconds from the answer to the job's last end, less its type's longest run."""
         waits = [
             self.ends[token][-1] - at - KINDS[ledger.expected[token]][1]
             for token, at in ledger.answered_at.items()
@@ -51,19 +51,19 @@ class Runs:
 
 @dataclass(slots=True, kw_only=True)
 class Column:
-    """One system's column of the table."""
+    """The results of one system: a column of the table."""
 
     name: str
     tasks: int
     batches: int
     blows: Counter[str]
-    lost: list[str] = field(default_factory=list)  # answered, known to nobody, and never done
-    wiped: list[str] = field(default_factory=list)  # of these, Redis held them when it was wiped
-    forgotten: list[str] = field(default_factory=list)  # done, and nobody knows how
-    forgotten_by_wipe: int = 0  # of these, done before Redis was wiped
+    lost: list[str] = field(default_factory=list)  # answered, unknown to the system, and never done
+    wiped: list[str] = field(default_factory=list)  # those of `lost` that Redis held when it was wiped
+    forgotten: list[str] = field(default_factory=list)  # done, but the system does not know their result
+    forgotten_by_wipe: int = 0  # how many of `forgotten` were done before Redis was wiped
     stuck: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
-    again: list[str] = field(default_factory=list)  # ran to its end more than once
+    again: list[str] = field(default_factory=list)  # ended more than once
     halves: list[str] = field(default_factory=list)
     unanswered: int = 0
     doubled: int = 0
@@ -86,14 +86,14 @@ def runs_of(path: Path) -> Runs:
 
 
 def audit(site: PeerSite, ledger: Ledger, havoc: PeerHavoc) -> Column:
-    """Wait until everything has ended, and look at all of it."""
+    """Wait until all jobs have ended, then compare the peer's answers with the file of runs."""
     began, tokens = time.monotonic(), list(ledger.expected)
     eventually(lambda: site.states(tokens), within=60)
 
     def all_ended() -> bool:
         return {*_states(site, tokens).values()} <= {*ENDED, "unknown"}
 
-    with suppress(AssertionError):  # what is stuck is found below
+    with suppress(AssertionError):  # stuck jobs are collected below
         eventually(all_ended, within=QUIET, every=1)
     quiet_after = time.monotonic() - began
     states, runs = _states(site, tokens), runs_of(site.runs)
@@ -112,8 +112,8 @@ def audit(site: PeerSite, ledger: Ledger, havoc: PeerHavoc) -> Column:
         halves=_halves(site, ledger, havoc, runs),
     )
     for token in tokens:
-        just_then = abs(ledger.answered_at[token] - havoc.wiped_at) < 1  # between the look and the wipe
-        wiped = token in havoc.wiped or just_then
+        unsure = abs(ledger.answered_at[token] - havoc.wiped_at) < 1  # Redis was read just before it was wiped
+        wiped = token in havoc.wiped or unsure
         _judge(column, token, states[token], ledger, done=token in runs.ends, wiped=wiped)
     column.forgotten_by_wipe = sum(runs.ends[token][-1] < havoc.wiped_at for token in column.forgotten)
     return column
@@ -135,14 +135,20 @@ def _judge(column: Column, token: str, state: str, ledger: Ledger, *, done: bool
 
 
 def _states(site: PeerSite, tokens: list[str]) -> dict[str, str]:
-    """Return each job's state; `open` at Celery is anything, so Redis says whether there is something to wait for."""
+    """Return each job's state.
+
+    Celery reports `open` for a queued job and for an unknown one. So a job that Redis does not hold is `unknown`.
+    """
     waiting = site.waiting()
     found = site.states(tokens)
     return {token: "unknown" if found[token] == "open" and token not in waiting else found[token] for token in tokens}
 
 
 def _halves(site: PeerSite, ledger: Ledger, havoc: PeerHavoc, runs: Runs) -> list[str]:
-    """Return the requests without an answer of which a part was kept: begun, or in Redis now or when it was wiped."""
+    """Return the requests without an answer that were only partly stored.
+
+    An element counts as stored if it has begun, or if Redis holds it now or held it when it was wiped.
+    """
     kept = runs.begun | {*havoc.wiped.values()} | {*site.waiting().values()}
     counts = Counter(request for request, _ in kept)
     return [
@@ -152,16 +158,16 @@ def _halves(site: PeerSite, ledger: Ledger, havoc: PeerHavoc, runs: Runs) -> lis
     ]
 
 
-def story(site: PeerSite, ledger: Ledger, havoc: PeerHavoc, token: str) -> str:
-    """Return all that is known of a job: when it was answered, its runs, the blows around them, lines of the logs."""
+def history(site: PeerSite, ledger: Ledger, havoc: PeerHavoc, token: str) -> str:
+    """Return everything about a job: the time of its answer, its runs, the blows around them, and its log lines."""
     runs = site.runs.read_text("utf-8").splitlines()
     lines = [(float(line.split()[0]), line) for line in runs if token in line]
     if token in ledger.answered_at:
         lines.append((ledger.answered_at[token], f"answered, {ledger.expected[token]}"))
     if lines:
         first, last = min(lines)[0] - 2, max(lines)[0] + 4
-        lines += [(at, f"* {name}") for at, name in havoc.diary if first < at < last]
-    told = [f"  {at:.3f} {line}" for at, line in sorted(lines)]
-    told += [f"  log: {line[:300]}" for line in site.log.splitlines() if token in line][:12]
-    told.append(f"  Redis holds it: {token in site.waiting()}; at the wipe: {token in havoc.wiped}")
-    return "\n".join([f"-- {token}", *told])
+        lines += [(at, f"* {name}") for at, name in havoc.log if first < at < last]
+    shown = [f"  {at:.3f} {line}" for at, line in sorted(lines)]
+    shown += [f"  log: {line[:300]}" for line in site.log.splitlines() if token in line][:12]
+    shown.append(f"  Redis holds it: {token in site.waiting()}; at the wipe: {token in havoc.wiped}")
+    return "\n".join([f"-- {token}", *shown])

@@ -1,4 +1,4 @@
-"""`make chaos PEERS=1`: ours, Flask + RQ and Flask + Celery under the same load and the same blows; one table."""
+"""`make chaos PEERS=1`: this project, Flask + RQ and Flask + Celery under the same load and blows, in one table."""
 
 from __future__ import annotations
 
@@ -10,27 +10,31 @@ from contextlib import AbstractContextManager
 from bench.environments import CELERY, RQ
 from tests.chaos.audit import audit as audit_ours
 from tests.chaos.havoc import Havoc
-from tests.chaos.peers.audit import Column, audit, runs_of, story
+from tests.chaos.peers.audit import Column, audit, history, runs_of
 from tests.chaos.peers.havoc import PeerHavoc
 from tests.chaos.peers.site import PeerSite, flask_and_celery, flask_and_rq
 from tests.chaos.peers.strike import Plan, Target, strike
 from tests.chaos.sites import sqlite_and_valkey
 
 LONG = 120.0
-"""Seconds of havoc on each system."""
+"""Seconds of blows on each system."""
 
 RATE = 4.0
-"""Tasks that all clients send in a second, about: half of what two of RQ's workers do in the middle of the blows."""
+"""Tasks that all clients together send per second, about: half of what two RQ workers can do during the blows."""
 
-TOLD = 2
-"""Jobs of each fault whose story is told."""
+SHOWN = 2
+"""How many jobs of each finding are printed with their history."""
 
 
 PEERS: dict[str, Callable[[], AbstractContextManager[PeerSite]]] = {"rq": flask_and_rq, "celery": flask_and_celery}
 
 
 def compare(seed: int) -> int:
-    """Run all of them, or those that `PEERS` names, and print the table; that peers lose something is no error."""
+    """Run all systems, or those that `PEERS` names, and print the table.
+
+    Returns:
+        The exit code 0, also if a peer loses something.
+    """
     plan = Plan(seed, float(os.environ.get("SECONDS") or LONG), float(os.environ.get("RATE") or RATE))
     names = os.environ["PEERS"].split(",")
     chosen = ["ours", *PEERS] if names == ["1"] else names
@@ -46,10 +50,10 @@ def compare(seed: int) -> int:
 
 
 def ours(plan: Plan) -> Column:
-    """Run ours on SQLite."""
+    """Run this project on SQLite; return its column."""
     with sqlite_and_valkey(tasks="tests.chaos.peers.our_tasks") as site:
         site.system.start()
-        site.keep_a_diary()
+        site.record_ends()
         havoc, path = Havoc(site, plan.seed), site.system.directory / "runs"
 
         def kill_web() -> None:
@@ -86,7 +90,7 @@ def ours(plan: Plan) -> Column:
 
 
 def peer(make: Callable[[], AbstractContextManager[PeerSite]], plan: Plan) -> Column:
-    """Run a peer, and tell the stories of what went wrong."""
+    """Run a peer, and print the histories of its faults; return its column."""
     with make() as site:
         havoc = PeerHavoc(site, plan.seed)
         target = Target(url=site.url(""), runs=site.runs, once=False, kill_web=havoc.kill_web)
@@ -98,7 +102,7 @@ def peer(make: Callable[[], AbstractContextManager[PeerSite]], plan: Plan) -> Co
         for fault, tokens in faults.items():
             if tokens:
                 print(f"\n== {site.name}, {fault}: {len(tokens)}")
-                print("\n".join(story(site, ledger, havoc, token) for token in tokens[:TOLD]), flush=True)
+                print("\n".join(history(site, ledger, havoc, token) for token in tokens[:SHOWN]), flush=True)
         for fault, found in (("half-kept", column.halves), ("leftovers", column.leftovers)):
             print(f"== {site.name}, {fault}: {found[:20]}", flush=True)
         return column

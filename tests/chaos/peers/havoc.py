@@ -1,4 +1,4 @@
-"""The same blows against a peer, as far as they make sense there."""
+"""The same blows on a peer, as far as they apply to it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ class PeerHavoc(Blows):
     """Strikes a peer's site."""
 
     def __init__(self, site: PeerSite, seed: int) -> None:
-        """Prepare."""
+        """Prepare for this site."""
         super().__init__(seed)
         self._site = site
-        self.wiped: dict[str, Mark] = {}  # what Redis held when it was wiped
+        self.wiped: dict[str, Mark] = {}  # what Redis held when it was wiped, by job id
         self.wiped_at = 0.0
 
     def kill_web(self) -> None:
-        """Kill all of the web."""
+        """Kill all web processes."""
         web = self._site.services["web"]
         for pid in [web.pid, *web.children()]:
             os.kill(pid, signal.SIGKILL)
@@ -36,13 +36,13 @@ class PeerHavoc(Blows):
         ]
 
     def _kill(self, name: str) -> None:
-        """Kill a service's main process, or one of those that do its work: a work horse, a child of the pool."""
+        """Kill a service's main process or one of its children, such as a work horse or a pool process."""
         service = self._site.services[name]
         victims = service.children() if self._random.random() < 0.5 else []
         os.kill(self._random.choice(victims or [service.pid]), signal.SIGKILL)
 
     def _drain(self) -> None:
-        """Let a worker finish what it does and end; it is started again."""
+        """Send SIGTERM to a worker, so that it finishes its jobs and ends; its service starts it again."""
         os.kill(self._site.services[self._random.choice(WORKERS)].pid, signal.SIGTERM)
 
     def _restart(self) -> None:

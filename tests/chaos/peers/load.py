@@ -1,4 +1,4 @@
-"""The load for the comparison: the clients and the mix of `make chaos`, slower, and with a mark in each element."""
+"""The load for the comparison: the clients and task types of `make chaos`, slower, with a mark in each element."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ KINDS = {
     "chaos.flaky": (0.0, 0.0),
     "chaos.failing": (0.0, 0.0),
 }
-"""Shorter than for ours alone: a worker of RQ's does one job at a time."""
+"""The task types, each with its least and most seconds: short, because an RQ worker runs one job at a time."""
 
 SIZES = [1, 5, 10, 20]
-"""Elements of a batch."""
+"""The possible numbers of elements in a batch."""
 
 CLIENTS = 4
 
@@ -37,29 +37,40 @@ class Request:
 
 @dataclass(slots=True)
 class Ledger(Sent):
-    """What was sent, request by request, and when each token was answered."""
+    """What was sent, by request, and the time at which each token was received."""
 
     requests: dict[str, Request] = field(default_factory=dict)
     answered_at: dict[str, float] = field(default_factory=dict)
 
 
 class MarkedClient(Client):
-    """A client whose elements say in which request they came.
+    """A client whose elements name the request that they came in.
 
-    Who knows no `Idempotency-Key` sees a new request in each repetition, so it is marked as such: `<key>.<number>`.
+    A peer does not support `Idempotency-Key`, so each repetition is a new request for it. Its elements are marked with
+    `<key>.<number>`.
     """
 
     def __init__(
         self, base: str, ledger: Ledger, seed: int, *, rate: float, stopping: threading.Event, runs: Path, once: bool
     ) -> None:
-        """Prepare; `once` says that the server knows a request that it has had before."""
+        """Prepare to send.
+
+        Args:
+            base: the URL of the service.
+            ledger: the record that all clients share.
+            seed: for the random choices.
+            rate: tasks per second.
+            stopping: the event that stops the client.
+            runs: the file of runs.
+            once: whether the server recognizes a repeated request by its Idempotency-Key.
+        """
         super().__init__(base, ledger, seed, rate=rate, stopping=stopping)
         self._ledger = ledger
         self._runs = str(runs)
         self._once = once
 
     def run(self) -> None:
-        """Send."""
+        """Send batches of random sizes at the given rate."""
         while not self._stopping.is_set():
             count = self._random.choice(SIZES)
             began = time.monotonic()
@@ -71,12 +82,12 @@ class MarkedClient(Client):
         return {"task_type": kind, "data": {"seconds": round(self._random.uniform(*KINDS[kind]), 3)}}
 
     def finds_the_web(self) -> bool:
-        """Tell whether somebody answers."""
+        """Return whether the web answers without a server error."""
         answer = self._answer("/check", {"tokens": ["nobody"]}, {})
         return answer is not None and answer.status < 500
 
     def send_once(self, count: int) -> bool:
-        """Send a batch of tasks that cost nothing, and never again; tell whether it was answered."""
+        """Send a batch of tasks that take no time, without a retry; return whether it was answered."""
         body = [{"task_type": "chaos.sleep", "data": {"seconds": 0.0}} for _ in range(count)]
         request = self._mark(body)
         answer = self._post("/tasks", body, {"Idempotency-Key": request})
@@ -112,7 +123,7 @@ class MarkedClient(Client):
     def _answer(self, path: str, body: Any, headers: dict[str, str]) -> Any:
         try:
             return super()._post(path, body, headers)
-        except HTTPException:  # the server was killed in the middle of its answer
+        except HTTPException:  # the server was killed while it sent its answer
             return None
 
     def _remember(self, lines: list[dict[str, Any]], body: list[dict[str, Any]]) -> None:

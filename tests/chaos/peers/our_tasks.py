@@ -1,4 +1,4 @@
-"""Ours for the comparison: the same work as the peers', noted in the same file."""
+"""This project's task types for the comparison: the same work as the peers', recorded in the same kind of file."""
 
 from __future__ import annotations
 
@@ -40,5 +40,5 @@ def flaky(data: Any, context: Context) -> Any:
 
 @task("chaos.failing", max_attempts=4, backoff=BACKOFF, timeout=60)
 def failing(data: Any, context: Context) -> Any:
-    """Fail each time."""
+    """Fail in each attempt."""
     return do("chaos.failing", data, context.token, context.attempt, last=context.attempt == len(BACKOFF) + 1)

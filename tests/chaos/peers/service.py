@@ -1,4 +1,4 @@
-"""Processes that are started again when they die, as systemd does it: Restart=always, KillMode=control-group."""
+"""Processes that are restarted when they die, as systemd does with Restart=always and KillMode=control-group."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pathlib import Path
 from tests.support import eventually
 
 BACKOFF = 0.5
-"""Seconds before a process that has ended is started again."""
+"""Seconds between the end of a process and its restart."""
 
 PATIENCE = 10.0
-"""Seconds in which what is left of a service must end before it is killed."""
+"""Seconds that the remaining processes of a service have to end before they are killed."""
 
 
 class Service:
-    """One command, kept alive."""
+    """One command that is restarted whenever it ends."""
 
     def __init__(self, name: str, command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
         """Prepare."""
@@ -34,34 +34,34 @@ class Service:
 
     @property
     def log(self) -> Path:
-        """Return what it has written, from every start."""
+        """Return the path of the log, which has the output of every start."""
         return self._folder / f"{self.name}.log"
 
     @property
     def pid(self) -> int:
-        """Return the main process.
+        """Return the pid of the main process.
 
         Raises:
-            ProcessLookupError: there is none just now.
+            ProcessLookupError: the main process is not running now.
         """
         if self._process is None or self._process.poll() is not None:
             raise ProcessLookupError(self.name)
         return self._process.pid
 
     def children(self) -> list[int]:
-        """Return what the main process has started."""
+        """Return the pids of the main process's children."""
         main = self.pid
         return [pid for pid, parent, session in processes() if parent == main and session == main]
 
     def start(self) -> None:
-        """Start it, and keep it alive from now on."""
+        """Start the command, and restart it from now on whenever it ends."""
         self._stopping.clear()
         self._spawn()
         self._keeper = threading.Thread(target=self._keep, name=f"keeper-{self.name}", daemon=True)
         self._keeper.start()
 
     def stop(self) -> None:
-        """Ask it to end, and wait; what does not end is killed."""
+        """Send SIGTERM and wait; kill what has not ended after 30 s."""
         self._stopping.set()
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGTERM)
@@ -86,12 +86,12 @@ class Service:
             if self._stopping.wait(BACKOFF):
                 return
             self._spawn()
-            if self._stopping.is_set():  # it was told to stop between the two
+            if self._stopping.is_set():  # `stop` was called in the meantime
                 self._process.terminate()
 
 
 def processes() -> list[tuple[int, int, int]]:
-    """Return each process of this machine that has not ended: its pid, its parent's, its session's."""
+    """Return the pid, the parent's pid and the session id of each process of this machine, without zombies."""
     found = []
     for folder in Path("/proc").iterdir():
         if not folder.name.isdecimal():
@@ -106,7 +106,7 @@ def processes() -> list[tuple[int, int, int]]:
 
 
 def _end_session(leader: int) -> None:
-    """End what a dead main process has left behind."""
+    """End the remaining processes of the session of a dead main process."""
 
     def rest() -> list[int]:
         return [pid for pid, _, session in processes() if session == leader]

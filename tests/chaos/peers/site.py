@@ -1,4 +1,4 @@
-"""The peers' systems: gunicorn, two workers and a Redis, each kept alive by a supervisor."""
+"""The peers' systems: gunicorn, two workers and a Redis, each restarted by a supervisor when it ends."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ APPS = Path(__file__).parent / "apps"
 WORKERS = ("worker-1", "worker-2")
 
 Mark = tuple[str, int]
-"""A request and a place in it."""
+"""A request's key, and the place of an element in it."""
 
 
 @dataclass(kw_only=True)
@@ -36,7 +36,7 @@ class PeerSite:
     folder: Path
     environment: Environment
     module: str
-    worker: tuple[str, ...]  # its command; NAME and REDIS are replaced
+    worker: tuple[str, ...]  # the command of a worker; NAME and REDIS in it are replaced
     port: int = field(default_factory=free_port)
     redis_port: int = field(default_factory=free_port)
     services: dict[str, Service] = field(init=False)
@@ -54,12 +54,12 @@ class PeerSite:
 
     @property
     def runs(self) -> Path:
-        """Return the file that knows what really ran."""
+        """Return the file of runs, in which each job records when it begins and ends."""
         return self.folder / "runs"
 
     @property
     def log(self) -> str:
-        """Return all that its processes have written."""
+        """Return the output of all its processes."""
         return "".join(
             service.log.read_text("utf-8", "replace") for service in self.services.values() if service.log.exists()
         )
@@ -74,7 +74,7 @@ class PeerSite:
         return Redis(host="127.0.0.1", port=self.redis_port)
 
     def start(self) -> None:
-        """Start all of it, Redis first, and wait until it answers."""
+        """Start all services, Redis first, and wait until the web answers."""
         self.services["redis"].start()
         self.await_redis()
         for name in ("web", *WORKERS):
@@ -82,7 +82,7 @@ class PeerSite:
         eventually(lambda: http("GET", self.url("/live")).status == 200, within=60)
 
     def stop(self) -> None:
-        """Stop all of it, Redis last."""
+        """Stop all services, Redis last."""
         for name in (*WORKERS, "web", "redis"):
             self.services[name].stop()
 
@@ -91,17 +91,17 @@ class PeerSite:
         await_answer(self.redis)
 
     def states(self, tokens: list[str]) -> dict[str, str]:
-        """Ask over HTTP how jobs stand."""
+        """Return the states of jobs, as the web reports them."""
         answer = http("POST", self.url("/check"), {"tokens": tokens})
         assert answer.status == 200, answer
         return {line["hash"]: line["status"] for line in answer.json["results"]}
 
     def waiting(self) -> dict[str, Mark]:
-        """Return what Redis holds of jobs that may have not ended: where each came from, by its id."""
+        """Return the jobs in Redis that may not have ended: the mark of each, by its id."""
         raise NotImplementedError
 
     def leftovers(self) -> list[str]:
-        """Return what Redis holds beside results that expire."""
+        """Return what Redis holds besides results that expire."""
         raise NotImplementedError
 
     def _worker(self, name: str) -> tuple[str, ...]:
@@ -125,14 +125,14 @@ class RqSite(PeerSite):
     """Flask + RQ."""
 
     def waiting(self) -> dict[str, Mark]:
-        """Return every job that Redis knows."""
+        """Return the mark of every job in Redis, by its id."""
         redis = self.redis
         tokens = [key.decode().rpartition(":")[2] for key in redis.scan_iter("rq:job:*", count=1000)]
         jobs = [job for job in Job.fetch_many(tokens, connection=redis) if job is not None]
         return {job.id: (job.args[1]["request"], job.args[1]["place"]) for job in jobs}
 
     def leftovers(self) -> list[str]:
-        """Return what is in RQ's lists, and jobs that never expire."""
+        """Return RQ's lists and registries that are not empty, and its jobs and executions that never expire."""
         redis = self.redis
         lists = [key for key in ("rq:queue:chaos", "rq:queue:chaos:intermediate") if redis.llen(key)]
         sets = [key for key in ("rq:wip:chaos", "rq:scheduled:chaos") if redis.zcard(key)]
@@ -144,7 +144,7 @@ class CelerySite(PeerSite):
     """Flask + Celery."""
 
     def waiting(self) -> dict[str, Mark]:
-        """Return every message in a list, and every one that is delivered and not acknowledged."""
+        """Return the mark of every message in a list, and of every unacknowledged message, by job id."""
         messages = [
             json.loads(message)
             for key in self.redis.scan_iter("celery*", _type="list")
@@ -159,7 +159,7 @@ class CelerySite(PeerSite):
         return found
 
     def leftovers(self) -> list[str]:
-        """Return how many messages there are, in lists or unacknowledged."""
+        """Return how many messages are in each list, and how many are unacknowledged."""
         found = [f"{len(self._messages(key))} in {key!r}" for key in self.redis.scan_iter("celery*", _type="list")]
         unacknowledged = self._unacknowledged()
         return found + ([f"{len(unacknowledged)} unacknowledged"] if unacknowledged else [])
@@ -186,7 +186,7 @@ CELERY_WORKER = (
 
 @contextmanager
 def flask_and_rq() -> Iterator[PeerSite]:
-    """Flask + RQ, in a directory of its own."""
+    """A running Flask + RQ system in its own directory."""
     with _folder() as folder:
         site = RqSite(name="Flask + RQ", folder=folder, environment=RQ, module="rq_app", worker=RQ_WORKER)
         yield from _running(site)
@@ -194,7 +194,7 @@ def flask_and_rq() -> Iterator[PeerSite]:
 
 @contextmanager
 def flask_and_celery() -> Iterator[PeerSite]:
-    """Flask + Celery, in a directory of its own."""
+    """A running Flask + Celery system in its own directory."""
     with _folder() as folder:
         site = CelerySite(
             name="Flask + Celery", folder=folder, environment=CELERY, module="celery_app", worker=CELERY_WORKER
@@ -204,7 +204,7 @@ def flask_and_celery() -> Iterator[PeerSite]:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """Make a directory; where `KEEP` says one, it stays there to be looked at."""
+    """Make a temporary directory; if the variable `KEEP` names a directory, make it there and do not remove it."""
     if kept := os.environ.get("KEEP"):
         yield Path(mkdtemp(prefix="chaos", dir=kept))
         return

@@ -1,4 +1,4 @@
-"""Flask in front of Celery, and the task that Celery's workers do."""
+"""Flask in front of Celery, and the task that Celery's workers run."""
 
 import os
 
@@ -6,11 +6,11 @@ from celery import Celery
 from flask import Flask, jsonify, request
 from work import do
 
-MOST = 3
-"""Times that a task tries again."""
+MAX_RETRIES = 3
+"""The maximum number of retries of a task."""
 
 VISIBLE = 60
-"""Seconds after which a message that nobody has acknowledged is delivered again; the default is an hour."""
+"""Seconds after which an unacknowledged message is delivered again; Celery's default is an hour."""
 
 WORDS = {"SUCCESS": "finished", "FAILURE": "failed", "REVOKED": "canceled"}
 
@@ -27,7 +27,7 @@ celery.conf.update(
     broker_connection_max_retries=None,
     broker_transport_options={
         "visibility_timeout": VISIBLE,
-        "unacked_restore_interval": 5,  # looked for each 100 s unless both of these are said
+        "unacked_restore_interval": 5,  # without both of these, Celery checks only every 100 s
         "unacked_restore_throttle": 1,
     },
     result_backend_transport_options={"visibility_timeout": VISIBLE},
@@ -39,25 +39,25 @@ celery.conf.update(
 app = Flask(__name__)
 
 
-@celery.task(bind=True, max_retries=MOST)
+@celery.task(bind=True, max_retries=MAX_RETRIES)
 def run(self, kind, data):
-    """Do a task."""
+    """Run one attempt of a task."""
     done = self.request.retries
     try:
-        return do(kind, data, self.request.id, done + 1, last=done >= MOST)
+        return do(kind, data, self.request.id, done + 1, last=done >= MAX_RETRIES)
     except ValueError as error:
         raise self.retry(exc=error, countdown=2**done) from error
 
 
 @app.get("/live")
 def live():
-    """Answer."""
+    """Answer that the web process runs."""
     return "", 200
 
 
 @app.post("/tasks")
 def submit():
-    """Send one message after another through one producer; Celery knows no transaction around them."""
+    """Send one message after another through one producer; Celery has no transaction for several messages."""
     with celery.producer_pool.acquire(block=True) as producer:
         sent = [run.apply_async((task["task_type"], task["data"]), producer=producer) for task in request.get_json()]
     return jsonify(processing_items=[{"hash": result.id} for result in sent]), 202
@@ -65,14 +65,14 @@ def submit():
 
 @app.post("/tasks/cancel")
 def cancel():
-    """Tell the workers."""
+    """Revoke tasks on the workers."""
     celery.control.revoke(request.get_json()["tokens"])
     return "", 204
 
 
 @app.post("/check")
 def check():
-    """Say how each task stands; PENDING is what waits and what nobody has ever heard of."""
+    """Return the state of each task; Celery reports PENDING for queued and for unknown tasks."""
     tokens = request.get_json()["tokens"]
     states = [celery.AsyncResult(token).state for token in tokens]
     found = [{"hash": token, "status": WORDS.get(state, "open")} for token, state in zip(tokens, states, strict=True)]

@@ -9,8 +9,8 @@ from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job
 from work import do
 
-MOST = 3
-"""Times that RQ tries again, an abandoned job too."""
+MAX_RETRIES = 3
+"""The maximum number of retries of a job, including retries of an abandoned job."""
 
 app = Flask(__name__)
 redis = Redis.from_url(os.environ["CHAOS_REDIS"])
@@ -18,24 +18,26 @@ queue = Queue("chaos", connection=redis)
 
 
 def run(kind, data):
-    """Do a task."""
+    """Run one attempt of a task."""
     job = get_current_job()
-    left = job.retries_left if job.retries_left is not None else MOST
-    return do(kind, data, job.id, 1 + MOST - left, last=not left)
+    left = job.retries_left if job.retries_left is not None else MAX_RETRIES
+    return do(kind, data, job.id, 1 + MAX_RETRIES - left, last=not left)
 
 
 @app.get("/live")
 def live():
-    """Answer."""
+    """Answer that the web process runs."""
     return "", 200
 
 
 @app.post("/tasks")
 def submit():
-    """Enqueue all at once, in RQ's one transaction."""
+    """Enqueue all jobs in one transaction of RQ."""
     rules = {"timeout": 60, "result_ttl": 3600, "failure_ttl": 3600}
     data = [
-        Queue.prepare_data(run, (task["task_type"], task["data"]), retry=Retry(max=MOST, interval=[1, 2, 4]), **rules)
+        Queue.prepare_data(
+            run, (task["task_type"], task["data"]), retry=Retry(max=MAX_RETRIES, interval=[1, 2, 4]), **rules
+        )
         for task in request.get_json()
     ]
     return jsonify(processing_items=[{"hash": job.id} for job in queue.enqueue_many(data)]), 202
@@ -43,7 +45,7 @@ def submit():
 
 @app.post("/tasks/cancel")
 def cancel():
-    """Cancel what still can be."""
+    """Cancel the jobs that can still be canceled."""
     for token in request.get_json()["tokens"]:
         try:
             Job.fetch(token, connection=redis).cancel()
@@ -54,7 +56,7 @@ def cancel():
 
 @app.post("/check")
 def check():
-    """Say how each job stands."""
+    """Return the state of each job."""
     return jsonify(results=[{"hash": token, "status": status(token)} for token in request.get_json()["tokens"]])
 
 

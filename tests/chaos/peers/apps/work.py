@@ -1,4 +1,4 @@
-"""What each task does, wherever it runs, and the file that knows what really ran."""
+"""The work of each task type on every system, and the file of runs, which records what really ran."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ ENOUGH = 3
 
 
 def note(data: Any, word: str, job: str) -> None:
-    """Append a line, which is whole even when many processes write: moment, word, job, request and place in it."""
+    """Append one line to the file of runs: time, word, job, request, and place in the request.
+
+    One write to a file that is open with O_APPEND keeps lines whole even if many processes write.
+    """
     line = f"{time.time():.3f} {word} {job} {data['request']} {data['place']}\n"
     file = os.open(data["runs"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
@@ -21,10 +24,10 @@ def note(data: Any, word: str, job: str) -> None:
 
 
 def do(kind: str, data: Any, job: str, attempt: int, *, last: bool) -> int:
-    """Do one attempt; `last` says that no other one will follow.
+    """Run one attempt; `last` means that no retry follows.
 
     Raises:
-        ValueError: it was to fail.
+        ValueError: this attempt should fail.
     """
     note(data, "begin", job)
     time.sleep(data["seconds"])
