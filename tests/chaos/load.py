@@ -32,9 +32,7 @@ class Sent:
 
     expected: dict[str, str] = field(default_factory=dict)  # the task type, by token
     canceled: set[str] = field(default_factory=set)
-    lost: list[tuple[str, Any]] = field(
-        default_factory=list
-    )  # Idempotency-Key and body of each request without an answer
+    lost: list[tuple[str, Any]] = field(default_factory=list)  # key and body of each request without an answer
     repeated: int = 0  # how many times a request was repeated
     posts: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)

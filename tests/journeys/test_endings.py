@@ -27,13 +27,13 @@ STARTS: dict[str, Callable[[Path], System]] = {
 }
 
 PARTS: dict[str, Callable[[System], list[int]]] = {
-    "it": lambda system: [system.up.pid],
-    "its group": lambda system: [-system.up.pid],  # as Ctrl-C and a closed terminal do
-    "everyone": lambda system: list(system.pids()),
+    "the main process": lambda system: [system.up.pid],
+    "its process group": lambda system: [-system.up.pid],  # as Ctrl-C and a closed terminal do
+    "every process": lambda system: list(system.pids()),
     "the reloader's child": lambda system: [
         pid for pid in system.children(system.up.pid) if "--debug" in system.pids()[pid].split("\0")
     ],
-    "the rest": lambda system: [pid for pid, words in system.pids().items() if words.endswith("\0up\0")],
+    "the up process": lambda system: [pid for pid, words in system.pids().items() if words.endswith("\0up\0")],
     "the worker": lambda system: [system.child("worker-1")],
     "the web server": lambda system: [system.child("web")],
     "the guardian": lambda system: [system.child("valkey")],
@@ -67,7 +67,7 @@ def system(start: str, made: dict[str, System], tmp_path_factory: pytest.TempPat
 
 @dataclass(frozen=True)
 class Sent:
-    """Tasks in each state: one has ended, one runs, one is queued."""
+    """Three tasks: one has ended, one runs, and one was just sent."""
 
     batches: list[str]
     ended: dict[str, Any]  # the answer of /check
@@ -111,18 +111,18 @@ def strike(system: System, part: str, how: signal.Signals) -> list[int]:
 @pytest.mark.parametrize(
     ("start", "part", "how", "code"),
     [
-        ("up", "it", SIGTERM, 0),
-        ("up", "its group", SIGINT, 0),
-        ("up", "its group", SIGHUP, 0),
-        ("up", "it", SIGKILL, -SIGKILL),
-        ("up", "everyone", SIGKILL, -SIGKILL),
-        ("flask run", "it", SIGTERM, -SIGTERM),
-        ("flask run", "its group", SIGINT, 0),
-        ("flask run", "it", SIGKILL, -SIGKILL),
-        ("flask run --debug", "it", SIGTERM, 0),
-        ("flask run --debug", "its group", SIGINT, 0),
-        ("flask run --debug", "its group", SIGHUP, -SIGHUP),
-        ("flask run --debug", "it", SIGKILL, -SIGKILL),
+        ("up", "the main process", SIGTERM, 0),
+        ("up", "its process group", SIGINT, 0),
+        ("up", "its process group", SIGHUP, 0),
+        ("up", "the main process", SIGKILL, -SIGKILL),
+        ("up", "every process", SIGKILL, -SIGKILL),
+        ("flask run", "the main process", SIGTERM, -SIGTERM),
+        ("flask run", "its process group", SIGINT, 0),
+        ("flask run", "the main process", SIGKILL, -SIGKILL),
+        ("flask run --debug", "the main process", SIGTERM, 0),
+        ("flask run --debug", "its process group", SIGINT, 0),
+        ("flask run --debug", "its process group", SIGHUP, -SIGHUP),
+        ("flask run --debug", "the main process", SIGKILL, -SIGKILL),
         ("flask run --debug", "the reloader's child", SIGKILL, 256 - SIGKILL),
     ],
 )
@@ -147,8 +147,8 @@ def test_after_any_end_no_process_is_left_and_the_next_start_loses_nothing(
         ("flask run", "the worker"),
         ("flask run", "the guardian"),
         ("flask run", "Valkey"),
-        ("flask run", "the rest"),
-        ("flask run --debug", "the rest"),
+        ("flask run", "the up process"),
+        ("flask run --debug", "the up process"),
     ],
 )
 def test_a_killed_part_is_replaced_and_nothing_is_lost(system: System, part: str) -> None:
@@ -213,7 +213,7 @@ def test_a_socket_outside_a_deep_data_directory_is_removed_with_its_server(deep_
         (token,) = tokens(system.post(items(1)))
         system.await_status(token, "finished")
         assert place.stat().st_mode & 0o777 == 0o700
-        strike(system, "it", how)
+        strike(system, "the main process", how)
         eventually(lambda: not system.pids(), within=15)
         system.up.wait(1)
         assert not place.exists()

@@ -1,1 +1,1 @@
-"""What goes wrong at a worker, and that nothing is lost by it and everything ends once."""
+"""Tests of a worker under faults: no task is lost, and each task ends once."""

@@ -57,8 +57,8 @@ async def until(data: str, context: Context) -> int:
     return context.run
 
 
-@task("hard.says")
-async def says(data: str, context: Context) -> None:
+@task("hard.reports")
+async def reports(data: str, context: Context) -> None:
     """Wait for a file, report progress and a log line, and wait for another file."""
     await until(data, context)
     context.progress(0.5, "halfway")
@@ -171,7 +171,7 @@ def do(what: str) -> object:
             thread.join()
             return "joined"
         case "a thread that stays":
-            threading.Thread(target=pause, args=[HOURS]).start()  # no daemon: Python itself would wait for it
+            threading.Thread(target=pause, args=[HOURS]).start()  # not a daemon thread, so Python waits for it at exit
             return "left"
         case "a fork":
             return _fork(comes_back=False)

@@ -1,4 +1,4 @@
-"""A worker drains: tasks that can end in time do, the others are put back, and none counts twice."""
+"""A worker drains: tasks that can end in time do so, the others are put back, and none counts twice."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def test_outcomes_are_held_while_the_database_is_locked(site: Site, tmp_path: Pa
 
 def test_progress_and_log_lines_reported_while_the_database_is_locked_are_stored(site: Site, tmp_path: Path) -> None:
     worker = site.start()
-    (token,) = site.send("hard.says", [str(tmp_path / "gate")])
+    (token,) = site.send("hard.reports", [str(tmp_path / "gate")])
     site.await_(lambda: site.count(State.RUNNING) == 1)
     with site.locked():
         (tmp_path / "gate").touch()

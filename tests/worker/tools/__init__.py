@@ -1,1 +1,1 @@
-"""The worker as RQ and RQ's tools see it, and what they may do to it."""
+"""Tests of the worker with RQ's own workers, commands and tools."""

@@ -51,7 +51,7 @@ def place(tmp_path: Path, make_runtime: RuntimeFactory, redis: Redis, valkey_ser
 
 @pytest.fixture
 def gate(tmp_path: Path) -> Iterator[Path]:
-    """A file that tasks wait for; it is created after the test if the test has not created it."""
+    """The path of a file that tasks wait for; it is created after the test if the test has not created it."""
     path = tmp_path / "gate"
     yield path
     path.touch()

@@ -145,9 +145,8 @@ def test_while_workers_are_suspended_nothing_new_starts_and_running_tasks_contin
     suspended.await_state([running], State.FINISHED)
     assert {suspended.task(token).state for token in waiting} == {State.QUEUED}
     assert suspended.queue().job_ids == waiting[:1]
-    assert (
-        calls(suspended) - before < 15
-    )  # about one call a second for each of three lists, and one that shows a ticket
+    # About one call a second for each of three lists, and one that shows a ticket.
+    assert calls(suspended) - before < 15
     suspended.rq("resume")
     suspended.await_state(waiting, State.FINISHED)
     suspended.await_forgotten(running, *waiting)

@@ -173,9 +173,8 @@ def written(redis: Redis, token: str, worker: str, execution: str) -> dict[str, 
         kind = client.type(key).decode()
         if kind == "hash" and token in key:
             fields = {name.decode(): value.decode("latin-1") for name, value in client.hgetall(key).items()}
-            assert (
-                fields["worker_name"] == worker
-            )  # our execution's id is the same text, so `general` must not replace it
+            # Our execution's id is the same text, so `general` must not replace it.
+            assert fields["worker_name"] == worker
             fields["worker_name"] = "<worker>"
             found[general(key)] = {name: kind_of_text(general(text)) for name, text in fields.items() if text}
         elif kind != "hash" and not key.startswith(("rq:queues", "rq:workers")):
