@@ -39,6 +39,7 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
     made.stop()
 
 
+@pytest.mark.timeout(300)  # a page starts several systems
 @pytest.mark.parametrize("page", TRIED, ids=lambda page: page.name)
 def test_the_commands_of_a_page_print_what_it_shows(page: Path, stage: Stage) -> None:
     trial = Trial(stage)
