@@ -90,7 +90,9 @@ class Runtime:
             StoreAway: the database is busy or away; the next call continues.
         """
         put_aside.settle_all(
-            self.settings.data_dir, lambda outcomes, owner: self.runner.record_and_claim(outcomes, (), owner)
+            self.settings.data_dir,
+            lambda outcomes, owner: self.runner.record_and_claim(outcomes, (), owner),
+            self.telemetry,
         )
 
     def close(self) -> None:

@@ -1,19 +1,37 @@
-"""Outcomes that a worker could not write before its end: saved in the data directory, and settled later."""
+"""Outcomes that a worker could not write before its end: saved in the data directory, and settled later.
+
+A file there may come from another version, or may be damaged. So nothing in it is trusted: each outcome is checked
+before it is settled, and a file that is not understood is renamed. One file never stops the others.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from queue_tool.model import json_text
-from queue_tool.model.outcome import Outcome
+from queue_tool.errors import StoreAway
+from queue_tool.model import events, json_text, tokens
+from queue_tool.model.outcome import SETTLING, Outcome
 from queue_tool.model.states import Code, Move
+from queue_tool.model.telemetry import Telemetry
+from queue_tool.model.times import require_time_zone
 
 FOLDER = "outcomes"
+
+UNREADABLE = ".unreadable"
+"""The suffix of a file that was put aside."""
+
+Settle = Callable[[Sequence[Outcome], int], object]
+"""Settles outcomes in the name of this owner."""
+
+_HIGHEST = 2**63 - 1
+"""The highest number that a column of the database can hold."""
 
 
 def keep(data_dir: Path, owner: int, outcomes: Sequence[Outcome]) -> None:
@@ -33,29 +51,128 @@ def keep(data_dir: Path, owner: int, outcomes: Sequence[Outcome]) -> None:
     path.with_suffix(".new").rename(path)
 
 
-def settle_all(data_dir: Path, settle: Callable[[Sequence[Outcome], int], object]) -> None:
+def settle_all(data_dir: Path, settle: Settle, telemetry: Telemetry) -> None:
     """Settle the saved outcomes in the name of the owner that ran the tasks. Outdated outcomes change nothing.
 
-    Several processes may do this at the same time. An unreadable file, for example from another version, is renamed,
-    and its tasks run again.
+    Several processes may do this at the same time. A file with an outcome that cannot be used is renamed, with one
+    warning. Its other outcomes are settled, and the tasks of the unusable ones run again.
+
+    Args:
+        data_dir: the data directory.
+        settle: stores the outcomes of one file.
+        telemetry: receives a warning for each file that is put aside.
 
     Raises:
         StoreAway: the database is busy or away. The files stay.
     """
     for path in sorted((data_dir / FOLDER).glob("*.json")):
         try:
-            content: Any = json_text.loads(path.read_bytes())
-            owner, outcomes = int(content["owner"]), [_outcome(**fields) for fields in content["outcomes"]]
+            _settle_file(path, settle)
+        except StoreAway:
+            raise
         except FileNotFoundError:
             continue  # another process was faster
-        except Exception:  # noqa: BLE001 - no unreadable file may prevent the start of a worker
-            path.rename(path.with_suffix(".unreadable"))
-            continue
-        settle(outcomes, owner)
-        path.unlink(missing_ok=True)
+        except Exception as error:  # noqa: BLE001 - no file may prevent the start of a worker or a pass of the sweeper
+            _put_aside(path, repr(error)[:200], telemetry)
 
 
-def _outcome(*, move: str, code: str | None, started_at: str | None, due_at: str | None, **fields: Any) -> Outcome:
-    started, due = (datetime.fromisoformat(time) if time else None for time in (started_at, due_at))
+def _settle_file(path: Path, settle: Settle) -> None:
+    """Settle what a file holds, and remove it.
+
+    Raises:
+        StoreAway: the database is busy or away.
+        FileNotFoundError: the file is not there any more.
+        Exception: the file, or one of its outcomes, cannot be used.
+    """
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise ValueError("it is not a regular file")
+    content: Any = json_text.loads(path.read_bytes())
+    owner = _number(content["owner"])
+    usable: list[Outcome] = []
+    unusable: list[Exception] = []
+    for fields in content["outcomes"]:
+        try:
+            usable.append(_outcome(**fields))
+        except Exception as error:  # noqa: BLE001 - the other outcomes of the file are settled
+            unusable.append(error)
+    if usable:
+        settle(usable, owner)
+    if unusable:
+        raise unusable[0]
+    path.unlink(missing_ok=True)
+
+
+def _put_aside(path: Path, reason: str, telemetry: Telemetry) -> None:
+    """Rename a file that cannot be used. Only the process that renames it warns.
+
+    If the file cannot be renamed, it is left where it is, and the next call tries again.
+    """
+    aside = path.with_suffix(UNREADABLE)
+    with contextlib.suppress(OSError):  # for example, another process was faster
+        path.rename(aside)
+        telemetry.emit(
+            events.Warned(
+                reason=f"The outcomes in {aside} cannot be used, and their tasks run again. The reason is: {reason}"
+            )
+        )
+
+
+def _outcome(
+    *,
+    token: str,
+    run: int,
+    move: str,
+    result: str | None,
+    code: str | None,
+    error: str | None,
+    traceback: str,
+    attempt: int,
+    started_at: str | None,
+    due_at: str | None,
+    **fields: Any,
+) -> Outcome:
+    """Return an outcome that can be settled.
+
+    Raises:
+        Exception: a field is missing or unknown, has a wrong type, or does not fit to the move.
+    """
     known = Move(move.replace(" ", "_"))  # older versions saved a space, not an underscore
-    return Outcome(move=known, code=Code(code) if code else None, started_at=started, due_at=due, **fields)
+    if known not in SETTLING:
+        raise ValueError(f"a run cannot end with the move {move!r}")
+    if not tokens.is_well_formed(token):
+        raise ValueError("a token is not well-formed")
+    if known is Move.FINISH:
+        json_text.loads(result or "")
+    elif known is not Move.PUT_BACK and code is None:
+        raise ValueError("a failed run has no code")
+    if known is Move.RETRY_LATER and due_at is None:
+        raise ValueError("a run that is retried later has no due time")
+    return Outcome(
+        token=token,
+        run=_number(run),
+        move=known,
+        result=_text(result),
+        code=Code(code) if code else None,
+        error=_text(error),
+        traceback=_text(traceback) or "",
+        attempt=_number(attempt),
+        started_at=_time(started_at),
+        due_at=_time(due_at),
+        **fields,
+    )
+
+
+def _number(value: object) -> int:
+    if type(value) is not int or not 0 < value <= _HIGHEST:
+        raise ValueError("a number is not a positive integer")
+    return value
+
+
+def _text(value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise ValueError("a text is not a text")
+    return value
+
+
+def _time(value: str | None) -> datetime | None:
+    return require_time_zone(datetime.fromisoformat(value)) if value else None

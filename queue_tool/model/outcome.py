@@ -42,13 +42,17 @@ def not_started(error: Exception) -> Failed:
     return Failed(code=Code.ERROR, error=f"The task could not be started: {error!r}.")
 
 
+SETTLING = frozenset({Move.FINISH, Move.FAIL, Move.RETRY_LATER, Move.PUT_BACK})
+"""The moves with which a run can end."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """How a run ended: the move to make, and the values to store."""
 
     token: str
     run: int
-    move: Move  # one of FINISH, FAIL, RETRY_LATER and PUT_BACK
+    move: Move  # one of SETTLING
     result: str | None = None  # JSON text
     code: Code | None = None
     error: str | None = None
