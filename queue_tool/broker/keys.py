@@ -9,7 +9,8 @@ from rq import Queue
 from rq.defaults import RQ_KEY_PREFIX
 from rq.executions import WORKER_EXECUTIONS_KEY_TEMPLATE, ExecutionRegistry
 from rq.job import Job
-from rq.registry import StartedJobRegistry
+from rq.registry import FailedJobRegistry, StartedJobRegistry
+from rq.results import Result
 from rq.suspension import WORKERS_SUSPENDED
 from rq.worker import BaseWorker
 from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
@@ -35,6 +36,9 @@ EXECUTIONS = f"{RQ_KEY_PREFIX}:execution:"
 EXECUTIONS_OF_JOBS = ExecutionRegistry.key_template.format("")
 """The prefix of the key for the executions of a job; the job's id follows."""
 
+RESULTS: str = Result.get_key("")  # type: ignore[no-untyped-call]
+"""The prefix of the key for the results of a job; the job's id follows."""
+
 
 def queue(name: str) -> str:
     """Return the key of a list."""
@@ -49,6 +53,11 @@ def job(job_id: str) -> str:
 def started(name: str) -> str:
     """Return the key of a list's registry of started jobs. An entry is the job's id, `:` and the execution's id."""
     return StartedJobRegistry.key_template.format(name)
+
+
+def failed(name: str) -> str:
+    """Return the key of a list's registry of failed jobs. An entry is the job's id."""
+    return FailedJobRegistry.key_template.format(name)
 
 
 def worker(name: str) -> str:

@@ -22,17 +22,16 @@ def read(redis: Redis, database: str) -> str:
         BrokerOfAnother: the marker names another database.
         RedisError: Redis does not answer.
     """
-    found: Any = redis.get(MARKER)
+    found = _found(redis)
     if found is None:  # write only if it is missing: a full Redis refuses even a write that changes nothing
         redis.set(MARKER, _new(database), nx=True)
-        found = redis.get(MARKER)
-    text: str = found.decode()
-    if text.partition("/")[0] != database:
+        found = _found(redis)
+    if found is None or _owner(found) != database.encode():
         raise BrokerOfAnother(
             "This Redis carries the tickets of another database. Use a separate Redis, or a separate RQ_KEY_PREFIX, "
             f"for each database. If the other database no longer exists, delete the key {MARKER}."
         )
-    return text
+    return found.decode("utf-8", "backslashreplace")
 
 
 def take_over(redis: Redis, database: str) -> None:
@@ -41,9 +40,20 @@ def take_over(redis: Redis, database: str) -> None:
     Raises:
         RedisError: Redis does not answer.
     """
-    found: Any = redis.get(MARKER)
-    if found is None or found.decode().partition("/")[0] != database:
+    found = _found(redis)
+    if found is None or _owner(found) != database.encode():
         redis.set(MARKER, _new(database))
+
+
+def _found(redis: Redis) -> bytes | None:
+    """Return the marker's bytes, which another program may have written."""
+    found: Any = redis.get(MARKER)
+    return None if found is None else bytes(found)
+
+
+def _owner(marker: bytes) -> bytes:
+    """Return the identity of the database that a marker names."""
+    return marker.partition(b"/")[0]
 
 
 def _new(database: str) -> str:

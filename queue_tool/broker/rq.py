@@ -15,19 +15,21 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.driver_info import DriverInfo
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 from redis.retry import Retry
 from rq.command import send_command
 from rq.exceptions import InvalidJobOperation
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from queue_tool.broker import foreign as foreign_jobs
 from queue_tool.broker import keys, marker
 from queue_tool.broker.breaker import Breaker
 from queue_tool.broker.failures import failures_named
 from queue_tool.broker.stamping import push_copies
 from queue_tool.errors import BrokerAway
 from queue_tool.model.queues import LISTS
-from queue_tool.model.ticket import Ticket
+from queue_tool.model.ticket import Ticket, read_ticket_id
 
 CONNECT_TIMEOUT = 1.0
 """Seconds in which Redis must accept a connection."""
@@ -143,10 +145,10 @@ class RqBroker:
             with self._redis.pipeline(transaction=False) as pipeline:
                 for ticket in tickets:
                     pipeline.hget(keys.job(ticket.id), "worker_name")
-                names: list[bytes | None] = pipeline.execute()
+                names: list[Any] = pipeline.execute(raise_on_error=False)  # a job may have been damaged
             for ticket, name in zip(tickets, names, strict=True):
-                if name:
-                    send_command(self._redis, name.decode(), "stop-job", job_id=ticket.id)
+                if isinstance(name, bytes):
+                    send_command(self._redis, name.decode("utf-8", "replace"), "stop-job", job_id=ticket.id)
 
     def forget(self, names: Sequence[str]) -> set[str]:
         """Remove everything that Redis holds for dead workers; return the ids of the tickets that they held.
@@ -159,7 +161,7 @@ class RqBroker:
         left: set[str] = set()
         with self._guarded():
             for name in LISTS:
-                left |= self._forget_started(keys.started(name), names)
+                left |= self._forget_started(name, names)
             workers = [keys.worker(name) for name in names]
             with self._reader.pipeline() as pipeline:
                 pipeline.srem(keys.WORKERS, *workers)
@@ -169,24 +171,37 @@ class RqBroker:
                 pipeline.execute()
         return left
 
-    def _forget_started(self, registry: str, names: Sequence[str]) -> set[str]:
-        """Remove the entries of these workers from a registry, and their jobs; return the ids of the jobs."""
-        executions = {keys.execution_id(name) for name in names}
+    def _forget_started(self, name: str, workers: Sequence[str]) -> set[str]:
+        """Remove what these workers had taken from a list: tickets with their jobs. Other jobs are refused.
+
+        Returns:
+            The ids of the tickets.
+        """
+        registry = keys.started(name)
+        left: set[str] = set()
         found: Any = self._reader.zrange(registry, 0, -1)
-        entries = [entry.decode(ANY_BYTES) for entry in found]
-        theirs = [entry for entry in entries if entry.rpartition(":")[2] in executions]
-        for start in range(0, len(theirs), CHUNK):
-            chunk = theirs[start : start + CHUNK]
-            jobs = [entry.rpartition(":")[0] for entry in chunk]
+        for worker in workers:
+            execution = f":{keys.execution_id(worker)}".encode()
+            jobs = [entry.removesuffix(execution) for entry in found if entry.endswith(execution)]
+            foreign = [job for job in jobs if not _is_ticket(job)]
+            foreign_jobs.refuse(self._reader, name, worker, foreign)
+            tickets = [job.decode() for job in jobs if _is_ticket(job)]
+            self._remove_started(registry, execution.decode(), tickets)
+            left.update(tickets)
+        return left
+
+    def _remove_started(self, registry: str, execution: str, tickets: Sequence[str]) -> None:
+        """Remove tickets from a registry of started jobs, and all keys of their jobs."""
+        for start in range(0, len(tickets), CHUNK):
+            chunk = tickets[start : start + CHUNK]
             with self._reader.pipeline() as pipeline:
-                pipeline.zrem(registry, *(entry.encode(ANY_BYTES) for entry in chunk))
+                pipeline.zrem(registry, *(f"{ticket}{execution}" for ticket in chunk))
                 pipeline.unlink(
-                    *(keys.job(job) for job in jobs),
-                    *(f"{keys.EXECUTIONS}{entry}" for entry in chunk),
-                    *(f"{keys.EXECUTIONS_OF_JOBS}{job}" for job in jobs),
+                    *(keys.job(ticket) for ticket in chunk),
+                    *(f"{keys.EXECUTIONS}{ticket}{execution}" for ticket in chunk),
+                    *(f"{keys.EXECUTIONS_OF_JOBS}{ticket}" for ticket in chunk),
                 )
                 pipeline.execute()
-        return {entry.rpartition(":")[0] for entry in theirs}
 
     def queued(self) -> set[str]:
         """Return the ids of all tickets that wait in a list. All lists are read in one transaction.
@@ -258,8 +273,17 @@ class RqBroker:
         job.origin = ticket.list
         try:
             job.delete()
-        except (InvalidJobOperation, ValueError):  # the job does not exist, or RQ does not know its status
+        except (InvalidJobOperation, ValueError, ResponseError):  # the job does not exist, or is damaged
             self._redis.delete(job.key)
+
+
+def _is_ticket(job_id: bytes) -> bool:
+    """Return whether a job's id is that of a ticket."""
+    try:
+        read_ticket_id(job_id.decode(ANY_BYTES))
+    except ValueError:
+        return False
+    return True
 
 
 def _kinds(tickets: Iterable[Ticket]) -> Iterable[list[Ticket]]:

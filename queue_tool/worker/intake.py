@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 from redis.exceptions import RedisError
 
+from queue_tool.broker import foreign
 from queue_tool.broker.failures import sentence_of
+from queue_tool.broker.rq import ANY_BYTES
 from queue_tool.model import events
 from queue_tool.model.clock import Clock
 from queue_tool.model.queues import Lane
@@ -79,6 +81,7 @@ class Intake:
         self._may_have = set(served)  # lists that may have tickets
         self._taken: dict[str, Taken] = {}  # by ticket
         self._to_remove: list[Removable] = []
+        self._foreign: dict[str, list[bytes]] = {}  # taken jobs that are not tickets, by list
         self._ended = 0  # how many of the tickets to remove are tasks that ended here
         self._retry_at = 0.0  # monotonic: no call to Redis before, because it failed or the worker is suspended
         self.redis_is_away = False  # Redis failed at the last call
@@ -97,8 +100,8 @@ class Intake:
 
     @property
     def has_tickets(self) -> bool:
-        """Return whether a ticket waits to be claimed or removed."""
-        return bool(self._taken or self._to_remove)
+        """Return whether a ticket waits to be claimed or removed, or another job to be refused."""
+        return bool(self._taken or self._to_remove or self._foreign)
 
     @property
     def may_get_more(self) -> bool:
@@ -129,6 +132,7 @@ class Intake:
         Returns:
             Whether Redis took or removed anything.
         """
+        self._refuse_foreign()
         if self._clock.monotonic() < self._retry_at:
             return False
         free = {lane: slots for lane, slots in room.items() if slots > 0} if not self._taken else {}
@@ -149,6 +153,7 @@ class Intake:
             self._retry_at = self._clock.monotonic() + SUSPENDED_FOR
             return False
         self._add_taken(answer, free)
+        self._refuse_foreign()
         return True
 
     def claimed(self, runs: Sequence[Run], active: Container[str]) -> list[ActiveRun]:
@@ -222,12 +227,16 @@ class Intake:
                 try:
                     token, run = read_ticket_id(ticket)
                 except ValueError:
-                    self._refuse(name, ticket)
+                    self._foreign.setdefault(name, []).append(ticket.encode(ANY_BYTES))
                 else:
                     self._taken[ticket] = Taken(ticket, name, token, run)
 
-    def _refuse(self, name: str, job_id: str) -> None:
-        """Refuse a job that is not a ticket."""
-        self._presence.refuse(name, job_id)
-        with contextlib.suppress(RedisError):
-            self._lists.unregister(name, job_id)
+    def _refuse_foreign(self) -> None:
+        """Refuse the taken jobs that are not tickets. If Redis fails, the next call tries again."""
+        if not self._foreign or self._clock.monotonic() < self._retry_at:
+            return
+        with self._back_off_on_error():
+            for name, jobs in list(self._foreign.items()):
+                self._lists.refuse(name, jobs)
+                del self._foreign[name]
+                self._telemetry.emit(events.Warned(reason=foreign.described(name, jobs)))

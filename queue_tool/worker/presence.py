@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import threading
 
 from redis import Redis
 from redis.exceptions import OutOfMemoryError, RedisError
-from rq import Queue, worker_registration
-from rq.exceptions import NoSuchJobError
-from rq.job import Job
-from rq.serializers import JSONSerializer
+from rq import worker_registration
 from rq.worker import BaseWorker, WorkerStatus
 
 from queue_tool.broker import marker
@@ -19,16 +15,12 @@ from queue_tool.broker.failures import sentence_of
 from queue_tool.model import events
 from queue_tool.model.telemetry import Telemetry
 
-_log = logging.getLogger("queue_tool.worker")
-
 RETRY_AFTER = 1.0
 """Seconds between two tries to reach Redis at the start."""
 
-NOT_A_TICKET = "This job is not a ticket of Queue Tool. This worker runs only Queue Tool's tickets."
-
 
 class Presence:
-    """Shows a worker to RQ's tools, and refuses jobs for it."""
+    """Shows a worker to RQ's tools."""
 
     def __init__(self, worker: BaseWorker, redis: Redis, telemetry: Telemetry) -> None:
         """Prepare.
@@ -92,18 +84,6 @@ class Presence:
         except RedisError:
             return False
         return True
-
-    def refuse(self, name: str, job_id: str) -> None:
-        """Move a job that is not a ticket from its list to RQ's registry of failed jobs."""
-        connection = self._worker.connection
-        queue = Queue(name, connection=connection, serializer=JSONSerializer)
-        try:
-            job = Job.fetch(job_id, connection=connection, serializer=JSONSerializer)
-            self._worker.handle_job_failure(job, queue, exc_string=NOT_A_TICKET)
-        except NoSuchJobError:
-            pass
-        except Exception as error:  # noqa: BLE001 - a foreign job may have any fault, and must not stop this worker
-            _log.warning("could not move the job %s to RQ's failed jobs: %r", job_id[:80], error)
 
     def _register(self) -> None:
         """Register this worker for RQ's tools. If Redis is full, a later heartbeat does it when there is room."""

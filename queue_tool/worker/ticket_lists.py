@@ -17,7 +17,7 @@ from redis import Redis
 from redis.exceptions import OutOfMemoryError
 from rq.utils import utcformat
 
-from queue_tool.broker import keys
+from queue_tool.broker import foreign, keys
 from queue_tool.broker.rq import ANY_BYTES
 from queue_tool.model.queues import Lane
 
@@ -61,19 +61,21 @@ end
 redis.call('UNLINK', order.nothing)
 local taken = {}
 for i, list in ipairs(order.take) do
-  local most, jobs = math.min(order.room[list.lane], 1000), {}
+  local most, jobs, odd = math.min(order.room[list.lane], 1000), {}, false
   if most > 0 then jobs = redis.call('LRANGE', list.queue, 0, most - 1) end
   if #jobs > 0 then
     local entries = {}
     for j, job in ipairs(jobs) do
       entries[2 * j - 1] = '+inf'
       entries[2 * j] = job .. order.execution
+      odd = odd or job == '' or string.find(job, ' ', 1, true)
     end
     redis.call('ZADD', list.registry, unpack(entries))
     redis.call('LTRIM', list.queue, #jobs, -1)
     order.room[list.lane] = order.room[list.lane] - #jobs
   end
-  taken[i] = table.concat(jobs, ' ') -- RQ's ids contain no spaces, and one string is read faster than a thousand
+  -- One string is read faster than a thousand. But other programs may put ids with spaces into a list.
+  taken[i] = odd and jobs or table.concat(jobs, ' ')
 end
 return taken
 """
@@ -132,6 +134,7 @@ class TicketLists:
             database: the identity of the database that the tickets belong to.
         """
         self._redis = redis
+        self._worker = worker
         self._registries = {name: keys.started(name) for name in names}
         self._exchange = redis.register_script(_EXCHANGE)
         self._show = redis.register_script(_SHOW)
@@ -185,9 +188,7 @@ class TicketLists:
         answer = self._exchange(args=[orjson.dumps(order)])
         if answer is None:
             return None
-        return {
-            name: jobs.decode(ANY_BYTES).split(" ") if jobs else [] for name, jobs in zip(wanted, answer, strict=True)
-        }
+        return {name: _ids(jobs) for name, jobs in zip(wanted, answer, strict=True)}
 
     def show(self, began: Mapping[str, datetime]) -> None:
         """Show tickets as started in RQ's tools.
@@ -208,13 +209,13 @@ class TicketLists:
             with suppress(OutOfMemoryError):
                 self._show(args=[orjson.dumps(self._order | {"jobs": chunk, "times": times, "stamps": stamps})])
 
-    def unregister(self, name: str, job: str) -> None:
-        """Remove a job that is not a ticket from the registry of started jobs. Change nothing else of the job.
+    def refuse(self, name: str, jobs: Sequence[bytes]) -> None:
+        """Move jobs that were taken from a list, and are not tickets, to RQ's failed jobs.
 
         Raises:
-            RedisError: Redis does not answer.
+            RedisError: Redis does not answer. Repeat the call.
         """
-        self._redis.zrem(self._registries[name], f"{job}{self._order['execution']}".encode(ANY_BYTES))
+        foreign.refuse(self._redis, name, self._worker, jobs)
 
     def give_back(self, name: str, tickets: Sequence[str]) -> None:
         """Put unclaimed tickets back at the head of their list, in the same order.
@@ -228,3 +229,10 @@ class TicketLists:
             "jobs": list(tickets)[::-1],
         }
         self._give_back(args=[orjson.dumps(order)])
+
+
+def _ids(jobs: bytes | list[bytes]) -> list[str]:
+    """Return the ids of taken jobs: they are one text with spaces in between, or a list if an id contains a space."""
+    if isinstance(jobs, list):
+        return [job.decode(ANY_BYTES) for job in jobs]
+    return jobs.decode(ANY_BYTES).split(" ") if jobs else []

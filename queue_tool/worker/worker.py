@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -43,8 +45,16 @@ from queue_tool.worker.pump import Pump
 from queue_tool.worker.ticket_lists import TicketLists
 from queue_tool.worker.waker import Waker
 
+_log = logging.getLogger("queue_tool.worker")
+
 ANSWER_TIMEOUT = 5.0
 """Seconds after which a call to Redis times out."""
+
+LISTEN_AGAIN_AFTER = 2.0
+"""Seconds before the worker listens for commands again after a failure. RQ waits as long."""
+
+SHOWN = 80
+"""The most bytes of a message that a log line shows."""
 
 CLEANUP_TIMEOUT = 1.0
 """Seconds that abandoned coroutines get to clean up when the worker ends."""
@@ -92,8 +102,20 @@ class Worker(BaseWorker):
         self._inbox.finish(within)
 
     def handle_payload(self, message: Any) -> None:
-        """Handle a command from RQ. To stop a job means to cancel its task, as in the API."""
+        """Handle a command from RQ. To stop a job means to cancel its task, as in the API.
+
+        Any program may send anything here. What is not a command is logged and ignored: an exception would end the
+        thread that listens.
+        """
+        try:
+            self._obey(message)
+        except Exception as error:  # noqa: BLE001 - see above
+            _log.warning("a message to this worker was ignored: %r: %.200r", message["data"][:SHOWN], error)
+
+    def _obey(self, message: Any) -> None:
         payload = parse_payload(message)
+        if not isinstance(payload, dict) or not isinstance(payload.get("command"), str):
+            raise TypeError("it is not a command")
         if payload["command"] not in ("stop-job", "stop-execution"):
             super().handle_payload(message)
             return
@@ -104,6 +126,12 @@ class Worker(BaseWorker):
             token, _ = read_ticket_id(job_id)
             ticket.join().cancel([token], by="rq", reason=payload["command"])
             self._inbox.canceled(job_id)
+
+    def _pubsub_exception_handler(self, exc: Exception, pubsub: Any, pubsub_thread: Any) -> None:  # noqa: ARG002
+        """Continue to listen after a failure of any kind. RQ's own method would end the thread at most of them."""
+        if not self._must_stop.is_set():
+            _log.warning("this worker cannot hear commands now, and tries again: %.200r", exc)
+        time.sleep(LISTEN_AGAIN_AFTER)
 
     # -- start to end --------------------------------------------------------------------------------------
 

@@ -62,17 +62,6 @@ def test_a_ticket_that_is_pushed_again_replaces_its_damaged_hash(site: Site, dam
     assert site.redis.hget(Job.key_for(sent[position]), "status") == b"queued"
 
 
-def test_invalid_ids_in_a_list_do_not_block_other_tickets(site: Site) -> None:
-    site.redis.rpush("rq:queue:default", b"\xff\xfe", "", "a b", "\u00e9", "x" * 10_000)
-    sent = site.sleepers(3)
-    site.sweep()
-    worker = site.start()
-    site.await_(lambda: site.tokens(State.FINISHED) == set(sent))
-    assert worker.poll() is None
-    site.stop(worker)
-    site.require_each_task_ended_once()
-
-
 def test_the_ticket_of_a_deleted_task_is_dropped(site: Site) -> None:
     purged, kept = site.sleepers(2)
     with site.database() as connection:

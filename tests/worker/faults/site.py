@@ -133,7 +133,12 @@ class Site:
     @property
     def log(self) -> str:
         """Return the last 5000 characters of the workers' log."""
-        return (self.directory / "workers.log").read_text("utf-8", "replace")[-5000:]
+        return self.whole_log[-5000:]
+
+    @property
+    def whole_log(self) -> str:
+        """Return the whole log of the workers."""
+        return (self.directory / "workers.log").read_text("utf-8", "replace")
 
     @property
     def url(self) -> str:

@@ -100,6 +100,43 @@ def test_a_command_for_anything_else_changes_nothing(running: Place, gate: Path,
     running.await_state([token], State.FINISHED)
 
 
+NO_COMMANDS = [
+    b"",
+    b"\xff\xfe",
+    b"no JSON\nin two lines",
+    b"5",
+    b"null",
+    b"[]",
+    b'["command"]',
+    b'"stop-job"',
+    b"{}",
+    b'{"command": null}',
+    b'{"command": ["stop-job"]}',
+    b'{"command": {"stop-job": 1}}',
+    b'{"command": "stop-job", "job_id": [1]}',
+    b'{"command": "stop-execution"}',
+    b"[" * 100_000,
+    b'{"command": "stop-job"' + b" " * 100_000,
+]
+
+
+def test_messages_that_are_no_commands_are_logged_and_ignored_and_the_worker_hears_the_next_one(
+    running: Place, gate: Path
+) -> None:
+    token = running.waiter("loop", gate)
+    running.await_shown(token)
+    before = len(running.whole_log.splitlines())
+    for message in NO_COMMANDS:
+        running.redis.publish(f"rq:pubsub:{running.only_worker().name}", message)
+    send_stop_job_command(running.redis, token, serializer=JSONSerializer)
+    running.await_state([token], State.CANCELED)
+    lines = running.whole_log.splitlines()[before:]
+    ignored = [line for line in lines if "a message to this worker was ignored" in line]
+    assert len(ignored) == len(NO_COMMANDS) - 2  # the two others are commands about nothing
+    assert "Traceback" not in "".join(lines)
+    assert max(map(len, ignored)) < 1000
+
+
 def started(place: Place, gate: Path) -> str:
     """Send a task that waits, and return its token when RQ shows it as started."""
     token = place.waiter("loop", gate)
