@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from queue_tool.errors import StoreAway
 from queue_tool.store import Store
+
+_log = logging.getLogger("queue_tool.services.wait")
 
 POLL_EVERY = 0.02
 """Seconds between two checks whether the database has changed."""
@@ -53,19 +56,29 @@ class Wait:
             self._query_now.set()
 
     def _until_over(self, waiter: _Waiter, seconds: float) -> bool:
+        try:
+            if not self._enter(waiter):
+                return False
+            waiter.done.wait(seconds)
+        finally:
+            with self._lock:
+                self._waiters.discard(waiter)
+        return True
+
+    def _enter(self, waiter: _Waiter) -> bool:
+        """Let a waiter in, and make sure that a watcher runs. Return False if the waiter cannot wait now."""
         with self._lock:
             if self._released or len(self._waiters) >= self._limit:
                 return False
             self._waiters.add(waiter)
             self._query_now.set()  # it may have ended already
             if not self._has_watcher:
-                threading.Thread(target=self._watch, name="watcher", daemon=True).start()
+                try:
+                    threading.Thread(target=self._watch, name="watcher", daemon=True).start()
+                except (RuntimeError, MemoryError) as error:  # the process has no room for another thread
+                    _log.warning("a request cannot wait and is answered at once: %s", error)
+                    return False
                 self._has_watcher = True
-        try:
-            waiter.done.wait(seconds)
-        finally:
-            with self._lock:
-                self._waiters.discard(waiter)
         return True
 
     def _watch(self) -> None:
@@ -83,11 +96,17 @@ class Wait:
                         self._release_ended()
                     seen = version  # read before the query: a change during the query leads to another query
         except BaseException:
-            with self._lock:
-                self._has_watcher = False  # the next wait starts another thread
+            self._lose_watcher()
             raise
         finally:
             changes.close()
+
+    def _lose_watcher(self) -> None:
+        """End all waits, because nobody watches for them any more. The next wait starts another watcher."""
+        with self._lock:
+            self._has_watcher = False
+            for waiter in self._waiters:
+                waiter.done.set()
 
     def _is_needed(self) -> bool:
         with self._lock:

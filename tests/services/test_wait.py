@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
@@ -133,9 +134,45 @@ def test_the_watcher_stops_when_no_caller_waits(runtime: Runtime, wait: Wait) ->
     assert wait.task(token, LONG) is True  # the next wait starts a new watcher
 
 
-def test_a_release_ends_all_waits_and_refuses_new_ones(
+@contextmanager
+def no_room_for_threads() -> Iterator[None]:
+    """Let this process start no thread meanwhile: the stack of one would be larger than any memory."""
+    before = threading.stack_size(1 << 46)
+    try:
+        yield
+    finally:
+        threading.stack_size(before)
+
+
+def test_where_no_watcher_can_start_the_answer_comes_at_once_and_no_place_is_lost(
+    runtime: Runtime, store: Store
+) -> None:
+    wait = Wait(store, limit=2)
+    batch, (token,) = sent(runtime)
+    with no_room_for_threads():
+        assert [wait.task(token, LONG) for _ in range(5)] == [False] * 5
+        assert wait.batch(batch, LONG) is False
+    end(runtime, [token])
+    assert wait.task(token, LONG) is True
+    wait.release()
+    eventually(lambda: not watchers())
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_watcher_that_ends_by_a_fault_lets_everyone_go_and_the_next_wait_starts_another(
     runtime: Runtime, wait: Wait, threads: ThreadPoolExecutor
 ) -> None:
+    _, (token,) = sent(runtime)
+    waiting = threads.submit(wait.task, token, LONG)
+    eventually(watchers)
+    assert wait.task("\ud800", LONG) is True  # no database can be asked for that
+    assert waiting.result(LONG / 2) is True
+    eventually(lambda: not watchers())
+    end(runtime, [token])
+    assert wait.task(token, LONG) is True
+
+
+def test_a_release_ends_all_waits_and_refuses_new_ones(runtime: Runtime, wait: Wait, threads: ThreadPoolExecutor) -> None:
     _, (token,) = sent(runtime)
     waiting = threads.submit(wait.task, token, LONG)
     eventually(watchers)

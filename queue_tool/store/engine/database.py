@@ -34,6 +34,9 @@ class Backend(Protocol):
     def writing(self, *, durable: bool) -> AbstractContextManager[Connection]:
         """Open a transaction that writes. A power failure may undo a transaction that is not durable."""
 
+    def follow(self) -> object:
+        """Make sure that the next reads see the database that is there now. Return what identifies it."""
+
     def prepare(self) -> None:
         """Create what the database needs before its tables can be created."""
 
@@ -91,6 +94,7 @@ class Database:
         Raises:
             StoreAway: the database cannot be reached.
         """
+        self._backend.follow()
         with failures_named(), self._backend.reader.connect() as connection:
             yield connection
 
@@ -106,6 +110,7 @@ class Database:
         Raises:
             StoreAway: the database cannot be reached.
         """
+        self._backend.follow()
         try:
             with failures_named(), closing(self._backend.autocommit.raw_connection()) as connection:
                 driver: Any = connection.driver_connection
@@ -118,6 +123,10 @@ class Database:
         """Return the base class of the driver's own errors."""
         kind: type[Exception] = self._backend.autocommit.dialect.loaded_dbapi.Error
         return kind
+
+    def follow(self) -> object:
+        """Return what identifies the database that is there now: another value if its file was replaced."""
+        return self._backend.follow()
 
     def version_connection(self) -> tuple[Any, str]:
         """Return a driver connection outside of any transaction, and the query that detects commits on it.
@@ -160,17 +169,24 @@ class Changes:
         self._database = database
         self._connection: Any = None
         self._query = ""
+        self._opened: object = None  # what identifies the database that the connection has open
 
     def version(self) -> object:
         """Return a value that differs from the previous one if any connection has committed since.
 
+        It also differs if the database was replaced.
+
         Raises:
             StoreAway: the database cannot be reached.
         """
+        current = self._database.follow()
+        if current != self._opened:
+            self.close()
         if self._connection is None:
             self._connection, self._query = self._database.version_connection()
+            self._opened = current
         try:
-            return self._connection.execute(self._query).fetchone()[0]
+            return current, self._connection.execute(self._query).fetchone()[0]
         except self._database.driver_error as error:
             self.close()
             raise StoreAway(retry_after=1) from error

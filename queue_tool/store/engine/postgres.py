@@ -55,6 +55,10 @@ class Postgres:
                 connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
             yield connection
 
+    def follow(self) -> object:
+        """Do nothing: a server is not replaced while a connection to it is open."""
+        return None
+
     def prepare(self) -> None:
         """Do nothing: the administrator creates the database on the server."""
 

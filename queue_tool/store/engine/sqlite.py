@@ -7,7 +7,7 @@ would fail at once if another transaction wrote in between, whatever the timeout
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,15 @@ class Sqlite:
             with writer.begin() as connection:
                 yield connection
 
+    def follow(self) -> object:
+        """Make sure that the next reads open the file that is at the path now. Return what identifies this file.
+
+        While there is no file at the path, the reads continue in the open one: its file system may come back.
+        """
+        with suppress(OSError):
+            self._follow_file()
+        return self._file
+
     def prepare(self) -> None:
         """Create the file if it is missing. Other users of the machine cannot read it."""
         self._path.touch(mode=0o600)
@@ -57,8 +66,8 @@ class Sqlite:
     def _follow_file(self) -> None:
         """Close the connections if the file at the path was replaced, so that new connections open the new file.
 
-        Otherwise SQLite would continue to write to the old file, which was moved or deleted, and the data would be
-        lost.
+        Otherwise SQLite would continue in the old file, which was moved or deleted: what it reads there is outdated,
+        and what it writes there is lost.
 
         Raises:
             FileNotFoundError: there is no file at the path.
