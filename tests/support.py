@@ -195,6 +195,14 @@ class System:
 
     def start(self) -> None:
         """Start the system and wait until it answers."""
+        self.begin()
+        try:
+            eventually(lambda: http("GET", self.url("/health/live")).status == 200)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log}") from error
+
+    def begin(self) -> None:
+        """Start the system and do not wait."""
         with (self.directory / "up.log").open("ab") as log:
             self.process = subprocess.Popen(
                 self.command,
@@ -205,10 +213,6 @@ class System:
                 start_new_session=True,
                 preexec_fn=_reset_signals,  # noqa: PLW1509 - it needs no lock that another thread could hold
             )
-        try:
-            eventually(lambda: http("GET", self.url("/health/live")).status == 200)
-        except AssertionError as error:
-            raise AssertionError(f"{error}\n{self.log}") from error
 
     def url(self, path: str) -> str:
         """Return the URL of a path."""

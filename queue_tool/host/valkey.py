@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from urllib.parse import quote
@@ -44,34 +45,53 @@ def url(data_dir: Path) -> str:
     return f"unix://{quote(str(socket_path(data_dir)))}"
 
 
+def is_loading(data_dir: Path) -> bool:
+    """Return whether the server runs and still reads its append-only file."""
+    return _reply(data_dir).startswith(b"-LOADING")
+
+
 def answers(data_dir: Path) -> bool:
     """Return whether the server runs and is ready."""
     return _reply(data_dir).startswith(b"+PONG")
 
 
-def start(data_dir: Path) -> subprocess.Popen[bytes]:
+class StartCanceled(Exception):
+    """The caller no longer wanted the server before it was ready. The server has ended."""
+
+
+def start(data_dir: Path, canceled: threading.Event | None = None) -> subprocess.Popen[bytes]:
     """Start the server under its guardian and wait until it answers. To end both, close the guardian's stdin.
 
     An append-only file that the server cannot read is renamed. It contained only tickets, and the store knows them.
 
+    Args:
+        data_dir: the data directory.
+        canceled: ends the wait when it is set: a server that reads a large file does not answer for minutes.
+
     Raises:
+        StartCanceled: the wait was ended.
         NoEmbeddedServer: there is no server for this platform, or it does not start.
         DataDirUnusable: other users can enter the directory of the socket, or another user owns it.
     """
     folder = _folder(data_dir)
     folder.mkdir(mode=0o700, exist_ok=True)
     make_private(socket_path(data_dir).parent)
-    guardian = _started(data_dir)
+    canceled = canceled or threading.Event()
+    guardian = _started(data_dir, canceled)
     if guardian is None and (folder / AOF_DIR).exists():
         (folder / AOF_DIR).rename(folder / f"{AOF_DIR}.unreadable-{time.time_ns()}")
-        guardian = _started(data_dir)
+        guardian = _started(data_dir, canceled)
     if guardian is None:
         raise NoEmbeddedServer(f"The embedded Valkey does not start: see {folder / 'valkey.log'}.")
     return guardian
 
 
-def _started(data_dir: Path) -> subprocess.Popen[bytes] | None:
-    """Start a guardian and wait until its server answers. None if it ended or did not answer in time."""
+def _started(data_dir: Path, canceled: threading.Event) -> subprocess.Popen[bytes] | None:
+    """Start a guardian and wait until its server answers. None if it ended or did not answer in time.
+
+    Raises:
+        StartCanceled: the wait was ended.
+    """
     places = str(_folder(data_dir)), str(socket_path(data_dir))
     guardian = subprocess.Popen(
         [sys.executable, "-m", "queue_tool.host.guardian", *places, *_command(data_dir)],
@@ -79,17 +99,19 @@ def _started(data_dir: Path) -> subprocess.Popen[bytes] | None:
         start_new_session=True,
     )
     until = time.monotonic() + START_TIMEOUT
-    while guardian.poll() is None and time.monotonic() < until:
+    while guardian.poll() is None and time.monotonic() < until and not canceled.is_set():
         reply = _reply(data_dir)
         # The last server may still be ending, so the recorded guardian must be the new one.
         if reply.startswith(b"+PONG") and guardian_pid(_folder(data_dir)) == guardian.pid:
             return guardian
         if reply.startswith(b"-LOADING"):  # it reads its append-only file, without a time limit
             until = time.monotonic() + START_TIMEOUT
-        time.sleep(0.02)
+        canceled.wait(0.02)
     assert guardian.stdin is not None  # noqa: S101 - stdin is a pipe
     guardian.stdin.close()
-    guardian.wait()
+    guardian.wait()  # the guardian kills a server that does not end in time
+    if canceled.is_set():
+        raise StartCanceled
     return None
 
 

@@ -77,7 +77,7 @@ class Supervisor:
         self._kill_now = False
         settings = runtime.settings
         self._valkey = [
-            _Child("valkey", lambda: valkey.start(settings.data_dir), KILL_AFTER * 2)
+            _Child("valkey", lambda: valkey.start(settings.data_dir, self._stopping), KILL_AFTER * 2)
         ] if settings.embedded else []  # fmt: skip
         self._workers = [
             _Child(f"worker-{number}", lambda: self._command("worker"), settings.drain + WRITE_TIME)
@@ -112,6 +112,8 @@ class Supervisor:
             if self._web:
                 threading.Thread(target=self._report_ready, name="greeter", daemon=True).start()
             self._handle_messages()
+        except valkey.StartCanceled:
+            pass  # a signal came while Valkey was reading a large file
         finally:
             self._stop(sweeper)
 

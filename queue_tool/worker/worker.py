@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from redis import ConnectionPool, Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 from rq import Queue
 from rq.command import parse_payload
 from rq.serializers import JSONSerializer
@@ -127,8 +128,11 @@ class Worker(BaseWorker):
             ticket.join().cancel([token], by="rq", reason=payload["command"])
             self._inbox.canceled(job_id)
 
-    def _pubsub_exception_handler(self, exc: Exception, pubsub: Any, pubsub_thread: Any) -> None:  # noqa: ARG002
-        """Continue to listen after a failure of any kind. RQ's own method would end the thread at most of them."""
+    def _pubsub_exception_handler(self, exc: Exception, pubsub: Any, pubsub_thread: Any) -> None:
+        """Continue to listen after a failure of any kind. RQ's own method does so only for a lost connection."""
+        if isinstance(exc, RedisConnectionError):
+            super()._pubsub_exception_handler(exc, pubsub, pubsub_thread)
+            return
         if not self._must_stop.is_set():
             _log.warning("this worker cannot hear commands now, and tries again: %.200r", exc)
         time.sleep(LISTEN_AGAIN_AFTER)

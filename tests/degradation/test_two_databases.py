@@ -58,8 +58,11 @@ def test_a_worker_ends_when_redis_returns_and_belongs_to_another_database(
     assert site.waiting() == sent
 
 
-def test_a_running_process_stops_pushing_when_redis_belongs_to_another_database(site: Site, news: News) -> None:
-    site.redis.set(MARKER, "another/1")
+@pytest.mark.parametrize("marker", ["another/1", b"\xff\n/1", b"", b"/"])
+def test_a_running_process_stops_pushing_when_redis_belongs_to_another_database(
+    site: Site, news: News, marker: str | bytes
+) -> None:
+    site.redis.set(MARKER, marker)
     for _ in range(3):
         site.sweep()
     assert news.of(events.Warned) == [events.Warned(reason=SENTENCE)]

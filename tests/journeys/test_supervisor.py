@@ -8,8 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from queue_tool.host import valkey
-from tests.support import System, clean_environment, eventually, free_port, http, items, tokens
+from tests.damage import make_slow
+from tests.support import FlaskRun, System, clean_environment, eventually, free_port, http, items, tokens
 
 
 def test_a_child_that_keeps_dying_at_its_start_ends_the_system_with_one_sentence(tmp_path: Path) -> None:
@@ -54,6 +57,41 @@ def test_a_second_ctrl_c_does_not_wait_for_the_drain(stopped_system: System) -> 
     eventually(lambda: not system.pids())
     system.start()
     system.await_status(token, "running")
+
+
+@pytest.mark.parametrize("kind", [System, FlaskRun])
+def test_ctrl_c_while_valkey_reads_a_large_file_ends_all_of_it_and_the_file_stays(
+    kind: type[System], tmp_path: Path
+) -> None:
+    system, data_dir = kind(tmp_path), tmp_path / "instance"
+    guardian = valkey_of(data_dir)
+    cut(guardian)
+    (file,) = (data_dir / "valkey" / valkey.AOF_DIR).glob("*.incr.aof")
+    make_slow(file)
+    system.begin()
+    try:
+        eventually(lambda: valkey.is_loading(data_dir))
+        os.killpg(system.up.pid, signal.SIGINT)
+        assert system.up.wait(20) in (0, 1), system.log  # Flask's own answer to it is 1 while it loads its application
+        eventually(lambda: not system.pids())
+    finally:
+        system.kill_all()
+    assert "child started child=worker-1" not in system.log
+    assert file.exists()
+    assert list((data_dir / "valkey").glob("*.unreadable-*")) == []
+
+
+def valkey_of(data_dir: Path) -> subprocess.Popen[bytes]:
+    """Start the Valkey of a data directory, in which nothing is yet."""
+    data_dir.mkdir(mode=0o700)
+    return valkey.start(data_dir)
+
+
+def cut(guardian: subprocess.Popen[bytes]) -> None:
+    """End a Valkey as its owner does."""
+    assert guardian.stdin is not None
+    guardian.stdin.close()
+    assert guardian.wait(20) == 0
 
 
 def test_a_worker_started_before_its_redis_waits_for_it(tmp_path: Path) -> None:
