@@ -132,6 +132,7 @@ def open_runtime(
     kind: str,
     *,
     name: str = "",
+    for_parent: bool = False,
     migrate: bool = False,
     judges: bool = True,
     clock: Clock = CLOCK,
@@ -143,6 +144,7 @@ def open_runtime(
         telemetry: receives the events.
         kind: what this process is, for people.
         name: this process's name in Redis, if it has one.
+        for_parent: whether this process is a child that does one job for its parent.
         migrate: whether to upgrade the database first.
         judges: whether this process checks data against the schemas of the task types.
         clock: the source of time.
@@ -157,7 +159,7 @@ def open_runtime(
         if judges:
             types.compile()
         opened.pop_all()  # nothing failed, so the store stays open
-    owner = Owner(store, kind, clock, name)
+    owner = Owner(store, kind, clock, name, for_parent=for_parent)
     runner = _runner(settings, store, types, telemetry, clock)
     broker = _broker(settings, store, runner, owner)
     return Runtime(

@@ -36,7 +36,7 @@ EXECUTIONS = f"{RQ_KEY_PREFIX}:execution:"
 EXECUTIONS_OF_JOBS = ExecutionRegistry.key_template.format("")
 """The prefix of the key for the executions of a job; the job's id follows."""
 
-RESULTS: str = Result.get_key("")  # type: ignore[no-untyped-call]
+RESULTS: str = Result.get_key("")  # type: ignore[no-untyped-call] # RQ has no types there
 """The prefix of the key for the results of a job; the job's id follows."""
 
 

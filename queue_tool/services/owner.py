@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from dataclasses import replace
 
 from queue_tool.errors import StoreAway
 from queue_tool.host import processes
@@ -20,7 +21,7 @@ BEAT_EVERY = 5.0
 class Owner:
     """Registers this process on first use, and sends heartbeats from a separate thread."""
 
-    def __init__(self, store: Store, kind: str, clock: Clock, name: str = "") -> None:
+    def __init__(self, store: Store, kind: str, clock: Clock, name: str = "", *, for_parent: bool = False) -> None:
         """Keep the parameters; nothing is registered yet.
 
         Args:
@@ -28,11 +29,14 @@ class Owner:
             kind: what this process is, for people.
             clock: the time of registration and of leaving.
             name: its name in Redis, if it has one.
+            for_parent: whether it is a child that does one job for its parent. All such children of one parent are
+                registered as one worker.
         """
         self._store = store
         self._kind = kind
         self._clock = clock
         self._name = name
+        self._parent = _parent(kind) if for_parent else None
         self._id: int | None = None
         self._lock = threading.Lock()
         self._left = threading.Event()
@@ -60,8 +64,21 @@ class Owner:
                 self._store.workers.mark_gone([self._id], self._clock.now())
                 self._id = None
 
+    def hand_over(self) -> None:
+        """Stop the heartbeat, and register the parent in place of this process, which runs no tasks any more.
+
+        Do nothing if this process does not work for its parent.
+        """
+        if self._parent is None:
+            return
+        self._left.set()
+        with self._lock:
+            if self._id is not None:
+                self._store.workers.hand_over(self._id, self._parent)
+                self._id = None
+
     def _register(self) -> int:
-        return self._store.workers.register(describe(self._kind, self._name), self._clock.now())
+        return self._store.workers.register(describe(self._kind, self._name), self._clock.now(), self._parent)
 
     def _beat(self) -> None:
         while not self._left.wait(BEAT_EVERY):
@@ -85,6 +102,13 @@ def describe(kind: str, name: str = "") -> Process:
         pid_started=processes.own_pid_started(),
         name=name,
     )
+
+
+def _parent(kind: str) -> Process | None:
+    """Return the parent of this process as the store records it. None if it has just ended."""
+    pid = os.getppid()
+    started = processes.started(pid)
+    return None if started is None else replace(describe(kind), pid=pid, pid_started=started)
 
 
 def lives_here(process: Process) -> bool | None:

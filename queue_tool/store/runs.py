@@ -97,6 +97,12 @@ class Runs:
         with self._database.read() as connection:
             return set(connection.execute(running).scalars())
 
+    def busy(self, owners: Sequence[int]) -> list[int]:
+        """Return those of the owners that have a running task."""
+        running = select(tasks.c.owner).distinct().where(in_state(State.RUNNING), tasks.c.owner.in_(owners))
+        with self._database.read() as connection:
+            return list(connection.execute(running).scalars())
+
     def take_back(self, owners: Sequence[int], now: datetime) -> TakenBack:
         """Queue the running tasks of dead workers again, each as a new run. Fail the tasks that were lost too often."""
         parameters = {"owners": list(owners)}

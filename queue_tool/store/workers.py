@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Update, and_, bindparam, delete, func, insert, or_, select, update
 
 from queue_tool.model.states import State
 from queue_tool.store.engine.database import Database, micros
@@ -49,24 +49,48 @@ class Workers:
         self._any_old = Lookup(database, exists_query(workers.c.gone_at < bindparam("before")))
         self._any_running = Lookup(database, exists_query(in_state(State.RUNNING)))
 
-    def register(self, process: Process, now: datetime) -> int:
-        """Add a process that will claim tasks. Return its id, which is the owner of these tasks."""
+    def register(self, process: Process, now: datetime, parent: Process | None = None) -> int:
+        """Add a process that will claim tasks. Return its id, which is the owner of these tasks.
+
+        Args:
+            process: the process.
+            now: the time.
+            parent: the process for which it does one job, if it is a child that ends after this job. All children of
+                one parent use one row, one after the other (see `hand_over`).
+        """
         with self._database.write() as connection:
+            if parent is not None:
+                free = select(func.max(workers.c.id)).where(_describes(parent)).scalar_subquery()
+                taken_over: int | None = connection.execute(
+                    update(workers)
+                    .where(workers.c.id == free)
+                    .values(_identifying(process) | {"beat": workers.c.beat + 1, "gone_at": None})
+                    .returning(workers.c.id)
+                ).scalar()
+                if taken_over is not None:
+                    return taken_over
             row_id: int = connection.execute(
                 insert(workers)
                 .values(
                     kind=process.kind,
                     host=process.host,
-                    machine=process.machine,
-                    pid=process.pid,
-                    pid_started=process.pid_started,
                     name=process.name,
                     beat=0,
                     started_at=micros(now),
+                    **_identifying(process),
                 )
                 .returning(workers.c.id)
             ).scalar_one()
         return row_id
+
+    def hand_over(self, worker: int, parent: Process) -> None:
+        """Let a worker's row describe its parent, for the parent's next child. The worker has no running task."""
+        with self._database.write(durable=False) as connection:
+            connection.execute(
+                update(workers)
+                .where(workers.c.id == worker)
+                .values(_identifying(parent) | {"beat": workers.c.beat + 1})
+            )
 
     def beat(self, worker: int) -> bool:
         """Record that a worker lives. Return False if it was marked as gone in the meantime."""
@@ -113,15 +137,15 @@ class Workers:
         The rows stay, because ended tasks refer to them.
         """
         with self._database.write() as connection:
-            connection.execute(
-                update(workers)
-                .where(
-                    ALIVE,
-                    workers.c.id.in_(ids),
-                    ~select(tasks.c.id).where(in_state(State.RUNNING), tasks.c.owner == workers.c.id).exists(),
-                )
-                .values(gone_at=micros(now))
-            )
+            connection.execute(_mark_gone(now).where(workers.c.id.in_(ids)))
+
+    def mark_dead(self, dead: Sequence[Worker], now: datetime) -> None:
+        """Mark workers as gone, except workers with a running task, and workers with a newer heartbeat."""
+        if not dead:
+            return
+        seen = or_(*(and_(workers.c.id == worker.id, workers.c.beat == worker.beat) for worker in dead))
+        with self._database.write() as connection:
+            connection.execute(_mark_gone(now).where(seen))
 
     def forget(self, gone_before: datetime) -> int:
         """Remove the workers that were gone before a time and that no task refers to. Return how many were removed."""
@@ -132,6 +156,22 @@ class Workers:
         unused = and_(~owned.where(in_state(State.RUNNING)).exists(), ~owned.where(not_running()).exists())
         with self._database.write() as connection:
             return connection.execute(delete(workers).where(old, unused)).rowcount
+
+
+def _identifying(process: Process) -> dict[str, Any]:
+    """Return the values of the columns that tell a process from all others."""
+    return {"machine": process.machine, "pid": process.pid, "pid_started": process.pid_started}
+
+
+def _describes(process: Process) -> ColumnElement[bool]:
+    """Return the condition that a row describes a process that has no name in Redis."""
+    same = (workers.c[column] == value for column, value in _identifying(process).items())
+    return and_(*same, workers.c.kind == process.kind, workers.c.name == "")
+
+
+def _mark_gone(now: datetime) -> Update:
+    running = select(tasks.c.id).where(in_state(State.RUNNING), tasks.c.owner == workers.c.id)
+    return update(workers).where(ALIVE, ~running.exists()).values(gone_at=micros(now))
 
 
 def process_of(row: Any) -> Process:

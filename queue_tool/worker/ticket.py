@@ -9,8 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 
+from redis.exceptions import RedisError
 from rq import get_current_job
+from rq.job import Job
 
+from queue_tool.broker import keys
 from queue_tool.environment import load_settings
 from queue_tool.errors import StoreAway
 from queue_tool.model.ticket import read_ticket_id
@@ -25,27 +28,42 @@ def run() -> None:
     job = get_current_job()
     if job is None:
         raise RuntimeError("this function must be called by an RQ worker, as a job")
-    runtime = join()
+    runtime = join(for_parent=_is_work_horse(job))
     runtime.runner([read_ticket_id(job.id)], runtime.owner.id())
+    with contextlib.suppress(StoreAway):  # then the sweeper finds out that this process is gone
+        runtime.owner.hand_over()
 
 
-def join(name: str = "") -> Runtime:
+def join(name: str = "", *, for_parent: bool = False) -> Runtime:
     """Return the runtime of this process. The first call opens it and registers the process in the store.
 
     Args:
         name: the name of this worker in Redis, if it has one.
+        for_parent: whether this process is a child that does one job for its parent.
 
     Raises:
         QueueToolError: something that the runtime needs cannot be used. The message says what.
     """
     if os.getpid() not in _runtimes:
         settings = load_settings()
-        runtime = open_runtime(settings, start_logging("worker", settings), "worker", name=name, judges=False)
+        telemetry = start_logging("worker", settings)
+        runtime = open_runtime(settings, telemetry, "worker", name=name, for_parent=for_parent, judges=False)
         runtime.settle_put_aside()
         _runtimes[os.getpid()] = runtime
     runtime = _runtimes[os.getpid()]
     runtime.owner.id()
     return runtime
+
+
+def _is_work_horse(job: Job) -> bool:
+    """Return whether this process is a child that RQ's worker has made for this job alone.
+
+    RQ's worker writes its own pid to Redis. If that is not to be had, this process counts as a worker of its own.
+    """
+    with contextlib.suppress(RedisError):
+        pid = job.connection.hget(keys.worker(job.worker_name or ""), "pid")
+        return bool(pid == str(os.getppid()).encode())
+    return False
 
 
 def leave() -> None:

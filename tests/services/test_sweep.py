@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -50,13 +51,13 @@ class World:
     def __post_init__(self) -> None:
         self.sweep = self.new_sweeper()
 
-    def new_sweeper(self) -> Sweep:
+    def new_sweeper(self, lives_here: Callable[[Process], bool | None] | None = None) -> Sweep:
         return Sweep(
             store=self.runtime.store,
             broker=self.runtime.broker,
             telemetry=self.runtime.telemetry,
             clock=Clock(now=lambda: self.now, monotonic=lambda: self.seconds),
-            lives_here=self.lives_here,
+            lives_here=lives_here or self.lives_here,
             max_pushed=self.runtime.settings.max_pushed,
         )
 
@@ -370,6 +371,43 @@ def test_a_new_sweeper_waits_before_it_declares_a_remote_worker_dead(world: Worl
     world.wait(1000)
     world.new_sweeper()()
     assert len(world.runtime.store.workers.all()) == 1
+
+
+CHILDREN = [replace(describe("stock"), pid=pid, pid_started="long ago") for pid in (1_000_001, 1_000_002)]
+"""Processes of RQ's own worker, each of which does one job and ends."""
+
+
+def test_the_children_of_a_worker_are_one_worker_and_what_a_killed_one_ran_comes_back_at_once(world: World) -> None:
+    store, parent = world.runtime.store, describe("stock")
+    sweep = world.new_sweeper(lambda process: process.pid == parent.pid)  # the children have ended
+    (token,) = world.send()
+    worker = store.workers.register(CHILDREN[0], world.now, parent)
+    store.workers.hand_over(worker, parent)
+    for _ in range(3):  # nobody writes a heartbeat between two jobs
+        sweep()
+        world.wait(60)
+    assert [each.id for each in store.workers.all()] == [worker]
+    assert store.workers.register(CHILDREN[1], world.now, parent) == worker
+    claim_runs(store, [(token, 1)], worker, world.now)
+    assert store.workers.register(CHILDREN[0], world.now, parent) > worker  # it was not handed over
+    sweep()
+    assert world.runtime.ask.task(token).state is State.QUEUED
+    assert store.workers.all() == []
+
+
+def test_a_row_that_was_taken_over_since_a_sweeper_read_it_is_not_marked_as_gone(world: World) -> None:
+    workers, parent = world.runtime.store.workers, describe("stock")
+    worker = workers.register(CHILDREN[0], world.now, parent)
+    workers.hand_over(worker, parent)
+    seen = workers.all()
+    assert workers.register(CHILDREN[1], world.now, parent) == worker
+    workers.mark_dead(seen, world.now)
+    assert [each.process.pid for each in workers.all()] == [CHILDREN[1].pid]
+    workers.mark_dead(workers.all(), world.now)
+    assert workers.all() == []
+    workers.hand_over(worker, parent)
+    assert workers.register(CHILDREN[0], world.now, parent) == worker  # its parent lives after all
+    assert [each.id for each in workers.all()] == [worker]
 
 
 def test_a_clock_that_jumps_does_not_make_a_worker_dead(world: World) -> None:

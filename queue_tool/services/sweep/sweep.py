@@ -112,16 +112,19 @@ class Sweep:
         dead = [worker for worker in workers if self._is_dead(worker)]
         gone = [worker.id for worker in dead]
         self._pulses = {worker.id: self._pulses[worker.id] for worker in workers if worker.id not in gone}
-        owners = gone + self._store.workers.orphans()
-        if not owners:
+        owners = (self._store.runs.busy(gone) if gone else []) + self._store.workers.orphans()
+        tickets: Sequence[Ticket] = ()
+        if owners:
+            taken = self._store.runs.take_back(owners, self._clock.now())
+            self._emit_taken_back(taken, len(owners))
+            tickets = taken.tickets
+        if not (dead or tickets):
             return
-        taken = self._store.runs.take_back(owners, self._clock.now())
-        self._emit_taken_back(taken, len(owners))
         try:
-            self._reap(dead, taken.tickets)
+            self._reap(dead, tickets)
         except BrokerAway:
             return  # the workers are not marked as gone, so the next pass tries again
-        self._store.workers.mark_gone(gone, self._clock.now())
+        self._store.workers.mark_dead(dead, self._clock.now())
 
     def _emit_taken_back(self, taken: TakenBack, owners: int) -> None:
         if taken.tickets or taken.given_up:
@@ -154,12 +157,21 @@ class Sweep:
             pulse.beat, pulse.seen, pulse.suspected = worker.beat, now, None
         if self._lives_here(worker.process) is False:
             return True
-        if now - pulse.seen <= SUSPECT_AFTER:
+        if now - pulse.seen <= SUSPECT_AFTER or self._is_idle_here(worker):
             return False
         if pulse.suspected is None:
             self._store.workers.touch(worker.id)
             pulse.suspected = now
         return now - pulse.suspected > SUSPECT_GRACE
+
+    def _is_idle_here(self, worker: Worker) -> bool:
+        """Return whether a process of this machine has nothing that could be taken back from it.
+
+        RQ's own worker sends no heartbeat to the store between two jobs. Only our workers have a name in Redis, where
+        they hold tickets that they have not claimed.
+        """
+        process = worker.process
+        return not process.name and self._lives_here(process) is True and not self._store.runs.busy([worker.id])
 
     # -- tickets that were never pushed --------------------------------------------------------------------
 

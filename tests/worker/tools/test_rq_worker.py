@@ -72,7 +72,7 @@ def test_rqs_own_workers_share_the_lists_with_ours_and_each_task_ends_once(place
     place.await_state(tokens, State.FINISHED)
     place.await_forgotten(*tokens)
     owners = place.rows("SELECT count(DISTINCT owner) FROM claims")
-    assert owners >= [(2,)]  # each work horse that RQ forks is an owner of its own
+    assert owners == [(2,)]  # all forks of a worker of RQ's are one owner
     for worker in (ours, stock):
         place.stop(worker)
     place.require_each_task_ended_once()
@@ -88,3 +88,6 @@ def test_every_worker_class_of_rq_runs_all_tickets_of_one_push(place: Place, kin
     assert stock.wait(60) == 0
     assert place.tokens(State.FINISHED) == set(tokens)
     place.require_each_task_ended_once()
+    assert place.rows("SELECT kind, pid, name FROM workers") == [("worker", stock.pid, "")]
+    place.sweep()
+    assert place.rows("SELECT count(*) FROM workers WHERE gone_at IS NULL") == [(0,)]
