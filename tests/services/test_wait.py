@@ -173,7 +173,9 @@ def test_a_watcher_that_ends_by_a_fault_lets_everyone_go_and_the_next_wait_start
     assert wait.task(token, LONG) is True
 
 
-def test_a_release_ends_all_waits_and_refuses_new_ones(runtime: Runtime, wait: Wait, threads: ThreadPoolExecutor) -> None:
+def test_a_release_ends_all_waits_and_refuses_new_ones(
+    runtime: Runtime, wait: Wait, threads: ThreadPoolExecutor
+) -> None:
     _, (token,) = sent(runtime)
     waiting = threads.submit(wait.task, token, LONG)
     eventually(watchers)
