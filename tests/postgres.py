@@ -6,6 +6,7 @@ import itertools
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,6 +59,21 @@ class Cluster:
     def cut_connections(self) -> None:
         """End every other connection, as an administrator of the server can."""
         self.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+
+    def hang(self) -> None:
+        """Let it answer nobody, neither on old connections nor on new ones."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it answer again."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        """Send a signal to all processes of the server: the first one, which makes new ones, and its children."""
+        first = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+        os.kill(first, number)
+        for pid in Path(f"/proc/{first}/task/{first}/children").read_text().split():
+            os.kill(int(pid), number)
 
     def start(self) -> None:
         """Start the server. After a kill, retry until the remaining processes have ended."""

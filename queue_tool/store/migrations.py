@@ -59,7 +59,7 @@ def upgrade(database: Database, revision: str = "head") -> None:
         return
     database.prepare()
     try:
-        with database.write() as connection:
+        with database.write(unhurried=True) as connection:
             upgrade_within(connection, revision)
     except ProgrammingError as error:  # for example, a missing permission
         raise StoreAway(retry_after=1) from error
@@ -87,7 +87,7 @@ def downgrade(database: Database, revision: str) -> None:
     Raises:
         StoreAway: the database is locked.
     """
-    with database.write() as connection:
+    with database.write(unhurried=True) as connection:
         lock_name(connection, LOCK)
         _run(connection, "downgrade", revision)
 

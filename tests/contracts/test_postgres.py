@@ -9,6 +9,7 @@ import pytest
 
 from queue_tool.errors import StoreAway
 from queue_tool.store.engine.database import Changes, Database
+from tests.past_the_store import rows
 from tests.postgres import Cluster
 from tests.support import run_command
 
@@ -47,6 +48,27 @@ def test_a_cut_connection_does_not_fail_later_transactions(migrated_url: str, cl
         with use() as connection:
             assert connection.exec_driver_sql("SELECT 1").scalar() == 1
     assert database.first_row("SELECT 1", {}) == (1,)
+    database.close()
+
+
+def test_a_statement_without_an_end_is_given_up_by_the_server_and_by_the_client(
+    migrated_url: str, cluster: Cluster
+) -> None:
+    database = Database(migrated_url, timeout=0.2)
+    for use in (database.read, database.write):
+        with pytest.raises(StoreAway), use() as connection:
+            connection.exec_driver_sql("SELECT pg_sleep(600)")
+    assert rows(migrated_url, "SELECT pid FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600)'") == []
+    cluster.hang()
+    try:
+        with pytest.raises(StoreAway), database.read() as connection:
+            connection.exec_driver_sql("SELECT 1")
+    finally:
+        cluster.go_on()
+    with database.read() as connection:
+        assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+    with database.write(unhurried=True) as connection:  # for migrations and copies
+        assert connection.exec_driver_sql("SHOW statement_timeout").scalar() == "0"
     database.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from tests.past_the_store import rows
 from tests.postgres import Cluster, folder, programs
 from tests.postgres import cluster as run_cluster
-from tests.support import System, eventually, http, items, tokens
+from tests.support import Answer, System, eventually, http, items, tokens
 
 
 @pytest.fixture
@@ -67,6 +68,37 @@ def test_a_server_that_is_killed_while_tasks_run_loses_nothing(system: System, m
     batch = http("GET", system.url(f"/check/{wanted[0]}")).json["batch"]
     counts = http("GET", system.url(f"/batches/{batch}")).json["counts"]
     assert counts | {"finished": 3000, "queued": 0, "running": 0, "failed": 0} == counts
+    assert system.stop() == 0
+
+
+def test_while_the_server_answers_nobody_the_web_lives_and_afterwards_all_goes_on(
+    system: System, mortal: Cluster
+) -> None:
+    wanted = tokens(system.post(items(100, valor=2)))
+    system.await_status(wanted[-1], "running")
+    answers: list[Answer] = []
+    pollers = [
+        threading.Thread(target=lambda token=token: answers.append(http("GET", system.url(f"/check/{token}"))))
+        for token in wanted
+    ]
+    mortal.hang()
+    try:
+        for poller in pollers:
+            poller.start()
+        eventually(lambda: len(answers) >= len(wanted) - 24)  # the others hold one connection each
+        assert {(answer.status, answer.headers.get("retry-after")) for answer in answers} == {(503, "1")}
+        for path, status in (("/health/live", 200), ("/health/ready", 503), ("/", 503), (f"/check/{wanted[0]}", 503)):
+            assert http("GET", system.url(path)).status == status
+        assert http("POST", system.url("/check"), {"tokens": wanted}).status == 503
+        assert sum(poller.is_alive() for poller in pollers) > 0  # nobody has given up yet, and yet the web answers
+    finally:
+        mortal.go_on()
+    for poller in pollers:
+        poller.join()
+    assert {answer.status for answer in answers} == {200, 503}
+    eventually(lambda: all_finished(system, wanted))
+    assert rows(system.settings["DATABASE_URL"], "SELECT count(*), max(run) FROM tasks") == [(100, 1)]
+    assert "child died" not in system.log
     assert system.stop() == 0
 
 

@@ -57,7 +57,7 @@ def copy(source: Database, target: Database, lives_here: Liveness) -> list[Copie
     with _failures_of("source"), source.write() as reading:
         _require_current(reading)
         _require_idle(reading, lives_here)
-        with _failures_of("target"), target.write() as writing:
+        with _failures_of("target"), target.write(unhurried=True) as writing:
             _make_tables(writing)
             return [_copy_table(reading, writing, table) for table in metadata.sorted_tables]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Engine, Select, exc
+from sqlalchemy import Connection, Engine, PoolProxiedConnection, Select, exc
 from sqlalchemy.engine import make_url
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -31,8 +31,17 @@ class Backend(Protocol):
     reader: Engine  # each transaction reads from one snapshot
     autocommit: Engine  # for single statements outside of transactions
 
-    def writing(self, *, durable: bool) -> AbstractContextManager[Connection]:
-        """Open a transaction that writes. A power failure may undo a transaction that is not durable."""
+    def writing(self, *, durable: bool, unhurried: bool) -> AbstractContextManager[Connection]:
+        """Open a transaction that writes. A power failure may undo a transaction that is not durable.
+
+        The statements of an unhurried transaction may take any time.
+        """
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Open a transaction of `reader`."""
+
+    def single(self) -> AbstractContextManager[PoolProxiedConnection]:
+        """Borrow a connection of `autocommit`."""
 
     def follow(self) -> object:
         """Make sure that the next reads see the database that is there now. Return what identifies it."""
@@ -73,18 +82,20 @@ class Database:
         return Path(make_url(self.url).database or "")
 
     @contextmanager
-    def write(self, *, durable: bool = True) -> Iterator[Connection]:
+    def write(self, *, durable: bool = True, unhurried: bool = False) -> Iterator[Connection]:
         """Run one transaction that may write. It is committed at the end of the block, or rolled back on an error.
 
         Args:
             durable: whether the commit waits until the data is on the disk. A commit that does not wait is much
                 faster, and other connections see it at once, but a power failure may undo it. Use it only for
                 writes that can be repeated.
+            unhurried: whether its statements may take any time. Otherwise the server ends a statement that takes too
+                long. Use it only where no request waits.
 
         Raises:
             StoreAway: the database is locked, full, read-only, or missing.
         """
-        with failures_named(), self._backend.writing(durable=durable) as connection:
+        with failures_named(), self._backend.writing(durable=durable, unhurried=unhurried) as connection:
             yield connection
 
     @contextmanager
@@ -95,7 +106,7 @@ class Database:
             StoreAway: the database cannot be reached.
         """
         self._backend.follow()
-        with failures_named(), self._backend.reader.connect() as connection:
+        with failures_named(), self._backend.reading() as connection:
             yield connection
 
     def compiled(self, statement: Select[Any]) -> SQLCompiler:
@@ -112,7 +123,7 @@ class Database:
         """
         self._backend.follow()
         try:
-            with failures_named(), closing(self._backend.autocommit.raw_connection()) as connection:
+            with failures_named(), self._backend.single() as connection:
                 driver: Any = connection.driver_connection
                 return driver.execute(sql, parameters).fetchone()
         except self.driver_error as error:
@@ -135,12 +146,11 @@ class Database:
             StoreAway: the database cannot be reached.
         """
         try:
-            with failures_named():
-                connection = self._backend.autocommit.raw_connection()
+            with failures_named(), self._backend.single() as connection:
+                driver = connection.driver_connection
+                connection.detach()  # the caller closes it itself: the pool may be gone by then
         except self.driver_error as error:
             raise StoreAway(retry_after=1) from error
-        driver = connection.driver_connection
-        connection.detach()  # the caller closes it itself: the pool may be gone by then
         return driver, self._backend.version_query
 
     def prepare(self) -> None:

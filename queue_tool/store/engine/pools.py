@@ -1,10 +1,23 @@
-"""Closing all connections of an engine, including those in use."""
+"""The connections of an engine: borrow one, and close all of them, including those in use."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, PoolProxiedConnection, event
+
+
+@contextmanager
+def borrow(engine: Engine) -> Iterator[PoolProxiedConnection]:
+    """Take a connection from an engine's pool for the length of the block. A detached connection stays open."""
+    connection = engine.raw_connection()
+    try:
+        yield connection
+    finally:
+        if not connection.is_detached:
+            connection.close()
 
 
 def retire(engine: Engine) -> None:

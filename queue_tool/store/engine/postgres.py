@@ -4,15 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from importlib.util import find_spec
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, create_engine, text
+from sqlalchemy import Column, Connection, Engine, NullPool, PoolProxiedConnection, Table, create_engine, event, text
 
 from queue_tool.errors import CannotCopy, DriverMissing, StoreAway
-from queue_tool.store.engine.pools import retire
+from queue_tool.store.engine.places import Places, Server
+from queue_tool.store.engine.pools import borrow, retire
 
 SCHEME = "postgresql+psycopg"
+
+KEPT, MOST = 2, 8
+"""Connections of each engine: how many stay open, and how many may be in use at the same time."""
+
+READ_TIMEOUTS, WRITE_TIMEOUTS = 2, 6
+"""How many timeouts long a statement may take before the server ends it. The client waits one timeout longer."""
+
+_WHEN_THE_NETWORK_IS_CUT = {
+    "keepalives": 1,
+    "keepalives_idle": 10,  # seconds of silence before the first probe
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,  # milliseconds for which sent data may stay unacknowledged
+}
 
 
 class Postgres:
@@ -25,32 +41,30 @@ class Postgres:
 
         Args:
             url: the database's URL.
-            timeout: seconds to wait for a new connection, for a lock, or for a free connection of a pool.
+            timeout: seconds to wait for a new connection, for a lock, or for a free connection of a pool. Statements
+                that read may take twice as long, others six times.
 
         Raises:
             DriverMissing: the driver is not installed.
         """
-        connect_args = {
-            "connect_timeout": max(1, int(timeout)),
-            "options": f"-c lock_timeout={int(timeout * 1000)} -c timezone=UTC -c jit=off -c enable_seqscan=off",
-        }
-        options = {
-            "connect_args": connect_args,
-            "pool_timeout": timeout,
-            "pool_pre_ping": True,
-            "hide_parameters": True,
-        }
-        address = url.replace("postgresql", SCHEME, 1) if not url.startswith(SCHEME) else url
         if find_spec("psycopg") is None:
             raise DriverMissing
-        self._writer = create_engine(address, pool_size=2, max_overflow=6, **options)
-        self.reader = create_engine(address, isolation_level="REPEATABLE READ", pool_size=2, max_overflow=6, **options)
-        self.autocommit = create_engine(address, isolation_level="AUTOCOMMIT", pool_size=2, max_overflow=6, **options)
+        self._url = url.replace("postgresql", SCHEME, 1) if not url.startswith(SCHEME) else url
+        self._timeout = timeout
+        self._server = Server(timeout)
+        self._places: dict[Engine, Places] = {}
+        self._writer = self._pooled(WRITE_TIMEOUTS * timeout)
+        self.reader = self._pooled(READ_TIMEOUTS * timeout, isolation_level="REPEATABLE READ")
+        self.autocommit = self._pooled(READ_TIMEOUTS * timeout, isolation_level="AUTOCOMMIT")
 
     @contextmanager
-    def writing(self, *, durable: bool) -> Iterator[Connection]:
+    def writing(self, *, durable: bool, unhurried: bool) -> Iterator[Connection]:
         """Open a transaction that writes. If it is not durable, its commit does not wait for the disk."""
-        with self._writer.begin() as connection:
+        if unhurried:
+            with self._unhurried.begin() as connection:
+                yield connection
+            return
+        with self._places[self._writer].place(), self._writer.begin() as connection:
             if not durable:
                 connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
             yield connection
@@ -58,6 +72,18 @@ class Postgres:
     def follow(self) -> object:
         """Do nothing: a server is not replaced while a connection to it is open."""
         return None
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a transaction that only reads, from one snapshot."""
+        with self._places[self.reader].place(), self.reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def single(self) -> Iterator[PoolProxiedConnection]:
+        """Borrow a connection for single statements outside of transactions."""
+        with self._places[self.autocommit].place(), borrow(self.autocommit) as connection:
+            yield connection
 
     def prepare(self) -> None:
         """Do nothing: the administrator creates the database on the server."""
@@ -70,6 +96,46 @@ class Postgres:
         """Close every connection. A connection in use is closed when it is returned."""
         for engine in (self._writer, self.reader, self.autocommit):
             retire(engine)
+
+    def _pooled(self, statement_timeout: float, **options: Any) -> Engine:
+        engine = self._engine(
+            statement_timeout,
+            pool_size=KEPT,
+            max_overflow=MOST - KEPT,
+            pool_timeout=self._timeout,
+            pool_pre_ping=True,
+            **options,
+        )
+        self._places[engine] = Places(self._server, MOST)
+
+        def connect(_dialect: object, _record: object, arguments: Any, options: Any) -> Any:
+            from queue_tool.store.engine.driver import BoundedConnection
+
+            connection = BoundedConnection.connect(*arguments, **options)
+            connection.patience = statement_timeout + self._timeout
+            connection.on_answer = self._server.note_answer
+            self._server.note_answer()
+            return connection
+
+        event.listen(engine, "do_connect", connect)
+        return engine
+
+    @cached_property
+    def _unhurried(self) -> Engine:
+        """The engine of migrations and copies, whose statements may take hours. It keeps no connection open."""
+        return self._engine(statement_timeout=0, poolclass=NullPool)
+
+    def _engine(self, statement_timeout: float, **options: Any) -> Engine:
+        """Return an engine whose server ends a statement after so many seconds, or never if the number is 0."""
+        limits = {"lock_timeout": self._timeout, "statement_timeout": statement_timeout}
+        words = [f"-c {name}={int(seconds * 1000)}" for name, seconds in limits.items()]
+        connect_args: dict[str, Any] = {
+            "connect_timeout": max(1, int(self._timeout)),
+            "options": " ".join([*words, "-c timezone=UTC -c jit=off -c enable_seqscan=off"]),
+        }
+        return create_engine(
+            self._url, connect_args=connect_args | _WHEN_THE_NETWORK_IS_CUT, hide_parameters=True, **options
+        )
 
 
 def is_postgres(connection: Connection) -> bool:

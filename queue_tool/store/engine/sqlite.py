@@ -11,10 +11,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Connection, Engine, create_engine, event, func, select, text
+from sqlalchemy import Column, Connection, Engine, PoolProxiedConnection, create_engine, event, func, select, text
 from sqlalchemy.engine import make_url
 
-from queue_tool.store.engine.pools import retire
+from queue_tool.store.engine.pools import borrow, retire
 from queue_tool.store.engine.write_lock import WriteLock
 
 
@@ -38,7 +38,7 @@ class Sqlite:
         self._file: tuple[int, int] | None = None  # device and inode of the file that the connections have open
 
     @contextmanager
-    def writing(self, *, durable: bool) -> Iterator[Connection]:
+    def writing(self, *, durable: bool, unhurried: bool) -> Iterator[Connection]:  # noqa: ARG002 - SQLite ends no statement
         """Open a transaction that writes. If it is not durable, its commit does not wait for the disk."""
         writer = self._writer if durable else self._relaxed_writer
         with self._lock.hold():
@@ -54,6 +54,18 @@ class Sqlite:
         with suppress(OSError):
             self._follow_file()
         return self._file
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a transaction that only reads, from one snapshot."""
+        with self.reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def single(self) -> Iterator[PoolProxiedConnection]:
+        """Borrow a connection for single statements outside of transactions."""
+        with borrow(self.autocommit) as connection:
+            yield connection
 
     def prepare(self) -> None:
         """Create the file if it is missing. Other users of the machine cannot read it."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from queue_tool.errors import QueueToolError
@@ -35,7 +36,9 @@ class FastCheck:
         """
         self._application = application
         self._system = system
-        self._lock = threading.Lock()  # concurrent reads would be slower: the threads hand the GIL back and forth
+        # Concurrent reads of a file would be slower: the threads hand the GIL back and forth. A server may not answer
+        # one read, and then the others must not wait for it.
+        self._lock = threading.Lock() if system.store.database.is_file else nullcontext()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer the request, or pass it to the application."""

@@ -13,8 +13,11 @@ from queue_tool.host.ports import require_free
 from queue_tool.model.settings import Settings
 from queue_tool.runtime import load_types
 
-THREADS = 16
-"""Requests that one process handles at the same time, in addition to requests that wait. Threads start on demand."""
+THREADS = 32
+"""Requests that one process handles at the same time, in addition to requests that wait. Threads start on demand.
+
+A database server that does not answer can hold 24 of them: one for each connection that the store may open.
+"""
 
 _server_lifeline: Lifeline | None = None
 """Notifies a serving process when granian's main process ends."""
