@@ -78,7 +78,26 @@ def _steps(database: Database, ask: Callable[[Store], object]) -> int:
     return counted
 
 
+def plan_of(runtime: Runtime, ask: Callable[[Store], object]) -> str:
+    """Return the plans by which the database answers a question, with the names of the indexes that it uses."""
+    database = Database(runtime.store.database.url)
+    explain = "EXPLAIN QUERY PLAN " if database.is_file else "EXPLAIN "
+    try:
+        return "\n".join(str(row) for found in _explained(database, ask, explain) for row in found)
+    finally:
+        database.close()
+
+
 def _blocks(database: Database, ask: Callable[[Store], object]) -> int:
+    blocks = 0
+    for found in _explained(database, ask, "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "):
+        plan = (json.loads(found[0][0]) if isinstance(found[0][0], str) else found[0][0])[0]["Plan"]
+        blocks += plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+    return blocks
+
+
+def _explained(database: Database, ask: Callable[[Store], object], explain: str) -> list[Any]:
+    """Return what the database says of each SELECT that a question sends."""
     sent: list[tuple[str, Any]] = []
     reader = database._backend.reader
 
@@ -88,12 +107,9 @@ def _blocks(database: Database, ask: Callable[[Store], object]) -> int:
     event.listen(reader, "before_cursor_execute", note)
     ask(Store(database))
     event.remove(reader, "before_cursor_execute", note)
-    blocks = 0
     with reader.connect() as connection:
-        for statement, parameters in sent:
-            if statement.startswith("SELECT"):
-                explain = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "
-                found = connection.exec_driver_sql(explain + statement, parameters).scalar_one()
-                plan = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
-                blocks += plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
-    return blocks
+        return [
+            connection.exec_driver_sql(explain + statement, parameters).all()
+            for statement, parameters in sent
+            if statement.startswith("SELECT")
+        ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -13,7 +14,7 @@ from queue_tool.model.queues import Priority
 from queue_tool.store.engine.database import micros
 from queue_tool.store.tables import batches, in_state, tags, tasks, workers
 
-LAST_CHARACTER = "\U0010ffff"
+_SURROGATES = 0xD800, 0xDFFF  # code points that no text can contain
 
 
 def conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
@@ -55,9 +56,29 @@ def choices(wanted: Filter) -> Iterator[list[ColumnElement[bool]]]:
         yield [in_state(state) for state in sorted(wanted.states)]
     if wanted.prefix is not None:
         yield [
-            and_(column.is_not(None), column >= wanted.prefix, column < wanted.prefix + LAST_CHARACTER)
+            and_(column.is_not(None), *_begins_with(column, wanted.prefix))
             for column in (tasks.c.name, tasks.c.custom_id, tasks.c.token)
         ]
+
+
+def _begins_with(column: ColumnElement[str], prefix: str) -> Iterator[ColumnElement[bool]]:
+    """Return the conditions that a text begins with a prefix, as a range: an index in byte order can use it."""
+    yield column >= prefix
+    end = _after_all_that_begin_with(prefix)
+    if end:
+        yield column < end
+
+
+def _after_all_that_begin_with(prefix: str) -> str:
+    """Return the first text after all texts with this prefix, or an empty text if none comes after them.
+
+    The order is that of code points, which is also the order of the bytes of UTF-8.
+    """
+    shorter = prefix.rstrip(chr(sys.maxunicode))
+    if not shorter:
+        return ""
+    following = ord(shorter[-1]) + 1
+    return shorter[:-1] + chr(_SURROGATES[1] + 1 if following == _SURROGATES[0] else following)
 
 
 def between(wanted: Filter, before: str | None = None) -> Iterator[ColumnElement[bool]]:

@@ -18,14 +18,13 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Table,
-    Text,
     and_,
     literal_column,
     or_,
 )
 
 from queue_tool.model.states import State
-from queue_tool.store.engine.schema import IDS_NEVER_REUSED, RowId
+from queue_tool.store.engine.schema import IDS_NEVER_REUSED, RowId, Text
 
 metadata = MetaData(
     naming_convention={

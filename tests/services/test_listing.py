@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -22,7 +23,7 @@ from queue_tool.model.task_request import Requests
 from queue_tool.runtime import Runtime
 from queue_tool.services.listing import MOST_COUNTED, Page
 from queue_tool.store import Process, Store
-from tests.depth import fill, page_work, work_for
+from tests.depth import fill, page_work, plan_of, work_for
 from tests.runs import claim_runs, settle_runs
 from tests.support import now
 
@@ -234,6 +235,9 @@ def test_rare_tasks_are_found_without_a_scan(runtime: Runtime) -> None:
     rare = [Filter(tag="rare"), Filter(prefix="job-19999"), Filter(prefix="order-1777"), Filter(worker="nobody")]
     for wanted in rare:
         assert work_for(runtime, partial(of_page, wanted)) < 1500, wanted
+    plan = plan_of(runtime, partial(of_page, Filter(prefix="order-1777")))
+    for index in ("ix_tasks_name", "ix_tasks_custom_id", "uq_tasks_token|sqlite_autoindex_tasks_1"):
+        assert re.search(index, plan), plan
 
 
 def of_page(wanted: Filter, store: Store) -> object:
