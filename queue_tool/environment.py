@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -14,6 +16,8 @@ from queue_tool.model.settings import Settings
 
 _BETWEEN_PROCESSES = frozenset({lifeline.VARIABLE, doorbell.VARIABLE})
 """Variables with which our own processes pass something to their children; they are not settings."""
+
+_SAFE_PATH, _OURS = "PYTHONSAFEPATH", "queue-tool"
 
 
 def load_settings(overrides: Mapping[str, str] | None = None) -> Settings:
@@ -49,6 +53,29 @@ def inherited_descriptor(variable: str) -> int | None:
 def has_owner() -> bool:
     """Return whether another process of this system started this one: then that process has prepared the database."""
     return inherited_descriptor(lifeline.VARIABLE) is not None
+
+
+@contextmanager
+def children_search_safely() -> Iterator[None]:
+    """Let Pythons that are started during the block not look for modules in the current directory.
+
+    This is for children whose command others write. Each of them must call `forget_safe_search`, because programs that
+    it starts itself must not inherit this.
+    """
+    if sys.flags.safe_path:  # then Python tells it to its children
+        yield
+        return
+    os.environ[_SAFE_PATH] = _OURS
+    try:
+        yield
+    finally:
+        del os.environ[_SAFE_PATH]
+
+
+def forget_safe_search() -> None:
+    """Undo `children_search_safely` for the children of this process."""
+    if os.environ.get(_SAFE_PATH) == _OURS:
+        del os.environ[_SAFE_PATH]
 
 
 def _variables() -> dict[str, str]:

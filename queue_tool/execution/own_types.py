@@ -10,9 +10,11 @@ import importlib
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import metadata
+from pathlib import Path
 from types import ModuleType
 
 from queue_tool.errors import BadTaskType
@@ -44,11 +46,19 @@ def load(types: TaskTypes, modules: Sequence[str], telemetry: Telemetry) -> None
     Raises:
         BadTaskType: a source cannot be imported, or declares a task type that cannot be used.
     """
-    if modules and "" not in sys.path:
-        sys.path.insert(0, "")  # a command searches its own directory first, but users mean the current directory
+    if modules:
+        _search_current_directory()
     _add_declared(types)
     for source in (*_entry_points(), *map(_module, modules)):
         _load(source, types, telemetry)
+
+
+def _search_current_directory() -> None:
+    """Let modules be found in the current directory too. It comes last, so that no file there hides another module."""
+    with suppress(OSError):  # the directory was removed
+        here = str(Path.cwd())
+        if here not in sys.path:
+            sys.path.append(here)
 
 
 def _entry_points() -> Iterator[_Source]:

@@ -6,8 +6,18 @@ import os
 import platform
 import socket
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
+
+
+def python(module: str, *words: str) -> list[str]:
+    """Return the command that runs a module in another process of this Python.
+
+    `-P` keeps the current directory out of the search for modules. Otherwise a file `tempfile.py` there would run in
+    place of the standard library's module.
+    """
+    return [sys.executable, "-P", "-m", module, *words]
 
 
 @cache

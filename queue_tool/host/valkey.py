@@ -6,7 +6,6 @@ import hashlib
 import os
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from queue_tool.errors import NoEmbeddedServer
+from queue_tool.host import processes
 from queue_tool.host.data_dir import make_private
 from queue_tool.host.guardian import guardian_pid
 
@@ -94,7 +94,7 @@ def _started(data_dir: Path, canceled: threading.Event) -> subprocess.Popen[byte
     """
     places = str(_folder(data_dir)), str(socket_path(data_dir))
     guardian = subprocess.Popen(
-        [sys.executable, "-m", "queue_tool.host.guardian", *places, *_command(data_dir)],
+        processes.python("queue_tool.host.guardian", *places, *_command(data_dir)),
         stdin=subprocess.PIPE,
         start_new_session=True,
     )

@@ -13,7 +13,6 @@ import queue
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -21,7 +20,7 @@ from dataclasses import dataclass, field
 
 from queue_tool.environment import inherited_descriptor
 from queue_tool.errors import ChildKeepsDying, QueueToolError, StoreAway
-from queue_tool.host import doorbell, lifeline, valkey
+from queue_tool.host import doorbell, lifeline, processes, valkey
 from queue_tool.host.lifeline import Lifeline
 from queue_tool.model import events
 from queue_tool.model.settings import INLINE
@@ -121,7 +120,7 @@ class Supervisor:
 
     def _command(self, name: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-m", "queue_tool", name],
+            processes.python("queue_tool", name),
             env=self._environment | {lifeline.VARIABLE: str(self._lifeline.reading)},
             pass_fds=[self._lifeline.reading],
             stdin=subprocess.DEVNULL,

@@ -7,13 +7,14 @@ fork server makes the forks. It has the user's task types loaded already, and it
 from __future__ import annotations
 
 import multiprocessing
+import threading
 from dataclasses import replace
 from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
-from queue_tool.environment import load_settings
+from queue_tool.environment import children_search_safely, load_settings
 from queue_tool.execution.call import execute_here
 from queue_tool.execution.isolation import answer_parent, hear_child
 from queue_tool.model import json_text
@@ -43,9 +44,11 @@ class IsolatedExecutor(ThreadExecutor):
         super().__init__(slots, name, inbox)
         self._forks = multiprocessing.get_context("forkserver")
         self._forks.set_forkserver_preload(["queue_tool.worker.preload"])
-        if start_server:
-            forkserver.ensure_running()
         self._children: dict[str, BaseProcess] = {}
+        self._starting = threading.Lock()
+        self._started = False
+        if start_server:
+            self._ensure_server()
 
     def stop(self, ticket: str) -> None:
         """Kill the process of a run, or prevent its start."""
@@ -56,6 +59,7 @@ class IsolatedExecutor(ThreadExecutor):
 
     def work(self, ticket: str, run: Run, context: Context) -> Ended:
         """Run the function in a new process and wait until that process ends."""
+        self._ensure_server()
         receiving, sending = self._forks.Pipe(duplex=False)
         child = self._forks.Process(
             target=run_in_child, args=(run.task, run.timeout, sending), name=ticket, daemon=True
@@ -70,6 +74,14 @@ class IsolatedExecutor(ThreadExecutor):
             return hear_child(child, receiving, context, run.timeout, died)
         finally:
             del self._children[ticket]
+
+    def _ensure_server(self) -> None:
+        """Start the fork server if this has not been done. If it dies, the standard library starts another one."""
+        with self._starting:
+            if not self._started:
+                with children_search_safely():
+                    forkserver.ensure_running()
+                self._started = True
 
 
 def run_in_child(task: Claimed, timeout: float | None, sending: Connection) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from queue_tool import environment
 from queue_tool.worker.isolated import known_types
 
+environment.forget_safe_search()
 known_types()

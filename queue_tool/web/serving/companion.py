@@ -6,13 +6,12 @@ import atexit
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 
 from queue_tool import environment
 from queue_tool.errors import RestNotStarted
-from queue_tool.host import data_dir, doorbell, lifeline, valkey
+from queue_tool.host import data_dir, doorbell, lifeline, processes, valkey
 from queue_tool.host.doorbell import Doorbell
 from queue_tool.host.lifeline import Lifeline
 from queue_tool.model import events
@@ -87,7 +86,7 @@ class Companion:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-m", "queue_tool", "up"],
+            processes.python("queue_tool", "up"),
             env=environment.for_child(
                 {
                     "QUEUE_TOOL_WEB": "0",

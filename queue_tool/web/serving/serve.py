@@ -6,6 +6,8 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 
 from queue_tool.environment import inherited_descriptor
 from queue_tool.host.lifeline import VARIABLE, Lifeline, watch
@@ -42,7 +44,6 @@ def serve(settings: Settings) -> None:
         watch(descriptor, lambda: os.kill(os.getpid(), signal.SIGTERM))
     Granian(
         "queue_tool.web.app:application",
-        factory=True,
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,
         address=settings.host,
@@ -51,7 +52,14 @@ def serve(settings: Settings) -> None:
         blocking_threads=THREADS + settings.max_waits,
         respawn_failed_workers=True,
         log_enabled=False,
-    ).serve()
+    ).serve(target_loader=_load)
+
+
+def _load(target: str) -> Callable[..., Any]:
+    """Return the application. granian's own loader would look for modules in the current directory first."""
+    module, _, factory = target.partition(":")
+    application: Callable[..., Any] = getattr(import_module(module), factory)()
+    return application
 
 
 def follow_server() -> None:

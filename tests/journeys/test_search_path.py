@@ -1,0 +1,78 @@
+"""Where modules are looked for: the current directory comes last, so that no file there runs unless it is named."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import System, clean_environment, http
+
+SCRIPT = Path(sys.executable).with_name("queue-tool")
+
+VENDORS = {"alembic", "click", "dotenv", "flask", "granian", "jsonschema", "orjson", "redis", "rq", "sqlalchemy"}
+
+POISON = """
+import sys
+with open({diary!r}, "a") as diary:
+    print(__name__, sys.orig_argv, sys.path, file=diary)
+"""
+
+OWN = """
+import os
+import sys
+
+from queue_tool import task
+import helping
+
+def look(data):
+    return [sys.flags.safe_path, "PYTHONSAFEPATH" in os.environ, sys.path[-1], helping.WORD]
+
+task("plain")(look)
+task("apart", isolated=True)(look)
+"""
+
+
+@pytest.fixture
+def poisoned(stopped_system: System) -> System:
+    """A system in a directory that has a file for each module of the standard library and for those of others."""
+    directory = stopped_system.directory
+    for name in {name for name in sys.stdlib_module_names if not name.startswith("_")} | VENDORS:
+        (directory / f"{name}.py").write_text(POISON.format(diary=str(directory / "diary")))
+    (directory / "own.py").write_text(OWN)
+    (directory / "helping.py").write_text("WORD = 'found'")
+    stopped_system.settings["TASKS"] = "own"
+    stopped_system.program = (SCRIPT,)
+    return stopped_system
+
+
+def result_of(system: System, task_type: str) -> list[object]:
+    token = http("POST", system.url("/tasks"), {"task_type": task_type, "data": None}).json["token"]
+    result: list[object] = system.await_status(token, "finished")["result"]
+    return result
+
+
+def test_no_file_of_the_current_directory_runs_unless_it_is_named(poisoned: System) -> None:
+    system, here = poisoned, str(poisoned.directory)
+    system.start()
+    for task_type in ("plain", "apart"):
+        assert result_of(system, task_type) == [True, False, here, "found"]
+    os.kill(system.child("worker-1"), signal.SIGSTOP)
+    alone = subprocess.Popen([SCRIPT, "worker"], cwd=here, env=clean_environment(**system.settings))
+    try:
+        for task_type in ("plain", "apart"):  # its own command has no -P, but that of its fork server is safe
+            safe, inherited, last, word = result_of(system, task_type)
+            assert (inherited, last, word) == (False, here, "found")
+            assert safe is (task_type == "apart")
+        alone.terminate()
+        assert alone.wait(60) == 0
+    finally:
+        alone.kill()
+        os.kill(system.child("worker-1"), signal.SIGCONT)
+    assert system.stop() == 0
+    diary = system.directory / "diary"
+    assert not diary.exists(), diary.read_text()
