@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
+import logging
 import os
 import stat
 import tempfile
@@ -11,43 +13,88 @@ from pathlib import Path
 from typing import Self
 
 from queue_tool.errors import DataDirInUse, DataDirUnusable
+from queue_tool.host import files
+
+_log = logging.getLogger("queue_tool.host")
 
 LOCK = "owner.lock"
 """The lock file. The process that holds the lock may run a whole system, and its pid is the file's text."""
 
 
 def prepare(path: Path) -> Path:
-    """Create the directory if it is missing, and return its absolute path.
+    """Create the directory if it is missing, check who else can write there, and return its absolute path.
 
     Raises:
-        DataDirUnusable: the path is not a directory, or this process cannot write there.
+        DataDirUnusable: the path is not a directory, this process cannot write there, or other users can.
     """
     path = path.absolute()
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         tempfile.TemporaryFile(dir=path).close()  # the name is unique, also among threads
+        real = path.resolve()
+        _require_own(real)
+        for parent in real.parents:
+            if _open_to_all(parent.stat()):
+                _log.warning("every user of this machine can replace the data directory: run `chmod o-w %s`", parent)
     except OSError as error:
         raise DataDirUnusable(f"The data directory {path} cannot be written: {error.strerror}.") from None
     return path
 
 
-def make_private(folder: Path) -> None:
-    """Create a directory that only this user can enter, or check the existing one.
+def _require_own(folder: Path) -> None:
+    """Check that only this user can write to a directory. If a group can, take this right away if possible.
+
+    Directories of root are accepted, because root can do everything anyway. Root itself may use those of others: a
+    container often runs as root in a directory of the host's user.
 
     Raises:
-        DataDirUnusable: other users can enter it, another user owns it, or the path is not a directory.
+        DataDirUnusable: every user can write there, or the directory is another user's.
+    """
+    found = folder.stat()
+    if _open_to_all(found):
+        raise DataDirUnusable(
+            f"Every user of this machine can write to the data directory {folder}: run `chmod o-w {folder}`, "
+            "or set QUEUE_TOOL_DATA_DIR to another directory."
+        )
+    if found.st_uid not in (os.getuid(), 0) and os.getuid():
+        raise DataDirUnusable(
+            f"The data directory {folder} belongs to another user: set QUEUE_TOOL_DATA_DIR to one of this user's."
+        )
+    if found.st_uid != os.getuid():
+        _log.warning("the data directory %s belongs to another user, who can replace its files", folder)
+    elif found.st_mode & stat.S_IWGRP and not found.st_mode & stat.S_ISVTX:
+        _set_right(folder, found.st_mode & ~(stat.S_IWGRP | stat.S_IWOTH))
+
+
+def _open_to_all(found: os.stat_result) -> bool:
+    """Return whether every user can replace the files of a directory."""
+    return bool(found.st_mode & stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX
+
+
+def _set_right(folder: Path, mode: int) -> None:
+    folder.chmod(stat.S_IMODE(mode))
+    _log.warning("other users had rights in %s, which are taken away now", folder)
+
+
+def make_private(folder: Path) -> None:
+    """Create a directory that only this user can enter. If it exists and others can enter it, take this right away.
+
+    Raises:
+        DataDirUnusable: another user owns it, or the path is not a directory.
     """
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     found = folder.lstat()
-    if found.st_uid != os.getuid() or found.st_mode & 0o077 or not stat.S_ISDIR(found.st_mode):
-        raise DataDirUnusable(f"{folder} must be a directory that only this user can enter.")
+    if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode):
+        raise DataDirUnusable(f"{folder} must be a directory of this user.")
+    if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        _set_right(folder, found.st_mode & stat.S_IRWXU)
 
 
 def owner(path: Path) -> int | None:
     """Return the pid of the process that runs a whole system here, or was the last to do so. None if it is unknown."""
     try:
-        return int((path / LOCK).read_text("ascii"))
+        return int(files.read(path / LOCK))
     except (OSError, ValueError):
         return None
 
@@ -60,8 +107,13 @@ class Ownership:
 
         Raises:
             DataDirInUse: another process has the right. The message names it.
+            DataDirUnusable: the lock file cannot be opened, or is a symbolic link.
         """
-        self._file = os.open(data_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._file = files.open_here(data_dir / LOCK, os.O_RDWR | os.O_CREAT)
+        except OSError as error:
+            reason = f"its {LOCK} is a symbolic link" if error.errno == errno.ELOOP else error.strerror
+            raise DataDirUnusable(f"The data directory {data_dir} cannot be used: {reason}.") from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

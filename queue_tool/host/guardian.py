@@ -20,7 +20,7 @@ import threading
 import time
 from pathlib import Path
 
-from queue_tool.host import data_dir, lifeline, processes
+from queue_tool.host import data_dir, files, lifeline, processes
 
 PID_FILE = "server.pid"
 LOCK = "guardian.lock"
@@ -48,7 +48,7 @@ def main() -> int:
 
 def await_lock(directory: Path, owner_gone: threading.Event) -> bool:
     """Wait for the lock of a directory and keep it until this process ends. Return False if the owner ends first."""
-    lock = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = files.open_here(directory / LOCK, os.O_RDWR | os.O_CREAT)
     while not owner_gone.is_set():
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -62,7 +62,7 @@ def await_lock(directory: Path, owner_gone: threading.Event) -> bool:
 def guardian_pid(directory: Path) -> int | None:
     """Return the pid of the guardian of the current or last server here. None if it is not recorded."""
     try:
-        return int((directory / PID_FILE).read_text("ascii").split(" ", 2)[1])
+        return int(files.read(directory / PID_FILE).decode("ascii").split(" ", 2)[1])
     except (OSError, ValueError, IndexError):
         return None
 
@@ -70,7 +70,7 @@ def guardian_pid(directory: Path) -> int | None:
 def end_leftover(directory: Path) -> None:
     """End a server whose guardian was killed, if the server still runs."""
     try:
-        pid_text, _, started = (directory / PID_FILE).read_text("ascii").split(" ", 2)
+        pid_text, _, started = files.read(directory / PID_FILE).decode("ascii").split(" ", 2)
         pid = int(pid_text)
     except (OSError, ValueError):
         return
@@ -85,7 +85,7 @@ def end_leftover(directory: Path) -> None:
 
 def _guard(directory: Path, command: list[str], owner_gone: threading.Event) -> int:
     server = subprocess.Popen(command, cwd=directory, stdin=subprocess.DEVNULL)
-    (directory / PID_FILE).write_text(f"{server.pid} {os.getpid()} {processes.started(server.pid)}", "ascii")
+    files.write(directory / PID_FILE, f"{server.pid} {os.getpid()} {processes.started(server.pid)}".encode())
     for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(name, lambda *_: owner_gone.set())
     # In a thread, because the main thread already waits for the server.

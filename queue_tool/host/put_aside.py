@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from queue_tool.errors import StoreAway
+from queue_tool.host import files
+from queue_tool.host.data_dir import make_private
 from queue_tool.model import events, json_text, tokens
 from queue_tool.model.outcome import SETTLING, Outcome
 from queue_tool.model.states import Code, Move
@@ -39,15 +41,13 @@ def keep(data_dir: Path, owner: int, outcomes: Sequence[Outcome]) -> None:
 
     Raises:
         OSError: the file cannot be written.
+        DataDirUnusable: the folder is not one of this user's.
     """
     folder = data_dir / FOLDER
-    folder.mkdir(mode=0o700, exist_ok=True)
+    make_private(folder)
     path = folder / f"{owner}-{os.getpid()}.json"
     written = json_text.dumps({"owner": owner, "outcomes": [asdict(outcome) for outcome in outcomes]})
-    with path.with_suffix(".new").open("wb") as file:
-        file.write(written)
-        file.flush()
-        os.fsync(file.fileno())
+    files.write(path.with_suffix(".new"), written)
     path.with_suffix(".new").rename(path)
 
 
@@ -86,7 +86,7 @@ def _settle_file(path: Path, settle: Settle) -> None:
     """
     if not stat.S_ISREG(path.lstat().st_mode):
         raise ValueError("it is not a regular file")
-    content: Any = json_text.loads(path.read_bytes())
+    content: Any = json_text.loads(files.read(path))
     owner = _number(content["owner"])
     usable: list[Outcome] = []
     unusable: list[Exception] = []

@@ -25,7 +25,7 @@ from rq.command import parse_payload
 from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker
 
-from queue_tool.errors import StoreAway
+from queue_tool.errors import DataDirUnusable, StoreAway
 from queue_tool.host import put_aside
 from queue_tool.host.clock import CLOCK
 from queue_tool.host.signals import NO_SIGNAL, SignalPipe
@@ -226,8 +226,9 @@ def _put_aside(runtime: Runtime, outcomes: list[Outcome]) -> None:
         return
     try:
         put_aside.keep(runtime.settings.data_dir, runtime.owner.id(), outcomes)
-    except OSError as error:
-        reason = f"{len(outcomes)} outcomes could not be saved, and their tasks run again: {error.strerror}"
+    except (OSError, DataDirUnusable) as error:
+        cause = error.strerror if isinstance(error, OSError) else error.sentence
+        reason = f"{len(outcomes)} outcomes could not be saved, and their tasks run again: {cause}"
         runtime.telemetry.emit(events.Warned(reason=reason))
 
 

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from queue_tool.errors import DataDirUnusable
-from queue_tool.host import data_dir, valkey
+from queue_tool.host import valkey
 from queue_tool.host.guardian import guardian_pid
 from tests.damage import cut_last_line, empty, spoil
 from tests.support import eventually
@@ -109,17 +108,3 @@ def kill_with_its_server(guardian: subprocess.Popen[bytes], directory: Path) -> 
 
 def inodes_held_open_by(pid: int) -> set[int]:
     return {path.stat().st_ino for path in Path(f"/proc/{pid}/fd").iterdir() if path.exists()}
-
-
-@pytest.mark.parametrize("what", ["open to others", "a link", "a file"])
-def test_a_socket_folder_that_other_users_can_access_is_refused(tmp_path: Path, what: str) -> None:
-    place = tmp_path / "place"
-    if what == "open to others":
-        place.mkdir(mode=0o755)
-    elif what == "a link":
-        (tmp_path / "elsewhere").mkdir(mode=0o700)
-        place.symlink_to(tmp_path / "elsewhere")
-    else:
-        place.touch(mode=0o600)
-    with pytest.raises(DataDirUnusable, match="only this user"):
-        data_dir.make_private(place)

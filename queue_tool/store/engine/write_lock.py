@@ -39,7 +39,7 @@ class WriteLock:
 
         Raises:
             TimeoutError: another thread or process held the lock until the timeout.
-            OSError: the lock file cannot be opened.
+            OSError: the lock file cannot be opened, or is a symbolic link.
         """
         until = time.monotonic() + self._timeout
         if not self._thread.acquire(timeout=self._timeout):
@@ -72,5 +72,6 @@ class WriteLock:
 
     def _descriptor(self) -> int:
         if self._file is None:
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._file = os.open(self._path, flags, 0o600)
         return self._file

@@ -1,0 +1,41 @@
+"""Files in the data directory, opened without following a symbolic link that another user may have put there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def open_here(path: Path, flags: int) -> int:
+    """Open a file, or create it for this user alone. Return its descriptor, which no child inherits.
+
+    Args:
+        path: the file.
+        flags: those of `os.open`.
+
+    Raises:
+        OSError: the file cannot be opened, or the path is a symbolic link.
+    """
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+def read(path: Path) -> bytes:
+    """Return the content of a file.
+
+    Raises:
+        OSError: the file cannot be read, or the path is a symbolic link.
+    """
+    with open(open_here(path, os.O_RDONLY), "rb") as file:
+        return file.read()
+
+
+def write(path: Path, content: bytes) -> None:
+    """Replace the content of a file, and wait until it is on the disk.
+
+    Raises:
+        OSError: the file cannot be written, or the path is a symbolic link.
+    """
+    with open(open_here(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
