@@ -15,6 +15,7 @@ from queue_tool.errors import DataDirUnusable, QueueToolError
 from queue_tool.host import data_dir, files, guardian, put_aside, valkey
 from queue_tool.model.outcome import Outcome
 from queue_tool.model.states import Move
+from queue_tool.model.telemetry import Telemetry
 from queue_tool.store.engine.database import Database
 from tests.support import run_command
 
@@ -76,7 +77,7 @@ def test_a_link_is_not_read_either(tmp_path: Path) -> None:
     file.rename(tmp_path / "moved.json")
     file.symlink_to(tmp_path / "moved.json")
     settled: list[Outcome] = []
-    put_aside.settle_all(tmp_path, lambda outcomes, _: settled.extend(outcomes))
+    put_aside.settle_all(tmp_path, lambda outcomes, _: settled.extend(outcomes), Telemetry())
     assert settled == []
     assert [path.suffix for path in (tmp_path / put_aside.FOLDER).iterdir()] == [".unreadable"]
 
