@@ -45,22 +45,28 @@ docs: .venv/test ## update the parts of the documentation that are generated fro
 clean: ## remove the environment and the caches of the tools
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
-# pip before 25.1 does not support dependency groups, and Python 3.11 includes an older pip.
+# What poetry.lock says, for pip: a new release of a dependency changes nothing here.
+LOCKED := --constraint .venv/constraints.txt --build-constraint .venv/constraints.txt
+
+# pip before 25.3 does not support constraints for builds, and Python 3.11 includes an older pip.
 .venv/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Queue Tool needs Python 3.11 or later: make PYTHON=/path/to/it")'
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.3'
 	@touch $@
 
-.venv/run: .venv/pip pyproject.toml
+.venv/constraints.txt: .venv/pip poetry.lock
+	@$(BIN)/python -c 'import tomllib; [print(p["name"], p["version"], sep="==") for p in tomllib.load(open("poetry.lock", "rb"))["package"]]' > $@
+
+.venv/run: .venv/constraints.txt pyproject.toml
 	@echo "Installing into .venv (once) ..."
-	@$(BIN)/python -m pip install --quiet --editable .
+	@$(BIN)/python -m pip install --quiet $(LOCKED) --editable .
 	@touch $@
 
 .venv/test: .venv/run
-	@$(BIN)/python -m pip install --quiet --group test
+	@$(BIN)/python -m pip install --quiet $(LOCKED) --group test
 	@touch $@
 
 .venv/lint: .venv/test
-	@$(BIN)/python -m pip install --quiet --group lint
+	@$(BIN)/python -m pip install --quiet $(LOCKED) --group lint
 	@touch $@
