@@ -98,9 +98,9 @@ def web(host: str | None, port: str | None) -> None:
     migrate = settings.embedded and not environment.has_owner()
     with closing(runtime.open_store(settings, migrate=migrate)) as store:
         runtime.require_own_redis(settings, store)
-        warning = Keys(store=store, clock=CLOCK).warning(settings.host, settings.auth)
-    if warning:
-        telemetry.emit(events.Warned(reason=warning))
+        served = Keys(store=store, clock=CLOCK).served_without(settings.auth)
+    if served:
+        telemetry.emit(events.Warned(reason=served))
     serve(settings)
 
 

@@ -15,12 +15,13 @@ _TEXT = """
     Check   curl {open}/check/HASH (the "hash" in the answer)
     Data    {data}
     Stop    {stop}
-
+{access}
 """
 
 
 def listen(event: Event) -> None:
     """Write the greeting to stderr when the system is ready."""
     if isinstance(event, events.Ready):
-        sys.stderr.write(_TEXT.format(open=event.open, data=event.data, stop=event.stop))
+        access = f"    Access  {event.access}\n" if event.access else ""
+        sys.stderr.write(_TEXT.format(open=event.open, data=event.data, stop=event.stop, access=access))
         sys.stderr.flush()

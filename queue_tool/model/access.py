@@ -1,31 +1,37 @@
 """Access: the roles of API keys, and the rule for a service without keys. Pure; `queue_tool.web` calls it.
 
 While the store has never had an API key, the service answers only requests that come from this machine. Every property
-of the request must show this. Otherwise a web page in the user's browser, or a reverse proxy, would give everyone
-access.
+of the request must show this (`visitor.py`). Otherwise a web page in the user's browser, or a reverse proxy, would give
+everyone access.
 """
 
 from __future__ import annotations
 
 import hashlib
-import ipaddress
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
 from queue_tool.errors import Forbidden, Unauthorized
-
-FORWARDING_HEADERS = ("Forwarded", "X-Real-IP", "Via")
-"""Headers that a proxy adds; `X-Forwarded-*` count as well."""
-
-MODERN = ("HTTP/1.1", "HTTP/2", "HTTP/2.0", "HTTP/3", "HTTP/3.0")
-"""Versions of HTTP that require a Host header, as WSGI servers write them."""
+from queue_tool.model.visitor import Visitor, is_loopback
 
 NOT_LOCAL = (
-    "Without an API key, only requests from this machine are served. Create a key with `queue-tool keys create` and "
-    "send it as `Authorization: Bearer <key>`."
+    "Without an API key, only your own programs on this machine are served, and {sign}: create a key with "
+    "`queue-tool keys create` and send it as `Authorization: Bearer <key>`."
 )
+"""The refusal while no API key exists."""
+
+OTHER_SITE = (
+    "Also with QUEUE_TOOL_AUTH=off pages of other sites are refused, and {sign}: open this service at the address in "
+    "your browser's address bar, or let the proxy in front set the headers as docs/security.md says."
+)
+"""The refusal while keys are turned off."""
+
+EVERYONE_HERE = "every user and every proxy of this machine may do everything until you run `queue-tool keys create`"
+"""Who is served while no API key exists."""
+
+EVERYONE = "everyone who reaches this address may do everything, because QUEUE_TOOL_AUTH is off"
+"""Who is served while keys are turned off."""
 
 
 class Role(IntEnum):
@@ -49,31 +55,6 @@ class ApiKey:
     role: Role
     created_at: datetime
     revoked_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Visitor:
-    """The properties of a request that show where it comes from."""
-
-    peer: str  # address at the other end of the connection
-    host: str  # the Host header, with or without a port
-    protocol: str  # as in WSGI: "HTTP/1.1"
-    headers: frozenset[str]  # names of the request's headers, in lower case
-    sec_fetch_site: str | None  # the Sec-Fetch-Site header: from which site a browser sent the request
-
-    def is_local(self) -> bool:
-        """Return whether every property shows that the request comes from this machine."""
-        return (
-            is_loopback(self.peer)
-            and is_loopback(_without_port(self.host))
-            and not self._came_through_a_proxy()
-            and self.sec_fetch_site in (None, "same-origin", "none")
-            and self.protocol in MODERN
-        )
-
-    def _came_through_a_proxy(self) -> bool:
-        known = {name.lower() for name in FORWARDING_HEADERS}
-        return any(name in known or name.startswith("x-forwarded-") for name in self.headers)
 
 
 def digest(key: str) -> str:
@@ -108,21 +89,24 @@ def admit(needed: Role, visitor: Visitor, *, presented: bool, role: Role | None,
         return
     if keys_exist:
         raise Unauthorized
-    if not visitor.is_local():
-        raise Unauthorized(NOT_LOCAL)
+    sign = visitor.sign_of_elsewhere()
+    if sign:
+        raise Unauthorized(NOT_LOCAL.format(sign=sign))
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether a host name or address means this machine. No name is resolved."""
-    if host.rstrip(".").lower() == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host[1:-1] if host[:1] == "[" and host[-1:] == "]" else host)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
+def admit_all(visitor: Visitor, *, changes: bool) -> None:
+    """Admit a request while keys are turned off, or raise the reason for a refusal.
 
+    Browsers on this machine reach loopback addresses, which no gate of the operator protects from their pages.
 
-def _without_port(host: str) -> str:
-    return re.sub(r":[0-9]{1,5}$", "", host)
+    Args:
+        visitor: the properties that show where the request comes from.
+        changes: whether the request may change something.
+
+    Raises:
+        Forbidden: a page of another site sent the request, or the Host header is not this machine's.
+    """
+    local = is_loopback(visitor.peer)
+    sign = visitor.sign_of_another_site() if local else visitor.sign_of_a_foreign_page() if changes else None
+    if sign:
+        raise Forbidden(OTHER_SITE.format(sign=sign))

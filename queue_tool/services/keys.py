@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from queue_tool.model.access import NOT_LOCAL, ApiKey, Role, digest, is_loopback
+from queue_tool.model.access import EVERYONE, EVERYONE_HERE, ApiKey, Role, digest
 from queue_tool.model.clock import Clock
 from queue_tool.services.submit import make_tokens
 from queue_tool.store import Store
@@ -58,15 +58,15 @@ class Keys:
         """
         self.store.keys.revoke(key_id, self.clock.now())
 
-    def warning(self, host: str, auth: str) -> str | None:
-        """Return a warning for an operator who listens on this address; None if there is nothing to warn about.
+    def served_without(self, auth: str) -> str | None:
+        """Return who is served without an API key, as a clause for the operator; None if every request needs a key.
 
         Args:
-            host: the address.
             auth: the setting: "keys" or "off".
+
+        Raises:
+            StoreAway: the database is busy or away.
         """
-        if is_loopback(host):
-            return None
         if auth == "off":
-            return "QUEUE_TOOL_AUTH is off: everyone who can reach this address has full access"
-        return None if self.store.keys.exist() else NOT_LOCAL
+            return EVERYONE
+        return None if self.store.keys.exist() else EVERYONE_HERE

@@ -26,6 +26,7 @@ from queue_tool.model import events
 from queue_tool.model.settings import INLINE
 from queue_tool.model.telemetry import Telemetry
 from queue_tool.runtime import Runtime
+from queue_tool.services.keys import Keys
 from queue_tool.supervisor.sweeping import sweep_until
 
 EARLY_DEATH = 5.0
@@ -203,7 +204,18 @@ class Supervisor:
                 return
         host = "127.0.0.1" if settings.host in WILDCARDS else settings.host
         address = f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
-        self._telemetry.emit(events.Ready(open=address, data=settings.data_dir.absolute(), stop="Ctrl-C"))
+        self._telemetry.emit(
+            events.Ready(open=address, data=settings.data_dir.absolute(), stop="Ctrl-C", access=self._served())
+        )
+
+    def _served(self) -> str | None:
+        """Return who is served without an API key; None if nobody is, or if the database is away."""
+        try:
+            return Keys(store=self._runtime.store, clock=self._runtime.clock).served_without(
+                self._runtime.settings.auth
+            )
+        except StoreAway:
+            return None
 
     def _is_web_ready(self) -> bool:
         settings = self._runtime.settings

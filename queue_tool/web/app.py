@@ -75,7 +75,7 @@ def _from_the_environment() -> Runtime:
         telemetry = start_logging("web", settings)
         alone = settings.embedded or settings.redis_url == INLINE
         system = open_runtime(settings, telemetry, "web", migrate=alone and not has_owner())
-        flask_run.start_the_rest(settings, telemetry)
+        flask_run.start_the_rest(system)
         return system
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -148,9 +149,7 @@ def test_a_revoked_key_is_401_at_once(client: FlaskClient, runtime: Runtime, bea
 # -- this machine, without keys ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "host", ["localhost", "localhost:5000", "127.0.0.1", "127.0.0.1:80", "127.9.9.9", "[::1]:5000"]
-)
+@pytest.mark.parametrize("host", ["localhost", "localhost:5000", "127.0.0.1", "127.0.0.1:80", "[::1]", "[::1]:5000"])
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.0.0.2", "::1", "::ffff:127.0.0.1"])
 def test_without_keys_this_machine_is_served(client: FlaskClient, host: str, peer: str) -> None:
     answer = client.post("/api", json=[], headers={"Host": host}, environ_base={"REMOTE_ADDR": peer})
@@ -166,17 +165,23 @@ SIGNS: list[tuple[dict[str, str], dict[str, str]]] = [
     *(({}, {"REMOTE_ADDR": peer}) for peer in ("203.0.113.9", "10.0.0.1", "::ffff:10.0.0.1", "fe80::1", "", "unix")),
     *(
         ({"Host": host}, {})
-        for host in ("evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "0.0.0.1", "[::]")
+        for host in (
+            "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "0.0.0.1", "[::]",
+            "127.9.9.9", "localhost.", "[::ffff:7f00:1]:5000", "",
+        )
     ),
     *(
         ({name: "127.0.0.1"}, {})
         for name in (
             "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port",
-            "X-Forwarded-Prefix", "X-Forwarded-Anything", "X-Real-IP", "Via", "x-forwarded-for", "VIA",
+            "X-Forwarded-Prefix", "X-Forwarded-Anything", "X-Real-IP", "Via", "x-forwarded-for", "VIA", "X-Forwarded",
+            "X-Client-IP", "True-Client-IP", "CF-Connecting-IP", "X-Envoy-External-Address",
         )
     ),
     *(({"Sec-Fetch-Site": site}, {}) for site in ("cross-site", "same-site", "", "anything")),
+    *(({"Origin": origin}, {}) for origin in ("http://evil.example", "null", "http://localhost:81", "")),
     *(({}, {"SERVER_PROTOCOL": protocol}) for protocol in ("HTTP/1.0", "HTTP/0.9")),
+    *(({}, {"REMOTE_PORT": port}) for port in ("1", "", "x")),  # no such connection is there
 ]  # fmt: skip
 
 
@@ -189,7 +194,11 @@ def test_without_keys_any_sign_of_a_remote_caller_is_401_on_every_guarded_route(
     for method, rule in guarded:
         answer = ask(client, method, rule, headers, **signs)
         assert answer.status_code == 401, (method, rule)
-        assert "queue-tool keys create" in answer.json["message"]
+        assert re.fullmatch(
+            r"Without an API key, only your own programs on this machine are served, and .+: "
+            r"create a key with `queue-tool keys create` and send it as `Authorization: Bearer <key>`\.",
+            answer.json["message"],
+        )
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
@@ -229,6 +238,26 @@ def test_static_files_come_only_from_their_folder(client: FlaskClient, path: str
     assert client.get(path, follow_redirects=True).status_code == 404
 
 
+# -- bodies ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_that_any_page_could_send_changes_nothing(
+    client: FlaskClient, runtime: Runtime, bearer: KeyMaker, content_type: str, chunked: bool
+) -> None:
+    key = bearer("admin")
+    headers = key | {"Content-Type": content_type} | ({"Transfer-Encoding": "chunked"} if chunked else {})
+    for method, rule in ROLES:
+        if method == "GET" or (method, rule) == ("POST", "/"):
+            continue
+        path = path_of(rule) + ("?older_than=0" if method == "DELETE" else "")
+        answer = client.open(path, method=method, data=b"{}", headers=headers)
+        assert answer.status_code == 415, (method, rule)
+    assert not any(queue["paused"] for queue in client.get("/queue", headers=key).json["queues"])
+    assert client.post("/", data=b"[]", headers=key | {"Content-Type": "text/plain"}).status_code == 415
+
+
 # -- off ---------------------------------------------------------------------------------------------------
 
 
@@ -238,6 +267,25 @@ def test_with_auth_off_everyone_is_served(make_runtime: RuntimeFactory) -> None:
     for method, rule, _ in routes(app):
         with ask(client, method, rule, {"Host": "evil.example", "Via": "1.1 x"}, **FOREIGN) as answer:
             assert answer.status_code not in REFUSED, (method, rule)
+
+
+def test_with_auth_off_pages_of_other_sites_stay_out_of_loopback_addresses(make_runtime: RuntimeFactory) -> None:
+    client = create_app(make_runtime(AUTH="off")).test_client()
+    pages: list[dict[str, str]] = [
+        {"Host": "evil.example"},
+        {"Host": "[::ffff:7f00:1]:5000", "Origin": "http://[::ffff:7f00:1]:5000"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ]
+    for (method, rule), role in ROLES.items():
+        for headers in pages:
+            answer = ask(client, method, rule, headers)
+            assert (answer.status_code == 403) == (role > Role.OPEN), (method, rule, headers)
+        with ask(client, method, rule, {"Origin": "http://localhost", "Via": "1.1 gate"}) as answer:
+            assert answer.status_code not in REFUSED, (method, rule)
+    assert client.get("/tasks", headers=pages[0]).json["message"].startswith("Also with QUEUE_TOOL_AUTH=off")
+    assert client.post("/queue/low/pause", headers=pages[2], environ_overrides=FOREIGN).status_code == 403
 
 
 def test_with_auth_off_a_wrong_key_is_ignored(make_runtime: RuntimeFactory) -> None:

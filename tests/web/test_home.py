@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from queue_tool.web import create_app
 from queue_tool.web.http.languages import LANGUAGES
 from tests.conftest import RuntimeFactory
+from tests.web.conftest import KeyMaker
 
 GOOD = {"item": "a", "valor": 0}
 COUNT = re.compile(r"<dd>(\d+)</dd>")
@@ -186,5 +187,10 @@ def test_a_deep_item_is_shown_shortened(client: FlaskClient, depth: int) -> None
     ("origin", "status"),
     [("http://evil.example", 403), ("null", 403), ("http://localhost:81", 403), ("http://localhost", 200)],
 )
-def test_a_form_on_another_site_is_refused_by_its_origin_too(client: FlaskClient, origin: str, status: int) -> None:
-    assert send(client, "[]", Origin=origin).status_code == status
+@pytest.mark.parametrize("with_key", [False, True])
+def test_a_form_says_where_it_stands_by_its_origin_too(
+    client: FlaskClient, bearer: KeyMaker, origin: str, status: int, with_key: bool
+) -> None:
+    key = bearer("submit") if with_key else {}
+    expected = 401 if status == 403 and not with_key else status
+    assert send(client, "[]", Origin=origin, **key).status_code == expected

@@ -32,6 +32,7 @@ class Ready(Event):
     open: Annotated[str, "the address to open in a browser"]
     data: Annotated[Path, "the data directory"]
     stop: Annotated[str, "the key that stops the system"]
+    access: Annotated[str, "who is served without an API key; left out if every request needs one"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

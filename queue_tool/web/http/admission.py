@@ -4,25 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from flask import current_app, g, request
 
-from queue_tool.errors import Forbidden
+from queue_tool.errors import Forbidden, UnsupportedMediaType
+from queue_tool.host import peers
 from queue_tool.model import access
-from queue_tool.model.access import Role, Visitor
+from queue_tool.model.access import Role
+from queue_tool.model.visitor import Visitor
 from queue_tool.web.http.answers import runtime
+from queue_tool.web.http.bodies import has_body
 
 View = TypeVar("View", bound=Callable[..., Any])
 
+JSON = ("application/json",)
+
+FORM = ("application/x-www-form-urlencoded", "multipart/form-data")
+"""Media types that a browser sends for any page, without asking this server. A view that takes them checks the site."""
+
+SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
+"""Methods that change nothing (RFC 9110)."""
+
 _RULE = "needed_role"
+_TAKES = "takes"
 
 
-def needs(role: Role) -> Callable[[View], View]:
-    """Return a decorator that declares the role that a view needs. Put it below the route's decorator."""
+def needs(role: Role, takes: tuple[str, ...] = JSON) -> Callable[[View], View]:
+    """Return a decorator that declares the role that a view needs. Put it below the route's decorator.
+
+    Args:
+        role: the role.
+        takes: the media types that a body may have.
+    """
 
     def mark(view: View) -> View:
         setattr(view, _RULE, role)
+        setattr(view, _TAKES, takes)
         return view
 
     return mark
@@ -40,16 +57,25 @@ def admit() -> None:
 
     Raises:
         Unauthorized: the request needs an API key, or its key is not valid.
-        Forbidden: the role of its key is not sufficient, or the route declares no role.
+        Forbidden: the role of its key is not sufficient, a page of another site sent it, or the route declares no role.
+        UnsupportedMediaType: the body has a media type that the route does not take.
     """
     g.key_id = g.key_name = ""
     g.may = _everything
-    if request.endpoint is None or runtime().settings.auth == "off":
+    if request.endpoint is None:
         return  # an unknown path has nothing to protect
     needed = role_needed(request.endpoint)
     if needed is None:
         raise Forbidden("This route has no access rule.")
-    if needed is Role.OPEN:
+    if needed is not Role.OPEN:
+        _admit_to(needed)
+    if request.method not in SAFE and has_body() and request.mimetype not in _types_taken(request.endpoint):
+        raise UnsupportedMediaType
+
+
+def _admit_to(needed: Role) -> None:
+    if runtime().settings.auth == "off":
+        access.admit_all(_visitor(), changes=request.method not in SAFE)
         return
     presented = _presented_key()
     found = runtime().store.keys.find(access.digest(presented)) if presented else None
@@ -65,6 +91,11 @@ def admit() -> None:
     )
 
 
+def _types_taken(endpoint: str) -> tuple[str, ...]:
+    taken: tuple[str, ...] = getattr(current_app.view_functions[endpoint], _TAKES, JSON)
+    return taken
+
+
 def _everything(_: Role) -> bool:
     """Allow every role: this request needs no key."""
     return True
@@ -76,10 +107,9 @@ def refuse_other_sites() -> None:
     Raises:
         Forbidden: the headers of the browser name another site.
     """
-    origin = request.headers.get("Origin")
-    other_origin = origin is not None and urlsplit(origin).netloc != request.host
-    if other_origin or request.headers.get("Sec-Fetch-Site") not in (None, "same-origin", "none"):
-        raise Forbidden("Forms on other sites cannot submit tasks here.")
+    sign = _visitor().sign_of_a_foreign_page()
+    if sign:
+        raise Forbidden(f"Forms on other sites cannot submit tasks here, and {sign}: open the form at this address.")
 
 
 def _presented_key() -> str | None:
@@ -93,5 +123,20 @@ def _visitor() -> Visitor:
         host=request.headers.get("Host", ""),
         protocol=request.environ.get("SERVER_PROTOCOL", ""),
         headers=frozenset(name.lower() for name in request.headers.keys()),  # noqa: SIM118 - iterating gives pairs
+        origin=request.headers.get("Origin"),
         sec_fetch_site=request.headers.get("Sec-Fetch-Site"),
+        is_ours=_peer_is_ours,
     )
+
+
+def _peer_is_ours() -> bool:
+    """Return whether our own user or root sent this request, or the server does not tell the peer's port."""
+    environ = request.environ
+    if "REMOTE_PORT" not in environ:
+        return True
+    try:
+        peer = (environ.get("REMOTE_ADDR", ""), int(environ["REMOTE_PORT"]))
+        server = (environ["SERVER_NAME"], int(environ["SERVER_PORT"]))
+    except (KeyError, ValueError):
+        return False
+    return peers.is_ours(peer, server)

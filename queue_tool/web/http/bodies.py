@@ -46,6 +46,11 @@ class Uploads:
             self._slots.release()
 
 
+def has_body() -> bool:
+    """Return whether the current request has a body, which may turn out to be empty if its length is not known."""
+    return bool(request.content_length) or "Transfer-Encoding" in request.headers
+
+
 @contextmanager
 def slot_for_body() -> Iterator[None]:
     """Hold a slot during the block if the body of the current request is big or has no Content-Length.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from flask import g, request
+from flask import g
 
 from queue_tool.errors import BadRequest, Forbidden, TooManyItems
 from queue_tool.model.access import Role
 from queue_tool.model.filter import Filter
-from queue_tool.web.http.bodies import json_body
+from queue_tool.web.http.bodies import has_body, json_body
 from queue_tool.web.http.query import FILTERS, filter_of
 
 MAX_TOKENS = 100_000
@@ -34,7 +34,7 @@ def small_object(*known: str) -> dict[str, object]:
         UnsupportedMediaType: there is a body, and its Content-Type is not `application/json`.
         BadRequest: the body is not an object, or has an unknown key.
     """
-    if not request.content_length and "Transfer-Encoding" not in request.headers:
+    if not has_body():
         return {}
     with json_body() as (_, value):
         if not isinstance(value, dict):

@@ -8,7 +8,7 @@ from queue_tool.errors import NotAnArray, QueueToolError
 from queue_tool.model import json_text
 from queue_tool.model.access import Role
 from queue_tool.model.batch import Accepted, Element, item_of
-from queue_tool.web.http.admission import needs, refuse_other_sites
+from queue_tool.web.http.admission import FORM, needs, refuse_other_sites
 from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.bodies import slot_for_body
 from queue_tool.web.http.languages import words
@@ -34,7 +34,7 @@ def show() -> Response:
 
 
 @pages.post("/")
-@needs(Role.SUBMIT)
+@needs(Role.SUBMIT, takes=FORM)
 def send() -> Response:
     """Submit the batch from the form and show the token or the errors of each item."""
     refuse_other_sites()

@@ -22,8 +22,8 @@ from queue_tool.host import doorbell, lifeline
 from queue_tool.host.doorbell import Doorbell
 from queue_tool.host.lifeline import Lifeline
 from queue_tool.model import events
-from queue_tool.model.settings import Settings
-from queue_tool.model.telemetry import Telemetry
+from queue_tool.runtime import Runtime
+from queue_tool.services.keys import Keys
 from queue_tool.web.serving.companion import Companion
 
 
@@ -43,18 +43,23 @@ def short_errors() -> Iterator[None]:
         raise click.ClickException(error.sentence) from error
 
 
-def start_the_rest(settings: Settings, telemetry: Telemetry) -> None:
-    """Start the rest of the system if `flask run` loads the application.
+def start_the_rest(system: Runtime) -> None:
+    """Start the rest of the system if `flask run` loads the application, and warn while there is no API key.
 
     Raises:
         RestNotStarted: the rest did not start; its own log says why.
+        StoreAway: the database is busy or away.
     """
+    settings, telemetry = system.settings, system.telemetry
     context = click.get_current_context(silent=True)
     if context is None or context.command is not run_command:
         return
     if is_running_from_reloader():
         _follow_the_reloader()
         return
+    served = Keys(store=system.store, clock=system.clock).served_without(settings.auth)
+    if served:
+        telemetry.emit(events.Warned(reason=served))
     own_lifeline, bell = Lifeline(), Doorbell()
     own_lifeline.pass_on()  # to the reloader's child, which Flask starts
     bell.let_children_ring()
