@@ -20,9 +20,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
+PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md")))
 
-COMMANDS = ("sh", "python", "toml", "ini", "js")
+COMMANDS = ("sh", "python", "toml", "ini", "js", "nginx", "haproxy")
 """Languages of blocks that are run, or written to the file that their first line names."""
 
 ANSWERS = ("json", "jsonl", "csv", "http", "text")

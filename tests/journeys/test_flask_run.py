@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from queue_tool.model.access import EVERYONE_HERE
 from tests.support import FlaskRun, System, clean_environment, eventually, free_port, items, sent_from_python, tokens
 
 
@@ -47,6 +48,7 @@ def test_a_change_of_code_reaches_the_workers_and_valkey_stays(system: FlaskRun)
     system.settings["TASKS"] = "mytasks"
     system.options = ("--debug",)
     system.start()
+    assert system.log.count(f"warning reason={EVERYONE_HERE!r}") == 1, "also with the reloader, which loads twice"
     assert result_of_plain(system) == "old"
     change(system, MYTASKS.format(returned="newer"))
     eventually(lambda: system.log.count("child started child=worker-1") == 2)

@@ -11,6 +11,7 @@ from pathlib import Path
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from queue_tool.model.access import EVERYONE_HERE
 from tests.support import (
     System,
     clean_environment,
@@ -31,6 +32,10 @@ def all_finished(system: System, wanted: list[str]) -> bool:
 
 def test_a_system_is_ready_before_its_first_task_and_runs_the_example_to_finalizado(system: System) -> None:
     eventually(lambda: http("GET", system.url("/health/ready")).status == 200)
+    eventually(lambda: " ready open=" in system.log)
+    (warning, ready) = [line for line in system.log.splitlines() if EVERYONE_HERE in line]
+    assert "warning web[" in warning
+    assert " ready open=" in ready
     answer = system.post([{"item": "item01", "valor": 1}, {"item": "Teste1", "valor": "10"}])
     good, bad = tokens(answer)
     assert bad == "INVALID_JOB_REQUEST"

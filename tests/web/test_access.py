@@ -254,7 +254,7 @@ def test_a_body_that_any_page_could_send_changes_nothing(
         path = path_of(rule) + ("?older_than=0" if method == "DELETE" else "")
         answer = client.open(path, method=method, data=b"{}", headers=headers)
         assert answer.status_code == 415, (method, rule)
-    assert not any(queue["paused"] for queue in client.get("/queue", headers=key).json["queues"])
+    assert not any(queue["paused"] for queue in ask(client, "GET", "/queue", key).json["queues"])
     assert client.post("/", data=b"[]", headers=key | {"Content-Type": "text/plain"}).status_code == 415
 
 
@@ -284,7 +284,7 @@ def test_with_auth_off_pages_of_other_sites_stay_out_of_loopback_addresses(make_
             assert (answer.status_code == 403) == (role > Role.OPEN), (method, rule, headers)
         with ask(client, method, rule, {"Origin": "http://localhost", "Via": "1.1 gate"}) as answer:
             assert answer.status_code not in REFUSED, (method, rule)
-    assert client.get("/tasks", headers=pages[0]).json["message"].startswith("Also with QUEUE_TOOL_AUTH=off")
+    assert ask(client, "GET", "/tasks", pages[0]).json["message"].startswith("Also with QUEUE_TOOL_AUTH=off")
     assert client.post("/queue/low/pause", headers=pages[2], environ_overrides=FOREIGN).status_code == 403
 
 
