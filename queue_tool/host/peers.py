@@ -47,9 +47,12 @@ def is_ours(peer: tuple[str, int], server: tuple[str, int]) -> bool:
     if sys.platform != "linux":
         return True
     for _ in range(LOOKS):
-        user = user_of(peer, server, "".join(_tables()))
-        if user is not None:
-            return user in (os.geteuid(), ROOT) and user != _overflow()
+        tables = ""
+        for table in _tables():  # to read one takes the kernel milliseconds, so the second is read only if needed
+            tables += table
+            user = user_of(peer, server, tables)
+            if user is not None:
+                return user in (os.geteuid(), ROOT) and user != _overflow()
     return False
 
 
