@@ -70,8 +70,8 @@ class Ask:
         return 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())
 
     def totals(self) -> Totals:
-        """Return the sums over all stored batches."""
-        return self.store.batches.totals()
+        """Return how many batches, tasks and refused elements there are, all at one moment."""
+        return self.store.totals()
 
 
 def _found(token: str, look_up: Callable[[str], Found | None]) -> Found:

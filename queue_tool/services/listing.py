@@ -30,6 +30,13 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueuePage(Page):
+    """One page of the queued tasks, with the counts of all queues at the same moment."""
+
+    queues: Sequence[QueueCounts]  # the most urgent first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
     """Lists tasks, queues and batches."""
 
@@ -59,8 +66,8 @@ class Listing:
             is_exact=total <= MOST_COUNTED,
         )
 
-    def waiting(self, only: Priority | None, limit: int = 50, cursor: str | None = None) -> Page:
-        """Return a page of the queued tasks, in the order in which workers take them.
+    def waiting(self, only: Priority | None, limit: int = 50, cursor: str | None = None) -> QueuePage:
+        """Return a page of the queued tasks, in the order in which workers take them, and the counts of all queues.
 
         Args:
             only: the queue; None means all queues, the most urgent first.
@@ -75,24 +82,14 @@ class Listing:
         after, first = (0, 0) if cursor is None else divmod(_number(cursor), len(Priority))
         if first >= len(priorities):
             raise BadCursor
-        waiting = {counts.priority: counts.waiting for counts in self.store.queues.counts()}
-        items: list[Summary] = []
-        following: int | None = None
-        for place, priority in enumerate(priorities[first:], start=first):
-            found, last = self.store.queues.waiting(priority, limit - len(items), after if place == first else 0)
-            items += found
-            if last is not None:
-                following = last * len(Priority) + place
-                break
-            if len(items) == limit:
-                more = any(waiting[later] for later in priorities[place + 1 :])
-                following = place + 1 if more else None
-                break
-        return Page(
-            items=items,
-            next=None if following is None else write_cursor(following),
-            total=sum(waiting[priority] for priority in priorities),
+        found = self.store.queues.waiting(priorities, limit, first, after)
+        place, row = found.following or (0, 0)
+        return QueuePage(
+            items=found.items,
+            next=None if found.following is None else write_cursor(row * len(Priority) + place),
+            total=sum(counts.waiting for counts in found.counts if counts.priority in priorities),
             is_exact=True,
+            queues=found.counts,
         )
 
     def queues(self) -> Sequence[QueueCounts]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from queue_tool.store.batches import Added, Batches, Totals
+from queue_tool.store.batches import Added, Batches
 from queue_tool.store.control import Canceled, Control
 from queue_tool.store.engine.database import Changes, Database
 from queue_tool.store.idempotency import IdempotencyKeys, Remembered
@@ -15,6 +15,7 @@ from queue_tool.store.runs import Runs, Settled, SettledAndClaimed, TakenBack
 from queue_tool.store.singles import Singles
 from queue_tool.store.tasks import Tasks
 from queue_tool.store.tickets import Tickets
+from queue_tool.store.totals import Totals, read_totals
 from queue_tool.store.upkeep import Upkeep
 from queue_tool.store.workers import Process, Worker, Workers
 
@@ -57,6 +58,10 @@ class Store:
     def identity(self) -> str:
         """Return the unique id of this database. A copy of the database has the same id."""
         return identity_of(self.database)
+
+    def totals(self) -> Totals:
+        """Return how many batches, tasks and refused elements there are, all at one moment."""
+        return read_totals(self.database)
 
     def changes(self) -> Changes:
         """Return an object that detects whether the database was written to."""

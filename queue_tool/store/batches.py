@@ -19,7 +19,7 @@ from queue_tool.store.adding import add_batch
 from queue_tool.store.engine.database import Database, micros, moment, moment_or_none
 from queue_tool.store.engine.lookup import Lookup, exists_query
 from queue_tool.store.idempotency import Remembered, lock_and_recall, remember
-from queue_tool.store.tables import batches, in_state, labels, refusals, tasks
+from queue_tool.store.tables import batches, labels, refusals, tasks
 from queue_tool.store.waiting_count import WaitingCount
 
 
@@ -30,17 +30,6 @@ class Added:
     before: Remembered | None = None  # set if nothing was added: the first use of the idempotency key
     instead: NewBatch | None = None  # the batch as it was added, if unique keys were checked: without duplicates
     held: bool = False  # whether its tickets wait in the database until Redis has room
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
-    """Sums over all stored batches."""
-
-    batches: int
-    accepted: int
-    rejected: int
-    open: int
-    running: int
 
 
 class Batches:
@@ -133,22 +122,6 @@ class Batches:
         ]
         elements += [refused_of(row) for row in bad]
         return sorted(elements, key=lambda element: element.index)
-
-    def totals(self) -> Totals:
-        """Return the sums over all batches."""
-        with self._database.read() as connection:
-            count, accepted, rejected, still_open = connection.execute(
-                select(
-                    func.count(),
-                    func.coalesce(func.sum(batches.c.accepted), 0),
-                    func.coalesce(func.sum(batches.c.rejected), 0),
-                    func.coalesce(func.sum(batches.c.open), 0),
-                )
-            ).one()
-            running = connection.execute(
-                select(func.count()).select_from(tasks).where(in_state(State.RUNNING))
-            ).scalar_one()
-        return Totals(batches=count, accepted=accepted, rejected=rejected, open=still_open, running=running)
 
     def unpushed(self, now: datetime, grace: timedelta) -> list[str]:
         """Return the ids of batches whose tickets must be pushed, the oldest first.

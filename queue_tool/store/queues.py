@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
 
 from queue_tool.model.details import QueueCounts, Summary
 from queue_tool.model.queues import Priority
@@ -16,6 +18,15 @@ from queue_tool.store.engine.rows import insert_new
 from queue_tool.store.filtering import of_priority
 from queue_tool.store.listing import SUMMARY, summary_fields, tags_of
 from queue_tool.store.tables import in_state, queues, tasks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingPage:
+    """A page of queued tasks, and the counts of the queues at the same moment."""
+
+    items: Sequence[Summary]
+    counts: Sequence[QueueCounts]  # of all queues, the most urgent first
+    following: tuple[int, int] | None  # place and row with which the next page begins; None on the last page
 
 
 class Queues:
@@ -61,44 +72,65 @@ class Queues:
     def counts(self) -> list[QueueCounts]:
         """Return the counts of each queue, the most urgent queue first."""
         with self._database.read() as connection:
-            paused = {row.priority: row.paused_at for row in connection.execute(select(queues))}
-            running = {row.priority: row.number for row in connection.execute(_RUNNING)}
-            waiting = {each: connection.execute(_COUNTS[each]).scalar_one() for each in Priority}
-            waiting[Priority.NORMAL] -= sum(waiting[each] for each in Priority if each is not Priority.NORMAL)
-            return [
-                QueueCounts(
-                    priority=each,
-                    waiting=waiting[each],
-                    oldest=moment_or_none(connection.execute(_OLDEST[each]).scalar()) if waiting[each] else None,
-                    running=running.get(each.value, 0),
-                    paused_at=moment_or_none(paused.get(each.value)),
-                )
-                for each in Priority
-            ]
+            return _counts(connection)
 
-    def waiting(self, priority: Priority, limit: int, after: int = 0) -> tuple[list[Summary], int | None]:
-        """Return a page of the tasks that wait in a queue, the oldest first.
+    def waiting(self, wanted: Sequence[Priority], limit: int, place: int = 0, after: int = 0) -> WaitingPage:
+        """Return a page of the tasks that wait in some queues, in the order in which workers take them.
 
         Args:
-            priority: the queue.
-            limit: the most tasks in the page.
-            after: the row after which the page begins; 0 for the first page.
-
-        Returns:
-            The page and the row after which the next page begins. The row is None on the last page.
+            wanted: the queues, the most urgent first.
+            limit: the most tasks in the page, at least 1.
+            place: index in `wanted` of the queue in which the page begins.
+            after: the row of that queue after which the page begins; 0 for its first row.
         """
-        page = SUMMARY.where(in_queue(priority), tasks.c.id > after).order_by(tasks.c.id).limit(limit + 1)
+        found: list[Any] = []
         with self._database.read() as connection:
-            rows = connection.execute(page).all()
-            tagged = tags_of(connection, [row.id for row in rows])
-        shown = [Summary(**summary_fields(row, tagged)) for row in rows[:limit]]
-        return shown, rows[limit - 1].id if len(rows) > limit else None
+            counts = _counts(connection)
+            waiting = {each.priority: each.waiting for each in counts}
+            following: tuple[int, int] | None = None
+            for here, priority in enumerate(wanted[place:], start=place):
+                room = limit - len(found)
+                if room == 0:  # the page ends exactly with a queue
+                    following = (here, 0) if any(waiting[later] for later in wanted[here:]) else None
+                    break
+                beyond = after if here == place else 0
+                rows = connection.execute(_WAITING[priority], {"after": beyond, "most": room + 1}).all()
+                found += rows[:room]
+                if len(rows) > room:
+                    following = here, rows[room - 1].id
+                    break
+            tagged = tags_of(connection, [row.id for row in found])
+        return WaitingPage(
+            items=tuple(Summary(**summary_fields(row, tagged)) for row in found), counts=counts, following=following
+        )
+
+
+def _counts(connection: Connection) -> list[QueueCounts]:
+    paused = {row.priority: row.paused_at for row in connection.execute(select(queues))}
+    running = {row.priority: row.number for row in connection.execute(_RUNNING)}
+    waiting = {each: connection.execute(_COUNTS[each]).scalar_one() for each in Priority}
+    waiting[Priority.NORMAL] -= sum(waiting[each] for each in Priority if each is not Priority.NORMAL)
+    return [
+        QueueCounts(
+            priority=each,
+            waiting=waiting[each],
+            oldest=moment_or_none(connection.execute(_OLDEST[each]).scalar()) if waiting[each] else None,
+            running=running.get(each.value, 0),
+            paused_at=moment_or_none(paused.get(each.value)),
+        )
+        for each in Priority
+    ]
 
 
 def in_queue(priority: Priority) -> ColumnElement[bool]:
     """Return the condition that a task waits in a queue."""
     return in_state(State.QUEUED) & of_priority(priority)
 
+
+_WAITING = {
+    each: SUMMARY.where(in_queue(each), tasks.c.id > bindparam("after")).order_by(tasks.c.id).limit(bindparam("most"))
+    for each in Priority
+}
 
 _OLDEST = {each: select(tasks.c.created_at).where(in_queue(each)).order_by(tasks.c.id).limit(1) for each in Priority}
 

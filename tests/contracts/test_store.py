@@ -105,7 +105,7 @@ def test_a_batch_beyond_the_limit_of_waiting_tasks_leaves_nothing(store: Store) 
     with pytest.raises(TooManyWaiting):
         store.batches.add(batch_of(GOOD, GOOD), max_waiting=3)
     assert store.batches.add(batch_of(GOOD), max_waiting=3) == Added()
-    assert store.batches.totals().accepted == 3
+    assert store.totals().accepted == 3
 
 
 def test_the_count_of_waiting_tasks_includes_the_submits_and_claims_of_other_stores(database: Database) -> None:
@@ -159,7 +159,7 @@ def test_an_idempotency_key_is_used_once_per_day(store: Store) -> None:
     assert store.batches.add(first) == Added()
     again = batch_of(GOOD, key=key, at=NOW + timedelta(hours=23))
     assert store.batches.add(again) == Added(before=Remembered(digest="d", batch=first.id))
-    assert store.batches.totals().batches == 1
+    assert store.totals().batches == 1
     late = batch_of(GOOD, key=key, at=NOW + timedelta(hours=25))
     assert store.batches.add(late) == Added()
     assert store.idempotency.recall(key, NOW + timedelta(hours=26)) == Remembered(digest="d", batch=late.id)
@@ -373,7 +373,7 @@ def test_a_locked_database_raises_store_away_and_stores_nothing(store: Store, da
     with pytest.raises(StoreAway) as refusal:
         store.batches.add(batch_of(GOOD))
     assert refusal.value.retry_after
-    assert store.batches.totals().batches == 0  # reads still work
+    assert store.totals().batches == 0  # reads still work
     other.execute("ROLLBACK")
     other.close()
     added(store, GOOD)
@@ -399,7 +399,7 @@ def test_a_locked_table_raises_store_away_and_stores_nothing(store: Store, datab
         with pytest.raises(StoreAway):
             claim_runs(store, [(batch.accepted[0].token, 1)], owner=1, now=NOW)
     other.close()
-    assert store.batches.totals().batches == 1
+    assert store.totals().batches == 1
 
 
 def test_a_connection_in_use_at_close_is_closed_when_it_is_returned(database: Database) -> None:

@@ -39,7 +39,7 @@ def got(client: FlaskClient, path: str) -> Any:
 
 
 def nothing_was_stored(runtime: Runtime) -> bool:
-    totals = runtime.store.batches.totals()
+    totals = runtime.store.totals()
     return (totals.batches, totals.accepted, totals.rejected) == (0, 0, 0)
 
 
@@ -337,11 +337,11 @@ def test_the_third_big_body_at_once_is_503_with_retry_after(app: Flask, client: 
     with uploads.slot():
         assert send(client, big).status_code == 200
         with uploads.slot():
-            before = runtime.store.batches.totals()
+            before = runtime.store.totals()
             answer = send(client, big)
             assert (answer.status_code, answer.json["code"]) == (503, "too_many_uploads")
             assert int(answer.headers["Retry-After"]) >= 1
-            assert runtime.store.batches.totals() == before
+            assert runtime.store.totals() == before
             assert send(client, b"[1]".ljust(BIG)).status_code == 200
     assert send(client, big).status_code == 200
 

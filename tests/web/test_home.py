@@ -14,6 +14,7 @@ from queue_tool.web import create_app
 from queue_tool.web.http.languages import LANGUAGES
 from tests.conftest import RuntimeFactory
 from tests.web.conftest import KeyMaker
+from tests.web.site import ON_BOTH, Site
 
 GOOD = {"item": "a", "valor": 0}
 COUNT = re.compile(r"<dd>(\d+)</dd>")
@@ -38,6 +39,25 @@ def test_the_page_counts_ended_tasks(inline_client: FlaskClient) -> None:
     inline_client.post("/api", json=[GOOD, GOOD, 1])
     inline_client.post("/api", json=[None])
     assert counts(inline_client) == [2, 0, 0, 2, 2]
+
+
+@ON_BOTH
+def test_the_page_counts_a_task_without_a_batch_like_any_other(site: Site) -> None:
+    running, failed = site.send(), site.send(task_type="fails")
+    site.claim(running)
+    assert counts(site.client) == [0, 1, 1, 0, 0]
+    site.send(delay=60)
+    site.work(failed)
+    assert counts(site.client) == [0, 1, 1, 1, 0]
+    _, (_, waiting) = site.batch({}, {})
+    site.batch({"data": 1, "task_type": "none such"}, {})
+    assert counts(site.client) == [2, 4, 1, 1, 1]
+    site.tell(f"/tasks/{waiting}/cancel")
+    site.tell(f"/tasks/{failed}/retry")
+    site.tell(f"/tasks/{running}/cancel")
+    assert counts(site.client) == [2, 4, 0, 2, 1]
+    site.runtime.store.control.remove([running, waiting])
+    assert counts(site.client) == [2, 4, 0, 0, 1]
 
 
 def test_the_form_shows_a_token_for_each_good_item_and_the_reasons_for_each_bad_one(client: FlaskClient) -> None:
@@ -118,7 +138,7 @@ def test_a_form_on_another_site_is_refused_whatever_the_setting(
     runtime = make_runtime(AUTH=auth)
     client = create_app(runtime).test_client()
     assert send(client, json.dumps([GOOD]), **{"Sec-Fetch-Site": site}).status_code == status
-    assert runtime.store.batches.totals().batches == 0
+    assert runtime.store.totals().batches == 0
     assert send(client, json.dumps([GOOD]), **{"Sec-Fetch-Site": "same-origin"}).status_code == 200
 
 

@@ -39,12 +39,12 @@ def test_the_same_request_gets_the_same_answer_and_creates_nothing_new(
     client: FlaskClient, runtime: Runtime, body: bytes
 ) -> None:
     first = send(client, body, "k")
-    kept = runtime.store.batches.totals()
+    kept = runtime.store.totals()
     again = send(client, body, "k")
     assert (first.status_code, again.status_code) == (200, 200)
     assert again.data == first.data
     assert again.headers.get("Location") == first.headers.get("Location")
-    assert runtime.store.batches.totals() == kept
+    assert runtime.store.totals() == kept
 
 
 @pytest.mark.parametrize("first", [MIXED, b"[]", b"[1]"])
@@ -52,10 +52,10 @@ def test_the_same_key_with_another_body_is_422_and_creates_nothing(
     client: FlaskClient, runtime: Runtime, first: bytes
 ) -> None:
     original = send(client, first, "k")
-    kept = runtime.store.batches.totals()
+    kept = runtime.store.totals()
     answer = send(client, first + b" ", "k")
     assert (answer.status_code, answer.json["code"]) == (422, "idempotency_key_reused")
-    assert runtime.store.batches.totals() == kept
+    assert runtime.store.totals() == kept
     assert send(client, first, "k").data == original.data
 
 
@@ -63,14 +63,14 @@ def test_the_same_key_with_another_body_is_422_and_creates_nothing(
 def test_an_empty_or_too_long_key_is_400_and_creates_nothing(client: FlaskClient, runtime: Runtime, key: str) -> None:
     answer = send(client, MIXED, key)
     assert (answer.status_code, answer.json["code"]) == (400, "bad_idempotency_key")
-    assert runtime.store.batches.totals().batches == 0
+    assert runtime.store.totals().batches == 0
 
 
 @pytest.mark.parametrize("key", ["k", "k" * 255, "with spaces, and 'quotes'", "é"])
 def test_every_different_key_is_a_different_request(client: FlaskClient, runtime: Runtime, key: str) -> None:
     assert send(client, MIXED, key).data == send(client, MIXED, key).data
     assert send(client, MIXED, "another").data != send(client, MIXED, key).data
-    assert runtime.store.batches.totals().batches == 2
+    assert runtime.store.totals().batches == 2
 
 
 def test_without_a_key_the_same_body_is_a_new_batch_each_time(client: FlaskClient) -> None:
@@ -96,7 +96,7 @@ def test_many_requests_at_once_create_one_batch_and_get_the_same_answer(app: Fla
     assert len(answers) == 6
     assert {status for status, _ in answers} == {200}
     assert len({body for _, body in answers}) == 1
-    assert runtime.store.batches.totals().batches == 1
+    assert runtime.store.totals().batches == 1
 
 
 def test_another_api_key_is_another_scope(client: FlaskClient, runtime: Runtime, bearer: KeyMaker) -> None:
@@ -106,7 +106,7 @@ def test_another_api_key_is_another_scope(client: FlaskClient, runtime: Runtime,
     assert (first.status_code, other.status_code) == (200, 200)
     assert send(client, MIXED, "k", submit).data == first.data
     assert send(client, b"[1]", "k", admin).data == other.data
-    assert runtime.store.batches.totals().batches == 2
+    assert runtime.store.totals().batches == 2
 
 
 @pytest.mark.parametrize("body", [b"not json", b"{}", b"[" + b"0," * 100_000 + b"0]"], ids=["json", "array", "size"])

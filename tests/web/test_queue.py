@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from sqlalchemy import Engine, event
 
+from queue_tool.model.batch import Submission
 from tests.support import now
 from tests.web.site import ON_BOTH, Site, problem
 
@@ -63,6 +65,27 @@ def test_each_queue_reports_its_counts_and_the_age_of_its_oldest_task(site: Site
     assert 0 <= high["age"] <= (now() - datetime.fromisoformat(high["oldest"])).total_seconds()
     assert (normal["oldest"], normal["age"], low["age"]) == (None, None, None)
     assert [queue["priority"] for queue in (high, normal, low)] == ["high", "normal", "low"]
+
+
+@ON_BOTH
+def test_the_page_the_total_and_the_counts_of_the_queues_are_those_of_one_moment(site: Site) -> None:
+    site.send(priority="high")
+    sent: list[object] = []
+
+    def send_once(*_: object) -> None:
+        """Send more as soon as the first count was read."""
+        if not sent:
+            sent.append(None)
+            sent[0] = site.runtime.submit([1, 2], site.runtime.of_type("mirror"))
+
+    event.listen(Engine, "after_cursor_execute", send_once)
+    try:
+        page = site.ask("/queue")
+    finally:
+        event.remove(Engine, "after_cursor_execute", send_once)
+    assert isinstance(sent[0], Submission)
+    assert page["total"] == len(page["items"]) == sum(queue["waiting"] for queue in page["queues"])
+    assert site.ask("/queue")["total"] == 3
 
 
 @ON_BOTH

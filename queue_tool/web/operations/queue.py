@@ -25,7 +25,7 @@ def waiting() -> Response:
     query = parameters("queue", *PAGING)
     only = _priority(query["queue"]) if "queue" in query else None
     page = runtime().list.waiting(only, limit_of(query), query.get("cursor"))
-    queues = [_shown(counts) for counts in runtime().list.queues()]
+    queues = [_shown(counts) for counts in page.queues]
     return listed([shapes.summary(task) for task in page.items], page.next, total=page.total, queues=queues)
 
 
