@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -59,6 +61,24 @@ def test_a_change_of_code_reaches_the_workers_and_valkey_stays(system: FlaskRun)
     eventually(lambda: system.log.count("child started child=worker-1") == 3)
     assert result_of_plain(system) == "the newest"
     assert system.log.count("child started child=valkey") == 1
+
+
+@pytest.mark.parametrize("options", [(), ("--debug",)], ids=["plain", "debug"])
+def test_a_second_ctrl_c_ends_everything_without_the_drain_and_without_a_traceback(
+    system: FlaskRun, options: tuple[str, ...]
+) -> None:
+    system.options, system.settings["DRAIN"] = options, "600"
+    system.start()
+    (token,) = tokens(system.post(items(1, valor=3600)))
+    system.await_status(token, "running")
+    os.killpg(system.up.pid, signal.SIGINT)
+    eventually(lambda: " stopping" in system.log)
+    assert system.up.poll() is None  # the task may go on
+    os.killpg(system.up.pid, signal.SIGINT)
+    assert system.up.wait(20) == 0
+    eventually(lambda: not system.pids())
+    assert "Traceback" not in system.log
+    assert "Exception ignored" not in system.log
 
 
 def test_flask_run_ends_when_the_rest_of_the_system_ends(system: FlaskRun) -> None:

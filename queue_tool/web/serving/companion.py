@@ -17,6 +17,7 @@ from queue_tool.host.lifeline import Lifeline
 from queue_tool.model import events
 from queue_tool.model.settings import Settings
 from queue_tool.model.telemetry import Telemetry
+from queue_tool.web.serving.interrupts import Interrupts
 
 START_TIMEOUT = 60.0
 """Seconds within which the rest of the system must be ready."""
@@ -24,11 +25,16 @@ START_TIMEOUT = 60.0
 PAUSE = 1.0
 """Seconds before a killed companion is started again."""
 
+INTERRUPT_EVERY = 0.1
+"""Seconds between two Ctrl-Cs for a companion that must end at once: its first one may only begin its end."""
+
 
 class Companion:
     """Starts the companion and restarts it if it is killed. If the companion exits by itself, this process ends too."""
 
-    def __init__(self, settings: Settings, telemetry: Telemetry, owner: Lifeline, bell: Doorbell) -> None:
+    def __init__(
+        self, settings: Settings, telemetry: Telemetry, owner: Lifeline, bell: Doorbell, interrupts: Interrupts
+    ) -> None:
         """Prepare the companion without starting it.
 
         Args:
@@ -36,11 +42,13 @@ class Companion:
             telemetry: receives an event for each killed companion.
             owner: ends the companion when this process ends.
             bell: tells the companion that new code is loaded.
+            interrupts: the Ctrl-Cs of this process; a second one ends the companion at once.
         """
         self._data_dir = settings.data_dir
         self._telemetry = telemetry
         self._lifeline = owner
         self._bell = bell
+        self._interrupts = interrupts
         self._lock = threading.Lock()
         self._ending = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
@@ -78,11 +86,19 @@ class Companion:
             os.kill(os.getpid(), signal.SIGTERM)
 
     def _end(self) -> None:
+        """Let the companion drain and end. It has a session of its own, so this process passes a second Ctrl-C on."""
+        self._interrupts.end()
         with self._lock:
             self._ending.set()
             self._lifeline.cut()
-        if self._process is not None:
-            self._process.wait()
+        while self._process is not None:
+            try:
+                self._process.wait(INTERRUPT_EVERY)
+            except subprocess.TimeoutExpired:
+                if self._interrupts.repeated:
+                    self._process.send_signal(signal.SIGINT)
+            else:
+                return
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(

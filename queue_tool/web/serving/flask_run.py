@@ -3,7 +3,8 @@
 Flask loads the application for each of its commands, and twice if it reloads on change. Only for `run`, and only in
 the process that is not the reloader's child, this module starts one supervisor without a web server. The supervisor
 ends when the process that started it ends, even after kill -9. The reloader's child notifies the supervisor each time
-it is loaded, so that the workers load the new code too.
+it is loaded, so that the workers load the new code too. The first Ctrl-C lets everything drain, a second one ends it at
+once.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from queue_tool.model import events
 from queue_tool.runtime import Runtime
 from queue_tool.services.keys import Keys
 from queue_tool.web.serving.companion import Companion
+from queue_tool.web.serving.interrupts import Interrupts
 
 
 @contextmanager
@@ -54,6 +56,8 @@ def start_the_rest(system: Runtime) -> None:
     context = click.get_current_context(silent=True)
     if context is None or context.command is not run_command:
         return
+    interrupts = Interrupts()
+    interrupts.count()
     if is_running_from_reloader():
         _follow_the_reloader()
         return
@@ -65,7 +69,7 @@ def start_the_rest(system: Runtime) -> None:
     bell.let_children_ring()
     environment.override({lifeline.VARIABLE: str(own_lifeline.reading), doorbell.VARIABLE: str(bell.writing)})
     if settings.embedded:
-        Companion(settings, telemetry, own_lifeline, bell).start()
+        Companion(settings, telemetry, own_lifeline, bell, interrupts).start()
     else:
         telemetry.emit(
             events.Warned(reason="QUEUE_TOOL_REDIS_URL is set, so this process only serves HTTP: start workers too")
