@@ -175,6 +175,7 @@ class System:
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
     program: Sequence[str | Path] = PROGRAM
+    descriptors: tuple[int, ...] = ()  # what it inherits
 
     @property
     def log(self) -> str:
@@ -211,6 +212,7 @@ class System:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                pass_fds=self.descriptors,
                 preexec_fn=_reset_signals,  # noqa: PLW1509 - it needs no lock that another thread could hold
             )
 

@@ -41,6 +41,9 @@ KILL_AFTER = 5.0
 WRITE_TIME = 10.0
 """Seconds that a worker may take after its drain to write its last outcomes, or to find that it cannot."""
 
+MOST_LEAVING = 2
+"""Replaced processes of a worker that may drain at the same time. If there are more, the oldest one stops at once."""
+
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - only compared, never bound
 """Wildcard addresses: a server can listen on them, but a browser cannot open them."""
 
@@ -58,7 +61,7 @@ class _Child:
     process: subprocess.Popen[bytes] | None = None  # None: not started yet, or dead and waiting for its restart
     born: float = 0.0
     early_deaths: int = 0
-    replaced: bool = False  # was asked to end, so that it restarts with new code
+    replaced: bool = False  # was asked to end, because another child with new code has its place
     proved: bool = False  # lived long enough once, so later deaths never stop the whole system
     gone: threading.Event = field(default_factory=threading.Event)
 
@@ -83,6 +86,7 @@ class Supervisor:
             _Child(f"worker-{number}", lambda: self._command("worker"), settings.drain + WRITE_TIME)
             for number in range(1, 1 + (0 if settings.redis_url == INLINE else settings.workers))
         ]
+        self._leaving: list[_Child] = []  # replaced workers that still drain, the oldest first
         self._web = [_Child("web", lambda: self._command("web"), settings.drain)] if settings.web else []
 
     def run(self) -> None:
@@ -129,7 +133,7 @@ class Supervisor:
         )
 
     def _start(self, child: _Child) -> None:
-        child.gone, child.replaced = threading.Event(), False
+        child.gone = threading.Event()
         child.process, child.born = child.start(), time.monotonic()
         self._telemetry.emit(events.ChildStarted(child=child.name, pid=child.process.pid))
         threading.Thread(target=self._await_end, args=[child, child.process], daemon=True).start()
@@ -161,21 +165,33 @@ class Supervisor:
         child.process = None
         lived = time.monotonic() - child.born
         if child.replaced:
-            self._restart(child)
+            self._leaving.remove(child)
             return
         self._telemetry.emit(events.ChildDied(child=child.name, code=process.returncode, lived=lived))
         self._restart_later(child, early=lived < EARLY_DEATH)
 
     def _replace_workers(self) -> None:
-        """Drain the workers. Each one restarts with the new code as soon as it has ended."""
-        for child in self._workers:
-            if child.process is not None and not child.replaced:
-                child.replaced = True
-                self._telemetry.emit(events.ChildReplaced(child=child.name))
-                _terminate(child, child.process)
-                too_late = threading.Timer(child.patience + KILL_AFTER, _kill_if_running, [child, child.process])
-                too_late.daemon = True
-                too_late.start()
+        """Start a worker with the new code in the place of each worker. The old ones drain beside the new ones."""
+        for place, old in enumerate(self._workers):
+            if old.process is None:  # dead: its restart, which is due soon, loads the new code
+                continue
+            self._workers[place] = _Child(old.name, old.start, old.patience, proved=old.proved)
+            self._dismiss(old, old.process)
+            self._restart(self._workers[place])
+
+    def _dismiss(self, child: _Child, process: subprocess.Popen[bytes]) -> None:
+        """Let a worker drain and end for good. It gets as much time as when everything stops."""
+        child.replaced = True
+        self._telemetry.emit(events.ChildReplaced(child=child.name))
+        _terminate(child, process)
+        too_late = threading.Timer(child.patience + KILL_AFTER, _kill_if_running, [child, process])
+        too_late.daemon = True
+        too_late.start()
+        self._leaving.append(child)
+        same = [each for each in self._leaving if each.name == child.name]
+        for each in same[:-MOST_LEAVING]:
+            if each.process is not None:
+                _terminate(each, each.process)  # a worker that is told a second time does not wait for its tasks
 
     def _restart(self, child: _Child) -> None:
         try:
@@ -243,7 +259,7 @@ class Supervisor:
         """Stop web, workers, sweeper and Valkey, in this order."""
         self._stopping.set()
         self._telemetry.emit(events.Stopping(at_most=f"{self._runtime.settings.drain:g} s", at_once="Ctrl-C"))
-        for group in (self._web, self._workers):
+        for group in (self._web, self._workers + self._leaving):
             self._stop_group(group)
         if sweeper.is_alive():
             sweeper.join()

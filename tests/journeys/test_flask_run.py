@@ -47,14 +47,17 @@ def change(system: FlaskRun, text: str) -> None:
 
 def test_a_change_of_code_reaches_the_workers_and_valkey_stays(system: FlaskRun) -> None:
     (system.directory / "mytasks.py").write_text(MYTASKS.format(returned="old"))
-    system.settings["TASKS"] = "mytasks"
+    system.settings |= {"TASKS": "mytasks", "DRAIN": "600"}
     system.options = ("--debug",)
     system.start()
     assert system.log.count(f"warning reason={EVERYONE_HERE!r}") == 1, "also with the reloader, which loads twice"
     assert result_of_plain(system) == "old"
+    (long,) = tokens(system.post(items(1, valor=3600)))
+    started = system.await_status(long, "running")["started_at"]
     change(system, MYTASKS.format(returned="newer"))
     eventually(lambda: system.log.count("child started child=worker-1") == 2)
     assert result_of_plain(system) == "newer"
+    assert system.await_status(long, "running")["started_at"] == started  # the old worker goes on with it
     change(system, "def broken(:\n")
     eventually(lambda: "BadTaskType" in system.log)
     change(system, MYTASKS.format(returned="the newest"))

@@ -6,11 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from queue_tool.host import valkey
+from queue_tool.host import doorbell, valkey
+from queue_tool.host.doorbell import Doorbell
+from queue_tool.supervisor.supervisor import MOST_LEAVING
 from tests.damage import make_slow
 from tests.support import FlaskRun, System, clean_environment, eventually, free_port, http, items, tokens
 
@@ -92,6 +95,45 @@ def cut(guardian: subprocess.Popen[bytes]) -> None:
     assert guardian.stdin is not None
     guardian.stdin.close()
     assert guardian.wait(20) == 0
+
+
+@pytest.fixture
+def bell() -> Iterator[Doorbell]:
+    """What a development server rings when its code has changed."""
+    made = Doorbell()
+    doorbell.ring(made.writing)  # the one of the start
+    yield made
+    os.close(made.reading)
+    os.close(made.writing)
+
+
+def workers_of(system: System) -> set[int]:
+    return {pid for pid, words in system.pids().items() if words.endswith("\0worker\0")}
+
+
+def test_new_code_waits_for_no_worker_and_of_those_that_drain_only_so_many_stay(
+    stopped_system: System, bell: Doorbell
+) -> None:
+    system = stopped_system
+    system.settings |= {"DRAIN": "600", "DOORBELL": str(bell.reading)}
+    system.descriptors = (bell.reading,)
+    system.start()
+    begun: dict[str, str] = {}
+    for number in range(1, MOST_LEAVING + 2):
+        (token,) = tokens(system.post(items(1, valor=3600)))
+        begun[token] = system.await_status(token, "running")["started_at"]
+        doorbell.ring(bell.writing)
+        eventually(lambda: system.log.count("child started child=worker-1") == 1 + number)  # noqa: B023 - called here
+    first, *rest = begun
+    eventually(lambda: system.check(first)["started_at"] not in (None, begun[first]))  # taken over by the newest
+    assert {token: system.check(token)["started_at"] for token in rest} == {token: begun[token] for token in rest}
+    assert system.await_status(first, "running")["attempt"] == 1
+    eventually(lambda: len(workers_of(system)) == 1 + MOST_LEAVING)
+    os.killpg(system.up.pid, signal.SIGTERM)
+    eventually(lambda: " stopping" in system.log)
+    os.killpg(system.up.pid, signal.SIGINT)
+    assert system.up.wait(20) == 0
+    assert not system.pids()
 
 
 def test_a_worker_started_before_its_redis_waits_for_it(tmp_path: Path) -> None:
