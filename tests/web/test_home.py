@@ -12,16 +12,18 @@ from flask.testing import FlaskClient
 
 from queue_tool.web import create_app
 from queue_tool.web.http.languages import LANGUAGES
+from queue_tool.web.pages.home import MOST_ROWS
 from tests.conftest import RuntimeFactory
 from tests.web.conftest import KeyMaker
-from tests.web.site import ON_BOTH, Site
+from tests.web.site import ON_BOTH, UNKNOWN, Site
 
 GOOD = {"item": "a", "valor": 0}
 COUNT = re.compile(r"<dd>(\d+)</dd>")
 
 
 def send(client: FlaskClient, text: str, **headers: str) -> Any:
-    return client.post("/", data={"items": text}, headers=headers)
+    """Send the form and go where the answer leads, as a browser does."""
+    return client.post("/", data={"items": text}, headers=headers, follow_redirects=True)
 
 
 def counts(client: FlaskClient) -> list[int]:
@@ -52,9 +54,9 @@ def test_the_page_counts_a_task_without_a_batch_like_any_other(site: Site) -> No
     _, (_, waiting) = site.batch({}, {})
     site.batch({"data": 1, "task_type": "none such"}, {})
     assert counts(site.client) == [2, 4, 1, 1, 1]
-    site.tell(f"/tasks/{waiting}/cancel")
-    site.tell(f"/tasks/{failed}/retry")
-    site.tell(f"/tasks/{running}/cancel")
+    site.post_json(f"/tasks/{waiting}/cancel")
+    site.post_json(f"/tasks/{failed}/retry")
+    site.post_json(f"/tasks/{running}/cancel")
     assert counts(site.client) == [2, 4, 0, 2, 1]
     site.runtime.store.control.remove([running, waiting])
     assert counts(site.client) == [2, 4, 0, 0, 1]
@@ -72,6 +74,33 @@ def test_the_form_shows_a_token_for_each_good_item_and_the_reasons_for_each_bad_
     assert "first" in answer.text
     assert "second" in answer.text
     assert "/valor" in answer.text
+
+
+def test_the_form_answers_with_the_way_to_a_page_that_can_be_reloaded(client: FlaskClient) -> None:
+    answer = client.post("/", data={"items": json.dumps([GOOD, 7])})
+    assert answer.status_code == 303
+    assert re.fullmatch(r"/\?batch=[0-9a-f]{32}", answer.headers["Location"])
+    first, second = (client.get(answer.headers["Location"]).text for _ in range(2))
+    assert first == second
+    assert counts(client) == [1, 1, 0, 0, 1]
+
+
+def test_the_page_of_a_batch_shows_its_first_elements_whoever_sent_it(site: Site) -> None:
+    batch, accepted = site.batch(*[{}] * MOST_ROWS, 7)
+    text = site.get(f"/?batch={batch}").text
+    assert re.findall(r'href="/check/([0-9a-f]{32})"', text) == accepted[:MOST_ROWS]
+    site.work(accepted[0])
+    assert site.get(f"/?batch={batch}").text.count('href="/check/') == MOST_ROWS
+
+
+@pytest.mark.parametrize(
+    ("query", "status"), [("batch=", 404), (f"batch={UNKNOWN}", 404), ("batch=%00", 400), ("bach=1", 400)]
+)
+def test_the_page_of_a_batch_that_is_unknown_is_a_page_that_says_so(
+    client: FlaskClient, query: str, status: int
+) -> None:
+    answer = client.get(f"/?{query}", headers={"Accept": "text/html"})
+    assert (answer.status_code, answer.mimetype) == (status, "text/html")
 
 
 def test_the_example_in_the_form_can_be_sent_as_it_is(client: FlaskClient) -> None:
@@ -150,7 +179,7 @@ def test_a_page_loads_only_our_own_files_and_its_policy_requires_that(client: Fl
         assert "frame-ancestors 'none'" in policy
         assert not any("unsafe" in part or "*" in part or "http" in part for part in policy)
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert answer.headers["Referrer-Policy"] == "same-origin"
         links = re.findall(r'(?:src|href|action)="([^"]*)"', answer.text)
         assert links
         assert all(re.match(r"/(?!/)", link) for link in links)

@@ -80,12 +80,12 @@ def test_the_page_the_total_and_the_counts_of_the_queues_are_those_of_one_moment
 
     event.listen(Engine, "after_cursor_execute", send_once)
     try:
-        page = site.ask("/queue")
+        page = site.get_json("/queue")
     finally:
         event.remove(Engine, "after_cursor_execute", send_once)
     assert isinstance(sent[0], Submission)
     assert page["total"] == len(page["items"]) == sum(queue["waiting"] for queue in page["queues"])
-    assert site.ask("/queue")["total"] == 3
+    assert site.get_json("/queue")["total"] == 3
 
 
 @ON_BOTH

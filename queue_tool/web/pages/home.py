@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, render_template, request
+from http import HTTPStatus
+from itertools import islice
+
+from flask import Blueprint, Response, redirect, render_template, request
+from werkzeug.wrappers import Response as BaseResponse
 
 from queue_tool.errors import NotAnArray, QueueToolError
 from queue_tool.model import json_text
 from queue_tool.model.access import Role
-from queue_tool.model.batch import Accepted, Element, item_of
+from queue_tool.model.details import ElementResult
 from queue_tool.web.http.admission import FORM, needs, refuse_other_sites
 from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.bodies import slot_for_body
 from queue_tool.web.http.languages import words
 from queue_tool.web.http.problems import STATUSES
+from queue_tool.web.http.query import parameters
 from queue_tool.web.http.submissions import MAIN_TYPE
 
 EXAMPLE = """[
@@ -29,35 +34,38 @@ pages = Blueprint("home", __name__)
 @pages.get("/")
 @needs(Role.READ)
 def show() -> Response:
-    """Show the page."""
-    return _page(text=EXAMPLE)
+    """Show the page, and with `?batch=` what became of the elements of a batch."""
+    query = parameters("batch")
+    if "batch" not in query:
+        return _page(text=EXAMPLE)
+    batch = query["batch"]
+    rows = [_row(element) for element in islice(runtime().ask.results(batch), MOST_ROWS)]
+    return _page(text=EXAMPLE, batch=batch, rows=rows)
 
 
 @pages.post("/")
 @needs(Role.SUBMIT, takes=FORM)
-def send() -> Response:
-    """Submit the batch from the form and show the token or the errors of each item."""
+def send() -> BaseResponse:
+    """Submit the batch from the form, and lead the browser to its page. A reload of that page sends nothing again."""
     refuse_other_sites()
     with slot_for_body():
         return _sent(request.form.get("items", ""))
 
 
-def _sent(text: str) -> Response:
+def _sent(text: str) -> BaseResponse:
     try:
         elements = json_text.loads(text)
         if not isinstance(elements, list):
             raise NotAnArray
-        submission = runtime().submit(elements, runtime().of_type(MAIN_TYPE))
+        batch = runtime().submit(elements, runtime().of_type(MAIN_TYPE)).batch
     except QueueToolError as error:
         return _page(text=text, problem=error.sentence, status=STATUSES.get(error.code, 500))
-    rows = [_row(element) for element in submission.elements[:MOST_ROWS]]
-    return _page(text=text, batch=submission.batch, rows=rows)
+    return redirect("/" if batch is None else f"/?batch={batch}", HTTPStatus.SEE_OTHER)
 
 
-def _row(element: Element) -> dict[str, object]:
-    if isinstance(element, Accepted):
-        return {"index": element.index, "item": _short(item_of(element.data)), "token": element.token}
-    return {"index": element.index, "item": _short(element.item), "errors": element.errors}
+def _row(element: ElementResult) -> dict[str, object]:
+    errors = [] if element.token or element.error is None else element.error["errors"]
+    return {"index": element.index, "item": _short(element.item), "token": element.token, "errors": errors}
 
 
 def _short(item: object) -> str:
