@@ -29,7 +29,7 @@ from queue_tool.runtime import Runtime
 from queue_tool.services.keys import Keys
 from queue_tool.supervisor.sweeping import sweep_until
 
-EARLY_DEATH = 5.0
+EARLY_DEATH = 10.0
 """Seconds that a child must live. An earlier end is an early death, which may have a permanent cause."""
 
 MAX_EARLY_DEATHS = 5
