@@ -7,7 +7,6 @@ used.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,17 +20,17 @@ if TYPE_CHECKING:
     import jsonschema
     import jsonschema_rs
 
-MAX_ERRORS = 10
-"""Maximum number of reasons for one refused element."""
-
 MAX_MESSAGE = 300
 """Maximum number of characters of one reason."""
 
-MAX_QUOTED = 100
-"""Maximum number of characters of a value that a reason quotes, so that the text after the value stays visible."""
-
 TOO_DEEP = "The value is nested too deeply."
 """The reason for a value whose errors neither library can describe."""
+
+NOT_VALID = "The value does not match the schema."
+"""The reason of a large value for which jsonschema finds none."""
+
+SMALL = 2000
+"""Parts and characters of a value up to which jsonschema-rs may word its refusal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +69,9 @@ class Schema:
     @cached_property
     def _explainer(self) -> jsonschema.Draft202012Validator:
         """Return the validator that writes the reasons. It is loaded at the first refusal; a worker never needs it."""
-        import jsonschema
+        from queue_tool.model.explainer import make_explainer
 
-        return jsonschema.Draft202012Validator(self.document)
+        return make_explainer(self.document)
 
     def accepts(self, value: object) -> bool:
         """Return whether a value is valid. A value that is too deep for validation is not."""
@@ -82,26 +81,38 @@ class Schema:
             return False
 
     def errors(self, value: object) -> tuple[FieldError, ...]:
-        """Return the reasons why a value is invalid; empty if it is valid."""
+        """Return at most ten reasons why a value is invalid; empty if it is valid.
+
+        The work and the memory grow with the size of the value, whatever the schema, and not with the number of its
+        errors.
+        """
         if self.accepts(value):
             return ()
-        return (
-            self._explained_errors(value) or self._validator_errors(value) or (FieldError(path="", message=TOO_DEEP),)
-        )
+        return self._explained_errors(value) or self._first_error(value)
 
     def _explained_errors(self, value: object) -> tuple[FieldError, ...]:
+        from queue_tool.model.explainer import MAX_ERRORS
+
         try:
-            found = sorted(self._explainer.iter_errors(value), key=lambda error: error.json_path)
-            return tuple(_field_error(error.absolute_path, _in_json(error)) for error in found[:MAX_ERRORS])
-        except (RecursionError, re.error):  # too deep for Python's repr, or a pattern that only Rust accepts
+            found = islice(self._explainer.iter_errors(value), MAX_ERRORS)
+            in_order = sorted(found, key=lambda error: error.json_path)
+            return tuple(_field_error(error.absolute_path, _in_json(error)) for error in in_order)
+        except RecursionError:
             return ()
 
-    def _validator_errors(self, value: object) -> tuple[FieldError, ...]:
+    def _first_error(self, value: object) -> tuple[FieldError, ...]:
+        """Return the first error of jsonschema-rs. It needs much memory: all errors of each branch of `anyOf`."""
+        import jsonschema_rs
+
+        if not _is_small(value):
+            return (FieldError(path="", message=NOT_VALID),)
         try:
-            found = islice(self._validator.iter_errors(value), MAX_ERRORS)
-            return tuple(_field_error(error.instance_path, error.message) for error in found)
-        except ValueError:  # also too deep for jsonschema-rs to print
-            return ()
+            self._validator.validate(value)
+        except jsonschema_rs.ValidationError as error:
+            return (_field_error(error.instance_path, error.message),)
+        except ValueError:  # too deep for jsonschema-rs to print
+            return (FieldError(path="", message=TOO_DEEP),)
+        return ()
 
 
 def _field_error(path: Iterable[str | int], message: str) -> FieldError:
@@ -110,11 +121,26 @@ def _field_error(path: Iterable[str | int], message: str) -> FieldError:
 
 
 def _in_json(error: jsonschema.ValidationError) -> str:
-    """Return the error's message. If it starts with the value as a Python literal, replace that by JSON."""
+    """Return the error's message. If it starts with a number, boolean or null of Python's, replace that by JSON's."""
+    if isinstance(error.instance, (str, list, dict)):
+        return error.message
     python = repr(error.instance)
     if not error.message.startswith(python):
         return error.message
-    return _shortened(json_text.dumps(error.instance).decode(), MAX_QUOTED) + error.message.removeprefix(python)
+    return json_text.dumps(error.instance).decode() + error.message.removeprefix(python)
+
+
+def _is_small(value: object) -> bool:
+    parts, room = [value], SMALL
+    while parts:
+        part = parts.pop()
+        room -= 1
+        room -= len(part) if isinstance(part, str) else 0
+        inside = part if isinstance(part, list) else list(part.values()) if isinstance(part, dict) else []
+        if room < len(inside):
+            return False
+        parts += inside
+    return True
 
 
 def _shortened(text: str, longest: int) -> str:
