@@ -71,7 +71,7 @@ class BadIdempotencyKey(BadRequest):
 
 
 class IdempotencyKeyReused(QueueToolError):
-    """This Idempotency-Key was used with a different body in the last 24 hours. Use a new key."""
+    """This Idempotency-Key was used with a different request in the last 24 hours. Use a new key."""
 
     code = "idempotency_key_reused"
 
@@ -125,6 +125,12 @@ class BatchNotFound(NotFound):
     """There is no batch with this id."""
 
     code = "batch_not_found"
+
+
+class TaskRemoved(QueueToolError):
+    """The task of this Idempotency-Key has ended, and was removed since. It does not run again."""
+
+    code = "task_removed"
 
 
 class QueueNotFound(NotFound):

@@ -18,6 +18,21 @@ class StoreAway(QueueToolError):
         return str(getattr(self.__cause__, "orig", self.__cause__) or self.sentence)
 
 
+class PartlyChanged(StoreAway):
+    """The database became unavailable after some tasks were changed. Send this request again to change the rest."""
+
+    code = "partly_changed"
+
+    @classmethod
+    def after(cls, changed: int) -> PartlyChanged:
+        """Return the error after this many tasks were changed."""
+        return cls(
+            f"The database became unavailable after {changed} tasks were changed, and they stay changed. "
+            "Send this request again to change the rest.",
+            retry_after=1,
+        )
+
+
 class DriverMissing(QueueToolError):
     """The PostgreSQL driver is not installed. Run `pip install 'queue_tool[postgres]'`."""
 

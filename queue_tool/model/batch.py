@@ -25,6 +25,7 @@ class Accepted:
     index: int  # position in the request's array, from 0
     token: str
     data: object
+    custom_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,7 @@ class Refused:
     index: int
     item: object  # the element's "item" unchanged; None if it has none
     errors: tuple[FieldError, ...]
+    custom_id: str | None = None
     duplicate_of: str | None = None  # token of the unfinished task with the same unique key
 
 
@@ -73,6 +75,12 @@ class Submission:
 
     batch: str | None  # the batch's id; None if the request had no elements
     elements: Sequence[Element]
+    removed: int = 0  # elements that a repeated request cannot list, because their tasks were removed since
+
+    @property
+    def is_refused_whole(self) -> bool:
+        """Return whether nothing was kept, because every element was refused."""
+        return self.batch is None and bool(self.elements)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +89,7 @@ class IdempotencyKey:
 
     scope: str  # API key and route; the same `key` in another scope is a different key
     key: str
-    digest: str  # digest of the request body's bytes
+    digest: str  # digest of the request: its body and its query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,8 +193,10 @@ class Batch:
 def judge(value: object, index: int, token: str, task_type: TaskType, options: Options = PLAIN) -> NewTask | Refused:
     """Check one element: accept it under this token, or refuse it with the reasons."""
     if task_type.schema.accepts(value):
-        return NewTask(index=index, token=token, data=value, task_type=task_type, options=options)
-    return Refused(index=index, item=item_of(value), errors=task_type.schema.errors(value))
+        return NewTask(
+            index=index, token=token, data=value, custom_id=options.custom_id, task_type=task_type, options=options
+        )
+    return Refused(index=index, item=item_of(value), custom_id=options.custom_id, errors=task_type.schema.errors(value))
 
 
 def judge_of(task_type: TaskType, options: Options = PLAIN) -> Judge:
@@ -249,4 +259,6 @@ def refuse_duplicate(task: NewTask, owner: str) -> Refused:
     """
     sentence = f"The unfinished task {owner} already uses this key."
     errors = (FieldError(path="/unique_key", message=sentence),)
-    return Refused(index=task.index, item=item_of(task.data), errors=errors, duplicate_of=owner)
+    return Refused(
+        index=task.index, item=item_of(task.data), custom_id=task.custom_id, errors=errors, duplicate_of=owner
+    )

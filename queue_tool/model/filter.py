@@ -21,10 +21,16 @@ class Filter:
     code: Code | None = None
     worker: str | None = None  # name of the last worker that ran the task
     host: str | None = None  # host of that worker
+    custom_id: str | None = None  # exactly this one
     prefix: str | None = None  # the start of the name, the custom id or the token
     created_after: datetime | None = None
     created_before: datetime | None = None
     ended_before: datetime | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether the filter selects all tasks."""
+        return self == Filter()
 
     @property
     def limits_creation_time(self) -> bool:

@@ -57,6 +57,7 @@ class Status:
     note: str | None = None  # a text about the progress
     canceled_by: str | None = None
     cancel_reason: str | None = None
+    canceled_key: str | None = None  # name of the API key that canceled it
 
     @property
     def duration(self) -> float | None:

@@ -21,6 +21,9 @@ from queue_tool.model.times import read_time
 STANDARD_TYPE = "simulate"
 """The task type of a request that names none."""
 
+LONGEST_CUSTOM_ID = 255
+"""Characters, as in the schema."""
+
 SCHEMA = Schema(json.loads(files("queue_tool.model").joinpath("task_request.json").read_text("utf-8")))
 """The schema of a task request, except for its data."""
 
@@ -36,7 +39,7 @@ class Requests:
         """Return the new task of a request, or the refusal with its reasons."""
         found = self._read(value)
         if not isinstance(found, Options):
-            return Refused(index=index, item=_item(value), errors=found)
+            return Refused(index=index, item=_item(value), custom_id=_custom_id(value), errors=found)
         request: dict[str, Any] = value  # type: ignore[assignment] # the schema ensures it
         data = request.get("data")
         judged = judge(data, index, token, self.types[request.get("task_type", STANDARD_TYPE)], found)
@@ -50,7 +53,7 @@ class Requests:
         assert isinstance(value, dict)  # noqa: S101 - the schema ensures it
         name = value.get("task_type", STANDARD_TYPE)
         if name not in self.types:
-            return (FieldError(path="/task_type", message=f"There is no task type {name!r:.80}."),)
+            return (FieldError(path="/task_type", message=f"There is no task type {name[:80]!r:.80}."),)
         timing = self._timing(value)
         return timing if isinstance(timing, tuple) else _options(value, timing)
 
@@ -82,6 +85,12 @@ def _options(value: Mapping[str, Any], timing: Timing) -> Options:
         unique_key=value.get("unique_key"),
         timing=timing,
     )
+
+
+def _custom_id(value: object) -> str | None:
+    """Return the custom id of a refused request, if it is one that a task could have."""
+    found = value.get("custom_id") if isinstance(value, dict) else None
+    return found if isinstance(found, str) and len(found) <= LONGEST_CUSTOM_ID and "\0" not in found else None
 
 
 def _item(value: object) -> object:

@@ -10,14 +10,18 @@ from queue_tool.errors import NaiveTime
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6}\d*)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
+LONGEST = 64
+"""Characters of a time."""
+
+
 def read_time(text: str) -> datetime:
     """Return the time of a text, in UTC.
 
     Raises:
         ValueError: the text is not a time in the format of RFC 3339. The message is a sentence for users.
     """
-    wrong = ValueError(f"{text!r:.60} is not a time such as 2026-01-31T12:00:00Z.")
-    if not _RFC_3339.fullmatch(text):
+    wrong = ValueError(f"{text[:LONGEST]!r:.60} is not a time such as 2026-01-31T12:00:00Z.")
+    if len(text) > LONGEST or not _RFC_3339.fullmatch(text):
         raise wrong
     try:
         return datetime.fromisoformat(text.upper()).astimezone(UTC)

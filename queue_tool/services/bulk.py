@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from queue_tool.errors import PartlyChanged, StoreAway
 from queue_tool.model.filter import Filter
 from queue_tool.model.states import MOVES, Move
 from queue_tool.model.tokens import is_well_formed
@@ -22,27 +23,66 @@ class Changed:
     changed: int  # less than `matched` if the state of some tasks did not allow the change
 
 
-def change_these(store: Store, tokens: Sequence[str], change: Callable[[list[str]], int]) -> Changed:
-    """Change tasks by their tokens; skip unknown tokens. `change` changes one part and returns how many it changed."""
+Change = Callable[[list[str]], int]
+"""Changes one part, given by its tokens, and returns how many tasks it changed."""
+
+
+def count_only(_: list[str]) -> int:
+    """Change nothing, for a request that only asks how many tasks it would select."""
+    return 0
+
+
+def change_these(store: Store, tokens: Sequence[str], change: Change, done: Callable[[Changed], None]) -> Changed:
+    """Change tasks by their tokens; skip unknown tokens.
+
+    Args:
+        store: where the tasks are.
+        tokens: the tokens of the tasks.
+        change: changes one part.
+        done: receives the result, also if the database becomes unavailable after a part.
+
+    Raises:
+        PartlyChanged: the database became unavailable after some tasks were changed.
+        StoreAway: the database is busy or away; nothing was changed.
+    """
     known = list(store.tasks.states([token for token in dict.fromkeys(tokens) if is_well_formed(token)]))
-    parts = [known[start : start + PART] for start in range(0, len(known), PART)]
-    return Changed(matched=len(known), changed=sum(change(part) for part in parts))
+    parts = (known[start : start + PART] for start in range(0, len(known), PART))
+    return _change(parts, change, done)
 
 
-def change_matching(store: Store, wanted: Filter, move: Move, change: Callable[[list[str]], int]) -> Changed:
+def change_matching(
+    store: Store, wanted: Filter, move: Move, change: Change, done: Callable[[Changed], None]
+) -> Changed:
     """Change all tasks that match a filter and are in a state that allows the move.
 
     Args:
         store: where the tasks are.
         wanted: the filter.
         move: the change of state that `change` makes.
-        change: changes one page of tasks, given by their tokens, and returns how many it changed.
+        change: changes one part.
+        done: receives the result, also if the database becomes unavailable after a part.
+
+    Raises:
+        PartlyChanged: the database became unavailable after some tasks were changed.
+        StoreAway: the database is busy or away; nothing was changed.
     """
     possible = MOVES[move].sources
     states = wanted.states & possible if wanted.states else possible
+    return _change(store.control.matching(replace(wanted, states=states)) if states else (), change, done)
+
+
+def _change(parts: Iterable[list[str]], change: Change, done: Callable[[Changed], None]) -> Changed:
     matched = changed = 0
-    if states:
-        for page in store.control.matching(replace(wanted, states=states)):
-            matched += len(page)
-            changed += change(page)
-    return Changed(matched=matched, changed=changed)
+    try:
+        for part in parts:
+            changed += change(part)
+            matched += len(part)
+    except StoreAway as error:
+        if not changed:
+            raise
+        done(Changed(matched=matched, changed=changed))
+        raise PartlyChanged.after(changed) from error
+    result = Changed(matched=matched, changed=changed)
+    if changed:
+        done(result)
+    return result

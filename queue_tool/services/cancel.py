@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from queue_tool.broker import Broker
@@ -13,7 +13,7 @@ from queue_tool.model.clock import Clock
 from queue_tool.model.filter import Filter
 from queue_tool.model.states import Move
 from queue_tool.model.telemetry import Telemetry
-from queue_tool.services.bulk import Changed, change_matching, change_these
+from queue_tool.services.bulk import Change, Changed, change_matching, change_these, count_only
 from queue_tool.store import Canceled, Store
 
 LONGEST_TEXT = 1000
@@ -29,7 +29,7 @@ class Cancel:
     telemetry: Telemetry
     clock: Clock
 
-    def __call__(self, tokens: Sequence[str], by: str = "", reason: str = "") -> Canceled:
+    def __call__(self, tokens: Sequence[str], by: str = "", reason: str = "", *, key: str | None = None) -> Canceled:
         """Cancel unfinished tasks, and send a stop command to the workers of the running ones.
 
         A worker that cannot be notified now finds the cancel by itself within some seconds. The result of a canceled
@@ -37,8 +37,9 @@ class Cancel:
 
         Args:
             tokens: the tasks.
-            by: who cancels them.
+            by: who cancels them, as the request says.
             reason: why.
+            key: the name of the API key of the request, if it has one.
 
         Returns:
             The tasks that were canceled. A task is missing if it had already ended or is unknown.
@@ -46,10 +47,57 @@ class Cancel:
         Raises:
             StoreAway: the database is busy or away, and nothing was changed.
         """
-        by, reason = keepable(by, LONGEST_TEXT), keepable(reason, LONGEST_TEXT)
-        canceled = self.store.control.cancel(tokens, by, reason, self.clock.now())
+        by, reason = _kept(by), _kept(reason)
+        canceled = self._cancel(tokens, by, reason, key)
         for ticket in canceled.tickets:
-            self.telemetry.emit(events.TaskCanceled(token=ticket.token, run=ticket.run, by=by, reason=reason))
+            self.telemetry.emit(
+                events.TaskCanceled(token=ticket.token, run=ticket.run, by=by, reason=reason, key=key or None)
+            )
+        return canceled
+
+    def these(
+        self, tokens: Sequence[str], by: str = "", reason: str = "", *, key: str | None = None, dry_run: bool = False
+    ) -> Changed:
+        """Cancel tasks by their tokens, one part per transaction. With `dry_run`, only count them.
+
+        Raises:
+            PartlyChanged: the database became unavailable after some tasks were canceled.
+            StoreAway: the database is busy or away, and nothing was changed.
+        """
+        change, done = self._bulk(_kept(by), _kept(reason), key, dry_run=dry_run)
+        return change_these(self.store, tokens, change, done)
+
+    def matching(
+        self, wanted: Filter, by: str = "", reason: str = "", *, key: str | None = None, dry_run: bool = False
+    ) -> Changed:
+        """Cancel all unfinished tasks that match a filter, one part per transaction. With `dry_run`, only count them.
+
+        Raises:
+            PartlyChanged: the database became unavailable after some tasks were canceled.
+            StoreAway: the database is busy or away, and nothing was changed.
+        """
+        change, done = self._bulk(_kept(by), _kept(reason), key, dry_run=dry_run)
+        return change_matching(self.store, wanted, Move.CANCEL, change, done)
+
+    def _bulk(
+        self, by: str, reason: str, key: str | None, *, dry_run: bool
+    ) -> tuple[Change, Callable[[Changed], None]]:
+        """Return the change of one part, and the function that reports all parts as one event."""
+
+        def change(part: list[str]) -> int:
+            return len(self._cancel(part, by, reason, key).tickets)
+
+        def done(result: Changed) -> None:
+            self.telemetry.emit(
+                events.TasksCanceled(
+                    matched=result.matched, changed=result.changed, by=by, reason=reason, key=key or None
+                )
+            )
+
+        return count_only if dry_run else change, done
+
+    def _cancel(self, tokens: Sequence[str], by: str, reason: str, key: str | None) -> Canceled:
+        canceled = self.store.control.cancel(tokens, by, reason, self.clock.now(), key or None)
         for batch in canceled.finished:
             self.telemetry.emit(events.BatchFinished(batch=batch))
         running = [ticket for ticket in canceled.tickets if ticket.token in canceled.running]
@@ -59,18 +107,6 @@ class Cancel:
             self.telemetry.emit(events.Warned(reason=error.sentence))
         return canceled
 
-    def these(self, tokens: Sequence[str], by: str = "", reason: str = "") -> Changed:
-        """Cancel tasks by their tokens, one part per transaction.
 
-        Raises:
-            StoreAway: the database is busy or away; some tasks may already be canceled.
-        """
-        return change_these(self.store, tokens, lambda part: len(self(part, by, reason).tickets))
-
-    def matching(self, wanted: Filter, by: str = "", reason: str = "") -> Changed:
-        """Cancel all unfinished tasks that match a filter, one part per transaction.
-
-        Raises:
-            StoreAway: the database is busy or away; some tasks may already be canceled.
-        """
-        return change_matching(self.store, wanted, Move.CANCEL, lambda page: len(self(page, by, reason).tickets))
+def _kept(text: str) -> str:
+    return keepable(text, LONGEST_TEXT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from queue_tool.errors import PartlyChanged, StoreAway
 from queue_tool.model import events
 from queue_tool.model.clock import Clock
 from queue_tool.model.filter import Filter
@@ -27,9 +28,22 @@ class DeadLetters:
         The counts of their batches are reduced too, so that they still sum to the total.
 
         Raises:
-            StoreAway: the database is busy or away; some tasks may already be removed.
+            PartlyChanged: the database became unavailable after some tasks were removed.
+            StoreAway: the database is busy or away, and nothing was removed.
         """
         wanted = Filter(states=frozenset({State.FAILED}), ended_before=self.clock.now() - older_than)
-        removed = sum(self.store.control.remove(page) for page in self.store.control.matching(wanted))
-        self.telemetry.emit(events.SweptOld(tasks=removed))
+        removed = 0
+        try:
+            for page in self.store.control.matching(wanted):
+                removed += self.store.control.remove(page)
+        except StoreAway as error:
+            if not removed:
+                raise
+            raise PartlyChanged(
+                f"The database became unavailable after {removed} tasks were removed. "
+                "Send this request again to remove the rest.",
+                retry_after=1,
+            ) from error
+        finally:
+            self.telemetry.emit(events.SweptOld(tasks=removed))
         return removed

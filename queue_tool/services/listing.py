@@ -19,6 +19,10 @@ MOST_COUNTED = 10_000
 """A total is exact up to this number of tasks."""
 
 
+LONGEST_CURSOR = 64
+"""Characters. Our own cursors are shorter."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """One page of a list."""
@@ -128,6 +132,8 @@ def read_cursor(cursor: str, *, of_tokens: bool = False) -> PageKey:
     Raises:
         BadCursor: the cursor encodes no key, or a key of the other kind.
     """
+    if len(cursor) > LONGEST_CURSOR:
+        raise BadCursor
     try:
         key = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
     except (binascii.Error, ValueError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from queue_tool.model import events
 from queue_tool.model.clock import Clock
@@ -19,14 +20,16 @@ class Pause:
     telemetry: Telemetry
     clock: Clock
 
-    def __call__(self, priority: Priority) -> None:
-        """Pause a queue: none of its tasks start from now on. Running tasks continue.
+    def __call__(self, priority: Priority) -> datetime:
+        """Pause a queue: none of its tasks start from now on. Running tasks continue. Return the present time.
 
         Raises:
             StoreAway: the database is busy or away, and nothing was changed.
         """
-        self.store.queues.pause(priority, self.clock.now())
+        now = self.clock.now()
+        self.store.queues.pause(priority, now)
         self.telemetry.emit(events.QueuePaused(queue=priority.queue))
+        return now
 
     def resume(self, priority: Priority) -> None:
         """Resume a queue: its tasks start again. The sweeper pushes the tickets that are missing in Redis.

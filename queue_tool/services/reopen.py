@@ -10,7 +10,7 @@ from queue_tool.model.filter import Filter
 from queue_tool.model.states import Move
 from queue_tool.model.telemetry import Telemetry
 from queue_tool.model.ticket import Ticket
-from queue_tool.services.bulk import Changed, change_matching, change_these
+from queue_tool.services.bulk import Changed, change_matching, change_these, count_only
 from queue_tool.store import Store
 
 
@@ -36,18 +36,26 @@ class Reopen:
             self.telemetry.emit(events.TaskReopened(token=ticket.token, run=ticket.run))
         return tickets
 
-    def these(self, tokens: Sequence[str]) -> Changed:
-        """Reopen tasks by their tokens, one part per transaction.
+    def these(self, tokens: Sequence[str], *, dry_run: bool = False) -> Changed:
+        """Reopen tasks by their tokens, one part per transaction. With `dry_run`, only count them.
 
         Raises:
-            StoreAway: the database is busy or away; some tasks may already be reopened.
+            PartlyChanged: the database became unavailable after some tasks were reopened.
+            StoreAway: the database is busy or away, and nothing was changed.
         """
-        return change_these(self.store, tokens, lambda part: len(self(part)))
+        return change_these(self.store, tokens, count_only if dry_run else self._change, self._report)
 
-    def matching(self, wanted: Filter) -> Changed:
-        """Reopen all failed or canceled tasks that match a filter, one part per transaction.
+    def matching(self, wanted: Filter, *, dry_run: bool = False) -> Changed:
+        """Reopen all failed or canceled tasks that match a filter, one part per transaction. Or only count them.
 
         Raises:
-            StoreAway: the database is busy or away; some tasks may already be reopened.
+            PartlyChanged: the database became unavailable after some tasks were reopened.
+            StoreAway: the database is busy or away, and nothing was changed.
         """
-        return change_matching(self.store, wanted, Move.REOPEN, lambda page: len(self(page)))
+        return change_matching(self.store, wanted, Move.REOPEN, count_only if dry_run else self._change, self._report)
+
+    def _change(self, part: list[str]) -> int:
+        return len(self.store.control.reopen(part))
+
+    def _report(self, result: Changed) -> None:
+        self.telemetry.emit(events.TasksReopened(matched=result.matched, changed=result.changed))

@@ -50,6 +50,7 @@ class Submit:
         key: IdempotencyKey | None = None,
         *,
         label: Label = UNNAMED,
+        some_accepted: bool = False,
     ) -> Submission:
         """Check every value, store the accepted ones as tasks of a batch, and push their tickets.
 
@@ -60,6 +61,7 @@ class Submit:
             judge: decides for each value whether it is accepted or refused.
             key: the request's Idempotency-Key, if it has one.
             label: the name and the metadata of the batch.
+            some_accepted: whether nothing is kept if every element is refused. Otherwise the batch keeps its refusals.
 
         Raises:
             TooManyItems: the request has more than `max_batch` elements.
@@ -76,13 +78,18 @@ class Submit:
         batch = new_batch(values, judge, make_tokens(len(values) + 1, now), now, key, label=label)
         if not values and key is None:
             return Submission(batch=None, elements=())
+        if some_accepted and values and not batch.accepted:
+            return Submission(batch=None, elements=batch.elements)
         tickets = batch.tickets
-        added = self.store.batches.add(batch, self.max_waiting, hold=self._lists_without_room(tickets))
+        held = self._lists_without_room(tickets)
+        added = self.store.batches.add(batch, self.max_waiting, hold=held, some_accepted=some_accepted and bool(values))
         if added.before is not None:
             return self._repeated(added.before, key)
         if not values:
             return Submission(batch=None, elements=())
         kept = added.instead or batch
+        if added.refused_whole:
+            return Submission(batch=None, elements=kept.elements)
         self._emit_accepted(kept)
         if not added.held:
             self._push(batch.id, added.instead.tickets if added.instead else tickets)
@@ -135,7 +142,8 @@ class Submit:
             raise IdempotencyKeyReused
         self.telemetry.emit(events.BatchRepeated(batch=before.batch))
         elements = self.store.batches.elements(before.batch) if before.batch else []
-        return Submission(batch=before.batch, elements=elements)
+        removed = (before.elements or len(elements)) - len(elements)
+        return Submission(batch=before.batch, elements=elements, removed=removed)
 
     def _emit_accepted(self, batch: NewBatch) -> None:
         self.telemetry.emit(
@@ -179,6 +187,6 @@ def make_tokens(count: int, now: datetime) -> list[str]:
     return tokens.make(int(now.timestamp() * 1000), os.urandom(tokens.ENTROPY_BYTES * count))
 
 
-def body_digest(body: bytes) -> str:
-    """Return the SHA-256 digest of a request's body, in hexadecimal."""
-    return hashlib.sha256(body).hexdigest()
+def request_digest(body: bytes, query: bytes = b"") -> str:
+    """Return the SHA-256 digest of a request's body and query, in hexadecimal."""
+    return hashlib.sha256(body + b"\0?" + query if query else body).hexdigest()

@@ -121,6 +121,7 @@ def _refusal_rows(refused: Sequence[Refused], batch_id: int) -> list[dict[str, o
             "position": refusal.index,
             "item": json_text.dumps(refusal.item).decode(),
             "errors": json_text.dumps([asdict(error) for error in refusal.errors]).decode(),
+            "custom_id": refusal.custom_id,
             "duplicate_of": refusal.duplicate_of,
         }
         for refusal in refused

@@ -29,6 +29,7 @@ class Added:
 
     before: Remembered | None = None  # set if nothing was added: the first use of the idempotency key
     instead: NewBatch | None = None  # the batch as it was added, if unique keys were checked: without duplicates
+    refused_whole: bool = False  # whether nothing was added, because no element was accepted
     held: bool = False  # whether its tickets wait in the database until Redis has room
 
 
@@ -41,13 +42,16 @@ class Batches:
         self._waiting = WaitingCount()
         self._any_unpushed = Lookup(database, exists_query(batches.c.pushed_at.is_(None)))
 
-    def add(self, new: NewBatch, max_waiting: int = 0, *, hold: Sequence[str] = ()) -> Added:
+    def add(
+        self, new: NewBatch, max_waiting: int = 0, *, hold: Sequence[str] = (), some_accepted: bool = False
+    ) -> Added:
         """Add a batch with its tasks and refusals in one transaction.
 
         Args:
             new: the batch.
             max_waiting: the most tasks that may be queued; 0 means no limit.
             hold: lists that are full in Redis, so that their tickets wait in the database from now on.
+            some_accepted: whether a batch of which no element was accepted is not added.
 
         Raises:
             TooManyWaiting: more than `max_waiting` tasks would be queued.
@@ -60,11 +64,15 @@ class Batches:
             if new.unique_keys:
                 unique.lock_keys(connection)
                 new = instead = new.without_duplicates(unique.taken(connection, new.unique_keys))
+            if some_accepted and not new.accepted:
+                return Added(instead=new, refused_whole=True)
             self._waiting.require_room(connection, len(new.accepted), max_waiting)
             held = held_lists.hold_and_check(connection, hold, new.lists, new.created_at)
             batch_id = add_batch(connection, new, held=held) if new.elements else None
             if new.idempotency:
-                remember(connection, new.idempotency, batch_id, new.created_at)
+                remember(
+                    connection, new.idempotency, new.created_at, batch_id=batch_id, batch=new if batch_id else None
+                )
         return Added(instead=instead, held=held)
 
     def get(self, public_id: str) -> Batch:
@@ -114,11 +122,12 @@ class Batches:
         with self._database.read() as connection:
             mine = select(batches.c.id).where(batches.c.public_id == public_id).scalar_subquery()
             good = connection.execute(
-                select(tasks.c.position, tasks.c.token, tasks.c.data).where(tasks.c.batch_id == mine)
+                select(tasks.c.position, tasks.c.token, tasks.c.data, tasks.c.custom_id).where(tasks.c.batch_id == mine)
             ).all()
             bad = connection.execute(select(refusals).where(refusals.c.batch_id == mine)).all()
         elements: list[Element] = [
-            Accepted(index=row.position, token=row.token, data=json_text.loads(row.data)) for row in good
+            Accepted(index=row.position, token=row.token, data=json_text.loads(row.data), custom_id=row.custom_id)
+            for row in good
         ]
         elements += [refused_of(row) for row in bad]
         return sorted(elements, key=lambda element: element.index)
@@ -201,5 +210,6 @@ def refused_of(row: Row[Any]) -> Refused:
         index=row.position,
         item=json_text.loads(row.item),
         errors=tuple(FieldError(**reason) for reason in reasons),
+        custom_id=row.custom_id,
         duplicate_of=row.duplicate_of,
     )

@@ -39,7 +39,7 @@ class Control:
         """Use this database."""
         self._database = database
 
-    def cancel(self, tokens: Sequence[str], by: str, reason: str, now: datetime) -> Canceled:
+    def cancel(self, tokens: Sequence[str], by: str, reason: str, now: datetime, key: str | None = None) -> Canceled:
         """Cancel tasks. Tasks that had already ended and unknown tokens are missing in the result.
 
         Args:
@@ -47,9 +47,10 @@ class Control:
             by: who cancels the tasks, as stored with each task.
             reason: why the tasks are canceled, as stored with each task.
             now: when the tasks end.
+            key: the name of the API key that cancels them, if there is one.
         """
         rows: list[tuple[Row[Any], bool]] = []
-        parameters = {"now": micros(now), "by": by, "reason": reason}
+        parameters = {"now": micros(now), "by": by, "reason": reason, "key": key}
         with self._database.write() as connection:
             for chunk in chunks(sorted(tokens)):
                 lock_tokens(connection, chunk)
@@ -106,7 +107,12 @@ class Control:
 _CANCEL = (
     update_for(Move.CANCEL)
     .where(tasks.c.token.in_(bindparam("tokens", expanding=True)))
-    .values(finished_at=bindparam("now"), canceled_by=bindparam("by"), cancel_reason=bindparam("reason"))
+    .values(
+        finished_at=bindparam("now"),
+        canceled_by=bindparam("by"),
+        cancel_reason=bindparam("reason"),
+        canceled_key=bindparam("key"),
+    )
     .returning(*TICKET_COLUMNS, tasks.c.batch_id)
 )
 
@@ -127,6 +133,7 @@ _REOPEN = (
         error=None,
         canceled_by=None,
         cancel_reason=None,
+        canceled_key=None,
     )
     .returning(*TICKET_COLUMNS, tasks.c.batch_id)
 )

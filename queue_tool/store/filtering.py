@@ -35,6 +35,8 @@ def plain_conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
         yield tasks.c.batch_id == select(batches.c.id).where(batches.c.public_id == wanted.batch).scalar_subquery()
     if wanted.task_type is not None:
         yield tasks.c.task_type == wanted.task_type
+    if wanted.custom_id is not None:
+        yield tasks.c.custom_id == wanted.custom_id
     if wanted.priority is not None:
         yield of_priority(wanted.priority)
     if wanted.code is not None:

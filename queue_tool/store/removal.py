@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, delete, update
 
 from queue_tool.model.states import State
 from queue_tool.store.moves import lock_tasks
-from queue_tool.store.tables import attempts, batches, events, idempotency_keys, in_state, labels, refusals, tags, tasks
+from queue_tool.store.tables import attempts, batches, events, in_state, labels, refusals, tags, tasks
 
 ENDED = tuple(state for state in State if state.ended)
 
@@ -25,7 +25,7 @@ def remove(connection: Connection, condition: ColumnElement[bool]) -> int:
     tokens = [row.token for row in gone]
     if gone:
         connection.execute(delete(tags).where(tags.c.task_id.in_([row.id for row in gone])))
-    for table in (attempts, events, idempotency_keys):  # keys of tasks; `remove_batches` removes keys of batches
+    for table in (attempts, events):  # a used Idempotency-Key stays for its lifetime: a repetition must not run again
         if tokens:
             connection.execute(delete(table).where(table.c.token.in_(tokens)))
     for batch_id, count in sorted(Counter(row.batch_id for row in gone if row.batch_id is not None).items()):
@@ -38,7 +38,7 @@ def remove_batches(connection: Connection, condition: ColumnElement[bool]) -> in
     """Remove the finished batches that satisfy a condition and have no task left. Return how many were removed."""
     empty = (batches.c.accepted == 0) & batches.c.finished_at.is_not(None)
     gone = list(connection.execute(delete(batches).where(empty, condition).returning(batches.c.id)).scalars())
-    for table in (refusals, idempotency_keys, labels):
+    for table in (refusals, labels):
         if gone:
             connection.execute(delete(table).where(table.c.batch_id.in_(gone)))
     return len(gone)

@@ -54,7 +54,7 @@ class Results:
             errors = [{"path": error.path, "message": error.message} for error in refused.errors]
             yield ElementResult(
                 index=refused.index,
-                custom_id=None,
+                custom_id=refused.custom_id,
                 item=refused.item,
                 token=None,
                 status="rejected",

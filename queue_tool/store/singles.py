@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from queue_tool.errors import TaskNotFound
+from queue_tool.errors import TaskRemoved
 from queue_tool.model import json_text
 from queue_tool.model.batch import Accepted, IdempotencyKey, NewTask, Refused, refuse_duplicate
 from queue_tool.store import held_lists, unique
@@ -65,17 +65,17 @@ class Singles:
             held = held_lists.hold_and_check(connection, hold, {new.list}, now)
             add_tasks(connection, [new], None, now, unpushed=True)
             if key:
-                remember(connection, key, None, now, token=new.token)
+                remember(connection, key, now, token=new.token)
         return AddedOne(held=held)
 
     def accepted(self, token: str) -> Accepted:
         """Return a task as the answer to its request described it.
 
         Raises:
-            TaskNotFound: the task no longer exists.
+            TaskRemoved: the task has ended, and was removed since.
         """
         with self._database.read() as connection:
-            row = connection.execute(select(tasks.c.data).where(tasks.c.token == token)).first()
+            row = connection.execute(select(tasks.c.data, tasks.c.custom_id).where(tasks.c.token == token)).first()
         if row is None:
-            raise TaskNotFound
-        return Accepted(index=0, token=token, data=json_text.loads(row.data))
+            raise TaskRemoved(f"{TaskRemoved.default_sentence()} Its token was {token}.")
+        return Accepted(index=0, token=token, data=json_text.loads(row.data), custom_id=row.custom_id)

@@ -85,6 +85,7 @@ tasks = Table(
     Column("note", Text),  # the run's text about its progress
     Column("canceled_by", Text),
     Column("cancel_reason", Text),
+    Column("canceled_key", Text),  # name of the API key that canceled it; `canceled_by` is what the request said
     Column("due_at", BigInteger),  # the task is not started before this time
     Column("expires_at", BigInteger),  # the first run is not started after this time
     Column("max_attempts", Integer),  # NULL: the task type's value
@@ -182,6 +183,7 @@ refusals = Table(
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("item", Text, nullable=False),
     Column("errors", Text, nullable=False),
+    Column("custom_id", Text),
     Column("duplicate_of", Text),  # the token of the task that already uses the unique key
 )
 
@@ -192,8 +194,10 @@ idempotency_keys = Table(
     Column("key", Text, primary_key=True),
     Column("digest", Text, nullable=False),
     Column("batch_id", BigInteger),  # NULL for an empty array or a task without a batch
+    Column("batch", Text),  # the id of the batch, which stays known after the batch was removed
+    Column("elements", Integer),  # how many elements the request had; NULL: unknown, from an earlier version
     Column("token", Text),  # the task without a batch
-    Column("created_at", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False, index=True),
 )
 
 workers = Table(

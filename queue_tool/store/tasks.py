@@ -73,6 +73,7 @@ def status_fields(row: Any) -> dict[str, Any]:
         "note": row.note,
         "canceled_by": row.canceled_by,
         "cancel_reason": row.cancel_reason,
+        "canceled_key": row.canceled_key,
     }
 
 

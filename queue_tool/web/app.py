@@ -15,6 +15,7 @@ from queue_tool.model.settings import INLINE
 from queue_tool.runtime import Runtime, open_runtime, start_logging
 from queue_tool.web.http import admission, bodies, problems
 from queue_tool.web.http.answers import EXTENSION, runtime
+from queue_tool.web.http.headers import BoundedHeaders
 from queue_tool.web.operations import api, batches, check, dead_letters, health, queue, results, task_types, tasks
 from queue_tool.web.pages import home
 from queue_tool.web.serving import flask_run, serve
@@ -56,7 +57,7 @@ def connect(app: Flask, system: Runtime) -> None:
     app.extensions[bodies.EXTENSION] = bodies.Uploads()
     app.extensions[results.EXTENSION] = results.Streams()
     app.config["MAX_CONTENT_LENGTH"] = system.settings.max_body + bodies.ONE_BYTE_MORE
-    flask = partial(Flask.wsgi_app, app)
+    flask = BoundedHeaders(partial(Flask.wsgi_app, app))
     app.wsgi_app = FastCheck(flask, system)  # type: ignore[method-assign] # as Flask documents it
 
 

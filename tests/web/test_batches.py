@@ -127,7 +127,7 @@ def test_every_operation_on_an_unknown_batch_is_404(site: Site) -> None:
 def test_batches_have_and_are_found_by_a_name_and_metadata(site: Site) -> None:
     plain, _ = site.batch({})
     first, _ = site.batch({}, query="?name=n%C3%B6n%20%261&metadata.team=a&metadata.x.y=%26+b")
-    second, _ = site.batch(5, query="?name=other&metadata.team=a")
+    second, _ = site.batch({}, query="?name=other&metadata.team=a")
     answer = site.post("/api?name=n%C3%B6n%20%261&metadata.team=b", [{"item": "a", "valor": 0}])
     third = answer.json["batch"]
     found = details(site, first)

@@ -56,7 +56,7 @@ def test_all_dead_letters_are_retried_or_only_those_of_a_filter(site: Site) -> N
     assert site.post_json("/deadletter/retry") == {"matched": 2, "changed": 2}
     assert [site.status(token) for token in (red, blue, plain)] == ["queued"] * 3
     site.work(red, blue, plain)
-    assert site.post_json("/deadletter/retry", {"filter": {}}) == {"matched": 3, "changed": 3}
+    assert site.post_json("/deadletter/retry", {"filter": {}, "all": True}) == {"matched": 3, "changed": 3}
 
 
 def test_an_invalid_retry_request_retries_nothing(site: Site) -> None:

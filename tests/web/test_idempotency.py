@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from queue_tool.model.batch import IdempotencyKey, NewBatch, NewTask
 from queue_tool.runtime import Runtime
-from queue_tool.services.submit import body_digest, make_tokens
+from queue_tool.services.submit import make_tokens, request_digest
 from tests.web.conftest import KeyMaker
 
 MIXED = b'[{"item":"a","valor":1},{"item":{"x":[1.50,1e20]},"valor":"1"},7,{"valor":123456789012345678901234567890}]'
@@ -128,7 +128,7 @@ def test_a_key_is_remembered_for_a_day(client: FlaskClient, runtime: Runtime, ho
             accepted=[old],
             refused=[],
             created_at=then,
-            idempotency=IdempotencyKey(scope=" /api", key="k", digest=body_digest(body)),
+            idempotency=IdempotencyKey(scope=" /api", key="k", digest=request_digest(body)),
         )
     )
     answer = send(client, body, "k")

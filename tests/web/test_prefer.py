@@ -33,7 +33,8 @@ def end(runtime: Runtime, token: str) -> None:
 
 def paths(client: FlaskClient) -> tuple[str, list[str]]:
     token, batch = sent(client)
-    return token, [f"/check/{token}", f"/batches/{batch}"]
+    views = [f"/check/{token}", f"/batches/{batch}", f"/tasks/{token}", f"/tasks/{token}/status", f"/results/{token}"]
+    return token, views
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,9 @@ def paths(client: FlaskClient) -> tuple[str, list[str]]:
         (["wait=\u0661"], None),
         (["wait=9999999999999999999999"], None),
         (["await=5"], None),
+        (["wait=5" + " " * 58], 5),
+        (["wait=5" + " " * 59], None),
+        (["wait=" + " " * 32_000 + "x"], None),
         ([""], None),
         ([], None),
     ],
@@ -66,7 +70,7 @@ def test_the_preferred_wait_is_read_from_the_header(app: Flask, values: list[str
         assert preferred_wait() == seconds
 
 
-@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("which", range(5))
 def test_the_answer_comes_when_the_task_ends(client: FlaskClient, runtime: Runtime, app: Flask, which: int) -> None:
     token, both = paths(client)
     with ThreadPoolExecutor(1) as threads:
@@ -78,7 +82,7 @@ def test_the_answer_comes_when_the_task_ends(client: FlaskClient, runtime: Runti
     assert answer.headers["Vary"] == "Prefer"
 
 
-@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("which", range(5))
 def test_at_the_timeout_the_answer_has_the_current_state(client: FlaskClient, which: int) -> None:
     _, both = paths(client)
     answer = client.get(both[which], headers={"Prefer": "wait=1"})
@@ -87,7 +91,7 @@ def test_at_the_timeout_the_answer_has_the_current_state(client: FlaskClient, wh
     assert answer.headers["Preference-Applied"] == "wait=1"
 
 
-@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("which", range(5))
 def test_for_an_ended_task_or_batch_the_answer_is_immediate(client: FlaskClient, runtime: Runtime, which: int) -> None:
     token, both = paths(client)
     end(runtime, token)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sqlite3
 import threading
 from contextlib import closing
@@ -131,10 +132,13 @@ def test_results_are_filtered_by_status(site: Site) -> None:
 
 
 def test_a_batch_with_only_refused_elements_has_results(site: Site) -> None:
-    batch, _ = site.batch(1, None)
+    batch = site.post("/api", [1, None]).json["batch"]
     assert [line["status"] for line in lines(site, batch)] == ["rejected", "rejected"]
     assert lines(site, batch, "?status=finished") == []
-    assert site.get(f"/batches/{batch}/results?status=finished", CSV).data.decode() == ",".join(COLUMNS) + "\r\n"
+    assert (
+        site.get(f"/batches/{batch}/results?status=finished", CSV).data.decode()
+        == ",".join(f'"{name}"' for name in COLUMNS) + "\r\n"
+    )
 
 
 @ON_BOTH
@@ -336,3 +340,24 @@ def test_concurrent_streams_have_the_same_content(site: Site) -> None:
     assert len(read) == AT_ONCE
     assert len(set(read)) == 1
     assert read[0].count(b"\n") == 1201
+
+
+FORMULAS = ["=1", "+1", "-1", "@x", "\t=1", "\r\n=1", "a\n=1", "a;=1+1", "a\t@x", "x|-1", "\uff1d1", ";=1", "a - b"]
+
+
+def test_no_part_of_a_cell_is_a_formula_whatever_separates_cells(site: Site) -> None:
+    nested = [{"item": {"deep": text}} for text in FORMULAS]
+    plain = [{"item": text} for text in FORMULAS]
+    batch, tokens = site.batch(*({"data": data, "custom_id": data["item"]} for data in plain))
+    deep, more = site.batch(*({"data": data} for data in nested))
+    site.work(*tokens, *more)
+    for each in (batch, deep):
+        text = site.get(f"/batches/{each}/results", CSV).data.decode()
+        assert not re.search(r"[;|\t][=+\-@\uff1d]", text)
+        cells = [cell for row in csv.reader(io.StringIO(text, newline="")) for cell in row]
+        assert not [cell for cell in cells if re.search(r"(^|[\r\n])[=+\-@\uff1d]", cell)]
+        assert all(line.startswith('"') for line in text.split("\r\n") if line[:1].isdigit())
+    rows = table(site, deep)
+    assert [json.loads(row["item"]) for row in rows] == [data["item"] for data in nested]  # JSON stays JSON
+    assert [json.loads(row["result"]) for row in rows] == nested
+    assert table(site, batch)[-1]["item"] == "a - b"

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from queue_tool.model import events
 from queue_tool.model.outcome import Note
-from tests.conftest import RuntimeFactory
+from tests.conftest import News, RuntimeFactory
 from tests.support import now
 from tests.web.conftest import KeyMaker
 from tests.web.site import ILL_FORMED, ON_BOTH, UNKNOWN, Site, problem
@@ -219,11 +220,59 @@ def test_an_array_is_answered_as_a_batch_in_the_order_sent(site: Site) -> None:
     assert (found["total"], found["accepted"], found["rejected"]) == (4, 2, 2)
 
 
-def test_an_array_with_only_refused_elements_is_accepted_as_a_batch(site: Site) -> None:
-    batch, hashes = site.batch(1, None, "x")
-    assert hashes == ["INVALID_JOB_REQUEST"] * 3
-    found = site.get_json(f"/batches/{batch}")
-    assert (found["message"], found["progress"], found["counts"]["rejected"]) == ("Finalizado", 1, 3)
+@ON_BOTH
+def test_an_array_with_only_refused_elements_is_422_with_the_same_body_and_nothing_is_kept(site: Site) -> None:
+    taken = site.send(unique_key="k")
+    for path, body in {
+        "/tasks": [1, None, {"task_type": "no such", "custom_id": "mine"}],
+        "/tasks?task_type=uppercase&name=n": [1, [], {}],
+        "/tasks?metadata.a=b": [{"task_type": "mirror", "unique_key": "k"}],
+    }.items():
+        answer = site.post(path, body, KEY)
+        assert answer.status_code == 422
+        assert set(answer.json) == {"message", "processing_items"}
+        assert {line["hash"] for line in answer.json["processing_items"]} == {"INVALID_JOB_REQUEST"}
+        assert all(line["errors"] for line in answer.json["processing_items"])
+        assert "Location" not in answer.headers
+    assert answer.json["processing_items"][0]["duplicate_of"] == taken
+    assert site.get_json("/batches")["items"] == []
+    assert site.post("/tasks", [{"task_type": "mirror"}], KEY).status_code == 202  # the key is still free
+
+
+@ON_BOTH
+def test_with_a_task_type_in_the_query_the_body_is_the_data_itself(site: Site) -> None:
+    answer: Any = site.post("/tasks?task_type=sum_numbers&name=raw", [[1, 2], "x", [3]])
+    assert (answer.status_code, answer.json["batch"]) == (202, site.get_json("/batches?name=raw")["items"][0]["id"])
+    first, refused, last = answer.json["processing_items"]
+    assert (refused["hash"], refused["errors"][0]["path"]) == ("INVALID_JOB_REQUEST", "")
+    assert [site.get_json(f"/tasks/{line['hash']}")["data"] for line in (first, last)] == [[1, 2], [3]]
+    for data in ("abc", {"task_type": "sleep"}, None, 7):
+        answer = site.client.post("/tasks?task_type=mirror", data=json.dumps(data), content_type="application/json")
+        assert (answer.status_code, answer.json["task_type"]) == (202, "mirror"), data
+        assert site.get_json(answer.headers["Location"])["data"] == data
+    assert problem(site.post("/tasks?task_type=no+such", 1))[1] == "bad_parameter"
+    assert site.post("/tasks?task_type=uppercase", 1).json["errors"][0]["path"] == ""
+
+
+@ON_BOTH
+def test_a_custom_id_is_kept_returned_and_found_exactly(site: Site) -> None:
+    single = site.post("/tasks", {"task_type": "mirror", "custom_id": "a"})
+    assert (single.status_code, single.json["custom_id"]) == (202, "a")
+    mixed = [{"task_type": "mirror", "custom_id": "a"}, {"task_type": "mirror", "custom_id": "ab"}]
+    bad = [{"task_type": "uppercase", "data": 1, "custom_id": "b"}, {"custom_id": "c", "x": 1}, {"custom_id": 7}, {}]
+    first, again = (site.post("/tasks", [*mixed, *bad], KEY) for _ in range(2))
+    assert again.data == first.data
+    said = [line.get("custom_id", "none") for line in first.json["processing_items"]]
+    assert said == ["a", "ab", "b", "c", "none", "none"]
+    text = site.get(f"/batches/{first.json['batch']}/results").text
+    assert [line["custom_id"] for line in map(json.loads, text.splitlines())] == ["a", "ab", "b", "c", None, None]
+    tokens = [single.json["task_id"], first.json["processing_items"][0]["hash"]]
+    assert [task["task_id"] for task in site.pages("/tasks?custom_id=a", 1)] == tokens[::-1]
+    assert site.get_json("/tasks?custom_id=A")["total"] == 0
+    assert site.post_json("/tasks/cancel", {"filter": {"custom_id": "a"}, "dry_run": True}) == {
+        "matched": 2,
+        "changed": 0,
+    }
 
 
 def test_an_empty_array_makes_no_batch(site: Site) -> None:
@@ -236,7 +285,7 @@ def test_an_empty_array_makes_no_batch(site: Site) -> None:
 def test_an_array_above_the_item_limit_is_413(make_runtime: RuntimeFactory) -> None:
     site = Site(make_runtime(MAX_BATCH="2"))
     assert problem(site.post("/tasks", [1, 2, 3])) == (413, "too_many_items")
-    assert site.post("/tasks", [1, 2]).status_code == 202
+    assert site.post("/tasks", [{}, 2]).status_code == 202
 
 
 def test_more_tasks_than_may_be_queued_are_429(make_runtime: RuntimeFactory, valkey_server: str, redis: Any) -> None:
@@ -554,7 +603,78 @@ def test_a_filter_needs_an_admin_key_and_tokens_a_submit_key(site: Site, bearer:
         assert problem(site.post(path, {"tokens": [token]}, read)) == (403, "forbidden")
         assert problem(site.post(path, {"tokens": [token]})) == (401, "unauthorized")
         assert site.post(path, {"tokens": [token]}, submit).json == {"matched": 1, "changed": 1}
-    assert site.post("/tasks/cancel", {"filter": {}}, admin).json == {"matched": 1, "changed": 1}
+    everything = {"filter": {}, "all": True}
+    assert site.post("/tasks/cancel", everything, admin).json == {"matched": 1, "changed": 1}
+
+
+EMPTY: list[Any] = [{}, {"q": ""}]
+
+
+@pytest.mark.parametrize("path", ["/tasks/cancel", "/tasks/retry", "/deadletter/retry"])
+def test_a_filter_that_selects_all_must_be_meant_and_a_dry_run_changes_nothing(site: Site, path: str) -> None:
+    token, other = site.send(task_type="fails"), site.send(task_type="fails")
+    if path != "/tasks/cancel":
+        site.work(token, other)
+    before = site.status(token)
+    for wanted in EMPTY:
+        for more in ({}, {"all": False}, {"dry_run": True}):
+            assert problem(site.post(path, {"filter": wanted, **more})) == (400, "bad_request")
+        for name in ("all", "dry_run"):
+            assert problem(site.post(path, {"filter": wanted, "all": True, name: 1})) == (400, "bad_request")
+        assert site.post_json(path, {"filter": wanted, "all": True, "dry_run": True}) == {"matched": 2, "changed": 0}
+    if path != "/deadletter/retry":
+        assert site.post_json(path, {"tokens": [token, "x"], "dry_run": True}) == {"matched": 1, "changed": 0}
+    assert site.status(token) == before
+    assert site.post_json(path, {"filter": {}, "all": True}) == {"matched": 2, "changed": 2}
+    assert site.status(token) != before
+
+
+def test_many_at_once_are_one_line_in_the_log_with_counts(site: Site, news: News) -> None:
+    _, tokens = site.batch(*([{}] * 3))
+    site.post_json("/tasks/cancel", {"tokens": [*tokens, "x"], "by": "ana", "reason": "why"})
+    site.post_json("/tasks/retry", {"filter": {"status": "canceled"}})
+    site.post_json("/tasks/cancel", {"tokens": tokens, "dry_run": True})
+    assert news.of(events.TasksCanceled) == [events.TasksCanceled(matched=3, changed=3, by="ana", reason="why")]
+    assert news.of(events.TasksReopened) == [events.TasksReopened(matched=3, changed=3)]
+    assert news.of(events.TaskCanceled) == []
+    assert news.of(events.TaskReopened) == []
+
+
+def test_beside_who_is_said_to_cancel_the_name_of_the_key_is_kept(site: Site, bearer: KeyMaker, news: News) -> None:
+    submit = bearer("submit")
+    sent = [{"task_type": "mirror"}] * 3
+    answer = site.post("/tasks", sent, submit).json
+    one, two, three = (line["hash"] for line in answer["processing_items"])
+    forged = {"by": "k-admin"}
+    site.post(f"/tasks/{one}/cancel", forged, submit)
+    site.post("/tasks/cancel", {"tokens": [two], **forged}, submit)
+    site.post(f"/batches/{answer['batch']}/cancel", forged, submit)
+    for token in (one, two, three):
+        shown = site.get_json(f"/tasks/{token}", submit)
+        assert (shown["canceled_by"], shown["canceled_key"]) == ("k-admin", "submit")
+    assert [event.key for event in news.of(events.TaskCanceled)] == ["submit"]
+    assert [event.key for event in news.of(events.TasksCanceled)] == ["submit"] * 2
+    site.post(f"/tasks/{one}/retry", None, submit)
+    assert site.get_json(f"/tasks/{one}", submit)["canceled_key"] is None
+
+
+def test_a_long_item_or_result_is_cut_in_lists_and_whole_in_details(site: Site) -> None:
+    long, deep, short = {"item": "é" * 5000}, {"item": {"a": ["x" * 5000]}}, {"item": "y" * 1000}
+    sent: list[dict[str, Any]] = [long, deep, short]
+    tokens = [site.send(data=data) for data in sent]
+    waiting = site.get_json("/queue")["items"]
+    site.work(*tokens)
+    for path in ("/tasks", "/results"):
+        shown = {task["task_id"]: task for task in site.get_json(path)["items"]}
+        assert shown[tokens[0]]["item"] == "é" * 999 + "…"
+        assert shown[tokens[1]]["item"].startswith('{"a":["xxx')
+        assert all(len(task["item"]) == 1000 for task in shown.values())
+        assert "shortened" not in shown[tokens[2]] or path == "/results"
+    assert shown[tokens[0]]["shortened"] == ["item", "result"]
+    assert (len(shown[tokens[0]]["result"]), waiting[0]["item"]) == (1000, "é" * 999 + "…")
+    for token, data in zip(tokens, sent, strict=True):
+        details = site.get_json(f"/tasks/{token}")
+        assert (details["item"], details["result"]) == (data["item"], data)
 
 
 # -- unique keys -------------------------------------------------------------------------------------------
@@ -686,11 +806,33 @@ def test_a_refusal_leaves_the_idempotency_key_free(site: Site) -> None:
     assert site.post("/tasks", ONE, KEY).status_code == 202
 
 
-def test_the_idempotency_key_of_a_removed_task_is_free(site: Site) -> None:
+@ON_BOTH
+def test_a_removed_task_does_not_run_again_within_the_life_of_its_idempotency_key(site: Site) -> None:
     failing = {"task_type": "fails"}
-    first = site.post("/tasks", failing, KEY).json["task_id"]
-    site.work(first)
-    assert site.client.delete("/deadletter?older_than=0").json == {"removed": 1}
+    single = site.post("/tasks", failing, KEY).json["task_id"]
+    other = {"Idempotency-Key": "other"}
+    batch = site.post("/tasks", [failing, {"task_type": "mirror"}, 7], other).json
+    whole = site.post("/tasks", [failing, failing], {"Idempotency-Key": "third"}).json
+    lines = batch["processing_items"]
+    site.work(single, lines[0]["hash"], *(line["hash"] for line in whole["processing_items"]))
+    assert site.client.delete("/deadletter?older_than=0").json == {"removed": 4}
     again = site.post("/tasks", failing, KEY)
-    assert again.status_code == 202
-    assert again.json["task_id"] != first
+    assert problem(again) == (410, "task_removed")
+    assert single in again.json["message"]
+    assert site.post("/tasks", [failing, {"task_type": "mirror"}, 7], other).json == {
+        **batch,
+        "processing_items": lines[1:],
+        "removed": 1,
+    }
+    assert site.post("/tasks", [failing, failing], {"Idempotency-Key": "third"}).json == {
+        **whole,
+        "processing_items": [],
+        "removed": 2,
+    }
+    assert site.get_json("/tasks")["total"] == 1
+    assert problem(site.post("/tasks?name=n", [failing, failing], {"Idempotency-Key": "third"}))[0] == 422
+    runtime = site.runtime
+    assert runtime.store.idempotency.forget(now() + timedelta(hours=23)) == 0
+    site.post("/tasks", [], {"Idempotency-Key": "empty"})
+    assert runtime.store.idempotency.forget(now() + timedelta(hours=25)) == 4
+    assert site.post("/tasks", failing, KEY).status_code == 202

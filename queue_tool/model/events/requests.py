@@ -12,6 +12,10 @@ Method = Annotated[str, "the HTTP method"]
 UrlPath = Annotated[str, "the path of the URL, without the query"]
 StatusCode = Annotated[int, "the HTTP status code of the response"]
 Milliseconds = Annotated[float, "how long the response took, in milliseconds"]
+Canceler = Annotated[str, "who canceled, according to the request; may be empty"]
+CancelReason = Annotated[str, "the reason in the request; may be empty"]
+KeyName = Annotated[str, "the name of the request's API key, if it had one"]
+Matched = Annotated[int, "the number of tasks that the request selected"]
 Queue = Annotated[str, "the queue: `high`, `default` or `low`"]
 
 
@@ -91,8 +95,21 @@ class TaskCanceled(Event):
     title = "task canceled"
     token: Token
     run: RunNumber
-    by: Annotated[str, "who canceled it, according to the request; may be empty"]
-    reason: Annotated[str, "the reason in the request; may be empty"]
+    by: Canceler
+    reason: CancelReason
+    key: KeyName | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TasksCanceled(Event):
+    """A request canceled many tasks, which it named by their tokens or by a filter."""
+
+    title = "tasks canceled"
+    matched: Matched
+    changed: Annotated[int, "the number of tasks that were canceled"]
+    by: Canceler
+    reason: CancelReason
+    key: KeyName | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +119,15 @@ class TaskReopened(Event):
     title = "task reopened"
     token: Token
     run: RunNumber
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TasksReopened(Event):
+    """A request reopened many failed or canceled tasks, which it named by their tokens or by a filter."""
+
+    title = "tasks reopened"
+    matched: Matched
+    changed: Annotated[int, "the number of tasks that were reopened"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

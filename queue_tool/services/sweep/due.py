@@ -40,6 +40,7 @@ class Due:
         """
         self._expire()
         self._come_due()
+        self.store.idempotency.forget(self.clock.now())
         if self.retention is not None:
             self._forget(self.clock.now() - self.retention)
 

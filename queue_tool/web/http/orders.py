@@ -22,6 +22,7 @@ class Selection:
 
     tokens: Sequence[str]
     filter: Filter | None
+    dry_run: bool  # count the tasks and change none
 
 
 def small_object(*known: str) -> dict[str, object]:
@@ -42,7 +43,7 @@ def small_object(*known: str) -> dict[str, object]:
         for name in value:
             if name not in known:
                 hint = f"Known keys: {', '.join(known)}" if known else "This route takes no keys"
-                raise BadRequest(f"Unknown key {name!r:.80}. {hint}.")
+                raise BadRequest(f"Unknown key {name[:80]!r:.80}. {hint}.")
         return value
 
 
@@ -56,6 +57,18 @@ def text_of(body: dict[str, object], name: str) -> str:
     if found is not None and not isinstance(found, str):
         raise BadRequest(f"{name} must be a string.")
     return found or ""
+
+
+def truth_of(body: dict[str, object], name: str) -> bool:
+    """Return the boolean under a key of a body; False if it is missing.
+
+    Raises:
+        BadRequest: the value is not a boolean.
+    """
+    found = body.get(name, False)
+    if not isinstance(found, bool):
+        raise BadRequest(f"{name} must be true or false.")
+    return found
 
 
 def requester(body: dict[str, object]) -> str:
@@ -72,18 +85,36 @@ def selection_of(body: dict[str, object]) -> Selection:
         TooManyItems: the body has too many tokens.
         Forbidden: the role of the API key does not allow a filter.
     """
+    dry_run = truth_of(body, "dry_run")
     if ("tokens" in body) == ("filter" in body):
         raise BadRequest('The body must have "tokens", an array of strings, or "filter", an object.')
     if "filter" in body:
         if not g.may(Role.ADMIN):
             raise Forbidden
-        return Selection(tokens=(), filter=filter_in(body["filter"]))
+        return Selection(tokens=(), filter=filter_of_body(body), dry_run=dry_run)
     tokens = body["tokens"]
     if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
         raise BadRequest('"tokens" must be an array of strings.')
     if len(tokens) > MAX_TOKENS:
         raise TooManyItems(f"The request has {len(tokens)} tokens; the limit is {MAX_TOKENS}.")
-    return Selection(tokens=tokens, filter=None)
+    return Selection(tokens=tokens, filter=None, dry_run=dry_run)
+
+
+def filter_of_body(body: dict[str, object], known: Collection[str] = FILTERS) -> Filter:
+    """Return the filter of a body. One that selects all tasks needs `"all": true` beside it.
+
+    Args:
+        body: the body, with the key `filter`.
+        known: the names that the filter may have.
+
+    Raises:
+        BadRequest: the filter is not an object of strings, has an unknown name, or selects all tasks by mistake.
+        BadParameter: a filter has a value that cannot be used.
+    """
+    found = filter_in(body["filter"], known)
+    if found.is_empty and not truth_of(body, "all"):
+        raise BadRequest('An empty filter selects all tasks. Add "all": true beside "filter" if you mean that.')
+    return found
 
 
 def filter_in(value: object, known: Collection[str] = FILTERS) -> Filter:
@@ -101,7 +132,7 @@ def filter_in(value: object, known: Collection[str] = FILTERS) -> Filter:
         raise BadRequest('"filter" must be an object.')
     for name, text in value.items():
         if name not in known:
-            raise BadRequest(f"Unknown filter {name!r:.80}. Known filters: {', '.join(known)}.")
+            raise BadRequest(f"Unknown filter {name[:80]!r:.80}. Known filters: {', '.join(known)}.")
         if not isinstance(text, str) or "\0" in text:
             raise BadRequest(f"The filter {name!r:.80} must be a string without null characters.")
     return filter_of(value)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TypeVar
 
 from flask import Response, request
 from werkzeug.http import parse_list_header
 
+from queue_tool.web.http.headers import LONGEST
+
 Found = TypeVar("Found")
 
 LONGEST_WAIT = 60
 """Seconds; a longer preferred wait is reduced to this."""
 
-_wait = re.compile(r'\s*wait\s*=\s*"?\s*([0-9]{1,9})\s*"?\s*(?:;.*)?', re.IGNORECASE).fullmatch
+MOST_DIGITS = 9
 
 
 def answer_in_time(
@@ -46,10 +47,21 @@ def answer_in_time(
 def preferred_wait() -> int | None:
     """Return the seconds that the current request prefers to wait; None if it has no valid `wait` preference.
 
-    If there are several, the first one counts (RFC 7240, section 2).
+    If there are several, the first one counts (RFC 7240, section 2). A header longer than 64 characters is ignored.
     """
     for header in request.headers.getlist("Prefer"):
+        if len(header) > LONGEST["Prefer"]:
+            continue
         for preference in parse_list_header(header):
-            if match := _wait(preference):
-                return min(int(match[1]), LONGEST_WAIT)
+            seconds = _wait(preference)
+            if seconds is not None:
+                return min(seconds, LONGEST_WAIT)
     return None
+
+
+def _wait(preference: str) -> int | None:
+    """Return the seconds of a preference; None if it is not a valid `wait`. Each step reads the text once."""
+    name, _, rest = preference.partition("=")
+    digits = rest.partition(";")[0].strip().strip('"').strip()
+    is_number = digits.isascii() and digits.isdecimal() and len(digits) <= MOST_DIGITS
+    return int(digits) if is_number and name.strip().lower() == "wait" else None

@@ -143,6 +143,7 @@ FILTERS: Mapping[str, tuple[str, Callable[[str, str], Any]]] = {
     "code": ("code", partial(_member, Code)),
     "worker": ("worker", _text),
     "host": ("host", _text),
+    "custom_id": ("custom_id", _text),
     "created_after": ("created_after", time_of),
     "created_before": ("created_before", time_of),
     "q": ("prefix", _some_text),

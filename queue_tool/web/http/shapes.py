@@ -12,6 +12,9 @@ from queue_tool.model.states import State
 from queue_tool.model.task import Status
 from queue_tool.web.http.answers import rfc3339
 
+LONGEST_IN_LISTS = 1000
+"""Characters of an item or a result in a list. The details of a task have all of it."""
+
 
 def check(task: Status) -> dict[str, object]:
     """Return a task as `/check` shows it: the fields that a client without an API key may read."""
@@ -36,24 +39,33 @@ def check(task: Status) -> dict[str, object]:
 
 def standing(task: Status) -> dict[str, object]:
     """Return the id and the status of a task."""
+    return standing_in(task.token, task.state, task.task_type, task.batch)
+
+
+def standing_in(token: str, state: State, task_type: str, batch: str | None) -> dict[str, object]:
+    """Return the id and the status of a task, from its fields."""
     return {
-        "task_id": task.token,
-        "token": task.token,
-        "status": task.state,
-        "message": task.state.message,
-        "task_type": task.task_type,
-        "batch": task.batch,
+        "task_id": token,
+        "token": token,
+        "status": state,
+        "message": state.message,
+        "task_type": task_type,
+        "batch": batch,
     }
 
 
 def summary(task: Summary) -> dict[str, object]:
-    """Return a task as a list shows it."""
+    """Return a task as a list shows it: a long item is cut."""
+    return _with_short(_summary(task), "item", item_of(json_text.loads(task.data)))
+
+
+def _summary(task: Summary) -> dict[str, object]:
     return standing(task) | {
         "name": task.name,
         "custom_id": task.custom_id,
         "tags": task.tags,
         "priority": task.priority,
-        "item": item_of(json_text.loads(task.data)),
+        "item": None,
         "attempt": task.attempt,
         "created_at": rfc3339(task.created_at),
         "due_at": rfc3339(task.due_at),
@@ -70,12 +82,26 @@ def summary(task: Summary) -> dict[str, object]:
 
 def ended(task: Summary) -> dict[str, object]:
     """Return an ended task as the list of results shows it."""
-    return summary(task) | {"result": json_text.embed(task.result)}
+    shown = summary(task)
+    if task.result is None or len(task.result) <= LONGEST_IN_LISTS:
+        return shown | {"result": json_text.embed(task.result)}
+    return _with_short(shown, "result", json_text.loads(task.result))
+
+
+def _with_short(shown: dict[str, object], name: str, value: object) -> dict[str, object]:
+    """Return the shape with a value. A long one is cut, and `shortened` names its key."""
+    text = value if isinstance(value, str) else json_text.dumps(value).decode()
+    if len(text) <= LONGEST_IN_LISTS:
+        return shown | {name: value}
+    names = shown.get("shortened", [])
+    assert isinstance(names, list)  # noqa: S101 - this function wrote it
+    return shown | {name: f"{text[: LONGEST_IN_LISTS - 1]}…", "shortened": [*names, name]}
 
 
 def details(task: Details) -> dict[str, object]:
     """Return all fields of a task."""
-    return summary(task) | {
+    return _summary(task) | {
+        "item": item_of(json_text.loads(task.data)),
         "index": task.index,
         "data": json_text.embed(task.data),
         "description": task.description,
@@ -89,6 +115,7 @@ def details(task: Details) -> dict[str, object]:
         "result": json_text.embed(task.result),
         "canceled_by": task.canceled_by,
         "cancel_reason": task.cancel_reason,
+        "canceled_key": task.canceled_key,
         "attempts": [_attempt(attempt) for attempt in task.attempts],
         "timeline": _timeline(task),
         "log": [{"at": rfc3339(line.at), "run": line.run, "text": line.text} for line in task.lines],

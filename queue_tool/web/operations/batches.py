@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, g
 
 from queue_tool.model.access import Role
 from queue_tool.model.filter import Filter
@@ -50,7 +50,7 @@ def cancel(batch: str) -> Response:
     body = small_object("by", "reason")
     system = runtime()
     system.ask.batch(batch)
-    changed = system.cancel.matching(Filter(batch=batch), requester(body), text_of(body, "reason"))
+    changed = system.cancel.matching(Filter(batch=batch), requester(body), text_of(body, "reason"), key=g.key_name)
     return answer({"matched": changed.matched, "changed": changed.changed})
 
 

@@ -14,7 +14,7 @@ from queue_tool.model.states import State
 from queue_tool.web.http import shapes
 from queue_tool.web.http.admission import needs
 from queue_tool.web.http.answers import answer, runtime
-from queue_tool.web.http.orders import filter_in, small_object
+from queue_tool.web.http.orders import filter_of_body, small_object, truth_of
 from queue_tool.web.http.paging import page_of_tasks
 from queue_tool.web.http.query import FILTERS, PAGING, filter_of, limit_of, parameters, seconds_of
 from queue_tool.web.operations.tasks import reopened
@@ -50,8 +50,9 @@ def retry(token: str) -> Response:
 def retry_all() -> Response:
     """Retry all failed tasks that match the filter; without a filter, all failed tasks."""
     parameters()
-    body = small_object("filter")
-    changed = runtime().reopen.matching(_failed(filter_in(body.get("filter", {}), FILTERS_HERE)))
+    body = small_object("filter", "all", "dry_run")
+    wanted = filter_of_body(body, FILTERS_HERE) if "filter" in body else Filter()
+    changed = runtime().reopen.matching(_failed(wanted), dry_run=truth_of(body, "dry_run"))
     return answer({"matched": changed.matched, "changed": changed.changed})
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Blueprint, Response
 
 from queue_tool.errors import QueueNotFound
@@ -36,8 +38,9 @@ def pause(name: str) -> Response:
     parameters()
     small_object()
     priority = _priority(name)
-    runtime().pause(priority)
-    return _state_of(priority)
+    before = _counts_of(priority)
+    paused_at = runtime().pause(priority)
+    return answer(_shown(replace(before, paused_at=before.paused_at or paused_at)))
 
 
 @routes.post("/queue/<name>/resume")
@@ -47,13 +50,15 @@ def resume(name: str) -> Response:
     parameters()
     small_object()
     priority = _priority(name)
+    before = _counts_of(priority)
     runtime().pause.resume(priority)
-    return _state_of(priority)
+    return answer(_shown(replace(before, paused_at=None)))
 
 
-def _state_of(priority: Priority) -> Response:
+def _counts_of(priority: Priority) -> QueueCounts:
+    """Return the counts of a queue. They are read before a change, because the database may be away after it."""
     (found,) = (counts for counts in runtime().list.queues() if counts.priority is priority)
-    return answer(_shown(found))
+    return found
 
 
 def _shown(counts: QueueCounts) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -17,10 +18,12 @@ from queue_tool.model import json_text
 from queue_tool.model.access import Role
 from queue_tool.model.details import ElementResult
 from queue_tool.model.states import State
+from queue_tool.model.task import Status
 from queue_tool.web.http import shapes
 from queue_tool.web.http.admission import needs
 from queue_tool.web.http.answers import answer, rfc3339, runtime
 from queue_tool.web.http.paging import page_of_tasks
+from queue_tool.web.http.prefer import answer_in_time
 from queue_tool.web.http.query import FILTERS, PAGING, filter_of, limit_of, parameters
 
 EXTENSION = "queue_tool.streams"
@@ -62,7 +65,16 @@ def many() -> Response:
 def show(token: str) -> Response:
     """Return the result of a task; `status` shows whether the task has ended."""
     parameters()
-    task = runtime().ask.task(token)
+    system = runtime()
+    return answer_in_time(
+        ask=lambda: system.ask.task(token),
+        is_over=lambda task: task.state.ended,
+        wait=lambda seconds: system.wait.task(token, seconds),
+        answer=_result,
+    )
+
+
+def _result(task: Status) -> Response:
     return answer(
         shapes.standing(task)
         | {
@@ -184,12 +196,14 @@ def _json_lines(rows: Iterator[dict[str, Any]]) -> Iterator[bytes]:
 
 
 def _csv(rows: Iterator[dict[str, Any]]) -> Iterator[bytes]:
-    """Write values that are not text as JSON; text that a spreadsheet would read as a formula gets an apostrophe."""
+    """Quote all values, write those that are not text as JSON, and let no part of one be read as a formula."""
     text = io.StringIO()
-    writer = csv.writer(text)
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL)
     writer.writerow(COLUMNS)
     for row in rows:
-        writer.writerow((row | {name: _cell(row[name]) for name in ("custom_id", "item", "error")}).values())
+        result = None if row["result"] is None else _inert_json(row["result"])
+        cells = {name: _cell(row[name]) for name in ("custom_id", "item", "error")}
+        writer.writerow((row | cells | {"result": result}).values())
         if text.tell() >= PIECE:
             yield text.getvalue().encode()
             text.seek(0)
@@ -200,5 +214,22 @@ def _csv(rows: Iterator[dict[str, Any]]) -> Iterator[bytes]:
 def _cell(value: object) -> str | None:
     if value is None:
         return None
-    text = value if isinstance(value, str) else json_text.dumps(value).decode()
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") and isinstance(value, str) else text
+    return _inert(value) if isinstance(value, str) else _inert_json(json_text.dumps(value).decode())
+
+
+def _inert(text: str) -> str:
+    """Put an apostrophe before each character that could begin a formula, whatever separates cells for the reader."""
+    inert = _FORMULA.sub(r"'\g<0>", text)
+    return f"'{inert}" if text[:1] in ("\t", "\r") else inert
+
+
+def _inert_json(text: str) -> str:
+    """Escape each character that could begin a formula, so that the text is still the same JSON.
+
+    Outside of strings, JSON has none of the separators. A number may begin with a minus sign.
+    """
+    return _FORMULA_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+_FORMULA = re.compile(r"(?<![^;|\t\r\n])[=+\-@\uff0b\uff0d\uff1d\uff20]")
+_FORMULA_IN_JSON = re.compile(r"(?<=[;|])[=+\-@\uff0b\uff0d\uff1d\uff20]")

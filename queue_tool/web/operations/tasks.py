@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, g
 
 from queue_tool.errors import BadParameter, BadRequest, BadTask, TaskEnded, TaskNotRetried, UniqueKeyTaken
 from queue_tool.model.access import Role
-from queue_tool.model.batch import UNNAMED, Refused
+from queue_tool.model.batch import UNNAMED, Element, Judge, NewTask, Refused
+from queue_tool.model.settings import INLINE
+from queue_tool.model.states import State
 from queue_tool.model.task_request import Requests
 from queue_tool.web.http import shapes
 from queue_tool.web.http.admission import needs
@@ -16,6 +18,7 @@ from queue_tool.web.http.answers import answer, runtime
 from queue_tool.web.http.bodies import json_body
 from queue_tool.web.http.orders import requester, selection_of, small_object, text_of
 from queue_tool.web.http.paging import page_of_tasks, with_etag
+from queue_tool.web.http.prefer import answer_in_time
 from queue_tool.web.http.query import FILTERS, PAGING, filter_of, label_of, limit_of, parameters
 from queue_tool.web.http.submissions import idempotency_key, received
 
@@ -27,26 +30,55 @@ routes = Blueprint("tasks", __name__)
 @routes.post("/tasks")
 @needs(Role.SUBMIT)
 def create() -> Response:
-    """Accept one task, or an array of tasks as a batch."""
-    label = label_of(parameters("name", labels=True))
+    """Accept one task, or an array of tasks as a batch. With `?task_type=` the body is the data itself."""
+    query = parameters("name", "task_type", labels=True)
+    label = label_of(query)
+    system = runtime()
+    judge: Judge = Requests(types=system.types, now=system.clock.now())
+    if "task_type" in query:
+        judge = _judge_of(query["task_type"])
     with json_body() as (body, value):
-        system = runtime()
         key = idempotency_key(body)
-        judge = Requests(types=system.types, now=system.clock.now())
         if isinstance(value, list):
-            return received(system.submit(value, judge, key, label=label), ACCEPTED)
-        if not isinstance(value, dict):
+            return received(system.submit(value, judge, key, label=label, some_accepted=True), ACCEPTED)
+        if not isinstance(value, dict) and "task_type" not in query:
             raise BadRequest("The body must be a JSON object or an array of objects.")
         if label != UNNAMED:
             raise BadParameter(
                 "Only a batch has a name and metadata: send the task in an array, or omit these parameters."
             )
         element = system.submit.single(value, judge, key)
+    return _submitted(element)
+
+
+def _judge_of(name: str) -> Judge:
+    if name not in runtime().types:
+        raise BadParameter(f"task_type: there is no task type {name[:80]!r:.80}.")
+    return runtime().of_type(name)
+
+
+def _submitted(element: Element) -> Response:
+    """Return the response to one task. For a new task it is made without the database, which may be away by now."""
     if isinstance(element, Refused):
         if element.duplicate_of is None:
             raise BadTask.because([asdict(error) for error in element.errors])
-        return _status_response(element.duplicate_of, 200, duplicate=True)
-    return _status_response(element.token, ACCEPTED)
+        return _answered(_standing(element.duplicate_of), 200, duplicate=True)
+    if isinstance(element, NewTask) and runtime().settings.redis_url != INLINE:
+        return _answered(_standing_of_new(element), ACCEPTED)
+    return _answered(_standing(element.token, element.custom_id), ACCEPTED)
+
+
+def _standing_of_new(task: NewTask) -> dict[str, object]:
+    state = State.SCHEDULED if task.options.must_wait(runtime().clock.now()) else State.QUEUED
+    return shapes.standing_in(task.token, state, task.task_type.name, None) | _own_id(task.custom_id)
+
+
+def _standing(token: str, custom_id: str | None = None) -> dict[str, object]:
+    return shapes.standing(runtime().ask.task(token)) | _own_id(custom_id)
+
+
+def _own_id(custom_id: str | None) -> dict[str, object]:
+    return {} if custom_id is None else {"custom_id": custom_id}
 
 
 @routes.get("/tasks")
@@ -63,7 +95,15 @@ def many() -> Response:
 def show(token: str) -> Response:
     """Return all fields of a task."""
     parameters()
-    return with_etag(answer(shapes.details(runtime().ask.details(token))))
+    system = runtime()
+    return with_etag(
+        answer_in_time(
+            ask=lambda: system.ask.details(token),
+            is_over=lambda task: task.state.ended,
+            wait=lambda seconds: system.wait.task(token, seconds),
+            answer=lambda task: answer(shapes.details(task)),
+        )
+    )
 
 
 @routes.get("/tasks/<token>/status")
@@ -71,8 +111,15 @@ def show(token: str) -> Response:
 def status(token: str) -> Response:
     """Return only the status of a task."""
     parameters()
-    task = runtime().ask.task(token)
-    return answer({"task_id": task.token, "token": task.token, "status": task.state, "message": task.state.message})
+    system = runtime()
+    return answer_in_time(
+        ask=lambda: system.ask.task(token),
+        is_over=lambda task: task.state.ended,
+        wait=lambda seconds: system.wait.task(token, seconds),
+        answer=lambda task: answer(
+            {"task_id": task.token, "token": task.token, "status": task.state, "message": task.state.message}
+        ),
+    )
 
 
 @routes.post("/tasks/<token>/cancel")
@@ -83,9 +130,9 @@ def cancel(token: str) -> Response:
     body = small_object("by", "reason")
     system = runtime()
     task = system.ask.task(token)
-    if not system.cancel([token], requester(body), text_of(body, "reason")).tickets:
+    if not system.cancel([token], requester(body), text_of(body, "reason"), key=g.key_name).tickets:
         raise TaskEnded(f"This task has already ended: it is {system.ask.task(token).state.value}.")
-    return _status_response(task.token, 200)
+    return _answered(shapes.standing(replace(task, state=State.CANCELED)), 200)
 
 
 @routes.post("/tasks/<token>/retry")
@@ -102,14 +149,13 @@ def retry(token: str) -> Response:
 def cancel_many() -> Response:
     """Cancel the tasks with the given tokens, or all tasks that match a filter."""
     parameters()
-    body = small_object("tokens", "filter", "by", "reason")
-    selection, by, reason = selection_of(body), requester(body), text_of(body, "reason")
+    body = small_object("tokens", "filter", "all", "dry_run", "by", "reason")
+    chosen, by, reason = selection_of(body), requester(body), text_of(body, "reason")
     cancel = runtime().cancel
-    changed = (
-        cancel.matching(selection.filter, by, reason)
-        if selection.filter
-        else cancel.these(selection.tokens, by, reason)
-    )
+    if chosen.filter:
+        changed = cancel.matching(chosen.filter, by, reason, key=g.key_name, dry_run=chosen.dry_run)
+    else:
+        changed = cancel.these(chosen.tokens, by, reason, key=g.key_name, dry_run=chosen.dry_run)
     return answer({"matched": changed.matched, "changed": changed.changed})
 
 
@@ -118,9 +164,12 @@ def cancel_many() -> Response:
 def retry_many() -> Response:
     """Retry the tasks with the given tokens, or all tasks that match a filter."""
     parameters()
-    selection = selection_of(small_object("tokens", "filter"))
+    chosen = selection_of(small_object("tokens", "filter", "all", "dry_run"))
     reopen = runtime().reopen
-    changed = reopen.matching(selection.filter) if selection.filter else reopen.these(selection.tokens)
+    if chosen.filter:
+        changed = reopen.matching(chosen.filter, dry_run=chosen.dry_run)
+    else:
+        changed = reopen.these(chosen.tokens, dry_run=chosen.dry_run)
     return answer({"matched": changed.matched, "changed": changed.changed})
 
 
@@ -139,11 +188,10 @@ def reopened(token: str) -> Response:
         if state.can_be_reopened:
             raise UniqueKeyTaken
         raise TaskNotRetried(f"Only failed and canceled tasks can be retried; this one is {state.value}.")
-    return _status_response(task.token, 200)
+    return _answered(shapes.standing(replace(task, state=State.QUEUED)), 200)
 
 
-def _status_response(token: str, code: int, **more: object) -> Response:
-    task = runtime().ask.task(token)
-    response = answer(shapes.standing(task) | more, code)
-    response.headers["Location"] = f"/tasks/{task.token}"
+def _answered(standing: dict[str, object], status: int, **more: object) -> Response:
+    response = answer(standing | more, status)
+    response.headers["Location"] = f"/tasks/{standing['token']}"
     return response

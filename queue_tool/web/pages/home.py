@@ -8,7 +8,7 @@ from itertools import islice
 from flask import Blueprint, Response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from queue_tool.errors import NotAnArray, QueueToolError
+from queue_tool.errors import NotAnArray, QueueToolError, StoreAway
 from queue_tool.model import json_text
 from queue_tool.model.access import Role
 from queue_tool.model.details import ElementResult
@@ -74,5 +74,11 @@ def _short(item: object) -> str:
 
 
 def _page(status: int = 200, **shown: object) -> Response:
-    page = render_template("home.html", totals=runtime().ask.totals(), words=words(), **shown)
+    try:
+        totals = runtime().ask.totals()
+    except StoreAway:
+        if "batch" not in shown:
+            raise
+        totals = None  # the batch was saved: its answer must not be lost
+    page = render_template("home.html", totals=totals, words=words(), **shown)
     return Response(page, status=status, mimetype="text/html")

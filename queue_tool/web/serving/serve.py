@@ -34,6 +34,7 @@ def serve(settings: Settings) -> None:
     """
     from granian import Granian  # imported here: `flask run` loads this module too and does not use granian
     from granian.constants import HTTPModes, Interfaces
+    from granian.http import HTTP1Settings
 
     global _server_lifeline  # noqa: PLW0603 - the processes that granian forks must find it
     require_free(settings.host, settings.port)
@@ -49,6 +50,7 @@ def serve(settings: Settings) -> None:
         address=settings.host,
         port=settings.port,
         workers=max(1, settings.web),
+        http1_settings=HTTP1Settings(max_buffer_size=64 * 1024),  # bytes of one request's headers
         blocking_threads=THREADS + settings.max_waits,
         respawn_failed_workers=True,
         log_enabled=False,
