@@ -90,7 +90,7 @@ def web(host: str | None, port: str | None) -> None:
     from queue_tool.host.clock import CLOCK
     from queue_tool.model import events
     from queue_tool.services.keys import Keys
-    from queue_tool.web.serving.serve import serve
+    from queue_tool.web.serving.serve import require_startable, serve
 
     environment.override(_overrides(HOST=host, PORT=port))
     settings = environment.load_settings()
@@ -99,6 +99,7 @@ def web(host: str | None, port: str | None) -> None:
     with closing(runtime.open_store(settings, migrate=migrate)) as store:
         runtime.require_own_redis(settings, store)
         served = Keys(store=store, clock=CLOCK).served_without(settings.auth)
+    require_startable(settings)  # a start that fails prints one sentence only
     if served:
         telemetry.emit(events.Warned(reason=served))
     serve(settings)

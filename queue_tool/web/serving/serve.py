@@ -25,20 +25,24 @@ _server_lifeline: Lifeline | None = None
 """Notifies a serving process when granian's main process ends."""
 
 
-def serve(settings: Settings) -> None:
-    """Serve until a signal stops this process.
+def require_startable(settings: Settings) -> None:
+    """Check what would prevent the server from starting: granian's child would find it and print a traceback.
 
     Raises:
         PortTaken: another process listens on the port.
         BadTaskType: a task type in a user's module is not valid.
     """
+    require_free(settings.host, settings.port)
+    load_types(settings).compile()
+
+
+def serve(settings: Settings) -> None:
+    """Serve until a signal stops this process. Check before that it can start."""
     from granian import Granian  # imported here: `flask run` loads this module too and does not use granian
     from granian.constants import HTTPModes, Interfaces
     from granian.http import HTTP1Settings
 
     global _server_lifeline  # noqa: PLW0603 - the processes that granian forks must find it
-    require_free(settings.host, settings.port)
-    load_types(settings).compile()  # otherwise granian's child would find the errors and print a traceback
     _server_lifeline = Lifeline()
     descriptor = inherited_descriptor(VARIABLE)
     if descriptor is not None:
