@@ -88,6 +88,18 @@ class BodyTooLarge(QueueToolError):
     code = "body_too_large"
 
 
+class BodyTooSlow(QueueToolError):
+    """The body arrived too slowly. Send this request again."""
+
+    code = "body_too_slow"
+
+
+class IncompleteBody(BadRequest):
+    """The connection ended before the end of the body."""
+
+    code = "incomplete_body"
+
+
 class TooManyItems(QueueToolError):
     """The array has more elements than one request may contain."""
 
@@ -101,7 +113,7 @@ class TooManyWaiting(QueueToolError):
 
 
 class TooManyUploads(QueueToolError):
-    """The service is already reading two large bodies. Send this request again in a moment."""
+    """The service is already handling too many large bodies. Send this request again in a moment."""
 
     code = "too_many_uploads"
 

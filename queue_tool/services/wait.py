@@ -16,6 +16,12 @@ _log = logging.getLogger("queue_tool.services.wait")
 POLL_EVERY = 0.02
 """Seconds between two checks whether the database has changed."""
 
+SHARE_OF_A_TASK = 8
+"""An eighth of the waits may be for one task: whoever knows its token can ask for them, even without an API key."""
+
+OnLeave = Callable[[Callable[[], None]], None]
+"""Registers a function that is called when the caller does not need the answer any more."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Waiter:
@@ -30,22 +36,31 @@ class Wait:
     """Lets callers wait for the end of tasks and batches. The watcher thread runs only while a caller waits."""
 
     def __init__(self, store: Store, limit: int) -> None:
-        """Prepare; at most `limit` callers may wait at once."""
+        """Prepare; at most `limit` callers may wait at once, and an eighth of them for one task."""
         self._store = store
         self._limit = limit
+        self._limit_of_task = max(1, limit // SHARE_OF_A_TASK)
         self._waiters: set[_Waiter] = set()
         self._lock = threading.Lock()
         self._query_now = threading.Event()
         self._has_watcher = False
         self._released = False
 
-    def task(self, token: str, seconds: float) -> bool:
-        """Wait until a task has ended or the time is over; return False at once if too many callers wait already."""
-        return self._until_over(_Waiter(token, "tasks"), seconds)
+    def task(self, token: str, seconds: float, on_leave: OnLeave | None = None) -> bool:
+        """Wait until a task has ended, the time is over, or the caller leaves.
 
-    def batch(self, public_id: str, seconds: float) -> bool:
-        """Wait until a batch has ended or the time is over; return False at once if too many callers wait already."""
-        return self._until_over(_Waiter(public_id, "batches"), seconds)
+        Returns:
+            False, at once, if too many callers wait already.
+        """
+        return self._until_over(_Waiter(token, "tasks"), seconds, on_leave)
+
+    def batch(self, public_id: str, seconds: float, on_leave: OnLeave | None = None) -> bool:
+        """Wait until a batch has ended, the time is over, or the caller leaves.
+
+        Returns:
+            False, at once, if too many callers wait already.
+        """
+        return self._until_over(_Waiter(public_id, "batches"), seconds, on_leave)
 
     def release(self) -> None:
         """End all waits, and refuse new ones: this process is about to end."""
@@ -55,10 +70,12 @@ class Wait:
                 waiter.done.set()
             self._query_now.set()
 
-    def _until_over(self, waiter: _Waiter, seconds: float) -> bool:
+    def _until_over(self, waiter: _Waiter, seconds: float, on_leave: OnLeave | None) -> bool:
         try:
             if not self._enter(waiter):
                 return False
+            if on_leave is not None:
+                on_leave(waiter.done.set)
             waiter.done.wait(seconds)
         finally:
             with self._lock:
@@ -68,7 +85,7 @@ class Wait:
     def _enter(self, waiter: _Waiter) -> bool:
         """Let a waiter in, and make sure that a watcher runs. Return False if the waiter cannot wait now."""
         with self._lock:
-            if self._released or len(self._waiters) >= self._limit:
+            if self._released or self._is_full(waiter):
                 return False
             self._waiters.add(waiter)
             self._query_now.set()  # it may have ended already
@@ -80,6 +97,12 @@ class Wait:
                     return False
                 self._has_watcher = True
         return True
+
+    def _is_full(self, waiter: _Waiter) -> bool:
+        if waiter.of == "tasks":
+            same = sum(other.id == waiter.id for other in self._waiters)
+            return same >= self._limit_of_task or len(self._waiters) >= self._limit
+        return len(self._waiters) >= self._limit
 
     def _watch(self) -> None:
         """Query for all waits when the database has changed or a wait has begun, until no caller waits."""

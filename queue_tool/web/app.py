@@ -13,12 +13,14 @@ from queue_tool.host import collector
 from queue_tool.model import events
 from queue_tool.model.settings import INLINE
 from queue_tool.runtime import Runtime, open_runtime, start_logging
-from queue_tool.web.http import admission, bodies, problems
+from queue_tool.web.http import admission, bodies, problems, transport
 from queue_tool.web.http.answers import EXTENSION, runtime
 from queue_tool.web.http.headers import BoundedHeaders
 from queue_tool.web.operations import api, batches, check, dead_letters, health, queue, results, task_types, tasks
 from queue_tool.web.pages import home
 from queue_tool.web.serving import flask_run, serve
+from queue_tool.web.serving.bridge.bridge import Bridge
+from queue_tool.web.serving.bridge.limits import Limits
 from queue_tool.web.serving.fast_check import FastCheck
 
 _PAGE_POLICY = (
@@ -42,6 +44,7 @@ def create_app(system: Runtime | None = None) -> Flask:
     app.url_map.merge_slashes = False  # a token that contains a slash is an unknown token, not another path
     app.before_request(_start_timer)
     app.before_request(admission.admit)
+    app.before_request(transport.settle_transport)
     for part in (api, check, tasks, batches, results, queue, dead_letters, task_types, health):
         app.register_blueprint(part.routes)
     app.register_blueprint(home.pages)
@@ -61,13 +64,21 @@ def connect(app: Flask, system: Runtime) -> None:
     app.wsgi_app = FastCheck(flask, system)  # type: ignore[method-assign] # as Flask documents it
 
 
-def application() -> Flask:
-    """Return the application. granian calls this in each process that serves it."""
+def application() -> Bridge:
+    """Return the application as an event loop serves it. granian calls this in each process that serves it."""
     serve.follow_server()
     app = create_app()
-    serve.on_first_signal(app.extensions[EXTENSION].wait.release)  # otherwise waiting requests would delay the shutdown
+    system: Runtime = app.extensions[EXTENSION]
+    limits = Limits(threads=serve.THREADS + system.settings.max_waits, max_body=system.settings.max_body)
+
+    def release() -> None:
+        system.wait.release()  # otherwise waiting requests would delay the shutdown
+        bridge.close()
+
+    flask = partial(Flask.wsgi_app, app)
+    bridge = Bridge(flask, FastCheck(flask, system).body, limits, on_start=lambda: serve.on_signal(release))
     collector.freeze_existing()
-    return app
+    return bridge
 
 
 def _from_the_environment() -> Runtime:
@@ -97,6 +108,8 @@ def _protect(response: Response) -> Response:
 
 
 def _log(response: Response) -> Response:
+    if response.status_code == transport.ADMITTED and transport.ADMITS_ONLY in request.environ:
+        return response  # the request itself follows
     successful_read = request.method in ("GET", "HEAD") and response.status_code < HTTPStatus.BAD_REQUEST
     kind = events.Asked if successful_read else events.Requested
     telemetry = runtime().telemetry

@@ -38,7 +38,7 @@ def test_64_requests_wait_while_others_are_served_and_all_get_the_result(
 ) -> None:
     answer = system.post([{"item": "a", "valor": 3}])
     (token,) = (item["hash"] for item in answer.json["processing_items"])
-    held = held_waits(system, clients, f"/check/{token}")
+    held = held_waits(system, clients, answer.headers["location"])
     for _ in range(20):
         assert http("GET", system.url("/health/live")).status == 200
         assert system.check(token)["message"] == "Em processamento"

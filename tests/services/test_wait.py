@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -182,3 +182,32 @@ def test_a_release_ends_all_waits_and_refuses_new_ones(
     wait.release()
     assert waiting.result(LONG / 2) is True
     assert wait.task(token, LONG) is False
+
+
+def test_one_task_has_an_eighth_of_the_waits_a_batch_may_have_all(
+    runtime: Runtime, store: Store, threads: ThreadPoolExecutor
+) -> None:
+    batch, (first, second) = sent(runtime, 2)
+    wait = Wait(store, limit=16)
+    held = [threads.submit(wait.task, first, LONG) for _ in range(2)]
+    eventually(lambda: not wait.task(first, 0))
+    held += [threads.submit(wait.task, second, LONG) for _ in range(2)]
+    held += [threads.submit(wait.batch, batch, LONG) for _ in range(12)]
+    eventually(lambda: not wait.batch(batch, 0))
+    wait.release()
+    assert [each.result(LONG / 2) for each in held] == [True] * 16
+
+
+def test_a_caller_that_leaves_gives_its_place_to_another(
+    runtime: Runtime, store: Store, threads: ThreadPoolExecutor
+) -> None:
+    _, (token,) = sent(runtime)
+    wait = Wait(store, limit=1)
+    leave: list[Callable[[], None]] = []
+    waiting = threads.submit(wait.task, token, LONG, leave.append)
+    (go,) = eventually(lambda: leave)
+    assert not wait.task(token, 0)
+    go()
+    assert waiting.result(LONG / 2) is True
+    assert wait.task(token, LONG, lambda left: left())  # it had left before it could wait
+    wait.release()

@@ -346,11 +346,16 @@ def test_the_third_big_body_at_once_is_503_with_retry_after(app: Flask, client: 
     assert send(client, big).status_code == 200
 
 
-def test_a_body_of_unknown_length_counts_as_big(app: Flask, client: FlaskClient) -> None:
+def test_a_body_of_unknown_length_is_big_only_once_it_has_grown_big(app: Flask, client: FlaskClient) -> None:
     uploads = app.extensions["queue_tool.uploads"]
+
+    def sent(size: int) -> int:
+        body = io.BytesIO(b"[1]".ljust(size))
+        return client.post("/api", input_stream=body, content_type="application/json", **CHUNKED).status_code
+
     with uploads.slot(), uploads.slot():
-        answer = client.post("/api", input_stream=io.BytesIO(b"[]"), content_type="application/json", **CHUNKED)
-    assert answer.status_code == 503
+        assert [sent(size) for size in (3, BIG, BIG + 1)] == [200, 200, 503]
+    assert sent(BIG + 1) == 200
 
 
 def test_a_refused_big_body_frees_its_upload_slot(client: FlaskClient) -> None:

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from queue_tool.errors import TooManyStreams
 from queue_tool.store.engine.database import Database
-from queue_tool.web.operations.results import AT_ONCE
+from queue_tool.web.operations.results import AT_ONCE, OF_ONE_KEY, Streams
 from tests.web.site import ILL_FORMED, ON_BOTH, UNKNOWN, Site, problem
 
 COLUMNS = ["index", "custom_id", "item", "token", "status", "result", "error"]
@@ -263,6 +264,20 @@ def test_the_number_of_concurrent_streams_is_limited(site: Site) -> None:
     assert again.status_code == 200
     for stream in (*held, again):
         stream.close()
+
+
+def test_one_key_has_a_share_of_the_streams() -> None:
+    streams = Streams()
+    held = [streams.start(lambda: iter([b"x"]), "one") for _ in range(OF_ONE_KEY)]
+    with pytest.raises(TooManyStreams):
+        streams.start(lambda: iter(()), "one")
+    held += [streams.start(lambda: iter([b"x"]), "other"), streams.start(lambda: iter([b"x"]), "")]
+    assert list(held[0]) == [b"x"]
+    held.append(streams.start(lambda: iter(()), "one"))
+    held += [streams.start(lambda: iter(()), "") for _ in range(AT_ONCE - OF_ONE_KEY - 2)]
+    for key in ("", "new"):
+        with pytest.raises(TooManyStreams):
+            streams.start(lambda: iter(()), key)
 
 
 def readers(database: Database) -> int:

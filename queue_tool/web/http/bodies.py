@@ -15,7 +15,7 @@ from queue_tool.web.http.answers import runtime
 EXTENSION = "queue_tool.uploads"
 
 BIG = 4 * 2**20
-"""Bytes. A larger body counts as big, and so does a body without a Content-Length."""
+"""Bytes. A larger body counts as big."""
 
 ONE_BYTE_MORE = 1
 """Read one byte more than the limit: werkzeug cuts a stream of unknown length at its limit and reports no error."""
@@ -52,16 +52,32 @@ def has_body() -> bool:
 
 
 @contextmanager
-def slot_for_body() -> Iterator[None]:
-    """Hold a slot during the block if the body of the current request is big or has no Content-Length.
+def slot_for_body(start: bytes = b"") -> Iterator[None]:
+    """Hold a slot during the block if the current request's body is big.
+
+    Args:
+        start: what has been read of it. A body of unknown length takes a slot only once it has grown big.
 
     Raises:
         TooManyUploads: all slots for big bodies are taken.
     """
     uploads: Uploads = current_app.extensions[EXTENSION]
-    length = request.content_length
-    with uploads.slot() if length is None or length > BIG else nullcontext():
+    with uploads.slot() if max(request.content_length or 0, len(start)) > BIG else nullcontext():
         yield
+
+
+@contextmanager
+def _whole_body() -> Iterator[bytes]:
+    """Read the current request's body. A big one holds a slot during the block.
+
+    Only Flask's own server has bodies of unknown length; in front of granian the event loop has read them.
+
+    Raises:
+        TooManyUploads: the body is big, and all slots for big bodies are taken.
+    """
+    start = request.stream.read(BIG + 1) if request.content_length is None else b""
+    with slot_for_body(start):
+        yield start + request.stream.read() if start else request.get_data(cache=False)
 
 
 @contextmanager
@@ -79,8 +95,7 @@ def json_body() -> Iterator[tuple[bytes, object]]:
     """
     if request.mimetype != "application/json":
         raise UnsupportedMediaType
-    with slot_for_body():
-        body = request.get_data(cache=False)
+    with _whole_body() as body:
         if len(body) > runtime().settings.max_body:
             raise BodyTooLarge
         yield body, json_text.loads(body)

@@ -8,6 +8,8 @@ from typing import TypeVar
 from flask import Response, request
 from werkzeug.http import parse_list_header
 
+from queue_tool.services.wait import OnLeave
+from queue_tool.web.http import transport
 from queue_tool.web.http.headers import LONGEST
 
 Found = TypeVar("Found")
@@ -21,7 +23,7 @@ MOST_DIGITS = 9
 def answer_in_time(
     ask: Callable[[], Found],
     is_over: Callable[[Found], bool],
-    wait: Callable[[float], bool],
+    wait: Callable[[float, OnLeave | None], bool],
     answer: Callable[[Found], Response],
 ) -> Response:
     """Return the response at once or, if the current request prefers to wait, when the task or batch has ended.
@@ -29,12 +31,13 @@ def answer_in_time(
     Args:
         ask: reads the task or the batch.
         is_over: returns whether it has ended.
-        wait: waits for its end, at most this number of seconds; returns False if no more requests may wait.
+        wait: waits for its end, at most this number of seconds, or until the client leaves; returns False if no more
+            requests may wait.
         answer: makes the response from the task or the batch.
     """
     found = ask()
     seconds = preferred_wait()
-    honored = seconds is not None and (is_over(found) or wait(seconds))
+    honored = seconds is not None and (is_over(found) or wait(seconds, transport.on_leave()))
     if honored and not is_over(found):
         found = ask()
     response = answer(found)

@@ -36,7 +36,7 @@ def show(batch: str) -> Response:
         answer_in_time(
             ask=lambda: system.ask.batch(batch),
             is_over=lambda found: found.finished_at is not None,
-            wait=lambda seconds: system.wait.batch(batch, seconds),
+            wait=lambda seconds, on_leave: system.wait.batch(batch, seconds, on_leave),
             answer=lambda found: answer(shapes.batch(found)),
         )
     )

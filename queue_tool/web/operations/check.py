@@ -26,7 +26,7 @@ def show(token: str) -> Response:
     return answer_in_time(
         ask=lambda: system.ask.task(token),
         is_over=lambda task: task.state.ended,
-        wait=lambda seconds: system.wait.task(token, seconds),
+        wait=lambda seconds, on_leave: system.wait.task(token, seconds, on_leave),
         answer=lambda task: answer(shapes.check(task)),
     )
 

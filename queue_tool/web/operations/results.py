@@ -7,11 +7,12 @@ import io
 import logging
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, current_app, g, request
 
 from queue_tool.errors import BadParameter, NotAcceptable, QueueToolError, TooManyStreams
 from queue_tool.model import json_text
@@ -28,8 +29,11 @@ from queue_tool.web.http.query import FILTERS, PAGING, filter_of, limit_of, para
 
 EXTENSION = "queue_tool.streams"
 
-AT_ONCE = 4
-"""Streams of one process at the same time. Each stream occupies a thread while its client reads."""
+AT_ONCE = 16
+"""Streams of one process at the same time."""
+
+OF_ONE_KEY = 4
+"""Streams of one API key at the same time."""
 
 JSON_LINES = "application/jsonl"
 CSV = "text/csv"
@@ -69,7 +73,7 @@ def show(token: str) -> Response:
     return answer_in_time(
         ask=lambda: system.ask.task(token),
         is_over=lambda task: task.state.ended,
-        wait=lambda seconds: system.wait.task(token, seconds),
+        wait=lambda seconds, on_leave: system.wait.task(token, seconds, on_leave),
         answer=_result,
     )
 
@@ -99,7 +103,8 @@ def of_batch(batch: str) -> Response:
     rows = _rows(line for line in runtime().ask.results(batch) if wanted is None or line.status in wanted)
     streams: Streams = current_app.extensions[EXTENSION]
     headers_only = request.method == "HEAD"
-    response = Response(() if headers_only else streams.start(partial(write, rows)), mimetype=kind)
+    body = () if headers_only else streams.start(partial(write, rows), g.key_id)
+    response = Response(body, mimetype=kind)
     response.headers["Vary"] = "Accept"
     response.headers["Content-Disposition"] = f'attachment; filename="{batch}.{"csv" if kind == CSV else "jsonl"}"'
     return response
@@ -110,20 +115,29 @@ class Streams:
 
     def __init__(self) -> None:
         """Start with all slots free."""
-        self._slots = threading.BoundedSemaphore(AT_ONCE)
+        self._lock = threading.Lock()
+        self._keys = Counter[str]()
 
-    def start(self, write: Callable[[], Iterator[bytes]]) -> Iterator[bytes]:
+    def start(self, write: Callable[[], Iterator[bytes]], key_id: str) -> Iterator[bytes]:
         """Start a stream that holds a slot until it ends or is closed.
 
         Args:
             write: starts the stream and returns its pieces.
+            key_id: the API key of the client; empty if it needs none.
 
         Raises:
-            TooManyStreams: all slots are taken.
+            TooManyStreams: all slots are taken, or this key has its share of them.
         """
-        if not self._slots.acquire(blocking=False):
-            raise TooManyStreams(retry_after=5)
-        return _Stream(write(), self._slots.release)
+        with self._lock:
+            if self._keys.total() >= AT_ONCE or (key_id and self._keys[key_id] >= OF_ONE_KEY):
+                raise TooManyStreams(retry_after=5)
+            self._keys[key_id] += 1
+        return _Stream(write(), partial(self._free, key_id))
+
+    def _free(self, key_id: str) -> None:
+        with self._lock:
+            self._keys[key_id] -= 1
+            self._keys += Counter()  # forgets the keys that have none
 
 
 class _Stream(Iterator[bytes]):

@@ -100,7 +100,7 @@ def show(token: str) -> Response:
         answer_in_time(
             ask=lambda: system.ask.details(token),
             is_over=lambda task: task.state.ended,
-            wait=lambda seconds: system.wait.task(token, seconds),
+            wait=lambda seconds, on_leave: system.wait.task(token, seconds, on_leave),
             answer=lambda task: answer(shapes.details(task)),
         )
     )
@@ -115,7 +115,7 @@ def status(token: str) -> Response:
     return answer_in_time(
         ask=lambda: system.ask.task(token),
         is_over=lambda task: task.state.ended,
-        wait=lambda seconds: system.wait.task(token, seconds),
+        wait=lambda seconds, on_leave: system.wait.task(token, seconds, on_leave),
         answer=lambda task: answer(
             {"task_id": task.token, "token": task.token, "status": task.state, "message": task.state.message}
         ),

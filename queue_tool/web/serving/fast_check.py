@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 PATH = "/check/"
 
+HEADERS = (("Content-Type", "application/json"), ("Vary", "Prefer"), ("X-Content-Type-Options", "nosniff"))
+
 
 class FastCheck:
     """WSGI middleware that answers status requests itself."""
@@ -45,23 +47,26 @@ class FastCheck:
         path: str = environ["PATH_INFO"]
         if not path.startswith(PATH) or environ["REQUEST_METHOD"] != "GET" or "HTTP_PREFER" in environ:
             return self._application(environ, start_response)
+        body = self.body(path)
+        if body is None:
+            return self._application(environ, start_response)
+        start_response("200 OK", [*HEADERS, ("Content-Length", str(len(body)))])
+        return [body]
+
+    def body(self, path: str) -> bytes | None:
+        """Return the body of the response to a path; None if the application must answer.
+
+        Args:
+            path: `/check/` and a token.
+        """
         began = time.perf_counter()
         try:
             with self._lock:
                 task = self._system.ask.task(path.removeprefix(PATH))
         except QueueToolError:
-            return self._application(environ, start_response)
+            return None
         body = json_text.dumps(shapes.check(task)) + b"\n"
-        start_response(
-            "200 OK",
-            [
-                ("Content-Type", "application/json"),
-                ("Content-Length", str(len(body))),
-                ("Vary", "Prefer"),
-                ("X-Content-Type-Options", "nosniff"),
-            ],
-        )
         telemetry = self._system.telemetry
         if telemetry.hears(events.Asked):
             telemetry.emit(events.Asked(method="GET", path=path, status=200, ms=(time.perf_counter() - began) * 1000))
-        return [body]
+        return body

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import threading
 from collections.abc import Callable
@@ -20,6 +21,21 @@ THREADS = 32
 
 A database server that does not answer can hold 24 of them: one for each connection that the store may open.
 """
+
+CONNECTIONS = 8_192
+"""Connections that one process keeps at the same time. Further ones wait in the backlog."""
+
+BACKLOG = 4_096
+"""Connections that may wait. The kernel may have a lower limit."""
+
+OTHER_FILES = 256
+"""Open files of a process that are not connections."""
+
+HEADER_TIMEOUT = 30_000
+"""Milliseconds within which a request's header must arrive; an idle connection is closed after this time."""
+
+HEADER_SIZE = 64 * 1024
+"""Bytes that a request's header may have."""
 
 _server_lifeline: Lifeline | None = None
 """Notifies a serving process when granian's main process ends."""
@@ -39,7 +55,7 @@ def require_startable(settings: Settings) -> None:
 def serve(settings: Settings) -> None:
     """Serve until a signal stops this process. Check before that it can start."""
     from granian import Granian  # imported here: `flask run` loads this module too and does not use granian
-    from granian.constants import HTTPModes, Interfaces
+    from granian.constants import HTTPModes, Interfaces, Loops
     from granian.http import HTTP1Settings
 
     global _server_lifeline  # noqa: PLW0603 - the processes that granian forks must find it
@@ -49,13 +65,16 @@ def serve(settings: Settings) -> None:
         watch(descriptor, lambda: os.kill(os.getpid(), signal.SIGTERM))
     Granian(
         "queue_tool.web.app:application",
-        interface=Interfaces.WSGI,
+        interface=Interfaces.ASGI,
+        loop=Loops.asyncio,
         http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT, max_buffer_size=HEADER_SIZE),
+        websockets=False,
+        backlog=BACKLOG,
+        backpressure=_connections(),
         address=settings.host,
         port=settings.port,
         workers=max(1, settings.web),
-        http1_settings=HTTP1Settings(max_buffer_size=64 * 1024),  # bytes of one request's headers
-        blocking_threads=THREADS + settings.max_waits,
         respawn_failed_workers=True,
         log_enabled=False,
     ).serve(target_loader=_load)
@@ -68,6 +87,16 @@ def _load(target: str) -> Callable[..., Any]:
     return application
 
 
+def _connections() -> int:
+    """Let this process and its children open as many files as they may; return the connections that one may keep."""
+    files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS + OTHER_FILES
+    if files != resource.RLIM_INFINITY and files < wanted:
+        files = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
+    return CONNECTIONS if files == resource.RLIM_INFINITY else max(1, min(CONNECTIONS, files - OTHER_FILES))
+
+
 def follow_server() -> None:
     """End this process, which granian forked, when granian's main process ends."""
     if _server_lifeline is not None:
@@ -75,18 +104,19 @@ def follow_server() -> None:
         watch(_server_lifeline.reading, lambda: os._exit(1))
 
 
-def on_first_signal(then: Callable[[], None]) -> None:
-    """Call a function in its own thread at the first signal for which this process has a handler.
+def on_signal(then: Callable[[], None]) -> None:
+    """Call a function in its own thread at each SIGINT and SIGTERM, in addition to what the event loop does.
+
+    Call this in the event loop, in the main thread. The loop learns of signals through a descriptor, not through the
+    handler that this replaces.
 
     Args:
-        then: the function. The handler itself may belong to other code, for example to granian.
+        then: the function.
     """
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
 
-    def wait() -> None:
-        os.read(reading, 1)
-        then()
+    def start(_number: int, _frame: object) -> None:
+        threading.Thread(target=then, name="signals", daemon=True).start()
 
-    threading.Thread(target=wait, name="signals", daemon=True).start()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, start)
+        signal.siginterrupt(number, False)

@@ -1,0 +1,140 @@
+"""The bridge: an ASGI application that answers with a WSGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from queue_tool.errors import QueueToolError
+from queue_tool.web.http import transport
+from queue_tool.web.serving.bridge import checks, responses
+from queue_tool.web.serving.bridge.bodies import Bodies
+from queue_tool.web.serving.bridge.checks import Checks
+from queue_tool.web.serving.bridge.client import Client, Receive
+from queue_tool.web.serving.bridge.environ import environ_of, put_body
+from queue_tool.web.serving.bridge.limits import Limits
+from queue_tool.web.serving.bridge.responses import Ready
+from queue_tool.web.serving.bridge.sending import Send, Sender
+from queue_tool.web.serving.bridge.threads import Threads
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+
+Scope = dict[str, Any]
+
+_log = logging.getLogger("queue_tool.web")
+
+
+class Bridge:
+    """Reads bodies and sends responses in the event loop, and runs the WSGI application in threads."""
+
+    def __init__(
+        self,
+        application: WSGIApplication,
+        status: Callable[[str], bytes | None],
+        limits: Limits,
+        on_start: Callable[[], None],
+    ) -> None:
+        """Prepare to serve.
+
+        Args:
+            application: answers every request that `status` leaves.
+            status: returns the body of the response to `/check/<token>`; None if the application must answer.
+            limits: what clients may demand.
+            on_start: called in the event loop before the first request.
+        """
+        self._application = application
+        self._limits = limits
+        self._on_start = on_start
+        self._threads = Threads(limits.threads)
+        self._bodies = Bodies(limits)
+        self._checks = Checks(status)
+        self._send = Sender(limits, self._threads)
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI 3)."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        if checks.takes(scope):
+            body = await self._checks.body(scope["path"])
+            if body is not None:
+                await send({"type": "http.response.start", "status": 200, "headers": checks.headers_of(body)})
+                await send({"type": "http.response.body", "body": body, "more_body": False})
+                return
+        await self._serve(environ_of(scope), receive, send)
+
+    def close(self) -> None:
+        """Stop waiting for slow bodies: this process is about to end. Any thread may call this."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._bodies.close)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self._loop = asyncio.get_running_loop()
+        self._on_start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _serve(self, environ: WSGIEnvironment, receive: Receive, send: Send) -> None:
+        client = Client((environ["REMOTE_ADDR"], int(environ["REMOTE_PORT"])), receive)
+        environ[transport.ON_LEAVE] = client.on_leave
+        try:
+            ready = await self._refusal(environ, receive)
+            if ready is None:
+                if "HTTP_PREFER" in environ:
+                    client.watch()
+                ready = await self._run(environ)
+                if ready.body is None:
+                    client.watch()
+            await self._send(ready, send, client)
+        finally:
+            client.stop_watching()
+
+    async def _refusal(self, environ: WSGIEnvironment, receive: Receive) -> Ready | None:
+        """Read the body into the environment; return a response if it cannot be read, or need not be."""
+        length = environ.get("CONTENT_LENGTH", "0")
+        if length == "0" and "HTTP_TRANSFER_ENCODING" not in environ:
+            return None
+        if int(length) > self._limits.max_body:
+            return await self._run(environ)  # the application refuses it by its length alone
+        try:
+            put_body(environ, await self._bodies.read(receive, partial(self._require_admission, environ)))
+        except _NotAdmitted as refusal:
+            return refusal.ready
+        except QueueToolError as error:
+            return await self._run(environ | {transport.REFUSAL: error})
+        return None
+
+    async def _require_admission(self, environ: WSGIEnvironment) -> None:
+        """Ask the application whether the client may send a big body.
+
+        Raises:
+            _NotAdmitted: it may not.
+        """
+        ready = await self._run(environ | {transport.ADMITS_ONLY: True})
+        if ready.status != transport.ADMITTED:
+            raise _NotAdmitted(ready)
+
+    async def _run(self, environ: WSGIEnvironment) -> Ready:
+        """Run the application in a thread; if it raises an error, return its usual response to a bug."""
+        try:
+            return await self._threads.run(partial(responses.run, self._application, environ))
+        except Exception as error:
+            if transport.REFUSAL in environ:
+                raise
+            _log.error("unexpected error in %s %s", environ["REQUEST_METHOD"], environ["PATH_INFO"], exc_info=error)
+            return await self._run(environ | {transport.REFUSAL: QueueToolError()})
+
+
+class _NotAdmitted(Exception):
+    """The application refuses this client."""
+
+    def __init__(self, ready: Ready) -> None:
+        super().__init__()
+        self.ready = ready

@@ -1,0 +1,78 @@
+"""Status requests: one thread reads all that wait, so that the event loop never waits for the database."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import Any
+
+from queue_tool.web.serving import fast_check
+
+PATH = fast_check.PATH.encode()
+
+MOST = 64
+"""Requests that the thread reads before it hands over the responses."""
+
+_HEADERS = [(name.lower().encode(), value.encode()) for name, value in fast_check.HEADERS]
+
+_Waiting = tuple[str, "asyncio.Future[bytes | None]"]
+
+
+class Checks:
+    """A thread that makes the responses to `GET /check/<token>`."""
+
+    def __init__(self, read: Callable[[str], bytes | None]) -> None:
+        """Start the thread with the first request.
+
+        Args:
+            read: returns the body of the response to a path; None if Flask must answer.
+        """
+        self._read = read
+        self._waiting = SimpleQueue[_Waiting]()
+        self._has_thread = False
+
+    async def body(self, path: str) -> bytes | None:
+        """Return the body of the response to a path; None if Flask must answer."""
+        if not self._has_thread:
+            self._has_thread = True
+            threading.Thread(target=self._run, name="checks", daemon=True).start()
+        future: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+        self._waiting.put((path, future))
+        return await future
+
+    def _run(self) -> None:
+        while True:
+            waiting = [self._waiting.get()]
+            while len(waiting) < MOST and not self._waiting.empty():
+                waiting.append(self._waiting.get())
+            found = [(future, self._body(path)) for path, future in waiting]
+            with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
+                waiting[0][1].get_loop().call_soon_threadsafe(_hand_over, found)
+
+    def _body(self, path: str) -> bytes | None:
+        try:
+            return self._read(path)
+        except Exception:  # noqa: BLE001 - Flask meets the same error, and answers it as usual
+            return None
+
+
+def takes(scope: dict[str, Any]) -> bool:
+    """Return whether this is a status request without a `Prefer` header."""
+    raw: bytes = scope["raw_path"]
+    return (
+        raw.startswith(PATH) and scope["method"] == "GET" and not any(name == b"prefer" for name, _ in scope["headers"])
+    )
+
+
+def headers_of(body: bytes) -> list[tuple[bytes, bytes]]:
+    """Return the headers of a response with this body."""
+    return [*_HEADERS, (b"content-length", b"%d" % len(body))]
+
+
+def _hand_over(found: list[tuple[asyncio.Future[bytes | None], bytes | None]]) -> None:
+    for future, body in found:
+        if not future.done():
+            future.set_result(body)
