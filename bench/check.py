@@ -18,15 +18,21 @@ from bench.submit import BATCH, body
 
 CONNECTIONS = 16
 
+SLOW = 100
+"""Clients that do not finish their bodies, beside one client that asks for a status."""
+
 OURS = "ours, {} web process{}"
+ALONE = "ours: GET /check, one connection"
+BESIDE = f"ours: the same beside {SLOW} clients that sent one byte of 1,000"
 PEER = "Flask on gunicorn, 2 x 8 threads, same query"
 
 
 def run(folder: Path, *, quick: bool) -> list[Table]:
-    """Measure the contenders in turns; return one table for single tokens and one for many tokens."""
+    """Measure the contenders in turns; return a table for single tokens, many tokens, and slow clients."""
     rounds, seconds = 3, 2.0 if quick else 6.0
     rates: dict[str, list[http.Load]] = {}
     many: list[float] = []
+    beside: dict[str, list[float]] = {ALONE: [], BESIDE: []}
     with _contenders(folder) as (urls, pids, tokens, system):
         for _ in range(rounds):
             for name, url in urls.items():
@@ -35,8 +41,12 @@ def run(folder: Path, *, quick: bool) -> list[Table]:
             request = json.dumps({"tokens": tokens}).encode()
             taken, _ = http.timed(f"{system.url}/check", "POST", request, 3 if quick else 10)
             many.append(taken * 1000)
+            for name, clients in ((ALONE, 0), (BESIDE, SLOW)):
+                with http.slow_clients(f"{system.url}/check", clients):
+                    taken, _ = http.timed(urls[OURS.format(2, "es")], "GET", b"", 100 if quick else 1_000)
+                beside[name].append(taken * 1000)
         memory = {name: peak_of(pid) for name, pid in pids.items()}
-    return [_of_one(rates, memory), _of_many(many)]
+    return [_of_one(rates, memory), _of_many(many), _beside_slow(beside)]
 
 
 @contextmanager
@@ -124,4 +134,14 @@ def _of_many(many: list[float]) -> Table:
         better=Better.LOWER,
         rows=(row,),
         goals=(Goal(figure="POST /check", found=row.median, limit=50, unit=" ms", at_most=True),),
+    )
+
+
+def _beside_slow(taken: dict[str, list[float]]) -> Table:
+    return Table(
+        part="P4",
+        title="GET /check/<token> beside slow clients",
+        unit="ms",
+        better=Better.LOWER,
+        rows=tuple(Row(name=name, values=tuple(values), ours=True) for name, values in taken.items()),
     )

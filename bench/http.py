@@ -7,6 +7,8 @@ import json
 import socket
 import statistics
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -114,6 +116,18 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, _error: Exception | None) -> None:
         if not self.closed.done():
             self.closed.set_result(None)
+
+
+@contextmanager
+def slow_clients(url: str, count: int) -> Iterator[None]:
+    """During the block, keep clients that have sent one byte of a body of 1,000."""
+    parts = urlsplit(url)
+    head = f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
+    with ExitStack() as stack:
+        for _ in range(count):
+            client = stack.enter_context(socket.create_connection((parts.hostname, parts.port), timeout=60))
+            client.sendall(f"{head}Content-Length: 1000\r\n\r\n{{".encode())
+        yield
 
 
 def load(url: str, connections: int, seconds: float) -> Load:

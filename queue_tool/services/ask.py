@@ -32,6 +32,11 @@ class Ask:
         """
         return _found(token, self.store.tasks.status)
 
+    def tasks(self, wanted: Sequence[str]) -> list[Status | None]:
+        """Return the status of each task, in the order of the tokens; None for an unknown or malformed token."""
+        known = self.store.tasks.statuses([token for token in wanted if tokens.is_well_formed(token)])
+        return [known.get(token) for token in wanted]
+
     def details(self, token: str) -> Details:
         """Return everything that is known about a task.
 

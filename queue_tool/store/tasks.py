@@ -16,6 +16,9 @@ from queue_tool.store.tables import batches, tasks
 CHUNK = 500
 """The most tokens in one statement."""
 
+FEW = 16
+"""Tokens in the one statement that is compiled in advance."""
+
 
 class Tasks:
     """The table of tasks."""
@@ -24,11 +27,22 @@ class Tasks:
         """Use this database."""
         self._database = database
         self._status = Lookup(database, _STATUS)
+        self._statuses = Lookup(database, _STATUSES)
 
     def status(self, token: str) -> Status | None:
         """Return the status of a task, or None for an unknown token."""
         row = self._status.first(token=token)
         return None if row is None else Status(**status_fields(row))
+
+    def statuses(self, tokens: Sequence[str]) -> dict[str, Status]:
+        """Return the statuses of these tasks by token. Unknown tokens are left out."""
+        known: dict[str, Status] = {}
+        for start in range(0, len(tokens), FEW):
+            wanted = tokens[start : start + FEW]
+            padded = [*wanted, *[wanted[0]] * (FEW - len(wanted))]
+            rows = self._statuses.all(**dict(zip(_PLACES, padded, strict=True)))
+            known |= {row.token: Status(**status_fields(row)) for row in rows}
+        return known
 
     def ended(self, tokens: Sequence[str]) -> set[str]:
         """Return the given tokens whose tasks have ended or do not exist (any more)."""
@@ -45,11 +59,13 @@ class Tasks:
         return known
 
 
-_STATUS = (
-    select(tasks, batches.c.public_id.label("batch"))
-    .outerjoin(batches, batches.c.id == tasks.c.batch_id)
-    .where(tasks.c.token == bindparam("token"))
-)
+_WITH_BATCH = select(tasks, batches.c.public_id.label("batch")).outerjoin(batches, batches.c.id == tasks.c.batch_id)
+
+_STATUS = _WITH_BATCH.where(tasks.c.token == bindparam("token"))
+
+_PLACES = [f"token_{place}" for place in range(FEW)]
+
+_STATUSES = _WITH_BATCH.where(tasks.c.token.in_([bindparam(place) for place in _PLACES]))
 
 _STATES = select(tasks.c.token, tasks.c.state).where(tasks.c.token.in_(bindparam("tokens", expanding=True)))
 

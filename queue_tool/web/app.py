@@ -76,7 +76,7 @@ def application() -> Bridge:
         bridge.close()
 
     flask = partial(Flask.wsgi_app, app)
-    bridge = Bridge(flask, FastCheck(flask, system).body, limits, on_start=lambda: serve.on_signal(release))
+    bridge = Bridge(flask, FastCheck(flask, system).bodies, limits, on_start=lambda: serve.on_signal(release))
     collector.freeze_existing()
     return bridge
 

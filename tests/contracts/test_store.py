@@ -269,6 +269,14 @@ def test_states_of_many_tokens_are_read_at_once(store: Store) -> None:
 # -- tickets -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("count", [0, 1, 2, 16, 17, 40])
+def test_the_statuses_of_many_tokens_are_those_of_each(store: Store, count: int) -> None:
+    tokens = [element.token for element in added(store, *[GOOD] * 40).accepted[:count]]
+    claim_runs(store, [(token, 1) for token in tokens[::3]], owner=1, now=NOW)
+    found = store.tasks.statuses([*tokens, *tokens[:1], "f" * 32])
+    assert found == {token: store.tasks.status(token) for token in tokens}
+
+
 def test_a_batch_waits_for_its_push_until_it_is_marked(store: Store) -> None:
     batch = added(store, GOOD, GOOD, GOOD)
     assert store.batches.unpushed(NOW, GRACE) == []

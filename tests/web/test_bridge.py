@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,8 +24,9 @@ from queue_tool.runtime import Runtime
 from queue_tool.web.http import transport
 from queue_tool.web.serving.bridge.bodies import Bodies
 from queue_tool.web.serving.bridge.bridge import Bridge
-from queue_tool.web.serving.bridge.connections import cut
+from queue_tool.web.serving.bridge.connections import OPEN_FILES, cut
 from queue_tool.web.serving.bridge.limits import Limits
+from queue_tool.web.serving.fast_check import FastCheck
 from tests.conftest import application
 
 LIMITS = Limits(threads=2, max_body=1000, big=100, least=10, least_of_big=50, window=20, piece=10, write=20)
@@ -237,7 +238,7 @@ def ask(bridge: Bridge, peer_of: Callable[[], Peer], wanted: dict[str, Any]) -> 
 
 
 def bridge_to(app: Any, limits: Limits = LIMITS) -> Bridge:
-    return Bridge(app, lambda _path: None, limits, on_start=lambda: None)
+    return Bridge(app, lambda paths: [None] * len(paths), limits, on_start=lambda: None)
 
 
 def echo(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
@@ -405,6 +406,32 @@ def test_a_big_body_of_a_stranger_is_refused_before_it_is_read(runtime: Runtime)
     assert post(runtime, part(b"x" * 101), limits=LIMITS) == (401, "unauthorized")
 
 
+def test_status_requests_at_once_each_get_what_flask_says(runtime: Runtime) -> None:
+    app = application(runtime)
+    sent: Any = app.test_client().post("/api", json=[{"item": "é", "valor": 1}] * 40).json
+    tokens = [line["hash"] for line in sent["processing_items"]]
+    paths = [f"/check/{token}" for token in (*tokens, tokens[0], "f" * 32, "no token")]
+    asked: list[int] = []
+    fast = FastCheck(app, runtime)
+
+    def status(paths: Sequence[str]) -> list[bytes | None]:
+        asked.append(len(paths))
+        return fast.bodies(paths)
+
+    async def run() -> list[Peer]:
+        bridge, peers = Bridge(app, status, LIMITS, on_start=lambda: None), [Peer() for _ in paths]
+        requests = [scope("GET", path.encode()) | {"query_string": b""} for path in paths]
+        await asyncio.gather(
+            *(bridge(wanted, peer.receive, peer.send) for wanted, peer in zip(requests, peers, strict=True))
+        )
+        return peers
+
+    for path, peer in zip(paths, asyncio.run(run()), strict=True):
+        flask = app.test_client().get(path, headers={"Prefer": "nothing"})
+        assert (peer.status, peer.body) == (flask.status_code, flask.data)
+    assert sum(asked) == len(paths) > len(asked)
+
+
 def test_an_error_of_the_application_is_a_500_with_the_usual_body(runtime: Runtime) -> None:
     app = application(runtime)
 
@@ -426,4 +453,6 @@ def test_a_connection_is_found_by_its_client_and_cut_without_an_end() -> None:
             assert [client.recv(100), client.recv(100)] == [b"a part", b""]
             with pytest.raises(BrokenPipeError):
                 served.sendall(b"the rest")
+        open_files = len(list(OPEN_FILES.iterdir()))
         assert not cut(("127.0.0.1", 1))
+        assert len(list(OPEN_FILES.iterdir())) == open_files

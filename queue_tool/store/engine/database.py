@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -121,11 +121,23 @@ class Database:
         Raises:
             StoreAway: the database cannot be reached.
         """
+        return self._straight(sql, parameters, lambda cursor: cursor.fetchone())
+
+    def all_rows(self, sql: str, parameters: Any) -> list[Any]:
+        """Send a SELECT directly through the driver and return all its rows.
+
+        Raises:
+            StoreAway: the database cannot be reached.
+        """
+        rows: list[Any] = self._straight(sql, parameters, lambda cursor: cursor.fetchall())
+        return rows
+
+    def _straight(self, sql: str, parameters: Any, fetch: Callable[[Any], Any]) -> Any:
         self._backend.follow()
         try:
             with failures_named(), self._backend.single() as connection:
                 driver: Any = connection.driver_connection
-                return driver.execute(sql, parameters).fetchone()
+                return fetch(driver.execute(sql, parameters))
         except self.driver_error as error:
             raise StoreAway(retry_after=1) from error
 

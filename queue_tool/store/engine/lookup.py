@@ -1,4 +1,4 @@
-"""A lookup: a SELECT of one row by its key, executed thousands of times a second.
+"""A lookup: a SELECT of a few rows by their keys, executed thousands of times a second.
 
 The statement is compiled once and sent directly through the driver. Through SQLAlchemy a statement takes about 0.1 ms,
 and only a tenth of that is the database's own work.
@@ -28,7 +28,7 @@ class _Compiled:
 
 
 class Lookup:
-    """One SELECT that returns one row or none."""
+    """One SELECT that returns a few rows or none."""
 
     def __init__(self, database: Database, statement: Select[Any]) -> None:
         """Prepare a lookup. The statement is compiled at its first use, because many processes never use it."""
@@ -41,12 +41,24 @@ class Lookup:
         Raises:
             StoreAway: the database cannot be reached.
         """
+        row = self._database.first_row(*self._sent(parameters))
+        return None if row is None else self._named(row)
+
+    def all(self, **parameters: object) -> list[Any]:
+        """Return the rows with the statement's columns as attributes.
+
+        Raises:
+            StoreAway: the database cannot be reached.
+        """
+        return [self._named(row) for row in self._database.all_rows(*self._sent(parameters))]
+
+    def _sent(self, parameters: Mapping[str, object]) -> tuple[str, Any]:
         compiled = self._compiled
         known = {**compiled.constants, **parameters}
-        row = self._database.first_row(
-            compiled.sql, known if compiled.names is None else [known[name] for name in compiled.names]
-        )
-        return None if row is None else SimpleNamespace(**dict(zip(compiled.columns, row, strict=True)))
+        return compiled.sql, known if compiled.names is None else [known[name] for name in compiled.names]
+
+    def _named(self, row: Any) -> SimpleNamespace:
+        return SimpleNamespace(**dict(zip(self._compiled.columns, row, strict=True)))
 
     @cached_property
     def _compiled(self) -> _Compiled:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
@@ -47,26 +47,30 @@ class FastCheck:
         path: str = environ["PATH_INFO"]
         if not path.startswith(PATH) or environ["REQUEST_METHOD"] != "GET" or "HTTP_PREFER" in environ:
             return self._application(environ, start_response)
-        body = self.body(path)
+        (body,) = self.bodies([path])
         if body is None:
             return self._application(environ, start_response)
         start_response("200 OK", [*HEADERS, ("Content-Length", str(len(body)))])
         return [body]
 
-    def body(self, path: str) -> bytes | None:
-        """Return the body of the response to a path; None if the application must answer.
+    def bodies(self, paths: Sequence[str]) -> list[bytes | None]:
+        """Return the body of the response to each path; None if the application must answer.
 
         Args:
-            path: `/check/` and a token.
+            paths: each is `/check/` and a token.
         """
         began = time.perf_counter()
+        tokens = [path.removeprefix(PATH) for path in paths]
         try:
             with self._lock:
-                task = self._system.ask.task(path.removeprefix(PATH))
+                found = [self._system.ask.task(tokens[0])] if len(tokens) == 1 else self._system.ask.tasks(tokens)
         except QueueToolError:
-            return None
-        body = json_text.dumps(shapes.check(task)) + b"\n"
+            return [None] * len(paths)
+        bodies = [None if task is None else json_text.dumps(shapes.check(task)) + b"\n" for task in found]
         telemetry = self._system.telemetry
         if telemetry.hears(events.Asked):
-            telemetry.emit(events.Asked(method="GET", path=path, status=200, ms=(time.perf_counter() - began) * 1000))
-        return body
+            took = (time.perf_counter() - began) * 1000
+            for path, body in zip(paths, bodies, strict=True):
+                if body is not None:
+                    telemetry.emit(events.Asked(method="GET", path=path, status=200, ms=took))
+        return bodies

@@ -12,7 +12,7 @@ from queue_tool.errors import QueueToolError
 from queue_tool.web.http import transport
 from queue_tool.web.serving.bridge import checks, responses
 from queue_tool.web.serving.bridge.bodies import Bodies
-from queue_tool.web.serving.bridge.checks import Checks
+from queue_tool.web.serving.bridge.checks import Checks, Read
 from queue_tool.web.serving.bridge.client import Client, Receive
 from queue_tool.web.serving.bridge.environ import environ_of, put_body
 from queue_tool.web.serving.bridge.limits import Limits
@@ -34,7 +34,7 @@ class Bridge:
     def __init__(
         self,
         application: WSGIApplication,
-        status: Callable[[str], bytes | None],
+        status: Read,
         limits: Limits,
         on_start: Callable[[], None],
     ) -> None:
@@ -42,7 +42,7 @@ class Bridge:
 
         Args:
             application: answers every request that `status` leaves.
-            status: returns the body of the response to `/check/<token>`; None if the application must answer.
+            status: returns the bodies of the responses to `/check/<token>`.
             limits: what clients may demand.
             on_start: called in the event loop before the first request.
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any
@@ -18,18 +18,17 @@ MOST = 64
 
 _HEADERS = [(name.lower().encode(), value.encode()) for name, value in fast_check.HEADERS]
 
+Read = Callable[[Sequence[str]], list[bytes | None]]
+"""Returns the body of the response to each path; None if Flask must answer."""
+
 _Waiting = tuple[str, "asyncio.Future[bytes | None]"]
 
 
 class Checks:
     """A thread that makes the responses to `GET /check/<token>`."""
 
-    def __init__(self, read: Callable[[str], bytes | None]) -> None:
-        """Start the thread with the first request.
-
-        Args:
-            read: returns the body of the response to a path; None if Flask must answer.
-        """
+    def __init__(self, read: Read) -> None:
+        """Start the thread with the first request."""
         self._read = read
         self._waiting = SimpleQueue[_Waiting]()
         self._has_thread = False
@@ -48,15 +47,16 @@ class Checks:
             waiting = [self._waiting.get()]
             while len(waiting) < MOST and not self._waiting.empty():
                 waiting.append(self._waiting.get())
-            found = [(future, self._body(path)) for path, future in waiting]
+            bodies = self._bodies([path for path, _ in waiting])
             with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
-                waiting[0][1].get_loop().call_soon_threadsafe(_hand_over, found)
+                futures = [future for _, future in waiting]
+                futures[0].get_loop().call_soon_threadsafe(_hand_over, futures, bodies)
 
-    def _body(self, path: str) -> bytes | None:
+    def _bodies(self, paths: Sequence[str]) -> list[bytes | None]:
         try:
-            return self._read(path)
+            return self._read(paths)
         except Exception:  # noqa: BLE001 - Flask meets the same error, and answers it as usual
-            return None
+            return [None] * len(paths)
 
 
 def takes(scope: dict[str, Any]) -> bool:
@@ -72,7 +72,7 @@ def headers_of(body: bytes) -> list[tuple[bytes, bytes]]:
     return [*_HEADERS, (b"content-length", b"%d" % len(body))]
 
 
-def _hand_over(found: list[tuple[asyncio.Future[bytes | None], bytes | None]]) -> None:
-    for future, body in found:
+def _hand_over(futures: list[asyncio.Future[bytes | None]], bodies: list[bytes | None]) -> None:
+    for future, body in zip(futures, bodies, strict=True):
         if not future.done():
             future.set_result(body)
