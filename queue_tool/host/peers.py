@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from queue_tool.host import sock_diag
+
 TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 """The kernel's tables of TCP sockets, described in proc(5). Rows of IPv4 connections may be in either."""
 
@@ -46,14 +48,21 @@ def is_ours(peer: tuple[str, int], server: tuple[str, int]) -> bool:
     """
     if sys.platform != "linux":
         return True
+    user = sock_diag.user_of(peer, server)
+    if user is None:  # this kernel has no sock_diag, or the server listens at a wildcard address
+        user = _user_in_tables(peer, server)
+    return user in (os.geteuid(), ROOT) and user != _overflow()
+
+
+def _user_in_tables(peer: tuple[str, int], server: tuple[str, int]) -> int | None:
     for _ in range(LOOKS):
         tables = ""
         for table in _tables():  # to read one takes the kernel milliseconds, so the second is read only if needed
             tables += table
             user = user_of(peer, server, tables)
             if user is not None:
-                return user in (os.geteuid(), ROOT) and user != _overflow()
-    return False
+                return user
+    return None
 
 
 def user_of(peer: tuple[str, int], server: tuple[str, int], tables: str) -> int | None:

@@ -10,6 +10,7 @@ from contextlib import ExitStack, closing
 
 import pytest
 
+from queue_tool.host import sock_diag
 from queue_tool.host.peers import is_ours, user_of
 
 NOBODY = 65_534
@@ -64,6 +65,19 @@ def test_a_socket_of_our_own_is_ours(pairs: list[tuple[socket.socket, socket.soc
         assert is_ours(peer, ("0.0.0.0", server[1]))  # noqa: S104 - as the server says where it listens
         assert is_ours(peer, ("::", server[1]))
         assert is_ours(peer, ("localhost", server[1]))
+
+
+def test_the_kernel_names_the_user_of_one_connection(pairs: list[tuple[socket.socket, socket.socket]]) -> None:
+    for client, _ in pairs if sys.platform == "linux" else ():
+        peer, server = ends(client)
+        assert sock_diag.user_of(peer, server) == os.geteuid()
+        for wrong in ((peer[0], peer[1] ^ 1), ("192.0.2.7", peer[1]), ("unix", peer[1]), ("", 0), (peer[0], 70_000)):
+            assert sock_diag.user_of(wrong, server) is None
+        if os.geteuid() == 0:
+            os.fchown(client.fileno(), NOBODY, -1)
+            assert sock_diag.user_of(peer, server) == NOBODY
+        client.shutdown(socket.SHUT_WR)
+        assert sock_diag.user_of(peer, server) is None, "it is no longer established"
 
 
 def test_a_socket_that_is_not_there_or_closed_is_not_ours(pairs: list[tuple[socket.socket, socket.socket]]) -> None:
