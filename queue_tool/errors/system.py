@@ -18,6 +18,12 @@ class StoreAway(QueueToolError):
         return str(getattr(self.__cause__, "orig", self.__cause__) or self.sentence)
 
 
+class CommitUnknown(StoreAway):
+    """The database became unavailable during a commit. The request may be saved: repeat it with its Idempotency-Key."""
+
+    code = "commit_unknown"
+
+
 class PartlyChanged(StoreAway):
     """The database became unavailable after some tasks were changed. Send this request again to change the rest."""
 

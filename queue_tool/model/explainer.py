@@ -63,7 +63,7 @@ def make_explainer(document: dict[str, object] | bool) -> jsonschema.Draft202012
         "uniqueItems": words.unique_items,
     }
     quoting = {name: _quoting(jsonschema.Draft202012Validator.VALIDATORS[name]) for name in QUOTING}
-    kind: Any = extend(jsonschema.Draft202012Validator, {**own, **quoting})  # type: ignore[no-untyped-call]
+    kind: Any = extend(jsonschema.Draft202012Validator, {**own, **quoting})  # type: ignore[no-untyped-call] # it has no types
     explainer: jsonschema.Draft202012Validator = kind(document)
     return explainer
 
@@ -141,7 +141,7 @@ def _quoting(keyword: Keyword) -> Keyword:
     return check
 
 
-def _nothing(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:  # noqa: ARG001 - jsonschema's
+def _nothing(_validator: Any, _wanted: Any, _instance: Any, _schema: Any) -> Iterator[Any]:
     return iter(())
 
 
@@ -187,19 +187,19 @@ class _Words:
         children = ((instance[index], wanted, index) for index in range(first, len(instance)))
         yield from self._into(validator, children)
 
-    def prefix_items(self, validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:  # noqa: ARG002
+    def prefix_items(self, validator: Any, wanted: Any, instance: Any, _schema: Any) -> Iterator[Any]:
         """Word the refusal of the first elements."""
         if isinstance(instance, list):
             pairs = enumerate(zip(instance, wanted, strict=False))
             yield from self._into(validator, ((value, part, index) for index, (value, part) in pairs))
 
-    def properties(self, validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:  # noqa: ARG002
+    def properties(self, validator: Any, wanted: Any, instance: Any, _schema: Any) -> Iterator[Any]:
         """Word the refusal of properties that the schema names."""
         if isinstance(instance, dict):
             here = ((instance[name], part, name) for name, part in wanted.items() if name in instance)
             yield from self._into(validator, here)
 
-    def pattern_properties(self, validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:  # noqa: ARG002
+    def pattern_properties(self, validator: Any, wanted: Any, instance: Any, _schema: Any) -> Iterator[Any]:
         """Word the refusal of properties whose names match a pattern."""
         if isinstance(instance, dict):
             for pattern, part in wanted.items():
@@ -229,12 +229,12 @@ class _Words:
             verb = "was" if len(names) == 1 else "were"
             yield _error(f"Additional properties are not allowed ({listed} {verb} unexpected)")
 
-    def property_names(self, validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:  # noqa: ARG002
+    def property_names(self, validator: Any, wanted: Any, instance: Any, _schema: Any) -> Iterator[Any]:
         """Word the refusal of names."""
         if isinstance(instance, dict):
             yield from self._into(validator, ((name, wanted, None) for name in instance))
 
-    def contains(self, validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:  # noqa: ARG002
+    def contains(self, _validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:
         """Word that too few or too many elements match."""
         if not isinstance(instance, list):
             return
@@ -248,12 +248,12 @@ class _Words:
             expected = f"expected at least {least} but only {matches} matched"
             yield _error(f"Too few items match the given schema ({expected})")
 
-    def any_of(self, validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:  # noqa: ARG002
+    def any_of(self, _validator: Any, wanted: Any, instance: Any, _schema: Any) -> Iterator[Any]:
         """Word that no branch accepts the value."""
         if not any(self._ok(part, instance) for part in wanted):
             yield _error(f"{quoted(instance)} is not valid under any of the given schemas")
 
-    def one_of(self, validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:  # noqa: ARG002
+    def one_of(self, _validator: Any, wanted: Any, instance: Any, _schema: Any) -> Iterator[Any]:
         """Word that no branch, or more than one, accepts the value."""
         fitting = [part for part in wanted if self._ok(part, instance)]
         if not fitting:
@@ -262,7 +262,7 @@ class _Words:
             parts = ", ".join(repr(part) for part in [*fitting[1:], fitting[0]])
             yield _error(f"{quoted(instance)} is valid under each of {parts}")
 
-    def not_(self, validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:  # noqa: ARG002
+    def not_(self, _validator: Any, wanted: Any, instance: Any, _schema: Any) -> Iterator[Any]:
         """Word that a schema accepts the value, and must not."""
         if self._ok(wanted, instance):
             yield _error(f"{quoted(instance)} should not be valid under {wanted!r}")
@@ -273,17 +273,17 @@ class _Words:
         if branch in schema:
             yield from validator.descend(instance, schema[branch])
 
-    def enum(self, validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:  # noqa: ARG002
+    def enum(self, _validator: Any, wanted: Any, instance: Any, _schema: Any) -> Iterator[Any]:
         """Word that the value is none of those that are listed."""
         if not self._keyword_ok("enum", wanted, instance):
             yield _error(f"{quoted(instance)} is not one of {wanted!r}")
 
-    def pattern(self, validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:  # noqa: ARG002
+    def pattern(self, _validator: Any, wanted: Any, instance: Any, _schema: Any) -> Iterator[Any]:
         """Word that a text does not match."""
         if not self._keyword_ok("pattern", wanted, instance):
             yield _error(f"{quoted(instance)} does not match {wanted!r}")
 
-    def unique_items(self, validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:  # noqa: ARG002
+    def unique_items(self, _validator: Any, wanted: Any, instance: Any, _schema: Any) -> Iterator[Any]:
         """Word that an element comes twice."""
         if not self._keyword_ok("uniqueItems", wanted, instance):
             yield _error(f"{quoted(instance)} has non-unique elements")

@@ -158,11 +158,11 @@ def test_an_idempotency_key_is_used_once_per_day(store: Store) -> None:
     first = batch_of(GOOD, key=key)
     assert store.batches.add(first) == Added()
     again = batch_of(GOOD, key=key, at=NOW + timedelta(hours=23))
-    assert store.batches.add(again) == Added(before=Remembered(digest="d", batch=first.id))
+    assert store.batches.add(again) == Added(before=Remembered(digest="d", batch=first.id, elements=1))
     assert store.totals().batches == 1
     late = batch_of(GOOD, key=key, at=NOW + timedelta(hours=25))
     assert store.batches.add(late) == Added()
-    assert store.idempotency.recall(key, NOW + timedelta(hours=26)) == Remembered(digest="d", batch=late.id)
+    assert store.idempotency.recall(key, NOW + timedelta(hours=26)) == Remembered(digest="d", batch=late.id, elements=1)
 
 
 # -- the life of a run -------------------------------------------------------------------------------------

@@ -91,21 +91,21 @@ def test_a_header_of_the_greatest_length_costs_bounded_steps(steps: Any, site: S
 
 
 @pytest.mark.parametrize("name", ["cursor", "created_after", "limit", "status", "q", "custom_id", "metadata.a"])
-@pytest.mark.parametrize("shape", SHAPES)
-def test_a_long_parameter_costs_no_more_than_its_length(steps: Any, site: Site, name: str, shape: str) -> None:
+def test_a_long_parameter_costs_no_more_than_its_length(steps: Any, site: Site, name: str) -> None:
     path = "/batches" if name == "metadata.a" else "/tasks"
     steps("GET", path, {}, "limit=1")
     usual, _ = steps("GET", path, {}, "limit=1")
-    made, _ = steps("GET", path, {}, f"{name}={SHAPES[shape](LONG).replace(';', '%3B')}")
-    assert made <= usual + LONG
+    for shape, make in SHAPES.items():
+        made, _ = steps("GET", path, {}, f"{name}={make(LONG).replace(';', '%3B')}")
+        assert made <= usual + LONG, shape
 
 
-@pytest.mark.parametrize("path", ["/check/", "/tasks/", "/batches/", "/results/", "/", "/static/"])
 @pytest.mark.parametrize("piece", ["a", "/", "a/", "%20", ".."])
-def test_a_long_path_costs_no_more_than_its_length(steps: Any, site: Site, path: str, piece: str) -> None:
-    steps("GET", path + piece, {})
-    made, _ = steps("GET", path + piece * (LONG // len(piece)), {})
-    assert made <= 10 * LONG
+def test_a_long_path_costs_no_more_than_its_length(steps: Any, site: Site, piece: str) -> None:
+    for path in ("/check/", "/tasks/", "/batches/", "/results/", "/", "/static/"):
+        steps("GET", path + piece, {})
+        made, _ = steps("GET", path + piece * (LONG // len(piece)), {})
+        assert made <= 10 * LONG, path
 
 
 def test_a_header_that_is_too_long_counts_as_missing(site: Site) -> None:

@@ -14,11 +14,19 @@ from queue_tool.model.telemetry import Event, Telemetry
 from queue_tool.runtime import Runtime
 from queue_tool.services.bulk import PART
 from tests.conftest import application
+from tests.past_the_store import opened
 from tests.web.site import Site, problem
 
 Losing = Callable[[type[Event]], Site]
 TABLES = ("tasks", "batches")
-pytestmark = pytest.mark.sqlite
+
+BREAKS_AT_COMMIT = """
+CREATE FUNCTION break_off() RETURNS trigger LANGUAGE plpgsql AS
+$$BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END$$;
+CREATE CONSTRAINT TRIGGER break_off AFTER INSERT ON tasks DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION break_off();
+"""
+"""Lets PostgreSQL break the connection off while it commits new tasks."""
 
 
 @pytest.fixture
@@ -62,6 +70,7 @@ def kept(site: Site, table: str = "tasks") -> int:
         return count
 
 
+@pytest.mark.sqlite
 def test_a_task_that_was_kept_is_answered_with_its_token(losing: Losing) -> None:
     site = losing(events.TaskAccepted)
     answer = site.post("/tasks", {"task_type": "mirror", "custom_id": "c", "delay": 60})
@@ -70,6 +79,7 @@ def test_a_task_that_was_kept_is_answered_with_its_token(losing: Losing) -> None
     assert kept(site) == 1
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("path", ["/api", "/tasks?task_type=sleep", "/"])
 def test_a_batch_that_was_kept_is_answered_with_its_tokens(losing: Losing, path: str) -> None:
     site = losing(events.BatchAccepted)
@@ -82,6 +92,7 @@ def test_a_batch_that_was_kept_is_answered_with_its_tokens(losing: Losing, path:
     assert kept(site, "batches") == 1
 
 
+@pytest.mark.sqlite
 def test_a_change_that_was_kept_is_answered_with_the_new_state(losing: Losing, site: Site) -> None:
     first, second = site.send(), site.send(task_type="fails")
     site.work(second)
@@ -89,6 +100,7 @@ def test_a_change_that_was_kept_is_answered_with_the_new_state(losing: Losing, s
     assert (canceled.status_code, canceled.json["status"]) == (200, "canceled")
 
 
+@pytest.mark.sqlite
 def test_a_retry_and_a_pause_are_answered_with_the_new_state(losing: Losing, site: Site) -> None:
     token = site.send(task_type="fails")
     site.work(token)
@@ -96,11 +108,13 @@ def test_a_retry_and_a_pause_are_answered_with_the_new_state(losing: Losing, sit
     assert (retried.status_code, retried.json["status"]) == (200, "queued")
 
 
+@pytest.mark.sqlite
 def test_a_pause_is_answered_with_the_new_state(losing: Losing) -> None:
     paused = losing(events.QueuePaused).post("/queue/low/pause")
     assert (paused.status_code, paused.json["paused"]) == (200, True)
 
 
+@pytest.mark.sqlite
 def test_a_change_of_many_that_was_partly_kept_says_so(losing: Losing, site: Site) -> None:
     _, first = site.batch(*([{}] * PART))
     _, second = site.batch({})
@@ -109,3 +123,17 @@ def test_a_change_of_many_that_was_partly_kept_says_so(losing: Losing, site: Sit
     assert problem(answer) == (503, "partly_changed")
     assert f"after {PART} tasks were changed" in answer.json["message"]
     assert int(answer.headers["Retry-After"]) >= 1
+
+
+@pytest.mark.parametrize("storage", ["postgres"])
+@pytest.mark.parametrize("path", ["/api", "/tasks?task_type=sleep"])
+def test_of_a_commit_whose_answer_never_came_nobody_says_that_nothing_was_kept(site: Site, path: str) -> None:
+    with opened(site.runtime.store.database.url) as database:
+        database.execute(BREAKS_AT_COMMIT)
+    for body in ([{"item": "a", "valor": 0}], {"item": "a", "valor": 0}):
+        if path == "/api" and isinstance(body, dict):
+            continue
+        answer = site.post(path, body)
+        assert problem(answer) == (503, "commit_unknown")
+        assert "Nothing" not in answer.json["message"]
+        assert int(answer.headers["Retry-After"]) >= 1

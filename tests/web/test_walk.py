@@ -75,6 +75,9 @@ class Walk:
     def send_many(self) -> None:
         sent = [self.options() for _ in range(self.chance.randint(0, 5))]
         bad = self.chance.randint(0 if sent else 1, 2)
+        if not sent:
+            assert self.site.post("/tasks", [{"name": 1}] * bad).status_code == 422  # nothing is kept
+            return
         batch, tokens = self.site.batch(*sent, *[{"name": 1}] * bad)
         self.batches[batch] = bad
         self.expect(tokens[: len(sent)], sent, batch)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, PoolProxiedConnection, Select, exc
 from sqlalchemy.engine import make_url
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from queue_tool.errors import StoreAway
+from queue_tool.errors import CommitUnknown, StoreAway
 from queue_tool.model.times import require_time_zone
 from queue_tool.store.engine.postgres import Postgres
 from queue_tool.store.engine.sqlite import Sqlite
@@ -94,9 +94,17 @@ class Database:
 
         Raises:
             StoreAway: the database is locked, full, read-only, or missing.
+            CommitUnknown: the connection to PostgreSQL broke during the commit.
         """
-        with failures_named(), self._backend.writing(durable=durable, unhurried=unhurried) as connection:
-            yield connection
+        commits = False
+        try:
+            with failures_named(), self._backend.writing(durable=durable, unhurried=unhurried) as connection:
+                yield connection
+                commits = True
+        except StoreAway as error:
+            if not commits or self.is_file:  # SQLite reports whether a commit succeeded
+                raise
+            raise CommitUnknown(retry_after=1) from error.__cause__
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -44,6 +44,7 @@ STATUSES: dict[str, int] = {
     errors.IdempotencyKeyReused.code: 422,
     errors.TooManyWaiting.code: 429,
     errors.StoreAway.code: 503,
+    errors.CommitUnknown.code: 503,
     errors.PartlyChanged.code: 503,
     errors.TooManyUploads.code: 503,
     errors.TooManyStreams.code: 503,
