@@ -104,6 +104,7 @@ class Stage:
             "HOME": str(directory),
             "FLASK_RUN_PORT": str(self._port),
             "TERM": "dumb",
+            "PIP_NO_INDEX": "1",  # no page may install into the environment of the tests
         }
         del self._environment["QUEUE_TOOL_MAX_ATTEMPTS"]
 
@@ -186,5 +187,5 @@ class Stage:
             (made / path.name).symlink_to(path)
         for name in ("bin", "lib", "pyvenv.cfg"):
             (made / ".venv" / name).symlink_to(Path(sys.prefix) / name)
-        for stamp in ("pip", "run"):
+        for stamp in ("pip", "constraints.txt", "run"):  # in the order in which make looks at them
             (made / ".venv" / stamp).touch()
