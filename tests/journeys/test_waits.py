@@ -36,13 +36,14 @@ def held_waits(system: System, clients: ThreadPoolExecutor, path: str) -> list[F
 def test_64_requests_wait_while_others_are_served_and_all_get_the_result(
     system: System, clients: ThreadPoolExecutor
 ) -> None:
-    answer = system.post([{"item": "a", "valor": 3}])
+    answer = system.post([{"item": "a", "valor": 3600}])
     (token,) = (item["hash"] for item in answer.json["processing_items"])
     held = held_waits(system, clients, answer.headers["location"])
     for _ in range(20):
         assert http("GET", system.url("/health/live")).status == 200
         assert system.check(token)["message"] == "Em processamento"
     assert not any(each.done() for each in held)
+    assert http("POST", system.url(f"/tasks/{token}/cancel")).status == 200
     ends = [each.result(30) for each in held]
     assert {end.json["message"] for end in ends} == {"Finalizado"}
     assert {end.headers["preference-applied"] for end in ends} == {"wait=60"}
