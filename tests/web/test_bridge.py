@@ -381,12 +381,13 @@ def test_more_requests_than_threads_wait_for_their_turn() -> None:
 
 
 JSON = (b"content-type", b"application/json")
+HOST = (b"host", b"127.0.0.1:5000")
 
 
 def post(runtime: Runtime, *messages: dict[str, Any], length: bytes | None = None, limits: Limits = SOON) -> Any:
     app = application(runtime)
     how = (b"transfer-encoding", b"chunked") if length is None else (b"content-length", length)
-    wanted = scope("POST", b"/check", JSON, how) | {"query_string": b""}
+    wanted = scope("POST", b"/check", HOST, JSON, how) | {"query_string": b""}
     peer = ask(bridge_to(app, limits), lambda: Peer(*messages), wanted)
     return peer.status, json.loads(peer.body).get("code")
 
