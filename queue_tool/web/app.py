@@ -76,7 +76,15 @@ def application() -> Bridge:
         bridge.close()
 
     flask = partial(Flask.wsgi_app, app)
-    bridge = Bridge(flask, FastCheck(flask, system).bodies, limits, on_start=lambda: serve.on_signal(release))
+    fast = FastCheck(flask, system)
+    # A database server may not answer one read, and then the reads of other requests must not wait for it.
+    one_reader = system.store.database.is_file
+    bridge = Bridge(
+        flask if one_reader else fast,
+        fast.bodies if one_reader else None,
+        limits,
+        on_start=lambda: serve.on_signal(release),
+    )
     collector.freeze_existing()
     return bridge
 

@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from tests.documents.blocks import ANSWERS, COMMANDS, MADE, PAGES, Block, blocks
 from tests.documents.likeness import Names, alike, difference
@@ -22,6 +23,8 @@ TRIED = [page for page in PAGES if any(block.language in COMMANDS for block in b
 
 POSTGRES = re.compile(r"postgresql://user@database\.internal/\w+")
 REDIS = "redis://redis.internal:6379/0"
+PAGES_DB = 9
+"""The database of the session's Redis that belongs to the pages: others use the first one."""
 
 
 @pytest.fixture
@@ -33,7 +36,9 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
         cluster: Cluster = request.getfixturevalue("cluster")
         servers[shown] = cluster.url(cluster.new_database())
     if REDIS in text:
-        servers[REDIS] = request.getfixturevalue("redis_server")
+        servers[REDIS] = f"{request.getfixturevalue('redis_server')}?db={PAGES_DB}"
+        with Redis.from_url(servers[REDIS]) as client:
+            client.flushdb()
     made = Stage(tmp_path, servers)
     yield made
     made.stop()

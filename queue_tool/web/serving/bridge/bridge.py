@@ -34,7 +34,7 @@ class Bridge:
     def __init__(
         self,
         application: WSGIApplication,
-        status: Read,
+        status: Read | None,
         limits: Limits,
         on_start: Callable[[], None],
     ) -> None:
@@ -42,7 +42,8 @@ class Bridge:
 
         Args:
             application: answers every request that `status` leaves.
-            status: returns the bodies of the responses to `/check/<token>`.
+            status: returns the bodies of the responses to `/check/<token>`, called in one thread; None: the application
+                answers these, too.
             limits: what clients may demand.
             on_start: called in the event loop before the first request.
         """
@@ -51,7 +52,7 @@ class Bridge:
         self._on_start = on_start
         self._threads = Threads(limits.threads)
         self._bodies = Bodies(limits)
-        self._checks = Checks(status)
+        self._checks = None if status is None else Checks(status)
         self._send = Sender(limits, self._threads)
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -60,7 +61,7 @@ class Bridge:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
-        if checks.takes(scope):
+        if self._checks is not None and checks.takes(scope):
             body = await self._checks.body(scope["path"])
             if body is not None:
                 await send({"type": "http.response.start", "status": 200, "headers": checks.headers_of(body)})
