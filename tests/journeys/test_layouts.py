@@ -26,6 +26,8 @@ from queue_tool import __version__
 from queue_tool.errors import NoEmbeddedServer
 from tests.support import System, eventually, free_port, run_command
 
+pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
+
 ROOT = Path(__file__).parents[2]
 NAME = f"queue_tool-{__version__}"
 

@@ -12,6 +12,8 @@ import pytest
 
 from tests.support import System, clean_environment, http
 
+pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
+
 SCRIPT = Path(sys.executable).with_name("queue-tool")
 
 VENDORS = {"alembic", "click", "dotenv", "flask", "granian", "jsonschema", "orjson", "redis", "rq", "sqlalchemy"}
