@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -76,7 +76,8 @@ class Cluster:
         first = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
         os.kill(first, number)
         for pid in Path(f"/proc/{first}/task/{first}/children").read_text().split():
-            os.kill(int(pid), number)
+            with suppress(ProcessLookupError):  # a backend ends when its client has given up
+                os.kill(int(pid), number)
 
     def start(self) -> None:
         """Start the server. After a kill, retry until the remaining processes have ended."""
