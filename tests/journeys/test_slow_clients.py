@@ -12,8 +12,6 @@ import pytest
 from queue_tool.web.operations.results import AT_ONCE
 from tests.support import System, eventually, http, items, tokens
 
-pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
-
 CLIENTS = 100
 IDLE = 1_100
 BIG = 5 * 2**20
