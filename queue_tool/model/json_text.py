@@ -10,7 +10,9 @@ deeper values itself, without recursion.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
+import msgspec
 import orjson
 
 from queue_tool.errors import MalformedJson
@@ -44,6 +46,26 @@ def dumps(value: object) -> bytes:
         return _dumps_deep(value)
 
 
+def encode(value: msgspec.Struct) -> bytes:
+    """Return the JSON text of an answer.
+
+    Args:
+        value: its fields have values that `loads` could have returned, or stored JSON texts as `raw` returns them.
+    """
+    try:
+        return _encoder.encode(value)
+    except RecursionError:
+        return _dumps_deep(value)
+
+
+_encoder = msgspec.json.Encoder()
+
+
+def raw(text: str | None) -> msgspec.Raw | None:
+    """Return a stored JSON text in a form that `encode` writes unchanged. None stays None."""
+    return None if text is None else msgspec.Raw(text)
+
+
 def dumps_result(value: object) -> str:
     """Return the JSON text of the result of a task's function. `loads` can read every text that this returns.
 
@@ -75,13 +97,21 @@ def _dumps_deep(value: object) -> bytes:
         match waiting.pop():
             case _Written() as piece:
                 written += piece
+            case msgspec.Raw() as text:
+                written += bytes(text)
+            case msgspec.Struct() as struct:
+                waiting.append({name: field for name, field in _fields(struct) if field is not msgspec.UNSET})
             case dict() as members:
                 waiting += _opened(b"{", [(orjson.dumps(key) + b":", member) for key, member in members.items()], b"}")
-            case list() as elements:
+            case list() | tuple() as elements:
                 waiting += _opened(b"[", [(b"", element) for element in elements], b"]")
             case scalar:
                 written += orjson.dumps(scalar)
     return bytes(written)
+
+
+def _fields(struct: msgspec.Struct) -> Iterator[tuple[str, object]]:
+    return ((name, getattr(struct, name)) for name in struct.__struct_fields__)
 
 
 def _opened(start: bytes, parts: list[tuple[bytes, object]], end: bytes) -> list[object]:

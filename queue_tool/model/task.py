@@ -46,6 +46,7 @@ class Status:
     task_type: str
     data: str  # JSON text
     state: State
+    run: int
     attempt: int
     created_at: datetime
     started_at: datetime | None
@@ -58,6 +59,11 @@ class Status:
     canceled_by: str | None = None
     cancel_reason: str | None = None
     canceled_key: str | None = None  # name of the API key that canceled it
+
+    @property
+    def begun_attempt(self) -> int | None:
+        """Return the number of the attempt; None before the first start."""
+        return None if self.run == 1 and self.started_at is None else self.attempt
 
     @property
     def duration(self) -> float | None:

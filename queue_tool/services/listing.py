@@ -6,6 +6,7 @@ import base64
 import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from queue_tool.errors import BadCursor
 from queue_tool.model import tokens
@@ -19,22 +20,24 @@ MOST_COUNTED = 10_000
 """A total is exact up to this number of tasks."""
 
 
+Item = TypeVar("Item")
+
 LONGEST_CURSOR = 64
 """Characters. Our own cursors are shorter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class Page(Generic[Item]):
     """One page of a list."""
 
-    items: Sequence[Summary]
+    items: Sequence[Item]
     next: str | None  # the cursor of the next page; None on the last page
     total: int  # the number of items in the whole list
     is_exact: bool  # False if the list has more than `total` items
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QueuePage(Page):
+class QueuePage(Page[Summary]):
     """One page of the queued tasks, with the counts of all queues at the same moment."""
 
     queues: Sequence[QueueCounts]  # the most urgent first
@@ -46,7 +49,7 @@ class Listing:
 
     store: Store
 
-    def __call__(self, wanted: Filter, limit: int = 50, cursor: str | None = None) -> Page:
+    def __call__(self, wanted: Filter, limit: int = 50, cursor: str | None = None) -> Page[Summary]:
         """Return a page of the tasks that match a filter, newest first.
 
         A task that is sent after the first page was read appears on no later page. No task appears twice.
@@ -100,15 +103,21 @@ class Listing:
         """Return the counts of each queue, the most urgent first."""
         return self.store.queues.counts()
 
-    def batches(self, label: Label, limit: int = 50, cursor: str | None = None) -> tuple[Sequence[Batch], str | None]:
-        """Return a page of the batches with this label, newest first, and the cursor of the next page.
+    def batches(self, label: Label, limit: int = 50, cursor: str | None = None) -> Page[Batch]:
+        """Return a page of the batches with this label, newest first.
 
         Raises:
             BadCursor: the cursor is malformed or belongs to another kind of list.
             StoreAway: the database is busy or away.
         """
         found, last = self.store.batches.page(label, limit, None if cursor is None else _number(cursor))
-        return found, None if last is None else write_cursor(last)
+        total = self.store.batches.count(label, MOST_COUNTED + 1)
+        return Page(
+            items=found,
+            next=None if last is None else write_cursor(last),
+            total=min(total, MOST_COUNTED),
+            is_exact=total <= MOST_COUNTED,
+        )
 
 
 def _number(cursor: str) -> int:

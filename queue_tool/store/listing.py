@@ -76,7 +76,6 @@ class Listing:
             unique_key=row.unique_key,
             timeout=row.timeout,
             max_attempts=row.max_attempts,
-            run=row.run,
             losses=row.losses,
             attempts=tuple(map(attempt_of, ended)),
             lines=tuple(Line(run=line.run, at=moment(line.at), text=line.text) for line in reversed(lines)),

@@ -78,6 +78,7 @@ def status_fields(row: Any) -> dict[str, Any]:
         "task_type": row.task_type,
         "data": row.data,
         "state": State(row.state),
+        "run": row.run,
         "attempt": row.attempt,
         "created_at": moment(row.created_at),
         "started_at": moment_or_none(row.started_at),

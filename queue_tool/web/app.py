@@ -13,7 +13,7 @@ from queue_tool.host import collector
 from queue_tool.model import events
 from queue_tool.model.settings import INLINE
 from queue_tool.runtime import Runtime, open_runtime, start_logging
-from queue_tool.web.http import admission, bodies, problems, transport
+from queue_tool.web.http import admission, bodies, problems, streams, transport
 from queue_tool.web.http.answers import EXTENSION, runtime
 from queue_tool.web.http.headers import BoundedHeaders
 from queue_tool.web.operations import api, batches, check, dead_letters, health, queue, results, task_types, tasks
@@ -46,8 +46,8 @@ def create_app(system: Runtime | None = None) -> Flask:
     app.before_request(admission.admit)
     app.before_request(transport.settle_transport)
     for part in (api, check, tasks, batches, results, queue, dead_letters, task_types, health):
-        app.register_blueprint(part.routes)
-    app.register_blueprint(home.pages)
+        part.routes.register(app)
+    home.pages.register(app)
     problems.register(app)
     app.after_request(_protect)
     app.after_request(_log)
@@ -58,7 +58,7 @@ def connect(app: Flask, system: Runtime) -> None:
     """Connect an application to this runtime and replace everything from an earlier runtime."""
     app.extensions[EXTENSION] = system
     app.extensions[bodies.EXTENSION] = bodies.Uploads()
-    app.extensions[results.EXTENSION] = results.Streams()
+    app.extensions[streams.EXTENSION] = streams.Streams()
     app.config["MAX_CONTENT_LENGTH"] = system.settings.max_body + bodies.ONE_BYTE_MORE
     flask = BoundedHeaders(partial(Flask.wsgi_app, app))
     app.wsgi_app = FastCheck(flask, system)  # type: ignore[method-assign] # as Flask documents it

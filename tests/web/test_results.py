@@ -15,7 +15,7 @@ import pytest
 
 from queue_tool.errors import TooManyStreams
 from queue_tool.store.engine.database import Database
-from queue_tool.web.operations.results import AT_ONCE, OF_ONE_KEY, Streams
+from queue_tool.web.http.streams import AT_ONCE, OF_ONE_KEY, Streams
 from tests.web.site import ILL_FORMED, ON_BOTH, UNKNOWN, Site, problem
 
 COLUMNS = ["index", "custom_id", "item", "token", "status", "result", "error"]

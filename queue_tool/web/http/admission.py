@@ -1,9 +1,8 @@
-"""Access: each route declares the role that it needs; a route without a declared role is refused."""
+"""Access: each operation declares the role that it needs; a route that is no declared operation is refused."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Sequence
 
 from flask import current_app, g, request
 
@@ -14,10 +13,7 @@ from queue_tool.model.access import Role
 from queue_tool.model.visitor import Visitor
 from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.bodies import has_body
-
-View = TypeVar("View", bound=Callable[..., Any])
-
-JSON = ("application/json",)
+from queue_tool.web.http.operation import JSON, Operation
 
 FORM = ("application/x-www-form-urlencoded", "multipart/form-data")
 """Media types that a browser sends for any page, without asking this server. A view that takes them checks the site."""
@@ -25,31 +21,13 @@ FORM = ("application/x-www-form-urlencoded", "multipart/form-data")
 SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
 """Methods that change nothing (RFC 9110)."""
 
-_RULE = "needed_role"
-_TAKES = "takes"
-
-
-def needs(role: Role, takes: tuple[str, ...] = JSON) -> Callable[[View], View]:
-    """Return a decorator that declares the role that a view needs. Put it below the route's decorator.
-
-    Args:
-        role: the role.
-        takes: the media types that a body may have.
-    """
-
-    def mark(view: View) -> View:
-        setattr(view, _RULE, role)
-        setattr(view, _TAKES, takes)
-        return view
-
-    return mark
-
 
 def role_needed(endpoint: str) -> Role | None:
-    """Return the role that an endpoint needs; None if its view declares none."""
+    """Return the role that an endpoint needs; None if it is not a declared operation."""
     if endpoint == "static":
         return Role.OPEN
-    return getattr(current_app.view_functions[endpoint], _RULE, None)
+    view = current_app.view_functions[endpoint]
+    return view.role if isinstance(view, Operation) else None
 
 
 def admit() -> None:
@@ -91,9 +69,9 @@ def _admit_to(needed: Role) -> None:
     )
 
 
-def _types_taken(endpoint: str) -> tuple[str, ...]:
-    taken: tuple[str, ...] = getattr(current_app.view_functions[endpoint], _TAKES, JSON)
-    return taken
+def _types_taken(endpoint: str) -> Sequence[str]:
+    view = current_app.view_functions[endpoint]
+    return view.takes if isinstance(view, Operation) else JSON
 
 
 def _everything(_: Role) -> bool:

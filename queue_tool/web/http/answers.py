@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from flask import Response, current_app
+from msgspec import Struct
 
 from queue_tool.model import json_text
 from queue_tool.runtime import Runtime
@@ -18,11 +19,16 @@ def runtime() -> Runtime:
     return found
 
 
-def answer(value: object, status: int = 200, mimetype: str = "application/json") -> Response:
-    """Return a response with a value as JSON and a final newline, which helps in a terminal."""
-    return Response(json_text.dumps(value) + b"\n", status=status, mimetype=mimetype)
+def answer(body: Struct, status: int = 200, mimetype: str = "application/json") -> Response:
+    """Return a response with a body as JSON and a final newline, which helps in a terminal."""
+    return Response(json_text.encode(body) + b"\n", status=status, mimetype=mimetype)
 
 
-def rfc3339(time: datetime | None) -> str | None:
+def rfc3339(time: datetime) -> str:
     """Return a time as text: RFC 3339, UTC, microseconds."""
-    return None if time is None else time.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return time.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def rfc3339_or_none(time: datetime | None) -> str | None:
+    """Return a time as text; None stays None."""
+    return None if time is None else rfc3339(time)

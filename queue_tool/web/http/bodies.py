@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 
 from flask import current_app, request
 
@@ -80,12 +81,17 @@ def _whole_body() -> Iterator[bytes]:
         yield start + request.stream.read() if start else request.get_data(cache=False)
 
 
-@contextmanager
-def json_body() -> Iterator[tuple[bytes, object]]:
-    """Read the current request's body as JSON. A big body holds its slot until the block ends.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JsonBody:
+    """A body that may be any JSON."""
 
-    Yields:
-        The bytes as received, and the parsed value.
+    text: bytes  # as received
+    value: object
+
+
+@contextmanager
+def json_body() -> Iterator[JsonBody]:
+    """Read the current request's body as JSON. A big body holds its slot until the block ends.
 
     Raises:
         UnsupportedMediaType: the Content-Type is not `application/json`.
@@ -98,4 +104,4 @@ def json_body() -> Iterator[tuple[bytes, object]]:
     with _whole_body() as body:
         if len(body) > runtime().settings.max_body:
             raise BodyTooLarge
-        yield body, json_text.loads(body)
+        yield JsonBody(text=body, value=json_text.loads(body))

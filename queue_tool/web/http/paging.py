@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from flask import Response, request
+from flask import request
+from msgspec import UNSET
 
 from queue_tool.model.details import Summary
-from queue_tool.services.listing import Page
-from queue_tool.web.http.answers import answer
+from queue_tool.model.payloads.lists import EndedTaskPage, Page, TaskPage
+from queue_tool.services import listing
+from queue_tool.web.http import shapes
+from queue_tool.web.http.operation import Reply
+
+AnyPage = TypeVar("AnyPage", bound=Page[Any])
 
 
-def listed(items: Sequence[object], following: str | None, **more: object) -> Response:
-    """Return a page of a list.
-
-    Args:
-        items: the JSON values on this page.
-        following: the cursor of the next page; None on the last page.
-        more: further keys of the response.
-    """
-    response = answer({"items": items, "next": following, **more})
-    if following is not None:
-        query = {name: text for name, text in request.args.items() if name != "cursor"}
-        target = f"{request.path}?{urlencode(query | {'cursor': following})}"
-        response.headers["Link"] = f'<{target}>; rel="next"'
-    return response
+def listed(page: AnyPage) -> Reply[AnyPage]:
+    """Return a page of a list, with a link to the next page."""
+    if page.next is None:
+        return Reply(body=page)
+    query = {name: text for name, text in request.args.items() if name != "cursor"}
+    target = f"{request.path}?{urlencode(query | {'cursor': page.next})}"
+    return Reply(body=page, headers={"Link": f'<{target}>; rel="next"'})
 
 
-def page_of_tasks(page: Page, shape: Callable[[Summary], dict[str, object]]) -> Response:
-    """Return a page of tasks and their total; `total_is` is "at least" if there are more than were counted."""
-    total = {"total": page.total} | ({} if page.is_exact else {"total_is": "at least"})
-    return listed([shape(task) for task in page.items], page.next, **total)
+def page_of_tasks(page: listing.Page[Summary]) -> Reply[TaskPage]:
+    """Return a page of tasks."""
+    return listed(TaskPage(items=[shapes.summary(task) for task in page.items], **totals(page)))
 
 
-def with_etag(response: Response) -> Response:
-    """Return the response with an ETag; 304 without a body if the client already has this version."""
-    response.add_etag()
-    response.make_conditional(request)
-    return response
+def page_of_ended(page: listing.Page[Summary]) -> Reply[EndedTaskPage]:
+    """Return a page of ended tasks, with their results."""
+    return listed(EndedTaskPage(items=[shapes.ended(task) for task in page.items], **totals(page)))
+
+
+def totals(page: listing.Page[Any]) -> dict[str, Any]:
+    """Return the fields that all pages have."""
+    return {"next": page.next, "total": page.total, "total_is": UNSET if page.is_exact else "at least"}

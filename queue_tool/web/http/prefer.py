@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from flask import Response, request
+from flask import request
+from msgspec import Struct
 from werkzeug.http import parse_list_header
 
+from queue_tool.model.task import Status
 from queue_tool.services.wait import OnLeave
 from queue_tool.web.http import transport
+from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.headers import LONGEST
+from queue_tool.web.http.operation import Reply
 
 Found = TypeVar("Found")
+Body = TypeVar("Body", bound=Struct)
 
 LONGEST_WAIT = 60
 """Seconds; a longer preferred wait is reduced to this."""
@@ -24,27 +29,39 @@ def answer_in_time(
     ask: Callable[[], Found],
     is_over: Callable[[Found], bool],
     wait: Callable[[float, OnLeave | None], bool],
-    answer: Callable[[Found], Response],
-) -> Response:
-    """Return the response at once or, if the current request prefers to wait, when the task or batch has ended.
+    answer: Callable[[Found], Body],
+) -> Reply[Body]:
+    """Return the answer at once or, if the current request prefers to wait, when the task or batch has ended.
 
     Args:
         ask: reads the task or the batch.
         is_over: returns whether it has ended.
         wait: waits for its end, at most this number of seconds, or until the client leaves; returns False if no more
             requests may wait.
-        answer: makes the response from the task or the batch.
+        answer: makes the body of the answer from the task or the batch.
     """
     found = ask()
     seconds = preferred_wait()
     honored = seconds is not None and (is_over(found) or wait(seconds, transport.on_leave()))
     if honored and not is_over(found):
         found = ask()
-    response = answer(found)
-    response.headers["Vary"] = "Prefer"
-    if honored:
-        response.headers["Preference-Applied"] = f"wait={seconds}"
-    return response
+    applied = {"Preference-Applied": f"wait={seconds}"} if honored else {}
+    return Reply(body=answer(found), headers={"Vary": "Prefer"} | applied)
+
+
+def task_in_time(token: str, answer: Callable[[Status], Body]) -> Reply[Body]:
+    """Return the answer about a task at once or, if the current request prefers to wait, when the task has ended.
+
+    Raises:
+        TaskNotFound: the token is unknown.
+    """
+    system = runtime()
+    return answer_in_time(
+        ask=lambda: system.ask.task(token),
+        is_over=lambda task: task.state.ended,
+        wait=lambda seconds, on_leave: system.wait.task(token, seconds, on_leave),
+        answer=answer,
+    )
 
 
 def preferred_wait() -> int | None:

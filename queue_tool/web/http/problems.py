@@ -12,7 +12,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from queue_tool import errors
 from queue_tool.errors import QueueToolError
-from queue_tool.web.http.answers import answer
+from queue_tool.model import json_text
 from queue_tool.web.http.languages import words
 
 STATUSES: dict[str, int] = {
@@ -101,15 +101,9 @@ def _rendered(status: int, code: str, sentence: str, more: Mapping[str, object] 
     if _prefers_html():
         page = render_template("problem.html", status=status, title=title, sentence=sentence, words=words())
         return Response(page, status=status, mimetype="text/html")
-    problem = {
-        "type": "about:blank",
-        "title": title,
-        "status": status,
-        "detail": sentence,
-        "code": code,
-        "message": sentence,
-        **more,
-    }
+    problem = Problem(
+        type="about:blank", title=title, status=status, detail=sentence, code=code, message=sentence, **more
+    )
     return answer(problem, status, "application/problem+json")
 
 

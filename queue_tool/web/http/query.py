@@ -1,95 +1,135 @@
-"""Query parameters: a request with an unknown name or an invalid value is refused."""
+"""Query parameters as typed values: a request with an unknown name or an invalid value is refused."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from enum import StrEnum
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from flask import request
+from msgspec import inspect
 
 from queue_tool.errors import BadParameter
 from queue_tool.model.batch import Label
-from queue_tool.model.filter import Filter
-from queue_tool.model.queues import Priority
-from queue_tool.model.states import Code, State
+from queue_tool.model.payloads.requests import Query
 from queue_tool.model.times import read_time
 
-Member = TypeVar("Member", bound=StrEnum)
+Kind = TypeVar("Kind", bound=Query)
 
-MOST_ON_A_PAGE = 1000
-ON_A_PAGE = 50
 LONGEST_TEXT = 255
 MOST_LABELS = 20
 
-PAGING = ("limit", "cursor")
+Read = Callable[[str, str], Any]
+"""Returns the value of a parameter from its name and its text."""
 
 
-def parameters(*known: str, labels: bool = False) -> dict[str, str]:
+def read_query(kind: type[Kind]) -> Kind:
     """Return the current request's query parameters. Each name must be known and occur only once.
 
-    Args:
-        known: the known names.
-        labels: whether names that start with `metadata.` are known as well.
-
     Raises:
-        BadParameter: a name is unknown or occurs twice, or a name or value is not valid text.
+        BadParameter: a name is unknown or occurs twice, a required one is missing, or a value cannot be used.
     """
     try:
         unquote_to_bytes(request.query_string).decode()
     except UnicodeDecodeError:
         raise BadParameter("The query is not UTF-8.") from None
-    found: dict[str, str] = {}
+    return parsed(kind, dict(_texts()))
+
+
+def _texts() -> Iterator[tuple[str, str]]:
     for name, values in request.args.lists():
-        if name not in known and not (labels and name.startswith("metadata.")):
-            hint = f"Known parameters: {', '.join(known)}" if known else "This route takes no parameters"
-            raise BadParameter(f"Unknown query parameter {name!r:.80}. {hint}.")
         if len(values) > 1:
             raise BadParameter(f"The query parameter {name!r:.80} may occur only once.")
         if "\0" in name or "\0" in values[0]:
             raise BadParameter(f"The query parameter {name!r:.80} contains a null character.")
-        found[name] = values[0]
-    return found
+        yield name, values[0]
 
 
-def limit_of(query: Mapping[str, str]) -> int:
-    """Return the number of items on a page.
+def parsed(kind: type[Kind], texts: Mapping[str, str]) -> Kind:
+    """Return the parameters that texts describe.
+
+    Args:
+        kind: the parameters.
+        texts: the text of each parameter, by its name. That of a label has its key in its name, `metadata.<key>`.
 
     Raises:
-        BadParameter: `limit` is not a number in the allowed range.
+        BadParameter: a name is unknown, a required one is missing, or a value cannot be used.
     """
-    text = query.get("limit", str(ON_A_PAGE))
-    if not re.fullmatch("[0-9]{1,4}", text, re.ASCII) or not 1 <= int(text) <= MOST_ON_A_PAGE:
-        raise BadParameter(f"limit must be a whole number from 1 to {MOST_ON_A_PAGE}, not {text!r:.40}.")
+    readers = readers_of(kind)
+    values: dict[str, Any] = {}
+    for name, text in texts.items():
+        group, dot, key = name.partition(".")
+        if dot and readers.get(group) is _label:
+            values.setdefault(group, {})[key] = text
+        elif name in readers and readers[name] is not _label:
+            values[name] = readers[name](name, text)
+        else:
+            known = [known for known, read in readers.items() if read is not _label]
+            hint = f"Known parameters: {', '.join(known)}" if known else "This route takes no parameters"
+            raise BadParameter(f"Unknown query parameter {name!r:.80}. {hint}.")
+    missing = [field.name for field in _fields(kind) if field.required and field.name not in values]
+    if missing:
+        raise BadParameter(f"The query parameter {missing[0]} is required.")
+    return kind(**values)
+
+
+@cache
+def readers_of(kind: type[Query]) -> Mapping[str, Read]:
+    """Return for each parameter the function that reads its text."""
+    return {field.name: _reader(field.type) for field in _fields(kind)}
+
+
+def _fields(kind: type[Query]) -> tuple[inspect.Field, ...]:
+    found = inspect.type_info(kind)
+    assert isinstance(found, inspect.StructType)  # noqa: S101 - a Query is a struct
+    return found.fields
+
+
+def _reader(kind: inspect.Type) -> Read:
+    """Return the function that reads the values of a type."""
+    match kind:
+        case inspect.Metadata(type=inner):
+            return _reader(inner)
+        case inspect.UnionType(types=types):
+            return _reader(next(member for member in types if not isinstance(member, inspect.NoneType)))
+        case inspect.IntType(ge=int(least), le=int(most)):
+            return partial(_number, least, most)
+        case inspect.FrozenSetType(item_type=item):
+            return partial(_several, _reader(item))
+        case inspect.EnumType(cls=members):
+            return partial(_member, [member.value for member in members], members)
+        case inspect.LiteralType(values=values):
+            return partial(_member, [str(value) for value in values], str)
+        case _:
+            return _READERS.get(type(kind), _text)
+
+
+def _text(_name: str, text: str) -> str:
+    return text
+
+
+def _label(_name: str, text: str) -> str:
+    """Return the text of a label. A parameter of this kind has the key of the label in its name."""
+    return text
+
+
+def _number(least: int, most: int, name: str, text: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", text, re.ASCII) or not least <= int(text) <= most:
+        raise BadParameter(f"{name} must be a whole number from {least} to {most}, not {text!r:.40}.")
     return int(text)
 
 
-def filter_of(query: Mapping[str, str]) -> Filter:
-    """Return the filter that the parameters describe.
-
-    Raises:
-        BadParameter: a parameter has a value that cannot be used.
-    """
-    return Filter(**{field: read(name, query[name]) for name, (field, read) in FILTERS.items() if name in query})
+def _several(read: Read, name: str, text: str) -> frozenset[Any]:
+    return frozenset(read(name, part) for part in text.split(","))
 
 
-def label_of(query: Mapping[str, str]) -> Label:
-    """Return the label of a batch: its `name`, and its metadata from the parameters `metadata.<key>`.
-
-    Raises:
-        BadParameter: the name, a key or a value is empty or too long, or there are too many metadata.
-    """
-    metadata = {name.removeprefix("metadata."): text for name, text in query.items() if name.startswith("metadata.")}
-    if len(metadata) > MOST_LABELS:
-        raise BadParameter(f"The batch has {len(metadata)} metadata entries; the limit is {MOST_LABELS}.")
-    for text in (*metadata, *metadata.values(), query.get("name", "name")):
-        if not 1 <= len(text) <= LONGEST_TEXT:
-            raise BadParameter(f"The name and each metadata key and value must have 1 to {LONGEST_TEXT} characters.")
-    return Label(name=query.get("name"), metadata=metadata)
+def _member(known: list[str], make: Callable[[str], Any], name: str, text: str) -> Any:
+    if text not in known:
+        raise BadParameter(f"{name} must be one of {', '.join(known)}, not {text!r:.40}.")
+    return make(text)
 
 
 def time_of(name: str, text: str) -> datetime:
@@ -115,37 +155,22 @@ def seconds_of(name: str, text: str) -> float:
     return float(text)
 
 
-def _text(_name: str, text: str) -> str:
-    return text
-
-
-def _some_text(_name: str, text: str) -> str | None:
-    return text or None
-
-
-def _states(name: str, text: str) -> frozenset[State]:
-    return frozenset(_member(State, name, part) for part in text.split(","))
-
-
-def _member(kind: type[Member], name: str, text: str) -> Member:
-    try:
-        return kind(text)
-    except ValueError:
-        raise BadParameter(f"{name} must be one of {', '.join(kind)}, not {text!r:.40}.") from None
-
-
-FILTERS: Mapping[str, tuple[str, Callable[[str, str], Any]]] = {
-    "status": ("states", _states),
-    "task_type": ("task_type", _text),
-    "batch": ("batch", _text),
-    "tag": ("tag", _text),
-    "priority": ("priority", partial(_member, Priority)),
-    "code": ("code", partial(_member, Code)),
-    "worker": ("worker", _text),
-    "host": ("host", _text),
-    "custom_id": ("custom_id", _text),
-    "created_after": ("created_after", time_of),
-    "created_before": ("created_before", time_of),
-    "q": ("prefix", _some_text),
+_READERS: Mapping[type[inspect.Type], Read] = {
+    inspect.FloatType: seconds_of,
+    inspect.DateTimeType: time_of,
+    inspect.DictType: _label,
 }
-"""The parameters of a filter: for each, the field of `Filter` and the function that reads its text."""
+
+
+def label_of(name: str | None, metadata: Mapping[str, str]) -> Label:
+    """Return the label of a batch.
+
+    Raises:
+        BadParameter: the name, a key or a value is empty or too long, or there are too many metadata.
+    """
+    if len(metadata) > MOST_LABELS:
+        raise BadParameter(f"The batch has {len(metadata)} metadata entries; the limit is {MOST_LABELS}.")
+    for text in (*metadata, *metadata.values(), *([] if name is None else [name])):
+        if not 1 <= len(text) <= LONGEST_TEXT:
+            raise BadParameter(f"The name and each metadata key and value must have 1 to {LONGEST_TEXT} characters.")
+    return Label(name=name, metadata=metadata)

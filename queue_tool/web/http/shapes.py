@@ -1,76 +1,142 @@
-"""The JSON form of tasks, batches and queues."""
+"""What answers say about tasks, batches and queues, made from what the services return."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
-from queue_tool.model import json_text
-from queue_tool.model.batch import Batch, item_of
+from msgspec import UNSET, structs
+
+from queue_tool.errors import TaskNotFound
+from queue_tool.model import batch as model
+from queue_tool.model import json_text, outcome, task_types
+from queue_tool.model.batch import item_of
 from queue_tool.model.details import Details, QueueCounts, Summary
-from queue_tool.model.outcome import Attempt
-from queue_tool.model.states import State
+from queue_tool.model.payloads.batches import Batch, BatchCounts, BatchSummary
+from queue_tool.model.payloads.lists import Queue, TaskType
+from queue_tool.model.payloads.tasks import (
+    Check,
+    CheckedToken,
+    EndedTask,
+    FailedAttempt,
+    LogLine,
+    StatusOnly,
+    TaskDetails,
+    TaskError,
+    TaskResult,
+    TaskStatus,
+    TaskSummary,
+    TimelineEvent,
+)
+from queue_tool.model.states import Code, State
 from queue_tool.model.task import Status
-from queue_tool.web.http.answers import rfc3339
+from queue_tool.web.http.answers import rfc3339, rfc3339_or_none
 
 LONGEST_IN_LISTS = 1000
 """Characters of an item or a result in a list. The details of a task have all of it."""
 
 
-def check(task: Status) -> dict[str, object]:
+def check(task: Status) -> Check:
     """Return a task as `/check` shows it: the fields that a client without an API key may read."""
-    return {
-        "message": task.state.message,
-        "token": task.token,
-        "batch": task.batch,
-        "task_type": task.task_type,
-        "item": item_of(json_text.loads(task.data)),
-        "status": task.state,
-        "attempt": task.attempt,
-        "created_at": rfc3339(task.created_at),
-        "started_at": rfc3339(task.started_at),
-        "finished_at": rfc3339(task.finished_at),
-        "duration": task.duration,
-        "progress": task.progress,
-        "note": task.note,
-        "result": json_text.embed(task.result),
-        "error": error(task),
-    }
+    return Check(
+        message=task.state.message,
+        token=task.token,
+        batch=task.batch,
+        task_type=task.task_type,
+        item=item_of(json_text.loads(task.data)),
+        status=task.state,
+        attempt=task.begun_attempt,
+        created_at=rfc3339(task.created_at),
+        started_at=rfc3339_or_none(task.started_at),
+        finished_at=rfc3339_or_none(task.finished_at),
+        duration=task.duration,
+        progress=task.progress,
+        note=task.note,
+        result=json_text.raw(task.result),
+        error=error(task),
+    )
 
 
-def standing(task: Status) -> dict[str, object]:
-    """Return the id and the status of a task."""
-    return standing_in(task.token, task.state, task.task_type, task.batch)
+def checked(token: str, state: State | None) -> CheckedToken:
+    """Return the state of one of many tokens; None for an unknown one."""
+    if state is None:
+        return CheckedToken(hash=token, message=TaskNotFound.default_sentence(), status="unknown")
+    return CheckedToken(hash=token, message=state.message, status=state)
 
 
-def standing_in(token: str, state: State, task_type: str, batch: str | None) -> dict[str, object]:
+def status_only(task: Status) -> StatusOnly:
+    """Return the id and the status of a task, and no more."""
+    return StatusOnly(task_id=task.token, token=task.token, status=task.state, message=task.state.message)
+
+
+def status(task: Status, **more: Any) -> TaskStatus:
+    """Return the id and the status of a task, and more fields of `TaskStatus`."""
+    return status_of(task.token, task.state, task.task_type, task.batch, **more)
+
+
+def status_of(token: str, state: State, task_type: str, batch: str | None, **more: Any) -> TaskStatus:
     """Return the id and the status of a task, from its fields."""
-    return {
-        "task_id": token,
-        "token": token,
-        "status": state,
-        "message": state.message,
-        "task_type": task_type,
-        "batch": batch,
-    }
+    return TaskStatus(
+        task_id=token, token=token, status=state, message=state.message, task_type=task_type, batch=batch, **more
+    )
 
 
-def summary(task: Summary) -> dict[str, object]:
+def result(task: Status) -> TaskResult:
+    """Return the result of a task, which may not have ended."""
+    return TaskResult(
+        **structs.asdict(status(task)),
+        data=json_text.raw(task.data),
+        result=json_text.raw(task.result),
+        error=error(task),
+        created_at=rfc3339(task.created_at),
+        started_at=rfc3339_or_none(task.started_at),
+        finished_at=rfc3339_or_none(task.finished_at),
+        duration=task.duration,
+    )
+
+
+def summary(task: Summary) -> TaskSummary:
     """Return a task as a list shows it: a long item is cut."""
-    return _with_short(_summary(task), "item", item_of(json_text.loads(task.data)))
+    item, is_cut = _short(item_of(json_text.loads(task.data)))
+    return TaskSummary(**_fields(task), item=item, shortened=["item"] if is_cut else UNSET)
 
 
-def _summary(task: Summary) -> dict[str, object]:
-    return standing(task) | {
+def ended(task: Summary) -> EndedTask:
+    """Return an ended task as the list of results shows it: a long item and a long result are cut."""
+    item, item_is_cut = _short(item_of(json_text.loads(task.data)))
+    if task.result is None or len(task.result) <= LONGEST_IN_LISTS:
+        result, result_is_cut = json_text.raw(task.result), False
+    else:
+        result, result_is_cut = _short(json_text.loads(task.result))
+    cut = [name for name, is_cut in (("item", item_is_cut), ("result", result_is_cut)) if is_cut]
+    return EndedTask(**_fields(task), item=item, result=result, shortened=cut or UNSET)
+
+
+def _short(value: object) -> tuple[Any, bool]:
+    """Return a value as a list shows it, and whether it was cut."""
+    text = value if isinstance(value, str) else json_text.dumps(value).decode()
+    return (value, False) if len(text) <= LONGEST_IN_LISTS else (f"{text[: LONGEST_IN_LISTS - 1]}…", True)
+
+
+def _fields(task: Summary) -> dict[str, Any]:
+    """Return the fields of a summary but its item."""
+    return {
+        "task_id": task.token,
+        "token": task.token,
+        "status": task.state,
+        "message": task.state.message,
+        "task_type": task.task_type,
+        "batch": task.batch,
         "name": task.name,
         "custom_id": task.custom_id,
         "tags": task.tags,
         "priority": task.priority,
-        "item": None,
-        "attempt": task.attempt,
+        "attempt": task.begun_attempt,
         "created_at": rfc3339(task.created_at),
-        "due_at": rfc3339(task.due_at),
-        "started_at": rfc3339(task.started_at),
-        "finished_at": rfc3339(task.finished_at),
+        "due_at": rfc3339_or_none(task.due_at),
+        "started_at": rfc3339_or_none(task.started_at),
+        "finished_at": rfc3339_or_none(task.finished_at),
         "duration": task.duration,
         "progress": task.progress,
         "note": task.note,
@@ -80,118 +146,128 @@ def _summary(task: Summary) -> dict[str, object]:
     }
 
 
-def ended(task: Summary) -> dict[str, object]:
-    """Return an ended task as the list of results shows it."""
-    shown = summary(task)
-    if task.result is None or len(task.result) <= LONGEST_IN_LISTS:
-        return shown | {"result": json_text.embed(task.result)}
-    return _with_short(shown, "result", json_text.loads(task.result))
+def details(task: Details) -> TaskDetails:
+    """Return everything about a task."""
+    return TaskDetails(
+        **_fields(task),
+        item=item_of(json_text.loads(task.data)),
+        index=task.index,
+        data=json_text.raw(task.data),
+        description=task.description,
+        parameters=json_text.raw(task.parameters),
+        unique_key=task.unique_key,
+        timeout=task.timeout,
+        max_attempts=task.max_attempts,
+        expires_at=rfc3339_or_none(task.expires_at),
+        run=task.run,
+        losses=task.losses,
+        result=json_text.raw(task.result),
+        canceled_by=task.canceled_by,
+        cancel_reason=task.cancel_reason,
+        canceled_key=task.canceled_key,
+        attempts=[_attempt(attempt) for attempt in task.attempts],
+        timeline=list(_timeline(task)),
+        log=[LogLine(at=rfc3339(line.at), run=line.run, text=line.text) for line in task.lines],
+    )
 
 
-def _with_short(shown: dict[str, object], name: str, value: object) -> dict[str, object]:
-    """Return the shape with a value. A long one is cut, and `shortened` names its key."""
-    text = value if isinstance(value, str) else json_text.dumps(value).decode()
-    if len(text) <= LONGEST_IN_LISTS:
-        return shown | {name: value}
-    names = shown.get("shortened", [])
-    assert isinstance(names, list)  # noqa: S101 - this function wrote it
-    return shown | {name: f"{text[: LONGEST_IN_LISTS - 1]}…", "shortened": [*names, name]}
-
-
-def details(task: Details) -> dict[str, object]:
-    """Return all fields of a task."""
-    return _summary(task) | {
-        "item": item_of(json_text.loads(task.data)),
-        "index": task.index,
-        "data": json_text.embed(task.data),
-        "description": task.description,
-        "parameters": json_text.embed(task.parameters),
-        "unique_key": task.unique_key,
-        "timeout": task.timeout,
-        "max_attempts": task.max_attempts,
-        "expires_at": rfc3339(task.expires_at),
-        "run": task.run,
-        "losses": task.losses,
-        "result": json_text.embed(task.result),
-        "canceled_by": task.canceled_by,
-        "cancel_reason": task.cancel_reason,
-        "canceled_key": task.canceled_key,
-        "attempts": [_attempt(attempt) for attempt in task.attempts],
-        "timeline": _timeline(task),
-        "log": [{"at": rfc3339(line.at), "run": line.run, "text": line.text} for line in task.lines],
-    }
-
-
-def error(task: Status) -> dict[str, object] | None:
+def error(task: Status) -> TaskError | None:
     """Return the error of a failed task; None if it did not fail."""
-    return None if task.code is None else {"code": task.code, "message": task.error}
+    return None if task.code is None else TaskError(code=task.code, message=task.error)
 
 
-def batch(found: Batch) -> dict[str, object]:
-    """Return a batch. If its counts were not read, the result has `open` instead of `counts`."""
-    counts = {state.value: count for state, count in found.counts.items()} | {"rejected": found.rejected}
+def batch(found: model.Batch) -> Batch:
+    """Return a batch with its counts."""
+    counts = {state.value: count for state, count in found.counts.items()}
+    return Batch(**_batch(found), counts=BatchCounts(**counts, rejected=found.rejected))
+
+
+def batch_summary(found: model.Batch) -> BatchSummary:
+    """Return a batch as a list shows it."""
+    return BatchSummary(**_batch(found))
+
+
+def _batch(found: model.Batch) -> dict[str, Any]:
     return {
         "id": found.id,
         "message": found.message,
+        "status": "running" if found.finished_at is None else "finished",
         "name": found.label.name,
         "metadata": found.label.metadata,
         "total": found.total,
         "accepted": found.accepted,
         "rejected": found.rejected,
-        **({"counts": counts} if found.counts else {"open": found.open}),
+        "open": found.open,
         "progress": found.progress,
         "created_at": rfc3339(found.created_at),
-        "finished_at": rfc3339(found.finished_at),
+        "finished_at": rfc3339_or_none(found.finished_at),
     }
 
 
-def queue(counts: QueueCounts, age: float | None) -> dict[str, object]:
-    """Return the state of a queue.
+def queue(counts: QueueCounts, now: datetime) -> Queue:
+    """Return the state of a queue at a time."""
+    return Queue(
+        name=counts.priority.queue,
+        priority=counts.priority,
+        waiting=counts.waiting,
+        running=counts.running,
+        oldest=rfc3339_or_none(counts.oldest),
+        age=None if counts.oldest is None else max(0.0, (now - counts.oldest).total_seconds()),
+        paused=counts.paused_at is not None,
+        paused_at=rfc3339_or_none(counts.paused_at),
+    )
+
+
+def task_type(kind: task_types.TaskType, timeout: float, max_attempts: int) -> TaskType:
+    """Return a task type.
 
     Args:
-        counts: the counts of its tasks, and whether it is paused.
-        age: seconds for which its oldest task has waited; None if no task waits.
+        kind: the type.
+        timeout: seconds, for a type without a timeout of its own.
+        max_attempts: for a type without a maximum of its own.
     """
-    return {
-        "name": counts.priority.queue,
-        "priority": counts.priority,
-        "waiting": counts.waiting,
-        "running": counts.running,
-        "oldest": rfc3339(counts.oldest),
-        "age": age,
-        "paused": counts.paused_at is not None,
-        "paused_at": rfc3339(counts.paused_at),
-    }
+    chosen = timeout if kind.timeout is None else kind.timeout
+    return TaskType(
+        name=kind.name,
+        description=kind.description,
+        schema=kind.schema.document,
+        priority=kind.priority,
+        lane=kind.lane,
+        timeout=None if callable(chosen) else chosen,
+        max_attempts=kind.max_attempts or max_attempts,
+    )
 
 
-def _attempt(attempt: Attempt) -> dict[str, object]:
-    return {
-        "attempt": attempt.attempt,
-        "run": attempt.run,
-        "worker": attempt.worker,
-        "started_at": rfc3339(attempt.started_at),
-        "ended_at": rfc3339(attempt.ended_at),
-        "code": attempt.code,
-        "error": attempt.error,
-        "traceback": attempt.traceback,
-    }
+def _attempt(attempt: outcome.Attempt) -> FailedAttempt:
+    return FailedAttempt(
+        attempt=attempt.attempt,
+        run=attempt.run,
+        worker=attempt.worker,
+        started_at=rfc3339_or_none(attempt.started_at),
+        ended_at=rfc3339(attempt.ended_at),
+        code="canceled" if attempt.code == State.CANCELED else Code(attempt.code),
+        error=attempt.error,
+        traceback=attempt.traceback,
+    )
 
 
-def _timeline(task: Details) -> list[dict[str, object]]:
+def _timeline(task: Details) -> Iterator[TimelineEvent]:
     """Return the events of a task, oldest first."""
-    timeline: list[tuple[datetime, str, int | None]] = [(task.created_at, "created", None)]
+    yield TimelineEvent(at=rfc3339(task.created_at), event="created", run=None)
     for attempt in task.attempts:
-        timeline += [(attempt.started_at, "started", attempt.run)] if attempt.started_at else []
-        timeline.append(
-            (
-                attempt.ended_at,
-                attempt.code if attempt.code == State.CANCELED else f"failed: {attempt.code}",
-                attempt.run,
-            )
-        )
-    seen = {attempt.run for attempt in task.attempts}
-    if task.started_at and task.run not in seen:
-        timeline.append((task.started_at, "started", task.run))
-    if task.finished_at and task.run not in seen:
-        timeline.append((task.finished_at, task.state.value, task.run))
-    return [{"at": rfc3339(at), "event": event, "run": run} for at, event, run in timeline]
+        if attempt.started_at:
+            yield TimelineEvent(at=rfc3339(attempt.started_at), event="started", run=attempt.run)
+        yield _end(attempt.ended_at, attempt.code, attempt.run)
+    if task.run in {attempt.run for attempt in task.attempts}:
+        return
+    if task.started_at:
+        yield TimelineEvent(at=rfc3339(task.started_at), event="started", run=task.run)
+    if task.finished_at:
+        yield _end(task.finished_at, task.code or task.state, task.run)
+
+
+def _end(at: datetime, how: str, run: int) -> TimelineEvent:
+    """Return the event with which a run ended: a failure with its code, or an ended state."""
+    if how in list(Code):
+        return TimelineEvent(at=rfc3339(at), event="failed", code=Code(how), run=run)
+    return TimelineEvent(at=rfc3339(at), event="canceled" if how == State.CANCELED else "finished", run=run)

@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-from flask import Response, g, request
+from flask import g, request
+from msgspec import UNSET
 
 from queue_tool.errors import BadIdempotencyKey
 from queue_tool.model.batch import INVALID, Accepted, Element, IdempotencyKey, Submission, item_of
+from queue_tool.model.payloads.batches import FieldProblem, Received, ReceivedElement
 from queue_tool.services.submit import request_digest
-from queue_tool.web.http.answers import answer
+from queue_tool.web.http.operation import Reply
 
 MAIN_TYPE = "sleep"
 """The task type for `POST /api` and for the form on the home page."""
 
-RECEIVED = "Itens recebidos para processamento"
 LONGEST_KEY = 255
 
 REFUSED_WHOLE = 422
 """The status if every element was refused and nothing was kept."""
 
 
-def received(submission: Submission, status: int = 200) -> Response:
+def received(submission: Submission, status: int = 200) -> Reply[Received]:
     """Return the response to a batch."""
-    body: dict[str, object] = {
-        "message": RECEIVED,
-        "processing_items": [_shown(element) for element in submission.elements],
-    }
+    elements = [_shown(element) for element in submission.elements]
     if submission.batch is None:
-        return answer(body, REFUSED_WHOLE if submission.is_refused_whole else status)
-    if submission.removed:
-        body["removed"] = submission.removed
-    response = answer(body | {"batch": submission.batch}, status)
-    response.headers["Location"] = f"/batches/{submission.batch}"
-    return response
+        status = REFUSED_WHOLE if submission.is_refused_whole else status
+        return Reply(body=Received(processing_items=elements), status=status)
+    body = Received(processing_items=elements, batch=submission.batch, removed=submission.removed or UNSET)
+    return Reply(body=body, status=status, headers={"Location": f"/batches/{submission.batch}"})
 
 
 def idempotency_key(body: bytes) -> IdempotencyKey | None:
@@ -50,14 +46,15 @@ def idempotency_key(body: bytes) -> IdempotencyKey | None:
     )
 
 
-def _shown(element: Element) -> dict[str, object]:
-    own_id = {} if element.custom_id is None else {"custom_id": element.custom_id}
+def _shown(element: Element) -> ReceivedElement:
+    custom_id = UNSET if element.custom_id is None else element.custom_id
     if isinstance(element, Accepted):
-        return {"hash": element.token, "index": element.index, "item": item_of(element.data)} | own_id
-    refusal: dict[str, object] = {
-        "hash": INVALID,
-        "index": element.index,
-        "item": element.item,
-        "errors": [{"path": error.path, "message": error.message} for error in element.errors],
-    }
-    return refusal | own_id | ({"duplicate_of": element.duplicate_of} if element.duplicate_of else {})
+        return ReceivedElement(hash=element.token, index=element.index, item=item_of(element.data), custom_id=custom_id)
+    return ReceivedElement(
+        hash=INVALID,
+        index=element.index,
+        item=element.item,
+        errors=[FieldProblem(path=error.path, message=error.message) for error in element.errors],
+        custom_id=custom_id,
+        duplicate_of=element.duplicate_of or UNSET,
+    )

@@ -2,65 +2,58 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, g
+from flask import g
 
+from queue_tool.errors import BatchNotFound, PartlyChanged
 from queue_tool.model.access import Role
 from queue_tool.model.filter import Filter
+from queue_tool.model.payloads.batches import Batch
+from queue_tool.model.payloads.lists import BatchPage
+from queue_tool.model.payloads.requests import BatchQuery, CancelBody
+from queue_tool.model.payloads.tasks import Changed
 from queue_tool.web.http import shapes
-from queue_tool.web.http.admission import needs
-from queue_tool.web.http.answers import answer, runtime
-from queue_tool.web.http.orders import requester, small_object, text_of
-from queue_tool.web.http.paging import listed, with_etag
+from queue_tool.web.http.answers import runtime
+from queue_tool.web.http.operation import Group, Reply
+from queue_tool.web.http.paging import listed, totals
 from queue_tool.web.http.prefer import answer_in_time
-from queue_tool.web.http.query import PAGING, label_of, limit_of, parameters
+from queue_tool.web.http.query import label_of
+from queue_tool.web.http.selections import requester
 
-routes = Blueprint("batches", __name__)
+routes = Group("batches", "Send batches, watch them, and read their results.")
 
 
-@routes.get("/batches")
-@needs(Role.READ)
-def many() -> Response:
+@routes.get("/batches", Role.READ)
+def list_batches(query: BatchQuery) -> Reply[BatchPage]:
     """List batches, newest first."""
-    query = parameters("name", *PAGING, labels=True)
-    found, following = runtime().list.batches(label_of(query), limit_of(query), query.get("cursor"))
-    return listed([shapes.batch(batch) for batch in found], following)
+    page = runtime().list.batches(label_of(query.name, query.metadata), query.limit, query.cursor)
+    return listed(BatchPage(items=[shapes.batch_summary(batch) for batch in page.items], **totals(page)))
 
 
-@routes.get("/batches/<batch>")
-@needs(Role.READ)
-def show(batch: str) -> Response:
+@routes.get("/batches/<batch>", Role.READ, waits=True, errors=(BatchNotFound,))
+def get_batch(batch: str) -> Reply[Batch]:
     """Return the status of one batch. The counts of the six states and `rejected` add up to `total`."""
-    parameters()
     system = runtime()
-    return with_etag(
-        answer_in_time(
-            ask=lambda: system.ask.batch(batch),
-            is_over=lambda found: found.finished_at is not None,
-            wait=lambda seconds, on_leave: system.wait.batch(batch, seconds, on_leave),
-            answer=lambda found: answer(shapes.batch(found)),
-        )
+    return answer_in_time(
+        ask=lambda: system.ask.batch(batch),
+        is_over=lambda found: found.finished_at is not None,
+        wait=lambda seconds, on_leave: system.wait.batch(batch, seconds, on_leave),
+        answer=shapes.batch,
     )
 
 
-@routes.post("/batches/<batch>/cancel")
-@needs(Role.SUBMIT)
-def cancel(batch: str) -> Response:
+@routes.post("/batches/<batch>/cancel", Role.SUBMIT, errors=(BatchNotFound, PartlyChanged))
+def cancel_batch(batch: str, body: CancelBody) -> Changed:
     """Cancel all unfinished tasks of a batch."""
-    parameters()
-    body = small_object("by", "reason")
     system = runtime()
     system.ask.batch(batch)
-    changed = system.cancel.matching(Filter(batch=batch), requester(body), text_of(body, "reason"), key=g.key_name)
-    return answer({"matched": changed.matched, "changed": changed.changed})
+    changed = system.cancel.matching(Filter(batch=batch), requester(body.by), body.reason or "", key=g.key_name)
+    return Changed(matched=changed.matched, changed=changed.changed)
 
 
-@routes.post("/batches/<batch>/retry")
-@needs(Role.SUBMIT)
-def retry(batch: str) -> Response:
+@routes.post("/batches/<batch>/retry", Role.SUBMIT, errors=(BatchNotFound, PartlyChanged))
+def retry_batch(batch: str) -> Changed:
     """Retry all failed and canceled tasks of a batch."""
-    parameters()
-    small_object()
     system = runtime()
     system.ask.batch(batch)
     changed = system.reopen.matching(Filter(batch=batch))
-    return answer({"matched": changed.matched, "changed": changed.changed})
+    return Changed(matched=changed.matched, changed=changed.changed)

@@ -4,39 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Blueprint, Response
-
 from queue_tool.errors import QueueToolError
 from queue_tool.model.access import Role
+from queue_tool.model.payloads.service import Alive, Checks, Readiness
 from queue_tool.model.settings import INLINE
 from queue_tool.services.owner import lives_here
-from queue_tool.web.http.admission import needs
-from queue_tool.web.http.answers import answer, runtime
+from queue_tool.web.http.answers import runtime
+from queue_tool.web.http.operation import Answer, Group, Reply
 
-routes = Blueprint("health", __name__)
+routes = Group("health", "Whether the service works.")
 
 OK = "ok"
 
 
-@routes.get("/health/live")
-@needs(Role.OPEN)
-def live() -> Response:
+@routes.get("/health/live", Role.OPEN, takes_any_query=True)
+def is_alive() -> Alive:
     """Report that this process responds."""
-    return answer({"status": OK})
+    return Alive()
 
 
-@routes.get("/health/ready")
-@needs(Role.OPEN)
-def ready() -> Response:
+@routes.get(
+    "/health/ready",
+    Role.OPEN,
+    takes_any_query=True,
+    answers={503: Answer(body=Readiness, meaning="A part of the system cannot do its work.")},
+)
+def is_ready() -> Reply[Readiness]:
     """Report the state of each part of the system; 503 if a part cannot do its work."""
-    checks = {
-        "database": _state_of(_database),
-        "broker": _state_of(runtime().broker.check),
-        "workers": _state_of(_workers),
-    }
-    healthy = all(state == OK for state in checks.values())
-    body = {"status": OK if healthy else "unavailable", "checks": checks, "lag": _lag()}
-    return answer(body, 200 if healthy else 503)
+    checks = Checks(
+        database=_state_of(_database), broker=_state_of(runtime().broker.check), workers=_state_of(_workers)
+    )
+    if checks == Checks(database=OK, broker=OK, workers=OK):
+        return Reply(body=Readiness(status="ok", checks=checks, lag=_lag()))
+    return Reply(body=Readiness(status="unavailable", checks=checks, lag=_lag()), status=503)
 
 
 class _NotReady(QueueToolError):

@@ -4,55 +4,45 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flask import Blueprint, Response
-
 from queue_tool.errors import QueueNotFound
 from queue_tool.model.access import Role
 from queue_tool.model.details import QueueCounts
+from queue_tool.model.payloads.lists import Queue, QueuePage
+from queue_tool.model.payloads.requests import QueueQuery
 from queue_tool.model.queues import Priority
 from queue_tool.web.http import shapes
-from queue_tool.web.http.admission import needs
-from queue_tool.web.http.answers import answer, runtime
-from queue_tool.web.http.orders import small_object
-from queue_tool.web.http.paging import listed
-from queue_tool.web.http.query import PAGING, limit_of, parameters
+from queue_tool.web.http.answers import runtime
+from queue_tool.web.http.operation import Group, Reply
+from queue_tool.web.http.paging import listed, totals
 
-routes = Blueprint("queue", __name__)
+routes = Group("queues", "Waiting tasks; pause and resume a queue.")
 
 
-@routes.get("/queue")
-@needs(Role.READ)
-def waiting() -> Response:
+@routes.get("/queue", Role.READ, errors=(QueueNotFound,))
+def list_queue(query: QueueQuery) -> Reply[QueuePage]:
     """List tasks that wait for a worker, in the order in which workers take them, with the counts of each queue."""
-    query = parameters("queue", *PAGING)
-    only = _priority(query["queue"]) if "queue" in query else None
-    page = runtime().list.waiting(only, limit_of(query), query.get("cursor"))
-    queues = [_shown(counts) for counts in page.queues]
-    return listed([shapes.summary(task) for task in page.items], page.next, total=page.total, queues=queues)
+    only = None if query.queue is None else _priority(query.queue)
+    page = runtime().list.waiting(only, query.limit, query.cursor)
+    tasks = [shapes.summary(task) for task in page.items]
+    return listed(QueuePage(items=tasks, queues=[_shown(counts) for counts in page.queues], **totals(page)))
 
 
-@routes.post("/queue/<name>/pause")
-@needs(Role.ADMIN)
-def pause(name: str) -> Response:
+@routes.post("/queue/<name>/pause", Role.ADMIN, errors=(QueueNotFound,))
+def pause_queue(name: str) -> Queue:
     """Pause a queue: no more of its tasks start; running tasks continue."""
-    parameters()
-    small_object()
     priority = _priority(name)
     before = _counts_of(priority)
     paused_at = runtime().pause(priority)
-    return answer(_shown(replace(before, paused_at=before.paused_at or paused_at)))
+    return _shown(replace(before, paused_at=before.paused_at or paused_at))
 
 
-@routes.post("/queue/<name>/resume")
-@needs(Role.ADMIN)
-def resume(name: str) -> Response:
+@routes.post("/queue/<name>/resume", Role.ADMIN, errors=(QueueNotFound,))
+def resume_queue(name: str) -> Queue:
     """Resume a queue: its tasks start again."""
-    parameters()
-    small_object()
     priority = _priority(name)
     before = _counts_of(priority)
     runtime().pause.resume(priority)
-    return answer(_shown(replace(before, paused_at=None)))
+    return _shown(replace(before, paused_at=None))
 
 
 def _counts_of(priority: Priority) -> QueueCounts:
@@ -61,10 +51,8 @@ def _counts_of(priority: Priority) -> QueueCounts:
     return found
 
 
-def _shown(counts: QueueCounts) -> dict[str, object]:
-    return shapes.queue(
-        counts, max(0.0, (runtime().clock.now() - counts.oldest).total_seconds()) if counts.oldest else None
-    )
+def _shown(counts: QueueCounts) -> Queue:
+    return shapes.queue(counts, runtime().clock.now())
 
 
 def _priority(name: str) -> Priority:

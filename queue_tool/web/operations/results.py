@@ -6,34 +6,35 @@ import csv
 import io
 import logging
 import re
-import threading
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from flask import Blueprint, Response, current_app, g, request
+from flask import Response, current_app, g, request
 
-from queue_tool.errors import BadParameter, NotAcceptable, QueueToolError, TooManyStreams
+from queue_tool.errors import (
+    BadParameter,
+    BatchNotFound,
+    NotAcceptable,
+    QueueToolError,
+    TaskNotFound,
+    TooManyStreams,
+)
 from queue_tool.model import json_text
 from queue_tool.model.access import Role
 from queue_tool.model.details import ElementResult
+from queue_tool.model.payloads.batches import BatchResult
+from queue_tool.model.payloads.lists import EndedTaskPage
+from queue_tool.model.payloads.requests import Filters, ResultsQuery
+from queue_tool.model.payloads.tasks import TaskResult
 from queue_tool.model.states import State
-from queue_tool.model.task import Status
 from queue_tool.web.http import shapes
-from queue_tool.web.http.admission import needs
-from queue_tool.web.http.answers import answer, rfc3339, runtime
-from queue_tool.web.http.paging import page_of_tasks
-from queue_tool.web.http.prefer import answer_in_time
-from queue_tool.web.http.query import FILTERS, PAGING, filter_of, limit_of, parameters
-
-EXTENSION = "queue_tool.streams"
-
-AT_ONCE = 16
-"""Streams of one process at the same time."""
-
-OF_ONE_KEY = 4
-"""Streams of one API key at the same time."""
+from queue_tool.web.http.answers import runtime
+from queue_tool.web.http.operation import Answer, Group, Reply
+from queue_tool.web.http.paging import page_of_ended
+from queue_tool.web.http.prefer import task_in_time
+from queue_tool.web.http.streams import EXTENSION, Streams
 
 JSON_LINES = "application/jsonl"
 CSV = "text/csv"
@@ -48,59 +49,37 @@ CUT = "The rest is missing: request these results again."
 
 ENDED = frozenset(state for state in State if state.ended)
 
-routes = Blueprint("results", __name__)
+routes = Group("results", "Results of ended tasks.")
 
 _log = logging.getLogger("queue_tool.web")
 
 
-@routes.get("/results")
-@needs(Role.READ)
-def many() -> Response:
+@routes.get("/results", Role.READ)
+def list_results(query: Filters) -> Reply[EndedTaskPage]:
     """List ended tasks with their results, newest first."""
-    query = parameters(*FILTERS, *PAGING)
-    wanted = filter_of({"status": ",".join(sorted(ENDED))} | query)
-    if not wanted.states <= ENDED:
+    if not query.status <= ENDED:
         raise BadParameter(f"status must be one of {', '.join(sorted(ENDED))}: only these have results.")
-    return page_of_tasks(runtime().list(wanted, limit_of(query), query.get("cursor")), shapes.ended)
+    wanted = replace(query.filter, states=query.status or ENDED)
+    return page_of_ended(runtime().list(wanted, query.limit, query.cursor))
 
 
-@routes.get("/results/<token>")
-@needs(Role.READ)
-def show(token: str) -> Response:
+@routes.get("/results/<token>", Role.READ, waits=True, errors=(TaskNotFound,))
+def get_result(token: str) -> Reply[TaskResult]:
     """Return the result of a task; `status` shows whether the task has ended."""
-    parameters()
-    system = runtime()
-    return answer_in_time(
-        ask=lambda: system.ask.task(token),
-        is_over=lambda task: task.state.ended,
-        wait=lambda seconds, on_leave: system.wait.task(token, seconds, on_leave),
-        answer=_result,
-    )
+    return task_in_time(token, shapes.result)
 
 
-def _result(task: Status) -> Response:
-    return answer(
-        shapes.standing(task)
-        | {
-            "data": json_text.embed(task.data),
-            "result": json_text.embed(task.result),
-            "error": shapes.error(task),
-            "created_at": rfc3339(task.created_at),
-            "started_at": rfc3339(task.started_at),
-            "finished_at": rfc3339(task.finished_at),
-            "duration": task.duration,
-        }
-    )
-
-
-@routes.get("/batches/<batch>/results")
-@needs(Role.READ)
-def of_batch(batch: str) -> Response:
+@routes.get(
+    "/batches/<batch>/results",
+    Role.READ,
+    errors=(BatchNotFound, NotAcceptable, TooManyStreams),
+    answers={200: Answer(body=BatchResult, types=(JSON_LINES, CSV), meaning="One line for each element.")},
+)
+def stream_results(batch: str, query: ResultsQuery) -> Response:
     """Stream the results of all elements of a batch, in the order of the request, as JSON Lines or CSV."""
-    wanted = _wanted(parameters("status").get("status"))
     kind = _kind()
     write = _csv if kind == CSV else _json_lines
-    rows = _rows(line for line in runtime().ask.results(batch) if wanted is None or line.status in wanted)
+    rows = _rows(line for line in runtime().ask.results(batch) if not query.status or line.status in query.status)
     streams: Streams = current_app.extensions[EXTENSION]
     headers_only = request.method == "HEAD"
     body = () if headers_only else streams.start(partial(write, rows), g.key_id)
@@ -108,57 +87,6 @@ def of_batch(batch: str) -> Response:
     response.headers["Vary"] = "Accept"
     response.headers["Content-Disposition"] = f'attachment; filename="{batch}.{"csv" if kind == CSV else "jsonl"}"'
     return response
-
-
-class Streams:
-    """The slots for streams in this process."""
-
-    def __init__(self) -> None:
-        """Start with all slots free."""
-        self._lock = threading.Lock()
-        self._keys = Counter[str]()
-
-    def start(self, write: Callable[[], Iterator[bytes]], key_id: str) -> Iterator[bytes]:
-        """Start a stream that holds a slot until it ends or is closed.
-
-        Args:
-            write: starts the stream and returns its pieces.
-            key_id: the API key of the client; empty if it needs none.
-
-        Raises:
-            TooManyStreams: all slots are taken, or this key has its share of them.
-        """
-        with self._lock:
-            if self._keys.total() >= AT_ONCE or (key_id and self._keys[key_id] >= OF_ONE_KEY):
-                raise TooManyStreams(retry_after=5)
-            self._keys[key_id] += 1
-        return _Stream(write(), partial(self._free, key_id))
-
-    def _free(self, key_id: str) -> None:
-        with self._lock:
-            self._keys[key_id] -= 1
-            self._keys += Counter()  # forgets the keys that have none
-
-
-class _Stream(Iterator[bytes]):
-    """An iterator that frees its slot when it is closed. A generator that never started could not do that."""
-
-    def __init__(self, pieces: Iterator[bytes], free_slot: Callable[[], None]) -> None:
-        self._pieces = pieces
-        self._free_slot = free_slot
-        self._is_closed = False
-
-    def __next__(self) -> bytes:
-        try:
-            return next(self._pieces)
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        if not self._is_closed:
-            self._is_closed = True
-            self._free_slot()
 
 
 def _kind() -> str:
@@ -172,16 +100,6 @@ def _kind() -> str:
     if kind is None:
         raise NotAcceptable(f"Results are available as {JSON_LINES} and {CSV}.")
     return kind.partition(";")[0]
-
-
-def _wanted(text: str | None) -> frozenset[str] | None:
-    if text is None:
-        return None
-    known = {state.value for state in State} | {"rejected"}
-    wanted = frozenset(text.split(","))
-    if not wanted <= known:
-        raise BadParameter(f"status must be one of {', '.join(sorted(known))}, not {text!r:.80}.")
-    return wanted
 
 
 def _rows(lines: Iterator[ElementResult]) -> Iterator[dict[str, Any]]:

@@ -5,19 +5,20 @@ from __future__ import annotations
 from http import HTTPStatus
 from itertools import islice
 
-from flask import Blueprint, Response, redirect, render_template, request
+from flask import Response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from queue_tool.errors import NotAnArray, QueueToolError, StoreAway
 from queue_tool.model import json_text
 from queue_tool.model.access import Role
 from queue_tool.model.details import ElementResult
-from queue_tool.web.http.admission import FORM, needs, refuse_other_sites
+from queue_tool.model.payloads.requests import HomeQuery
+from queue_tool.web.http.admission import FORM, refuse_other_sites
 from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.bodies import slot_for_body
 from queue_tool.web.http.languages import words
+from queue_tool.web.http.operation import Group
 from queue_tool.web.http.problems import STATUSES
-from queue_tool.web.http.query import parameters
 from queue_tool.web.http.submissions import MAIN_TYPE
 
 EXAMPLE = """[
@@ -28,24 +29,20 @@ EXAMPLE = """[
 MOST_ROWS = 1000
 LONGEST_ITEM = 200
 
-pages = Blueprint("home", __name__)
+pages = Group("home", "The home page.")
 
 
-@pages.get("/")
-@needs(Role.READ)
-def show() -> Response:
+@pages.get("/", Role.READ, in_document=False)
+def show_home(query: HomeQuery) -> Response:
     """Show the page, and with `?batch=` what became of the elements of a batch."""
-    query = parameters("batch")
-    if "batch" not in query:
+    if query.batch is None:
         return _page(text=EXAMPLE)
-    batch = query["batch"]
-    rows = [_row(element) for element in islice(runtime().ask.results(batch), MOST_ROWS)]
-    return _page(text=EXAMPLE, batch=batch, rows=rows)
+    rows = [_row(element) for element in islice(runtime().ask.results(query.batch), MOST_ROWS)]
+    return _page(text=EXAMPLE, batch=query.batch, rows=rows)
 
 
-@pages.post("/")
-@needs(Role.SUBMIT, takes=FORM)
-def send() -> BaseResponse:
+@pages.post("/", Role.SUBMIT, in_document=False, takes=FORM)
+def submit_form() -> BaseResponse:
     """Submit the batch from the form, and lead the browser to its page. A reload of that page sends nothing again."""
     refuse_other_sites()
     with slot_for_body():

@@ -66,7 +66,7 @@ class FastCheck:
                 found = [self._system.ask.task(tokens[0])] if len(tokens) == 1 else self._system.ask.tasks(tokens)
         except QueueToolError:
             return [None] * len(paths)
-        bodies = [None if task is None else json_text.dumps(shapes.check(task)) + b"\n" for task in found]
+        bodies = [None if task is None else json_text.encode(shapes.check(task)) + b"\n" for task in found]
         telemetry = self._system.telemetry
         if telemetry.hears(events.Asked):
             took = (time.perf_counter() - began) * 1000

@@ -1,0 +1,189 @@
+"""The bodies of requests that change tasks, and the query parameters."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, UnsetType, field
+
+from queue_tool.model.filter import Filter
+from queue_tool.model.payloads.batches import ElementStatus
+from queue_tool.model.payloads.fields import Body, Payload
+from queue_tool.model.queues import Priority
+from queue_tool.model.states import Code, State
+
+MOST_ON_A_PAGE = 1000
+MOST_TOKENS = 100_000
+
+By = Annotated[str | None, Meta(description="Who cancels, in your own words. Without it: the name of the API key.")]
+Why = Annotated[str | None, Meta(description="The reason, in your own words.")]
+Tokens = Annotated[list[str], Meta(description=f"The tokens of the tasks, at most {MOST_TOKENS:,}.")]
+All = Annotated[bool, Meta(description="Needed with an empty filter, which selects all tasks.")]
+DryRun = Annotated[bool, Meta(description="Only count the tasks, and change none.")]
+_FILTER = "Selects tasks, as the query parameters of `GET /tasks` do."
+_REFERENCE = "#/components/schemas/"
+BodyFilter = Annotated[dict[str, Any], Meta(description=_FILTER, extra_json_schema={"$ref": f"{_REFERENCE}TaskFilter"})]
+FailedBodyFilter = Annotated[
+    dict[str, Any], Meta(description=_FILTER, extra_json_schema={"$ref": f"{_REFERENCE}FailedTaskFilter"})
+]
+
+
+class CheckBody(Payload, frozen=True, kw_only=True):
+    """The tokens whose states are wanted. Other keys are ignored."""
+
+    tokens: Tokens
+
+
+class CancelBody(Body, frozen=True, kw_only=True):
+    """Who cancels, and why."""
+
+    by: By = None
+    reason: Why = None
+
+
+class RetryBody(Body, frozen=True, kw_only=True):
+    """Which tasks to retry: either `tokens`, or, for admins, `filter`."""
+
+    tokens: Tokens | UnsetType = UNSET
+    filter: BodyFilter | UnsetType = UNSET
+    all: All = False
+    dry_run: DryRun = False
+
+
+class BulkCancelBody(RetryBody, frozen=True, kw_only=True):
+    """Which tasks to cancel: either `tokens`, or, for admins, `filter`."""
+
+    by: By = None
+    reason: Why = None
+
+
+class RetryFailedBody(Body, frozen=True, kw_only=True):
+    """Which failed tasks to retry; without `filter` all of them."""
+
+    filter: FailedBodyFilter | UnsetType = UNSET
+    all: All = False
+    dry_run: DryRun = False
+
+
+class NoBody(Body, frozen=True, kw_only=True):
+    """An empty object, or no body at all."""
+
+
+# -- query parameters --------------------------------------------------------------------------------------
+
+
+class Query(Payload, frozen=True, kw_only=True):
+    """The query parameters of an operation. Unknown ones are refused."""
+
+
+class Paging(Query, frozen=True, kw_only=True):
+    """Which page of a list."""
+
+    limit: Annotated[int, Meta(description="The most items on a page.", ge=1, le=MOST_ON_A_PAGE)] = 50
+    cursor: Annotated[str | None, Meta(description="`next` of the page before; without it the first page.")] = None
+
+
+class FailedFilters(Paging, frozen=True, kw_only=True):
+    """Filters of failed tasks. Tasks that match all of them are selected."""
+
+    task_type: Annotated[str | None, Meta(description="Tasks of this type.")] = None
+    batch: Annotated[str | None, Meta(description="Tasks of this batch.")] = None
+    tag: Annotated[str | None, Meta(description="Tasks with this tag.")] = None
+    priority: Annotated[Priority | None, Meta(description="Tasks with this priority.")] = None
+    code: Annotated[Code | None, Meta(description="Tasks that failed with this code.")] = None
+    worker: Annotated[str | None, Meta(description="Tasks that ran last on this worker.")] = None
+    host: Annotated[str | None, Meta(description="Tasks that ran last on this host.")] = None
+    custom_id: Annotated[str | None, Meta(description="Tasks with exactly this `custom_id`.")] = None
+    created_after: Annotated[datetime | None, Meta(description="Tasks that were created after this time.")] = None
+    created_before: Annotated[datetime | None, Meta(description="Tasks that were created before this time.")] = None
+    q: Annotated[
+        str | None,
+        Meta(description="Tasks whose name, `custom_id` or token begins with this text. Upper and lower case differ."),
+    ] = None
+
+    @property
+    def filter(self) -> Filter:
+        """Return the filter that these parameters describe."""
+        return Filter(
+            task_type=self.task_type,
+            batch=self.batch,
+            tag=self.tag,
+            priority=self.priority,
+            code=self.code,
+            worker=self.worker,
+            host=self.host,
+            custom_id=self.custom_id,
+            prefix=self.q or None,
+            created_after=self.created_after,
+            created_before=self.created_before,
+        )
+
+
+class Filters(FailedFilters, frozen=True, kw_only=True):
+    """Filters of tasks. Tasks that match all of them are selected."""
+
+    status: Annotated[frozenset[State], Meta(description="Tasks in one of these states.")] = frozenset()
+
+    @property
+    def filter(self) -> Filter:
+        """Return the filter that these parameters describe."""
+        return replace(super().filter, states=self.status)
+
+
+BatchName = Annotated[str | None, Meta(description="The name of the batch.")]
+Metadata = Annotated[
+    dict[str, str],
+    Meta(description="The labels of the batch: for each one a parameter, for example `metadata.customer=42`."),
+]
+
+
+class LabelQuery(Query, frozen=True, kw_only=True):
+    """The label of a batch."""
+
+    name: BatchName = None
+    metadata: Metadata = field(default_factory=dict)
+
+
+class SubmitQuery(LabelQuery, frozen=True, kw_only=True):
+    """The task type of all elements, and the label of the batch."""
+
+    task_type: Annotated[
+        str | None, Meta(description="The type of all tasks. The body, or each element of its array, is then the data.")
+    ] = None
+
+
+class BatchQuery(Paging, frozen=True, kw_only=True):
+    """Which batches, and which page."""
+
+    name: BatchName = None
+    metadata: Metadata = field(default_factory=dict)
+
+
+class QueueQuery(Paging, frozen=True, kw_only=True):
+    """Which queue, and which page."""
+
+    queue: Annotated[str | None, Meta(description="Only this queue: `high`, `default` or `low`.")] = None
+
+
+class ResultsQuery(Query, frozen=True, kw_only=True):
+    """Which elements of a batch."""
+
+    status: Annotated[
+        frozenset[ElementStatus], Meta(description="Elements in one of these states; `rejected`: refused ones.")
+    ] = frozenset()
+
+
+class PurgeQuery(Query, frozen=True, kw_only=True):
+    """Which dead letters to delete."""
+
+    older_than: Annotated[
+        float, Meta(description="The least seconds since a task ended; 0 deletes all failed tasks.", ge=0)
+    ]
+
+
+class HomeQuery(Query, frozen=True, kw_only=True):
+    """What the home page shows."""
+
+    batch: Annotated[str | None, Meta(description="The batch whose elements are shown.")] = None

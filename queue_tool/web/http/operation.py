@@ -1,0 +1,232 @@
+"""Operations: each route of the API is declared once, beside its function.
+
+From a declaration come the route, the access check, the reading of query and body, and the entry in `/openapi.json`.
+The types of the function say what it takes and returns: `query: Filters`, `body: CancelBody`, `-> TaskDetails`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+
+from flask import Flask, Response
+from msgspec import Struct
+from werkzeug.wrappers import Response as AnyResponse
+
+from queue_tool import errors
+from queue_tool.errors import BadRequest, QueueToolError
+from queue_tool.model.access import Role
+from queue_tool.model.payloads.requests import NoBody, Paging, Query
+from queue_tool.web.http.answers import answer
+from queue_tool.web.http.bodies import JsonBody, json_body
+from queue_tool.web.http.query import read_query
+from queue_tool.web.http.reading import read_object
+
+JSON = ("application/json",)
+
+Value = TypeVar("Value", bound=Struct)
+Function = TypeVar("Function", bound=Callable[..., Any])
+Errors = Sequence[type[QueueToolError]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply(Generic[Value]):
+    """An answer with a status or headers of its own. Without them, a function returns the body alone."""
+
+    body: Value
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One answer of an operation, as the documentation shows it."""
+
+    body: Any  # a type of the payloads, or a union of them; None: a page or a file
+    meaning: str
+    types: Sequence[str] = JSON  # media types
+    headers: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One method of one path."""
+
+    method: str
+    path: str  # as Flask writes it: `/tasks/<token>`
+    function: Callable[..., Any]
+    tag: str
+    role: Role
+    query: type[Query] | None  # None: there are no parameters
+    body: Any  # a type of the payloads, or `JsonBody`; None: it takes no body
+    answers: Mapping[int, Answer]
+    errors: frozenset[type[QueueToolError]]
+    takes: Sequence[str] = JSON  # media types of the body
+    takes_any_query: bool = False  # unknown parameters are ignored
+    body_schema: str = ""  # the name of the schema of a body that is any JSON
+    refusal: type[BadRequest] = BadRequest  # the error if the body is not of its type
+    waits: bool = False  # `Prefer: wait` is honored
+    keyed: bool = False  # `Idempotency-Key` is honored
+    in_document: bool = True  # pages are not
+
+    @property
+    def name(self) -> str:
+        """Return the name of the operation, which is unique."""
+        return self.function.__name__
+
+    @property
+    def description(self) -> str:
+        """Return what the operation does."""
+        return inspect.getdoc(self.function) or ""
+
+    @property
+    def summary(self) -> str:
+        """Return what the operation does, in one sentence."""
+        return self.description.partition("\n")[0]
+
+    @property
+    def has_etag(self) -> bool:
+        """Return whether its usual answer has an ETag: it can be read again and again, and is no stream."""
+        return self.method == "GET" and self.answers[min(self.answers)].types == JSON
+
+    def __call__(self, **path: str) -> AnyResponse:
+        """Handle the current request."""
+        with ExitStack() as stack:
+            given: dict[str, object] = dict(path)
+            if not self.takes_any_query:
+                query = read_query(self.query or Query)
+                given |= {"query": query} if self.query else {}
+            if self.body is JsonBody:
+                given["body"] = stack.enter_context(json_body())
+            elif self.body is not None:
+                body = read_object(self.body, self.refusal)
+                given |= {} if self.body is NoBody else {"body": body}
+            return response_of(self.function(**given))
+
+
+def response_of(value: Struct | Reply[Any] | AnyResponse) -> AnyResponse:
+    """Return the response with what a function returned."""
+    if isinstance(value, AnyResponse):
+        return value
+    reply = value if isinstance(value, Reply) else Reply(body=value)
+    response: Response = answer(reply.body, reply.status)
+    response.headers.update(reply.headers)
+    return response
+
+
+class Group:
+    """The operations of one module."""
+
+    def __init__(self, tag: str, meaning: str) -> None:
+        """Start without operations.
+
+        Args:
+            tag: the name of the group in the documentation.
+            meaning: what it is about.
+        """
+        self.tag = tag
+        self.meaning = meaning
+        self.operations: list[Operation] = []
+
+    def get(self, path: str, role: Role, **options: Any) -> Callable[[Function], Function]:
+        """Return a decorator that declares a GET operation; see `_declare`."""
+        return self._declare("GET", path, role, **options)
+
+    def post(self, path: str, role: Role, **options: Any) -> Callable[[Function], Function]:
+        """Return a decorator that declares a POST operation; see `_declare`."""
+        return self._declare("POST", path, role, **options)
+
+    def delete(self, path: str, role: Role, **options: Any) -> Callable[[Function], Function]:
+        """Return a decorator that declares a DELETE operation; see `_declare`."""
+        return self._declare("DELETE", path, role, **options)
+
+    def _declare(
+        self,
+        method: str,
+        path: str,
+        role: Role,
+        *,
+        errors: Errors = (),
+        status: int = 200,
+        answers: Mapping[int, Answer] | None = None,
+        **options: Any,
+    ) -> Callable[[Function], Function]:
+        """Return a decorator that declares an operation.
+
+        Args:
+            method: the HTTP method.
+            path: as Flask writes it.
+            role: the role that a request needs.
+            errors: the errors that the function raises, besides those that come from what it takes.
+            status: the status of its usual answer, whose body is what the function returns.
+            answers: more answers, or the usual one if its body is no JSON object.
+            options: the other fields of `Operation`.
+        """
+
+        def declare(function: Function) -> Function:
+            hints = get_type_hints(function)
+            body = hints.get("body", NoBody if method == "POST" and "takes" not in options else None)
+            query = hints.get("query")
+            usual = {status: Answer(body=_body_of(hints["return"]), meaning="")}
+            operation = Operation(
+                method=method,
+                path=path,
+                function=function,
+                tag=self.tag,
+                role=role,
+                query=query,
+                body=body,
+                answers=usual | dict(answers or {}),
+                errors=frozenset({*errors, *_usual_errors(method, role, query, body, **options)}),
+                **options,
+            )
+            self.operations.append(operation)
+            return function
+
+        return declare
+
+    def register(self, app: Flask) -> None:
+        """Add the routes to an application."""
+        for operation in self.operations:
+            name = f"{self.tag}.{operation.name}"
+            app.add_url_rule(operation.path, name, operation, methods=[operation.method])
+
+
+def operations_of(app: Flask) -> Iterator[Operation]:
+    """Return every operation of an application."""
+    return (view for view in app.view_functions.values() if isinstance(view, Operation))
+
+
+def _body_of(returned: Any) -> type[Struct] | None:
+    """Return the type of the body that a function with this annotation returns."""
+    found = get_args(returned)[0] if get_origin(returned) is Reply else returned
+    return found if isinstance(found, type) and issubclass(found, Struct) else None
+
+
+def _usual_errors(
+    method: str,
+    role: Role,
+    query: type[Query] | None,
+    body: Any,
+    *,
+    takes_any_query: bool = False,
+    keyed: bool = False,
+    **_: Any,
+) -> Iterator[type[QueueToolError]]:
+    """Return the errors that come from what an operation takes, and not from what it does."""
+    if role is not Role.OPEN:
+        yield from (errors.Unauthorized, errors.Forbidden, errors.StoreAway)
+    if not takes_any_query:
+        yield errors.BadParameter
+    if query is not None and issubclass(query, Paging):
+        yield errors.BadCursor
+    if body is not None:
+        yield from (errors.BadRequest, errors.MalformedJson, errors.IncompleteBody, errors.BodyTooSlow)
+        yield from (errors.BodyTooLarge, errors.UnsupportedMediaType, errors.TooManyUploads)
+    if method != "GET":
+        yield errors.CommitUnknown
+    if keyed:
+        yield from (errors.BadIdempotencyKey, errors.IdempotencyKeyReused)

@@ -1,0 +1,92 @@
+"""The answers of an operation: the usual ones, and its errors."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from queue_tool.errors import QueueToolError
+from queue_tool.web.http.operation import Answer, Operation
+from queue_tool.web.http.problems import STATUSES, problem_of
+from queue_tool.web.openapi.schemas import Json, reference, schema_of
+
+PROBLEM = "application/problem+json"
+CSV = "text/csv"
+
+HEADERS: Mapping[str, str] = {
+    "X-Request-Id": "The id of the request, which each line of the log about it has.",
+    "ETag": "The version of the answer, for `If-None-Match`.",
+    "Location": "The address of what was made or changed.",
+    "Link": 'The address of the next page: `<...>; rel="next"`.',
+    "Preference-Applied": "There if the server honored `Prefer: wait`.",
+    "Retry-After": "Seconds after which the request may be sent again.",
+}
+"""The headers of answers, and what they mean."""
+
+LATER = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def answers_of(operation: Operation, examples: Mapping[str, Any]) -> Json:
+    """Return the answers of an operation by status.
+
+    Args:
+        operation: the operation.
+        examples: bodies of answers by status.
+    """
+    found = {str(status): _usual(operation, status, answer, examples) for status, answer in operation.answers.items()}
+    if operation.has_etag:
+        found["304"] = {"description": "Nothing has changed.", "headers": _headers("ETag")}
+    for status, kinds in sorted(_by_status(operation.errors).items()):
+        text = str(status)
+        if text in found:
+            found[text]["content"] |= _problems(kinds)["content"]
+        else:
+            found[text] = _problems(kinds) | {
+                "headers": _headers(*["Retry-After"] * (status in LATER)),
+            }
+    return found
+
+
+def _usual(operation: Operation, status: int, answer: Answer, examples: Mapping[str, Any]) -> Json:
+    names = ["ETag"] * operation.has_etag + ["Preference-Applied"] * operation.waits + list(answer.headers)
+    response: Json = {
+        "description": answer.meaning or operation.summary,
+        "headers": _headers(*names),
+    }
+    if answer.body is None:
+        return response
+    content: Json = {}
+    for media_type in answer.types:
+        content[media_type] = {"schema": {"type": "string"} if media_type == CSV else schema_of(answer.body)}
+        if str(status) in examples and media_type != CSV:
+            content[media_type]["example"] = examples[str(status)]
+    return response | {"content": content}
+
+
+def _headers(*names: str) -> Json:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-Id", *names)}
+
+
+def header_components() -> Json:
+    """Return the headers of answers, by name."""
+    return {name: {"description": meaning, "schema": {"type": "string"}} for name, meaning in HEADERS.items()}
+
+
+def _by_status(kinds: Iterable[type[QueueToolError]]) -> Mapping[int, list[type[QueueToolError]]]:
+    found: dict[int, list[type[QueueToolError]]] = defaultdict(list)
+    for kind in sorted({*kinds, QueueToolError}, key=lambda kind: kind.code):
+        found[STATUSES.get(kind.code, HTTPStatus.INTERNAL_SERVER_ERROR)].append(kind)
+    return found
+
+
+def _problems(kinds: list[type[QueueToolError]]) -> Json:
+    """Return the answer with one of these errors."""
+    codes = [kind.code for kind in kinds]
+    schema = {"allOf": [reference("Problem"), {"properties": {"code": {"enum": codes}}}]}
+    examples = {kind.code: {"value": problem_of(kind())} for kind in kinds}
+    return {
+        "description": " ".join(f"`{kind.code}`: {kind.default_sentence().rstrip('.')}." for kind in kinds),
+        "content": {PROBLEM: {"schema": schema, "examples": examples}},
+    }

@@ -1,0 +1,110 @@
+"""The OpenAPI 3.1 document of this service."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from typing import Any, get_args
+
+from msgspec import Struct
+
+from queue_tool.model.access import Role
+from queue_tool.model.payloads.requests import FailedFilters, Filters, Query
+from queue_tool.model.payloads.service import Problem
+from queue_tool.model.task_types import TaskType
+from queue_tool.web.http.bodies import JsonBody
+from queue_tool.web.http.operation import Group, Operation, requires_a_key
+from queue_tool.web.openapi.answers import answers_of, header_components
+from queue_tool.web.openapi.parameters import SHARED, parameters_of, path_of
+from queue_tool.web.openapi.schemas import Json, payload_schemas, reference, schema_of, task_schemas
+
+ABOUT = """Send a JSON array of items. Each item gets a token and is processed, and no item is lost.
+
+Without an API key in the store, only your own programs on this machine are served, and they need no key. With keys,
+send yours as `Authorization: Bearer qt_...`; the role that an operation needs is in `x-role`.
+"""
+
+NEEDED = ({"key": []},)
+
+
+def document(groups: Sequence[Group], types: Mapping[str, TaskType], max_batch: int) -> Json:
+    """Return the document.
+
+    Args:
+        groups: the declared operations.
+        types: the task types, whose schemas are in the document.
+        max_batch: elements in one request.
+    """
+    operations = [each for group in groups for each in group.operations if each.in_document]
+    schemas, queries = payload_schemas(_payloads(operations))
+    paths: dict[str, Json] = {}
+    for operation in operations:
+        query = queries.get(operation.query, {}) if operation.query else {}
+        paths.setdefault(path_of(operation), {})[operation.method.lower()] = _described(operation, query)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Queue Tool",
+            "version": version("queue_tool"),
+            "description": ABOUT,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": list({group.tag: {"name": group.tag, "description": group.meaning} for group in groups}.values()),
+        "paths": paths,
+        "components": {
+            "schemas": schemas | task_schemas(types, max_batch),
+            "parameters": SHARED,
+            "headers": header_components(),
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "`queue-tool keys create` prints a key."}
+            },
+        },
+    }
+
+
+def _described(operation: Operation, query: Json) -> Json:
+    examples = _examples().get(operation.name, {})
+    described: Json = {
+        "operationId": operation.name,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "description": operation.description,
+        "parameters": list(parameters_of(operation, query)),
+        "responses": answers_of(operation, examples.get("answers", {})),
+        "security": [] if operation.role is Role.OPEN else list(NEEDED),
+        "x-role": operation.role.name.lower(),
+    }
+    if operation.body is not None:
+        described["requestBody"] = _body(operation, examples)
+    return described
+
+
+def _body(operation: Operation, examples: Mapping[str, Any]) -> Json:
+    is_json = operation.body is JsonBody
+    content: Json = {"schema": reference(operation.body_schema) if is_json else schema_of(operation.body)}
+    if "request" in examples:
+        content["example"] = examples["request"]
+    required = is_json or requires_a_key(operation.body)
+    return {"required": required, "content": {media_type: content for media_type in operation.takes}}
+
+
+def _payloads(operations: Sequence[Operation]) -> set[type[Struct]]:
+    """Return the types of all bodies and query parameters."""
+    bodies = [operation.body for operation in operations if operation.body not in (None, JsonBody)]
+    for operation in operations:
+        for answer in operation.answers.values():
+            bodies += [answer.body, *get_args(answer.body)]
+    queries: list[type[Query]] = [operation.query for operation in operations if operation.query]
+    return {each for each in (*bodies, *queries, Filters, FailedFilters, Problem) if isinstance(each, type)}
+
+
+@cache
+def _examples() -> Mapping[str, Mapping[str, Any]]:
+    """Return the example of each operation: a request, and the answer that a real service gave. `docs/examples.py`."""
+    text = files("queue_tool.web.openapi").joinpath("examples.json").read_text("utf-8")
+    found: Mapping[str, Mapping[str, Any]] = json.loads(text)
+    return found

@@ -1,0 +1,102 @@
+"""The parameters of an operation: in its path, its query and its headers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import NODEFAULT, structs
+
+from queue_tool.model.payloads.requests import Query
+from queue_tool.web.http.operation import Operation
+from queue_tool.web.http.submissions import LONGEST_KEY
+from queue_tool.web.openapi.schemas import Json, without_null
+
+_PLACE = re.compile(r"<(?:\w+:)?(\w+)>")
+
+_IN_PATHS = {
+    "token": "The token of the task.",
+    "batch": "The id of the batch.",
+    "name": "The name of the queue: `high`, `default` or `low`.",
+}
+
+_LABELS = {
+    "type": "object",
+    "patternProperties": {r"^metadata\.": {"type": "string"}},
+    "additionalProperties": False,
+}
+
+PREFER = {
+    "name": "Prefer",
+    "in": "header",
+    "description": "`wait=<seconds>` (RFC 7240), at most 60: answer when it has ended, or when the time is over.",
+    "schema": {"type": "string"},
+    "example": "wait=30",
+}
+
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "A text of your own for this very request. For 24 hours, the same request with the same key gets "
+    "the same answer, and nothing is made twice. The same key with another body or query is refused.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
+}
+
+IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The `ETag` of an earlier answer: answer 304 without a body if nothing has changed.",
+    "schema": {"type": "string"},
+}
+
+REQUEST_ID = {
+    "name": "X-Request-Id",
+    "in": "header",
+    "description": "An id of your own for this request. It is in the answer and in each line of the log.",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+}
+
+SHARED = {"Prefer": PREFER, "IdempotencyKey": IDEMPOTENCY_KEY, "IfNoneMatch": IF_NONE_MATCH, "RequestId": REQUEST_ID}
+"""The parameters that several operations have, by the name of their component."""
+
+
+def path_of(operation: Operation) -> str:
+    """Return the path as OpenAPI writes it."""
+    return _PLACE.sub(r"{\1}", operation.path)
+
+
+def parameters_of(operation: Operation, query: Json) -> Iterator[Json]:
+    """Return the parameters of an operation.
+
+    Args:
+        operation: the operation.
+        query: the schema of each query parameter.
+    """
+    for name in _PLACE.findall(operation.path):
+        schema = {"type": "string"}
+        yield {"name": name, "in": "path", "required": True, "description": _IN_PATHS[name], "schema": schema}
+    if operation.query is not None:
+        yield from _in_query(operation.query, query)
+    names = ["Prefer"] * operation.waits + ["IdempotencyKey"] * operation.keyed
+    names += ["IfNoneMatch"] * operation.has_etag + ["RequestId"]
+    yield from ({"$ref": f"#/components/parameters/{name}"} for name in names)
+
+
+def _in_query(kind: type[Query], schemas: Json) -> Iterator[Json]:
+    for field in structs.fields(kind):
+        schema = without_null(schemas[field.name])
+        parameter: dict[str, Any] = {
+            "name": field.name,
+            "in": "query",
+            "required": field.required,
+            "description": schema.pop("description"),
+            "schema": schema,
+        }
+        if schema.get("type") == "object":
+            parameter |= {"schema": _LABELS, "style": "form", "explode": True}
+        elif schema.get("type") == "array":
+            parameter |= {"style": "form", "explode": False}
+        elif field.default not in (NODEFAULT, None):
+            schema["default"] = field.default
+        yield parameter

@@ -1,0 +1,141 @@
+"""The schemas of the document: those of the payloads, and those that validate the tasks of each type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import UnionType
+from typing import Any, get_args
+
+import msgspec
+from msgspec import Struct
+
+from queue_tool.model import task_request
+from queue_tool.model.payloads.requests import FailedFilters, Filters, Paging, Query
+from queue_tool.model.task_types import TaskType
+from queue_tool.web.http.submissions import MAIN_TYPE
+
+Json = dict[str, Any]
+
+PLACE = "#/components/schemas/"
+
+NO_SCHEMAS = frozenset({"const", "enum", "default", "examples", "example"})
+"""Keywords of JSON Schema whose values are data, and no schemas."""
+
+
+def reference(name: str) -> Json:
+    """Return the reference to a schema."""
+    return {"$ref": f"{PLACE}{name}"}
+
+
+def schema_of(body: Any) -> Json:
+    """Return the reference to the schema of a body's type, or to one of several."""
+    if isinstance(body, UnionType):
+        return {"anyOf": [schema_of(part) for part in get_args(body)]}
+    return reference(body.__name__)
+
+
+def payload_schemas(kinds: Iterable[type[Struct]]) -> tuple[Json, Mapping[type[Query], Json]]:
+    """Return the schemas of payloads by name, with those of all their parts; and apart those of query parameters.
+
+    Args:
+        kinds: the types of the payloads. Those of query parameters have no schema of their own in the document.
+    """
+    _, found = msgspec.json.schema_components(sorted(kinds, key=str), ref_template=PLACE + "{name}")
+    queries = {kind: found.pop(kind.__name__)["properties"] for kind in kinds if issubclass(kind, Query)}
+    return found | _filters(queries), queries
+
+
+def _filters(queries: Mapping[type[Query], Json]) -> Json:
+    """Return the schemas of the filters in bodies: the values are texts, as in a query."""
+    return {
+        name: {
+            "type": "object",
+            "description": "Selects the tasks that match all of its keys.",
+            "properties": {
+                key: _as_text(schema)
+                for key, schema in queries[kind].items()
+                if key not in Paging.__struct_fields__
+            },
+            "additionalProperties": False,
+        }
+        for name, kind in {"TaskFilter": Filters, "FailedTaskFilter": FailedFilters}.items()
+    }
+
+
+def _as_text(schema: Json) -> Json:
+    plain = without_null(schema)
+    if plain.get("type") == "array":
+        return {"type": "string", "description": f"{plain['description']} Separated by commas."}
+    return plain
+
+
+def without_null(schema: Json) -> Json:
+    """Return the schema of a value that may be missing, but not null."""
+    if "anyOf" not in schema:
+        return schema
+    (only,) = (part for part in schema["anyOf"] if part != {"type": "null"})
+    return {key: value for key, value in schema.items() if key != "anyOf"} | only
+
+
+def task_schemas(types: Mapping[str, TaskType], max_batch: int) -> Json:
+    """Return the schemas of the requests that send tasks, and of the data of each task type.
+
+    Args:
+        types: the task types.
+        max_batch: elements in one request.
+    """
+    envelope = {key: value for key, value in task_request.SCHEMA.document.items() if key != "$schema"}
+    data = {name: f"TaskData.{name}" for name in sorted(types)}
+    choice = [
+        {
+            "if": _names_type(name),
+            "then": {"properties": {"data": reference(component)}},
+        }
+        for name, component in data.items()
+    ]
+    several = {"type": "array", "maxItems": max_batch}
+    return {
+        **{component: _embedded(types[name], component) for name, component in data.items()},
+        "Elements": several
+        | {
+            "description": "The data of the tasks. An element that does not match the schema is refused alone.",
+            "items": reference(data[MAIN_TYPE]),
+        },
+        "TaskRequest": envelope | {"allOf": choice},
+        "TaskRequests": {
+            "anyOf": [
+                reference("TaskRequest"),
+                several | {"items": reference("TaskRequest")},
+                {"description": "With `?task_type=`: the data of one task, or an array with the data of many."},
+            ]
+        },
+    }
+
+
+def _names_type(name: str) -> Json:
+    named = {"properties": {"task_type": {"const": name}}}
+    return named if name == task_request.STANDARD_TYPE else named | {"required": ["task_type"]}
+
+
+def _embedded(kind: TaskType, component: str) -> Json:
+    """Return the schema of a task type's data, so that its own references still lead to its own parts."""
+    document = kind.schema.document
+    if isinstance(document, bool):
+        return {"not": {}} if document is False else {"description": f"The data of `{kind.name}`: any JSON."}
+    schema = {key: value for key, value in document.items() if key != "$schema"}
+    if "$id" not in schema:
+        schema = _moved(schema, f"{PLACE}{component}")
+    return {"title": f"Data of {kind.name}", "description": kind.description} | schema
+
+
+def _moved(value: Any, place: str) -> Any:
+    """Return a schema that stands at another place in a document, with its references to itself changed."""
+    if isinstance(value, list):
+        return [_moved(part, place) for part in value]
+    if not isinstance(value, dict):
+        return value
+    moved = {key: part if key in NO_SCHEMAS else _moved(part, place) for key, part in value.items()}
+    target = moved.get("$ref")
+    if isinstance(target, str) and (target == "#" or target.startswith("#/")):
+        moved["$ref"] = place + target[1:]
+    return moved
