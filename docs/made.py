@@ -17,14 +17,12 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from queue_tool import errors
-from queue_tool.errors import QueueToolError
 from queue_tool.execution.builtin import builtin_types
 from queue_tool.model.events import EVENTS, SUBJECTS
 from queue_tool.model.settings import described
 from queue_tool.model.states import MOVES, State
 from queue_tool.model.telemetry import DescribedField, Event, described_fields
-from queue_tool.web.http.problems import STATUSES
+from queue_tool.web.http.entries import entries
 
 ROOT = Path(__file__).parents[1]
 
@@ -65,11 +63,9 @@ def types_table() -> str:
 
 
 def errors_table() -> str:
-    """Return the errors that HTTP knows: their codes, statuses and default sentences."""
-    known = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, QueueToolError)]
-    kinds = {kind.code: kind for kind in known}
-    rows = [(f"`{code}`", status, kinds[code].default_sentence()) for code, status in STATUSES.items()]
-    return table("code | HTTP | sentence", *rows, (f"`{QueueToolError.code}`", 500, QueueToolError.default_sentence()))
+    """Return the errors that HTTP knows: their codes and statuses, what brought them about, and what to do."""
+    rows = [(f"`{each.code}`", each.status, each.cause, each.remedy) for each in entries()]
+    return table("code | HTTP | cause | what to do", *rows)
 
 
 def chaos_sentence() -> str:

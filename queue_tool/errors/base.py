@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+FAILS_AGAIN = "The same request fails again."
+"""In the remedy of an error that a repetition cannot avoid."""
+
+AFTER_A_WHILE = "Send the same request again after the seconds in `Retry-After`."
+"""In the remedy of an error whose `retry_after` is always set."""
+
 
 class QueueToolError(Exception):
     """An internal error occurred in Queue Tool."""
 
     code: ClassVar[str] = "internal_error"
+
+    cause: ClassVar[str] = "The service has a bug. It is not known whether the request changed anything."
+    """Why a client of HTTP gets the error. An error that HTTP does not know needs no text of its own."""
+
+    remedy: ClassVar[str] = (
+        "Send the same request again only if it reads, or if it has an `Idempotency-Key`. "
+        "The operator finds the error with its traceback in the log: please report it."
+    )
+    """What the client or the operator does now, and whether the client may send the same request again."""
 
     def __init__(self, sentence: str | None = None, *, retry_after: int | None = None) -> None:
         """Create the error.

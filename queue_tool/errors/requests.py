@@ -1,10 +1,10 @@
-"""Errors of a request: its content, the object that it names, or its permissions."""
+"""Errors of a request: its content, its headers, or its permissions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from queue_tool.errors.base import QueueToolError
+from queue_tool.errors.base import FAILS_AGAIN, QueueToolError
 
 # -- invalid content ---------------------------------------------------------------------------------------
 
@@ -13,24 +13,38 @@ class BadRequest(QueueToolError):
     """The request cannot be understood."""
 
     code = "bad_request"
+    cause = (
+        "The body is JSON, but not what the route takes: it is not an object, a key is unknown, or a value is wrong. "
+        "`message` names the reason."
+    )
+    remedy = f"Correct what `message` names. {FAILS_AGAIN}"
 
 
 class MalformedJson(BadRequest):
     """The body is not valid JSON."""
 
     code = "malformed_json"
+    cause = "The body is not JSON in UTF-8 (RFC 8259), or it is nested too deeply. `message` names the position."
+    remedy = f"Write the body with a JSON library. {FAILS_AGAIN}"
 
 
 class NotAnArray(BadRequest):
     """The body must be a JSON array of items."""
 
     code = "not_an_array"
+    cause = "The body of `POST /api`, or the text in the form of the home page, is JSON but not an array."
+    remedy = f"Send an array, also for a single item. {FAILS_AGAIN}"
 
 
 class BadTask(BadRequest):
     """This is not a valid task. `errors` gives the reasons."""
 
     code = "bad_task"
+    cause = (
+        "A single task in `POST /tasks` is not valid. "
+        "For example, its task type is unknown, or its data does not match the schema of the task type."
+    )
+    remedy = f"Correct each value whose `path` and `message` are in `errors`. {FAILS_AGAIN}"
 
     errors: Sequence[Mapping[str, str]] = ()
 
@@ -50,147 +64,75 @@ class BadTokens(BadRequest):
     """The body must be a JSON object with "tokens", an array of strings."""
 
     code = "bad_tokens"
+    cause = "The body of `POST /check` is JSON, but it has no `tokens`, or these are not an array of strings."
+    remedy = f'Send `{{"tokens": ["..."]}}`. {FAILS_AGAIN}'
 
 
 class BadParameter(BadRequest):
     """A query parameter is unknown or has an invalid value."""
 
     code = "bad_parameter"
+    cause = "A query parameter is unknown, missing or repeated, or it has an invalid value. `message` names it."
+    remedy = f"Correct the parameter. {FAILS_AGAIN}"
 
 
 class BadCursor(BadRequest):
     """This cursor does not belong to a list with these parameters. Start with the first page and follow `next`."""
 
     code = "bad_cursor"
+    cause = "The parameter `cursor` is not a value of `next` from a list of this kind."
+    remedy = f"Request the first page without `cursor`, then follow `next`. {FAILS_AGAIN}"
 
 
 class BadIdempotencyKey(BadRequest):
     """Idempotency-Key must have 1 to 255 characters."""
 
     code = "bad_idempotency_key"
+    cause = "The header `Idempotency-Key` is empty, or it has more than 255 characters."
+    remedy = f"Use a short unique key, such as a random UUID. {FAILS_AGAIN}"
 
 
 class IdempotencyKeyReused(QueueToolError):
     """This Idempotency-Key was used with a different request in the last 24 hours. Use a new key."""
 
     code = "idempotency_key_reused"
+    cause = "In the last 24 hours, this client used the `Idempotency-Key` on this route with another body or query."
+    remedy = f"Use a new `Idempotency-Key` for each new request. {FAILS_AGAIN}"
+
+
+# -- headers and methods -----------------------------------------------------------------------------------
 
 
 class UnsupportedMediaType(QueueToolError):
     """The Content-Type must be application/json."""
 
     code = "unsupported_media_type"
-
-
-class BodyTooLarge(QueueToolError):
-    """The body is larger than QUEUE_TOOL_MAX_BODY allows."""
-
-    code = "body_too_large"
-
-
-class BodyTooSlow(QueueToolError):
-    """The body arrived too slowly. Send this request again."""
-
-    code = "body_too_slow"
-
-
-class IncompleteBody(BadRequest):
-    """The connection ended before the end of the body."""
-
-    code = "incomplete_body"
-
-
-class TooManyItems(QueueToolError):
-    """The array has more elements than one request may contain."""
-
-    code = "too_many_items"
-
-
-class TooManyWaiting(QueueToolError):
-    """Too many tasks are waiting. Send this request again later."""
-
-    code = "too_many_waiting"
-
-
-class TooManyUploads(QueueToolError):
-    """The service is already handling too many large bodies. Send this request again in a moment."""
-
-    code = "too_many_uploads"
-
-
-# -- missing objects and impossible actions ----------------------------------------------------------------
-
-
-class NotFound(QueueToolError):
-    """There is nothing at this address."""
-
-    code = "not_found"
-
-
-class TaskNotFound(NotFound):
-    """Job not found"""
-
-    code = "task_not_found"
-
-
-class BatchNotFound(NotFound):
-    """There is no batch with this id."""
-
-    code = "batch_not_found"
-
-
-class TaskRemoved(QueueToolError):
-    """The task of this Idempotency-Key has ended, and was removed since. It does not run again."""
-
-    code = "task_removed"
-
-
-class QueueNotFound(NotFound):
-    """There is no queue with this name."""
-
-    code = "queue_not_found"
-
-
-class KeyNotFound(NotFound):
-    """There is no API key with this id."""
-
-    code = "key_not_found"
-
-
-class TaskEnded(QueueToolError):
-    """This task has already ended."""
-
-    code = "task_ended"
-
-
-class TaskNotRetried(QueueToolError):
-    """Only a task that failed or was canceled can be retried."""
-
-    code = "task_not_retried"
-
-
-class UniqueKeyTaken(QueueToolError):
-    """Another unfinished task has the same unique key."""
-
-    code = "unique_key_taken"
+    cause = "The header `Content-Type` is missing, or it is not `application/json`."
+    remedy = f"Send JSON, with `Content-Type: application/json`. {FAILS_AGAIN}"
 
 
 class NotAcceptable(QueueToolError):
     """The response is not available in any format that the request accepts."""
 
     code = "not_acceptable"
-
-
-class TooManyStreams(QueueToolError):
-    """Too many result downloads are in progress. Request these results again in a moment."""
-
-    code = "too_many_streams"
+    cause = "The header `Accept` of `GET /batches/<batch>/results` allows neither JSON Lines nor CSV."
+    remedy = f"Send `Accept: application/jsonl` or `Accept: text/csv`. {FAILS_AGAIN}"
 
 
 class MethodNotAllowed(QueueToolError):
     """This address does not support this HTTP method."""
 
     code = "method_not_allowed"
+    cause = "A route has this path, but not with this HTTP method."
+    remedy = f"Use one of the methods in the header `Allow` of the answer. {FAILS_AGAIN}"
+
+
+class RangeNotSatisfiable(QueueToolError):
+    """The file does not have the requested range."""
+
+    code = "range_not_satisfiable"
+    cause = "The header `Range` of a request for a file of the pages is outside of the file."
+    remedy = f"Request a range within the size that the header `Content-Range` names. {FAILS_AGAIN}"
 
 
 # -- permissions -------------------------------------------------------------------------------------------
@@ -200,9 +142,22 @@ class Unauthorized(QueueToolError):
     """This request needs an API key. Create one with `queue-tool keys create` and send it as a Bearer token."""
 
     code = "unauthorized"
+    cause = (
+        "The request has no API key, or its key is unknown or revoked. "
+        "While no key exists, the service serves only programs of its own user on its own machine."
+    )
+    remedy = (
+        "Send the request with a valid key, as `Authorization: Bearer <key>`. "
+        f"The operator creates one with `queue-tool keys create`. {FAILS_AGAIN}"
+    )
 
 
 class Forbidden(QueueToolError):
     """This API key's role does not allow this request."""
 
     code = "forbidden"
+    cause = (
+        "The role of the API key is too low for this route or for a filter. "
+        "Or a page of another site sent the request, as its headers `Host`, `Origin` or `Sec-Fetch-Site` show."
+    )
+    remedy = f"Use a key with a higher role, or open the service at its own address. {FAILS_AGAIN}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from queue_tool.errors.base import QueueToolError
+from queue_tool.errors.base import AFTER_A_WHILE, QueueToolError
 
 # -- dependencies and configuration ------------------------------------------------------------------------
 
@@ -11,6 +11,8 @@ class StoreAway(QueueToolError):
     """The database is busy or unavailable. Nothing of this request was saved, so send it again."""
 
     code = "store_away"
+    cause = "The database is locked, full, read-only or not reachable. Nothing of the request was saved."
+    remedy = f"{AFTER_A_WHILE} If it lasts, the operator finds the reason in the log."
 
     @property
     def reason(self) -> str:
@@ -22,12 +24,22 @@ class CommitUnknown(StoreAway):
     """The database became unavailable during a commit. The request may be saved: repeat it with its Idempotency-Key."""
 
     code = "commit_unknown"
+    cause = "The connection to PostgreSQL broke during a commit. It is not known whether the request was saved."
+    remedy = (
+        f"{AFTER_A_WHILE} But a request that sends tasks without an `Idempotency-Key` may then create them twice: "
+        "check first whether they exist."
+    )
 
 
 class PartlyChanged(StoreAway):
     """The database became unavailable after some tasks were changed. Send this request again to change the rest."""
 
     code = "partly_changed"
+    cause = (
+        "The database became unavailable while many tasks were canceled, retried or deleted. "
+        "`message` says how many were changed, and they stay changed."
+    )
+    remedy = f"{AFTER_A_WHILE} It changes only the rest."
 
     @classmethod
     def after(cls, changed: int) -> PartlyChanged:

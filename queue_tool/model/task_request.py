@@ -24,7 +24,10 @@ STANDARD_TYPE = "simulate"
 LONGEST_CUSTOM_ID = 255
 """Characters, as in the schema."""
 
-SCHEMA = Schema(json.loads(files("queue_tool.model").joinpath("task_request.json").read_text("utf-8")))
+DOCUMENT: dict[str, object] = json.loads(files("queue_tool.model").joinpath("task_request.json").read_text("utf-8"))
+"""The schema of a task request, except for its data, as JSON."""
+
+SCHEMA = Schema(DOCUMENT)
 """The schema of a task request, except for its data."""
 
 

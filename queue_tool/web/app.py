@@ -16,8 +16,20 @@ from queue_tool.runtime import Runtime, open_runtime, start_logging
 from queue_tool.web.http import admission, bodies, problems, streams, transport
 from queue_tool.web.http.answers import EXTENSION, runtime
 from queue_tool.web.http.headers import BoundedHeaders
-from queue_tool.web.operations import api, batches, check, dead_letters, health, queue, results, task_types, tasks
-from queue_tool.web.pages import home
+from queue_tool.web.http.operation import GROUPS
+from queue_tool.web.operations import (
+    api,
+    batches,
+    check,
+    dead_letters,
+    health,
+    openapi,
+    queue,
+    results,
+    task_types,
+    tasks,
+)
+from queue_tool.web.pages import errors, home
 from queue_tool.web.serving import flask_run, serve
 from queue_tool.web.serving.bridge.bridge import Bridge
 from queue_tool.web.serving.bridge.limits import Limits
@@ -26,6 +38,9 @@ from queue_tool.web.serving.fast_check import FastCheck
 _PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+
+OPERATIONS = (api, batches, results, check, tasks, dead_letters, queue, task_types, health, openapi)
+"""The operations for programs, in the order of the document."""
 
 
 def create_app(system: Runtime | None = None) -> Flask:
@@ -45,9 +60,9 @@ def create_app(system: Runtime | None = None) -> Flask:
     app.before_request(_start_timer)
     app.before_request(admission.admit)
     app.before_request(transport.settle_transport)
-    for part in (api, check, tasks, batches, results, queue, dead_letters, task_types, health):
-        part.routes.register(app)
-    home.pages.register(app)
+    app.extensions[GROUPS] = [*(part.routes for part in OPERATIONS), home.pages, errors.pages]
+    for group in app.extensions[GROUPS]:
+        group.register(app)
     problems.register(app)
     app.after_request(_protect)
     app.after_request(_log)
@@ -58,6 +73,7 @@ def connect(app: Flask, system: Runtime) -> None:
     """Connect an application to this runtime and replace everything from an earlier runtime."""
     app.extensions[EXTENSION] = system
     app.extensions[bodies.EXTENSION] = bodies.Uploads()
+    app.extensions[openapi.EXTENSION] = {}
     app.extensions[streams.EXTENSION] = streams.Streams()
     app.config["MAX_CONTENT_LENGTH"] = system.settings.max_body + bodies.ONE_BYTE_MORE
     flask = BoundedHeaders(partial(Flask.wsgi_app, app))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import click
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 
 import queue_tool
 from queue_tool.cli import main
@@ -27,6 +29,7 @@ from queue_tool.services.listing import MOST_COUNTED
 from queue_tool.web.http import bodies
 from queue_tool.web.http.admission import role_needed
 from queue_tool.web.http.prefer import LONGEST_WAIT
+from queue_tool.web.http.problems import STATUSES
 from tests.documents.blocks import PAGES, ROOT
 
 _NAME = re.compile(r"`([^`]+)`")
@@ -91,6 +94,25 @@ def test_the_filters() -> None:
     assert sorted(names("docs/api.md", "filter")) == sorted({*Filters.__struct_fields__} - {*Paging.__struct_fields__})
 
 
+def test_the_errors() -> None:
+    documented = {_NAME.findall(row[0])[0]: int(row[1]) for row in rows("docs/errors.md", "code | HTTP | cause")}
+    assert documented == STATUSES | {"internal_error": 500}
+
+
+def test_the_members_of_an_error(client: FlaskClient) -> None:
+    example = {row[0].strip("`"): row[1].strip("`") for row in rows("docs/errors.md", "member | example")}
+    answer = client.post("/tasks", json={"task_type": "uppercase", "data": 1})
+    assert isinstance(answer.json, dict)
+    assert list(answer.json) == list(example)
+    fixed = ("type", "title", "status", "code")
+    assert {name: str(answer.json[name]) for name in fixed} == {name: example[name] for name in fixed}
+    assert answer.json["detail"] == answer.json["message"]
+    assert answer.json["detail"].startswith(example["detail"].removesuffix(" …"))
+    (reason,) = json.loads(example["errors"])
+    assert [found.keys() for found in answer.json["errors"]] == [reason.keys()]
+    assert answer.json["errors"][0]["path"] == reason["path"]
+
+
 def test_the_failure_codes() -> None:
     assert names("docs/api.md", "failure code") == list(Code)
 
@@ -129,6 +151,7 @@ def test_the_make_targets() -> None:
 
 BACKOFF = Backoff()
 SENTENCES = {
+    "docs/errors.md": [f"or more than {MOST_TOKENS:,} tokens"],
     "docs/api.md": [
         f"`limit` is 1 to {MOST_ON_A_PAGE}, by default {Paging().limit}",
         f"`total` is exact up to {MOST_COUNTED:,}",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 
 import pytest
 
 from queue_tool import errors
 from queue_tool.errors import QueueToolError
+from queue_tool.errors.base import FAILS_AGAIN
 from queue_tool.web.http.problems import STATUSES
 
 TREE = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, QueueToolError)]
@@ -57,6 +59,7 @@ PUBLISHED = {
 
 
 def test_every_exception_of_the_module_is_in_the_tree() -> None:
+    assert list(errors.BY_CODE.values()) == TREE
     exceptions = [
         value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, BaseException)
     ]
@@ -89,6 +92,21 @@ def test_an_errors_docstring_is_its_sentence(kind: type[QueueToolError]) -> None
 def test_a_sentence_starts_with_a_capital_and_ends_with_a_period(kind: type[QueueToolError]) -> None:
     assert kind.default_sentence()[0].isupper()
     assert kind.default_sentence().endswith(".")
+
+
+KNOWN_TO_HTTP = {*STATUSES, QueueToolError.code}
+
+
+def test_each_error_that_http_knows_says_what_caused_it_and_what_to_do_now() -> None:
+    explained = {kind.code for kind in TREE if {"cause", "remedy"} & vars(kind).keys()}
+    assert explained == KNOWN_TO_HTTP
+    for kind in (errors.BY_CODE[code] for code in explained):
+        for text in (vars(kind)["cause"], vars(kind)["remedy"]):
+            assert re.fullmatch(r"[A-Z][^|\n]*[^ .]\.", text), kind.code
+            assert 1 <= len(re.findall(r"\.(?= |$)", text)) <= 3, kind.code
+            assert text.count("`") % 2 == 0, kind.code
+        assert "he same request" in kind.remedy, kind.code
+        assert FAILS_AGAIN not in kind.remedy or "Retry-After" not in kind.remedy, kind.code
 
 
 def test_an_unknown_token_has_the_text_of_the_original_service() -> None:

@@ -48,6 +48,7 @@ ROLES: dict[tuple[str, str], Role] = {
     ("GET", "/task-types"): Role.READ,
     ("GET", "/health/live"): Role.OPEN,
     ("GET", "/health/ready"): Role.OPEN,
+    ("GET", "/docs/errors"): Role.OPEN,
     ("GET", "/static/<path:filename>"): Role.OPEN,
 }
 """The role that each route needs. Whoever adds a route adds it here too."""

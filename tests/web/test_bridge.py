@@ -389,7 +389,9 @@ def post(runtime: Runtime, *messages: dict[str, Any], length: bytes | None = Non
     how = (b"transfer-encoding", b"chunked") if length is None else (b"content-length", length)
     wanted = scope("POST", b"/check", HOST, JSON, how) | {"query_string": b""}
     peer = ask(bridge_to(app, limits), lambda: Peer(*messages), wanted)
-    return peer.status, json.loads(peer.body).get("code")
+    found = json.loads(peer.body)
+    assert "code" not in found or found["type"] == f"/docs/errors#{found['code']}"
+    return peer.status, found.get("code")
 
 
 def test_a_body_that_is_not_read_gets_an_answer_like_every_other(runtime: Runtime, bearer: Any) -> None:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import html
+import re
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug import exceptions
 
+from queue_tool import errors
+from queue_tool.errors import QueueToolError
 from queue_tool.model.access import Role
 from queue_tool.runtime import Runtime
 from queue_tool.web import create_app
+from queue_tool.web.http import transport
 from queue_tool.web.http.admission import needs
+from queue_tool.web.http.problems import STATUSES
 from tests import conftest
+from tests.conftest import RuntimeFactory
+from tests.web.conftest import KeyMaker
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 SECRET = "the inside 4711"
@@ -54,6 +63,7 @@ def test_a_program_gets_problem_details(
     assert answer.json is not None
     assert set(answer.json) >= {"type", "title", "status", "detail", "code", "message"}
     assert (answer.json["status"], answer.json["code"]) == (status, code)
+    assert answer.json["type"] == f"/docs/errors#{code}"
     assert answer.json["message"]
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
@@ -66,6 +76,7 @@ def test_a_browser_gets_a_page(broken: FlaskClient, request_line: str, status: i
     assert answer.mimetype == "text/html"
     assert str(status) in answer.text
     assert "<html" in answer.text
+    assert f'href="/docs/errors#{code}"' in answer.text
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
 
@@ -101,3 +112,62 @@ def test_an_error_page_contains_no_unescaped_input(client: FlaskClient, path: st
 @pytest.mark.parametrize("accept", ["", "*/*", BROWSER, "image/png", ";;;", "text/html;q=0, */*;q=0"])
 def test_the_status_is_the_same_for_any_accept_header(client: FlaskClient, accept: str) -> None:
     assert client.get("/nothing", headers={"Accept": accept}).status_code == 404
+
+
+FAILING: list[tuple[int, dict[str, Any]]] = [
+    (404, {"path": "/nothing"}),
+    (405, {"path": "/api", "method": "PATCH"}),
+    (413, {"path": "/api", "method": "POST", "json": ["x" * 2000]}),
+    (400, {"path": "/api", "method": "POST", "json": {}}),
+    (416, {"path": "/static/style.css", "headers": {"Range": "bytes=1000000-"}}),
+    (408, {"path": "/api", "method": "POST", "environ_overrides": {transport.REFUSAL: errors.BodyTooSlow()}}),
+    (500, {"path": "/nothing", "environ_overrides": {transport.REFUSAL: QueueToolError()}}),
+    (500, {"path": "/nothing", "environ_overrides": {transport.REFUSAL: errors.NaiveTime(SECRET)}}),
+    (400, {"path": "/nothing", "environ_overrides": {transport.REFUSAL: exceptions.ImATeapot()}}),
+    (400, {"path": "/nothing", "environ_overrides": {transport.REFUSAL: exceptions.ClientDisconnected()}}),
+    (500, {"path": "/nothing", "environ_overrides": {transport.REFUSAL: exceptions.BadGateway()}}),
+]
+"""Requests that fail, each in its own way. What the server gives as its refusal is raised as it is."""
+
+
+def test_the_type_of_a_problem_leads_to_its_entry_and_fixes_title_and_status(make_runtime: RuntimeFactory) -> None:
+    client = conftest.application(make_runtime(REDIS_URL="inline:", MAX_BODY="1000")).test_client()
+    ids = re.findall(r' id="(\w+)"', client.get("/docs/errors").text)
+    assert len(ids) == len(set(ids))
+    assert set(ids) == {*STATUSES, QueueToolError.code}
+    entries: dict[str, tuple[object, object]] = {}
+    for status, request in FAILING:
+        with client.open(**request, buffered=True) as answer:
+            found = answer.json
+        assert isinstance(found, dict)
+        assert answer.status_code == found["status"] == status, request
+        page, _, code = found["type"].partition("#")
+        assert (page, code) == ("/docs/errors", found["code"])
+        assert code in ids
+        assert entries.setdefault(code, (found["title"], found["status"])) == (found["title"], found["status"])
+        assert SECRET not in str(found)
+    assert len(entries) == 9
+
+
+def test_the_answer_to_a_wrong_range_names_the_size(client: FlaskClient) -> None:
+    with client.get("/static/style.css") as whole:
+        size = len(whole.data)
+    answer = client.get("/static/style.css", headers={"Range": f"bytes={size}-"})
+    assert (answer.status_code, answer.headers["Content-Range"]) == (416, f"bytes */{size}")
+
+
+def test_the_page_about_errors_is_open_and_says_of_each_code_what_the_tree_says(
+    client: FlaskClient, bearer: KeyMaker
+) -> None:
+    bearer("read")  # from now on every route that is not open needs a key
+    answer = client.get("/docs/errors", headers={"Accept-Language": "pt"})
+    assert (answer.status_code, answer.mimetype) == (200, "text/html")
+    assert '<html lang="en">' in answer.text
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert not re.search(r"<script| style=| on\w+=", answer.text)
+    assert all(re.match(r"/(?!/)|#", link) for link in re.findall(r'(?:src|href)="([^"]*)"', answer.text))
+    for code in (*STATUSES, QueueToolError.code):
+        (entry,) = re.findall(rf'<section class="entry" id="{code}">(.*?)</section>', answer.text, re.DOTALL)
+        said = [html.unescape(re.sub(r"<[^>]*>", "", text)) for text in re.findall(r"<dd>(.*?)</dd>", entry)]
+        kind = errors.BY_CODE[code]
+        assert said == [text.replace("`", "") for text in (kind.default_sentence(), kind.cause, kind.remedy)]

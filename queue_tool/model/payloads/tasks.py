@@ -65,7 +65,9 @@ class CheckedToken(Payload, frozen=True, kw_only=True):
 
     hash: Annotated[str, Meta(description="The token, as the request has it.")]
     message: Annotated[str, Meta(description="As in `GET /check/{token}`; `Job not found` for an unknown token.")]
-    status: Annotated[State | Literal["unknown"], Meta(description="The state of the task.")]
+    status: Annotated[
+        str, Meta(description="The state of the task.", extra_json_schema={"enum": [*map(str, State), "unknown"]})
+    ]
 
 
 class CheckedTokens(Payload, frozen=True, kw_only=True):
@@ -139,7 +141,9 @@ class FailedAttempt(Payload, frozen=True, kw_only=True):
     worker: Annotated[str | None, Meta(description="The worker process that ran it.")]
     started_at: TimeOrNone
     ended_at: Time
-    code: Annotated[Code | Literal["canceled"], Meta(description="Why it did not succeed.")]
+    code: Annotated[
+        str, Meta(description="Why it did not succeed.", extra_json_schema={"enum": [*map(str, Code), "canceled"]})
+    ]
     error: Annotated[str | None, Meta(description="The error of the function.")]
     traceback: Annotated[str | None, Meta(description="The traceback of the error, cut if it is long.")]
 

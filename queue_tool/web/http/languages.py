@@ -21,6 +21,7 @@ LANGUAGES: dict[str, dict[str, str]] = {
         "see_batch": "Status of the batch",
         "home": "Home page",
         "nothing": "The request failed",
+        "explained": "What this error means, and what to do",
     },
     "pt": {
         "what": "Envie um array JSON de itens; cada um recebe um token e é processado, e nenhum se perde.",
@@ -38,6 +39,7 @@ LANGUAGES: dict[str, dict[str, str]] = {
         "see_batch": "Situação do lote",
         "home": "Página inicial",
         "nothing": "Não funcionou",
+        "explained": "O que este erro significa e o que fazer",
     },
     "tr": {
         "what": "Bir JSON dizisi gönderin; her öğe bir belirteç alır ve işlenir, hiçbiri kaybolmaz.",
@@ -55,6 +57,7 @@ LANGUAGES: dict[str, dict[str, str]] = {
         "see_batch": "Toplu işin durumu",
         "home": "Ana sayfa",
         "nothing": "Bu olmadı",
+        "explained": "Bu hata ne demek ve ne yapmalı",
     },
     "ru": {
         "what": "Отправьте массив JSON: каждый элемент получит токен и будет обработан, ни один не потеряется.",
@@ -72,6 +75,7 @@ LANGUAGES: dict[str, dict[str, str]] = {
         "see_batch": "Состояние пакета",
         "home": "Главная страница",
         "nothing": "Не получилось",
+        "explained": "Что значит эта ошибка и что делать",
     },
 }
 

@@ -27,6 +27,9 @@ from queue_tool.web.http.reading import read_object
 
 JSON = ("application/json",)
 
+GROUPS = "queue_tool.groups"
+"""In the extensions of the application: the declared operations, by group."""
+
 Value = TypeVar("Value", bound=Struct)
 Function = TypeVar("Function", bound=Callable[..., Any])
 Errors = Sequence[type[QueueToolError]]

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from types import MappingProxyType
 
 from flask import Flask, Response, render_template, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
+from msgspec import UNSET
+from werkzeug.exceptions import (
+    ClientDisconnected,
+    HTTPException,
+    MethodNotAllowed,
+    NotFound,
+    RequestedRangeNotSatisfiable,
+    RequestEntityTooLarge,
+)
 from werkzeug.http import HTTP_STATUS_CODES
 
 from queue_tool import errors
 from queue_tool.errors import QueueToolError
-from queue_tool.model import json_text
+from queue_tool.model.payloads.batches import FieldProblem
+from queue_tool.model.payloads.service import Problem
+from queue_tool.web.http.answers import answer
 from queue_tool.web.http.languages import words
 
 STATUSES: dict[str, int] = {
@@ -41,6 +49,7 @@ STATUSES: dict[str, int] = {
     errors.BodyTooLarge.code: 413,
     errors.TooManyItems.code: 413,
     errors.UnsupportedMediaType.code: 415,
+    errors.RangeNotSatisfiable.code: 416,
     errors.IdempotencyKeyReused.code: 422,
     errors.TooManyWaiting.code: 429,
     errors.StoreAway.code: 503,
@@ -51,10 +60,18 @@ STATUSES: dict[str, int] = {
 }
 """The HTTP status of each error code. A code that is not listed is a bug in this service and gets 500."""
 
+BUG = 500
+"""The status of `internal_error`, the one code that is not in the table."""
+
+DOCUMENTED_AT = "/docs/errors"
+"""The path of the page with an entry for each code. `type` leads to the entry."""
+
 _OF_WERKZEUG: dict[type[HTTPException], type[QueueToolError]] = {
     NotFound: errors.NotFound,
     MethodNotAllowed: errors.MethodNotAllowed,
     RequestEntityTooLarge: errors.BodyTooLarge,
+    RequestedRangeNotSatisfiable: errors.RangeNotSatisfiable,
+    ClientDisconnected: errors.IncompleteBody,
 }
 
 _log = logging.getLogger("queue_tool.web")
@@ -68,8 +85,9 @@ def register(app: Flask) -> None:
 
 
 def _respond(error: QueueToolError) -> Response:
-    details = {"errors": error.errors} if isinstance(error, errors.BadTask) else {}
-    response = _rendered(STATUSES.get(error.code, 500), error.code, error.sentence, details)
+    if error.code not in STATUSES:
+        return _respond_to_bug(error)
+    response = _rendered(error, STATUSES[error.code])
     if isinstance(error, errors.StoreAway):
         _log.warning("the database is away: %s", error.reason)
     if error.retry_after is not None:
@@ -80,31 +98,46 @@ def _respond(error: QueueToolError) -> Response:
 
 
 def _respond_to_http(error: HTTPException) -> Response:
+    """Answer an error of werkzeug with the error of ours that means the same; clients then know only our codes."""
     kind = _OF_WERKZEUG.get(type(error))
-    if kind is not None:
-        response = _respond(kind())
-    else:
-        response = _rendered(error.code or 500, "http_error", error.description or error.name)
+    if kind is None:
+        if (error.code or BUG) >= BUG:
+            return _respond_to_bug(error)
+        kind = errors.BadRequest  # so HTTP reads every 4xx status that it does not know (RFC 9110, section 15)
+    response = _respond(kind())
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    if isinstance(error, RequestedRangeNotSatisfiable) and error.length is not None:
+        response.headers["Content-Range"] = f"{error.units} */{error.length}"
     return response
 
 
 def _respond_to_bug(error: Exception) -> Response:
     """Handle a bug in this service: log it with its traceback, and send the client a general error."""
-    _log.error("unexpected error in %s %s", request.method, request.path, exc_info=error)
-    return _respond(QueueToolError())
+    if type(error) is not QueueToolError:  # that one comes from the server, which has logged the bug already
+        _log.error("unexpected error in %s %s", request.method, request.path, exc_info=error)
+    return _rendered(QueueToolError(), BUG)
 
 
-def _rendered(status: int, code: str, sentence: str, more: Mapping[str, object] = MappingProxyType({})) -> Response:
-    title = HTTP_STATUS_CODES.get(status, "Error")
+def _rendered(error: QueueToolError, status: int) -> Response:
+    problem = problem_of(error, status)
     if _prefers_html():
-        page = render_template("problem.html", status=status, title=title, sentence=sentence, words=words())
-        return Response(page, status=status, mimetype="text/html")
-    problem = Problem(
-        type="about:blank", title=title, status=status, detail=sentence, code=code, message=sentence, **more
-    )
+        return Response(render_template("problem.html", problem=problem, words=words()), status, mimetype="text/html")
     return answer(problem, status, "application/problem+json")
+
+
+def problem_of(error: QueueToolError, status: int) -> Problem:
+    """Return the document about an error. Its title and its type depend only on the code of the error."""
+    reasons = [FieldProblem(**reason) for reason in error.errors] if isinstance(error, errors.BadTask) else UNSET
+    return Problem(
+        type=f"{DOCUMENTED_AT}#{error.code}",
+        title=HTTP_STATUS_CODES[status],
+        status=status,
+        detail=error.sentence,
+        code=error.code,
+        message=error.sentence,
+        errors=reasons,
+    )
 
 
 def _prefers_html() -> bool:

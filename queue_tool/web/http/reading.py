@@ -33,7 +33,7 @@ def read_object(kind: type[Value], refusal: type[BadRequest]) -> Value:
         UnsupportedMediaType: there is a body, and its Content-Type is not `application/json`.
         BadRequest: the body is not such an object.
     """
-    if not has_body() and not _requires_a_key(kind):
+    if not has_body() and not requires_a_key(kind):
         return kind()
     with json_body() as body:
         try:
@@ -42,7 +42,7 @@ def read_object(kind: type[Value], refusal: type[BadRequest]) -> Value:
             raise (refusal(_sentence(body.value, kind)) if refusal is BadRequest else refusal()) from None
 
 
-def _requires_a_key(kind: type[Struct]) -> bool:
+def requires_a_key(kind: type[Struct]) -> bool:
     return any(field.required for field in msgspec.structs.fields(kind))
 
 

@@ -245,7 +245,7 @@ def _attempt(attempt: outcome.Attempt) -> FailedAttempt:
         worker=attempt.worker,
         started_at=rfc3339_or_none(attempt.started_at),
         ended_at=rfc3339(attempt.ended_at),
-        code="canceled" if attempt.code == State.CANCELED else Code(attempt.code),
+        code=attempt.code,
         error=attempt.error,
         traceback=attempt.traceback,
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from queue_tool.errors import QueueToolError
 from queue_tool.web.http.operation import Answer, Operation
-from queue_tool.web.http.problems import STATUSES, problem_of
+from queue_tool.web.http.problems import BUG, STATUSES, problem_of
 from queue_tool.web.openapi.schemas import Json, reference, schema_of
 
 PROBLEM = "application/problem+json"
@@ -76,17 +76,16 @@ def header_components() -> Json:
 
 def _by_status(kinds: Iterable[type[QueueToolError]]) -> Mapping[int, list[type[QueueToolError]]]:
     found: dict[int, list[type[QueueToolError]]] = defaultdict(list)
-    for kind in sorted({*kinds, QueueToolError}, key=lambda kind: kind.code):
-        found[STATUSES.get(kind.code, HTTPStatus.INTERNAL_SERVER_ERROR)].append(kind)
+    known: set[type[QueueToolError]] = {*kinds, QueueToolError}
+    for kind in sorted(known, key=lambda kind: kind.code):
+        found[STATUSES.get(kind.code, BUG)].append(kind)
     return found
 
 
 def _problems(kinds: list[type[QueueToolError]]) -> Json:
     """Return the answer with one of these errors."""
-    codes = [kind.code for kind in kinds]
-    schema = {"allOf": [reference("Problem"), {"properties": {"code": {"enum": codes}}}]}
-    examples = {kind.code: {"value": problem_of(kind())} for kind in kinds}
+    examples = {kind.code: {"value": problem_of(kind(), STATUSES.get(kind.code, BUG))} for kind in kinds}
     return {
         "description": " ".join(f"`{kind.code}`: {kind.default_sentence().rstrip('.')}." for kind in kinds),
-        "content": {PROBLEM: {"schema": schema, "examples": examples}},
+        "content": {PROBLEM: {"schema": reference("Problem"), "examples": examples}},
     }

@@ -16,7 +16,8 @@ from queue_tool.model.payloads.requests import FailedFilters, Filters, Query
 from queue_tool.model.payloads.service import Problem
 from queue_tool.model.task_types import TaskType
 from queue_tool.web.http.bodies import JsonBody
-from queue_tool.web.http.operation import Group, Operation, requires_a_key
+from queue_tool.web.http.operation import Group, Operation
+from queue_tool.web.http.reading import requires_a_key
 from queue_tool.web.openapi.answers import answers_of, header_components
 from queue_tool.web.openapi.parameters import SHARED, parameters_of, path_of
 from queue_tool.web.openapi.schemas import Json, payload_schemas, reference, schema_of, task_schemas
@@ -27,7 +28,7 @@ Without an API key in the store, only your own programs on this machine are serv
 send yours as `Authorization: Bearer qt_...`; the role that an operation needs is in `x-role`.
 """
 
-NEEDED = ({"key": []},)
+NEEDED: Sequence[Json] = [{"key": []}]
 
 
 def document(groups: Sequence[Group], types: Mapping[str, TaskType], max_batch: int) -> Json:
@@ -75,7 +76,7 @@ def _described(operation: Operation, query: Json) -> Json:
         "description": operation.description,
         "parameters": list(parameters_of(operation, query)),
         "responses": answers_of(operation, examples.get("answers", {})),
-        "security": [] if operation.role is Role.OPEN else list(NEEDED),
+        "security": [] if operation.role is Role.OPEN else NEEDED,
         "x-role": operation.role.name.lower(),
     }
     if operation.body is not None:
@@ -89,7 +90,7 @@ def _body(operation: Operation, examples: Mapping[str, Any]) -> Json:
     if "request" in examples:
         content["example"] = examples["request"]
     required = is_json or requires_a_key(operation.body)
-    return {"required": required, "content": {media_type: content for media_type in operation.takes}}
+    return {"required": required, "content": dict.fromkeys(operation.takes, content)}
 
 
 def _payloads(operations: Sequence[Operation]) -> set[type[Struct]]:

@@ -52,9 +52,7 @@ def _filters(queries: Mapping[type[Query], Json]) -> Json:
             "type": "object",
             "description": "Selects the tasks that match all of its keys.",
             "properties": {
-                key: _as_text(schema)
-                for key, schema in queries[kind].items()
-                if key not in Paging.__struct_fields__
+                key: _as_text(schema) for key, schema in queries[kind].items() if key not in Paging.__struct_fields__
             },
             "additionalProperties": False,
         }
@@ -71,10 +69,10 @@ def _as_text(schema: Json) -> Json:
 
 def without_null(schema: Json) -> Json:
     """Return the schema of a value that may be missing, but not null."""
-    if "anyOf" not in schema:
-        return schema
-    (only,) = (part for part in schema["anyOf"] if part != {"type": "null"})
-    return {key: value for key, value in schema.items() if key != "anyOf"} | only
+    plain = {key: value for key, value in schema.items() if key != "anyOf" and (key, value) != ("default", None)}
+    for part in schema.get("anyOf", ()):
+        plain |= {} if part == {"type": "null"} else part
+    return plain
 
 
 def task_schemas(types: Mapping[str, TaskType], max_batch: int) -> Json:
@@ -84,7 +82,7 @@ def task_schemas(types: Mapping[str, TaskType], max_batch: int) -> Json:
         types: the task types.
         max_batch: elements in one request.
     """
-    envelope = {key: value for key, value in task_request.SCHEMA.document.items() if key != "$schema"}
+    envelope = {key: value for key, value in task_request.DOCUMENT.items() if key != "$schema"}
     data = {name: f"TaskData.{name}" for name in sorted(types)}
     choice = [
         {

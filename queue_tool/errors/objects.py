@@ -1,0 +1,86 @@
+"""Errors of the object that a request names: it does not exist, or its state does not allow the action."""
+
+from __future__ import annotations
+
+from queue_tool.errors.base import FAILS_AGAIN, QueueToolError
+
+# -- missing objects ---------------------------------------------------------------------------------------
+
+
+class NotFound(QueueToolError):
+    """There is nothing at this address."""
+
+    code = "not_found"
+    cause = "The service has no route with this path."
+    remedy = f"Correct the path: `docs/api.md` lists all routes. {FAILS_AGAIN}"
+
+
+class TaskNotFound(NotFound):
+    """Job not found"""
+
+    code = "task_not_found"
+    cause = "No task has this token: it never existed, its retention is over, or an admin deleted its dead letter."
+    remedy = f"Check the token. {FAILS_AGAIN}"
+
+
+class BatchNotFound(NotFound):
+    """There is no batch with this id."""
+
+    code = "batch_not_found"
+    cause = "No batch has this id: it never existed, or its retention is over."
+    remedy = f"Check the id. {FAILS_AGAIN}"
+
+
+class QueueNotFound(NotFound):
+    """There is no queue with this name."""
+
+    code = "queue_not_found"
+    cause = "The path or the parameter `queue` has a name that is none of `high`, `default` and `low`."
+    remedy = f"Use one of these names. {FAILS_AGAIN}"
+
+
+class KeyNotFound(NotFound):
+    """There is no API key with this id."""
+
+    code = "key_not_found"
+
+
+class TaskRemoved(QueueToolError):
+    """The task of this Idempotency-Key has ended, and was removed since. It does not run again."""
+
+    code = "task_removed"
+    cause = "An earlier request with this `Idempotency-Key` created a task that has ended and was deleted since."
+    remedy = f"To run such a task again, send it with a new `Idempotency-Key`. {FAILS_AGAIN}"
+
+
+# -- impossible actions ------------------------------------------------------------------------------------
+
+
+class TaskEnded(QueueToolError):
+    """This task has already ended."""
+
+    code = "task_ended"
+    cause = "The task cannot be canceled, because it has finished, failed or been canceled before."
+    remedy = f"Read the status of the task: there is nothing left to cancel. {FAILS_AGAIN}"
+
+
+class TaskNotRetried(QueueToolError):
+    """Only a task that failed or was canceled can be retried."""
+
+    code = "task_not_retried"
+    cause = (
+        "The task is scheduled, queued or running, or it has finished. "
+        "`POST /deadletter/<token>/retry` also refuses a canceled task."
+    )
+    remedy = (
+        "If the task fails or is canceled later, send the same request again. "
+        "To run a finished task once more, send it as a new task."
+    )
+
+
+class UniqueKeyTaken(QueueToolError):
+    """Another unfinished task has the same unique key."""
+
+    code = "unique_key_taken"
+    cause = "The task cannot be retried, because another unfinished task of its type has the same `unique_key`."
+    remedy = "Send the same request again when the other task has ended, or cancel the other task first."

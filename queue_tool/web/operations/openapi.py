@@ -1,0 +1,30 @@
+"""`/openapi.json`: the description of all operations for programs."""
+
+from __future__ import annotations
+
+from flask import Response, current_app
+
+from queue_tool.model import json_text
+from queue_tool.model.access import Role
+from queue_tool.web.http.answers import runtime
+from queue_tool.web.http.operation import GROUPS, Answer, Group
+from queue_tool.web.openapi.document import document
+
+EXTENSION = "queue_tool.openapi"
+
+routes = Group("service", "The service itself: its health, its task types, and this document.")
+
+
+@routes.get(
+    "/openapi.json",
+    Role.READ,
+    answers={200: Answer(body=None, meaning="The document.")},
+)
+def get_openapi() -> Response:
+    """Return this document (OpenAPI 3.1). It has the schemas of all task types."""
+    made: dict[str, bytes] = current_app.extensions[EXTENSION]
+    if not made:
+        system = runtime()
+        text = json_text.dumps(document(current_app.extensions[GROUPS], system.types, system.settings.max_batch))
+        made["text"] = text + b"\n"
+    return Response(made["text"], mimetype="application/json")
