@@ -23,7 +23,7 @@ from queue_tool.store import Store, migrations
 from queue_tool.store.engine.database import Database
 from queue_tool.web import create_app
 from queue_tool.web.app import connect
-from tests import warm
+from tests import declared, warm
 from tests.postgres import Cluster, folder, programs
 from tests.postgres import cluster as run_cluster
 from tests.support import System, eventually
@@ -276,6 +276,7 @@ _applications: list[Flask] = []
 
 
 def testing(app: Flask) -> Flask:
-    """Return the application, set up to answer errors as in production."""
+    """Return the application, set up to answer errors as in production, and to compare answers with declarations."""
     app.config["PROPAGATE_EXCEPTIONS"] = False
+    declared.watch(app)
     return app

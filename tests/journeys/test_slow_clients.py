@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from queue_tool.web.operations.results import AT_ONCE
+from queue_tool.web.http.streams import AT_ONCE
 from tests.support import System, eventually, http, items, tokens
 
 CLIENTS = 100

@@ -84,7 +84,7 @@ def everything(runtime: Runtime, wanted: Filter, limit: int = 1000) -> list[Summ
     found: list[Summary] = []
     cursor: str | None = None
     while True:
-        page: Page = runtime.list(wanted, limit, cursor)
+        page: Page[Summary] = runtime.list(wanted, limit, cursor)
         assert page.is_exact
         found += page.items
         cursor = page.next

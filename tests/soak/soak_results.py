@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from queue_tool.web.operations.results import AT_ONCE
+from queue_tool.web.http.streams import AT_ONCE
 from tests.support import System, eventually, free_port, http, items, tokens
 
 TASKS = 100_000

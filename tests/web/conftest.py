@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -10,9 +10,18 @@ import pytest
 from queue_tool.model.access import KEY_ROLES, ApiKey, digest
 from queue_tool.runtime import Runtime
 from queue_tool.services.submit import make_tokens
+from tests import declared
 from tests.web.site import Site
 
 KeyMaker = Callable[[str], dict[str, str]]
+
+
+@pytest.fixture(autouse=True)
+def _every_answer_is_declared() -> Iterator[None]:
+    """Fail a test in which an answer differed from the declaration of its operation."""
+    declared.undeclared.clear()
+    yield
+    assert declared.undeclared == []
 
 
 @pytest.fixture

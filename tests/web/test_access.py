@@ -46,6 +46,7 @@ ROLES: dict[tuple[str, str], Role] = {
     ("POST", "/deadletter/retry"): Role.ADMIN,
     ("DELETE", "/deadletter"): Role.ADMIN,
     ("GET", "/task-types"): Role.READ,
+    ("GET", "/openapi.json"): Role.READ,
     ("GET", "/health/live"): Role.OPEN,
     ("GET", "/health/ready"): Role.OPEN,
     ("GET", "/docs/errors"): Role.OPEN,

@@ -85,7 +85,7 @@ def test_a_queued_task_is_in_progress_and_has_every_field(client: FlaskClient) -
         "task_type": "sleep",
         "item": "item01",
         "status": "queued",
-        "attempt": 1,
+        "attempt": None,
         "started_at": None,
         "finished_at": None,
         "duration": None,

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from flask import Response
 from flask.testing import FlaskClient
 from werkzeug import exceptions
 
@@ -16,7 +17,7 @@ from queue_tool.model.access import Role
 from queue_tool.runtime import Runtime
 from queue_tool.web import create_app
 from queue_tool.web.http import transport
-from queue_tool.web.http.admission import needs
+from queue_tool.web.http.operation import Group
 from queue_tool.web.http.problems import STATUSES
 from tests import conftest
 from tests.conftest import RuntimeFactory
@@ -30,12 +31,14 @@ SECRET = "the inside 4711"
 def broken(runtime: Runtime) -> FlaskClient:
     """A client of an application with a route that raises an unexpected error."""
 
-    @needs(Role.OPEN)
-    def breaks() -> Any:
+    group = Group("broken", "An operation with a bug.")
+
+    @group.get("/breaks", Role.OPEN, in_document=False)
+    def breaks() -> Response:
         raise RuntimeError(SECRET)
 
     app = conftest.testing(create_app(runtime))
-    app.add_url_rule("/breaks", "breaks", breaks)
+    group.register(app)
     return app.test_client()
 
 

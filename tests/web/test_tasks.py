@@ -400,15 +400,15 @@ def test_the_details_have_the_whole_history_of_a_task(site: Site) -> None:
     ]
     assert all("not {'item': 'x'} again" in entry["error"] for entry in shown["attempts"][:2])
     assert all("Traceback" in entry["traceback"] for entry in shown["attempts"][:2])
-    events = [(event["event"], event["run"]) for event in shown["timeline"]]
+    events = [(event["event"], event.get("code"), event["run"]) for event in shown["timeline"]]
     assert events == [
-        ("created", None),
-        ("started", 1),
-        ("failed: error", 1),
-        ("started", 2),
-        ("failed: error", 2),
-        ("started", 3),
-        ("canceled", 3),
+        ("created", None, None),
+        ("started", None, 1),
+        ("failed", "error", 1),
+        ("started", None, 2),
+        ("failed", "error", 2),
+        ("started", None, 3),
+        ("canceled", None, 3),
     ]
     times = [event["at"] for event in shown["timeline"]]
     assert times == sorted(times)

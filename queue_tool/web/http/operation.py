@@ -77,8 +77,9 @@ class Operation:
 
     @property
     def name(self) -> str:
-        """Return the name of the operation, which is unique."""
-        return self.function.__name__
+        """Return the name of the operation, which is unique: `listTasks` for the function `list_tasks`."""
+        first, *others = self.function.__name__.split("_")
+        return first + "".join(map(str.capitalize, others))
 
     @property
     def description(self) -> str:
@@ -228,8 +229,8 @@ def _usual_errors(
         yield errors.BadCursor
     if body is not None:
         yield from (errors.BadRequest, errors.MalformedJson, errors.IncompleteBody, errors.BodyTooSlow)
-        yield from (errors.BodyTooLarge, errors.UnsupportedMediaType, errors.TooManyUploads)
+        yield from (errors.BodyTooLarge, errors.TooManyUploads)
     if method != "GET":
-        yield errors.CommitUnknown
+        yield from (errors.UnsupportedMediaType, errors.CommitUnknown)
     if keyed:
         yield from (errors.BadIdempotencyKey, errors.IdempotencyKeyReused)

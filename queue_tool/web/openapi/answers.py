@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from queue_tool.errors import QueueToolError
+from queue_tool.errors import BY_CODE, QueueToolError
+from queue_tool.web.http.entries import entries
 from queue_tool.web.http.operation import Answer, Operation
 from queue_tool.web.http.problems import BUG, STATUSES, problem_of
 from queue_tool.web.openapi.schemas import Json, reference, schema_of
@@ -74,6 +75,14 @@ def header_components() -> Json:
     return {name: {"description": meaning, "schema": {"type": "string"}} for name, meaning in HEADERS.items()}
 
 
+def example_components() -> Json:
+    """Return the document about each error, by its code."""
+    return {
+        entry.code: {"summary": entry.cause, "value": problem_of(BY_CODE[entry.code](), entry.status)}
+        for entry in entries()
+    }
+
+
 def _by_status(kinds: Iterable[type[QueueToolError]]) -> Mapping[int, list[type[QueueToolError]]]:
     found: dict[int, list[type[QueueToolError]]] = defaultdict(list)
     known: set[type[QueueToolError]] = {*kinds, QueueToolError}
@@ -84,7 +93,7 @@ def _by_status(kinds: Iterable[type[QueueToolError]]) -> Mapping[int, list[type[
 
 def _problems(kinds: list[type[QueueToolError]]) -> Json:
     """Return the answer with one of these errors."""
-    examples = {kind.code: {"value": problem_of(kind(), STATUSES.get(kind.code, BUG))} for kind in kinds}
+    examples = {kind.code: {"$ref": f"#/components/examples/{kind.code}"} for kind in kinds}
     return {
         "description": " ".join(f"`{kind.code}`: {kind.default_sentence().rstrip('.')}." for kind in kinds),
         "content": {PROBLEM: {"schema": reference("Problem"), "examples": examples}},

@@ -18,7 +18,7 @@ from queue_tool.model.task_types import TaskType
 from queue_tool.web.http.bodies import JsonBody
 from queue_tool.web.http.operation import Group, Operation
 from queue_tool.web.http.reading import requires_a_key
-from queue_tool.web.openapi.answers import answers_of, header_components
+from queue_tool.web.openapi.answers import answers_of, example_components, header_components
 from queue_tool.web.openapi.parameters import SHARED, parameters_of, path_of
 from queue_tool.web.openapi.schemas import Json, payload_schemas, reference, schema_of, task_schemas
 
@@ -60,6 +60,7 @@ def document(groups: Sequence[Group], types: Mapping[str, TaskType], max_batch: 
             "schemas": schemas | task_schemas(types, max_batch),
             "parameters": SHARED,
             "headers": header_components(),
+            "examples": example_components(),
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer", "description": "`queue-tool keys create` prints a key."}
             },

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import msgspec
 from flask import Response, current_app
 
-from queue_tool.model import json_text
 from queue_tool.model.access import Role
 from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.operation import GROUPS, Answer, Group
@@ -25,6 +25,6 @@ def get_openapi() -> Response:
     made: dict[str, bytes] = current_app.extensions[EXTENSION]
     if not made:
         system = runtime()
-        text = json_text.dumps(document(current_app.extensions[GROUPS], system.types, system.settings.max_batch))
-        made["text"] = text + b"\n"
+        found = document(current_app.extensions[GROUPS], system.types, system.settings.max_batch)
+        made["text"] = msgspec.json.encode(found) + b"\n"
     return Response(made["text"], mimetype="application/json")

@@ -1,0 +1,77 @@
+"""Whether an answer is one that its operation declares: its status, its body key by key, and the code of an error."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import jsonschema_rs
+from flask import Flask, Response, current_app, request
+
+from queue_tool.errors import BY_CODE
+from queue_tool.model import json_text
+from queue_tool.web.http.operation import GROUPS, Operation
+from queue_tool.web.openapi.document import document
+from queue_tool.web.openapi.parameters import path_of
+
+undeclared: list[str] = []
+"""What answers had that is not declared, since the last test."""
+
+
+def watch(app: Flask) -> None:
+    """Compare each answer of an application with the declaration of its operation."""
+    app.after_request(_compare)
+
+
+def _compare(response: Response) -> Response:
+    view = current_app.view_functions.get(request.endpoint or "")
+    if isinstance(view, Operation) and view.in_document and request.method == view.method:
+        undeclared.extend(f"{view.name} {response.status_code}: {reason}" for reason in _reasons(view, response))
+    return response
+
+
+def _reasons(operation: Operation, response: Response) -> list[str]:
+    declared = described()["paths"][path_of(operation)][operation.method.lower()]["responses"]
+    answer = declared.get(str(response.status_code))
+    if answer is None:
+        return ["the status is not declared"]
+    if response.mimetype == "text/html" or response.status_code == 304 or response.is_streamed:
+        return []
+    if response.mimetype not in answer.get("content", {response.mimetype: {}}):
+        return [f"the media type {response.mimetype} is not declared"]
+    body = json_text.loads(response.data)
+    if response.mimetype == "application/problem+json":
+        code = body["code"]  # type: ignore[index] # a problem document
+        return [] if BY_CODE[code] in operation.errors or code == "internal_error" else [f"{code} is not declared"]
+    found = validator(operation.name, response.status_code)
+    try:
+        return [error.message for error in found.iter_errors(body)] if found else []
+    except ValueError:  # too deep for the validator
+        return []
+
+
+@cache
+def described() -> dict[str, Any]:
+    """Return the document, without the task types."""
+    from queue_tool.execution.builtin import builtin_types
+    from queue_tool.model.task_types import TaskTypes
+
+    return document(current_app.extensions[GROUPS], TaskTypes(builtin_types(1)), 10)
+
+
+@cache
+def validator(operation: str, status: int) -> jsonschema_rs.Draft202012Validator | None:
+    """Return what validates an answer, and refuses keys that are not declared."""
+    found = next(
+        each for path in described()["paths"].values() for each in path.values() if each["operationId"] == operation
+    )
+    content = found["responses"][str(status)].get("content")
+    if content is None:
+        return None
+    components = {name: _closed(schema) for name, schema in described()["components"]["schemas"].items()}
+    schema = content["application/json"]["schema"]
+    return jsonschema_rs.Draft202012Validator(schema | {"components": {"schemas": components}})
+
+
+def _closed(schema: dict[str, Any]) -> dict[str, Any]:
+    return schema | {"additionalProperties": False} if "properties" in schema else schema
