@@ -29,7 +29,7 @@ from queue_tool.web.operations import (
     task_types,
     tasks,
 )
-from queue_tool.web.pages import errors, home
+from queue_tool.web.pages import docs, errors, home
 from queue_tool.web.serving import flask_run, serve
 from queue_tool.web.serving.bridge.bridge import Bridge
 from queue_tool.web.serving.bridge.limits import Limits
@@ -60,7 +60,7 @@ def create_app(system: Runtime | None = None) -> Flask:
     app.before_request(_start_timer)
     app.before_request(admission.admit)
     app.before_request(transport.settle_transport)
-    app.extensions[GROUPS] = [*(part.routes for part in OPERATIONS), home.pages, errors.pages]
+    app.extensions[GROUPS] = [*(part.routes for part in OPERATIONS), home.pages, docs.pages, errors.pages]
     for group in app.extensions[GROUPS]:
         group.register(app)
     problems.register(app)
@@ -126,7 +126,7 @@ def _protect(response: Response) -> Response:
     """
     response.headers["X-Content-Type-Options"] = "nosniff"
     if response.mimetype == "text/html":
-        response.headers["Content-Security-Policy"] = _PAGE_POLICY
+        response.headers.setdefault("Content-Security-Policy", _PAGE_POLICY)
         response.headers["Referrer-Policy"] = "same-origin"
     return response
 

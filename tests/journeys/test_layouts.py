@@ -47,7 +47,9 @@ print(migrations.folder())
 NEEDED = (
     "queue_tool/execution/builtin/sleep.json",
     "queue_tool/py.typed",
+    "queue_tool/web/pages/static/docs.js",
     "queue_tool/web/pages/static/style.css",
+    "queue_tool/web/pages/templates/docs.html",
     "queue_tool/web/pages/templates/home.html",
 )
 

@@ -50,6 +50,8 @@ ROLES: dict[tuple[str, str], Role] = {
     ("GET", "/health/live"): Role.OPEN,
     ("GET", "/health/ready"): Role.OPEN,
     ("GET", "/docs/errors"): Role.OPEN,
+    ("GET", "/docs"): Role.OPEN,
+    ("GET", "/docs/assets/<name>"): Role.OPEN,
     ("GET", "/static/<path:filename>"): Role.OPEN,
 }
 """The role that each route needs. Whoever adds a route adds it here too."""

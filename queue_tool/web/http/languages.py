@@ -22,6 +22,11 @@ LANGUAGES: dict[str, dict[str, str]] = {
         "home": "Home page",
         "nothing": "The request failed",
         "explained": "What this error means, and what to do",
+        "docs": "API documentation",
+        "key_needed": "Enter an API key to read and try the API; this page forgets the key when you reload it.",
+        "key": "API key",
+        "key_use": "Show the API",
+        "key_refused": "The server does not accept this key.",
     },
     "pt": {
         "what": "Envie um array JSON de itens; cada um recebe um token e é processado, e nenhum se perde.",
@@ -40,6 +45,11 @@ LANGUAGES: dict[str, dict[str, str]] = {
         "home": "Página inicial",
         "nothing": "Não funcionou",
         "explained": "O que este erro significa e o que fazer",
+        "docs": "Documentação da API",
+        "key_needed": "Digite uma chave de API para ler e testar a API; ao recarregar, a página esquece a chave.",
+        "key": "Chave de API",
+        "key_use": "Mostrar a API",
+        "key_refused": "O servidor não aceita esta chave.",
     },
     "tr": {
         "what": "Bir JSON dizisi gönderin; her öğe bir belirteç alır ve işlenir, hiçbiri kaybolmaz.",
@@ -58,6 +68,11 @@ LANGUAGES: dict[str, dict[str, str]] = {
         "home": "Ana sayfa",
         "nothing": "Bu olmadı",
         "explained": "Bu hata ne demek ve ne yapmalı",
+        "docs": "API belgeleri",
+        "key_needed": "API'yi okumak ve denemek için bir API anahtarı girin; sayfa yenilenince anahtar unutulur.",
+        "key": "API anahtarı",
+        "key_use": "API'yi göster",
+        "key_refused": "Sunucu bu anahtarı kabul etmiyor.",
     },
     "ru": {
         "what": "Отправьте массив JSON: каждый элемент получит токен и будет обработан, ни один не потеряется.",
@@ -76,6 +91,11 @@ LANGUAGES: dict[str, dict[str, str]] = {
         "home": "Главная страница",
         "nothing": "Не получилось",
         "explained": "Что значит эта ошибка и что делать",
+        "docs": "Документация API",
+        "key_needed": "Введите ключ API, чтобы читать и пробовать API; после перезагрузки страница забывает ключ.",
+        "key": "Ключ API",
+        "key_use": "Показать API",
+        "key_refused": "Сервер не принимает этот ключ.",
     },
 }
 
