@@ -17,7 +17,7 @@ from queue_tool.model.queues import Priority
 from queue_tool.store import PageKey, Store
 
 MOST_COUNTED = 10_000
-"""A total is exact up to this number of tasks."""
+"""A total is exact up to this number of tasks or batches."""
 
 
 Item = TypeVar("Item")
@@ -105,6 +105,11 @@ class Listing:
 
     def batches(self, label: Label, limit: int = 50, cursor: str | None = None) -> Page[Batch]:
         """Return a page of the batches with this label, newest first.
+
+        Args:
+            label: the name and the metadata that a batch must have. Both are optional, and all metadata must match.
+            limit: the maximum number of batches on a page.
+            cursor: `next` of the page before; None for the first page.
 
         Raises:
             BadCursor: the cursor is malformed or belongs to another kind of list.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, func, or_, select, update
+from sqlalchemy import Row, bindparam, func, or_, select, update
 
 from queue_tool.errors import BatchNotFound
 from queue_tool.model import json_text
@@ -19,7 +19,8 @@ from queue_tool.store.adding import add_batch
 from queue_tool.store.engine.database import Database, micros, moment, moment_or_none
 from queue_tool.store.engine.lookup import Lookup, exists_query
 from queue_tool.store.idempotency import Remembered, lock_and_recall, remember
-from queue_tool.store.tables import batches, labels, refusals, tasks
+from queue_tool.store.labels import counted, labeled
+from queue_tool.store.tables import batches, refusals, tasks
 from queue_tool.store.waiting_count import WaitingCount
 
 
@@ -99,19 +100,19 @@ class Batches:
         Returns:
             The page and the row for the next page. The row is None on the last page.
         """
-        found = _with_label(label).order_by(batches.c.id.desc()).limit(limit + 1)
-        if before is not None:
-            found = found.where(batches.c.id < before)
         with self._database.read() as connection:
-            rows = connection.execute(found).all()
-        return [_batch(row) for row in rows[:limit]], rows[limit - 1].id if len(rows) > limit else None
+            key, found = labeled(connection, label)
+            if before is not None:
+                found = found.where(key < before)
+            keys = connection.execute(found.limit(limit + 1)).scalars().all()
+            newest_first = select(batches).where(batches.c.id.in_(keys[:limit])).order_by(batches.c.id.desc())
+            rows = connection.execute(newest_first).all()
+        return [_batch(row) for row in rows], keys[limit - 1] if len(keys) > limit else None
 
     def count(self, label: Label, most: int) -> int:
-        """Return how many batches have a label, counting at most `most` of them."""
+        """Return how many batches have a label, counting at most `most` batches."""
         with self._database.read() as connection:
-            found = _with_label(label).with_only_columns(batches.c.id).limit(most).subquery()
-            number: int = connection.execute(select(func.count()).select_from(found)).scalar_one()
-        return number
+            return counted(connection, labeled(connection, label)[1], most)
 
     def ended(self, public_ids: Sequence[str]) -> set[str]:
         """Return the ids of the given batches that have no unfinished task, or that do not exist (any more)."""
@@ -183,17 +184,6 @@ _COUNTS = (
 
 
 _NOT_COUNTED: Mapping[State, int] = {}
-
-
-def _with_label(label: Label) -> Select[Any]:
-    """Return the query for the batches that have this name and all these metadata."""
-    found = select(batches)
-    if label.name is not None:
-        found = found.where(batches.c.name.is_not(None), batches.c.name == label.name)
-    for key, value in label.metadata.items():
-        mine = select(labels.c.batch_id).where(labels.c.key == key, labels.c.value == value)
-        found = found.where(batches.c.id.in_(mine))
-    return found
 
 
 def _batch(row: Row[Any], counts: Mapping[State, int] = _NOT_COUNTED) -> Batch:

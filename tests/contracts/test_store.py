@@ -7,7 +7,9 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from sqlalchemy import Engine, event
 from queue_tool.errors import BatchNotFound, KeyNotFound, NaiveTime, StoreAway, TooManyWaiting
 from queue_tool.execution.builtin import sleep_type
 from queue_tool.model.access import ApiKey, Role
-from queue_tool.model.batch import Accepted, Element, IdempotencyKey, NewBatch, judge_of, new_batch
+from queue_tool.model.batch import Accepted, Element, IdempotencyKey, Label, NewBatch, judge_of, new_batch
 from queue_tool.model.outcome import Outcome
 from queue_tool.model.states import Code, Move, State
 from queue_tool.model.ticket import Ticket
@@ -98,6 +100,28 @@ def test_a_batch_with_only_refused_elements_is_finished_at_once(store: Store) ->
 def test_an_unknown_batch_is_not_found(store: Store) -> None:
     with pytest.raises(BatchNotFound):
         store.batches.get("0" * 32)
+
+
+def test_batches_are_found_and_counted_by_name_and_metadata(store: Store) -> None:
+    choices: list[dict[str, str]] = [{}, {"a": "1"}, {"a": "2"}, {"b": "1"}, {"a": "1", "b": "1"}]
+    every = [Label(name=name, metadata=metadata) for name, metadata in product((None, "x", "X"), choices)]
+    sent = [replace(batch_of(GOOD), label=label) for label in [*every, *every[::2]]]
+    for batch in sent:
+        store.batches.add(batch)
+    for wanted in [*every, Label(name="y"), Label(metadata={"a": "1", "b": "2"})]:
+        expected = [
+            batch.id
+            for batch in reversed(sent)
+            if wanted.name in (None, batch.label.name) and wanted.metadata.items() <= batch.label.metadata.items()
+        ]
+        page, row = store.batches.page(wanted, 4)
+        found = [batch.id for batch in page]
+        while row is not None:
+            assert len(page) == 4
+            page, row = store.batches.page(wanted, 4, row)
+            found += [batch.id for batch in page]
+        assert found == expected, wanted
+        assert [store.batches.count(wanted, most) for most in (100, 2)] == [len(expected), min(2, len(expected))]
 
 
 def test_a_batch_beyond_the_limit_of_waiting_tasks_leaves_nothing(store: Store) -> None:

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from queue_tool.errors import BadCursor
+from queue_tool.model.batch import Label
 from queue_tool.model.details import Summary
 from queue_tool.model.filter import Filter
 from queue_tool.model.outcome import Outcome
@@ -238,6 +239,60 @@ def test_rare_tasks_are_found_without_a_scan(runtime: Runtime) -> None:
     plan = plan_of(runtime, partial(of_page, Filter(prefix="order-1777")))
     for index in ("ix_tasks_name", "ix_tasks_custom_id", "uq_tasks_token|sqlite_autoindex_tasks_1"):
         assert re.search(index, plan), plan
+
+
+# -- batches -------------------------------------------------------------------------------------------------
+
+LABELS = {
+    "all": Label(),
+    "every name": Label(name="daily"),
+    "rare name": Label(name="rare"),
+    "every label": Label(metadata={"env": "prod"}),
+    "rare label": Label(metadata={"team": "rare"}),
+    "every name and label": Label(name="daily", metadata={"env": "prod"}),
+    "rare and every label": Label(name="daily", metadata={"env": "prod", "team": "rare"}),
+    "rare name and every label": Label(name="rare", metadata={"env": "prod"}),
+}
+"""Labels, by what is rare: all but the rare batches have the name `daily`, and all have the label `env=prod`."""
+
+_BATCHES = [
+    """INSERT INTO batches (id, public_id, accepted, rejected, open, created_at, pushed_at, name)
+        WITH RECURSIVE numbers (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM numbers WHERE id < 20000)
+        SELECT id, 'batch-' || id, 1, 0, 0, 0, 0, CASE mod(id, 5000) WHEN 1 THEN 'rare' ELSE 'daily' END
+        FROM numbers""",
+    "INSERT INTO labels (key, value, batch_id) SELECT 'env', 'prod', id FROM batches",
+    "INSERT INTO labels (key, value, batch_id) SELECT 'team', 'rare', id FROM batches WHERE mod(id, 5000) = 2",
+    "ANALYZE",
+]
+
+
+def test_batches_are_listed_and_counted_without_a_scan_of_all(runtime: Runtime) -> None:
+    with runtime.store.database.write() as connection:
+        for statement in _BATCHES:
+            connection.exec_driver_sql(statement)
+    for name, label in LABELS.items():
+        page = runtime.list.batches(label, 3)
+        assert (page.total, page.is_exact) == ((4, True) if "rare" in name else (MOST_COUNTED, False)), name
+        assert len(page.items) == 3
+        first, far = (work_for(runtime, partial(page_of_batches, label, before)) for before in (None, 10_000))
+        assert first < (2500 if "and" in name else 400), (name, first)  # it compares how rare the parts are
+        assert far < max(2 * first, 100), (name, first, far)
+        count = work_for(runtime, partial(count_of_batches, label))
+        assert count < (2500 if "rare" in name else 5000), (name, count)
+    for name in ("rare name", "rare label"):
+        plan = plan_of(runtime, partial(page_of_batches, LABELS[name], None))
+        assert re.search("ix_batches_name" if name == "rare name" else "pk_labels|sqlite_autoindex_labels_1", plan), (
+            plan
+        )
+        assert not re.search("SCAN (batches|labels)|Seq Scan", plan), plan
+
+
+def page_of_batches(label: Label, before: int | None, store: Store) -> object:
+    return store.batches.page(label, 50, before)
+
+
+def count_of_batches(label: Label, store: Store) -> object:
+    return store.batches.count(label, MOST_COUNTED + 1)
 
 
 def of_page(wanted: Filter, store: Store) -> object:

@@ -145,6 +145,7 @@ def test_batches_have_and_are_found_by_a_name_and_metadata(site: Site) -> None:
     }.items():
         for limit in (1, 50):
             assert [batch["id"] for batch in site.pages(f"/batches{query}", limit)] == expected, query
+        assert site.get_json(f"/batches{query}")["total"] == len(expected), query
     (listed, *_) = site.get_json("/batches")["items"]
     assert listed == {name: value for name, value in details(site, third).items() if name != "counts"} | {"open": 1}
 
