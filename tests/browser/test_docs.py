@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-
-import pytest
 
 from queue_tool.model.access import ApiKey, Role, digest
 from queue_tool.runtime import Runtime
@@ -15,26 +12,10 @@ from tests.support import System, http, now
 from tests.web.flask_server import flask_server
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Route
+    from playwright.sync_api import Page
 
 TAGS = ("tasks", "batches")
 KEY = "qt_secret_of_submit"
-
-Prepare = Callable[["Page"], object]
-
-
-@pytest.fixture
-def document() -> Prepare:
-    """A stand-in for `/openapi.json` while the server has none: it needs the same access as `/task-types`."""
-
-    def serve(route: Route) -> None:
-        found = route.fetch(url=route.request.url.replace("/openapi.json", "/task-types"))
-        if found.status == 200:
-            route.fulfill(json=STUB)
-        else:
-            route.fulfill(response=found)
-
-    return lambda page: page.route("**/openapi.json", serve)
 
 
 def answer_of_try_it_out(page: Page) -> Any:
@@ -49,12 +30,11 @@ def answer_of_try_it_out(page: Page) -> Any:
 
 
 def test_the_page_shows_the_operations_and_sends_a_batch_within_its_policy(
-    chromium: Chromium, lasting_system: System, document: Prepare
+    chromium: Chromium, lasting_system: System
 ) -> None:
     system = lasting_system
 
     def steps(window: Window) -> Any:
-        document(window.page)
         opened = window.page.goto(system.url("/docs"))
         assert opened is not None
         assert "unsafe" not in opened.headers["content-security-policy"]
@@ -71,13 +51,12 @@ def test_the_page_shows_the_operations_and_sends_a_batch_within_its_policy(
     assert http("POST", system.url(f"/batches/{sent['batch']}/cancel")).status == 200  # it leaves the system idle
 
 
-def test_with_keys_the_page_asks_for_one_and_sends_it(chromium: Chromium, runtime: Runtime, document: Prepare) -> None:
+def test_with_keys_the_page_asks_for_one_and_sends_it(chromium: Chromium, runtime: Runtime) -> None:
     key = ApiKey(id=make_tokens(1, now())[0], name="page", role=Role.SUBMIT, created_at=now())
     runtime.store.keys.add(key, digest(KEY))
 
     def steps(window: Window) -> None:
         page, tags = window.page, window.page.locator("#operations-tag-tasks")
-        document(page)
         page.goto(f"http://127.0.0.1:{port}/docs")
         page.get_by_label("API key").fill("qt_wrong")
         assert not page.get_by_role("alert").is_visible()
@@ -96,54 +75,3 @@ def test_with_keys_the_page_asks_for_one_and_sends_it(chromium: Chromium, runtim
     with flask_server(runtime) as (port, _):
         chromium.run(steps)
     assert runtime.store.totals().batches == 1
-
-
-_JSON = {"application/json": {"schema": {"type": "object"}}}
-_RESPONSES = {"200": {"description": "OK", "content": _JSON}}
-_ELEMENTS = {
-    "type": "array",
-    "items": {
-        "type": "object",
-        "required": ["item", "valor"],
-        "properties": {"item": {"type": "string"}, "valor": {"type": "number", "minimum": 0}},
-    },
-}
-
-STUB: dict[str, Any] = {
-    "openapi": "3.1.0",
-    "info": {"title": "Queue Tool", "version": "0.1.0", "description": "Send a JSON array; read the results."},
-    "security": [{"bearer": []}],
-    "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
-    "tags": [{"name": "tasks", "description": "Send tasks and read them."}, {"name": "batches"}],
-    "paths": {
-        "/api": {
-            "post": {
-                "tags": ["tasks"],
-                "summary": "Send a batch of `sleep` tasks",
-                "requestBody": {
-                    "required": True,
-                    "content": {
-                        "application/json": {"schema": _ELEMENTS, "example": [{"item": "item01", "valor": 10}]}
-                    },
-                },
-                "responses": _RESPONSES,
-            }
-        },
-        "/tasks": {
-            "get": {
-                "tags": ["tasks"],
-                "summary": "List tasks, newest first",
-                "parameters": [{"name": "limit", "in": "query", "schema": {"type": "integer", "default": 50}}],
-                "responses": _RESPONSES,
-            }
-        },
-        "/batches/{batch}": {
-            "get": {
-                "tags": ["batches"],
-                "summary": "Return the counts of a batch",
-                "parameters": [{"name": "batch", "in": "path", "required": True, "schema": {"type": "string"}}],
-                "responses": _RESPONSES,
-            }
-        },
-    },
-}

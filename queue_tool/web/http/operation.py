@@ -195,7 +195,7 @@ class Group:
     def register(self, app: Flask) -> None:
         """Add the routes to an application."""
         for operation in self.operations:
-            name = f"{self.tag}.{operation.name}"
+            name = f"{self.tag}.{operation.function.__name__}"
             app.add_url_rule(operation.path, name, operation, methods=[operation.method])
 
 

@@ -120,20 +120,26 @@ def _embedded(kind: TaskType, component: str) -> Json:
     document = kind.schema.document
     if isinstance(document, bool):
         return {"not": {}} if document is False else {"description": f"The data of `{kind.name}`: any JSON."}
-    schema = {key: value for key, value in document.items() if key != "$schema"}
-    if "$id" not in schema:
-        schema = _moved(schema, f"{PLACE}{component}")
-    return {"title": f"Data of {kind.name}", "description": kind.description} | schema
+    schema = {key: value for key, value in document.items() if key not in ("$schema", "$id")}
+    moved: Json = _moved(schema, str(document.get("$id", "")), f"{PLACE}{component}")
+    return {"title": f"Data of {kind.name}", "description": kind.description} | moved
 
 
-def _moved(value: Any, place: str) -> Any:
-    """Return a schema that stands at another place in a document, with its references to itself changed."""
+def _moved(value: Any, own: str, place: str) -> Any:
+    """Return a schema that stands at another place in a document, with its references to itself changed.
+
+    Args:
+        value: the schema, or a part of it. A part with an `$id` of its own stays as it is.
+        own: the `$id` that the whole schema had; empty if it had none.
+        place: where it stands now.
+    """
     if isinstance(value, list):
-        return [_moved(part, place) for part in value]
-    if not isinstance(value, dict):
+        return [_moved(part, own, place) for part in value]
+    if not isinstance(value, dict) or "$id" in value:
         return value
-    moved = {key: part if key in NO_SCHEMAS else _moved(part, place) for key, part in value.items()}
+    moved = {key: part if key in NO_SCHEMAS else _moved(part, own, place) for key, part in value.items()}
     target = moved.get("$ref")
-    if isinstance(target, str) and (target == "#" or target.startswith("#/")):
-        moved["$ref"] = place + target[1:]
+    if isinstance(target, str):
+        local = target.removeprefix(own)
+        moved["$ref"] = place + local[1:] if local == "#" or local.startswith("#/") else place if not local else target
     return moved

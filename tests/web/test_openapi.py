@@ -1,0 +1,173 @@
+"""The OpenAPI document: it is valid, it has every route and every task type, and its examples are real."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from flask import Flask
+from openapi_spec_validator import validate
+
+from docs import examples
+from queue_tool.errors import BY_CODE
+from queue_tool.model.access import Role
+from queue_tool.model.task_types import make_task_type
+from queue_tool.web.http.operation import Operation, operations_of
+from queue_tool.web.http.problems import STATUSES
+from tests.documents.likeness import Names, difference
+from tests.web.site import Site, mirror
+
+NESTED: dict[str, object] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "type": "object",
+    "required": ["tree"],
+    "properties": {"tree": {"$ref": "#/$defs/node"}, "kind": {"const": {"$ref": "#/kept/as/data"}}},
+    "$defs": {"node": {"type": "array", "items": {"$ref": "#/$defs/node"}}},
+}
+
+
+def document_of(site: Site) -> Any:
+    return site.get_json("/openapi.json")
+
+
+def operations(document: Any) -> Iterator[tuple[str, str, Any]]:
+    """Return method, path and declaration of every operation of a document."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method.upper(), path, operation
+
+
+def resolved(document: Any, found: Any) -> Any:
+    """Return what a reference leads to, or the value itself."""
+    if "$ref" not in found:
+        return found
+    for step in found["$ref"].split("/")[1:]:
+        document = document[step]
+    return document
+
+
+def schema_in(document: Any, reference: Any) -> jsonschema_rs.Draft202012Validator:
+    """Return what validates against a schema of the document."""
+    return jsonschema_rs.Draft202012Validator(reference | {"components": document["components"]})
+
+
+def test_the_document_is_valid_also_with_schemas_that_refer_to_themselves(site: Site) -> None:
+    site.runtime.types.add(make_task_type("tree", mirror, schema=NESTED | {"$id": "urn:example:tree"}))
+    validate(document_of(site))
+
+
+def test_the_document_and_the_routes_are_the_same(site: Site) -> None:
+    pages = {operation.path for operation in operations_of(site.app) if not operation.in_document}
+    routes = {
+        (method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))
+        for rule in site.app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if rule.rule not in pages and rule.endpoint != "static"
+    }
+    assert routes == {(method, path) for method, path, _ in operations(document_of(site))}
+    assert pages == {"/", "/docs", "/docs/assets/<name>", "/docs/errors"}
+
+
+def test_each_operation_says_its_role_and_needs_a_key_unless_it_is_open(site: Site) -> None:
+    roles = {operation.name: operation.role for operation in operations_of(site.app)}
+    for _, _, operation in operations(document_of(site)):
+        role = roles[operation["operationId"]]
+        assert operation["x-role"] == role.name.lower()
+        assert operation["security"] == ([] if role is Role.OPEN else [{"key": []}])
+
+
+def test_each_error_of_an_operation_is_under_its_status_with_an_example(site: Site) -> None:
+    document = document_of(site)
+    declared: dict[str, Operation] = {operation.name: operation for operation in operations_of(site.app)}
+    problem = schema_in(document, {"$ref": "#/components/schemas/Problem"})
+    for _, _, operation in operations(document):
+        shown = {
+            (code, int(status))
+            for status, answer in operation["responses"].items()
+            for code in answer.get("content", {}).get("application/problem+json", {}).get("examples", {})
+        }
+        errors = declared[operation["operationId"]].errors
+        assert shown == {(kind.code, STATUSES[kind.code]) for kind in errors} | {("internal_error", 500)}
+    for code, example in document["components"]["examples"].items():
+        problem.validate(example["value"])
+        assert example["value"]["detail"] == BY_CODE[code].default_sentence()
+
+
+# -- examples ----------------------------------------------------------------------------------------------
+
+VARIES = ("duration", "traceback", "lag", "age", "worker")
+
+
+def test_the_examples_are_what_a_real_system_answers() -> None:
+    shown = json.loads(examples.FILE.read_text("utf-8"))
+    with examples.application() as app:
+        found = examples.recorded(app)
+        names = {operation.name for operation in operations_of(app) if operation.in_document}
+    assert difference(shown, found, Names(), VARIES) is None, "run `python docs/examples.py`"
+    assert set(shown) == names - {"getOpenapi"}
+
+
+def test_every_example_is_valid(site: Site) -> None:
+    document = document_of(site)
+    checked = 0
+    for _, _, operation in operations(document):
+        bodies = [operation["requestBody"]] if "requestBody" in operation else []
+        for body in [*bodies, *operation["responses"].values()]:
+            for media_type, content in body.get("content", {}).items():
+                if "example" in content:
+                    schema_in(document, content["schema"]).validate(content["example"])
+                    checked += 1
+                    assert media_type in ("application/json", "application/jsonl")
+    assert checked > 30
+
+
+# -- task types --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("schema", "good", "bad"),
+    [
+        (NESTED, {"tree": [[], [[]]], "kind": {"$ref": "#/kept/as/data"}}, {"tree": [[1]]}),
+        (NESTED | {"$id": "urn:example:tree"}, {"tree": [[], [[]]]}, {"tree": [[1]]}),
+        ({"$id": "urn:x", "type": "array", "items": {"$ref": "urn:x"}}, [[], [[]]], [[1]]),
+        ({"type": "array", "items": {"$ref": "#"}}, [[], [[]]], [[1]]),
+        ({"$ref": "#/$defs/a~1b", "$defs": {"a/b": {"type": "integer"}}}, 1, "1"),
+    ],
+    ids=["with parts", "with an id", "that names itself", "of itself", "with an escaped name"],
+)
+def test_the_schema_of_a_task_type_is_in_the_document_and_decides_the_same(
+    site: Site, schema: dict[str, object], good: object, bad: object
+) -> None:
+    site.runtime.types.add(make_task_type("shaped", mirror, schema=schema))
+    document = document_of(site)
+    data = schema_in(document, {"$ref": "#/components/schemas/TaskData.shaped"})
+    request = schema_in(document, {"$ref": "#/components/schemas/TaskRequest"})
+    for value, is_good in ((good, True), (bad, False)):
+        assert data.is_valid(value) is is_good
+        assert request.is_valid({"task_type": "shaped", "data": value}) is is_good
+        status = site.post("/tasks", {"task_type": "shaped", "data": value}).status_code
+        assert status == (202 if is_good else 400)
+
+
+def test_a_task_type_of_any_data_or_none_is_in_the_document(site: Site) -> None:
+    site.runtime.types.add(make_task_type("nothing", mirror, schema=False))
+    document = document_of(site)
+    assert schema_in(document, {"$ref": "#/components/schemas/TaskData.mirror"}).is_valid([{"any": 1}])
+    assert not schema_in(document, {"$ref": "#/components/schemas/TaskData.nothing"}).is_valid(None)
+
+
+def test_a_request_without_a_type_is_judged_as_the_standard_type(site: Site) -> None:
+    request = schema_in(document_of(site), {"$ref": "#/components/schemas/TaskRequest"})
+    assert request.is_valid({"data": {"min": 0, "max": 1}})
+    assert not request.is_valid({"data": "not for simulate"})
+    assert not request.is_valid({"data": None, "unknown_key": 1})
+
+
+def test_an_application_has_one_operation_of_each_name(app: Flask) -> None:
+    names = [operation.name for operation in operations_of(app)]
+    assert len(names) == len(set(names))
+    assert [name for name in names if not re.fullmatch("[a-z][A-Za-z]+", name)] == []
