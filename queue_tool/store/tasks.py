@@ -59,7 +59,15 @@ class Tasks:
         return known
 
 
-_WITH_BATCH = select(tasks, batches.c.public_id.label("batch")).outerjoin(batches, batches.c.id == tasks.c.batch_id)
+_FIELDS = (
+    "token", "task_type", "data", "state", "attempt", "created_at", "started_at", "finished_at", "result", "code",
+    "error", "progress", "note", "canceled_by", "cancel_reason", "canceled_key",
+)  # fmt: skip
+"""The columns that `status_fields` reads. To read all columns of a task takes measurably longer."""
+
+_WITH_BATCH = select(*(tasks.c[name] for name in _FIELDS), batches.c.public_id.label("batch")).outerjoin(
+    batches, batches.c.id == tasks.c.batch_id
+)
 
 _STATUS = _WITH_BATCH.where(tasks.c.token == bindparam("token"))
 
