@@ -12,6 +12,7 @@ import orjson
 from click import unstyle
 
 from queue_tool.host import greeting
+from queue_tool.host.current_request import current_id
 from queue_tool.model import events
 from queue_tool.model.events import EVENTS
 from queue_tool.model.telemetry import Event, Level, Telemetry, fields
@@ -122,8 +123,10 @@ def _message(record: logging.LogRecord) -> str:
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
+    """Return the fields of the event, with `request_id` if this thread handles a request."""
     fields: dict[str, object] = getattr(record, "fields", {})
-    return fields
+    request_id = current_id()
+    return fields if request_id is None else {**fields, "request_id": request_id}
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -60,8 +60,8 @@ class Tasks:
 
 
 _FIELDS = (
-    "token", "task_type", "data", "state", "attempt", "created_at", "started_at", "finished_at", "result", "code",
-    "error", "progress", "note", "canceled_by", "cancel_reason", "canceled_key",
+    "token", "task_type", "data", "state", "run", "attempt", "created_at", "started_at", "finished_at", "result",
+    "code", "error", "progress", "note", "canceled_by", "cancel_reason", "canceled_key",
 )  # fmt: skip
 """The columns that `status_fields` reads. To read all columns of a task takes measurably longer."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from functools import partial
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from flask import Flask, Response, g, request
 
@@ -13,7 +14,7 @@ from queue_tool.host import collector
 from queue_tool.model import events
 from queue_tool.model.settings import INLINE
 from queue_tool.runtime import Runtime, open_runtime, start_logging
-from queue_tool.web.http import admission, bodies, problems, streams, transport
+from queue_tool.web.http import admission, bodies, caching, options, problems, request_ids, streams, transport
 from queue_tool.web.http.answers import EXTENSION, runtime
 from queue_tool.web.http.headers import BoundedHeaders
 from queue_tool.web.http.operation import GROUPS
@@ -34,6 +35,9 @@ from queue_tool.web.serving import flask_run, serve
 from queue_tool.web.serving.bridge.bridge import Bridge
 from queue_tool.web.serving.bridge.limits import Limits
 from queue_tool.web.serving.fast_check import FastCheck
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 _PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -58,6 +62,7 @@ def create_app(system: Runtime | None = None) -> Flask:
     connect(app, system or _from_the_environment())
     app.url_map.merge_slashes = False  # a token that contains a slash is an unknown token, not another path
     app.before_request(_start_timer)
+    app.before_request(options.answer_options)
     app.before_request(admission.admit)
     app.before_request(transport.settle_transport)
     app.extensions[GROUPS] = [*(part.routes for part in OPERATIONS), home.pages, docs.pages, errors.pages]
@@ -65,7 +70,9 @@ def create_app(system: Runtime | None = None) -> Flask:
         group.register(app)
     problems.register(app)
     app.after_request(_protect)
+    app.after_request(caching.forbid_storing)
     app.after_request(_log)
+    app.after_request(caching.revalidate)  # Flask calls the last one first
     return app
 
 
@@ -76,8 +83,7 @@ def connect(app: Flask, system: Runtime) -> None:
     app.extensions[openapi.EXTENSION] = {}
     app.extensions[streams.EXTENSION] = streams.Streams()
     app.config["MAX_CONTENT_LENGTH"] = system.settings.max_body + bodies.ONE_BYTE_MORE
-    flask = BoundedHeaders(partial(Flask.wsgi_app, app))
-    app.wsgi_app = FastCheck(flask, system)  # type: ignore[method-assign] # as Flask documents it
+    app.wsgi_app = FastCheck(_without_fast_path(app), system)  # type: ignore[method-assign] # as Flask documents it
 
 
 def application() -> Bridge:
@@ -91,7 +97,7 @@ def application() -> Bridge:
         system.wait.release()  # otherwise waiting requests would delay the shutdown
         bridge.close()
 
-    flask = partial(Flask.wsgi_app, app)
+    flask = _without_fast_path(app)
     fast = FastCheck(flask, system)
     # A database server may not answer one read, and then the reads of other requests must not wait for it.
     one_reader = system.store.database.is_file
@@ -103,6 +109,10 @@ def application() -> Bridge:
     )
     collector.freeze_existing()
     return bridge
+
+
+def _without_fast_path(app: Flask) -> WSGIApplication:
+    return request_ids.RequestIds(BoundedHeaders(partial(Flask.wsgi_app, app)))
 
 
 def _from_the_environment() -> Runtime:
@@ -134,10 +144,13 @@ def _protect(response: Response) -> Response:
 def _log(response: Response) -> Response:
     if response.status_code == transport.ADMITTED and transport.ADMITS_ONLY in request.environ:
         return response  # the request itself follows
-    successful_read = request.method in ("GET", "HEAD") and response.status_code < HTTPStatus.BAD_REQUEST
+    successful_read = request.method in admission.SAFE and response.status_code < HTTPStatus.BAD_REQUEST
     kind = events.Asked if successful_read else events.Requested
     telemetry = runtime().telemetry
     if telemetry.hears(kind):
         took = (time.perf_counter() - g.began) * 1000
-        telemetry.emit(kind(method=request.method, path=request.path, status=response.status_code, ms=took))
+        request_id = request_ids.of(request.environ)
+        telemetry.emit(
+            kind(method=request.method, path=request.path, status=response.status_code, ms=took, request_id=request_id)
+        )
     return response

@@ -9,19 +9,20 @@ import sys
 
 PROGRAM = """
 import logging, sys
-from queue_tool.host import logs
+from queue_tool.host import current_request, logs
 from queue_tool.model import events
 from queue_tool.model.telemetry import Telemetry
 logs.configure("web", sys.argv[1], sys.argv[2])
 emit = Telemetry(logs.listen).emit
-emit(events.Requested(method="GET", path="/a b", status=200, ms=1.23456))
+emit(events.Requested(method="GET", path="/a b", status=200, ms=1.23456, request_id="r-0"))
 emit(events.Warned(reason="two\\nlines"))
 logging.getLogger("some.library").info("chatter")
 logging.getLogger("werkzeug").error('127.0.0.1 - - [22/Nov/2026 20:45:47] "GET / HTTP/1.1" 200 -')
 try:
     raise ValueError("no")
 except ValueError:
-    logging.getLogger("queue_tool.web").exception("it broke")
+    with current_request.handling("r-1"):
+        logging.getLogger("queue_tool.web").exception("it broke")
 """
 
 
@@ -35,9 +36,11 @@ def test_a_text_line_has_time_level_process_event_and_fields() -> None:
     request, warning, broke, *trace = lines("info", "text")
     time, _, rest = request.partition(" ")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", time)
-    assert re.fullmatch(r"info    web\[\d+\] request method=GET path='/a b' status=200 ms=1\.235", rest), rest
+    assert re.fullmatch(
+        r"info    web\[\d+\] request method=GET path='/a b' status=200 ms=1\.235 request_id=r-0", rest
+    ), rest
     assert warning.endswith(r"warning reason='two\nlines'")
-    assert broke.endswith("it broke")
+    assert broke.endswith("it broke request_id=r-1")
     assert trace[-1] == "ValueError: no"
 
 
@@ -45,6 +48,7 @@ def test_a_json_line_is_one_object() -> None:
     request, warning, broke = (json.loads(line) for line in lines("info", "json"))
     assert (request["event"], request["status"], request["process"]) == ("request", 200, "web")
     assert warning["level"] == "warning"
+    assert [line.get("request_id") for line in (request, warning, broke)] == ["r-0", None, "r-1"]
     assert "ValueError: no" in broke["traceback"]
 
 

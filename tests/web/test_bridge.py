@@ -22,6 +22,7 @@ from queue_tool.errors import (
 )
 from queue_tool.runtime import Runtime
 from queue_tool.web.http import transport
+from queue_tool.web.http.request_ids import ENVIRON_KEY
 from queue_tool.web.serving.bridge.bodies import Bodies
 from queue_tool.web.serving.bridge.bridge import Bridge
 from queue_tool.web.serving.bridge.connections import OPEN_FILES, cut
@@ -67,6 +68,11 @@ class Peer:
     def status(self) -> int:
         status: int = self.received[0]["status"]
         return status
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """Return the headers in lower case, sorted."""
+        return sorted((name.decode().lower(), value.decode()) for name, value in self.received[0]["headers"])
 
     @property
     def body(self) -> bytes:
@@ -238,7 +244,7 @@ def ask(bridge: Bridge, peer_of: Callable[[], Peer], wanted: dict[str, Any]) -> 
 
 
 def bridge_to(app: Any, limits: Limits = LIMITS) -> Bridge:
-    return Bridge(app, lambda paths: [None] * len(paths), limits, on_start=lambda: None)
+    return Bridge(app, lambda paths, _: [None] * len(paths), limits, on_start=lambda: None)
 
 
 def echo(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
@@ -252,6 +258,7 @@ def echo(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
 def test_the_environment_is_what_wsgi_demands() -> None:
     headers = [
         (b"host", b"h"), (b"x-a", b"1"), (b"x-a", b"\xe9"), (b"content-type", b"t"), (b"content-length", b"0"),
+        (b"x-request-id", b"r-1"),
     ]  # fmt: skip
     seen = json.loads(ask(bridge_to(echo), Peer, scope("GET", b"/a%2Fb/%C3%A9%ff", *headers)).body)
     assert seen == {
@@ -266,6 +273,8 @@ def test_the_environment_is_what_wsgi_demands() -> None:
         "REMOTE_PORT": "1",
         "HTTP_HOST": "h",
         "HTTP_X_A": "1,\xe9",
+        "HTTP_X_REQUEST_ID": "r-1",
+        "queue_tool.request_id": "r-1",
         "CONTENT_TYPE": "t",
         "CONTENT_LENGTH": "0",
         "wsgi.url_scheme": "http",
@@ -417,22 +426,78 @@ def test_status_requests_at_once_each_get_what_flask_says(runtime: Runtime) -> N
     asked: list[int] = []
     fast = FastCheck(app, runtime)
 
-    def status(paths: Sequence[str]) -> list[bytes | None]:
+    def status(paths: Sequence[str], ids: Sequence[str]) -> list[bytes | None]:
         asked.append(len(paths))
-        return fast.bodies(paths)
+        return fast.bodies(paths, ids)
 
     async def run() -> list[Peer]:
         bridge, peers = Bridge(app, status, LIMITS, on_start=lambda: None), [Peer() for _ in paths]
-        requests = [scope("GET", path.encode()) | {"query_string": b""} for path in paths]
+        requests = [scope("GET", path.encode(), (b"x-request-id", b"r-1")) | {"query_string": b""} for path in paths]
         await asyncio.gather(
             *(bridge(wanted, peer.receive, peer.send) for wanted, peer in zip(requests, peers, strict=True))
         )
         return peers
 
     for path, peer in zip(paths, asyncio.run(run()), strict=True):
-        flask = app.test_client().get(path, headers={"Prefer": "nothing"})
+        flask = app.test_client().get(path, headers={"Prefer": "nothing", "X-Request-Id": "r-1"})
         assert (peer.status, peer.body) == (flask.status_code, flask.data)
+        assert peer.headers == sorted((name.lower(), value) for name, value in flask.headers)
     assert sum(asked) == len(paths) > len(asked)
+
+
+def test_a_status_request_of_a_client_that_has_the_status_goes_to_flask(runtime: Runtime) -> None:
+    app = application(runtime)
+    sent: Any = app.test_client().post("/api", json=[{"item": "a", "valor": 1}]).json
+    path = f"/check/{sent['processing_items'][0]['hash']}"
+    tag = app.test_client().get(path).headers["ETag"]
+    bridge = Bridge(app, FastCheck(app, runtime).bodies, LIMITS, on_start=lambda: None)
+    wanted = scope("GET", path.encode(), (b"if-none-match", tag.encode()), (b"x-request-id", b"r-1"))
+    peer = ask(bridge, Peer, wanted)
+    assert (peer.status, peer.body) == (304, b"")
+    assert {("etag", tag), ("vary", "Prefer"), ("cache-control", "no-store"), ("x-request-id", "r-1")} <= {
+        *peer.headers
+    }
+
+
+def test_a_refusal_of_the_bridge_has_the_id_of_the_request(runtime: Runtime) -> None:
+    open_to_all = replace(runtime, settings=replace(runtime.settings, auth="off"))
+    refusals: list[tuple[Runtime, Limits, list[dict[str, Any]]]] = [
+        (open_to_all, SOON, [part(b"{")]),  # 408
+        (open_to_all, SOON, [part(b"x" * 1001)]),  # 413
+        (runtime, LIMITS, [part(b"x" * 101)]),  # 401, before the rest of the big body is read
+    ]
+    statuses = []
+    for system, limits, messages in refusals:
+        for own, expected in (([(b"x-request-id", b"r-1")], "r-1"), ([(b"x-request-id", b"a b")], None), ([], None)):
+            wanted = scope("POST", b"/check", HOST, JSON, (b"transfer-encoding", b"chunked"), *own)
+            peer = ask(bridge_to(application(system), limits), lambda sent=messages: Peer(*sent), wanted)  # type: ignore[misc] # the default binds the messages of this turn
+            (told,) = (value for name, value in peer.headers if name == "x-request-id")
+            assert json.loads(peer.body)["request_id"] == told
+            assert told == (expected or told) != "a b"
+            statuses.append(peer.status)
+    assert statuses == [408] * 3 + [413] * 3 + [401] * 3
+
+
+def test_both_passes_of_a_big_body_have_the_same_id() -> None:
+    ids: list[str] = []
+
+    def asked_twice(environ: dict[str, Any], start: Any) -> list[bytes]:
+        ids.append(environ[ENVIRON_KEY])
+        admits = transport.ADMITS_ONLY in environ
+        start(f"{transport.ADMITTED} Continue" if admits else "200 OK", [] if admits else [("Content-Length", "0")])
+        return []
+
+    body = [part(b"x" * 101), END]
+    peer = ask(bridge_to(asked_twice), lambda: Peer(*body), scope("POST", b"/x", (b"transfer-encoding", b"chunked")))
+    assert peer.status == 200
+    assert len(ids) == 2
+    assert len({*ids}) == 1
+
+
+def test_options_reads_no_big_body(runtime: Runtime) -> None:
+    wanted = scope("OPTIONS", b"/api", (b"transfer-encoding", b"chunked"))
+    peer = ask(bridge_to(application(runtime)), lambda: Peer(part(b"x" * 101)), wanted)
+    assert (peer.status, peer.body) == (204, b"")
 
 
 def test_an_error_of_the_application_is_a_500_with_the_usual_body(runtime: Runtime) -> None:

@@ -134,17 +134,17 @@ def test_a_failed_task_has_ended_too_and_has_its_error(inline: Runtime, function
 def test_the_fast_and_the_slow_path_of_a_check_give_the_same_answer(inline: Runtime, function: Any) -> None:
     token = ended(inline, type_of("alike", function))["token"]
     client = create_app(inline).test_client()
-    fast = client.get(f"/check/{token}")
-    slow = client.get(f"/check/{token}", headers={"Prefer": "handling=lenient"})
+    fast = client.get(f"/check/{token}", headers={"X-Request-Id": "r-1"})
+    slow = client.get(f"/check/{token}", headers={"X-Request-Id": "r-1", "Prefer": "handling=lenient"})
     assert (fast.status, fast.data, sorted(fast.headers)) == (slow.status, slow.data, sorted(slow.headers))
 
 
 def test_a_head_request_of_a_check_has_no_body(inline: Runtime) -> None:
     token = ended(inline, type_of("head", lambda data: data))["token"]
     client = create_app(inline).test_client()
-    head = client.head(f"/check/{token}")
+    head = client.head(f"/check/{token}", headers={"X-Request-Id": "r-1"})
     assert (head.status_code, head.data) == (200, b"")
-    assert sorted(head.headers) == sorted(client.get(f"/check/{token}").headers)
+    assert sorted(head.headers) == sorted(client.get(f"/check/{token}", headers={"X-Request-Id": "r-1"}).headers)
 
 
 def test_a_task_of_an_unknown_type_has_ended_too(inline: Runtime) -> None:

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from flask import Response
+from flask import Flask, Response
 from flask.testing import FlaskClient
 from werkzeug import exceptions
 
@@ -27,10 +27,8 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,imag
 SECRET = "the inside 4711"
 
 
-@pytest.fixture
-def broken(runtime: Runtime) -> FlaskClient:
-    """A client of an application with a route that raises an unexpected error."""
-
+def with_a_bug(runtime: Runtime) -> Flask:
+    """Return an application with an operation that raises an unexpected error: `GET /breaks`."""
     group = Group("broken", "An operation with a bug.")
 
     @group.get("/breaks", Role.OPEN, in_document=False)
@@ -39,7 +37,13 @@ def broken(runtime: Runtime) -> FlaskClient:
 
     app = conftest.testing(create_app(runtime))
     group.register(app)
-    return app.test_client()
+    return app
+
+
+@pytest.fixture
+def broken(runtime: Runtime) -> FlaskClient:
+    """A client of an application with a bug."""
+    return with_a_bug(runtime).test_client()
 
 
 CASES = [

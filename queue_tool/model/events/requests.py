@@ -14,6 +14,7 @@ StatusCode = Annotated[int, "the HTTP status code of the response"]
 Milliseconds = Annotated[float, "how long the response took, in milliseconds"]
 Canceler = Annotated[str, "who canceled, according to the request; may be empty"]
 CancelReason = Annotated[str, "the reason in the request; may be empty"]
+RequestId = Annotated[str, "the id of the request, as in the `X-Request-Id` of its response"]
 KeyName = Annotated[str, "the name of the request's API key, if it had one"]
 Matched = Annotated[int, "the number of tasks that the request selected"]
 Queue = Annotated[str, "the queue: `high`, `default` or `low`"]
@@ -28,11 +29,12 @@ class Requested(Event):
     path: UrlPath
     status: StatusCode
     ms: Milliseconds
+    request_id: RequestId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked(Event):
-    """A read-only HTTP request (GET or HEAD) was answered without an error."""
+    """A read-only HTTP request (GET, HEAD or OPTIONS) was answered without an error."""
 
     title = "asked"
     level = Level.DEBUG  # thousands per second, from clients that poll
@@ -40,6 +42,7 @@ class Asked(Event):
     path: UrlPath
     status: StatusCode
     ms: Milliseconds
+    request_id: RequestId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

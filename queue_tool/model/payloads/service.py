@@ -43,6 +43,7 @@ class Problem(Payload, frozen=True, kw_only=True):
     detail: Annotated[str, Meta(description="A sentence about this very error.")]
     code: Annotated[str, Meta(description="The error; stable, for programs.")]
     message: Annotated[str, Meta(description="The same as `detail`.")]
+    request_id: Annotated[str, Meta(description="The id of the request, which the log has too.")]
     errors: Annotated[
         list[FieldProblem] | UnsetType, Meta(description="Why a single task was refused; only with `bad_task`.")
     ] = UNSET

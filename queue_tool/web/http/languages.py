@@ -27,6 +27,7 @@ LANGUAGES: dict[str, dict[str, str]] = {
         "key": "API key",
         "key_use": "Show the API",
         "key_refused": "The server does not accept this key.",
+        "request": "Request ID",
     },
     "pt": {
         "what": "Envie um array JSON de itens; cada um recebe um token e é processado, e nenhum se perde.",
@@ -50,6 +51,7 @@ LANGUAGES: dict[str, dict[str, str]] = {
         "key": "Chave de API",
         "key_use": "Mostrar a API",
         "key_refused": "O servidor não aceita esta chave.",
+        "request": "ID da requisição",
     },
     "tr": {
         "what": "Bir JSON dizisi gönderin; her öğe bir belirteç alır ve işlenir, hiçbiri kaybolmaz.",
@@ -73,6 +75,7 @@ LANGUAGES: dict[str, dict[str, str]] = {
         "key": "API anahtarı",
         "key_use": "API'yi göster",
         "key_refused": "Sunucu bu anahtarı kabul etmiyor.",
+        "request": "İstek kimliği",
     },
     "ru": {
         "what": "Отправьте массив JSON: каждый элемент получит токен и будет обработан, ни один не потеряется.",
@@ -96,6 +99,7 @@ LANGUAGES: dict[str, dict[str, str]] = {
         "key": "Ключ API",
         "key_use": "Показать API",
         "key_refused": "Сервер не принимает этот ключ.",
+        "request": "ID запроса",
     },
 }
 

@@ -20,6 +20,7 @@ from queue_tool import errors
 from queue_tool.errors import QueueToolError
 from queue_tool.model.payloads.batches import FieldProblem
 from queue_tool.model.payloads.service import Problem
+from queue_tool.web.http import request_ids
 from queue_tool.web.http.answers import answer
 from queue_tool.web.http.languages import words
 
@@ -120,13 +121,13 @@ def _respond_to_bug(error: Exception) -> Response:
 
 
 def _rendered(error: QueueToolError, status: int) -> Response:
-    problem = problem_of(error, status)
+    problem = problem_of(error, status, request_ids.of(request.environ))
     if _prefers_html():
         return Response(render_template("problem.html", problem=problem, words=words()), status, mimetype="text/html")
     return answer(problem, status, "application/problem+json")
 
 
-def problem_of(error: QueueToolError, status: int) -> Problem:
+def problem_of(error: QueueToolError, status: int, request_id: str) -> Problem:
     """Return the document about an error. Its title and its type depend only on the code of the error."""
     reasons = [FieldProblem(**reason) for reason in error.errors] if isinstance(error, errors.BadTask) else UNSET
     return Problem(
@@ -136,6 +137,7 @@ def problem_of(error: QueueToolError, status: int) -> Problem:
         detail=error.sentence,
         code=error.code,
         message=error.sentence,
+        request_id=request_id,
         errors=reasons,
     )
 

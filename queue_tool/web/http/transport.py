@@ -16,7 +16,8 @@ ADMITS_ONLY = "queue_tool.admits_only"
 ON_LEAVE = "queue_tool.on_leave"
 """In the WSGI environment: registers a function that is called when the client leaves."""
 
-ADMITTED = 204
+ADMITTED = 100
+"""The status "Continue": the server may read the body. No other response has it."""
 
 
 def settle_transport() -> Response | None:

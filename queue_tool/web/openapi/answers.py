@@ -26,6 +26,9 @@ HEADERS: Mapping[str, str] = {
 }
 """The headers of answers, and what they mean."""
 
+REQUEST_ID = "5d0c1f2ab7e94c63"
+"""The id in examples of errors."""
+
 LATER = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
@@ -78,7 +81,7 @@ def header_components() -> Json:
 def example_components() -> Json:
     """Return the document about each error, by its code."""
     return {
-        entry.code: {"summary": entry.cause, "value": problem_of(BY_CODE[entry.code](), entry.status)}
+        entry.code: {"summary": entry.cause, "value": problem_of(BY_CODE[entry.code](), entry.status, REQUEST_ID)}
         for entry in entries()
     }
 

@@ -27,4 +27,4 @@ def get_openapi() -> Response:
         system = runtime()
         found = document(current_app.extensions[GROUPS], system.types, system.settings.max_batch)
         made["text"] = msgspec.json.encode(found) + b"\n"
-    return Response(made["text"], mimetype="application/json")
+    return Response(made["text"], mimetype="application/json", headers={"Cache-Control": "no-cache"})

@@ -82,7 +82,7 @@ def stream_results(batch: str, query: ResultsQuery) -> Response:
     rows = _rows(line for line in runtime().ask.results(batch) if not query.status or line.status in query.status)
     streams: Streams = current_app.extensions[EXTENSION]
     headers_only = request.method == "HEAD"
-    body = () if headers_only else streams.start(partial(write, rows), g.key_id)
+    body = iter(()) if headers_only else streams.start(partial(write, rows), g.key_id)
     response = Response(body, mimetype=kind)
     response.headers["Vary"] = "Accept"
     response.headers["Content-Disposition"] = f'attachment; filename="{batch}.{"csv" if kind == CSV else "jsonl"}"'

@@ -34,7 +34,9 @@ pages = Group("docs", "The documentation in a browser.")
 def show_docs() -> Response:
     """Show the page. It has no data itself: its script reads `/openapi.json`, which needs a key if keys exist."""
     page = render_template("docs.html", words=words(), version=_VERSION)
-    return Response(page, mimetype="text/html", headers={"Content-Security-Policy": POLICY})
+    return Response(
+        page, mimetype="text/html", headers={"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"}
+    )
 
 
 @pages.get("/docs/assets/<name>", Role.OPEN, in_document=False, takes_any_query=True)

@@ -1,8 +1,8 @@
 """The fast path for `GET /check/<token>`, which clients poll: it answers in front of Flask.
 
 Its responses equal those of the route, byte for byte. It handles only the common case: the token is known, and the
-request has no `Prefer` header. Flask handles everything else, errors included. The route needs no API key, so no key is
-checked.
+request has no `Prefer` and no `If-None-Match`. Flask handles everything else, errors included. The route needs no API
+key, so no key is checked.
 """
 
 from __future__ import annotations
@@ -16,14 +16,25 @@ from typing import TYPE_CHECKING
 from queue_tool.errors import QueueToolError
 from queue_tool.model import events, json_text
 from queue_tool.runtime import Runtime
-from queue_tool.web.http import shapes
+from queue_tool.web.http import request_ids, shapes
+from queue_tool.web.http.caching import NO_STORE, etag_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 PATH = "/check/"
 
-HEADERS = (("Content-Type", "application/json"), ("Vary", "Prefer"), ("X-Content-Type-Options", "nosniff"))
+HEADERS = (
+    ("Content-Type", "application/json"),
+    ("Vary", "Prefer"),
+    ("Cache-Control", NO_STORE),
+    ("X-Content-Type-Options", "nosniff"),
+)
+
+LEFT_TO_FLASK = frozenset({"Prefer", "If-None-Match"})
+"""The request headers that change the response."""
+
+_PLACES = frozenset(f"HTTP_{name.upper().replace('-', '_')}" for name in LEFT_TO_FLASK)
 
 
 class FastCheck:
@@ -45,19 +56,21 @@ class FastCheck:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer the request, or pass it to the application."""
         path: str = environ["PATH_INFO"]
-        if not path.startswith(PATH) or environ["REQUEST_METHOD"] != "GET" or "HTTP_PREFER" in environ:
+        if not path.startswith(PATH) or environ["REQUEST_METHOD"] != "GET" or not environ.keys().isdisjoint(_PLACES):
             return self._application(environ, start_response)
-        (body,) = self.bodies([path])
+        request_id = request_ids.of(environ)
+        (body,) = self.bodies([path], [request_id])
         if body is None:
             return self._application(environ, start_response)
-        start_response("200 OK", [*HEADERS, ("Content-Length", str(len(body)))])
+        start_response("200 OK", headers_of(body, request_id))
         return [body]
 
-    def bodies(self, paths: Sequence[str]) -> list[bytes | None]:
+    def bodies(self, paths: Sequence[str], ids: Sequence[str]) -> list[bytes | None]:
         """Return the body of the response to each path; None if the application must answer.
 
         Args:
             paths: each is `/check/` and a token.
+            ids: the id of each request, for the log.
         """
         began = time.perf_counter()
         tokens = [path.removeprefix(PATH) for path in paths]
@@ -70,7 +83,17 @@ class FastCheck:
         telemetry = self._system.telemetry
         if telemetry.hears(events.Asked):
             took = (time.perf_counter() - began) * 1000
-            for path, body in zip(paths, bodies, strict=True):
+            for path, request_id, body in zip(paths, ids, bodies, strict=True):
                 if body is not None:
-                    telemetry.emit(events.Asked(method="GET", path=path, status=200, ms=took))
+                    telemetry.emit(events.Asked(method="GET", path=path, status=200, ms=took, request_id=request_id))
         return bodies
+
+
+def headers_of(body: bytes, request_id: str) -> list[tuple[str, str]]:
+    """Return the headers of the response with this body."""
+    return [
+        *HEADERS,
+        ("Content-Length", str(len(body))),
+        ("ETag", etag_of(body)),
+        (request_ids.HEADER, request_id),
+    ]

@@ -9,7 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from queue_tool.errors import QueueToolError
-from queue_tool.web.http import transport
+from queue_tool.host.current_request import handling
+from queue_tool.web.http import request_ids, transport
 from queue_tool.web.serving.bridge import checks, responses
 from queue_tool.web.serving.bridge.bodies import Bodies
 from queue_tool.web.serving.bridge.checks import Checks, Read
@@ -61,13 +62,17 @@ class Bridge:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
+        request_id = request_ids.choose(_sent_id(scope))
         if self._checks is not None and checks.takes(scope):
-            body = await self._checks.body(scope["path"])
+            body = await self._checks.body(scope["path"], request_id)
             if body is not None:
-                await send({"type": "http.response.start", "status": 200, "headers": checks.headers_of(body)})
+                headers = checks.headers_of(body, request_id)
+                await send({"type": "http.response.start", "status": 200, "headers": headers})
                 await send({"type": "http.response.body", "body": body, "more_body": False})
                 return
-        await self._serve(environ_of(scope), receive, send)
+        environ = environ_of(scope)
+        environ[request_ids.ENVIRON_KEY] = request_id
+        await self._serve(environ, receive, send)
 
     def close(self) -> None:
         """Stop waiting for slow bodies: this process is about to end. Any thread may call this."""
@@ -93,7 +98,7 @@ class Bridge:
                 ready = await self._run(environ)
                 if ready.body is None:
                     client.watch()
-            await self._send(ready, send, client)
+            await self._send(ready, send, client, request_ids.of(environ))
         finally:
             client.stop_watching()
 
@@ -129,8 +134,15 @@ class Bridge:
         except Exception as error:
             if transport.REFUSAL in environ:
                 raise
-            _log.error("unexpected error in %s %s", environ["REQUEST_METHOD"], environ["PATH_INFO"], exc_info=error)
+            with handling(request_ids.of(environ)):
+                _log.error("unexpected error in %s %s", environ["REQUEST_METHOD"], environ["PATH_INFO"], exc_info=error)
             return await self._run(environ | {transport.REFUSAL: QueueToolError()})
+
+
+def _sent_id(scope: Scope) -> str | None:
+    """Return the client's own id of its request; None if it sent none. Two are as good as one that is not valid."""
+    sent = [value for name, value in scope["headers"] if name == request_ids.HEADER_BYTES]
+    return b",".join(sent).decode("latin-1") if sent else None
 
 
 class _NotAdmitted(Exception):

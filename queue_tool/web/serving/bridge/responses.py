@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-WITHOUT_BODY = (204, 304)
+WITHOUT_BODY = (100, 204, 304)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

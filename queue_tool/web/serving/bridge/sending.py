@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any
 
+from queue_tool.host.current_request import handling
 from queue_tool.web.serving.bridge import connections
 from queue_tool.web.serving.bridge.client import Client
 from queue_tool.web.serving.bridge.limits import Limits
@@ -27,8 +28,15 @@ class Sender:
         self._limits = limits
         self._threads = threads
 
-    async def __call__(self, ready: Ready, send: Send, client: Client) -> None:
-        """Send a whole response, or cut the connection if the client does not take the next piece in time."""
+    async def __call__(self, ready: Ready, send: Send, client: Client, request_id: str) -> None:
+        """Send a whole response, or cut the connection if the client does not take the next piece in time.
+
+        Args:
+            ready: the response.
+            send: sends an ASGI message to the client.
+            client: the client.
+            request_id: the id of the request, for the log.
+        """
         try:
             await send({"type": "http.response.start", "status": ready.status, "headers": ready.headers})
             if ready.body is not None and len(ready.body) <= self._limits.piece:
@@ -43,7 +51,8 @@ class Sender:
         except TimeoutError:
             await self._threads.run(partial(connections.cut, client.address))
         except Exception as error:  # noqa: BLE001 - a bug; the client must not take this part for the whole
-            _log.error("a response was cut off", exc_info=error)
+            with handling(request_id):
+                _log.error("a response was cut off", exc_info=error)
             await self._threads.run(partial(connections.cut, client.address))
         finally:
             if ready.body is None:
