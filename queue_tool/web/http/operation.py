@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Generic, TypedDict, TypeVar, Unpack, get_args, get_origin, get_type_hints
 
 from flask import Flask, Response
 from msgspec import Struct
@@ -32,7 +32,6 @@ GROUPS = "queue_tool.groups"
 
 Value = TypeVar("Value", bound=Struct)
 Function = TypeVar("Function", bound=Callable[..., Any])
-Errors = Sequence[type[QueueToolError]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +120,29 @@ def response_of(value: Struct | Reply[Any] | AnyResponse) -> AnyResponse:
     return response
 
 
+class Options(TypedDict, total=False):
+    """What a declaration may say beside method, path and role.
+
+    Keys:
+        errors: the errors that the function raises, besides those that come from what it takes.
+        status: the status of its usual answer, whose body is what the function returns; by default 200.
+        answers: more answers, or the usual one if its body is no JSON object.
+
+    The other keys are fields of `Operation`.
+    """
+
+    errors: Sequence[type[QueueToolError]]
+    status: int
+    answers: Mapping[int, Answer]
+    takes: Sequence[str]
+    takes_any_query: bool
+    body_schema: str
+    refusal: type[BadRequest]
+    waits: bool
+    keyed: bool
+    in_document: bool
+
+
 class Group:
     """The operations of one module."""
 
@@ -135,59 +157,30 @@ class Group:
         self.meaning = meaning
         self.operations: list[Operation] = []
 
-    def get(self, path: str, role: Role, **options: Any) -> Callable[[Function], Function]:
-        """Return a decorator that declares a GET operation; see `_declare`."""
-        return self._declare("GET", path, role, **options)
+    def get(self, path: str, role: Role, **options: Unpack[Options]) -> Callable[[Function], Function]:
+        """Return a decorator that declares a GET operation."""
+        return self._declare("GET", path, role, options)
 
-    def post(self, path: str, role: Role, **options: Any) -> Callable[[Function], Function]:
-        """Return a decorator that declares a POST operation; see `_declare`."""
-        return self._declare("POST", path, role, **options)
+    def post(self, path: str, role: Role, **options: Unpack[Options]) -> Callable[[Function], Function]:
+        """Return a decorator that declares a POST operation."""
+        return self._declare("POST", path, role, options)
 
-    def delete(self, path: str, role: Role, **options: Any) -> Callable[[Function], Function]:
-        """Return a decorator that declares a DELETE operation; see `_declare`."""
-        return self._declare("DELETE", path, role, **options)
+    def delete(self, path: str, role: Role, **options: Unpack[Options]) -> Callable[[Function], Function]:
+        """Return a decorator that declares a DELETE operation."""
+        return self._declare("DELETE", path, role, options)
 
-    def _declare(
-        self,
-        method: str,
-        path: str,
-        role: Role,
-        *,
-        errors: Errors = (),
-        status: int = 200,
-        answers: Mapping[int, Answer] | None = None,
-        **options: Any,
-    ) -> Callable[[Function], Function]:
+    def _declare(self, method: str, path: str, role: Role, options: Options) -> Callable[[Function], Function]:
         """Return a decorator that declares an operation.
 
         Args:
             method: the HTTP method.
             path: as Flask writes it.
             role: the role that a request needs.
-            errors: the errors that the function raises, besides those that come from what it takes.
-            status: the status of its usual answer, whose body is what the function returns.
-            answers: more answers, or the usual one if its body is no JSON object.
-            options: the other fields of `Operation`.
+            options: what else the declaration says.
         """
 
         def declare(function: Function) -> Function:
-            hints = get_type_hints(function)
-            body = hints.get("body", NoBody if method == "POST" and "takes" not in options else None)
-            query = hints.get("query")
-            usual = {status: Answer(body=_body_of(hints["return"]), meaning="")}
-            operation = Operation(
-                method=method,
-                path=path,
-                function=function,
-                tag=self.tag,
-                role=role,
-                query=query,
-                body=body,
-                answers=usual | dict(answers or {}),
-                errors=frozenset({*errors, *_usual_errors(method, role, query, body, **options)}),
-                **options,
-            )
-            self.operations.append(operation)
+            self.operations.append(_operation(function, options, method=method, path=path, role=role, tag=self.tag))
             return function
 
         return declare
@@ -204,6 +197,33 @@ def operations_of(app: Flask) -> Iterator[Operation]:
     return (view for view in app.view_functions.values() if isinstance(view, Operation))
 
 
+def _operation(function: Callable[..., Any], options: Options, **named: Any) -> Operation:
+    """Return the operation that a function with these types, and these options, declares.
+
+    Args:
+        function: the function.
+        options: what the declaration says beside method, path and role.
+        named: these, and the tag.
+    """
+    hints = get_type_hints(function)
+    query, body = hints.get("query"), hints.get("body")
+    if body is None and named["method"] == "POST" and "takes" not in options:
+        body = NoBody
+    usual = {options.get("status", 200): Answer(body=_body_of(hints["return"]), meaning="")}
+    worked_out = ("errors", "status", "answers")
+    return Operation(
+        function=function,
+        query=query,
+        body=body,
+        answers=usual | dict(options.get("answers", {})),
+        errors=frozenset(
+            {*options.get("errors", ()), *_usual_errors(named["method"], named["role"], query, body, options)}
+        ),
+        **named,
+        **{key: value for key, value in options.items() if key not in worked_out},  # type: ignore[arg-type] # fields
+    )
+
+
 def _body_of(returned: Any) -> type[Struct] | None:
     """Return the type of the body that a function with this annotation returns."""
     found = get_args(returned)[0] if get_origin(returned) is Reply else returned
@@ -211,19 +231,12 @@ def _body_of(returned: Any) -> type[Struct] | None:
 
 
 def _usual_errors(
-    method: str,
-    role: Role,
-    query: type[Query] | None,
-    body: Any,
-    *,
-    takes_any_query: bool = False,
-    keyed: bool = False,
-    **_: Any,
+    method: str, role: Role, query: type[Query] | None, body: Any, options: Options
 ) -> Iterator[type[QueueToolError]]:
     """Return the errors that come from what an operation takes, and not from what it does."""
     if role is not Role.OPEN:
         yield from (errors.Unauthorized, errors.Forbidden, errors.StoreAway)
-    if not takes_any_query:
+    if not options.get("takes_any_query"):
         yield errors.BadParameter
     if query is not None and issubclass(query, Paging):
         yield errors.BadCursor
@@ -232,5 +245,5 @@ def _usual_errors(
         yield from (errors.BodyTooLarge, errors.TooManyUploads)
     if method != "GET":
         yield from (errors.UnsupportedMediaType, errors.CommitUnknown)
-    if keyed:
+    if options.get("keyed"):
         yield from (errors.BadIdempotencyKey, errors.IdempotencyKeyReused)
