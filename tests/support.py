@@ -23,7 +23,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from queue_tool.host import valkey
-from tests.warm import interpreter
+from tests.warm import Program, interpreter
 
 Found = TypeVar("Found")
 
@@ -168,14 +168,17 @@ def http(method: str, url: str, body: object = None, headers: Mapping[str, str] 
 
 @dataclass
 class System:
-    """`queue-tool up` in a directory of its own, with its children."""
+    """`queue-tool up` in a directory of its own, with its children.
+
+    By default its supervisor is a fork of an interpreter that has already imported everything.
+    """
 
     directory: Path
     settings: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
-    process: subprocess.Popen[bytes] | None = None
-    program: Sequence[str | Path] = PROGRAM
-    descriptors: tuple[int, ...] = ()  # what it inherits
+    process: subprocess.Popen[bytes] | Program | None = None
+    program: Sequence[str | Path] = ()  # a command to start as a new process instead of the fork
+    descriptors: tuple[int, ...] = ()  # what it inherits, if it is no fork
 
     @property
     def log(self) -> str:
@@ -184,15 +187,20 @@ class System:
         return path.read_text("utf-8", "replace") if path.exists() else ""
 
     @property
-    def up(self) -> subprocess.Popen[bytes]:
+    def up(self) -> subprocess.Popen[bytes] | Program:
         """Return the process of the supervisor."""
         assert self.process is not None
         return self.process
 
     @property
     def command(self) -> list[str | Path]:
-        """Return the command that starts the system."""
-        return [*self.program, "up", "--port", str(self.port)]
+        """Return the command that starts the system. If it begins with PROGRAM, a fork does the same."""
+        return [*(self.program or PROGRAM), "up", "--port", str(self.port)]
+
+    @property
+    def is_fork(self) -> bool:
+        """Return whether the supervisor is a fork of the warm interpreter. Its children are always new processes."""
+        return not self.program and not self.descriptors
 
     def start(self) -> None:
         """Start the system and wait until it answers."""
@@ -204,11 +212,18 @@ class System:
 
     def begin(self) -> None:
         """Start the system and do not wait."""
+        environment = clean_environment(**self.settings)
         with (self.directory / "up.log").open("ab") as log:
+            if self.is_fork:
+                words = self.command[1:]
+                self.process = interpreter().start(
+                    words, cwd=self.directory, env=environment, stdout=log, stderr=log, own_session=True
+                )
+                return
             self.process = subprocess.Popen(
                 self.command,
                 cwd=self.directory,
-                env=clean_environment(**self.settings),
+                env=environment,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -299,6 +314,11 @@ class FlaskRun(System):
         """Return the command that starts the system."""
         flask = str(Path(sys.executable).with_name("flask"))
         return [flask, "--app", "queue_tool", "run", "--port", str(self.port), *self.options]
+
+    @property
+    def is_fork(self) -> bool:
+        """Return False: the reloader of Flask starts its own command line again."""
+        return False
 
 
 def items(count: int, valor: float = 0) -> list[dict[str, object]]:

@@ -111,6 +111,8 @@ def become(request: Request, descriptors: list[int], pipe: tuple[int, int]) -> N
     """Give this process, a fork, the files, session, directory and environment of the request."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # the tests may run where they are ignored: under nohup
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     for number, descriptor in enumerate(descriptors[:3]):
         os.dup2(descriptor, number)
     for descriptor in (*descriptors, *pipe):
