@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Float, Integer, MetaData, Table, Text, inspect, select
+from sqlalchemy import BigInteger, Column, Connection, Float, Inspector, Integer, MetaData, Table, Text, inspect
 
 from queue_tool.model.states import State
 
@@ -28,24 +28,40 @@ FIXED_VALUES: Mapping[str, list[str]] = {"tasks.state": [state.value for state i
 """The legal values of columns that a migration compares with constants."""
 
 
-def tables_of(connection: Connection) -> list[Table]:
-    """Return the tables in the database, without Alembic's own table."""
-    found = MetaData()
-    found.reflect(connection)
-    return [table for table in found.sorted_tables if table.name != "alembic_version"]
+def tables_of(found: Inspector) -> list[Table]:
+    """Return the tables in the database, without Alembic's own table. A table comes after those that it refers to."""
+    columns, keys = found.get_multi_columns(), found.get_multi_pk_constraint()
+    return [
+        Table(
+            name,
+            MetaData(),
+            *(
+                Column(
+                    column["name"],
+                    column["type"],
+                    primary_key=column["name"] in keys[None, name]["constrained_columns"],
+                    nullable=column["nullable"],
+                )
+                for column in columns[None, name]
+            ),
+        )
+        for name, _ in found.get_sorted_table_and_fkc_names()
+        if name not in (None, "alembic_version")
+    ]
 
 
-def schema_of(connection: Connection) -> dict[str, dict[str, str]]:
+def schema_of(found: Inspector) -> dict[str, dict[str, str]]:
     """Return the columns, keys and indexes of each table, as the database reports them."""
-    found = inspect(connection)
+    described: Mapping[str, Mapping[Any, Any]] = {
+        "columns": found.get_multi_columns(),
+        "primary key": found.get_multi_pk_constraint(),
+        "unique": found.get_multi_unique_constraints(),
+        "indexes": found.get_multi_indexes(),
+    }
     return {
-        table.name: {
-            "columns": _text(found.get_columns(table.name)),
-            "primary key": _text(found.get_pk_constraint(table.name)),
-            "unique": _text(found.get_unique_constraints(table.name)),
-            "indexes": _text(found.get_indexes(table.name)),
-        }
-        for table in tables_of(connection)
+        name: {part: _text(of_all[None, name]) for part, of_all in described.items()}
+        for name in found.get_table_names()
+        if name != "alembic_version"
     }
 
 
@@ -56,20 +72,19 @@ def fill(connection: Connection, first: int = 1) -> None:
         connection: a connection in a write transaction.
         first: the number of the first row. Rows with other numbers may exist already.
     """
-    for table in tables_of(connection):
+    for table in tables_of(inspect(connection)):
         rows = [dict(_values(table, number)) for number in range(first, first + ROWS)]
         connection.execute(table.insert(), rows)
 
 
-def contents(connection: Connection) -> dict[str, Rows]:
-    """Return the rows of every table."""
-    return {
-        table.name: {
-            tuple(getattr(row, column.name) for column in table.primary_key): dict(row._mapping)
-            for row in connection.execute(select(table))
-        }
-        for table in tables_of(connection)
-    }
+def contents(connection: Connection, found: Inspector) -> dict[str, Rows]:
+    """Return the rows of every table, with the values that the driver returns."""
+    rows: dict[str, Rows] = {}
+    for (_, table), key in found.get_multi_pk_constraint().items():
+        read = connection.exec_driver_sql(f'SELECT * FROM "{table}"').mappings()  # noqa: S608 - the database named it
+        rows[table] = {tuple(row[column] for column in key["constrained_columns"]): dict(row) for row in read}
+    del rows["alembic_version"]
+    return rows
 
 
 def _values(table: Table, number: int) -> Iterator[tuple[str, object]]:
