@@ -20,6 +20,8 @@ from queue_tool.host import valkey
 from tests.damage import cut_last_line, spoil
 from tests.support import FlaskRun, System, eventually, http, items, redis_of, tokens
 
+pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
+
 STARTS: dict[str, Callable[[Path], System]] = {
     "up": System,
     "flask run": FlaskRun,

@@ -14,6 +14,8 @@ import pytest
 from queue_tool.model.access import EVERYONE_HERE
 from tests.support import FlaskRun, System, clean_environment, eventually, free_port, items, sent_from_python, tokens
 
+pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
+
 
 @pytest.fixture
 def system(tmp_path: Path) -> Iterator[FlaskRun]:

@@ -17,6 +17,8 @@ from queue_tool.supervisor.supervisor import MOST_LEAVING
 from tests.damage import make_slow
 from tests.support import FlaskRun, System, clean_environment, eventually, free_port, http, items, tokens
 
+pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
+
 
 def test_a_child_that_keeps_dying_at_its_start_ends_the_system_with_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "fragile.py").write_text("import os, sys\nif sys.argv[1:] == ['worker']:\n    os._exit(3)\n", "utf-8")
