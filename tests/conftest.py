@@ -26,7 +26,7 @@ from queue_tool.web.app import connect
 from tests import declared, warm
 from tests.postgres import Cluster, folder, programs
 from tests.postgres import cluster as run_cluster
-from tests.support import System, eventually
+from tests.support import System, die_with_parent, eventually
 
 # Other processes on this machine may slow a test down, so the time to generate its data proves nothing.
 hypothesis.settings.register_profile("busy machine", suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -90,6 +90,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = subprocess.Popen(
         [program, "--port", "0", "--unixsocket", str(path), "--dir", str(folder), "--save", ""],
         stdout=subprocess.DEVNULL,
+        preexec_fn=die_with_parent,  # noqa: PLW1509 - it needs no lock that another thread could hold
     )
     client = Redis(unix_socket_path=str(path))
     eventually(lambda: path.is_socket() and client.ping())

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import psycopg
 
@@ -127,26 +128,57 @@ def cluster(folder: Path, where: Path, *, lasting: bool = False) -> Iterator[Clu
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
     data = str(folder / "data")
+    keeper = _keeper(folder, where)
     _run(where / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", *LOCALE)
     server.start()
     try:
         yield server
     finally:
         server.control("-m", "immediate", "stop")
+        keeper.kill()
+        keeper.communicate()
+
+
+_KEEP = """
+read -r nothing
+"$1/pg_ctl" -D "$2/data" -m immediate -w stop
+rm -rf "$2"
+"""
+
+
+def _keeper(folder: Path, where: Path) -> subprocess.Popen[bytes]:
+    """Start a process that stops the server and removes its folder when this process was killed.
+
+    The kernel then closes the standard input that the keeper reads. The server itself has no parent that ends.
+    """
+    return subprocess.Popen(
+        ["/bin/sh", "-c", _KEEP, "keeper", where, folder],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        start_new_session=True,
+        **_account(),
+    )
+
+
+def _account() -> dict[str, Any]:
+    """Return the arguments that start a program as the user postgres if this is root: PostgreSQL refuses to be root."""
+    if os.geteuid():
+        return {}
+    postgres = pwd.getpwnam("postgres")
+    return {"user": postgres.pw_uid, "group": postgres.pw_gid}
 
 
 def _run(program: Path, *words: str) -> None:
-    """Run a program of the server, as the user postgres if this is root: the programs refuse to run as root."""
-    as_whom = pwd.getpwnam("postgres") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
-    user, group = (as_whom.pw_uid, as_whom.pw_gid) if os.geteuid() == 0 else (None, None)
+    """Run a program of the server."""
     done = subprocess.run(
         [program, *words],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         cwd="/",
-        user=user,
-        group=group,
         check=False,
+        **_account(),
     )
     if done.returncode:
         raise subprocess.CalledProcessError(done.returncode, [program, *words], stderr=done.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import json
 import os
@@ -194,8 +195,13 @@ class System:
 
     @property
     def command(self) -> list[str | Path]:
-        """Return the command that starts the system. If it begins with PROGRAM, a fork does the same."""
+        """Return the command that starts the system. A fork needs only `words`."""
         return [*(self.program or PROGRAM), "up", "--port", str(self.port)]
+
+    @property
+    def words(self) -> list[str | Path]:
+        """Return the arguments of `python` for the fork that does the same as the command."""
+        return self.command[1:]
 
     @property
     def is_fork(self) -> bool:
@@ -215,9 +221,8 @@ class System:
         environment = clean_environment(**self.settings)
         with (self.directory / "up.log").open("ab") as log:
             if self.is_fork:
-                words = self.command[1:]
                 self.process = interpreter().start(
-                    words, cwd=self.directory, env=environment, stdout=log, stderr=log, own_session=True
+                    self.words, cwd=self.directory, env=environment, stdout=log, stderr=log, own_session=True
                 )
                 return
             self.process = subprocess.Popen(
@@ -228,7 +233,7 @@ class System:
                 stderr=log,
                 start_new_session=True,
                 pass_fds=self.descriptors,
-                preexec_fn=_reset_signals,  # noqa: PLW1509 - it needs no lock that another thread could hold
+                preexec_fn=_prepare_child,  # noqa: PLW1509 - it needs no lock that another thread could hold
             )
 
     def url(self, path: str) -> str:
@@ -312,13 +317,18 @@ class FlaskRun(System):
     @property
     def command(self) -> list[str | Path]:
         """Return the command that starts the system."""
-        flask = str(Path(sys.executable).with_name("flask"))
+        return self.words
+
+    @property
+    def words(self) -> list[str | Path]:
+        """Return the arguments of `python` for the fork that does the same as the command."""
+        flask = Path(sys.executable).with_name("flask")
         return [flask, "--app", "queue_tool", "run", "--port", str(self.port), *self.options]
 
     @property
     def is_fork(self) -> bool:
-        """Return False: the reloader of Flask starts its own command line again."""
-        return False
+        """Return whether it is a fork. Flask's reloader starts its command line again, so it needs one of its own."""
+        return "--debug" not in self.options
 
 
 def items(count: int, valor: float = 0) -> list[dict[str, object]]:
@@ -365,8 +375,22 @@ def redis_of(system: System) -> Redis:
     return Redis.from_url(valkey.url(system.directory / "instance"))
 
 
-def _reset_signals() -> None:
+def die_with_parent() -> None:
+    """Let this process, a child before its `exec`, be killed when the test process ends for any reason.
+
+    The kernels of Linux can do this. It needs no lock that another thread could hold.
+    """
+    if _PRCTL is not None:
+        _PRCTL(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+
+
+_SET_PARENT_DEATH_SIGNAL = 1
+_PRCTL = getattr(ctypes.CDLL(None), "prctl", None)
+
+
+def _prepare_child() -> None:
     """Reset signals that the test process may ignore, for example under nohup: a child process inherits that."""
+    die_with_parent()
     for name in (signal.SIGINT, signal.SIGHUP):
         signal.signal(name, signal.SIG_DFL)
 

@@ -146,6 +146,6 @@ class Interpreter:
             return subprocess.CompletedProcess(program.args, code, out.read(), errors.read())
 
     def close(self) -> None:
-        """Stop the interpreter. The programs that it has started continue."""
+        """Stop the interpreter; it kills the programs that still run. It does the same when this process is killed."""
         self._requests.close()
         self._process.wait()

@@ -72,8 +72,9 @@ def serve(requests: socket.socket) -> Request | None:
             reap(running)
         if requests.fileno() in ready:
             length, descriptors, _, _ = socket.recv_fds(requests, NUMBER.size, DESCRIPTORS)
-            if not length:
+            if not length:  # the caller has closed, or was killed
                 reap(running)
+                kill(running)
                 return None
             request = Request(**json.loads(read(requests, *NUMBER.unpack(length))))
             pid = os.fork()
@@ -105,6 +106,12 @@ def reap(running: dict[int, socket.socket]) -> None:
             return
         with running.pop(pid) as reports, suppress(OSError):  # the caller may have closed its end
             reports.sendall(NUMBER.pack(os.waitstatus_to_exitcode(status)))
+
+
+def kill(running: dict[int, socket.socket]) -> None:
+    """Kill the programs that still run: a caller that was killed cannot end them. Their own children then end, too."""
+    for pid in running:
+        os.kill(pid, signal.SIGKILL)
 
 
 def become(request: Request, descriptors: list[int], pipe: tuple[int, int]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import eventually, free_port
+from tests.support import die_with_parent, eventually, free_port
 
 OTHER_USERS = os.geteuid() == 0
 """Whether the proxies run as users of their own, as their packages start them. Only root can start them so."""
@@ -101,7 +101,12 @@ def _program(name: str) -> str:
 
 @contextmanager
 def _running(command: Sequence[str | Path], ports: Sequence[int]) -> Iterator[None]:
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        preexec_fn=die_with_parent,  # noqa: PLW1509 - it needs no lock that another thread could hold
+    )
     try:
         for port in ports:
             eventually(lambda port=port: _listens(process, port))  # type: ignore[misc] # mypy cannot infer the lambda
