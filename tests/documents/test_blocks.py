@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from redis import Redis
@@ -17,6 +18,8 @@ from tests.documents.likeness import Names, alike, difference
 from tests.documents.stage import Stage
 from tests.postgres import Cluster
 from tests.support import eventually
+from tests.warm import interpreter
+from tests.warm.commands import Commands
 
 ALL = [block for page in PAGES for block in blocks(page)]
 TRIED = [page for page in PAGES if any(block.language in COMMANDS for block in blocks(page))]
@@ -27,8 +30,18 @@ PAGES_DB = 9
 """The database of the session's Redis that belongs to the pages: others use the first one."""
 
 
+@pytest.fixture(scope="module")
+def commands() -> Iterator[Path]:
+    """The folder of the commands that are forks. `make run` and `flask` start new interpreters."""
+    with TemporaryDirectory(prefix="qt") as folder:
+        names = {"queue-tool": ["-m", "queue_tool"], "python": [], "python3": []}
+        made = Commands(interpreter(), Path(folder) / "bin", names)
+        yield made.folder
+        made.close()
+
+
 @pytest.fixture
-def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
+def stage(request: pytest.FixtureRequest, tmp_path: Path, commands: Path) -> Iterator[Stage]:
     """A stage with the servers that the test's page needs."""
     text = request.getfixturevalue("page").read_text("utf-8")
     servers = {}
@@ -39,7 +52,7 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
         servers[REDIS] = f"{request.getfixturevalue('redis_server')}?db={PAGES_DB}"
         with Redis.from_url(servers[REDIS]) as client:
             client.flushdb()
-    made = Stage(tmp_path, servers)
+    made = Stage(tmp_path, servers, commands)
     yield made
     made.stop()
 

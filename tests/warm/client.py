@@ -96,10 +96,11 @@ class Interpreter:
         env: Mapping[str, str],
         stdout: IO[Any],
         stderr: IO[Any],
+        stdin: IO[Any] | None = None,
         own_session: bool = False,
         cold: bool = False,
     ) -> Program:
-        """Start `python` with these arguments and an empty standard input.
+        """Start `python` with these arguments.
 
         Args:
             words: the arguments of `python`.
@@ -107,6 +108,7 @@ class Interpreter:
             env: the environment.
             stdout: a file for the standard output.
             stderr: a file for the standard error.
+            stdin: a file for the standard input; None: it is empty.
             own_session: whether the program gets its own session, with `setsid`.
             cold: whether the program starts a new interpreter, which has imported nothing.
         """
@@ -120,7 +122,7 @@ class Interpreter:
         body = json.dumps(asdict(request)).encode()
         ours, theirs = socket.socketpair()
         with theirs, Path(os.devnull).open("rb") as nothing, self._lock:
-            descriptors = [file.fileno() for file in (nothing, stdout, stderr, theirs)]
+            descriptors = [file.fileno() for file in (stdin or nothing, stdout, stderr, theirs)]
             socket.send_fds(self._requests, [NUMBER.pack(len(body))], descriptors)
             self._requests.sendall(body)
         return Program(request.words, ours)
