@@ -10,11 +10,11 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from queue_tool.host import doorbell, lifeline
+from queue_tool.host import doorbell, lifeline, readiness
 from queue_tool.model import settings
 from queue_tool.model.settings import Settings
 
-_BETWEEN_PROCESSES = frozenset({lifeline.VARIABLE, doorbell.VARIABLE})
+_BETWEEN_PROCESSES = frozenset({lifeline.VARIABLE, doorbell.VARIABLE, readiness.VARIABLE})
 """Variables with which our own processes pass something to their children; they are not settings."""
 
 _SAFE_PATH, _OURS = "PYTHONSAFEPATH", "queue-tool"
@@ -48,6 +48,13 @@ def inherited_descriptor(variable: str) -> int | None:
     """Return the file descriptor that the parent process passed in this variable; None if it passed none."""
     descriptor = os.environ.get(variable)
     return int(descriptor) if descriptor else None
+
+
+def take_descriptor(variable: str) -> int | None:
+    """Return the file descriptor in this variable, and remove the variable: it means nothing to other programs."""
+    descriptor = inherited_descriptor(variable)
+    os.environ.pop(variable, None)
+    return descriptor
 
 
 def has_owner() -> bool:

@@ -7,7 +7,6 @@ supervisor. When the supervisor is killed, its children notice it through the li
 
 from __future__ import annotations
 
-import contextlib
 import os
 import queue
 import signal
@@ -15,25 +14,27 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from functools import partial
 
 from queue_tool.environment import inherited_descriptor
 from queue_tool.errors import ChildKeepsDying, QueueToolError, StoreAway
-from queue_tool.host import doorbell, lifeline, processes, valkey
+from queue_tool.host import doorbell, lifeline, processes, readiness, valkey
 from queue_tool.host.lifeline import Lifeline
+from queue_tool.host.readiness import Readiness
 from queue_tool.model import events
 from queue_tool.model.settings import INLINE
 from queue_tool.model.telemetry import Telemetry
 from queue_tool.runtime import Runtime
 from queue_tool.services.keys import Keys
+from queue_tool.supervisor.child import Child, kill_group, kill_if_running, terminate
 from queue_tool.supervisor.sweeping import sweep_until
 
-EARLY_DEATH = 10.0
-"""Seconds that a child must live. An earlier end is an early death, which may have a permanent cause."""
+MAX_FAILED_STARTS = 5
+"""Starts in a row after which a child ended before it was ready. They stop the whole system."""
 
-MAX_EARLY_DEATHS = 5
-"""Early deaths of a child in a row that stop the whole system."""
+SHORT_LIFE = 10.0
+"""Seconds. The delay before a restart grows with each shorter life of a child in a row."""
 
 KILL_AFTER = 5.0
 """Seconds that a child gets beyond its own stop time before it is killed."""
@@ -51,21 +52,6 @@ _STOP = "stop"
 _NEW_CODE = "new code"
 
 
-@dataclass(slots=True)
-class _Child:
-    """A part of the system and its current process."""
-
-    name: str
-    start: Callable[[], subprocess.Popen[bytes]]
-    patience: float  # seconds that the child may take to stop
-    process: subprocess.Popen[bytes] | None = None  # None: not started yet, or dead and waiting for its restart
-    born: float = 0.0
-    early_deaths: int = 0
-    replaced: bool = False  # was asked to end, because another child with new code has its place
-    proved: bool = False  # lived long enough once, so later deaths never stop the whole system
-    gone: threading.Event = field(default_factory=threading.Event)
-
-
 class Supervisor:
     """Runs all parts of `queue-tool up`."""
 
@@ -75,19 +61,19 @@ class Supervisor:
         self._telemetry: Telemetry = runtime.telemetry
         self._environment = dict(environment)
         self._lifeline = Lifeline()
-        self._messages: queue.SimpleQueue[_Child | str] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[Child | str] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._kill_now = False
         settings = runtime.settings
         self._valkey = [
-            _Child("valkey", lambda: valkey.start(settings.data_dir, self._stopping), KILL_AFTER * 2)
+            Child("valkey", self._start_valkey, KILL_AFTER * 2)
         ] if settings.embedded else []  # fmt: skip
         self._workers = [
-            _Child(f"worker-{number}", lambda: self._command("worker"), settings.drain + WRITE_TIME)
+            Child(f"worker-{number}", partial(self._command, "worker"), settings.drain + WRITE_TIME)
             for number in range(1, 1 + (0 if settings.redis_url == INLINE else settings.workers))
         ]
-        self._leaving: list[_Child] = []  # replaced workers that still drain, the oldest first
-        self._web = [_Child("web", lambda: self._command("web"), settings.drain)] if settings.web else []
+        self._leaving: list[Child] = []  # replaced workers that still drain, the oldest first
+        self._web = [Child("web", partial(self._command, "web"), settings.drain)] if settings.web else []
 
     def run(self) -> None:
         """Start everything and run until a signal or the lifeline stops it.
@@ -123,26 +109,33 @@ class Supervisor:
 
     # -- while it runs -------------------------------------------------------------------------------------
 
-    def _command(self, name: str) -> subprocess.Popen[bytes]:
+    def _start_valkey(self, ready: Readiness) -> subprocess.Popen[bytes]:
+        process = valkey.start(self._runtime.settings.data_dir, self._stopping)  # returns when Valkey answers
+        readiness.report(ready.writing)
+        return process
+
+    def _command(self, name: str, ready: Readiness) -> subprocess.Popen[bytes]:
+        ends = {lifeline.VARIABLE: self._lifeline.reading, readiness.VARIABLE: ready.writing}
         return subprocess.Popen(
             processes.python("queue_tool", name),
-            env=self._environment | {lifeline.VARIABLE: str(self._lifeline.reading)},
-            pass_fds=[self._lifeline.reading],
+            env=self._environment | {variable: str(descriptor) for variable, descriptor in ends.items()},
+            pass_fds=list(ends.values()),
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
 
-    def _start(self, child: _Child) -> None:
+    def _start(self, child: Child) -> None:
         child.gone = threading.Event()
-        child.process, child.born = child.start(), time.monotonic()
+        child.readiness, child.born = Readiness(), time.monotonic()
+        child.process = child.start(child.readiness)
         self._telemetry.emit(events.ChildStarted(child=child.name, pid=child.process.pid))
         threading.Thread(target=self._await_end, args=[child, child.process], daemon=True).start()
 
-    def _await_end(self, child: _Child, process: subprocess.Popen[bytes]) -> None:
+    def _await_end(self, child: Child, process: subprocess.Popen[bytes]) -> None:
         try:
             if hasattr(os, "waitid"):  # no other process gets its pid, and thus its group id, before it is reaped
                 os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-                _kill_group(process)
+                kill_group(process)
             process.wait()
         finally:
             child.gone.set()
@@ -160,55 +153,56 @@ class Supervisor:
             else:
                 self._handle_end(message, message.process)
 
-    def _handle_end(self, child: _Child, process: subprocess.Popen[bytes]) -> None:
+    def _handle_end(self, child: Child, process: subprocess.Popen[bytes]) -> None:
         """Handle the end of a child. Its pid may belong to another process from now on."""
         child.process = None
-        lived = time.monotonic() - child.born
+        lived, was_ready = time.monotonic() - child.born, child.was_ready()
         if child.replaced:
             self._leaving.remove(child)
             return
         self._telemetry.emit(events.ChildDied(child=child.name, code=process.returncode, lived=lived))
-        self._restart_later(child, early=lived < EARLY_DEATH)
+        self._restart_later(child, was_ready=was_ready, short=lived < SHORT_LIFE)
 
     def _replace_workers(self) -> None:
         """Start a worker with the new code in the place of each worker. The old ones drain beside the new ones."""
         for place, old in enumerate(self._workers):
             if old.process is None:  # dead: its restart, which is due soon, loads the new code
                 continue
-            self._workers[place] = _Child(old.name, old.start, old.patience, proved=old.proved)
+            self._workers[place] = Child(old.name, old.start, old.patience, proved=old.proved)
             self._dismiss(old, old.process)
             self._restart(self._workers[place])
 
-    def _dismiss(self, child: _Child, process: subprocess.Popen[bytes]) -> None:
+    def _dismiss(self, child: Child, process: subprocess.Popen[bytes]) -> None:
         """Let a worker drain and end for good. It gets as much time as when everything stops."""
         child.replaced = True
         self._telemetry.emit(events.ChildReplaced(child=child.name))
-        _terminate(child, process)
-        too_late = threading.Timer(child.patience + KILL_AFTER, _kill_if_running, [child, process])
+        terminate(child, process)
+        too_late = threading.Timer(child.patience + KILL_AFTER, kill_if_running, [child, process])
         too_late.daemon = True
         too_late.start()
         self._leaving.append(child)
         same = [each for each in self._leaving if each.name == child.name]
         for each in same[:-MOST_LEAVING]:
             if each.process is not None:
-                _terminate(each, each.process)  # a worker that is told a second time does not wait for its tasks
+                terminate(each, each.process)  # a worker that is told a second time does not wait for its tasks
 
-    def _restart(self, child: _Child) -> None:
+    def _restart(self, child: Child) -> None:
         try:
             self._start(child)
         except (QueueToolError, OSError) as error:
             self._telemetry.emit(events.ChildDied(child=child.name, reason=str(error)))
-            self._restart_later(child, early=True)
+            self._restart_later(child, was_ready=child.was_ready(), short=True)
 
-    def _restart_later(self, child: _Child, *, early: bool) -> None:
-        """Restart a dead child after a delay. The delay grows with each early death in a row."""
-        child.early_deaths = child.early_deaths + 1 if early else 0
-        child.proved = child.proved or not early
-        if child.early_deaths >= MAX_EARLY_DEATHS and not child.proved:
+    def _restart_later(self, child: Child, *, was_ready: bool, short: bool) -> None:
+        """Restart a dead child after a delay. The delay grows with each failed start and each short life in a row."""
+        child.proved = child.proved or was_ready
+        child.failed_starts = 0 if was_ready else child.failed_starts + 1
+        child.short_lives = child.short_lives + 1 if short or not was_ready else 0
+        if child.failed_starts >= MAX_FAILED_STARTS and not child.proved:
             raise ChildKeepsDying(
-                f"{child.name} ended {MAX_EARLY_DEATHS} times right after its start: see the lines above."
+                f"{child.name} ended {MAX_FAILED_STARTS} times right after its start: see the lines above."
             )
-        later = threading.Timer(min(5.0, 0.1 * 2**child.early_deaths), self._messages.put, [child])
+        later = threading.Timer(min(5.0, 0.1 * 2**child.short_lives), self._messages.put, [child])
         later.daemon = True
         later.start()
 
@@ -267,32 +261,15 @@ class Supervisor:
         self._lifeline.cut()
         self._telemetry.emit(events.Stopped())
 
-    def _stop_group(self, group: list[_Child]) -> None:
+    def _stop_group(self, group: list[Child]) -> None:
         running = [(child, child.process) for child in group if child.process is not None]
         for child, process in running:
             if not child.replaced:
-                _terminate(child, process)
+                terminate(child, process)
         for child, process in running:
             until = time.monotonic() + child.patience + KILL_AFTER
             while not child.gone.wait(0.05):
                 if time.monotonic() > until or (self._kill_now and child not in self._valkey):
                     break
-            _kill_if_running(child, process)
+            kill_if_running(child, process)
             child.gone.wait()
-
-
-def _terminate(child: _Child, process: subprocess.Popen[bytes]) -> None:
-    if not child.gone.is_set():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGTERM)  # Popen.terminate would reap it, but another thread does that
-
-
-def _kill_if_running(child: _Child, process: subprocess.Popen[bytes]) -> None:
-    if child.process is process and not child.gone.is_set():
-        _kill_group(process)
-
-
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill all processes that are left in a child's session. Often there are none."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)

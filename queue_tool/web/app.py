@@ -108,6 +108,7 @@ def application() -> Bridge:
         on_start=lambda: serve.on_signal(release),
     )
     collector.freeze_existing()
+    serve.report_ready()
     return bridge
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from functools import partial
 
 from redis import Redis
 from rq.serializers import JSONSerializer
 
-from queue_tool.environment import inherited_descriptor, load_settings
+from queue_tool.environment import inherited_descriptor, load_settings, take_descriptor
 from queue_tool.errors import BadSetting
-from queue_tool.host import collector, lifeline
+from queue_tool.host import collector, lifeline, readiness
 from queue_tool.model import events
 from queue_tool.model.queues import LISTS
 from queue_tool.model.settings import INLINE
@@ -42,6 +43,9 @@ def work(kind: type[Worker] = Worker) -> None:
         LISTS, connection=Redis.from_url(redis_url(settings)), serializer=JSONSerializer, prepare_for_work=False
     )
     worker.describe_this_process()
+    parent = take_descriptor(readiness.VARIABLE)
+    if parent is not None:
+        worker.on_ready = partial(readiness.report, parent)
     runtime = ticket.join(worker.name)
     descriptor = inherited_descriptor(lifeline.VARIABLE)
     if descriptor is not None:

@@ -15,7 +15,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from redis import ConnectionPool, Redis
@@ -71,6 +71,7 @@ class Worker(BaseWorker):
         self._inbox = Inbox(CLOCK)
         self._must_stop = threading.Event()
         self._pump: Pump | None = None
+        self.on_ready: Callable[[], None] = lambda: None
 
     def describe_this_process(self) -> None:
         """Record host and pid of this process. RQ's own method would query Redis, which may be away."""
@@ -181,6 +182,7 @@ class Worker(BaseWorker):
             drain=runtime.settings.drain,
         )
         waker.start()
+        self.on_ready()
         runtime.telemetry.emit(events.Started(name=self.name))
         try:
             return pump.work(burst=burst, most=most)

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from queue_tool.environment import inherited_descriptor
+from queue_tool.environment import inherited_descriptor, take_descriptor
+from queue_tool.host import readiness
 from queue_tool.host.lifeline import VARIABLE, Lifeline, watch
 from queue_tool.host.ports import require_free
 from queue_tool.model.settings import Settings
@@ -40,6 +41,9 @@ HEADER_SIZE = 64 * 1024
 _server_lifeline: Lifeline | None = None
 """Notifies a serving process when granian's main process ends."""
 
+_parent: int | None = None
+"""The descriptor through which a serving process reports to the supervisor that it is ready."""
+
 
 def require_startable(settings: Settings) -> None:
     """Check what would prevent the server from starting: granian's child would find it and print a traceback.
@@ -58,8 +62,8 @@ def serve(settings: Settings) -> None:
     from granian.constants import HTTPModes, Interfaces, Loops
     from granian.http import HTTP1Settings
 
-    global _server_lifeline  # noqa: PLW0603 - the processes that granian forks must find it
-    _server_lifeline = Lifeline()
+    global _server_lifeline, _parent
+    _server_lifeline, _parent = Lifeline(), take_descriptor(readiness.VARIABLE)
     descriptor = inherited_descriptor(VARIABLE)
     if descriptor is not None:
         watch(descriptor, lambda: os.kill(os.getpid(), signal.SIGTERM))
@@ -102,6 +106,12 @@ def follow_server() -> None:
     if _server_lifeline is not None:
         _server_lifeline.keep_reading_only()
         watch(_server_lifeline.reading, lambda: os._exit(1))
+
+
+def report_ready() -> None:
+    """Report that this process, which granian forked, has loaded the application. Its socket listens already."""
+    if _parent is not None:
+        readiness.report(_parent)
 
 
 def on_signal(then: Callable[[], None]) -> None:
