@@ -114,7 +114,8 @@ def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def lasting_system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A system of real processes that tests share; each test leaves it running and idle."""
-    running = System(tmp_path_factory.mktemp("up"), settings=new_database(request))
+    directory = tmp_path_factory.mktemp("up")
+    running = System(directory, settings=prepared_database(request, directory))
     try:
         running.start()
         yield running

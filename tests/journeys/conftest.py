@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import new_database, prepared_database
+from tests.conftest import prepared_database
 from tests.support import System
 
 
@@ -24,7 +24,15 @@ def system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
 
 @pytest.fixture
 def stopped_system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
+    """A whole system whose database has empty tables; the test starts it."""
+    made = System(tmp_path, settings=prepared_database(request, tmp_path))
+    yield made
+    made.kill_all()
+
+
+@pytest.fixture
+def new_system(tmp_path: Path) -> Iterator[System]:
     """A whole system with an empty directory; the test starts it."""
-    made = System(tmp_path, settings=new_database(request))
+    made = System(tmp_path)
     yield made
     made.kill_all()

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from queue_tool.host import valkey
+from tests.conftest import prepared_database
 from tests.damage import cut_last_line, spoil
 from tests.support import FlaskRun, System, eventually, http, items, redis_of, tokens
 
@@ -53,13 +54,16 @@ def made() -> Iterator[dict[str, System]]:
 
 
 @pytest.fixture
-def system(start: str, made: dict[str, System], tmp_path_factory: pytest.TempPathFactory) -> System:
+def system(
+    request: pytest.FixtureRequest, start: str, made: dict[str, System], tmp_path_factory: pytest.TempPathFactory
+) -> System:
     """The running system of this test's way to start; it is started again if the previous test ended it."""
     for name in made.keys() - {start}:
         made[name].kill_all()
     if start not in made:
         made[start] = STARTS[start](tmp_path_factory.mktemp("system"))
         made[start].settings |= {"DRAIN": "1", "LOG_LEVEL": "debug"}  # at this level, each settled task is a log line
+        prepared_database(request, made[start].directory)
     system = made[start]
     if system.process is None or system.process.poll() is not None:
         system.kill_all()

@@ -27,11 +27,11 @@ def mortal() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def system(stopped_system: System, mortal: Cluster) -> System:
+def system(new_system: System, mortal: Cluster) -> System:
     """A whole system on that server, with two workers."""
-    stopped_system.settings |= {"DATABASE_URL": mortal.url(mortal.new_database()), "WORKERS": "2"}
-    stopped_system.start()
-    return stopped_system
+    new_system.settings |= {"DATABASE_URL": mortal.url(mortal.new_database()), "WORKERS": "2"}
+    new_system.start()
+    return new_system
 
 
 def all_finished(system: System, wanted: list[str]) -> bool:
@@ -116,9 +116,9 @@ async def note(number):
 
 @pytest.mark.parametrize("fault", ["cut connections", "restart the server"])
 def test_when_connections_are_lost_nothing_runs_twice_and_no_outcome_is_lost(
-    stopped_system: System, mortal: Cluster, fault: str
+    new_system: System, mortal: Cluster, fault: str
 ) -> None:
-    system = stopped_system
+    system = new_system
     (system.directory / "noting.py").write_text(NOTES)
     url = mortal.url(mortal.new_database())
     system.settings |= {"DATABASE_URL": url, "WORKERS": "2", "TASKS": "noting", "CONCURRENCY": "50"}
