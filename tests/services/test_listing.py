@@ -223,16 +223,12 @@ def of_the_first_batch(runtime: Runtime, wanted: Filter) -> Filter:
     return replace(wanted, batch=runtime.list(Filter(), 1).items[0].batch) if wanted.batch else wanted
 
 
-def test_a_far_page_costs_about_as_much_as_the_first(runtime: Runtime) -> None:
+def test_a_far_page_costs_about_as_much_as_the_first_and_rare_tasks_are_found_without_a_scan(runtime: Runtime) -> None:
     fill(runtime, 20_000)
     for name, wanted in FILTERS.items():
         first, far = (page_work(runtime, of_the_first_batch(runtime, wanted), page) for page in (1, 15))
         assert far < 2 * first, (name, first, far)
         assert first < 1500, (name, first)
-
-
-def test_rare_tasks_are_found_without_a_scan(runtime: Runtime) -> None:
-    fill(runtime, 20_000)
     rare = [Filter(tag="rare"), Filter(prefix="job-19999"), Filter(prefix="order-1777"), Filter(worker="nobody")]
     for wanted in rare:
         assert work_for(runtime, partial(of_page, wanted)) < 1500, wanted

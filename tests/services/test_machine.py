@@ -73,6 +73,9 @@ class Life(RuleBasedStateMachine):
         self.path = Path(self.folder.name) / "queue_tool.db"
         self.path.write_bytes(empty_database())
         self.store = Store(Database(f"sqlite:///{self.path}"))
+        self.reader = sqlite3.connect(self.path)  # sees every commit of the store, and is quicker
+        self.checked: dict[str, object] = {}  # the version of the database that each invariant saw last
+        self.moves_checked = 0
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.batches: dict[str, int] = {}
         self.tokens: list[str] = []
@@ -83,6 +86,7 @@ class Life(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "store"):
             self.store.close()
+            self.reader.close()
             self.folder.cleanup()
 
     def new_worker(self) -> int:
@@ -182,7 +186,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def counts_add_up(self) -> None:
-        if not hasattr(self, "store"):
+        if not self.is_changed("counts_add_up"):
             return
         for row in self.rows("SELECT id, public_id, accepted, rejected, open, finished_at FROM batches"):
             row_id, public_id, accepted, rejected, still_open, finished_at = row
@@ -194,9 +198,11 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def moves_are_legal(self) -> None:
-        if not hasattr(self, "store"):
+        if not self.is_changed("moves_are_legal"):
             return
-        for _, was, is_now, was_run, run in self.rows("SELECT * FROM recorded_moves"):
+        new = "SELECT rowid, was, is_now, was_run, run FROM recorded_moves WHERE rowid > ? ORDER BY rowid"
+        for number, was, is_now, was_run, run in self.rows(new, self.moves_checked):
+            self.moves_checked = number
             moves = [
                 move
                 for move in MOVES.values()
@@ -206,14 +212,14 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def a_run_ends_once(self) -> None:
-        if not hasattr(self, "store"):
+        if not self.is_changed("a_run_ends_once"):
             return
         ends = "SELECT token, run FROM recorded_moves WHERE is_now IN ('finished', 'failed', 'canceled')"
         assert self.rows(f"{ends} GROUP BY token, run HAVING count(*) > 1") == []
 
     @invariant()
     def nothing_is_lost(self) -> None:
-        if not hasattr(self, "store"):
+        if not self.is_changed("nothing_is_lost"):
             return
         known = {token for (token,) in self.rows("SELECT token FROM tasks")}
         assert known == set(self.tokens) - self.removed
@@ -222,9 +228,16 @@ class Life(RuleBasedStateMachine):
         owners = {owner for (owner,) in self.rows("SELECT owner FROM tasks WHERE state = 'running'")}
         assert owners <= set(self.workers)
 
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        with self.store.database.read() as connection:
-            return [tuple(row) for row in connection.exec_driver_sql(query)]
+    def is_changed(self, invariant: str) -> bool:
+        """Return whether something was committed since this invariant was checked."""
+        if not hasattr(self, "store"):
+            return False
+        (version,) = self.rows("PRAGMA data_version")
+        before, self.checked[invariant] = self.checked.get(invariant), version
+        return before != version
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        return self.reader.execute(query, values).fetchall()
 
 
 Life.TestCase.settings = settings(
