@@ -18,9 +18,23 @@ Found = TypeVar("Found")
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
+OFF = (
+    "DialMediaRouteProvider",
+    "GlobalMediaControls",
+    "HttpsUpgrades",
+    "LensOverlay",
+    "MediaRouter",
+    "OptimizationHints",
+    "PaintHolding",
+    "SpareRendererForSitePerProcess",
+    "Translate",
+)
+"""Features that no test needs: a renderer in reserve, and what Playwright switches off with a flag of the same name."""
+
 FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
+    "--disable-features=" + ",".join(OFF),
     "--disable-gpu",
     "--disable-quic",
     "--disable-sync",
