@@ -210,6 +210,7 @@ def _operation(function: Callable[..., Any], options: Options, **named: Any) -> 
     if body is None and named["method"] == "POST" and "takes" not in options:
         body = NoBody
     usual = {options.get("status", 200): Answer(body=_body_of(hints["return"]), meaning="")}
+    errors = {*options.get("errors", ()), *_usual_errors(named["method"], named["role"], query, body, options)}
     worked_out = ("errors", "status", "answers")
     return Operation(
         function=function,
