@@ -210,16 +210,14 @@ def _operation(function: Callable[..., Any], options: Options, **named: Any) -> 
     if body is None and named["method"] == "POST" and "takes" not in options:
         body = NoBody
     usual = {options.get("status", 200): Answer(body=_body_of(hints["return"]), meaning="")}
-    errors = {*options.get("errors", ()), *_usual_errors(named["method"], named["role"], query, body, options)}
+    raised = {*options.get("errors", ()), *_usual_errors(named["method"], named["role"], query, body, options)}
     worked_out = ("errors", "status", "answers")
     return Operation(
         function=function,
         query=query,
         body=body,
         answers=usual | dict(options.get("answers", {})),
-        errors=frozenset(
-            {*options.get("errors", ()), *_usual_errors(named["method"], named["role"], query, body, options)}
-        ),
+        errors=frozenset(raised),
         **named,
         **{key: value for key, value in options.items() if key not in worked_out},  # type: ignore[arg-type] # fields
     )
