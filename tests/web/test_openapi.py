@@ -97,6 +97,61 @@ def test_each_error_of_an_operation_is_under_its_status_with_an_example(site: Si
         assert example["value"]["detail"] == BY_CODE[code].default_sentence()
 
 
+def test_each_part_of_the_document_says_what_it_is(site: Site) -> None:
+    document = document_of(site)
+    components = document["components"]
+    ours = {name: schema for name, schema in components["schemas"].items() if not name.startswith("TaskData.")}
+    described = {
+        f"{name}.{key}": value for name, schema in ours.items() for key, value in schema.get("properties", {}).items()
+    }
+    described |= ours | components["parameters"] | components["headers"]
+    for method, path, operation in operations(document):
+        described[f"{method} {path}"] = operation
+        described |= {f"{method} {path} {status}": answer for status, answer in operation["responses"].items()}
+        for parameter in operation["parameters"]:
+            found = resolved(document, parameter)
+            described[f"{method} {path} {found['name']}"] = found
+    assert [name for name, part in described.items() if not part.get("description", "").strip()] == []
+    assert len(described) > 500
+
+
+def test_a_summary_is_a_few_plain_words_and_the_description_says_more(site: Site) -> None:
+    document = document_of(site)
+    roles = {Role.OPEN: "Needs no API key."} | {
+        role: f"Needs the role `{role.name.lower()}`." for role in Role if role is not Role.OPEN
+    }
+    needed = {operation.name: roles[operation.role] for operation in operations_of(site.app)}
+    for _, _, operation in operations(document):
+        assert re.fullmatch(r"[A-Z][\w ,]{5,50}", operation["summary"])
+        more, _, last = operation["description"].rpartition("\n\n")
+        assert more.endswith(".")
+        assert not more.startswith(operation["summary"])
+        assert last == needed[operation["operationId"]]
+
+
+def test_the_headers_of_answers_that_lead_elsewhere_are_in_the_document(site: Site) -> None:
+    document = document_of(site)
+
+    def headers_of(method: str, path: str, status: int) -> set[str]:
+        return set(document["paths"][path][method]["responses"][str(status)]["headers"])
+
+    sent = {"task_type": "mirror", "data": 1, "unique_key": "one"}
+    answers = [
+        ("post", "/api", site.post("/api", [{"item": "a", "valor": 0}])),
+        ("post", "/tasks", site.post("/tasks", [{"task_type": "mirror", "data": 1}])),
+        ("post", "/tasks", site.post("/tasks", sent)),
+        ("post", "/tasks", site.post("/tasks", sent)),
+    ]
+    (token,) = {answer.get_json()["token"] for _, _, answer in answers[2:]}
+    answers.append(("get", "/tasks", site.client.get("/tasks?limit=1")))
+    answers.append(("post", "/tasks/{token}/cancel", site.client.post(f"/tasks/{token}/cancel")))
+    answers.append(("post", "/tasks/{token}/retry", site.client.post(f"/tasks/{token}/retry")))
+    for method, path, answer in answers:
+        leading = {"Location", "Link"} & {*answer.headers.keys()}
+        assert leading == {"Location", "Link"} & headers_of(method, path, answer.status_code)
+        assert len(leading) == 1
+
+
 # -- examples ----------------------------------------------------------------------------------------------
 
 VARIES = ("duration", "traceback", "lag", "age", "worker")

@@ -7,99 +7,141 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from queue_tool.model.batch import INVALID
-from queue_tool.model.payloads.fields import BatchId, Count, Item, Payload, Time, TimeOrNone
-from queue_tool.model.payloads.tasks import Name, OwnId
+from queue_tool.model.payloads.fields import BatchId, Count, Item, Payload, Time
+from queue_tool.model.payloads.tasks import OwnId
 from queue_tool.model.states import FINISHED, IN_PROGRESS
 
 ElementStatus = Literal["scheduled", "queued", "running", "finished", "failed", "canceled", "rejected"]
-"""The states of a task, and that of an element that was refused."""
+"""The states of a task, and `rejected` for an element that was refused."""
 
 
 class FieldProblem(Payload, frozen=True, kw_only=True):
     """One reason why an element was refused."""
 
-    path: Annotated[str, Meta(description="The place in the element: a JSON Pointer (RFC 6901).")]
-    message: str
+    path: Annotated[str, Meta(description="The place of the wrong value in the element, as a JSON Pointer (RFC 6901).")]
+    message: Annotated[str, Meta(description="What is wrong with this value.")]
 
 
 class ReceivedElement(Payload, frozen=True, kw_only=True):
-    """What became of one element: a task, or a refusal with its reasons."""
+    """The result of one element: the token of its task, or the reasons of its refusal."""
 
     hash: Annotated[
-        str, Meta(description=f"The token of the task, under the name that an earlier system gave it; or `{INVALID}`.")
+        str,
+        Meta(
+            description="The token of the task, under the name that an earlier system gave it; "
+            f"`{INVALID}` if the element was refused."
+        ),
     ]
-    index: Annotated[int, Meta(description="The position in the array of the request, from 0.", ge=0)]
-    item: Annotated[Any, Meta(description="The key `item` of the element; null if there is none.")]
+    index: Annotated[int, Meta(description="The position of the element in the array of the request, from 0.", ge=0)]
+    item: Annotated[
+        Any, Meta(description="The value of the key `item` in the element; null if the element has no such key.")
+    ]
     errors: Annotated[
-        list[FieldProblem] | UnsetType, Meta(description="Why the element was refused; only if it was.")
+        list[FieldProblem] | UnsetType, Meta(description="Why the element was refused; only in a refused element.")
     ] = UNSET
     custom_id: Annotated[
-        str | UnsetType, Meta(description="The id that the client gave to the task; only if it gave one.")
+        str | UnsetType, Meta(description="The `custom_id` in the request; only if the request has one.")
     ] = UNSET
     duplicate_of: Annotated[
-        str | UnsetType, Meta(description="The token of the unfinished task that already uses the `unique_key`.")
+        str | UnsetType,
+        Meta(
+            description="The token of the unfinished task that already uses the `unique_key`; "
+            "only if the element was refused for this reason."
+        ),
     ] = UNSET
 
 
 class Received(Payload, frozen=True, kw_only=True):
-    """What became of the elements of a request, in its order."""
+    """The result of each element of a request."""
 
-    message: Literal["Itens recebidos para processamento"] = "Itens recebidos para processamento"
-    processing_items: list[ReceivedElement]
-    batch: Annotated[str | UnsetType, Meta(description="The id of the batch; not there if nothing was kept.")] = UNSET
+    message: Annotated[
+        Literal["Itens recebidos para processamento"], Meta(description="Always this sentence, in Portuguese.")
+    ] = "Itens recebidos para processamento"
+    processing_items: Annotated[
+        list[ReceivedElement], Meta(description="One entry for each element, in the order of the request.")
+    ]
+    batch: Annotated[str | UnsetType, Meta(description="The id of the batch; missing if nothing was stored.")] = UNSET
     removed: Annotated[
         int | UnsetType,
-        Meta(description="How many elements a repeated request cannot list, because their tasks were removed since."),
+        Meta(
+            description="How many elements the answer lacks, because their tasks were deleted since; "
+            "only if a request with an `Idempotency-Key` was repeated."
+        ),
     ] = UNSET
 
 
 class BatchCounts(Payload, frozen=True, kw_only=True):
-    """How many elements of a batch are in each state. They sum up to `total`."""
+    """How many elements of a batch are in each state. The sum is `total`."""
 
-    scheduled: Count
-    queued: Count
-    running: Count
-    finished: Count
-    failed: Count
-    canceled: Count
-    rejected: Count
+    scheduled: Annotated[Count, Meta(description="Tasks that wait for their time, or for their next attempt.")]
+    queued: Annotated[Count, Meta(description="Tasks that wait for a worker.")]
+    running: Annotated[Count, Meta(description="Tasks that run now.")]
+    finished: Annotated[Count, Meta(description="Tasks that ended with a result.")]
+    failed: Annotated[Count, Meta(description="Tasks that ended with an error.")]
+    canceled: Annotated[Count, Meta(description="Tasks that a request canceled.")]
+    rejected: Annotated[Count, Meta(description="Elements that were refused. They have no task.")]
 
 
 class BatchSummary(Payload, frozen=True, kw_only=True):
     """A batch in a list."""
 
     id: BatchId
-    message: Annotated[str, Meta(description=f"In Portuguese: `{IN_PROGRESS}` until all has ended, then `{FINISHED}`.")]
-    status: Annotated[Literal["running", "finished"], Meta(description="`finished` when all its tasks have ended.")]
-    name: Name
-    metadata: Annotated[dict[str, str], Meta(description="The labels that the client gave to the batch.")]
-    total: Annotated[Count, Meta(description="The elements of the request: `accepted` + `rejected`.")]
-    accepted: Annotated[Count, Meta(description="The elements that became tasks.")]
-    rejected: Annotated[Count, Meta(description="The elements that were refused.")]
-    progress: Annotated[float, Meta(description="From 0 to 1: the part of the elements that is over.")]
-    created_at: Time
-    finished_at: TimeOrNone
-    open: Annotated[int, Meta(description="The tasks that have not ended.", ge=0)]
+    message: Annotated[
+        str,
+        Meta(description=f"The status in Portuguese: `{IN_PROGRESS}` while it is `running`, then `{FINISHED}`."),
+    ]
+    status: Annotated[
+        Literal["running", "finished"],
+        Meta(description="`finished` if all tasks have ended, even if some failed or were canceled; else `running`."),
+    ]
+    name: Annotated[str | None, Meta(description="The name of the batch in the request; null if it has none.")]
+    metadata: Annotated[
+        dict[str, str], Meta(description="The labels of the batch: each parameter `metadata.<key>` of the request.")
+    ]
+    total: Annotated[Count, Meta(description="How many elements the request had: `accepted` plus `rejected`.")]
+    accepted: Annotated[Count, Meta(description="How many elements became tasks.")]
+    rejected: Annotated[Count, Meta(description="How many elements were refused.")]
+    progress: Annotated[
+        float, Meta(description="The share of the elements that have ended or were refused, from 0 to 1.")
+    ]
+    created_at: Annotated[Time, Meta(description="When the batch was created, in UTC (RFC 3339).")]
+    finished_at: Annotated[
+        Time | None,
+        Meta(description="When the last task of the batch ended, in UTC (RFC 3339); null while `status` is `running`."),
+    ]
+    open: Annotated[Count, Meta(description="How many tasks of the batch have not ended.")]
 
 
 class Batch(BatchSummary, frozen=True, kw_only=True):
     """A batch with its counts."""
 
-    counts: BatchCounts
+    counts: Annotated[BatchCounts, Meta(description="How many elements are in each state.")]
 
 
 class BatchResult(Payload, frozen=True, kw_only=True):
-    """One line of the results of a batch."""
+    """One line of the results of a batch: one element."""
 
     index: Annotated[
         int | None,
-        Meta(description="The position in the array; null in a last line about an error."),
+        Meta(
+            description="The position of the element in the array of the request, from 0; "
+            "null in the last line of a stream that an error has cut off."
+        ),
     ]
     custom_id: OwnId
     item: Item
     token: Annotated[str | None, Meta(description="The token of the task; null if the element was refused.")]
-    status: Annotated[ElementStatus | None, Meta(description="The state of the task; `rejected`: there is none.")]
-    result: Annotated[Any, Meta(description="What the function returned; null until it has.")]
+    status: Annotated[
+        ElementStatus | None,
+        Meta(
+            description="The state of the task; `rejected` if the element was refused; null in a line about an error."
+        ),
+    ]
+    result: Annotated[Any, Meta(description="The result of the function; null until the task has finished.")]
     error: Annotated[
-        dict[str, Any] | None, Meta(description="Why there is no result: `code`, and `message` or `errors`.")
+        dict[str, Any] | None,
+        Meta(
+            description="Why there is no result: `code` with `message`, or with `errors` if the element was refused. "
+            "Null if nothing failed."
+        ),
     ]

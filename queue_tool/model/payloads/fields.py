@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from queue_tool.model.states import FINISHED, IN_PROGRESS
+
 
 class Payload(Struct, frozen=True, kw_only=True):
     """A JSON object in a request or an answer."""
@@ -23,14 +25,22 @@ TaskId = Annotated[
     str,
     Meta(description="The same as `token`, under the name that an earlier system gave it.", extra_json_schema=_ALIAS),
 ]
-BatchId = Annotated[str, Meta(description="The id of a batch.", extra_json_schema=_HEX)]
-BatchOrNone = Annotated[str | None, Meta(description="The id of the task's batch; null for a task without one.")]
-Message = Annotated[str, Meta(description="In Portuguese: `Em processamento` until it has ended, then `Finalizado`.")]
+BatchId = Annotated[str, Meta(description="The id of the batch.", extra_json_schema=_HEX)]
+BatchOrNone = Annotated[str | None, Meta(description="The id of the task's batch; null if the task has no batch.")]
+Message = Annotated[
+    str,
+    Meta(description=f"The state in Portuguese: `{IN_PROGRESS}` until the task has ended, then `{FINISHED}`."),
+]
 TypeName = Annotated[str, Meta(description="The name of the task type.")]
-Item = Annotated[Any, Meta(description="The key `item` of the data; null if there is none.")]
+Item = Annotated[Any, Meta(description="The value of the key `item` in the data; null if the data has no such key.")]
 
-_Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
-Time = Annotated[_Time, Meta(description="A time in UTC (RFC 3339).")]
-TimeOrNone = Annotated[_Time | None, Meta(description="A time in UTC (RFC 3339); null if it has not come.")]
-Seconds = Annotated[float, Meta(description="Seconds.")]
+Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+"""A time in UTC (RFC 3339). Each field has a description of its own."""
+
+Created = Annotated[Time, Meta(description="When the task was created, in UTC (RFC 3339).")]
+Started = Annotated[
+    Time | None,
+    Meta(description="When the current or last run started, in UTC (RFC 3339); null while the task waits for a run."),
+]
+Ended = Annotated[Time | None, Meta(description="When the task ended, in UTC (RFC 3339); null until then.")]
 Count = Annotated[int, Meta(ge=0)]

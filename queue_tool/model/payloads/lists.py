@@ -8,7 +8,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from msgspec import UNSET, Meta, UnsetType
 
 from queue_tool.model.payloads.batches import BatchSummary
-from queue_tool.model.payloads.fields import Count, Payload, Seconds, TimeOrNone, TypeName
+from queue_tool.model.payloads.fields import Count, Payload, Time, TypeName
 from queue_tool.model.payloads.tasks import EndedTask, TaskSummary
 from queue_tool.model.queues import Lane, Priority
 
@@ -18,11 +18,14 @@ Element = TypeVar("Element")
 class Page(Payload, Generic[Element], frozen=True, kw_only=True):
     """One page of a list."""
 
-    items: Sequence[Element]
-    next: Annotated[str | None, Meta(description="The `cursor` of the next page; null on the last page.")]
-    total: Annotated[Count, Meta(description="How many items the whole list has.")]
+    items: Annotated[Sequence[Element], Meta(description="The items of this page.")]
+    next: Annotated[
+        str | None, Meta(description="The value of the parameter `cursor` for the next page; null on the last page.")
+    ]
+    total: Annotated[Count, Meta(description="How many items all pages have together, counted up to 10,000.")]
     total_is: Annotated[
-        Literal["at least"] | UnsetType, Meta(description="There if the list has more than `total` items.")
+        Literal["at least"] | UnsetType,
+        Meta(description="Only if the list has more than `total` items. Without it, `total` is exact."),
     ] = UNSET
 
 
@@ -44,37 +47,47 @@ class Queue(Payload, frozen=True, kw_only=True):
     name: Annotated[
         str,
         Meta(
-            description="The name of the queue, as RQ shows it.",
+            description="The name of the queue. The queue of the priority `normal` is `default`.",
             extra_json_schema={"enum": [priority.queue for priority in Priority]},
         ),
     ]
-    priority: Priority
-    waiting: Annotated[Count, Meta(description="The tasks that wait for a worker.")]
-    running: Annotated[Count, Meta(description="The tasks that run.")]
-    oldest: TimeOrNone
-    age: Annotated[float | None, Meta(description="Seconds for which the oldest task has waited; null if none waits.")]
-    paused: bool
-    paused_at: TimeOrNone
+    priority: Annotated[Priority, Meta(description="The priority of the tasks in the queue.")]
+    waiting: Annotated[Count, Meta(description="How many tasks wait for a worker.")]
+    running: Annotated[Count, Meta(description="How many tasks run now.")]
+    oldest: Annotated[
+        Time | None,
+        Meta(description="When the oldest waiting task was created, in UTC (RFC 3339); null if no task waits."),
+    ]
+    age: Annotated[
+        float | None, Meta(description="Seconds since the oldest waiting task was created; null if no task waits.")
+    ]
+    paused: Annotated[bool, Meta(description="True while the queue is paused: none of its waiting tasks start.")]
+    paused_at: Annotated[
+        Time | None, Meta(description="When the queue was paused, in UTC (RFC 3339); null if it is not paused.")
+    ]
 
 
 class QueuePage(TaskPage, frozen=True, kw_only=True):
     """One page of waiting tasks, with the counts of all queues."""
 
-    queues: Sequence[Queue]
+    queues: Annotated[Sequence[Queue], Meta(description="The state of each queue, the most urgent first.")]
 
 
 class TaskType(Payload, frozen=True, kw_only=True):
     """A task type."""
 
     name: TypeName
-    description: str
-    schema: Annotated[dict[str, Any] | bool, Meta(description="The JSON Schema (2020-12) of the data.")]
-    priority: Priority
-    lane: Annotated[Lane, Meta(description="How its function runs.")]
-    timeout: Annotated[
-        Seconds | None, Meta(description="Seconds that one run may take; 0: no limit; null: it depends on the data.")
+    description: Annotated[str, Meta(description="What the function does.")]
+    schema: Annotated[
+        dict[str, Any] | bool, Meta(description="The JSON Schema (2020-12) of the data; true if all JSON is valid.")
     ]
-    max_attempts: int
+    priority: Annotated[Priority, Meta(description="The priority of a task whose request has none.")]
+    lane: Annotated[Lane, Meta(description="How the function runs.")]
+    timeout: Annotated[
+        float | None,
+        Meta(description="Seconds that one run may take; 0 is no limit; null if it depends on the data."),
+    ]
+    max_attempts: Annotated[int, Meta(description="The maximum number of attempts of a task whose request has none.")]
 
 
 class TaskTypePage(Page[TaskType], frozen=True, kw_only=True):

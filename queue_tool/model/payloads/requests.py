@@ -17,23 +17,33 @@ from queue_tool.model.states import Code, State
 MOST_ON_A_PAGE = 1000
 MOST_TOKENS = 100_000
 
-By = Annotated[str | None, Meta(description="Who cancels, in your own words. Without it: the name of the API key.")]
-Why = Annotated[str | None, Meta(description="The reason, in your own words.")]
-Tokens = Annotated[list[str], Meta(description=f"The tokens of the tasks, at most {MOST_TOKENS:,}.")]
-All = Annotated[bool, Meta(description="Needed with an empty filter, which selects all tasks.")]
-DryRun = Annotated[bool, Meta(description="Only count the tasks, and change none.")]
-_FILTER = "Selects tasks, as the query parameters of `GET /tasks` do."
+By = Annotated[
+    str | None,
+    Meta(description="Who cancels: any text, cut after 1,000 characters. The default is the name of the API key."),
+]
+Why = Annotated[str | None, Meta(description="Why: any text, cut after 1,000 characters.")]
+Tokens = Annotated[
+    list[str], Meta(description=f"The tokens of the tasks, at most {MOST_TOKENS:,}. Unknown tokens change nothing.")
+]
+WantedTokens = Annotated[list[str], Meta(description=f"The tokens of the tasks, at most {MOST_TOKENS:,}.")]
+All = Annotated[bool, Meta(description="Must be true with an empty filter, because such a filter selects all tasks.")]
+DryRun = Annotated[bool, Meta(description="True only counts the tasks and changes none.")]
+_FILTER = "Which tasks: an object with the names and values of the filters of `GET /tasks`. All of them must match."
+_FAILED_FILTER = (
+    "Which failed tasks: an object with the names and values of the filters of `GET /deadletter`. "
+    "All of them must match."
+)
 _REFERENCE = "#/components/schemas/"
 BodyFilter = Annotated[dict[str, Any], Meta(description=_FILTER, extra_json_schema={"$ref": f"{_REFERENCE}TaskFilter"})]
 FailedBodyFilter = Annotated[
-    dict[str, Any], Meta(description=_FILTER, extra_json_schema={"$ref": f"{_REFERENCE}FailedTaskFilter"})
+    dict[str, Any], Meta(description=_FAILED_FILTER, extra_json_schema={"$ref": f"{_REFERENCE}FailedTaskFilter"})
 ]
 
 
 class CheckBody(Payload, frozen=True, kw_only=True):
-    """The tokens whose states are wanted. Other keys are ignored."""
+    """The tokens of the tasks to read. Other keys are ignored."""
 
-    tokens: Tokens
+    tokens: WantedTokens
 
 
 class CancelBody(Body, frozen=True, kw_only=True):
@@ -81,26 +91,35 @@ class Query(Payload, frozen=True, kw_only=True):
 class Paging(Query, frozen=True, kw_only=True):
     """Which page of a list."""
 
-    limit: Annotated[int, Meta(description="The most items on a page.", ge=1, le=MOST_ON_A_PAGE)] = 50
-    cursor: Annotated[str | None, Meta(description="`next` of the page before; without it the first page.")] = None
+    limit: Annotated[int, Meta(description="The maximum number of items on the page.", ge=1, le=MOST_ON_A_PAGE)] = 50
+    cursor: Annotated[
+        str | None, Meta(description="The value of `next` on the page before. Without it, the first page is returned.")
+    ] = None
 
 
 class FailedFilters(Paging, frozen=True, kw_only=True):
     """Filters of failed tasks. Tasks that match all of them are selected."""
 
-    task_type: Annotated[str | None, Meta(description="Tasks of this type.")] = None
-    batch: Annotated[str | None, Meta(description="Tasks of this batch.")] = None
-    tag: Annotated[str | None, Meta(description="Tasks with this tag.")] = None
-    priority: Annotated[Priority | None, Meta(description="Tasks with this priority.")] = None
-    code: Annotated[Code | None, Meta(description="Tasks that failed with this code.")] = None
-    worker: Annotated[str | None, Meta(description="Tasks that ran last on this worker.")] = None
-    host: Annotated[str | None, Meta(description="Tasks that ran last on this host.")] = None
-    custom_id: Annotated[str | None, Meta(description="Tasks with exactly this `custom_id`.")] = None
-    created_after: Annotated[datetime | None, Meta(description="Tasks that were created after this time.")] = None
-    created_before: Annotated[datetime | None, Meta(description="Tasks that were created before this time.")] = None
+    task_type: Annotated[str | None, Meta(description="Only tasks of this task type.")] = None
+    batch: Annotated[str | None, Meta(description="Only tasks of the batch with this id.")] = None
+    tag: Annotated[str | None, Meta(description="Only tasks with this tag.")] = None
+    priority: Annotated[Priority | None, Meta(description="Only tasks with this priority.")] = None
+    code: Annotated[Code | None, Meta(description="Only tasks that failed with this failure code.")] = None
+    worker: Annotated[str | None, Meta(description="Only tasks that ran last on the worker with this id.")] = None
+    host: Annotated[str | None, Meta(description="Only tasks that ran last on this host.")] = None
+    custom_id: Annotated[str | None, Meta(description="Only tasks with exactly this `custom_id`.")] = None
+    created_after: Annotated[
+        datetime | None, Meta(description="Only tasks that were created after this time (RFC 3339).")
+    ] = None
+    created_before: Annotated[
+        datetime | None, Meta(description="Only tasks that were created before this time (RFC 3339).")
+    ] = None
     q: Annotated[
         str | None,
-        Meta(description="Tasks whose name, `custom_id` or token begins with this text. Upper and lower case differ."),
+        Meta(
+            description="Only tasks whose name, `custom_id` or token begins with this text. "
+            "Upper and lower case differ."
+        ),
     ] = None
 
     @property
@@ -124,7 +143,7 @@ class FailedFilters(Paging, frozen=True, kw_only=True):
 class Filters(FailedFilters, frozen=True, kw_only=True):
     """Filters of tasks. Tasks that match all of them are selected."""
 
-    status: Annotated[frozenset[State], Meta(description="Tasks in one of these states.")] = frozenset()
+    status: Annotated[frozenset[State], Meta(description="Only tasks in one of these states.")] = frozenset()
 
     @property
     def filter(self) -> Filter:
@@ -132,11 +151,10 @@ class Filters(FailedFilters, frozen=True, kw_only=True):
         return replace(super().filter, states=self.status)
 
 
-BatchName = Annotated[str | None, Meta(description="The name of the batch.")]
-Metadata = Annotated[
-    dict[str, str],
-    Meta(description="The labels of the batch: for each one a parameter, for example `metadata.customer=42`."),
-]
+_METADATA = "Each label is a parameter of its own, whose name begins with `metadata.`, such as `metadata.customer=42`."
+
+BatchName = Annotated[str | None, Meta(description="The name of the new batch, for people and for `GET /batches`.")]
+Metadata = Annotated[dict[str, str], Meta(description=f"The labels of the new batch, for `GET /batches`. {_METADATA}")]
 
 
 class LabelQuery(Query, frozen=True, kw_only=True):
@@ -150,28 +168,34 @@ class SubmitQuery(LabelQuery, frozen=True, kw_only=True):
     """The task type of all elements, and the label of the batch."""
 
     task_type: Annotated[
-        str | None, Meta(description="The type of all tasks. The body, or each element of its array, is then the data.")
+        str | None,
+        Meta(
+            description="The task type of all tasks. The body, or each element of its array, is then the data itself."
+        ),
     ] = None
 
 
 class BatchQuery(Paging, frozen=True, kw_only=True):
     """Which batches, and which page."""
 
-    name: BatchName = None
-    metadata: Metadata = field(default_factory=dict)
+    name: Annotated[str | None, Meta(description="Only batches with exactly this name.")] = None
+    metadata: Annotated[dict[str, str], Meta(description=f"Only batches with all these labels. {_METADATA}")] = field(
+        default_factory=dict
+    )
 
 
 class QueueQuery(Paging, frozen=True, kw_only=True):
     """Which queue, and which page."""
 
-    queue: Annotated[str | None, Meta(description="Only this queue: `high`, `default` or `low`.")] = None
+    queue: Annotated[str | None, Meta(description="Only tasks of this queue: `high`, `default` or `low`.")] = None
 
 
 class ResultsQuery(Query, frozen=True, kw_only=True):
     """Which elements of a batch."""
 
     status: Annotated[
-        frozenset[ElementStatus], Meta(description="Elements in one of these states; `rejected`: refused ones.")
+        frozenset[ElementStatus],
+        Meta(description="Only elements in one of these states; `rejected` for refused elements."),
     ] = frozenset()
 
 
@@ -179,11 +203,14 @@ class PurgeQuery(Query, frozen=True, kw_only=True):
     """Which dead letters to delete."""
 
     older_than: Annotated[
-        float, Meta(description="The least seconds since a task ended; 0 deletes all failed tasks.", ge=0)
+        float,
+        Meta(
+            description="Seconds. Tasks that failed less than this time ago are kept; 0 deletes all failed tasks.", ge=0
+        ),
     ]
 
 
 class HomeQuery(Query, frozen=True, kw_only=True):
     """What the home page shows."""
 
-    batch: Annotated[str | None, Meta(description="The batch whose elements are shown.")] = None
+    batch: Annotated[str | None, Meta(description="The id of the batch whose elements are shown.")] = None

@@ -13,37 +13,53 @@ from queue_tool.model.payloads.fields import Payload
 class Alive(Payload, frozen=True, kw_only=True):
     """The process responds."""
 
-    status: Literal["ok"] = "ok"
+    status: Annotated[Literal["ok"], Meta(description="Always `ok`.")] = "ok"
 
 
 class Checks(Payload, frozen=True, kw_only=True):
-    """The parts that the service needs: `ok`, or a sentence that says what is wrong."""
+    """The state of each part that the service needs."""
 
-    database: str
-    broker: str
-    workers: str
+    database: Annotated[str, Meta(description="SQLite or PostgreSQL: `ok`, or a sentence that says what is wrong.")]
+    broker: Annotated[str, Meta(description="Redis or Valkey: `ok`, or a sentence that says what is wrong.")]
+    workers: Annotated[str, Meta(description="The workers: `ok`, or a sentence that says what is wrong.")]
 
 
 class Readiness(Payload, frozen=True, kw_only=True):
     """Whether the system can do its work."""
 
-    status: Literal["ok", "unavailable"]
-    checks: Checks
+    status: Annotated[
+        Literal["ok", "unavailable"], Meta(description="`ok` if every part can do its work, else `unavailable`.")
+    ]
+    checks: Annotated[Checks, Meta(description="The state of each part.")]
     lag: Annotated[
-        float | None, Meta(description="Seconds for which the oldest task has waited; null without a database.")
+        float | None,
+        Meta(
+            description="Seconds since the oldest queued task was created; 0 if no task is queued; "
+            "null if the database is not available."
+        ),
     ]
 
 
 class Problem(Payload, frozen=True, kw_only=True):
     """An error: problem details (RFC 9457)."""
 
-    type: Annotated[str, Meta(description="The entry of this error in the documentation.")]
-    title: str
+    type: Annotated[
+        str,
+        Meta(description="The address of the documentation of `code`, relative to the service: its cause and remedy."),
+    ]
+    title: Annotated[str, Meta(description="The name of the HTTP status.")]
     status: Annotated[int, Meta(description="The HTTP status.")]
-    detail: Annotated[str, Meta(description="A sentence about this very error.")]
-    code: Annotated[str, Meta(description="The error; stable, for programs.")]
+    detail: Annotated[
+        str,
+        Meta(
+            description="A sentence for people: what is wrong, then what to do. Later versions may word it differently."
+        ),
+    ]
+    code: Annotated[str, Meta(description="The name of the error. It is stable, so programs decide by it.")]
     message: Annotated[str, Meta(description="The same as `detail`.")]
-    request_id: Annotated[str, Meta(description="The id of the request, which the log has too.")]
+    request_id: Annotated[
+        str, Meta(description="The id of the request. Each line that the server logs about the request has it.")
+    ]
     errors: Annotated[
-        list[FieldProblem] | UnsetType, Meta(description="Why a single task was refused; only with `bad_task`.")
+        list[FieldProblem] | UnsetType, Meta(description="Why the task was refused; only with the code `bad_task`.")
     ] = UNSET

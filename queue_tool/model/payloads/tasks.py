@@ -9,39 +9,59 @@ from msgspec import UNSET, Meta, UnsetType
 from queue_tool.model.payloads.fields import (
     BatchOrNone,
     Count,
+    Created,
+    Ended,
     Item,
     Message,
     Payload,
+    Started,
     TaskId,
     Time,
-    TimeOrNone,
     Token,
     TypeName,
 )
 from queue_tool.model.queues import Priority
 from queue_tool.model.states import Code, State
 
-Attempt = Annotated[int | None, Meta(description="The number of the attempt; null before the first start.")]
-Duration = Annotated[float | None, Meta(description="Seconds that the last run took; null until the task has ended.")]
-Progress = Annotated[float | None, Meta(description="What the function reported, from 0 to 1; null if nothing.")]
-ProgressNote = Annotated[str | None, Meta(description="The text that the function reported with its progress.")]
-OwnId = Annotated[str | None, Meta(description="The id that the client gave to the task.")]
-Name = Annotated[str | None, Meta(description="The name that the client gave.")]
+Attempt = Annotated[
+    int | None,
+    Meta(description="The number of the current or last attempt, from 1; null before the first start."),
+]
+Duration = Annotated[
+    float | None,
+    Meta(description="Seconds that the last run took; null until the task has ended, and if it never started."),
+]
+Progress = Annotated[
+    float | None,
+    Meta(
+        description="How much of the current or last run is done, from 0 to 1; null if the function reported nothing."
+    ),
+]
+ProgressNote = Annotated[
+    str | None, Meta(description="The text that the function reported with `progress`; null if it reported nothing.")
+]
+OwnId = Annotated[str | None, Meta(description="The `custom_id` in the request; null if the request has none.")]
+Name = Annotated[str | None, Meta(description="The name of the task in the request; null if the request has none.")]
 Status = Annotated[State, Meta(description="The state of the task.")]
+Result = Annotated[Any, Meta(description="The result of the function; null until the task has finished.")]
+Run = Annotated[int, Meta(description="The number of the run, from 1.")]
+Data = Annotated[Any, Meta(description="The input of the function, as in the request.")]
 
 
 class TaskError(Payload, frozen=True, kw_only=True):
     """Why a task failed."""
 
-    code: Code
-    message: Annotated[str | None, Meta(description="The error of the function, or a sentence about the failure.")]
+    code: Annotated[Code, Meta(description="The kind of the failure.")]
+    message: Annotated[
+        str | None, Meta(description="The exception of the function with its text, or a sentence about the failure.")
+    ]
 
 
-Error = Annotated[TaskError | None, Meta(description="Why the task failed; null if it did not fail.")]
+Error = Annotated[TaskError | None, Meta(description="Why the task failed; null if it has not failed.")]
 
 
 class Check(Payload, frozen=True, kw_only=True):
-    """The state of a task, as everyone may read it who has its token."""
+    """The state of a task, for every client that has its token."""
 
     message: Message
     token: Token
@@ -50,34 +70,38 @@ class Check(Payload, frozen=True, kw_only=True):
     item: Item
     status: Status
     attempt: Attempt
-    created_at: Time
-    started_at: TimeOrNone
-    finished_at: TimeOrNone
+    created_at: Created
+    started_at: Started
+    finished_at: Ended
     duration: Duration
     progress: Progress
     note: ProgressNote
-    result: Annotated[Any, Meta(description="What the function returned; null until it has.")]
+    result: Result
     error: Error
 
 
 class CheckedToken(Payload, frozen=True, kw_only=True):
     """The state of one of many tasks."""
 
-    hash: Annotated[str, Meta(description="The token, as the request has it.")]
+    hash: Annotated[str, Meta(description="The token in the request.")]
     message: Annotated[str, Meta(description="As in `GET /check/{token}`; `Job not found` for an unknown token.")]
     status: Annotated[
-        str, Meta(description="The state of the task.", extra_json_schema={"enum": [*map(str, State), "unknown"]})
+        str,
+        Meta(
+            description="The state of the task; `unknown` if no task has this token.",
+            extra_json_schema={"enum": [*map(str, State), "unknown"]},
+        ),
     ]
 
 
 class CheckedTokens(Payload, frozen=True, kw_only=True):
     """The states of many tasks, in the order of the request."""
 
-    results: list[CheckedToken]
+    results: Annotated[list[CheckedToken], Meta(description="One entry for each token, in the order of the request.")]
 
 
 class StatusOnly(Payload, frozen=True, kw_only=True):
-    """The id and the status of a task, and no more."""
+    """The token and the state of a task, and no more."""
 
     task_id: TaskId
     token: Token
@@ -86,19 +110,19 @@ class StatusOnly(Payload, frozen=True, kw_only=True):
 
 
 class TaskStatus(StatusOnly, frozen=True, kw_only=True):
-    """The id and the status of a task."""
+    """The token and the state of a task."""
 
     task_type: TypeName
     batch: BatchOrNone
     custom_id: OwnId | UnsetType = UNSET
     duplicate: Annotated[
         bool | UnsetType,
-        Meta(description="True if no task was made, because this unfinished task has the same `unique_key`."),
+        Meta(description="True if no task was created, because this unfinished task has the same `unique_key`."),
     ] = UNSET
 
 
 class TaskSummary(Payload, frozen=True, kw_only=True):
-    """A task in a list. Long values are cut."""
+    """A task in a list. Long values are cut: see `shortened`."""
 
     task_id: TaskId
     token: Token
@@ -108,108 +132,178 @@ class TaskSummary(Payload, frozen=True, kw_only=True):
     batch: BatchOrNone
     name: Name
     custom_id: OwnId
-    tags: list[str]
-    priority: Priority
+    tags: Annotated[list[str], Meta(description="The tags of the task in the request.")]
+    priority: Annotated[Priority, Meta(description="Tasks with a higher priority start first.")]
     item: Item
     attempt: Attempt
-    created_at: Time
-    due_at: Annotated[str | None, Meta(description="The task does not start before this time; null: at once.")]
-    started_at: TimeOrNone
-    finished_at: TimeOrNone
+    created_at: Created
+    due_at: Annotated[
+        Time | None,
+        Meta(
+            description="The task, or its next attempt, does not start before this time, in UTC (RFC 3339); "
+            "null if it may start at once."
+        ),
+    ]
+    started_at: Started
+    finished_at: Ended
     duration: Duration
     progress: Progress
     note: ProgressNote
-    worker: Annotated[str | None, Meta(description="The worker that ran the task last.")]
-    host: Annotated[str | None, Meta(description="The host of that worker.")]
+    worker: Annotated[str | None, Meta(description="The id of the worker that ran the task last; null if none did.")]
+    host: Annotated[str | None, Meta(description="The host of this worker; null if no worker ran the task.")]
     error: Error
     shortened: Annotated[
-        list[str] | UnsetType, Meta(description="The keys whose values were cut. The task's details have all of them.")
+        list[str] | UnsetType,
+        Meta(
+            description="The keys whose values were cut, because they have more than 1,000 characters; "
+            "`GET /tasks/{token}` returns the whole values."
+        ),
     ] = UNSET
 
 
 class EndedTask(TaskSummary, frozen=True, kw_only=True):
-    """An ended task in a list, with its result. Long values are cut."""
+    """An ended task in a list, with its result. Long values are cut: see `shortened`."""
 
-    result: Annotated[Any, Meta(description="What the function returned; null if the task did not succeed.")]
+    result: Annotated[Any, Meta(description="The result of the function; null if the task failed or was canceled.")]
 
 
 class FailedAttempt(Payload, frozen=True, kw_only=True):
-    """An attempt that did not succeed."""
+    """A run that did not succeed."""
 
-    attempt: int
-    run: int
-    worker: Annotated[str | None, Meta(description="The worker process that ran it.")]
-    started_at: TimeOrNone
-    ended_at: Time
-    code: Annotated[
-        str, Meta(description="Why it did not succeed.", extra_json_schema={"enum": [*map(str, Code), "canceled"]})
+    attempt: Annotated[int, Meta(description="The number of the attempt, from 1.")]
+    run: Run
+    worker: Annotated[str | None, Meta(description="The id of the worker that ran it; null if no worker did.")]
+    started_at: Annotated[
+        Time | None, Meta(description="When the run started, in UTC (RFC 3339); null if it never started.")
     ]
-    error: Annotated[str | None, Meta(description="The error of the function.")]
-    traceback: Annotated[str | None, Meta(description="The traceback of the error, cut if it is long.")]
+    ended_at: Annotated[Time, Meta(description="When the run ended, in UTC (RFC 3339).")]
+    code: Annotated[
+        str,
+        Meta(
+            description="The kind of the failure, or `canceled`.",
+            extra_json_schema={"enum": [*map(str, Code), "canceled"]},
+        ),
+    ]
+    error: Annotated[
+        str | None, Meta(description="The exception of the function with its text, or a sentence about the failure.")
+    ]
+    traceback: Annotated[
+        str | None,
+        Meta(description="The traceback of the exception, at most its last 10,000 characters; null if there is none."),
+    ]
 
 
 class TimelineEvent(Payload, frozen=True, kw_only=True):
     """One event in the life of a task."""
 
-    at: Time
-    event: Literal["created", "started", "failed", "canceled", "finished"]
-    code: Annotated[Code | UnsetType, Meta(description="Why the run failed; only where it did.")] = UNSET
-    run: Annotated[int | None, Meta(description="The number of the run; null for `created`.")]
+    at: Annotated[Time, Meta(description="When it happened, in UTC (RFC 3339).")]
+    event: Annotated[
+        Literal["created", "started", "failed", "canceled", "finished"],
+        Meta(
+            description="The task was `created`; or one of its runs `started`, `failed`, was `canceled`, or `finished`."
+        ),
+    ]
+    code: Annotated[Code | UnsetType, Meta(description="The kind of the failure; only with `failed`.")] = UNSET
+    run: Annotated[int | None, Meta(description="The number of the run, from 1; null with `created`.")]
 
 
 class LogLine(Payload, frozen=True, kw_only=True):
     """A line that the function logged."""
 
-    at: Time
-    run: int
-    text: str
+    at: Annotated[Time, Meta(description="When the line was stored, in UTC (RFC 3339).")]
+    run: Run
+    text: Annotated[str, Meta(description="The line, at most 2,000 characters.")]
 
 
 class TaskDetails(TaskSummary, frozen=True, kw_only=True):
     """Everything about a task."""
 
-    index: Annotated[int, Meta(description="The position in the array of the request, from 0.")]
-    data: Annotated[Any, Meta(description="The input of the function.")]
-    description: Annotated[str | None, Meta(description="The description that the client gave.")]
+    index: Annotated[
+        int, Meta(description="The position of the task in the array of the request, from 0; 0 for a single task.")
+    ]
+    data: Data
+    description: Annotated[
+        str | None, Meta(description="The description of the task in the request; null if the request has none.")
+    ]
     parameters: Annotated[
         Any,
-        Meta(description="Additional input for the function.", extra_json_schema={"type": ["object", "null"]}),
+        Meta(
+            description="The additional input of the function, as in the request; null if the request has none.",
+            extra_json_schema={"type": ["object", "null"]},
+        ),
     ]
-    unique_key: Annotated[str | None, Meta(description="At most one unfinished task of the type has this key.")]
-    timeout: Annotated[float | None, Meta(description="Seconds, as submitted; null: the value of the task type.")]
-    max_attempts: Annotated[int | None, Meta(description="As submitted; null: the value of the task type.")]
-    expires_at: Annotated[str | None, Meta(description="The task fails if it has not started by this time.")]
-    run: Annotated[int, Meta(description="Grows by one each time that the task goes back to the queue.")]
-    losses: Annotated[int, Meta(description="How many workers died while they ran the task.", ge=0)]
-    result: Annotated[Any, Meta(description="What the function returned; null until it has.")]
-    canceled_by: Annotated[str | None, Meta(description="Who canceled the task, as the request said.")]
-    cancel_reason: Annotated[str | None, Meta(description="Why, as the request said.")]
-    canceled_key: Annotated[str | None, Meta(description="The name of the API key of that request.")]
-    attempts: Annotated[list[FailedAttempt], Meta(description="The attempts that did not succeed, oldest first.")]
+    unique_key: Annotated[
+        str | None,
+        Meta(description="At most one unfinished task of the task type has this key; null if the request has none."),
+    ]
+    timeout: Annotated[
+        float | None,
+        Meta(
+            description="Seconds that one run may take, as in the request; 0 is no limit; "
+            "null if the value of the task type applies."
+        ),
+    ]
+    max_attempts: Annotated[
+        int | None,
+        Meta(
+            description="The maximum number of attempts, as in the request; null if the value of the task type applies."
+        ),
+    ]
+    expires_at: Annotated[
+        Time | None,
+        Meta(
+            description="The task fails if it has not started by this time, in UTC (RFC 3339); "
+            "null if it does not expire."
+        ),
+    ]
+    run: Annotated[
+        int,
+        Meta(
+            description="The number of the current or next run, from 1; of the last run if the task has ended. "
+            "It grows by one each time that the task returns to the queue."
+        ),
+    ]
+    losses: Annotated[Count, Meta(description="How many workers died while they ran the task.")]
+    result: Result
+    canceled_by: Annotated[
+        str | None,
+        Meta(
+            description="Who canceled the task: `by` of the cancel request, or else the name of its API key. "
+            "Empty if the request had neither; null if the task is not canceled."
+        ),
+    ]
+    cancel_reason: Annotated[
+        str | None, Meta(description="`reason` of the cancel request, or empty; null if the task is not canceled.")
+    ]
+    canceled_key: Annotated[
+        str | None,
+        Meta(description="The name of the API key of the cancel request; null if that request had no key."),
+    ]
+    attempts: Annotated[list[FailedAttempt], Meta(description="The runs that did not succeed, oldest first.")]
     timeline: Annotated[list[TimelineEvent], Meta(description="What happened to the task, oldest first.")]
-    log: Annotated[list[LogLine], Meta(description="The last 100 lines that the function logged.")]
+    log: Annotated[list[LogLine], Meta(description="The last 100 lines that the function logged, oldest first.")]
 
 
 class TaskResult(TaskStatus, frozen=True, kw_only=True):
     """The result of a task. `status` says whether the task has ended."""
 
-    data: Annotated[Any, Meta(description="The input of the function.")]
-    result: Annotated[Any, Meta(description="What the function returned; null until it has.")]
+    data: Data
+    result: Result
     error: Error
-    created_at: Time
-    started_at: TimeOrNone
-    finished_at: TimeOrNone
+    created_at: Created
+    started_at: Started
+    finished_at: Ended
     duration: Duration
 
 
 class Changed(Payload, frozen=True, kw_only=True):
     """How many tasks a request found and changed."""
 
-    matched: Annotated[Count, Meta(description="The tasks that the request selects.")]
-    changed: Annotated[Count, Meta(description="The tasks that were changed; 0 with `dry_run`.")]
+    matched: Annotated[Count, Meta(description="How many tasks the request selects.")]
+    changed: Annotated[Count, Meta(description="How many tasks the request changed; 0 with `dry_run`.")]
 
 
 class Removed(Payload, frozen=True, kw_only=True):
     """How many tasks a request deleted."""
 
-    removed: Count
+    removed: Annotated[Count, Meta(description="How many failed tasks were deleted.")]

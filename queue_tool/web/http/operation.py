@@ -81,14 +81,18 @@ class Operation:
         return first + "".join(map(str.capitalize, others))
 
     @property
-    def description(self) -> str:
-        """Return what the operation does."""
-        return inspect.getdoc(self.function) or ""
+    def summary(self) -> str:
+        """Return what the operation does, in a few words: the first line of the docstring, without its full stop."""
+        return self._docstring.partition("\n")[0].removesuffix(".")
 
     @property
-    def summary(self) -> str:
-        """Return what the operation does, in one sentence."""
-        return self.description.partition("\n")[0]
+    def description(self) -> str:
+        """Return what a caller must know in addition, in Markdown: the rest of the docstring."""
+        return self._docstring.partition("\n")[2].strip()
+
+    @property
+    def _docstring(self) -> str:
+        return inspect.getdoc(self.function) or ""
 
     @property
     def has_etag(self) -> bool:
@@ -126,6 +130,7 @@ class Options(TypedDict, total=False):
     Keys:
         errors: the errors that the function raises, besides those that come from what it takes.
         status: the status of its usual answer, whose body is what the function returns; by default 200.
+        headers: the headers of this answer, besides those that come from what the operation takes.
         answers: more answers, or the usual one if its body is no JSON object.
 
     The other keys are fields of `Operation`.
@@ -133,6 +138,7 @@ class Options(TypedDict, total=False):
 
     errors: Sequence[type[QueueToolError]]
     status: int
+    headers: Sequence[str]
     answers: Mapping[int, Answer]
     takes: Sequence[str]
     takes_any_query: bool
@@ -209,9 +215,10 @@ def _operation(function: Callable[..., Any], options: Options, **named: Any) -> 
     query, body = hints.get("query"), hints.get("body")
     if body is None and named["method"] == "POST" and "takes" not in options:
         body = NoBody
-    usual = {options.get("status", 200): Answer(body=_body_of(hints["return"]), meaning="")}
+    headers = (*options.get("headers", ()), *["Link"] * (query is not None and issubclass(query, Paging)))
+    usual = {options.get("status", 200): Answer(body=_body_of(hints["return"]), meaning="", headers=headers)}
     raised = {*options.get("errors", ()), *_usual_errors(named["method"], named["role"], query, body, options)}
-    worked_out = ("errors", "status", "answers")
+    worked_out = ("errors", "status", "headers", "answers")
     return Operation(
         function=function,
         query=query,

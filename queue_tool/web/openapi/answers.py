@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -17,12 +18,12 @@ PROBLEM = "application/problem+json"
 CSV = "text/csv"
 
 HEADERS: Mapping[str, str] = {
-    "X-Request-Id": "The id of the request, which each line of the log about it has.",
-    "ETag": "The version of the answer, for `If-None-Match`.",
-    "Location": "The address of what was made or changed.",
-    "Link": 'The address of the next page: `<...>; rel="next"`.',
-    "Preference-Applied": "There if the server honored `Prefer: wait`.",
-    "Retry-After": "Seconds after which the request may be sent again.",
+    "X-Request-Id": "The id of the request. Each line that the server logs about the request has it.",
+    "ETag": "The version of the answer. Send it as `If-None-Match` when you read the same address again.",
+    "Location": "The address of the task or batch that was created or changed.",
+    "Link": 'The address of the next page: `<...>; rel="next"`. The last page does not have it.',
+    "Preference-Applied": "Only if the server honored `Prefer: wait`.",
+    "Retry-After": "Wait so many seconds before you send the same request again.",
 }
 """The headers of answers, and what they mean."""
 
@@ -41,7 +42,10 @@ def answers_of(operation: Operation, examples: Mapping[str, Any]) -> Json:
     """
     found = {str(status): _usual(operation, status, answer, examples) for status, answer in operation.answers.items()}
     if operation.has_etag:
-        found["304"] = {"description": "Nothing has changed.", "headers": _headers("ETag")}
+        found["304"] = {
+            "description": "The body is the same as in the answer with this `ETag`, so it is not sent again.",
+            "headers": _headers("ETag"),
+        }
     for status, kinds in sorted(_by_status(operation.errors).items()):
         text = str(status)
         if text in found:
@@ -56,7 +60,7 @@ def answers_of(operation: Operation, examples: Mapping[str, Any]) -> Json:
 def _usual(operation: Operation, status: int, answer: Answer, examples: Mapping[str, Any]) -> Json:
     names = ["ETag"] * operation.has_etag + ["Preference-Applied"] * operation.waits + list(answer.headers)
     response: Json = {
-        "description": answer.meaning or operation.summary,
+        "description": answer.meaning or inspect.getdoc(answer.body) or "",
         "headers": _headers(*names),
     }
     if answer.body is None:

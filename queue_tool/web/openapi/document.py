@@ -22,11 +22,24 @@ from queue_tool.web.openapi.answers import answers_of, example_components, heade
 from queue_tool.web.openapi.parameters import SHARED, parameters_of, path_of
 from queue_tool.web.openapi.schemas import Json, payload_schemas, reference, schema_of, task_schemas
 
-ABOUT = """Send a JSON array of items. Each item gets a token and is processed, and no item is lost.
+ABOUT = """Send a JSON array of elements. Each accepted element becomes a task with a token, and no task is lost.
 
-Without an API key in the store, only your own programs on this machine are served, and they need no key. With keys,
-send yours as `Authorization: Bearer qt_...`; the role that an operation needs is in `x-role`.
+**API keys.** Until the operator creates the first key, the service serves only requests from its own machine, and they
+need no key. From then on, send yours as `Authorization: Bearer qt_...`. Each operation names the role that the key
+must have: `read`, `submit` or `admin`. Each role may also do what the roles before it may.
+
+**Errors** are problem details (RFC 9457) with a stable `code`. [/docs/errors](/docs/errors) explains each code: its
+cause, what to do, and whether the same request may be sent again.
+
+**Lists** return one page at a time: send the same request with `cursor` set to `next`, until `next` is null.
 """
+
+NEEDS = {
+    Role.OPEN: "Needs no API key.",
+    Role.READ: "Needs the role `read`.",
+    Role.SUBMIT: "Needs the role `submit`.",
+    Role.ADMIN: "Needs the role `admin`.",
+}
 
 NEEDED: Sequence[Json] = [{"key": []}]
 
@@ -62,7 +75,11 @@ def document(groups: Sequence[Group], types: Mapping[str, TaskType], max_batch: 
             "headers": header_components(),
             "examples": example_components(),
             "securitySchemes": {
-                "key": {"type": "http", "scheme": "bearer", "description": "`queue-tool keys create` prints a key."}
+                "key": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "The operator creates a key with `queue-tool keys create`. It begins with `qt_`.",
+                }
             },
         },
     }
@@ -74,7 +91,7 @@ def _described(operation: Operation, query: Json) -> Json:
         "operationId": operation.name,
         "tags": [operation.tag],
         "summary": operation.summary,
-        "description": operation.description,
+        "description": f"{operation.description}\n\n{NEEDS[operation.role]}".strip(),
         "parameters": list(parameters_of(operation, query)),
         "responses": answers_of(operation, examples.get("answers", {})),
         "security": [] if operation.role is Role.OPEN else NEEDED,

@@ -18,7 +18,7 @@ _PLACE = re.compile(r"<(?:\w+:)?(\w+)>")
 _IN_PATHS = {
     "token": "The token of the task.",
     "batch": "The id of the batch.",
-    "name": "The name of the queue: `high`, `default` or `low`.",
+    "name": "The name of the queue: `high`, `default` (priority `normal`) or `low`.",
 }
 
 _LABELS = {
@@ -30,7 +30,8 @@ _LABELS = {
 PREFER = {
     "name": "Prefer",
     "in": "header",
-    "description": "`wait=<seconds>` (RFC 7240), at most 60: answer when it has ended, or when the time is over.",
+    "description": "`wait=<seconds>` (RFC 7240), a whole number up to 60. The server answers when the task or batch "
+    "has ended, or when the time is over.",
     "schema": {"type": "string"},
     "example": "wait=30",
 }
@@ -38,22 +39,24 @@ PREFER = {
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "A text of your own for this very request. For 24 hours, the same request with the same key gets "
-    "the same answer, and nothing is made twice. The same key with another body or query is refused.",
+    "description": "A new text for each new request, such as a random UUID. If you repeat the request with the same "
+    "key within 24 hours, no task is created twice, and the answer has the same tokens. Another body or query with "
+    "the same key is refused with 422.",
     "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
 }
 
 IF_NONE_MATCH = {
     "name": "If-None-Match",
     "in": "header",
-    "description": "The `ETag` of an earlier answer: answer 304 without a body if nothing has changed.",
+    "description": "The `ETag` of an earlier answer. If nothing has changed since, the answer is 304 without a body.",
     "schema": {"type": "string"},
 }
 
 REQUEST_ID = {
     "name": "X-Request-Id",
     "in": "header",
-    "description": "An id of your own for this request. It is in the answer and in each line of the log.",
+    "description": "An id of your own for this request: 1 to 64 letters, digits, `.`, `_` and `-`. It is in the answer "
+    "and in each line that the server logs about the request. Without it, the server makes an id.",
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
 }
 

@@ -50,7 +50,7 @@ def _filters(queries: Mapping[type[Query], Json]) -> Json:
     return {
         name: {
             "type": "object",
-            "description": "Selects the tasks that match all of its keys.",
+            "description": "Selects the tasks that match all of these filters.",
             "properties": {
                 key: _as_text(schema) for key, schema in queries[kind].items() if key not in Paging.__struct_fields__
             },
@@ -63,7 +63,7 @@ def _filters(queries: Mapping[type[Query], Json]) -> Json:
 def _as_text(schema: Json) -> Json:
     plain = without_null(schema)
     if plain.get("type") == "array":
-        return {"type": "string", "description": f"{plain['description']} Separated by commas."}
+        return {"type": "string", "description": f"{plain['description'].removesuffix('.')}, separated by commas."}
     return plain
 
 
@@ -96,16 +96,18 @@ def task_schemas(types: Mapping[str, TaskType], max_batch: int) -> Json:
         **{component: _embedded(types[name], component) for name, component in data.items()},
         "Elements": several
         | {
-            "description": "The data of the tasks. An element that does not match the schema is refused alone.",
+            "description": "The data of each task. An element that does not match the schema is refused; "
+            "the others are accepted.",
             "items": reference(data[MAIN_TYPE]),
         },
-        "TaskRequest": envelope | {"allOf": choice},
+        "TaskRequest": envelope | {"description": "One task.", "allOf": choice},
         "TaskRequests": {
+            "description": "One task, an array of tasks, or the data itself.",
             "anyOf": [
                 reference("TaskRequest"),
                 several | {"items": reference("TaskRequest")},
-                {"description": "With `?task_type=`: the data of one task, or an array with the data of many."},
-            ]
+                {"description": "With the parameter `task_type`: the data of one task, or an array of such data."},
+            ],
         },
     }
 

@@ -12,15 +12,26 @@ from queue_tool.web.http.operation import Group, Reply
 from queue_tool.web.http.query import label_of
 from queue_tool.web.http.submissions import MAIN_TYPE, idempotency_key, received
 
-routes = Group("batches", "Send batches, watch them, and read their results.")
+routes = Group("batches", "Send batches, read their status and their results, cancel and retry all tasks of a batch.")
 
 
-@routes.post("/api", Role.SUBMIT, keyed=True, body_schema="Elements", errors=(NotAnArray, TooManyItems, TooManyWaiting))
+@routes.post(
+    "/api",
+    Role.SUBMIT,
+    keyed=True,
+    headers=("Location",),
+    body_schema="Elements",
+    errors=(NotAnArray, TooManyItems, TooManyWaiting),
+)
 def submit_batch(query: LabelQuery, body: JsonBody) -> Reply[Received]:
-    """Send a batch of `sleep` tasks.
+    """Send a batch of sleep tasks.
 
-    Each element is checked on its own. A good one gets a token and a task, a bad one the reasons of its refusal.
-    When you have the answer, all its tokens are on disk.
+    The body is an array. Each element is checked on its own: an accepted element gets a task and a token, a refused
+    one gets the reasons. A refused element does not affect the others, so look for `INVALID_JOB_REQUEST` in the answer.
+    When you have the answer, all its tokens are on disk. If no answer arrives, either all or nothing of the batch is
+    stored: send an `Idempotency-Key`, and you can repeat the request safely.
+
+    An empty array is answered with an empty list and creates no batch.
     """
     label = label_of(query.name, query.metadata)
     if not isinstance(body.value, list):

@@ -19,19 +19,26 @@ from queue_tool.web.http.prefer import answer_in_time
 from queue_tool.web.http.query import label_of
 from queue_tool.web.http.selections import requester
 
-routes = Group("batches", "Send batches, watch them, and read their results.")
+routes = Group("batches", "Send batches, read their status and their results, cancel and retry all tasks of a batch.")
 
 
 @routes.get("/batches", Role.READ)
 def list_batches(query: BatchQuery) -> Reply[BatchPage]:
-    """List batches, newest first."""
+    """List batches, newest first.
+
+    The counts of each state are only in `GET /batches/{batch}`, because counting reads all tasks of a batch.
+    """
     page = runtime().list.batches(label_of(query.name, query.metadata), query.limit, query.cursor)
     return listed(BatchPage(items=[shapes.batch_summary(batch) for batch in page.items], **totals(page)))
 
 
 @routes.get("/batches/<batch>", Role.READ, waits=True, errors=(BatchNotFound,))
 def get_batch(batch: str) -> Reply[Batch]:
-    """Return the status of one batch. The counts of the six states and `rejected` add up to `total`."""
+    """Read the status and the counts of a batch.
+
+    With `Prefer: wait=30` the server answers when the batch has ended, or after 30 seconds. A batch is `finished` when
+    all its tasks have ended, even if some failed. The counts add up to `total`.
+    """
     system = runtime()
     return answer_in_time(
         ask=lambda: system.ask.batch(batch),
@@ -43,7 +50,11 @@ def get_batch(batch: str) -> Reply[Batch]:
 
 @routes.post("/batches/<batch>/cancel", Role.SUBMIT, errors=(BatchNotFound, PartlyChanged))
 def cancel_batch(batch: str, body: CancelBody) -> Changed:
-    """Cancel all unfinished tasks of a batch."""
+    """Cancel all unfinished tasks of a batch.
+
+    Tasks that have ended are not changed. The result of a running task is discarded, and its function is stopped if
+    the lane of the task type can do that. `matched` counts the tasks that had not ended.
+    """
     system = runtime()
     system.ask.batch(batch)
     changed = system.cancel.matching(Filter(batch=batch), requester(body.by), body.reason or "", key=g.key_name)
@@ -52,7 +63,11 @@ def cancel_batch(batch: str, body: CancelBody) -> Changed:
 
 @routes.post("/batches/<batch>/retry", Role.SUBMIT, errors=(BatchNotFound, PartlyChanged))
 def retry_batch(batch: str) -> Changed:
-    """Retry all failed and canceled tasks of a batch."""
+    """Retry all failed and canceled tasks of a batch.
+
+    Each gets all its attempts again and returns to the queue under the same token. Other tasks are not changed, and a
+    task whose `unique_key` another unfinished task has now is skipped: it is in `matched`, and not in `changed`.
+    """
     system = runtime()
     system.ask.batch(batch)
     changed = system.reopen.matching(Filter(batch=batch))

@@ -18,22 +18,34 @@ from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.operation import Group, Reply
 from queue_tool.web.http.paging import page_of_ended
 from queue_tool.web.http.selections import filter_of_body
-from queue_tool.web.operations.tasks import reopened
+from queue_tool.web.operations.tasks import LOCATION, reopened
 
 FAILED = frozenset({State.FAILED})
 
-routes = Group("dead letters", "Failed tasks: list them, run them again, delete them.")
+routes = Group("dead letters", "Failed tasks: list, retry and delete them.")
 
 
 @routes.get("/deadletter", Role.READ)
 def list_dead_letters(query: FailedFilters) -> Reply[EndedTaskPage]:
-    """List failed tasks, newest first."""
+    """List failed tasks, newest first.
+
+    A failed task is a dead letter: it has used all its attempts, or another attempt cannot help. It is not retried
+    automatically. `error` has the reason.
+    """
     return page_of_ended(runtime().list(_failed(query.filter), query.limit, query.cursor))
 
 
-@routes.post("/deadletter/<token>/retry", Role.SUBMIT, errors=(TaskNotFound, TaskNotRetried, UniqueKeyTaken))
+@routes.post(
+    "/deadletter/<token>/retry",
+    Role.SUBMIT,
+    headers=LOCATION,
+    errors=(TaskNotFound, TaskNotRetried, UniqueKeyTaken),
+)
 def retry_dead_letter(token: str) -> Reply[TaskStatus]:
-    """Retry one failed task."""
+    """Retry a failed task.
+
+    The same as `POST /tasks/{token}/retry`, but a canceled task is refused with 409.
+    """
     state = runtime().ask.task(token).state
     if state is not State.FAILED:
         raise TaskNotRetried(f"Only failed tasks are dead letters; this one is {state.value}.")
@@ -42,15 +54,23 @@ def retry_dead_letter(token: str) -> Reply[TaskStatus]:
 
 @routes.post("/deadletter/retry", Role.ADMIN, errors=(PartlyChanged,))
 def retry_dead_letters(body: RetryFailedBody) -> Changed:
-    """Retry all failed tasks that match the filter; without a filter, all failed tasks."""
+    """Retry many failed tasks.
+
+    With `filter` only the failed tasks that match it, without `filter` all failed tasks. An empty filter needs
+    `"all": true`. `dry_run` only counts them. Each task gets all its attempts again under the same token.
+    """
     wanted = Filter() if body.filter is UNSET else filter_of_body(body, FailedFilters)
     changed = runtime().reopen.matching(_failed(wanted), dry_run=body.dry_run)
     return Changed(matched=changed.matched, changed=changed.changed)
 
 
-@routes.delete("/deadletter", Role.ADMIN)
+@routes.delete("/deadletter", Role.ADMIN, errors=(PartlyChanged,))
 def purge_dead_letters(query: PurgeQuery) -> Removed:
-    """Delete failed tasks, with all their data, that ended at least `older_than` seconds ago."""
+    """Delete failed tasks.
+
+    Deletes the tasks that failed at least `older_than` seconds ago, with their data, attempts and log. This cannot be
+    undone: their tokens are unknown afterwards, and their batches no longer count them.
+    """
     return Removed(removed=runtime().dead_letters.purge(timedelta(seconds=query.older_than)))
 
 

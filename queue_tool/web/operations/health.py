@@ -12,14 +12,18 @@ from queue_tool.services.owner import lives_here
 from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.operation import Answer, Group, Reply
 
-routes = Group("health", "Whether the service works.")
+routes = Group("health", "Probes for monitoring. They need no API key.")
 
 OK = "ok"
 
 
 @routes.get("/health/live", Role.OPEN, takes_any_query=True)
 def is_alive() -> Alive:
-    """Report that this process responds."""
+    """Check whether the web process responds.
+
+    It reads neither the database nor Redis, so it is 200 while the process works at all. Restart a process that does
+    not answer.
+    """
     return Alive()
 
 
@@ -27,10 +31,14 @@ def is_alive() -> Alive:
     "/health/ready",
     Role.OPEN,
     takes_any_query=True,
-    answers={503: Answer(body=Readiness, meaning="A part of the system cannot do its work.")},
+    answers={503: Answer(body=Readiness, meaning="A part cannot do its work: `checks` says which one and why.")},
 )
 def is_ready() -> Reply[Readiness]:
-    """Report the state of each part of the system; 503 if a part cannot do its work."""
+    """Check whether the whole service can work.
+
+    Checks the database, Redis and the workers. If one of them cannot do its work, the status is 503 and `checks` says
+    why. Tasks are accepted while Redis is away, as long as the database works.
+    """
     checks = Checks(
         database=_state_of(_database), broker=_state_of(runtime().broker.check), workers=_state_of(_workers)
     )

@@ -12,16 +12,20 @@ from queue_tool.web.openapi.document import document
 
 EXTENSION = "queue_tool.openapi"
 
-routes = Group("service", "The service itself: its health, its task types, and this document.")
+routes = Group("service", "The description of this API.")
 
 
 @routes.get(
     "/openapi.json",
     Role.READ,
-    answers={200: Answer(body=None, meaning="The document.")},
+    answers={200: Answer(body=None, meaning="An OpenAPI 3.1 document.")},
 )
 def get_openapi() -> Response:
-    """Return this document (OpenAPI 3.1). It has the schemas of all task types."""
+    """Read this description of the API.
+
+    An OpenAPI 3.1 document, from which generators make clients. It contains the schema of each task type of this
+    service, so it changes when the service is started with other task types.
+    """
     made: dict[str, bytes] = current_app.extensions[EXTENSION]
     if not made:
         system = runtime()

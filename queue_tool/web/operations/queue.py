@@ -15,12 +15,16 @@ from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.operation import Group, Reply
 from queue_tool.web.http.paging import listed, totals
 
-routes = Group("queues", "Waiting tasks; pause and resume a queue.")
+routes = Group("queues", "Read the waiting tasks and the counts of each queue, pause and resume a queue.")
 
 
 @routes.get("/queue", Role.READ, errors=(QueueNotFound,))
 def list_queue(query: QueueQuery) -> Reply[QueuePage]:
-    """List tasks that wait for a worker, in the order in which workers take them, with the counts of each queue."""
+    """List waiting tasks, next to start first.
+
+    The order is the one in which workers take the tasks. `queues` has the counts of each queue, also with the
+    parameter `queue`. Tasks that are `scheduled` are not in the list: they wait for their time, and not for a worker.
+    """
     only = None if query.queue is None else _priority(query.queue)
     page = runtime().list.waiting(only, query.limit, query.cursor)
     tasks = [shapes.summary(task) for task in page.items]
@@ -29,7 +33,11 @@ def list_queue(query: QueueQuery) -> Reply[QueuePage]:
 
 @routes.post("/queue/<name>/pause", Role.ADMIN, errors=(QueueNotFound,))
 def pause_queue(name: str) -> Queue:
-    """Pause a queue: no more of its tasks start; running tasks continue."""
+    """Pause a queue.
+
+    From now on none of its waiting tasks start. Running tasks continue, and new tasks are still accepted. A queue that
+    is already paused keeps its `paused_at`.
+    """
     priority = _priority(name)
     before = _counts_of(priority)
     paused_at = runtime().pause(priority)
@@ -38,7 +46,10 @@ def pause_queue(name: str) -> Queue:
 
 @routes.post("/queue/<name>/resume", Role.ADMIN, errors=(QueueNotFound,))
 def resume_queue(name: str) -> Queue:
-    """Resume a queue: its tasks start again."""
+    """Resume a queue.
+
+    Its waiting tasks start again. A queue that is not paused stays as it is.
+    """
     priority = _priority(name)
     before = _counts_of(priority)
     runtime().pause.resume(priority)

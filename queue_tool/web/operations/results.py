@@ -49,14 +49,18 @@ CUT = "The rest is missing: request these results again."
 
 ENDED = frozenset(state for state in State if state.ended)
 
-routes = Group("results", "Results of ended tasks.")
+routes = Group("results", "Read the results of ended tasks.")
 
 _log = logging.getLogger("queue_tool.web")
 
 
 @routes.get("/results", Role.READ)
 def list_results(query: Filters) -> Reply[EndedTaskPage]:
-    """List ended tasks with their results, newest first."""
+    """List ended tasks with their results, newest first.
+
+    Without `status` the list has all finished, failed and canceled tasks; no other state is allowed here. Results of
+    more than 1,000 characters are cut, and `shortened` names them.
+    """
     if not query.status <= ENDED:
         raise BadParameter(f"status must be one of {', '.join(sorted(ENDED))}: only these have results.")
     wanted = replace(query.filter, states=query.status or ENDED)
@@ -65,7 +69,11 @@ def list_results(query: Filters) -> Reply[EndedTaskPage]:
 
 @routes.get("/results/<token>", Role.READ, waits=True, errors=(TaskNotFound,))
 def get_result(token: str) -> Reply[TaskResult]:
-    """Return the result of a task; `status` shows whether the task has ended."""
+    """Read the result of a task.
+
+    A task that has not ended is no error: `status` says whether it has. With `Prefer: wait=30` the server answers when
+    the task has ended, or after 30 seconds.
+    """
     return task_in_time(token, shapes.result)
 
 
@@ -73,10 +81,19 @@ def get_result(token: str) -> Reply[TaskResult]:
     "/batches/<batch>/results",
     Role.READ,
     errors=(BatchNotFound, NotAcceptable, TooManyStreams),
-    answers={200: Answer(body=BatchResult, types=(JSON_LINES, CSV), meaning="One line for each element.")},
+    answers={
+        200: Answer(
+            body=BatchResult, types=(JSON_LINES, CSV), meaning="One line for each element, as JSON Lines or CSV."
+        )
+    },
 )
 def stream_results(batch: str, query: ResultsQuery) -> Response:
-    """Stream the results of all elements of a batch, in the order of the request, as JSON Lines or CSV."""
+    """Stream the results of a batch.
+
+    One line for each element, in the order of the request, as JSON Lines, or as CSV with `Accept: text/csv`. You may
+    read them before the batch ends: unfinished elements then have no result. Read the stream line by line, because a
+    batch may be large. If an error cuts the stream off, its last line has `"index": null` and contains the error.
+    """
     kind = _kind()
     write = _csv if kind == CSV else _json_lines
     rows = _rows(line for line in runtime().ask.results(batch) if not query.status or line.status in query.status)

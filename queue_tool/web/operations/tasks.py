@@ -41,7 +41,9 @@ from queue_tool.web.http.submissions import REFUSED_WHOLE, idempotency_key, rece
 
 ACCEPTED = 202
 
-routes = Group("tasks", "Send tasks of any type, ask for their states, cancel them, and run them again.")
+LOCATION = ("Location",)
+
+routes = Group("tasks", "Send tasks of any type, read their status and all their details, cancel and retry them.")
 
 
 @routes.post(
@@ -52,13 +54,31 @@ routes = Group("tasks", "Send tasks of any type, ask for their states, cancel th
     body_schema="TaskRequests",
     errors=(BadTask, TooManyItems, TooManyWaiting, TaskRemoved),
     answers={
-        ACCEPTED: Answer(body=TaskStatus | Received, meaning="One task, or what became of the elements of an array."),
-        200: Answer(body=TaskStatus, meaning="The unfinished task that already uses the `unique_key`."),
-        REFUSED_WHOLE: Answer(body=Received, meaning="Every element of the array was refused, and nothing was kept."),
+        ACCEPTED: Answer(
+            body=TaskStatus | Received,
+            meaning="The new task; or, for an array, the result of each element.",
+            headers=LOCATION,
+        ),
+        200: Answer(
+            body=TaskStatus,
+            meaning="No task was created: this unfinished task of the type already uses the `unique_key`.",
+            headers=LOCATION,
+        ),
+        REFUSED_WHOLE: Answer(
+            body=Received, meaning="Every element of the array was refused. Nothing was stored, and there is no batch."
+        ),
     },
 )
 def submit_tasks(query: SubmitQuery, body: JsonBody) -> Reply[Received] | Reply[TaskStatus]:
-    """Accept one task, or an array of tasks as a batch. With `?task_type=` the body is the data itself."""
+    """Send one task or a batch of tasks of any type.
+
+    An object creates one task, without a batch; if it is not valid, the answer is 400. An array creates a batch, and
+    each element is checked on its own: the answer has a token or the reasons of its refusal for each.
+    With the parameter `task_type`, the body is the data itself: each element of an array, or any other JSON for one
+    task. The parameters `name` and `metadata.*` label a batch, so they need an array.
+
+    When you have the answer, all its tasks are on disk. With an `Idempotency-Key` you can repeat the request safely.
+    """
     label = label_of(query.name, query.metadata)
     system = runtime()
     judge: Judge = Requests(types=system.types, now=system.clock.now())
@@ -96,13 +116,22 @@ def _submitted(element: Element) -> Reply[TaskStatus]:
 
 @routes.get("/tasks", Role.READ)
 def list_tasks(query: Filters) -> Reply[TaskPage]:
-    """List tasks, newest first."""
+    """List tasks, newest first.
+
+    Without filters the list has all tasks. Each filter uses an index, so the last page is as fast as the first one.
+    A task that is created after you read the first page is on no later page.
+    """
     return page_of_tasks(runtime().list(query.filter, query.limit, query.cursor))
 
 
 @routes.get("/tasks/<path:token>", Role.READ, waits=True, errors=(TaskNotFound,))
 def get_task(token: str) -> Reply[TaskDetails]:
-    """Return all fields of a task."""
+    """Read everything about a task.
+
+    Returns its data, result, attempts with tracebacks, timeline and log. To wait for the end of a task,
+    `GET /tasks/{token}/status` and `GET /check/{token}` read less. With `Prefer: wait=30` the server answers when the
+    task has ended, or after 30 seconds.
+    """
     system = runtime()
     return answer_in_time(
         ask=lambda: system.ask.details(token),
@@ -114,13 +143,21 @@ def get_task(token: str) -> Reply[TaskDetails]:
 
 @routes.get("/tasks/<token>/status", Role.READ, waits=True, errors=(TaskNotFound,))
 def get_task_status(token: str) -> Reply[StatusOnly]:
-    """Return only the status of a task."""
+    """Read only the status of a task.
+
+    This is the smallest answer about a task. With `Prefer: wait=30` the server answers when the task has ended, or
+    after 30 seconds.
+    """
     return task_in_time(token, shapes.status_only)
 
 
-@routes.post("/tasks/<token>/cancel", Role.SUBMIT, errors=(TaskNotFound, TaskEnded))
+@routes.post("/tasks/<token>/cancel", Role.SUBMIT, headers=LOCATION, errors=(TaskNotFound, TaskEnded))
 def cancel_task(token: str, body: CancelBody) -> Reply[TaskStatus]:
-    """Cancel an unfinished task, whether it runs or not."""
+    """Cancel a task.
+
+    The task becomes `canceled` at once, even while it runs: its result is discarded, and its function is stopped if the
+    lane of the task type can do that. A task that has ended is not changed: the answer is 409.
+    """
     system = runtime()
     task = system.ask.task(token)
     if not system.cancel([token], requester(body.by), body.reason or "", key=g.key_name).tickets:
@@ -128,15 +165,27 @@ def cancel_task(token: str, body: CancelBody) -> Reply[TaskStatus]:
     return _located(shapes.status(replace(task, state=State.CANCELED)))
 
 
-@routes.post("/tasks/<token>/retry", Role.SUBMIT, errors=(TaskNotFound, TaskNotRetried, UniqueKeyTaken))
+@routes.post(
+    "/tasks/<token>/retry", Role.SUBMIT, headers=LOCATION, errors=(TaskNotFound, TaskNotRetried, UniqueKeyTaken)
+)
 def retry_task(token: str) -> Reply[TaskStatus]:
-    """Retry a failed or canceled task."""
+    """Retry a failed or canceled task.
+
+    The task returns to the queue under the same token, with all its attempts again. Earlier attempts stay in its
+    details. The answer is 409 if the task has not ended or has finished, or if another unfinished task of its type now
+    has its `unique_key`.
+    """
     return reopened(token)
 
 
 @routes.post("/tasks/cancel", Role.SUBMIT, errors=(TooManyItems, PartlyChanged))
 def cancel_tasks(body: BulkCancelBody) -> Changed:
-    """Cancel the tasks with the given tokens, or all tasks that match a filter."""
+    """Cancel many tasks.
+
+    The body has either `tokens`, or `filter`, which needs the role `admin`. Tasks that have ended are not changed, and
+    unknown tokens are ignored. The tasks are changed 500 at a time: if the database becomes unavailable in between, the
+    answer is 503 with the code `partly_changed`, and the same request changes the rest. `dry_run` only counts.
+    """
     chosen, by, reason = selection_of(body), requester(body.by), body.reason or ""
     cancel = runtime().cancel
     if chosen.filter:
@@ -148,7 +197,12 @@ def cancel_tasks(body: BulkCancelBody) -> Changed:
 
 @routes.post("/tasks/retry", Role.SUBMIT, errors=(TooManyItems, PartlyChanged))
 def retry_tasks(body: RetryBody) -> Changed:
-    """Retry the tasks with the given tokens, or all tasks that match a filter."""
+    """Retry many failed or canceled tasks.
+
+    The body has either `tokens`, or `filter`, which needs the role `admin`. Each task gets all its attempts again under
+    the same token. Other tasks are not changed, and unknown tokens are ignored. `dry_run` only counts. If the database
+    becomes unavailable in between, the answer is 503 with the code `partly_changed`.
+    """
     chosen = selection_of(body)
     reopen = runtime().reopen
     if chosen.filter:
