@@ -48,8 +48,10 @@ def generated(system: System, folder: Path) -> Generated:
     source, config = folder / "openapi.json", folder / "config.yml"
     source.write_bytes(answer.body)
     config.write_text("post_hooks: []\n")
-    words = ["generate", "--path", source, "--config", config, "--output-path", folder / PACKAGE, "--meta", "none"]
-    made = subprocess.run([GENERATOR, *words], capture_output=True, text=True, timeout=60, check=False)
+    paths = ["--path", str(source), "--config", str(config), "--output-path", str(folder / PACKAGE)]
+    made = subprocess.run(
+        [GENERATOR, "generate", *paths, "--meta", "none"], capture_output=True, text=True, timeout=60, check=False
+    )
     assert (made.returncode, made.stderr, made.stdout.strip().splitlines()[1:]) == (0, "", []), made.stdout
     places = {
         operation["operationId"]: f"{PACKAGE}.api.{operation['tags'][0].replace(' ', '_').replace('-', '_')}"
