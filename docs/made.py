@@ -16,15 +16,21 @@ import textwrap
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from queue_tool.execution.builtin import builtin_types
 from queue_tool.model.events import EVENTS, SUBJECTS
+from queue_tool.model.payloads.tasks import TaskDetails
 from queue_tool.model.settings import described
 from queue_tool.model.states import MOVES, State
 from queue_tool.model.telemetry import DescribedField, Event, described_fields
 from queue_tool.web.http.entries import entries
 
 ROOT = Path(__file__).parents[1]
+
+NULL = {"type": "null"}
 
 JSON_TYPES = {str: "string", int: "integer", float: "number", Path: "string", datetime: "string"}
 
@@ -55,6 +61,40 @@ def values_of(key: Mapping[str, object]) -> str:
         return "time (RFC 3339)"
     types = key.get("type", "any JSON")
     return str(types if isinstance(types, str) else types[0])  # type: ignore[index] # a JSON array
+
+
+def task_details_table() -> str:
+    """Return the keys of `GET /tasks/<token>`, from the struct that the route answers with."""
+    (_,), parts = msgspec.json.schema_components((TaskDetails,), ref_template="{name}")
+    properties = parts[TaskDetails.__name__]["properties"]
+    return table(
+        "key | type | meaning",
+        *((f"`{name}`", type_of(key, parts), key["description"]) for name, key in properties.items()),
+    )
+
+
+def type_of(schema: Mapping[str, Any], parts: Mapping[str, Any]) -> str:
+    """Return the type of a value in words; of an object its keys, with `?` after those that may be missing.
+
+    Args:
+        schema: the JSON Schema of the value.
+        parts: the schemas to which it may refer, by name.
+    """
+    if "anyOf" in schema:
+        return " or ".join(type_of(choice, parts) for choice in sorted(schema["anyOf"], key=NULL.__eq__))
+    if "$ref" in schema:
+        return type_of(parts[schema["$ref"]], parts)
+    if "items" in schema:
+        return f"array of {type_of(schema['items'], parts)}"
+    if "properties" in schema:
+        required = schema.get("required", ())
+        return f"`{{{', '.join(f'{name}' if name in required else f'{name}?' for name in schema['properties'])}}}`"
+    if schema.get("format") == "date-time":
+        return "time"
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    types = schema.get("type", "any JSON")
+    return types if isinstance(types, str) else " or ".join(types)
 
 
 def types_table() -> str:
@@ -158,6 +198,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "states": states_diagram,
     "events": events_by_subject,
     "task keys": task_keys_table,
+    "task details": task_details_table,
     "types": types_table,
     "errors": errors_table,
     "chaos": chaos_sentence,

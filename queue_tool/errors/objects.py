@@ -12,7 +12,7 @@ class NotFound(QueueToolError):
 
     code = "not_found"
     cause = "The service has no route with this path."
-    remedy = f"Correct the path: `docs/api.md` lists all routes. {FAILS_AGAIN}"
+    remedy = f"Correct the path: the page `/docs` of the service shows all routes. {FAILS_AGAIN}"
 
 
 class TaskNotFound(NotFound):
@@ -35,7 +35,7 @@ class QueueNotFound(NotFound):
     """There is no queue with this name."""
 
     code = "queue_not_found"
-    cause = "The path or the parameter `queue` has a name that is none of `high`, `default` and `low`."
+    cause = "The path or the parameter `queue` names no queue. The queues are `high`, `default` and `low`."
     remedy = f"Use one of these names. {FAILS_AGAIN}"
 
 

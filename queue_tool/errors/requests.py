@@ -14,8 +14,8 @@ class BadRequest(QueueToolError):
 
     code = "bad_request"
     cause = (
-        "The body is JSON, but not what the route takes: it is not an object, a key is unknown, or a value is wrong. "
-        "`message` names the reason."
+        "The body is JSON, but the route does not accept it: it is not an object, a key is unknown, or a value is "
+        "wrong. `message` names the reason."
     )
     remedy = f"Correct what `message` names. {FAILS_AGAIN}"
 
@@ -33,7 +33,7 @@ class NotAnArray(BadRequest):
 
     code = "not_an_array"
     cause = "The body of `POST /api`, or the text in the form of the home page, is JSON but not an array."
-    remedy = f"Send an array, also for a single item. {FAILS_AGAIN}"
+    remedy = f"Send an array, even for a single item. {FAILS_AGAIN}"
 
 
 class BadTask(BadRequest):

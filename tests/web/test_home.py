@@ -216,6 +216,7 @@ def test_the_page_is_in_the_language_that_the_browser_prefers(client: FlaskClien
     assert f'<html lang="{language}">' in answer.text
     for name in ("what", "batches", "waiting", "refused", "form", "send"):
         assert LANGUAGES[language][name] in answer.text
+    assert f'<a href="/docs">{LANGUAGES[language]["docs"]}</a>' in answer.text
 
 
 @pytest.mark.parametrize("language", ["pt", "tr", "ru"])

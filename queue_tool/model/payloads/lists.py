@@ -82,7 +82,12 @@ class TaskType(Payload, frozen=True, kw_only=True):
         dict[str, Any] | bool, Meta(description="The JSON Schema (2020-12) of the data; true if all JSON is valid.")
     ]
     priority: Annotated[Priority, Meta(description="The priority of a task whose request has none.")]
-    lane: Annotated[Lane, Meta(description="How the function runs.")]
+    lane: Annotated[
+        Lane,
+        Meta(
+            description="How the function runs: on the event `loop`, in `threads`, or `isolated` in a process of its own."
+        ),
+    ]
     timeout: Annotated[
         float | None,
         Meta(description="Seconds that one run may take; 0 is no limit; null if it depends on the data."),

@@ -42,7 +42,13 @@ ProgressNote = Annotated[
 ]
 OwnId = Annotated[str | None, Meta(description="The `custom_id` in the request; null if the request has none.")]
 Name = Annotated[str | None, Meta(description="The name of the task in the request; null if the request has none.")]
-Status = Annotated[State, Meta(description="The state of the task.")]
+Status = Annotated[
+    State,
+    Meta(
+        description="The state of the task: `scheduled` (it waits for its time, or for its next attempt), `queued` "
+        "(it waits for a worker), `running`, `finished` (it has a result), `failed` or `canceled`."
+    ),
+]
 Result = Annotated[Any, Meta(description="The result of the function; null until the task has finished.")]
 Run = Annotated[int, Meta(description="The number of the run, from 1.")]
 Data = Annotated[Any, Meta(description="The input of the function, as in the request.")]
@@ -51,7 +57,15 @@ Data = Annotated[Any, Meta(description="The input of the function, as in the req
 class TaskError(Payload, frozen=True, kw_only=True):
     """Why a task failed."""
 
-    code: Annotated[Code, Meta(description="The kind of the failure.")]
+    code: Annotated[
+        Code,
+        Meta(
+            description="The kind of the failure: `error` (the function raised an exception), `aborted` (it raised "
+            "`Abort`), `timeout` (it took too long), `expired` (it did not start by `expires_at`), `worker_lost` (too "
+            "many workers died while they ran it), `unknown_task_type` (no worker knows the task type) or "
+            "`bad_result` (the result is not JSON)."
+        ),
+    ]
     message: Annotated[
         str | None, Meta(description="The exception of the function with its text, or a sentence about the failure.")
     ]
@@ -121,8 +135,8 @@ class TaskStatus(StatusOnly, frozen=True, kw_only=True):
     ] = UNSET
 
 
-class TaskSummary(Payload, frozen=True, kw_only=True):
-    """A task in a list. Long values are cut: see `shortened`."""
+class TaskFields(Payload, frozen=True, kw_only=True):
+    """What lists and the details of a task have in common."""
 
     task_id: TaskId
     token: Token
@@ -152,6 +166,11 @@ class TaskSummary(Payload, frozen=True, kw_only=True):
     worker: Annotated[str | None, Meta(description="The id of the worker that ran the task last; null if none did.")]
     host: Annotated[str | None, Meta(description="The host of this worker; null if no worker ran the task.")]
     error: Error
+
+
+class TaskSummary(TaskFields, frozen=True, kw_only=True):
+    """A task in a list. Long values are cut: see `shortened`."""
+
     shortened: Annotated[
         list[str] | UnsetType,
         Meta(
@@ -215,7 +234,7 @@ class LogLine(Payload, frozen=True, kw_only=True):
     text: Annotated[str, Meta(description="The line, at most 2,000 characters.")]
 
 
-class TaskDetails(TaskSummary, frozen=True, kw_only=True):
+class TaskDetails(TaskFields, frozen=True, kw_only=True):
     """Everything about a task."""
 
     index: Annotated[
