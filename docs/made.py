@@ -22,7 +22,7 @@ import msgspec
 
 from queue_tool.execution.builtin import builtin_types
 from queue_tool.model.events import EVENTS, SUBJECTS
-from queue_tool.model.payloads.tasks import TaskDetails
+from queue_tool.model.payloads.details import TaskDetails
 from queue_tool.model.settings import described
 from queue_tool.model.states import MOVES, State
 from queue_tool.model.telemetry import DescribedField, Event, described_fields

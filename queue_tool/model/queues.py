@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Priority(StrEnum):
-    """The priority of a task. The value is what users write."""
+    """The priority of a task, under the name that clients use."""
 
     HIGH = "high"
     NORMAL = "normal"

@@ -84,9 +84,7 @@ class TaskType(Payload, frozen=True, kw_only=True):
     priority: Annotated[Priority, Meta(description="The priority of a task whose request has none.")]
     lane: Annotated[
         Lane,
-        Meta(
-            description="How the function runs: on the event `loop`, in `threads`, or `isolated` in a process of its own."
-        ),
+        Meta(description="How the function runs: on the event `loop`, in `threads`, or `isolated` in its own process."),
     ]
     timeout: Annotated[
         float | None,

@@ -14,20 +14,17 @@ from queue_tool.model import json_text, outcome, task_types
 from queue_tool.model.batch import item_of
 from queue_tool.model.details import Details, QueueCounts, Summary
 from queue_tool.model.payloads.batches import Batch, BatchCounts, BatchSummary
+from queue_tool.model.payloads.details import FailedAttempt, LogLine, TaskDetails, TimelineEvent
 from queue_tool.model.payloads.lists import Queue, TaskType
 from queue_tool.model.payloads.tasks import (
     Check,
     CheckedToken,
     EndedTask,
-    FailedAttempt,
-    LogLine,
     StatusOnly,
-    TaskDetails,
     TaskError,
     TaskResult,
     TaskStatus,
     TaskSummary,
-    TimelineEvent,
 )
 from queue_tool.model.states import Code, State
 from queue_tool.model.task import Status
