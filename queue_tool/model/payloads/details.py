@@ -123,7 +123,7 @@ class TaskDetails(TaskFields, frozen=True, kw_only=True):
     ]
     canceled_key: Annotated[
         str | None,
-        Meta(description="The name of the API key of the cancel request; null if that request had no key."),
+        Meta(description="The name of the API key of the cancel request; null if there is none."),
     ]
     attempts: Annotated[list[FailedAttempt], Meta(description="The runs that did not succeed, oldest first.")]
     timeline: Annotated[list[TimelineEvent], Meta(description="What happened to the task, oldest first.")]
