@@ -148,8 +148,11 @@ def application() -> Iterator[Flask]:
         texts = {"DATA_DIR": f"{folder}/instance", "REDIS_URL": "inline:", "MAX_ATTEMPTS": "1"}
         chosen = settings.read({f"QUEUE_TOOL_{name}": text for name, text in texts.items()})
         system = open_runtime(chosen, Telemetry(), "docs", migrate=True)
-        yield create_app(system)
-        system.close()
+        try:
+            yield create_app(system)
+        finally:
+            system.owner.leave()
+            system.close()
 
 
 def main() -> int:
