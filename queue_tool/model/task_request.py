@@ -27,6 +27,9 @@ LONGEST_CUSTOM_ID = 255
 DOCUMENT: dict[str, object] = json.loads(files("queue_tool.model").joinpath("task_request.json").read_text("utf-8"))
 """The schema of a task request, except for its data, as JSON."""
 
+MOST_PARAMETERS = 100
+"""Keys of `parameters`, as in the schema."""
+
 SCHEMA = Schema(DOCUMENT)
 """The schema of a task request, except for its data."""
 

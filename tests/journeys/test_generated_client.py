@@ -75,6 +75,7 @@ def importable(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_generated_client_sends_tasks_and_reads_their_results(lasting_system: System, importable: Path) -> None:
     api = generated(lasting_system, importable)
+    assert [name for name in api.models.__all__ if re.search(r"Type\d", name)] == [], "a part of a union has no name"
     with api.client:
         tokens = sends_a_batch(api)
         checks(api, tokens)
@@ -85,15 +86,17 @@ def test_a_generated_client_sends_tasks_and_reads_their_results(lasting_system: 
 def sends_a_batch(api: Generated) -> list[str]:
     """Send a batch with a bad element and read its results; return the tokens of the others."""
     models = api.models
-    bad = models.Sleep(item="bad", valor=-1)
-    sent = api.call("submitBatch", body=[models.Sleep(item="a", valor=0), bad, models.Sleep(item="b", valor=0)])
+    bad = models.TaskDataSleep(item="bad", valor=-1)
+    sent = api.call(
+        "submitBatch", body=[models.TaskDataSleep(item="a", valor=0), bad, models.TaskDataSleep(item="b", valor=0)]
+    )
     assert isinstance(sent, models.Received)
     first, refused, last = sent.processing_items
     assert (refused.hash_, refused.errors[0].path) == ("INVALID_JOB_REQUEST", "/valor")
 
     batch = api.call("getBatch", sent.batch, prefer="wait=30")
     assert isinstance(batch, models.Batch)
-    assert batch.status == "finished"
+    assert batch.status == models.BatchStatus.FINISHED
     assert (batch.counts.finished, batch.counts.rejected, batch.finished_at >= batch.created_at) == (2, 1, True)
 
     lines = api.response("streamResults", sent.batch).content.splitlines()
@@ -103,6 +106,7 @@ def sends_a_batch(api: Generated) -> list[str]:
         (1, "bad", None, "rejected"),
         (2, "b", last.hash_, "finished"),
     ]
+    assert (results[1].error.code, results[1].error.errors) == ("rejected", refused.errors)
     return [first.hash_, last.hash_]
 
 

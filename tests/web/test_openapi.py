@@ -41,6 +41,14 @@ def operations(document: Any) -> Iterator[tuple[str, str, Any]]:
             yield method.upper(), path, operation
 
 
+def parts(value: Any) -> Iterator[Any]:
+    """Return a value's objects, at any depth."""
+    if isinstance(value, dict):
+        yield value
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from parts(part)
+
+
 def resolved(document: Any, found: Any) -> Any:
     """Return what a reference leads to, or the value itself."""
     if "$ref" not in found:
@@ -150,6 +158,19 @@ def test_the_headers_of_answers_that_lead_elsewhere_are_in_the_document(site: Si
         leading = {"Location", "Link"} & {*answer.headers.keys()}
         assert leading == {"Location", "Link"} & headers_of(method, path, answer.status_code)
         assert len(leading) == 1
+
+
+def test_each_enumeration_has_a_type_and_more_than_one_value(site: Site) -> None:
+    found = [schema for schema in parts(document_of(site)) if "enum" in schema]
+    assert len(found) > 5
+    assert [schema for schema in found if schema.get("type") != "string" or len(schema["enum"]) < 2] == []
+
+
+def test_the_title_of_a_task_types_schema_takes_no_other_schemas_name(site: Site) -> None:
+    site.runtime.types.add(make_task_type("titled", mirror, schema={"type": "object", "title": "Batch"}))
+    schemas = document_of(site)["components"]["schemas"]
+    assert [name for name, schema in schemas.items() if schema.get("title") == "Batch"] == ["Batch"]
+    assert schemas["TaskData.titled"]["title"] == "TaskData.titled"
 
 
 # -- examples ----------------------------------------------------------------------------------------------

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
 from queue_tool.model.batch import INVALID
-from queue_tool.model.payloads.fields import BatchId, Count, Item, Payload, Time
+from queue_tool.model.payloads.fields import BatchId, Count, Item, Labels, Payload, Time
 from queue_tool.model.payloads.tasks import OwnId
 from queue_tool.model.states import FINISHED, IN_PROGRESS
 
-ElementStatus = Literal["scheduled", "queued", "running", "finished", "failed", "canceled", "rejected"]
-"""The states of a task, and `rejected` for an element that was refused."""
+
+class ElementStatus(StrEnum):
+    """The state of an element: that of its task, or `rejected` if it was refused."""
+
+    SCHEDULED = "scheduled"
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    REJECTED = "rejected"
+
+
+class BatchStatus(StrEnum):
+    """The state of a batch: `finished` if all its tasks have ended, else `running`."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
 
 
 class FieldProblem(Payload, frozen=True, kw_only=True):
@@ -91,13 +108,11 @@ class BatchSummary(Payload, frozen=True, kw_only=True):
         Meta(description=f"The status in Portuguese: `{IN_PROGRESS}` while it is `running`, then `{FINISHED}`."),
     ]
     status: Annotated[
-        Literal["running", "finished"],
+        BatchStatus,
         Meta(description="`finished` if all tasks have ended, even if some failed or were canceled; else `running`."),
     ]
     name: Annotated[str | None, Meta(description="The name of the batch in the request; null if it has none.")]
-    metadata: Annotated[
-        dict[str, str], Meta(description="The labels of the batch: each parameter `metadata.<key>` of the request.")
-    ]
+    metadata: Labels
     total: Annotated[Count, Meta(description="How many elements the request had: `accepted` plus `rejected`.")]
     accepted: Annotated[Count, Meta(description="How many elements became tasks.")]
     rejected: Annotated[Count, Meta(description="How many elements were refused.")]
@@ -116,6 +131,18 @@ class Batch(BatchSummary, frozen=True, kw_only=True):
     """A batch with its counts."""
 
     counts: Annotated[BatchCounts, Meta(description="How many elements are in each state.")]
+
+
+class ElementError(Payload, frozen=True, kw_only=True):
+    """Why an element has no result."""
+
+    code: Annotated[str, Meta(description="The code of the failed task; `rejected` if the element was refused.")]
+    message: Annotated[
+        str | UnsetType | None, Meta(description="The error of the function, or a sentence about the failure.")
+    ] = UNSET
+    errors: Annotated[
+        list[FieldProblem] | UnsetType, Meta(description="Why the element was refused; only if it was.")
+    ] = UNSET
 
 
 class BatchResult(Payload, frozen=True, kw_only=True):
@@ -139,7 +166,7 @@ class BatchResult(Payload, frozen=True, kw_only=True):
     ]
     result: Annotated[Any, Meta(description="The result of the function; null until the task has finished.")]
     error: Annotated[
-        dict[str, Any] | None,
+        ElementError | None,
         Meta(
             description="Why there is no result: `code` with `message`, or with `errors` if the element was refused. "
             "Null if nothing failed."

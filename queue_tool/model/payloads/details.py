@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from enum import StrEnum
+from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
-from queue_tool.model.payloads.fields import Count, Payload, Time
+from queue_tool.model.payloads.fields import Count, Parameters, Payload, Time
 from queue_tool.model.payloads.tasks import Data, Result, TaskFields
 from queue_tool.model.states import Code
 
@@ -39,12 +40,22 @@ class FailedAttempt(Payload, frozen=True, kw_only=True):
     ]
 
 
+class EventKind(StrEnum):
+    """What happened to a task."""
+
+    CREATED = "created"
+    STARTED = "started"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    FINISHED = "finished"
+
+
 class TimelineEvent(Payload, frozen=True, kw_only=True):
     """One event in the life of a task."""
 
     at: Annotated[Time, Meta(description="When it happened, in UTC (RFC 3339).")]
     event: Annotated[
-        Literal["created", "started", "failed", "canceled", "finished"],
+        EventKind,
         Meta(
             description="The task was `created`; or one of its runs `started`, `failed`, was `canceled`, or `finished`."
         ),
@@ -71,13 +82,7 @@ class TaskDetails(TaskFields, frozen=True, kw_only=True):
     description: Annotated[
         str | None, Meta(description="The description of the task in the request; null if the request has none.")
     ]
-    parameters: Annotated[
-        Any,
-        Meta(
-            description="The additional input of the function, as in the request; null if the request has none.",
-            extra_json_schema={"type": ["object", "null"]},
-        ),
-    ]
+    parameters: Parameters
     unique_key: Annotated[
         str | None,
         Meta(description="At most one unfinished task of the task type has this key; null if the request has none."),

@@ -44,3 +44,28 @@ Started = Annotated[
 ]
 Ended = Annotated[Time | None, Meta(description="When the task ended, in UTC (RFC 3339); null until then.")]
 Count = Annotated[int, Meta(ge=0)]
+
+REFERENCE = "#/components/schemas/"
+"""Where the schemas are in the document. Generators of clients name an object without a name after its place."""
+
+Labels = Annotated[
+    dict[str, str],
+    Meta(
+        description="The labels of the batch: each parameter `metadata.<key>` of the request.",
+        extra_json_schema={"$ref": f"{REFERENCE}Labels"},
+    ),
+]
+Parameters = Annotated[
+    Any,
+    Meta(
+        description="The additional input of the function, as in the request; null if the request has none.",
+        extra_json_schema={"anyOf": [{"$ref": f"{REFERENCE}Parameters"}, {"type": "null"}]},
+    ),
+]
+JsonSchema = Annotated[
+    Any,
+    Meta(
+        description="The JSON Schema (2020-12) of the data; true if all JSON is valid.",
+        extra_json_schema={"anyOf": [{"$ref": f"{REFERENCE}JsonSchema"}, {"type": "boolean"}]},
+    ),
+]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
 from msgspec import UNSET, Meta, UnsetType
 
 from queue_tool.model.payloads.batches import BatchSummary
-from queue_tool.model.payloads.fields import Count, Payload, Time, TypeName
+from queue_tool.model.payloads.fields import Count, JsonSchema, Payload, Time, TypeName
 from queue_tool.model.payloads.tasks import EndedTask, TaskSummary
 from queue_tool.model.queues import Lane, Priority
 
@@ -78,9 +78,7 @@ class TaskType(Payload, frozen=True, kw_only=True):
 
     name: TypeName
     description: Annotated[str, Meta(description="What the function does.")]
-    schema: Annotated[
-        dict[str, Any] | bool, Meta(description="The JSON Schema (2020-12) of the data; true if all JSON is valid.")
-    ]
+    schema: JsonSchema
     priority: Annotated[Priority, Meta(description="The priority of a task whose request has none.")]
     lane: Annotated[
         Lane,

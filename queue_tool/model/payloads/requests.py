@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from queue_tool.model.filter import Filter
 from queue_tool.model.payloads.batches import ElementStatus
-from queue_tool.model.payloads.fields import Body, Payload
+from queue_tool.model.payloads.fields import REFERENCE, Body, Payload
 from queue_tool.model.queues import Priority
 from queue_tool.model.states import Code, State
 
@@ -33,10 +33,9 @@ _FAILED_FILTER = (
     "Which failed tasks: an object with the names and values of the filters of `GET /deadletter`. "
     "All of them must match."
 )
-_REFERENCE = "#/components/schemas/"
-BodyFilter = Annotated[dict[str, Any], Meta(description=_FILTER, extra_json_schema={"$ref": f"{_REFERENCE}TaskFilter"})]
+BodyFilter = Annotated[dict[str, Any], Meta(description=_FILTER, extra_json_schema={"$ref": f"{REFERENCE}TaskFilter"})]
 FailedBodyFilter = Annotated[
-    dict[str, Any], Meta(description=_FAILED_FILTER, extra_json_schema={"$ref": f"{_REFERENCE}FailedTaskFilter"})
+    dict[str, Any], Meta(description=_FAILED_FILTER, extra_json_schema={"$ref": f"{REFERENCE}FailedTaskFilter"})
 ]
 
 
@@ -97,6 +96,9 @@ class Paging(Query, frozen=True, kw_only=True):
     ] = None
 
 
+_Moment = Annotated[datetime, Meta(tz=True)]
+
+
 class FailedFilters(Paging, frozen=True, kw_only=True):
     """Filters of failed tasks. Tasks that match all of them are selected."""
 
@@ -109,10 +111,10 @@ class FailedFilters(Paging, frozen=True, kw_only=True):
     host: Annotated[str | None, Meta(description="Only tasks that ran last on this host.")] = None
     custom_id: Annotated[str | None, Meta(description="Only tasks with exactly this `custom_id`.")] = None
     created_after: Annotated[
-        datetime | None, Meta(description="Only tasks that were created after this time (RFC 3339).")
+        _Moment | None, Meta(description="Only tasks that were created after this time (RFC 3339).")
     ] = None
     created_before: Annotated[
-        datetime | None, Meta(description="Only tasks that were created before this time (RFC 3339).")
+        _Moment | None, Meta(description="Only tasks that were created before this time (RFC 3339).")
     ] = None
     q: Annotated[
         str | None,

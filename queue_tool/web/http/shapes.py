@@ -13,8 +13,8 @@ from queue_tool.model import batch as model
 from queue_tool.model import json_text, outcome, task_types
 from queue_tool.model.batch import item_of
 from queue_tool.model.details import Details, QueueCounts, Summary
-from queue_tool.model.payloads.batches import Batch, BatchCounts, BatchSummary
-from queue_tool.model.payloads.details import FailedAttempt, LogLine, TaskDetails, TimelineEvent
+from queue_tool.model.payloads.batches import Batch, BatchCounts, BatchStatus, BatchSummary
+from queue_tool.model.payloads.details import EventKind, FailedAttempt, LogLine, TaskDetails, TimelineEvent
 from queue_tool.model.payloads.lists import Queue, TaskType
 from queue_tool.model.payloads.tasks import (
     Check,
@@ -188,7 +188,7 @@ def _batch(found: model.Batch) -> dict[str, Any]:
     return {
         "id": found.id,
         "message": found.message,
-        "status": "running" if found.finished_at is None else "finished",
+        "status": BatchStatus.RUNNING if found.finished_at is None else BatchStatus.FINISHED,
         "name": found.label.name,
         "metadata": found.label.metadata,
         "total": found.total,
@@ -250,15 +250,15 @@ def _attempt(attempt: outcome.Attempt) -> FailedAttempt:
 
 def _timeline(task: Details) -> Iterator[TimelineEvent]:
     """Return the events of a task, oldest first."""
-    yield TimelineEvent(at=rfc3339(task.created_at), event="created", run=None)
+    yield TimelineEvent(at=rfc3339(task.created_at), event=EventKind.CREATED, run=None)
     for attempt in task.attempts:
         if attempt.started_at:
-            yield TimelineEvent(at=rfc3339(attempt.started_at), event="started", run=attempt.run)
+            yield TimelineEvent(at=rfc3339(attempt.started_at), event=EventKind.STARTED, run=attempt.run)
         yield _end(attempt.ended_at, attempt.code, attempt.run)
     if task.run in {attempt.run for attempt in task.attempts}:
         return
     if task.started_at:
-        yield TimelineEvent(at=rfc3339(task.started_at), event="started", run=task.run)
+        yield TimelineEvent(at=rfc3339(task.started_at), event=EventKind.STARTED, run=task.run)
     if task.finished_at:
         yield _end(task.finished_at, task.code or task.state, task.run)
 
@@ -266,5 +266,6 @@ def _timeline(task: Details) -> Iterator[TimelineEvent]:
 def _end(at: datetime, how: str, run: int) -> TimelineEvent:
     """Return the event with which a run ended: a failure with its code, or an ended state."""
     if how in list(Code):
-        return TimelineEvent(at=rfc3339(at), event="failed", code=Code(how), run=run)
-    return TimelineEvent(at=rfc3339(at), event="canceled" if how == State.CANCELED else "finished", run=run)
+        return TimelineEvent(at=rfc3339(at), event=EventKind.FAILED, code=Code(how), run=run)
+    event = EventKind.CANCELED if how == State.CANCELED else EventKind.FINISHED
+    return TimelineEvent(at=rfc3339(at), event=event, run=run)

@@ -11,7 +11,7 @@ from msgspec import NODEFAULT, structs
 from queue_tool.model.payloads.requests import Query
 from queue_tool.web.http.operation import Operation
 from queue_tool.web.http.submissions import LONGEST_KEY
-from queue_tool.web.openapi.schemas import Json, without_null
+from queue_tool.web.openapi.schemas import Json, reference, without_null
 
 _PLACE = re.compile(r"<(?:\w+:)?(\w+)>")
 
@@ -19,12 +19,6 @@ _IN_PATHS = {
     "token": "The token of the task.",
     "batch": "The id of the batch.",
     "name": "The name of the queue: `high`, `default` (priority `normal`) or `low`.",
-}
-
-_LABELS = {
-    "type": "object",
-    "patternProperties": {r"^metadata\.": {"type": "string"}},
-    "additionalProperties": False,
 }
 
 PREFER = {
@@ -97,8 +91,9 @@ def _in_query(kind: type[Query], schemas: Json) -> Iterator[Json]:
             "schema": schema,
         }
         if schema.get("type") == "object":
-            parameter |= {"schema": _LABELS, "style": "form", "explode": True}
+            parameter |= {"schema": reference("LabelParameters"), "style": "form", "explode": True}
         elif schema.get("type") == "array":
+            del schema["default"]
             parameter |= {"style": "form", "explode": False}
         elif field.default not in (NODEFAULT, None):
             schema["default"] = field.default

@@ -18,6 +18,28 @@ Json = dict[str, Any]
 
 PLACE = "#/components/schemas/"
 
+_SHARED: Json = {
+    "Labels": {
+        "type": "object",
+        "description": "The labels of a batch.",
+        "additionalProperties": {"type": "string"},
+    },
+    "LabelParameters": {
+        "type": "object",
+        "description": "The labels of a batch: each name is `metadata.` and the name of the label.",
+        "patternProperties": {r"^metadata\.": {"type": "string"}},
+        "additionalProperties": False,
+    },
+    "Parameters": {
+        "type": "object",
+        "description": "Additional input for the function.",
+        "additionalProperties": True,
+        "maxProperties": task_request.MOST_PARAMETERS,
+    },
+    "JsonSchema": {"type": "object", "description": "A JSON Schema (2020-12).", "additionalProperties": True},
+}
+"""Objects that several bodies have, by name: generators name the class of an object without a name after its place."""
+
 NO_SCHEMAS = frozenset({"const", "enum", "default", "examples", "example"})
 """Keywords of JSON Schema whose values are data, and no schemas."""
 
@@ -42,7 +64,26 @@ def payload_schemas(kinds: Iterable[type[Struct]]) -> tuple[Json, Mapping[type[Q
     """
     _, found = msgspec.json.schema_components(sorted(kinds, key=str), ref_template=PLACE + "{name}")
     queries = {kind: found.pop(kind.__name__)["properties"] for kind in kinds if issubclass(kind, Query)}
-    return found | _filters(queries), queries
+    return _plain(found | _filters(queries) | _SHARED), _plain(queries)
+
+
+def _plain(value: Any) -> Any:
+    """Return schemas in words that all generators of clients know.
+
+    Each enumeration gets its type, and one of a single value becomes a constant. A reference replaces the type.
+    """
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    if not isinstance(value, dict):
+        return value
+    plain = {key: _plain(part) for key, part in value.items()}
+    if isinstance(plain.get("$ref"), str):
+        return {key: plain[key] for key in ("description", "$ref") if key in plain}
+    if isinstance(plain.get("enum"), list):
+        plain["type"] = "string"
+        if len(plain["enum"]) == 1:
+            (plain["const"],) = plain.pop("enum")
+    return plain
 
 
 def _filters(queries: Mapping[type[Query], Json]) -> Json:
@@ -82,7 +123,7 @@ def task_schemas(types: Mapping[str, TaskType], max_batch: int) -> Json:
         types: the task types.
         max_batch: elements in one request.
     """
-    envelope = {key: value for key, value in task_request.DOCUMENT.items() if key != "$schema"}
+    envelope: Json = {key: value for key, value in task_request.DOCUMENT.items() if key != "$schema"}
     data = {name: f"TaskData.{name}" for name in sorted(types)}
     choice = [
         {
@@ -91,6 +132,10 @@ def task_schemas(types: Mapping[str, TaskType], max_batch: int) -> Json:
         }
         for name, component in data.items()
     ]
+    properties: Json = {**envelope.pop("properties")}
+    for key, component in {"priority": "Priority", "parameters": "Parameters"}.items():
+        description = properties[key]["description"]
+        properties[key] = {"description": description, "anyOf": [reference(component), {"type": "null"}]}
     several = {"type": "array", "maxItems": max_batch}
     return {
         **{component: _embedded(types[name], component) for name, component in data.items()},
@@ -100,7 +145,7 @@ def task_schemas(types: Mapping[str, TaskType], max_batch: int) -> Json:
             "the others are accepted.",
             "items": reference(data[MAIN_TYPE]),
         },
-        "TaskRequest": envelope | {"description": "One task.", "allOf": choice},
+        "TaskRequest": envelope | {"description": "One task.", "properties": properties, "allOf": choice},
         "TaskRequests": {
             "description": "One task, an array of tasks, or the data itself.",
             "anyOf": [
@@ -124,7 +169,7 @@ def _embedded(kind: TaskType, component: str) -> Json:
         return {"not": {}} if document is False else {"description": f"The data of `{kind.name}`: any JSON."}
     schema = {key: value for key, value in document.items() if key not in ("$schema", "$id")}
     moved: Json = _moved(schema, str(document.get("$id", "")), f"{PLACE}{component}")
-    return {"title": f"Data of {kind.name}", "description": kind.description} | moved
+    return {"description": kind.description} | moved | {"title": component}
 
 
 def _moved(value: Any, own: str, place: str) -> Any:
