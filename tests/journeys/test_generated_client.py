@@ -132,8 +132,9 @@ def sends_single_tasks(api: Generated) -> None:
     (failed,) = [element.hash_ for element in received.processing_items]
     details = api.call("getTask", failed, prefer="wait=30")
     assert (details.status, details.error.code) == (models.State.FAILED, models.Code.ERROR)
-    page = api.call("listTasks", status=[models.State.FAILED], tag="generated")
-    assert [task.token for task in page.items] == [failed]
+    page = api.call("listTasks", status=[models.State.FAILED, models.State.FINISHED], tag="generated")
+    assert [task.token for task in page.items] == [failed, sent.token]
+    assert api.call("listTasks", status=[models.State.QUEUED, models.State.CANCELED], tag="generated").total == 0
 
 
 def reads_errors(api: Generated) -> None:

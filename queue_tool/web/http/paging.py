@@ -21,8 +21,8 @@ def listed(page: AnyPage) -> Reply[AnyPage]:
     """Return a page of a list, with a link to the next page."""
     if page.next is None:
         return Reply(body=page)
-    query = {name: text for name, text in request.args.items() if name != "cursor"}
-    target = f"{request.path}?{urlencode(query | {'cursor': page.next})}"
+    query = [(name, text) for name, text in request.args.items(multi=True) if name != "cursor"]
+    target = f"{request.path}?{urlencode([*query, ('cursor', page.next)])}"
     return Reply(body=page, headers={"Link": f'<{target}>; rel="next"'})
 
 

@@ -27,25 +27,29 @@ Read = Callable[[str, str], Any]
 
 
 def read_query(kind: type[Kind]) -> Kind:
-    """Return the current request's query parameters. Each name must be known and occur only once.
+    """Return the current request's query parameters. Each name must be known.
+
+    A name may occur more than once only if its parameter is a list: clients that are generated from the OpenAPI
+    document send `status=failed&status=finished` as well as `status=failed,finished`.
 
     Raises:
-        BadParameter: a name is unknown or occurs twice, a required one is missing, or a value cannot be used.
+        BadParameter: a name is unknown or occurs too often, a required one is missing, or a value cannot be used.
     """
     try:
         unquote_to_bytes(request.query_string).decode()
     except UnicodeDecodeError:
         raise BadParameter("The query is not UTF-8.") from None
-    return parsed(kind, dict(_texts()))
+    return parsed(kind, dict(_texts(kind)))
 
 
-def _texts() -> Iterator[tuple[str, str]]:
+def _texts(kind: type[Query]) -> Iterator[tuple[str, str]]:
     for name, values in request.args.lists():
-        if len(values) > 1:
+        if len(values) > 1 and not _is_list(kind, name):
             raise BadParameter(f"The query parameter {name!r:.80} may occur only once.")
-        if "\0" in name or "\0" in values[0]:
+        text = ",".join(values)
+        if "\0" in name or "\0" in text:
             raise BadParameter(f"The query parameter {name!r:.80} contains a null character.")
-        yield name, values[0]
+        yield name, text
 
 
 def parsed(kind: type[Kind], texts: Mapping[str, str]) -> Kind:
@@ -80,6 +84,12 @@ def parsed(kind: type[Kind], texts: Mapping[str, str]) -> Kind:
 def readers_of(kind: type[Query]) -> Mapping[str, Read]:
     """Return for each parameter the function that reads its text."""
     return {field.name: _reader(field.type) for field in _fields(kind)}
+
+
+def _is_list(kind: type[Query], name: str) -> bool:
+    """Return whether the parameter with this name takes several values."""
+    read = readers_of(kind).get(name)
+    return isinstance(read, partial) and read.func is _several
 
 
 def _fields(kind: type[Query]) -> tuple[inspect.Field, ...]:
