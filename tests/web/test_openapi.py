@@ -170,7 +170,7 @@ def test_the_title_of_a_task_types_schema_takes_no_other_schemas_name(site: Site
     site.runtime.types.add(make_task_type("titled", mirror, schema={"type": "object", "title": "Batch"}))
     schemas = document_of(site)["components"]["schemas"]
     assert [name for name, schema in schemas.items() if schema.get("title") == "Batch"] == ["Batch"]
-    assert schemas["TaskData.titled"]["title"] == "TaskData.titled"
+    assert schemas["TaskData_titled"]["title"] == "TaskData_titled"
 
 
 # -- examples ----------------------------------------------------------------------------------------------
@@ -220,7 +220,7 @@ def test_the_schema_of_a_task_type_is_in_the_document_and_decides_the_same(
 ) -> None:
     site.runtime.types.add(make_task_type("shaped", mirror, schema=schema))
     document = document_of(site)
-    data = schema_in(document, {"$ref": "#/components/schemas/TaskData.shaped"})
+    data = schema_in(document, {"$ref": "#/components/schemas/TaskData_shaped"})
     request = schema_in(document, {"$ref": "#/components/schemas/TaskRequest"})
     for value, is_good in ((good, True), (bad, False)):
         assert data.is_valid(value) is is_good
@@ -232,8 +232,8 @@ def test_the_schema_of_a_task_type_is_in_the_document_and_decides_the_same(
 def test_a_task_type_of_any_data_or_none_is_in_the_document(site: Site) -> None:
     site.runtime.types.add(make_task_type("nothing", mirror, schema=False))
     document = document_of(site)
-    assert schema_in(document, {"$ref": "#/components/schemas/TaskData.mirror"}).is_valid([{"any": 1}])
-    assert not schema_in(document, {"$ref": "#/components/schemas/TaskData.nothing"}).is_valid(None)
+    assert schema_in(document, {"$ref": "#/components/schemas/TaskData_mirror"}).is_valid([{"any": 1}])
+    assert not schema_in(document, {"$ref": "#/components/schemas/TaskData_nothing"}).is_valid(None)
 
 
 def test_a_request_without_a_type_is_judged_as_the_standard_type(site: Site) -> None:

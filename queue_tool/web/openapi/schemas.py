@@ -124,7 +124,7 @@ def task_schemas(types: Mapping[str, TaskType], max_batch: int) -> Json:
         max_batch: elements in one request.
     """
     envelope: Json = {key: value for key, value in task_request.DOCUMENT.items() if key != "$schema"}
-    data = {name: f"TaskData.{name}" for name in sorted(types)}
+    data = {name: f"TaskData_{name}" for name in sorted(types)}
     choice = [
         {
             "if": _names_type(name),
