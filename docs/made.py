@@ -18,15 +18,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from queue_tool.execution.builtin import builtin_types
 from queue_tool.model.events import EVENTS, SUBJECTS
 from queue_tool.model.payloads.details import TaskDetails
+from queue_tool.model.payloads.fields import REFERENCE
+from queue_tool.model.payloads.requests import FailedFilters, Filters
 from queue_tool.model.settings import described
 from queue_tool.model.states import MOVES, State
 from queue_tool.model.telemetry import DescribedField, Event, described_fields
 from queue_tool.web.http.entries import entries
+from queue_tool.web.openapi.schemas import payload_schemas
 
 ROOT = Path(__file__).parents[1]
 
@@ -65,7 +66,7 @@ def values_of(key: Mapping[str, object]) -> str:
 
 def task_details_table() -> str:
     """Return the keys of `GET /tasks/<token>`, from the struct that the route answers with."""
-    (_,), parts = msgspec.json.schema_components((TaskDetails,), ref_template="{name}")
+    parts, _ = payload_schemas({TaskDetails, Filters, FailedFilters})
     properties = parts[TaskDetails.__name__]["properties"]
     return table(
         "key | type | meaning",
@@ -83,7 +84,7 @@ def type_of(schema: Mapping[str, Any], parts: Mapping[str, Any]) -> str:
     if "anyOf" in schema:
         return " or ".join(type_of(choice, parts) for choice in sorted(schema["anyOf"], key=NULL.__eq__))
     if "$ref" in schema:
-        return type_of(parts[schema["$ref"]], parts)
+        return type_of(parts[schema["$ref"].removeprefix(REFERENCE)], parts)
     if "items" in schema:
         return f"array of {type_of(schema['items'], parts)}"
     if "properties" in schema:

@@ -97,8 +97,6 @@ def _described(operation: Operation, query: Json) -> Json:
         "security": [] if operation.role is Role.OPEN else NEEDED,
         "x-role": operation.role.name.lower(),
     }
-    if operation.description:
-        described["description"] = operation.description
     if operation.body is not None:
         described["requestBody"] = _body(operation, examples)
     return described

@@ -10,13 +10,13 @@ import msgspec
 from msgspec import Struct
 
 from queue_tool.model import task_request
+from queue_tool.model.payloads.fields import REFERENCE
 from queue_tool.model.payloads.requests import FailedFilters, Filters, Paging, Query
 from queue_tool.model.task_types import TaskType
 from queue_tool.web.http.submissions import MAIN_TYPE
 
 Json = dict[str, Any]
 
-PLACE = "#/components/schemas/"
 
 _SHARED: Json = {
     "Labels": {
@@ -46,7 +46,7 @@ NO_SCHEMAS = frozenset({"const", "enum", "default", "examples", "example"})
 
 def reference(name: str) -> Json:
     """Return the reference to a schema."""
-    return {"$ref": f"{PLACE}{name}"}
+    return {"$ref": f"{REFERENCE}{name}"}
 
 
 def schema_of(body: Any) -> Json:
@@ -62,7 +62,7 @@ def payload_schemas(kinds: Iterable[type[Struct]]) -> tuple[Json, Mapping[type[Q
     Args:
         kinds: the types of the payloads. Those of query parameters have no schema of their own in the document.
     """
-    _, found = msgspec.json.schema_components(sorted(kinds, key=str), ref_template=PLACE + "{name}")
+    _, found = msgspec.json.schema_components(sorted(kinds, key=str), ref_template=REFERENCE + "{name}")
     queries = {kind: found.pop(kind.__name__)["properties"] for kind in kinds if issubclass(kind, Query)}
     return _plain(found | _filters(queries) | _SHARED), _plain(queries)
 
@@ -168,7 +168,7 @@ def _embedded(kind: TaskType, component: str) -> Json:
     if isinstance(document, bool):
         return {"not": {}} if document is False else {"description": f"The data of `{kind.name}`: any JSON."}
     schema = {key: value for key, value in document.items() if key not in ("$schema", "$id")}
-    moved: Json = _moved(schema, str(document.get("$id", "")), f"{PLACE}{component}")
+    moved: Json = _moved(schema, str(document.get("$id", "")), f"{REFERENCE}{component}")
     return {"description": kind.description} | moved | {"title": component}
 
 
