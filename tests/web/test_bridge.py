@@ -410,8 +410,9 @@ def test_a_body_that_is_not_read_gets_an_answer_like_every_other(runtime: Runtim
     assert post(runtime_off, part(b"{"), GONE) == (400, "incomplete_body")
     assert post(runtime_off, part(b"x" * 1001), END) == (413, "body_too_large")
     assert post(runtime_off, part(b'{"tokens": []'), part(b"}"), END) == (200, None)
-    large = str(runtime.settings.max_body + 2).encode()
-    assert post(runtime_off, length=large) == (413, "body_too_large")
+    for more in (1, 2):
+        large = str(runtime.settings.max_body + more).encode()
+        assert post(runtime_off, length=large) == (413, "body_too_large")
 
 
 def test_a_big_body_of_a_stranger_is_refused_before_it_is_read(runtime: Runtime) -> None:

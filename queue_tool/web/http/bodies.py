@@ -60,8 +60,11 @@ def slot_for_body(start: bytes = b"") -> Iterator[None]:
         start: what has been read of it. A body of unknown length takes a slot only once it has grown big.
 
     Raises:
+        BodyTooLarge: the body is larger than the limit. Then the server may not have read it.
         TooManyUploads: all slots for big bodies are taken.
     """
+    if (request.content_length or 0) > runtime().settings.max_body:
+        raise BodyTooLarge
     uploads: Uploads = current_app.extensions[EXTENSION]
     with uploads.slot() if max(request.content_length or 0, len(start)) > BIG else nullcontext():
         yield
