@@ -87,6 +87,14 @@ def test_old_dead_letters_are_removed_with_all_their_rows(site: Site) -> None:
     assert site.get_json(f"/batches/{mixed}")["message"] == "Finalizado"
 
 
+def test_a_filter_beside_the_age_is_refused_so_that_nothing_else_is_deleted(site: Site) -> None:
+    failed(site, {})
+    answer = site.client.delete("/deadletter?older_than=0", json={"filter": {"tag": "demo"}})
+    assert problem(answer) == (400, "bad_request")
+    assert site.get_json("/deadletter")["total"] == 1
+    assert site.client.delete("/deadletter?older_than=0", json={}).json == {"removed": 1}
+
+
 def test_the_age_must_be_given_in_seconds(site: Site) -> None:
     failed(site, {})
     ages = ("", "-1", "1d", "1e3", "9" * 11, "nan", "inf", "0&older_than=0", "%D9%A3", "0%00")

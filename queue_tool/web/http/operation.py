@@ -213,7 +213,7 @@ def _operation(function: Callable[..., Any], options: Options, **named: Any) -> 
     """
     hints = get_type_hints(function)
     query, body = hints.get("query"), hints.get("body")
-    if body is None and named["method"] == "POST" and "takes" not in options:
+    if body is None and named["method"] != "GET" and "takes" not in options:
         body = NoBody
     headers = (*options.get("headers", ()), *["Link"] * (query is not None and issubclass(query, Paging)))
     usual = {options.get("status", 200): Answer(body=_body_of(hints["return"]), meaning="", headers=headers)}

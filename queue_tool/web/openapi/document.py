@@ -97,7 +97,7 @@ def _described(operation: Operation, query: Json) -> Json:
         "security": [] if operation.role is Role.OPEN else NEEDED,
         "x-role": operation.role.name.lower(),
     }
-    if operation.body is not None:
+    if operation.body is not None and operation.method != "DELETE":  # HTTP gives its body no meaning (RFC 9110)
         described["requestBody"] = _body(operation, examples)
     return described
 
