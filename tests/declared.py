@@ -1,7 +1,8 @@
-"""Whether an answer is one that its operation declares: its status, its body key by key, and the code of an error."""
+"""Whether an answer is one that its operation declares: status, headers, body key by key, and the code of an error."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -14,13 +15,21 @@ from queue_tool.web.http.operation import GROUPS, Operation
 from queue_tool.web.openapi.document import document
 from queue_tool.web.openapi.parameters import path_of
 
+MADE_LATER = frozenset({"X-Request-Id"})
+"""Headers that are added in front of Flask."""
+
+OF_HTTP = frozenset({"Content-Type", "Content-Length", "Vary", "Date", "X-Content-Type-Options"})
+"""Headers that need no declaration: the clients' libraries read them, and no program has to."""
+
+OF_PAGES = frozenset({"Content-Security-Policy", "Referrer-Policy"})
+
 undeclared: list[str] = []
 """What answers had that is not declared, since the last test."""
 
 
 def watch(app: Flask) -> None:
-    """Compare each answer of an application with the declaration of its operation."""
-    app.after_request(_compare)
+    """Compare each answer of an application with the declaration of its operation, when all its headers are there."""
+    app.after_request_funcs.setdefault(None, []).insert(0, _compare)  # Flask calls the first one last
 
 
 def _compare(response: Response) -> Response:
@@ -35,8 +44,9 @@ def _reasons(operation: Operation, response: Response) -> list[str]:
     answer = declared.get(str(response.status_code))
     if answer is None:
         return ["the status is not declared"]
-    if response.mimetype == "text/html" or response.status_code == 304 or response.is_streamed:
-        return []
+    wrong = list(_wrong_headers(answer, response))
+    if wrong or response.mimetype == "text/html" or response.status_code == 304 or response.is_streamed:
+        return wrong
     if response.mimetype not in answer.get("content", {response.mimetype: {}}):
         return [f"the media type {response.mimetype} is not declared"]
     body = json_text.loads(response.data)
@@ -48,6 +58,17 @@ def _reasons(operation: Operation, response: Response) -> list[str]:
         return [error.message for error in found.iter_errors(body)] if found else []
     except ValueError:  # too deep for the validator
         return []
+
+
+def _wrong_headers(answer: dict[str, Any], response: Response) -> Iterator[str]:
+    components = described()["components"]["headers"]
+    found = set(response.headers.keys()) - OF_HTTP
+    if response.mimetype == "text/html":
+        found -= OF_PAGES
+    declared = answer["headers"].keys() - MADE_LATER
+    yield from (f"the header {name} is not declared" for name in found - declared)
+    missing = {name for name in declared if components[name]["required"]} - found
+    yield from (f"the header {name} is declared and missing" for name in missing)
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -19,13 +19,22 @@ CSV = "text/csv"
 
 HEADERS: Mapping[str, str] = {
     "X-Request-Id": "The id of the request. Each line that the server logs about the request has it.",
+    "Cache-Control": "`no-store`: keep no copy. `no-cache`: ask each time whether a copy is still right.",
     "ETag": "The version of the answer. Send it as `If-None-Match` when you read the same address again.",
     "Location": "The address of the task or batch that was created or changed.",
     "Link": 'The address of the next page: `<...>; rel="next"`. The last page does not have it.',
     "Preference-Applied": "Only if the server honored `Prefer: wait`.",
     "Retry-After": "Wait so many seconds before you send the same request again.",
+    "WWW-Authenticate": "How to send an API key.",
+    "Content-Disposition": "The name of the file if a browser saves the answer.",
 }
-"""The headers of answers, and what they mean."""
+"""The headers of answers that matter to clients, and what they mean."""
+
+EVERYWHERE = ("X-Request-Id", "Cache-Control")
+"""The headers of every answer."""
+
+ALWAYS = frozenset({*EVERYWHERE, "ETag", "WWW-Authenticate", "Content-Disposition"})
+"""The headers that an answer always has if it is declared with them."""
 
 REQUEST_ID = "5d0c1f2ab7e94c63"
 """The id in examples of errors."""
@@ -44,21 +53,21 @@ def answers_of(operation: Operation, examples: Mapping[str, Any]) -> Json:
     if operation.has_etag:
         found["304"] = {
             "description": "The body is the same as in the answer with this `ETag`, so it is not sent again.",
-            "headers": _headers("ETag"),
+            "headers": _headers("ETag", *["Preference-Applied"] * operation.waits),
         }
     for status, kinds in sorted(_by_status(operation.errors).items()):
         text = str(status)
         if text in found:
             found[text]["content"] |= _problems(kinds)["content"]
         else:
-            found[text] = _problems(kinds) | {
-                "headers": _headers(*["Retry-After"] * (status in LATER)),
-            }
+            found[text] = _problems(kinds) | {"headers": _headers(*_headers_of_problem(status))}
     return found
 
 
 def _usual(operation: Operation, status: int, answer: Answer, examples: Mapping[str, Any]) -> Json:
-    names = ["ETag"] * operation.has_etag + ["Preference-Applied"] * operation.waits + list(answer.headers)
+    names = list(answer.headers)
+    if status == HTTPStatus.OK:
+        names += ["ETag"] * operation.has_etag + ["Preference-Applied"] * operation.waits
     response: Json = {
         "description": answer.meaning or inspect.getdoc(answer.body) or "",
         "headers": _headers(*names),
@@ -73,13 +82,22 @@ def _usual(operation: Operation, status: int, answer: Answer, examples: Mapping[
     return response | {"content": content}
 
 
+def _headers_of_problem(status: int) -> Sequence[str]:
+    if status == HTTPStatus.UNAUTHORIZED:
+        return ("WWW-Authenticate",)
+    return ("Retry-After",) if status in LATER else ()
+
+
 def _headers(*names: str) -> Json:
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-Id", *names)}
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in (*EVERYWHERE, *names)}
 
 
 def header_components() -> Json:
     """Return the headers of answers, by name."""
-    return {name: {"description": meaning, "schema": {"type": "string"}} for name, meaning in HEADERS.items()}
+    return {
+        name: {"description": meaning, "required": name in ALWAYS, "schema": {"type": "string"}}
+        for name, meaning in HEADERS.items()
+    }
 
 
 def example_components() -> Json:

@@ -83,7 +83,10 @@ def get_result(token: str) -> Reply[TaskResult]:
     errors=(BatchNotFound, NotAcceptable, TooManyStreams),
     answers={
         200: Answer(
-            body=BatchResult, types=(JSON_LINES, CSV), meaning="One line for each element, as JSON Lines or CSV."
+            body=BatchResult,
+            types=(JSON_LINES, CSV),
+            meaning="One line for each element, as JSON Lines or CSV.",
+            headers=("Content-Disposition",),
         )
     },
 )
