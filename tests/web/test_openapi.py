@@ -58,9 +58,9 @@ def resolved(document: Any, found: Any) -> Any:
     return document
 
 
-def schema_in(document: Any, reference: Any) -> jsonschema_rs.Draft202012Validator:
+def schema_in(document: Any, reference: Any, **options: bool) -> jsonschema_rs.Draft202012Validator:
     """Return what validates against a schema of the document."""
-    return jsonschema_rs.Draft202012Validator(reference | {"components": document["components"]})
+    return jsonschema_rs.Draft202012Validator(reference | {"components": document["components"]}, **options)  # type: ignore[arg-type] # only switches
 
 
 def test_the_document_is_valid_also_with_schemas_that_refer_to_themselves(site: Site) -> None:
@@ -171,6 +171,86 @@ def test_the_title_of_a_task_types_schema_takes_no_other_schemas_name(site: Site
     schemas = document_of(site)["components"]["schemas"]
     assert [name for name, schema in schemas.items() if schema.get("title") == "Batch"] == ["Batch"]
     assert schemas["TaskData_titled"]["title"] == "TaskData_titled"
+
+
+# -- what is accepted --------------------------------------------------------------------------------------
+
+TEXTS = (
+    *("", "x\0", "x" * 255, "x" * 256, "0", "1", "-1", "1000", "1001", "1.5", "1e3", "9999999999", "10000000000"),
+    *("2026-01-31T12:00:00Z", "2026-01-31", "2026-02-30T12:00:00Z"),
+    *("high", "normal", "default", "queued,failed", "queued,", "rejected", "timeout", "canceled"),
+)
+
+LABELS: tuple[dict[str, str], ...] = (
+    *({"metadata.a": "b"}, {"metadata.a.b": "x" * 255}, {f"metadata.{'x' * 255}": "b"}),
+    *({"metadata.a": ""}, {"metadata.a": "x" * 256}, {"metadata.a": "\0"}, {"metadata.": "b"}),
+    *({f"metadata.{'x' * 256}": "b"}, {"metadata.\0": "b"}, {"metadata": "b"}, {"meta.a": "b"}),
+    *({f"metadata.{number}": "b" for number in range(count)} for count in (20, 21)),
+)
+
+FORMED = ("cursor", "task_type")
+"""Parameters whose values the document cannot list: the server made them, or a user's module did."""
+
+
+def test_a_query_parameter_is_accepted_exactly_if_its_schema_accepts_it(site: Site) -> None:
+    document, (batch, _) = document_of(site), site.batch({})
+    tried: set[str] = set()
+    for method, path, operation in operations(document):
+        required = {"older_than": "0"} if method == "DELETE" else {}
+        for parameter in [resolved(document, each) for each in operation["parameters"]]:
+            kind = json.dumps(parameter["schema"])
+            if parameter["in"] != "query" or parameter["name"] in FORMED or kind in tried:
+                continue
+            tried.add(kind)
+            schema = schema_in(document, parameter["schema"], validate_formats=True)
+            is_object = parameter["schema"].get("type") == "object"
+            for query in LABELS if is_object else [{parameter["name"]: text} for text in TEXTS]:
+                value = query if is_object else value_of(parameter, query[parameter["name"]])
+                known = path.replace("{batch}", batch)
+                body: Any = [] if method == "POST" else None
+                status = site.client.open(known, method=method, query_string=required | query, json=body).status_code
+                assert (status < 400) == schema.is_valid(value), (method, path, query, status)
+    assert len(tried) >= 12
+
+
+def value_of(parameter: Any, text: str) -> object:
+    """Return the value of a parameter as its schema sees it."""
+    kind = parameter["schema"].get("type")
+    if kind == "array":
+        return text.split(",") if text else []
+    is_number = re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text) and kind in ("integer", "number")
+    return json.loads(text) if is_number else text
+
+
+BODIES: tuple[Any, ...] = (
+    *({}, {"tokens": []}, {"tokens": ["x"]}, {"tokens": None}, {"tokens": [1]}, {"dry_run": True}, {"x": 1}),
+    *({"filter": {}}, {"filter": {}, "all": True}, {"filter": {}, "all": False}, {"filter": {"tag": "x"}}),
+    *(
+        {"filter": {"tag": "x\0"}},
+        {"filter": {"x": "x"}},
+        {"filter": {"created_after": "now"}},
+        {"filter": {"limit": "1"}},
+    ),
+    *(
+        {"filter": {"status": "failed,x"}},
+        {"filter": {"status": "failed,canceled"}},
+        {"filter": {"priority": "x"}},
+        {"filter": {"q": "x"}, "tokens": []},
+        {"filter": None},
+        {"tokens": ["x"] * 100_001},
+    ),
+)
+
+
+@pytest.mark.parametrize("path", ["/tasks/cancel", "/tasks/retry", "/deadletter/retry"])
+def test_a_selection_is_accepted_exactly_if_its_schema_accepts_it(site: Site, path: str) -> None:
+    document = document_of(site)
+    declared = document["paths"][path]["post"]["requestBody"]
+    schema = schema_in(document, declared["content"]["application/json"]["schema"], validate_formats=True)
+    for body in BODIES:
+        status = site.client.post(path, json=body).status_code
+        assert (status == 200) == schema.is_valid(body), (str(body)[:80], status)
+    assert (site.client.post(path).status_code != 200) == declared["required"]
 
 
 # -- examples ----------------------------------------------------------------------------------------------

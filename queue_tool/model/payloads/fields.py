@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta, Struct
 
@@ -11,6 +12,9 @@ from queue_tool.model.states import FINISHED, IN_PROGRESS
 
 class Payload(Struct, frozen=True, kw_only=True):
     """A JSON object in a request or an answer."""
+
+    RULES: ClassVar[Mapping[str, Any]] = {}
+    """JSON Schema: what the object must satisfy besides the types of its keys."""
 
 
 class Body(Payload, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
@@ -14,6 +15,8 @@ from queue_tool.model.payloads.fields import REFERENCE, Body, Payload
 from queue_tool.model.queues import Priority
 from queue_tool.model.states import Code, State
 
+ENDED = frozenset(state for state in State if state.ended)
+
 MOST_ON_A_PAGE = 1000
 MOST_TOKENS = 100_000
 
@@ -22,10 +25,17 @@ By = Annotated[
     Meta(description="Who cancels: any text, cut after 1,000 characters. The default is the name of the API key."),
 ]
 Why = Annotated[str | None, Meta(description="Why: any text, cut after 1,000 characters.")]
+_FEW = {"maxItems": MOST_TOKENS}
 Tokens = Annotated[
-    list[str], Meta(description=f"The tokens of the tasks, at most {MOST_TOKENS:,}. Unknown tokens change nothing.")
+    list[str],
+    Meta(
+        description=f"The tokens of the tasks, at most {MOST_TOKENS:,}. Unknown tokens change nothing.",
+        extra_json_schema=_FEW,
+    ),
 ]
-WantedTokens = Annotated[list[str], Meta(description=f"The tokens of the tasks, at most {MOST_TOKENS:,}.")]
+WantedTokens = Annotated[
+    list[str], Meta(description=f"The tokens of the tasks, at most {MOST_TOKENS:,}.", extra_json_schema=_FEW)
+]
 All = Annotated[bool, Meta(description="Must be true with an empty filter, because such a filter selects all tasks.")]
 DryRun = Annotated[bool, Meta(description="True only counts the tasks and changes none.")]
 _FILTER = "Which tasks: an object with the names and values of the filters of `GET /tasks`. All of them must match."
@@ -37,6 +47,12 @@ BodyFilter = Annotated[dict[str, Any], Meta(description=_FILTER, extra_json_sche
 FailedBodyFilter = Annotated[
     dict[str, Any], Meta(description=_FAILED_FILTER, extra_json_schema={"$ref": f"{REFERENCE}FailedTaskFilter"})
 ]
+
+_EMPTY_FILTER: Mapping[str, Any] = {
+    "if": {"required": ["filter"], "properties": {"filter": {"maxProperties": 0}}},
+    "then": {"required": ["all"], "properties": {"all": {"const": True}}},
+}
+"""JSON Schema: an empty filter needs `"all": true`."""
 
 
 class CheckBody(Payload, frozen=True, kw_only=True):
@@ -55,6 +71,11 @@ class CancelBody(Body, frozen=True, kw_only=True):
 class RetryBody(Body, frozen=True, kw_only=True):
     """Which tasks to retry: either `tokens`, or, for admins, `filter`."""
 
+    RULES: ClassVar[Mapping[str, Any]] = {
+        "minProperties": 1,
+        "allOf": [{"oneOf": [{"required": ["tokens"]}, {"required": ["filter"]}]}, _EMPTY_FILTER],
+    }
+
     tokens: Tokens | UnsetType = UNSET
     filter: BodyFilter | UnsetType = UNSET
     all: All = False
@@ -71,6 +92,8 @@ class BulkCancelBody(RetryBody, frozen=True, kw_only=True):
 class RetryFailedBody(Body, frozen=True, kw_only=True):
     """Which failed tasks to retry; without `filter` all of them."""
 
+    RULES: ClassVar[Mapping[str, Any]] = {"allOf": [_EMPTY_FILTER]}
+
     filter: FailedBodyFilter | UnsetType = UNSET
     all: All = False
     dry_run: DryRun = False
@@ -82,6 +105,14 @@ class NoBody(Body, frozen=True, kw_only=True):
 
 # -- query parameters --------------------------------------------------------------------------------------
 
+LONGEST_LABEL = 255
+MOST_LABELS = 20
+MOST_SECONDS = 9_999_999_999
+
+_NOT_EMPTY = {"minLength": 1}
+_TIME = {"format": "date-time"}
+_LABEL = {"minLength": 1, "maxLength": LONGEST_LABEL}
+
 
 class Query(Payload, frozen=True, kw_only=True):
     """The query parameters of an operation. Unknown ones are refused."""
@@ -92,7 +123,11 @@ class Paging(Query, frozen=True, kw_only=True):
 
     limit: Annotated[int, Meta(description="The maximum number of items on the page.", ge=1, le=MOST_ON_A_PAGE)] = 50
     cursor: Annotated[
-        str | None, Meta(description="The value of `next` on the page before. Without it, the first page is returned.")
+        str | None,
+        Meta(
+            description="The value of `next` on the page before. Without it, the first page is returned.",
+            extra_json_schema={"minLength": 1},
+        ),
     ] = None
 
 
@@ -153,9 +188,29 @@ class Filters(FailedFilters, frozen=True, kw_only=True):
         return replace(super().filter, states=self.status)
 
 
+class EndedFilters(FailedFilters, frozen=True, kw_only=True):
+    """Filters of ended tasks. Tasks that match all of them are selected."""
+
+    status: Annotated[
+        frozenset[Literal["finished", "failed", "canceled"]],
+        Meta(description="Only tasks in one of these states. Without it, in any of them."),
+    ] = frozenset()
+
+    @property
+    def filter(self) -> Filter:
+        """Return the filter that these parameters describe."""
+        return replace(super().filter, states=frozenset(map(State, self.status)) or ENDED)
+
+
 _METADATA = "Each label is a parameter of its own, whose name begins with `metadata.`, such as `metadata.customer=42`."
 
-BatchName = Annotated[str | None, Meta(description="The name of the new batch, for people and for `GET /batches`.")]
+BatchName = Annotated[
+    str | None,
+    Meta(
+        description="The name of the new batch, for people and for `GET /batches`.",
+        extra_json_schema=_LABEL,
+    ),
+]
 Metadata = Annotated[dict[str, str], Meta(description=f"The labels of the new batch, for `GET /batches`. {_METADATA}")]
 
 
@@ -180,7 +235,9 @@ class SubmitQuery(LabelQuery, frozen=True, kw_only=True):
 class BatchQuery(Paging, frozen=True, kw_only=True):
     """Which batches, and which page."""
 
-    name: Annotated[str | None, Meta(description="Only batches with exactly this name.")] = None
+    name: Annotated[str | None, Meta(description="Only batches with exactly this name.", extra_json_schema=_LABEL)] = (
+        None
+    )
     metadata: Annotated[dict[str, str], Meta(description=f"Only batches with all these labels. {_METADATA}")] = field(
         default_factory=dict
     )
@@ -189,7 +246,13 @@ class BatchQuery(Paging, frozen=True, kw_only=True):
 class QueueQuery(Paging, frozen=True, kw_only=True):
     """Which queue, and which page."""
 
-    queue: Annotated[str | None, Meta(description="Only tasks of this queue: `high`, `default` or `low`.")] = None
+    queue: Annotated[
+        str | None,
+        Meta(
+            description="Only tasks of this queue: `high`, `default` or `low`.",
+            extra_json_schema={"enum": [priority.queue for priority in Priority]},
+        ),
+    ] = None
 
 
 class ResultsQuery(Query, frozen=True, kw_only=True):
@@ -207,7 +270,10 @@ class PurgeQuery(Query, frozen=True, kw_only=True):
     older_than: Annotated[
         float,
         Meta(
-            description="Seconds. Tasks that failed less than this time ago are kept; 0 deletes all failed tasks.", ge=0
+            description="Seconds, in digits, with at most six decimals. Tasks that failed less than this time ago are "
+            "kept; 0 deletes all failed tasks.",
+            ge=0,
+            le=MOST_SECONDS,
         ),
     ]
 

@@ -14,13 +14,10 @@ from msgspec import inspect
 
 from queue_tool.errors import BadParameter
 from queue_tool.model.batch import Label
-from queue_tool.model.payloads.requests import Query
+from queue_tool.model.payloads.requests import LONGEST_LABEL, MOST_LABELS, Query
 from queue_tool.model.times import read_time
 
 Kind = TypeVar("Kind", bound=Query)
-
-LONGEST_TEXT = 255
-MOST_LABELS = 20
 
 Read = Callable[[str, str], Any]
 """Returns the value of a parameter from its name and its text."""
@@ -181,6 +178,6 @@ def label_of(name: str | None, metadata: Mapping[str, str]) -> Label:
     if len(metadata) > MOST_LABELS:
         raise BadParameter(f"The batch has {len(metadata)} metadata entries; the limit is {MOST_LABELS}.")
     for text in (*metadata, *metadata.values(), *([] if name is None else [name])):
-        if not 1 <= len(text) <= LONGEST_TEXT:
-            raise BadParameter(f"The name and each metadata key and value must have 1 to {LONGEST_TEXT} characters.")
+        if not 1 <= len(text) <= LONGEST_LABEL:
+            raise BadParameter(f"The name and each metadata key and value must have 1 to {LONGEST_LABEL} characters.")
     return Label(name=name, metadata=metadata)

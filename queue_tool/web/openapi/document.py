@@ -9,9 +9,8 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Any, get_args
 
-from msgspec import Struct
-
 from queue_tool.model.access import Role
+from queue_tool.model.payloads.fields import Payload
 from queue_tool.model.payloads.requests import FailedFilters, Filters, Query
 from queue_tool.model.payloads.service import Problem
 from queue_tool.model.task_types import TaskType
@@ -107,11 +106,11 @@ def _body(operation: Operation, examples: Mapping[str, Any]) -> Json:
     content: Json = {"schema": reference(operation.body_schema) if is_json else schema_of(operation.body)}
     if "request" in examples:
         content["example"] = examples["request"]
-    required = is_json or requires_a_key(operation.body)
+    required = is_json or requires_a_key(operation.body) or "minProperties" in operation.body.RULES
     return {"required": required, "content": dict.fromkeys(operation.takes, content)}
 
 
-def _payloads(operations: Sequence[Operation]) -> set[type[Struct]]:
+def _payloads(operations: Sequence[Operation]) -> set[type[Payload]]:
     """Return the types of all bodies and query parameters."""
     bodies = [operation.body for operation in operations if operation.body not in (None, JsonBody)]
     for operation in operations:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec import NODEFAULT, structs
 
 from queue_tool.model.payloads.requests import Query
+from queue_tool.model.queues import Priority
 from queue_tool.web.http.operation import Operation
 from queue_tool.web.http.submissions import LONGEST_KEY
 from queue_tool.web.openapi.schemas import Json, reference, without_null
 
 _PLACE = re.compile(r"<(?:\w+:)?(\w+)>")
 
-_IN_PATHS = {
-    "token": "The token of the task.",
-    "batch": "The id of the batch.",
-    "name": "The name of the queue: `high`, `default` (priority `normal`) or `low`.",
+_ID = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
+
+_IN_PATHS: Mapping[str, Json] = {
+    "token": {"description": "The token of the task.", "schema": _ID},
+    "batch": {"description": "The id of the batch.", "schema": _ID},
+    "name": {
+        "description": "The name of the queue.",
+        "schema": {"type": "string", "enum": [priority.queue for priority in Priority]},
+    },
 }
 
 PREFER = {
@@ -49,9 +55,9 @@ IF_NONE_MATCH = {
 REQUEST_ID = {
     "name": "X-Request-Id",
     "in": "header",
-    "description": "An id of your own for this request: 1 to 64 letters, digits, `.`, `_` and `-`. It is in the answer "
-    "and in each line that the server logs about the request. Without it, the server makes an id.",
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+    "description": "An id of your own for this request: 1 to 64 letters, digits, dots, `_` and `-`. It is in the "
+    "answer and in each line of the log. Any other id is replaced by a new one.",
+    "schema": {"type": "string"},
 }
 
 SHARED = {"Prefer": PREFER, "IdempotencyKey": IDEMPOTENCY_KEY, "IfNoneMatch": IF_NONE_MATCH, "RequestId": REQUEST_ID}
@@ -71,8 +77,7 @@ def parameters_of(operation: Operation, query: Json) -> Iterator[Json]:
         query: the schema of each query parameter.
     """
     for name in _PLACE.findall(operation.path):
-        schema = {"type": "string"}
-        yield {"name": name, "in": "path", "required": True, "description": _IN_PATHS[name], "schema": schema}
+        yield {"name": name, "in": "path", "required": True, **_IN_PATHS[name]}
     if operation.query is not None:
         yield from _in_query(operation.query, query)
     names = ["Prefer"] * operation.waits + ["IdempotencyKey"] * operation.keyed

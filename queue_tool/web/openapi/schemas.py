@@ -7,16 +7,19 @@ from types import UnionType
 from typing import Any, get_args
 
 import msgspec
-from msgspec import Struct
 
 from queue_tool.model import task_request
-from queue_tool.model.payloads.fields import REFERENCE
-from queue_tool.model.payloads.requests import FailedFilters, Filters, Paging, Query
+from queue_tool.model.payloads.fields import REFERENCE, Payload
+from queue_tool.model.payloads.requests import LONGEST_LABEL, MOST_LABELS, FailedFilters, Filters, Paging, Query
+from queue_tool.model.states import State
 from queue_tool.model.task_types import TaskType
 from queue_tool.web.http.submissions import MAIN_TYPE
 
 Json = dict[str, Any]
 
+
+NO_NULL = r"^[^\u0000]*$"
+"""The pattern of texts in queries."""
 
 _SHARED: Json = {
     "Labels": {
@@ -27,8 +30,16 @@ _SHARED: Json = {
     "LabelParameters": {
         "type": "object",
         "description": "The labels of a batch: each name is `metadata.` and the name of the label.",
-        "patternProperties": {r"^metadata\.": {"type": "string"}},
+        "patternProperties": {
+            rf"^metadata\.[^\u0000]{{1,{LONGEST_LABEL}}}$": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": LONGEST_LABEL,
+                "pattern": NO_NULL,
+            }
+        },
         "additionalProperties": False,
+        "maxProperties": MOST_LABELS,
     },
     "Parameters": {
         "type": "object",
@@ -56,13 +67,15 @@ def schema_of(body: Any) -> Json:
     return reference(body.__name__)
 
 
-def payload_schemas(kinds: Iterable[type[Struct]]) -> tuple[Json, Mapping[type[Query], Json]]:
+def payload_schemas(kinds: Iterable[type[Payload]]) -> tuple[Json, Mapping[type[Query], Json]]:
     """Return the schemas of payloads by name, with those of all their parts; and apart those of query parameters.
 
     Args:
         kinds: the types of the payloads. Those of query parameters have no schema of their own in the document.
     """
     _, found = msgspec.json.schema_components(sorted(kinds, key=str), ref_template=REFERENCE + "{name}")
+    for kind in kinds:
+        found[kind.__name__] |= kind.RULES
     queries = {kind: found.pop(kind.__name__)["properties"] for kind in kinds if issubclass(kind, Query)}
     return _plain(found | _filters(queries) | _SHARED), _plain(queries)
 
@@ -104,15 +117,19 @@ def _filters(queries: Mapping[type[Query], Json]) -> Json:
 def _as_text(schema: Json) -> Json:
     plain = without_null(schema)
     if plain.get("type") == "array":
-        return {"type": "string", "description": f"{plain['description'].removesuffix('.')}, separated by commas."}
+        state = "|".join(State)
+        description = f"{plain['description'].removesuffix('.')}, separated by commas."
+        return {"type": "string", "description": description, "pattern": f"^({state})(,({state}))*$"}
     return plain
 
 
 def without_null(schema: Json) -> Json:
-    """Return the schema of a value that may be missing, but not null."""
+    """Return the schema of a parameter or a filter: it may be missing, but not null, and no text has U+0000."""
     plain = {key: value for key, value in schema.items() if key != "anyOf" and (key, value) != ("default", None)}
     for part in schema.get("anyOf", ()):
         plain |= {} if part == {"type": "null"} else part
+    if plain.get("type") == "string" and not {"enum", "format"} & plain.keys():
+        plain["pattern"] = NO_NULL
     return plain
 
 

@@ -52,7 +52,6 @@ routes = Group("tasks", "Send tasks of any type, read their status and all their
     Role.SUBMIT,
     status=ACCEPTED,
     keyed=True,
-    located=True,
     body_schema="TaskRequests",
     errors=(BadTask, TooManyItems, TooManyWaiting, TaskRemoved),
     answers={
