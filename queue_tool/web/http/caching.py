@@ -32,7 +32,7 @@ def revalidate(response: Response) -> Response:
     ):
         if "ETag" not in response.headers:
             response.headers["ETag"] = etag_of(response.get_data())
-        if request.if_none_match.contains_weak(response.get_etag()[0] or ""):
+        if "If-None-Match" in request.headers and request.if_none_match.contains_weak(response.get_etag()[0] or ""):
             response.status_code = HTTPStatus.NOT_MODIFIED  # werkzeug then removes the body and its headers
     return response
 

@@ -89,6 +89,7 @@ def _is_list(kind: type[Query], name: str) -> bool:
     return isinstance(read, partial) and read.func is _several
 
 
+@cache
 def _fields(kind: type[Query]) -> tuple[inspect.Field, ...]:
     found = inspect.type_info(kind)
     assert isinstance(found, inspect.StructType)  # noqa: S101 - a Query is a struct

@@ -98,8 +98,8 @@ def _in_query(kind: type[Query], schemas: Json) -> Iterator[Json]:
         if schema.get("type") == "object":
             parameter |= {"schema": reference("LabelParameters"), "style": "form", "explode": True}
         elif schema.get("type") == "array":
-            del schema["default"]
-            parameter |= {"style": "form", "explode": False}
+            del schema["default"]  # the empty array, which no query can have
+            parameter |= {"schema": schema | {"minItems": 1}, "style": "form", "explode": False}
         elif field.default not in (NODEFAULT, None):
             schema["default"] = field.default
         yield parameter
