@@ -26,6 +26,7 @@ from queue_tool.model.payloads.requests import FailedFilters, Filters
 from queue_tool.model.settings import described
 from queue_tool.model.states import MOVES, State
 from queue_tool.model.telemetry import DescribedField, Event, described_fields
+from queue_tool.web.app import groups
 from queue_tool.web.http.entries import entries
 from queue_tool.web.openapi.schemas import payload_schemas
 
@@ -101,6 +102,20 @@ def type_of(schema: Mapping[str, Any], parts: Mapping[str, Any]) -> str:
 def types_table() -> str:
     """Return the built-in task types."""
     return table("type | does", *((f"`{kind.name}`", kind.description) for kind in builtin_types(1)))
+
+
+def routes_table() -> str:
+    """Return all routes with their roles, from the declared operations: those for programs, then the pages."""
+    operations = [operation for group in groups() for operation in group.operations]
+    operations.sort(key=lambda operation: not operation.in_document)
+    rows = [
+        (f"`{each.method} {_CONVERTER.sub('<', each.path)}`", each.role.name.lower(), each.summary)
+        for each in operations
+    ]
+    return table("route | role | does", *rows)
+
+
+_CONVERTER = re.compile(r"<\w+:")
 
 
 def errors_table() -> str:
@@ -202,6 +217,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "task details": task_details_table,
     "types": types_table,
     "errors": errors_table,
+    "routes": routes_table,
     "chaos": chaos_sentence,
     "speed": speed_sentences,
 }

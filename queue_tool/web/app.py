@@ -17,7 +17,7 @@ from queue_tool.runtime import Runtime, open_runtime, start_logging
 from queue_tool.web.http import admission, bodies, caching, options, problems, request_ids, streams, transport
 from queue_tool.web.http.answers import EXTENSION, runtime
 from queue_tool.web.http.headers import BoundedHeaders
-from queue_tool.web.http.operation import GROUPS
+from queue_tool.web.http.operation import GROUPS, Group
 from queue_tool.web.operations import (
     api,
     batches,
@@ -43,8 +43,11 @@ _PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
-OPERATIONS = (api, batches, results, check, tasks, dead_letters, queue, task_types, health, openapi)
-"""The operations for programs, in the order of the document."""
+
+def groups() -> list[Group]:
+    """Return all declared operations: those for programs in the order of the document, then the pages."""
+    for_programs = (api, batches, results, check, tasks, dead_letters, queue, task_types, health, openapi)
+    return [*(part.routes for part in for_programs), home.pages, docs.pages, errors.pages]
 
 
 def create_app(system: Runtime | None = None) -> Flask:
@@ -65,7 +68,7 @@ def create_app(system: Runtime | None = None) -> Flask:
     app.before_request(options.answer_options)
     app.before_request(admission.admit)
     app.before_request(transport.settle_transport)
-    app.extensions[GROUPS] = [*(part.routes for part in OPERATIONS), home.pages, docs.pages, errors.pages]
+    app.extensions[GROUPS] = groups()
     for group in app.extensions[GROUPS]:
         group.register(app)
     problems.register(app)

@@ -156,7 +156,6 @@ SENTENCES = {
         f"`limit` is 1 to {MOST_ON_A_PAGE}, by default {Paging().limit}",
         f"`total` is exact up to {MOST_COUNTED:,}",
         f"(RFC 7240, at most {LONGEST_WAIT})",
-        f'`{{"tokens": [...]}}`, up to {MOST_TOKENS:,}',
         f"two bodies over {bodies.BIG // 2**20} MiB",
     ],
     "docs/task-types.md": [

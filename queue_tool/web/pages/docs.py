@@ -32,7 +32,10 @@ pages = Group("docs", "The documentation in a browser.")
 
 @pages.get("/docs", Role.OPEN, in_document=False)
 def show_docs() -> Response:
-    """Show the page. It has no data itself: its script reads `/openapi.json`, which needs a key if keys exist."""
+    """Show this API in a browser, and send requests to it.
+
+    The page has no data itself: its script reads `/openapi.json`, which needs a key if keys exist.
+    """
     page = render_template("docs.html", words=words(), version=_VERSION)
     return Response(
         page, mimetype="text/html", headers={"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"}
@@ -41,7 +44,7 @@ def show_docs() -> Response:
 
 @pages.get("/docs/assets/<name>", Role.OPEN, in_document=False, takes_any_query=True)
 def get_asset(name: str) -> Response:
-    """Return a file of Swagger UI."""
+    """Read a file of this page."""
     if name not in FILES:
         raise NotFound
     found = send_from_directory(_FOLDER, name, mimetype=FILES[name], max_age=_ONE_YEAR)

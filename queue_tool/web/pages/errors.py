@@ -17,7 +17,10 @@ pages = Group("errors", "What each error means.")
 
 @pages.get(DOCUMENTED_AT, Role.OPEN, in_document=False)
 def show_errors() -> Response:
-    """Show an entry for each code, grouped by status. Its `id` is the code."""
+    """Show what each error code means.
+
+    The entries are grouped by status. The `id` of an entry is its code.
+    """
     groups = [
         (f"{status} {HTTP_STATUS_CODES[status]}", list(group))
         for status, group in groupby(entries(), key=lambda entry: entry.status)

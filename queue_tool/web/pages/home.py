@@ -34,7 +34,10 @@ pages = Group("home", "The home page.")
 
 @pages.get("/", Role.READ, in_document=False)
 def show_home(query: HomeQuery) -> Response:
-    """Show the page, and with `?batch=` what became of the elements of a batch."""
+    """Show the home page, with a form that sends a batch.
+
+    With `?batch=`, it shows what became of the elements of a batch.
+    """
     if query.batch is None:
         return _page(text=EXAMPLE)
     rows = [_row(element) for element in islice(runtime().ask.results(query.batch), MOST_ROWS)]
@@ -43,7 +46,10 @@ def show_home(query: HomeQuery) -> Response:
 
 @pages.post("/", Role.SUBMIT, in_document=False, takes=FORM)
 def submit_form() -> BaseResponse:
-    """Submit the batch from the form, and lead the browser to its page. A reload of that page sends nothing again."""
+    """Send the batch in the form of the home page.
+
+    The answer leads the browser to the page of the batch. A reload of that page sends nothing again.
+    """
     refuse_other_sites()
     with slot_for_body():
         return _sent(request.form.get("items", ""))
