@@ -22,7 +22,7 @@ from queue_tool.execution.builtin import builtin_types
 from queue_tool.model.events import EVENTS, SUBJECTS
 from queue_tool.model.payloads.details import TaskDetails
 from queue_tool.model.payloads.fields import REFERENCE
-from queue_tool.model.payloads.requests import FailedFilters, Filters
+from queue_tool.model.payloads.queries import FailedFilters, Filters
 from queue_tool.model.settings import described
 from queue_tool.model.states import MOVES, State
 from queue_tool.model.telemetry import DescribedField, Event, described_fields

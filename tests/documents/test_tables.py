@@ -21,7 +21,8 @@ from queue_tool.cli import main
 from queue_tool.model import context
 from queue_tool.model.access import KEY_ROLES
 from queue_tool.model.context import Context
-from queue_tool.model.payloads.requests import MOST_ON_A_PAGE, MOST_TOKENS, Filters, Paging
+from queue_tool.model.payloads.queries import MOST_ON_A_PAGE, Filters, Paging
+from queue_tool.model.payloads.requests import MOST_TOKENS
 from queue_tool.model.retry import Backoff
 from queue_tool.model.states import Code
 from queue_tool.model.task_types import TypeOptions

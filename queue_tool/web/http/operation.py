@@ -19,7 +19,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from queue_tool import errors
 from queue_tool.errors import BadRequest, QueueToolError
 from queue_tool.model.access import Role
-from queue_tool.model.payloads.requests import NoBody, Paging, Query
+from queue_tool.model.payloads.queries import Paging, Query
+from queue_tool.model.payloads.requests import NoBody
 from queue_tool.web.http.answers import answer
 from queue_tool.web.http.bodies import JsonBody, json_body
 from queue_tool.web.http.query import read_query

@@ -14,7 +14,7 @@ from msgspec import inspect
 
 from queue_tool.errors import BadParameter
 from queue_tool.model.batch import Label
-from queue_tool.model.payloads.requests import LONGEST_LABEL, MOST_LABELS, Query
+from queue_tool.model.payloads.queries import LONGEST_LABEL, MOST_LABELS, Query
 from queue_tool.model.times import read_time
 
 Kind = TypeVar("Kind", bound=Query)

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import NODEFAULT, structs
 
-from queue_tool.model.payloads.requests import Query
+from queue_tool.model.payloads.queries import Query
 from queue_tool.model.queues import Priority
 from queue_tool.web.http.operation import Operation
 from queue_tool.web.http.submissions import LONGEST_KEY

@@ -10,7 +10,7 @@ import msgspec
 
 from queue_tool.model import task_request
 from queue_tool.model.payloads.fields import REFERENCE, Payload
-from queue_tool.model.payloads.requests import LONGEST_LABEL, MOST_LABELS, FailedFilters, Filters, Paging, Query
+from queue_tool.model.payloads.queries import LONGEST_LABEL, MOST_LABELS, FailedFilters, Filters, Paging, Query
 from queue_tool.model.states import State
 from queue_tool.model.task_types import TaskType
 from queue_tool.web.http.submissions import MAIN_TYPE

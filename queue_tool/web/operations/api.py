@@ -5,7 +5,7 @@ from __future__ import annotations
 from queue_tool.errors import NotAnArray, TooManyItems, TooManyWaiting
 from queue_tool.model.access import Role
 from queue_tool.model.payloads.batches import Received
-from queue_tool.model.payloads.requests import LabelQuery
+from queue_tool.model.payloads.queries import LabelQuery
 from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.bodies import JsonBody
 from queue_tool.web.http.operation import Group, Reply

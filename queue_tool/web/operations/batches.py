@@ -9,7 +9,8 @@ from queue_tool.model.access import Role
 from queue_tool.model.filter import Filter
 from queue_tool.model.payloads.batches import Batch
 from queue_tool.model.payloads.lists import BatchPage
-from queue_tool.model.payloads.requests import BatchQuery, CancelBody
+from queue_tool.model.payloads.queries import BatchQuery
+from queue_tool.model.payloads.requests import CancelBody
 from queue_tool.model.payloads.tasks import Changed
 from queue_tool.web.http import shapes
 from queue_tool.web.http.answers import runtime

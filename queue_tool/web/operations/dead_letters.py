@@ -11,7 +11,8 @@ from queue_tool.errors import PartlyChanged, TaskNotFound, TaskNotRetried, Uniqu
 from queue_tool.model.access import Role
 from queue_tool.model.filter import Filter
 from queue_tool.model.payloads.lists import EndedTaskPage
-from queue_tool.model.payloads.requests import FailedFilters, PurgeQuery, RetryFailedBody
+from queue_tool.model.payloads.queries import FailedFilters, PurgeQuery
+from queue_tool.model.payloads.requests import RetryFailedBody
 from queue_tool.model.payloads.tasks import Changed, Removed, TaskStatus
 from queue_tool.model.states import State
 from queue_tool.web.http.answers import runtime

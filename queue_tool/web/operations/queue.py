@@ -8,7 +8,7 @@ from queue_tool.errors import QueueNotFound
 from queue_tool.model.access import Role
 from queue_tool.model.details import QueueCounts
 from queue_tool.model.payloads.lists import Queue, QueuePage
-from queue_tool.model.payloads.requests import QueueQuery
+from queue_tool.model.payloads.queries import QueueQuery
 from queue_tool.model.queues import Priority
 from queue_tool.web.http import shapes
 from queue_tool.web.http.answers import runtime

@@ -25,7 +25,8 @@ from queue_tool.model.batch import UNNAMED, Element, Judge, NewTask, Refused
 from queue_tool.model.payloads.batches import Received
 from queue_tool.model.payloads.details import TaskDetails
 from queue_tool.model.payloads.lists import TaskPage
-from queue_tool.model.payloads.requests import BulkCancelBody, CancelBody, Filters, RetryBody, SubmitQuery
+from queue_tool.model.payloads.queries import Filters, SubmitQuery
+from queue_tool.model.payloads.requests import BulkCancelBody, CancelBody, RetryBody
 from queue_tool.model.payloads.tasks import Changed, StatusOnly, TaskStatus
 from queue_tool.model.settings import INLINE
 from queue_tool.model.states import State

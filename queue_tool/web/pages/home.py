@@ -12,7 +12,7 @@ from queue_tool.errors import NotAnArray, QueueToolError, StoreAway
 from queue_tool.model import json_text
 from queue_tool.model.access import Role
 from queue_tool.model.details import ElementResult
-from queue_tool.model.payloads.requests import HomeQuery
+from queue_tool.model.payloads.queries import HomeQuery
 from queue_tool.web.http.admission import FORM, refuse_other_sites
 from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.bodies import slot_for_body

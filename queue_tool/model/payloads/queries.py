@@ -1,0 +1,195 @@
+"""The query parameters of operations."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta, field
+
+from queue_tool.model.filter import Filter
+from queue_tool.model.payloads.batches import ElementStatus
+from queue_tool.model.payloads.fields import Payload
+from queue_tool.model.queues import Priority
+from queue_tool.model.states import Code, State
+
+MOST_ON_A_PAGE = 1000
+
+ENDED = frozenset(state for state in State if state.ended)
+
+LONGEST_LABEL = 255
+MOST_LABELS = 20
+MOST_SECONDS = 9_999_999_999
+
+_LABEL = {"minLength": 1, "maxLength": LONGEST_LABEL}
+
+
+class Query(Payload, frozen=True, kw_only=True):
+    """The query parameters of an operation. Unknown ones are refused."""
+
+
+class Paging(Query, frozen=True, kw_only=True):
+    """Which page of a list."""
+
+    limit: Annotated[int, Meta(description="The maximum number of items on the page.", ge=1, le=MOST_ON_A_PAGE)] = 50
+    cursor: Annotated[
+        str | None,
+        Meta(
+            description="The value of `next` on the page before. Without it, the first page is returned.",
+            extra_json_schema={"minLength": 1},
+        ),
+    ] = None
+
+
+_Moment = Annotated[datetime, Meta(tz=True)]
+
+
+class FailedFilters(Paging, frozen=True, kw_only=True):
+    """Filters of failed tasks. Tasks that match all of them are selected."""
+
+    task_type: Annotated[str | None, Meta(description="Only tasks of this task type.")] = None
+    batch: Annotated[str | None, Meta(description="Only tasks of the batch with this id.")] = None
+    tag: Annotated[str | None, Meta(description="Only tasks with this tag.")] = None
+    priority: Annotated[Priority | None, Meta(description="Only tasks with this priority.")] = None
+    code: Annotated[Code | None, Meta(description="Only tasks that failed with this failure code.")] = None
+    worker: Annotated[str | None, Meta(description="Only tasks that ran last on the worker with this id.")] = None
+    host: Annotated[str | None, Meta(description="Only tasks that ran last on this host.")] = None
+    custom_id: Annotated[str | None, Meta(description="Only tasks with exactly this `custom_id`.")] = None
+    created_after: Annotated[
+        _Moment | None, Meta(description="Only tasks that were created after this time (RFC 3339).")
+    ] = None
+    created_before: Annotated[
+        _Moment | None, Meta(description="Only tasks that were created before this time (RFC 3339).")
+    ] = None
+    q: Annotated[
+        str | None,
+        Meta(
+            description="Only tasks whose name, `custom_id` or token begins with this text. "
+            "Upper and lower case differ."
+        ),
+    ] = None
+
+    @property
+    def filter(self) -> Filter:
+        """Return the filter that these parameters describe."""
+        return Filter(
+            task_type=self.task_type,
+            batch=self.batch,
+            tag=self.tag,
+            priority=self.priority,
+            code=self.code,
+            worker=self.worker,
+            host=self.host,
+            custom_id=self.custom_id,
+            prefix=self.q or None,
+            created_after=self.created_after,
+            created_before=self.created_before,
+        )
+
+
+class Filters(FailedFilters, frozen=True, kw_only=True):
+    """Filters of tasks. Tasks that match all of them are selected."""
+
+    status: Annotated[frozenset[State], Meta(description="Only tasks in one of these states.")] = frozenset()
+
+    @property
+    def filter(self) -> Filter:
+        """Return the filter that these parameters describe."""
+        return replace(super().filter, states=self.status)
+
+
+class EndedFilters(FailedFilters, frozen=True, kw_only=True):
+    """Filters of ended tasks. Tasks that match all of them are selected."""
+
+    status: Annotated[
+        frozenset[Literal["finished", "failed", "canceled"]],
+        Meta(description="Only tasks in one of these states. Without it, in any of them."),
+    ] = frozenset()
+
+    @property
+    def filter(self) -> Filter:
+        """Return the filter that these parameters describe."""
+        return replace(super().filter, states=frozenset(map(State, self.status)) or ENDED)
+
+
+_METADATA = "Each label is a parameter of its own, whose name begins with `metadata.`, such as `metadata.customer=42`."
+
+BatchName = Annotated[
+    str | None,
+    Meta(
+        description="The name of the new batch, for people and for `GET /batches`.",
+        extra_json_schema=_LABEL,
+    ),
+]
+Metadata = Annotated[dict[str, str], Meta(description=f"The labels of the new batch, for `GET /batches`. {_METADATA}")]
+
+
+class LabelQuery(Query, frozen=True, kw_only=True):
+    """The label of a batch."""
+
+    name: BatchName = None
+    metadata: Metadata = field(default_factory=dict)
+
+
+class SubmitQuery(LabelQuery, frozen=True, kw_only=True):
+    """The task type of all elements, and the label of the batch."""
+
+    task_type: Annotated[
+        str | None,
+        Meta(
+            description="The task type of all tasks. The body, or each element of its array, is then the data itself."
+        ),
+    ] = None
+
+
+class BatchQuery(Paging, frozen=True, kw_only=True):
+    """Which batches, and which page."""
+
+    name: Annotated[str | None, Meta(description="Only batches with exactly this name.", extra_json_schema=_LABEL)] = (
+        None
+    )
+    metadata: Annotated[dict[str, str], Meta(description=f"Only batches with all these labels. {_METADATA}")] = field(
+        default_factory=dict
+    )
+
+
+class QueueQuery(Paging, frozen=True, kw_only=True):
+    """Which queue, and which page."""
+
+    queue: Annotated[
+        str | None,
+        Meta(
+            description="Only tasks of this queue: `high`, `default` or `low`.",
+            extra_json_schema={"enum": [priority.queue for priority in Priority]},
+        ),
+    ] = None
+
+
+class ResultsQuery(Query, frozen=True, kw_only=True):
+    """Which elements of a batch."""
+
+    status: Annotated[
+        frozenset[ElementStatus],
+        Meta(description="Only elements in one of these states; `rejected` for refused elements."),
+    ] = frozenset()
+
+
+class PurgeQuery(Query, frozen=True, kw_only=True):
+    """Which dead letters to delete."""
+
+    older_than: Annotated[
+        float,
+        Meta(
+            description="Seconds, in digits, with at most six decimals. Tasks that failed less than this time ago are "
+            "kept; 0 deletes all failed tasks.",
+            ge=0,
+            le=MOST_SECONDS,
+        ),
+    ]
+
+
+class HomeQuery(Query, frozen=True, kw_only=True):
+    """What the home page shows."""
+
+    batch: Annotated[str | None, Meta(description="The id of the batch whose elements are shown.")] = None
