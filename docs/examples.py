@@ -12,14 +12,16 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from socket import gethostname
 from typing import Any
 
 from flask import Flask
 
+from queue_tool.execution.builtin import builtin_types
 from queue_tool.model import settings
+from queue_tool.model.task_types import TaskTypes
 from queue_tool.model.telemetry import Telemetry
 from queue_tool.runtime import open_runtime
 from queue_tool.web import create_app
@@ -149,7 +151,7 @@ def application() -> Iterator[Flask]:
         chosen = settings.read({f"QUEUE_TOOL_{name}": text for name, text in texts.items()})
         system = open_runtime(chosen, Telemetry(), "docs", migrate=True)
         try:
-            yield create_app(system)
+            yield create_app(replace(system, types=TaskTypes(builtin_types(chosen.max_valor))))
         finally:
             system.owner.leave()
             system.close()
