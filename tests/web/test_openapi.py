@@ -8,16 +8,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import jsonschema_rs
+import msgspec
 import pytest
-from flask import Flask
 from openapi_spec_validator import validate
 
 from docs import examples
 from queue_tool.errors import BY_CODE
+from queue_tool.execution.builtin import builtin_types
 from queue_tool.model.access import Role
-from queue_tool.model.task_types import make_task_type
-from queue_tool.web.http.operation import Operation, operations_of
+from queue_tool.model.task_types import TaskType, TaskTypes, make_task_type
+from queue_tool.web.app import groups
+from queue_tool.web.http.operation import operations_of
 from queue_tool.web.http.problems import STATUSES
+from queue_tool.web.openapi import document as openapi
 from tests.documents.likeness import Names, difference
 from tests.web.site import Site, mirror
 
@@ -28,6 +31,15 @@ NESTED: dict[str, object] = {
     "properties": {"tree": {"$ref": "#/$defs/node"}, "kind": {"const": {"$ref": "#/kept/as/data"}}},
     "$defs": {"node": {"type": "array", "items": {"$ref": "#/$defs/node"}}},
 }
+
+
+def described(*types: TaskType) -> Any:
+    """Return the document of a service with the built-in task types and these."""
+    made = openapi.document(groups(), TaskTypes([*builtin_types(10), *types]), 100)
+    return json.loads(msgspec.json.encode(made))
+
+
+DECLARED = {operation.name: operation for group in groups() for operation in group.operations}
 
 
 def document_of(site: Site) -> Any:
@@ -63,9 +75,8 @@ def schema_in(document: Any, reference: Any, **options: bool) -> jsonschema_rs.D
     return jsonschema_rs.Draft202012Validator(reference | {"components": document["components"]}, **options)  # type: ignore[arg-type] # only switches
 
 
-def test_the_document_is_valid_also_with_schemas_that_refer_to_themselves(site: Site) -> None:
-    site.runtime.types.add(make_task_type("tree", mirror, schema=NESTED | {"$id": "urn:example:tree"}))
-    validate(document_of(site))
+def test_the_document_is_valid_also_with_schemas_that_refer_to_themselves() -> None:
+    validate(described(make_task_type("tree", mirror, schema=NESTED | {"$id": "urn:example:tree"})))
 
 
 def test_the_document_and_the_routes_are_the_same(site: Site) -> None:
@@ -80,17 +91,15 @@ def test_the_document_and_the_routes_are_the_same(site: Site) -> None:
     assert pages == {"/", "/docs", "/docs/assets/<name>", "/docs/errors"}
 
 
-def test_each_operation_says_its_role_and_needs_a_key_unless_it_is_open(site: Site) -> None:
-    roles = {operation.name: operation.role for operation in operations_of(site.app)}
-    for _, _, operation in operations(document_of(site)):
-        role = roles[operation["operationId"]]
+def test_each_operation_says_its_role_and_needs_a_key_unless_it_is_open() -> None:
+    for _, _, operation in operations(described()):
+        role = DECLARED[operation["operationId"]].role
         assert operation["x-role"] == role.name.lower()
         assert operation["security"] == ([] if role is Role.OPEN else [{"key": []}])
 
 
-def test_each_error_of_an_operation_is_under_its_status_with_an_example(site: Site) -> None:
-    document = document_of(site)
-    declared: dict[str, Operation] = {operation.name: operation for operation in operations_of(site.app)}
+def test_each_error_of_an_operation_is_under_its_status_with_an_example() -> None:
+    document = described()
     problem = schema_in(document, {"$ref": "#/components/schemas/Problem"})
     for _, _, operation in operations(document):
         shown = {
@@ -98,43 +107,42 @@ def test_each_error_of_an_operation_is_under_its_status_with_an_example(site: Si
             for status, answer in operation["responses"].items()
             for code in answer.get("content", {}).get("application/problem+json", {}).get("examples", {})
         }
-        errors = declared[operation["operationId"]].errors
+        errors = DECLARED[operation["operationId"]].errors
         assert shown == {(kind.code, STATUSES[kind.code]) for kind in errors} | {("internal_error", 500)}
     for code, example in document["components"]["examples"].items():
         problem.validate(example["value"])
         assert example["value"]["detail"] == BY_CODE[code].default_sentence()
 
 
-def test_each_part_of_the_document_says_what_it_is(site: Site) -> None:
-    document = document_of(site)
+def test_each_part_of_the_document_says_what_it_is() -> None:
+    document = described()
     components = document["components"]
     ours = {name: schema for name, schema in components["schemas"].items() if not name.startswith("TaskData_")}
-    described = {
+    named = {
         f"{name}.{key}": value for name, schema in ours.items() for key, value in schema.get("properties", {}).items()
     }
-    described |= ours | components["parameters"] | components["headers"]
+    named |= ours | components["parameters"] | components["headers"]
     for method, path, operation in operations(document):
-        described[f"{method} {path}"] = operation
-        described |= {f"{method} {path} {status}": answer for status, answer in operation["responses"].items()}
+        named[f"{method} {path}"] = operation
+        named |= {f"{method} {path} {status}": answer for status, answer in operation["responses"].items()}
         for parameter in operation["parameters"]:
             found = resolved(document, parameter)
-            described[f"{method} {path} {found['name']}"] = found
-    assert [name for name, part in described.items() if not part.get("description", "").strip()] == []
-    assert len(described) > 500
+            named[f"{method} {path} {found['name']}"] = found
+    assert [name for name, part in named.items() if not part.get("description", "").strip()] == []
+    assert len(named) > 500
 
 
-def test_a_summary_is_a_few_plain_words_and_the_description_says_more(site: Site) -> None:
-    document = document_of(site)
+def test_a_summary_is_a_few_plain_words_and_the_description_says_more() -> None:
+    document = described()
     roles = {Role.OPEN: "Needs no API key."} | {
         role: f"Needs the role `{role.name.lower()}`." for role in Role if role is not Role.OPEN
     }
-    needed = {operation.name: roles[operation.role] for operation in operations_of(site.app)}
     for _, _, operation in operations(document):
         assert re.fullmatch(r"[A-Z][\w ,]{5,50}", operation["summary"])
         more, _, last = operation["description"].rpartition("\n\n")
         assert more.endswith(".")
         assert not more.startswith(operation["summary"])
-        assert last == needed[operation["operationId"]]
+        assert last == roles[DECLARED[operation["operationId"]].role]
 
 
 def test_the_headers_of_answers_that_lead_elsewhere_are_in_the_document(site: Site) -> None:
@@ -160,15 +168,15 @@ def test_the_headers_of_answers_that_lead_elsewhere_are_in_the_document(site: Si
         assert len(leading) == 1
 
 
-def test_each_enumeration_has_a_type_and_more_than_one_value(site: Site) -> None:
-    found = [schema for schema in parts(document_of(site)) if "enum" in schema]
+def test_each_enumeration_has_a_type_and_more_than_one_value() -> None:
+    found = [schema for schema in parts(described()) if "enum" in schema]
     assert len(found) > 5
     assert [schema for schema in found if schema.get("type") != "string" or len(schema["enum"]) < 2] == []
 
 
-def test_the_title_of_a_task_types_schema_takes_no_other_schemas_name(site: Site) -> None:
-    site.runtime.types.add(make_task_type("titled", mirror, schema={"type": "object", "title": "Batch"}))
-    schemas = document_of(site)["components"]["schemas"]
+def test_the_title_of_a_task_types_schema_takes_no_other_schemas_name() -> None:
+    titled = make_task_type("titled", mirror, schema={"type": "object", "title": "Batch"})
+    schemas = described(titled)["components"]["schemas"]
     assert [name for name, schema in schemas.items() if schema.get("title") == "Batch"] == ["Batch"]
     assert schemas["TaskData_titled"]["title"] == "TaskData_titled"
 
@@ -267,8 +275,8 @@ def test_the_examples_are_what_a_real_system_answers() -> None:
     assert set(shown) == names - {"getOpenapi"}
 
 
-def test_every_example_is_valid(site: Site) -> None:
-    document = document_of(site)
+def test_every_example_is_valid() -> None:
+    document = described()
     checked = 0
     for _, _, operation in operations(document):
         bodies = [operation["requestBody"]] if "requestBody" in operation else []
@@ -309,21 +317,20 @@ def test_the_schema_of_a_task_type_is_in_the_document_and_decides_the_same(
         assert status == (202 if is_good else 400)
 
 
-def test_a_task_type_of_any_data_or_none_is_in_the_document(site: Site) -> None:
-    site.runtime.types.add(make_task_type("nothing", mirror, schema=False))
-    document = document_of(site)
+def test_a_task_type_of_any_data_or_none_is_in_the_document() -> None:
+    document = described(make_task_type("mirror", mirror), make_task_type("nothing", mirror, schema=False))
     assert schema_in(document, {"$ref": "#/components/schemas/TaskData_mirror"}).is_valid([{"any": 1}])
     assert not schema_in(document, {"$ref": "#/components/schemas/TaskData_nothing"}).is_valid(None)
 
 
-def test_a_request_without_a_type_is_judged_as_the_standard_type(site: Site) -> None:
-    request = schema_in(document_of(site), {"$ref": "#/components/schemas/TaskRequest"})
+def test_a_request_without_a_type_is_judged_as_the_standard_type() -> None:
+    request = schema_in(described(), {"$ref": "#/components/schemas/TaskRequest"})
     assert request.is_valid({"data": {"min": 0, "max": 1}})
     assert not request.is_valid({"data": "not for simulate"})
     assert not request.is_valid({"data": None, "unknown_key": 1})
 
 
-def test_an_application_has_one_operation_of_each_name(app: Flask) -> None:
-    names = [operation.name for operation in operations_of(app)]
+def test_there_is_one_operation_of_each_name() -> None:
+    names = [operation.name for group in groups() for operation in group.operations]
     assert len(names) == len(set(names))
     assert [name for name in names if not re.fullmatch("[a-z][A-Za-z]+", name)] == []
