@@ -300,8 +300,13 @@ def test_every_example_is_valid() -> None:
         ({"$id": "urn:x", "type": "array", "items": {"$ref": "urn:x"}}, [[], [[]]], [[1]]),
         ({"type": "array", "items": {"$ref": "#"}}, [[], [[]]], [[1]]),
         ({"$ref": "#/$defs/a~1b", "$defs": {"a/b": {"type": "integer"}}}, 1, "1"),
+        (
+            {"properties": {"default": {"$ref": "#/$defs/$id"}}, "$defs": {"$id": {"type": "integer"}}},
+            {"default": 1},
+            {"default": "1"},
+        ),
     ],
-    ids=["with parts", "with an id", "that names itself", "of itself", "with an escaped name"],
+    ids=["with parts", "with an id", "that names itself", "of itself", "with an escaped name", "with odd keys"],
 )
 def test_the_schema_of_a_task_type_is_in_the_document_and_decides_the_same(
     site: Site, schema: dict[str, object], good: object, bad: object

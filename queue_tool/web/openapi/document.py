@@ -63,7 +63,7 @@ def document(groups: Sequence[Group], types: Mapping[str, TaskType], max_batch: 
             "title": "Queue Tool",
             "version": version("queue_tool"),
             "description": ABOUT,
-            "license": {"name": "MIT", "identifier": "MIT"},
+            "license": {"name": "MIT"},
         },
         "servers": [{"url": "/"}],
         "tags": list({group.tag: {"name": group.tag, "description": group.meaning} for group in groups}.values()),

@@ -54,6 +54,9 @@ _SHARED: Json = {
 NO_SCHEMAS = frozenset({"const", "enum", "default", "examples", "example"})
 """Keywords of JSON Schema whose values are data, and no schemas."""
 
+OF_NAMES = frozenset({"properties", "patternProperties", "dependentSchemas", "$defs", "definitions"})
+"""Keywords of JSON Schema whose values are objects with any names, and a schema under each."""
+
 
 def reference(name: str) -> Json:
     """Return the reference to a schema."""
@@ -189,19 +192,27 @@ def _embedded(kind: TaskType, component: str) -> Json:
     return {"description": kind.description} | moved | {"title": component}
 
 
-def _moved(value: Any, own: str, place: str) -> Any:
+def _moved(value: Any, own: str, place: str, *, has_names: bool = False) -> Any:
     """Return a schema that stands at another place in a document, with its references to itself changed.
 
     Args:
         value: the schema, or a part of it. A part with an `$id` of its own stays as it is.
         own: the `$id` that the whole schema had; empty if it had none.
         place: where it stands now.
+        has_names: whether its keys are names of schemas, and no keywords.
     """
     if isinstance(value, list):
         return [_moved(part, own, place) for part in value]
-    if not isinstance(value, dict) or "$id" in value:
+    if not isinstance(value, dict):
         return value
-    moved = {key: part if key in NO_SCHEMAS else _moved(part, own, place) for key, part in value.items()}
+    if has_names:
+        return {name: _moved(part, own, place) for name, part in value.items()}
+    if "$id" in value:
+        return value
+    moved = {
+        key: part if key in NO_SCHEMAS else _moved(part, own, place, has_names=key in OF_NAMES)
+        for key, part in value.items()
+    }
     target = moved.get("$ref")
     if isinstance(target, str):
         local = target.removeprefix(own)
