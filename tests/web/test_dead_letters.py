@@ -103,6 +103,8 @@ def test_the_age_must_be_given_in_seconds(site: Site) -> None:
         assert problem(answer) == (400, "bad_parameter"), query
         assert answer.json is not None
         assert "older_than" in answer.json["message"]
+    answer = site.client.delete("/deadletter")
+    assert "0 deletes all failed tasks" in answer.text
     for age in ("9999999999", "3600.5"):
         assert site.client.delete(f"/deadletter?older_than={age}").json == {"removed": 0}
     assert site.get_json("/deadletter")["total"] == 1

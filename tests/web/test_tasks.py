@@ -599,7 +599,9 @@ def test_a_filter_needs_an_admin_key_and_tokens_a_submit_key(site: Site, bearer:
     submit, admin, read = bearer("submit"), bearer("admin"), bearer("read")
     token = site.post("/tasks", {"task_type": "mirror"}, submit).json["task_id"]
     for path in ("/tasks/cancel", "/tasks/retry"):
-        assert problem(site.post(path, {"filter": {}}, submit)) == (403, "forbidden")
+        refused = site.post(path, {"filter": {}}, submit)
+        assert problem(refused) == (403, "forbidden")
+        assert "admin" in refused.json["message"]
         assert problem(site.post(path, {"tokens": [token]}, read)) == (403, "forbidden")
         assert problem(site.post(path, {"tokens": [token]})) == (401, "unauthorized")
         assert site.post(path, {"tokens": [token]}, submit).json == {"matched": 1, "changed": 1}

@@ -71,9 +71,9 @@ def parsed(kind: type[Kind], texts: Mapping[str, str]) -> Kind:
             known = [known for known, read in readers.items() if read is not _label]
             hint = f"Known parameters: {', '.join(known)}" if known else "This route takes no parameters"
             raise BadParameter(f"Unknown query parameter {name!r:.80}. {hint}.")
-    missing = [field.name for field in _fields(kind) if field.required and field.name not in values]
-    if missing:
-        raise BadParameter(f"The query parameter {missing[0]} is required.")
+    for field in _fields(kind):
+        if field.required and field.name not in values:
+            raise BadParameter(f"The query parameter {field.name} is required. {_description(field.type)}")
     return kind(**values)
 
 
@@ -94,6 +94,12 @@ def _fields(kind: type[Query]) -> tuple[inspect.Field, ...]:
     found = inspect.type_info(kind)
     assert isinstance(found, inspect.StructType)  # noqa: S101 - a Query is a struct
     return found.fields
+
+
+def _description(kind: inspect.Type) -> str:
+    """Return what the declaration says about a parameter."""
+    schema = kind.extra_json_schema if isinstance(kind, inspect.Metadata) else None
+    return str((schema or {}).get("description", ""))
 
 
 def _reader(kind: inspect.Type) -> Read:

@@ -47,7 +47,7 @@ def selection_of(body: RetryBody) -> Selection:
         raise BadRequest('The body must have "tokens", an array of strings, or "filter", an object.')
     if body.tokens is UNSET:
         if not g.may(Role.ADMIN):
-            raise Forbidden
+            raise Forbidden("A filter needs an API key with the role admin.")
         return Selection(tokens=(), filter=filter_of_body(body, Filters))
     return Selection(tokens=few(body.tokens), filter=None)
 
