@@ -26,6 +26,7 @@ from queue_tool.services.ask import Ask
 from queue_tool.services.cancel import Cancel
 from queue_tool.services.dead_letters import DeadLetters
 from queue_tool.services.listing import Listing
+from queue_tool.services.messages import Messages
 from queue_tool.services.owner import Owner, lives_here
 from queue_tool.services.pause import Pause
 from queue_tool.services.reopen import Reopen
@@ -59,6 +60,7 @@ class Runtime:
     reopen: Reopen
     dead_letters: DeadLetters
     pause: Pause
+    messages: Messages
     runner: Runner
 
     def of_type(self, name: str, options: Options = PLAIN) -> Judge:
@@ -162,6 +164,7 @@ def open_runtime(
     owner = Owner(store, kind, clock, name, for_parent=for_parent)
     runner = _runner(settings, store, types, telemetry, clock)
     broker = _broker(settings, store, runner, owner)
+    wait = Wait(store, settings.max_waits)
     return Runtime(
         settings=settings,
         telemetry=telemetry,
@@ -173,11 +176,12 @@ def open_runtime(
         submit=_submit(settings, store, broker, telemetry, clock),
         ask=Ask(store=store),
         list=Listing(store=store),
-        wait=Wait(store, settings.max_waits),
+        wait=wait,
         cancel=Cancel(store=store, broker=broker, telemetry=telemetry, clock=clock),
         reopen=Reopen(store=store, telemetry=telemetry),
         dead_letters=DeadLetters(store=store, telemetry=telemetry, clock=clock),
         pause=Pause(store=store, telemetry=telemetry, clock=clock),
+        messages=Messages(store, wait, telemetry, clock, settings.max_messages),
         runner=runner,
     )
 

@@ -52,6 +52,28 @@ class TooManyWaiting(QueueToolError):
     )
 
 
+class MessageTooLarge(QueueToolError):
+    """A message may have at most 1 MiB."""
+
+    code = "message_too_large"
+    cause = "The `message` in `POST /api/queue/push` has more than 1,048,576 bytes as JSON. It was not saved."
+    remedy = f"Store the large part elsewhere, and push its address. {FAILS_AGAIN}"
+
+
+class TooManyMessages(QueueToolError):
+    """The message queues are full. Send this message again later."""
+
+    code = "too_many_messages"
+    cause = (
+        "All message queues together hold as many messages as the setting `QUEUE_TOOL_MAX_MESSAGES` allows. "
+        "The message was not saved."
+    )
+    remedy = (
+        f"{AFTER_A_WHILE} `GET /api/queue` shows which message queue is long. "
+        "The operator raises the setting, or an admin purges a message queue that nobody needs."
+    )
+
+
 class TooManyUploads(QueueToolError):
     """The service is already handling too many large bodies. Send this request again in a moment."""
 

@@ -39,6 +39,30 @@ class QueueNotFound(NotFound):
     remedy = f"Use one of these names. {FAILS_AGAIN}"
 
 
+class EmptyMessage(NotFound):
+    """Algo deu errado: the message is missing or empty. Send `{"message": "..."}`."""
+
+    code = "empty_message"
+    cause = (
+        "The body of `POST /api/queue/push` is missing, has no `message`, or its `message` is an empty string or null. "
+        "`0`, `false`, `[]` and `{}` are messages."
+    )
+    remedy = f"Send a message that is not empty. {FAILS_AGAIN}"
+
+
+class ReceiptNotFound(NotFound):
+    """No message has this receipt."""
+
+    code = "receipt_not_found"
+    cause = (
+        "The message was acknowledged or given back before, or its lease ran out and another client has taken it since."
+    )
+    remedy = (
+        "Nothing is left to do with this receipt. If the lease ran out, another client processes the message again: "
+        f"ask for a longer lease next time. {FAILS_AGAIN}"
+    )
+
+
 class KeyNotFound(NotFound):
     """There is no API key with this id."""
 

@@ -195,6 +195,9 @@ class Settings:
     max_waiting: int = _setting(
         0, _whole(0), "maximum number of waiting tasks; requests that exceed it get 429; 0 is no limit"
     )
+    max_messages: int = _setting(
+        1_000_000, _whole(1), "maximum number of messages in all message queues together; a push beyond it gets 429"
+    )
     timeout: float = _setting(
         3600.0, _seconds, "seconds that a task may run, unless the task or its type sets a timeout; 0 is no limit"
     )

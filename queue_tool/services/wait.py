@@ -1,4 +1,7 @@
-"""Wait: until a task or a batch has ended. One thread queries for all waits, and only if the database has changed."""
+"""Wait: until a task or a batch has ended, or a message has come.
+
+One thread queries for all waits, and only if the database has changed.
+"""
 
 from __future__ import annotations
 
@@ -25,15 +28,18 @@ OnLeave = Callable[[Callable[[], None]], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Waiter:
-    """A caller that waits for the end of a task or a batch."""
+    """A caller that waits for the end of a task or a batch, or for a message."""
 
     id: str
-    of: str  # "tasks" or "batches"
+    of: str  # "tasks", "batches" or "queues"
     done: threading.Event = field(default_factory=threading.Event)
 
 
 class Wait:
-    """Lets callers wait for the end of tasks and batches. The watcher thread runs only while a caller waits."""
+    """Lets callers wait for the end of tasks and batches, and for messages.
+
+    The watcher thread runs only while a caller waits.
+    """
 
     def __init__(self, store: Store, limit: int) -> None:
         """Prepare; at most `limit` callers may wait at once, and an eighth of them for one task."""
@@ -61,6 +67,14 @@ class Wait:
             False, at once, if too many callers wait already.
         """
         return self._until_over(_Waiter(public_id, "batches"), seconds, on_leave)
+
+    def message(self, queue: str, seconds: float, on_leave: OnLeave | None = None) -> bool:
+        """Wait until a message may be in a message queue, the time is over, or the caller leaves.
+
+        Returns:
+            False, at once, if too many callers wait already.
+        """
+        return self._until_over(_Waiter(queue, "queues"), seconds, on_leave)
 
     def release(self) -> None:
         """End all waits, and refuse new ones: this process is about to end."""
@@ -116,7 +130,7 @@ class Wait:
                 with contextlib.suppress(StoreAway):  # the next poll tries again
                     version = changes.version()
                     if version != seen:
-                        self._release_ended()
+                        self._release_over()
                     seen = version  # read before the query: a change during the query leads to another query
         except BaseException:
             self._lose_watcher()
@@ -136,14 +150,19 @@ class Wait:
             self._has_watcher = bool(self._waiters) and not self._released
             return self._has_watcher
 
-    def _release_ended(self) -> None:
+    def _release_over(self) -> None:
         with self._lock:
             waiters = list(self._waiters)
-        self._release([waiter for waiter in waiters if waiter.of == "tasks"], self._store.tasks.ended)
-        self._release([waiter for waiter in waiters if waiter.of == "batches"], self._store.batches.ended)
+        for kind, over in (
+            ("tasks", self._store.tasks.ended),
+            ("batches", self._store.batches.ended),
+            ("queues", self._store.message_queues.ready),
+        ):
+            self._release([waiter for waiter in waiters if waiter.of == kind], over)
 
-    def _release(self, waiters: list[_Waiter], ended_of: Callable[[list[str]], set[str]]) -> None:
-        ended = ended_of([waiter.id for waiter in waiters]) if waiters else set()
+    def _release(self, waiters: list[_Waiter], over: Callable[[list[str]], set[str]]) -> None:
+        """Release those of the waiters whose wait is over, as the function returns it for their ids."""
+        found = over(list({waiter.id for waiter in waiters})) if waiters else set()
         for waiter in waiters:
-            if waiter.id in ended:
+            if waiter.id in found:
                 waiter.done.set()

@@ -9,6 +9,8 @@ from queue_tool.store.idempotency import IdempotencyKeys, Remembered
 from queue_tool.store.identity import identity_of
 from queue_tool.store.keys import Keys
 from queue_tool.store.listing import Listing, PageKey
+from queue_tool.store.message_queues import MessageQueues
+from queue_tool.store.messages import Messages
 from queue_tool.store.queues import Queues
 from queue_tool.store.results import Results
 from queue_tool.store.runs import Runs, Settled, SettledAndClaimed, TakenBack
@@ -54,6 +56,8 @@ class Store:
         self.control = Control(database)
         self.upkeep = Upkeep(database)
         self.queues = Queues(database)
+        self.messages = Messages(database)
+        self.message_queues = MessageQueues(database)
 
     def identity(self) -> str:
         """Return the unique id of this database. A copy of the database has the same id."""

@@ -222,6 +222,19 @@ identity = Table(
     Column("value", Text, primary_key=True),  # one row, created with the table: the unique id of this database
 )
 
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", RowId, primary_key=True),  # the order of the messages
+    Column("queue", Text, nullable=False),
+    Column("body", Text, nullable=False),  # JSON text
+    Column("created_at", BigInteger, nullable=False),
+    Column("deliveries", Integer, nullable=False),  # how many times it was taken with a lease
+    Column("leased_until", BigInteger),  # NULL: it waits
+    Column("receipt", Text),  # of its last lease, which may be over
+    **IDS_NEVER_REUSED,
+)
+
 api_keys = Table(
     "api_keys",
     metadata,

@@ -1,11 +1,12 @@
-"""The number of queued tasks, counted only when the limit may be exceeded."""
+"""The limit of queued tasks."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, func, literal_column, select
+from sqlalchemy import Connection, func, select
 
 from queue_tool.errors import TooManyWaiting
 from queue_tool.model.states import State
+from queue_tool.store.row_count import RowCount
 from queue_tool.store.tables import in_state, tasks
 
 RETRY_AFTER = 30
@@ -13,16 +14,11 @@ RETRY_AFTER = 30
 
 
 class WaitingCount:
-    """Checks the limit of queued tasks.
-
-    It remembers the last count and the last row at that time. It counts again only when that count plus the number of
-    newer rows would exceed the limit. Older tasks that were queued again since the last count are not included.
-    """
+    """Checks the limit. Tasks that were sent before the last count and queued again since then are not included."""
 
     def __init__(self) -> None:
         """Start without a count."""
-        self._counted: int | None = None
-        self._last_row = 0
+        self._rows = RowCount(tasks.c.id, _COUNT)
 
     def require_room(self, connection: Connection, more: int, most: int) -> None:
         """Check that more tasks may be queued.
@@ -35,17 +31,8 @@ class WaitingCount:
         Raises:
             TooManyWaiting: more than `most` tasks would be queued.
         """
-        if most and not self._has_room(connection, more, most):
+        if most and self._rows.room_for(connection, more, most) < more:
             raise TooManyWaiting(retry_after=RETRY_AFTER)
 
-    def _has_room(self, connection: Connection, more: int, most: int) -> bool:
-        last_row: int = connection.execute(_LAST_ROW).scalar_one()
-        if self._counted is not None and self._counted + last_row - self._last_row + more <= most:
-            return True
-        self._counted, self._last_row = connection.execute(_COUNT).scalar_one(), last_row
-        return self._counted + more <= most
-
-
-_LAST_ROW = select(func.coalesce(func.max(tasks.c.id), literal_column("0")))
 
 _COUNT = select(func.count()).select_from(tasks).where(in_state(State.QUEUED))

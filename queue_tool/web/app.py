@@ -24,6 +24,7 @@ from queue_tool.web.operations import (
     check,
     dead_letters,
     health,
+    messages,
     openapi,
     queue,
     results,
@@ -46,7 +47,7 @@ _PAGE_POLICY = (
 
 def groups() -> list[Group]:
     """Return all declared operations: those for programs in the order of the document, then the pages."""
-    for_programs = (api, batches, results, check, tasks, dead_letters, queue, task_types, health, openapi)
+    for_programs = (api, batches, results, check, tasks, dead_letters, queue, messages, task_types, health, openapi)
     return [*(part.routes for part in for_programs), home.pages, docs.pages, errors.pages]
 
 

@@ -134,6 +134,16 @@ class TasksReopened(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MessagesPurged(Event):
+    """An admin removed all messages of a message queue."""
+
+    title = "messages purged"
+    queue: Annotated[str, "the name of the message queue"]
+    removed: Annotated[int, "the number of messages that were removed"]
+    by: Annotated[str, "the name of the request's API key; empty without a key"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueuePaused(Event):
     """A queue was paused: no task of it starts from now on, and running tasks continue."""
 

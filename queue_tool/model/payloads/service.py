@@ -60,6 +60,7 @@ class Problem(Payload, frozen=True, kw_only=True):
     request_id: Annotated[
         str, Meta(description="The id of the request. Each line that the server logs about the request has it.")
     ]
+    success: Annotated[bool | UnsetType, Meta(description="Always false; only in answers of message queues.")] = UNSET
     errors: Annotated[
         list[FieldProblem] | UnsetType, Meta(description="Why the task was refused; only with the code `bad_task`.")
     ] = UNSET

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from flask import Flask, Response, render_template, request
-from msgspec import UNSET
+from msgspec import UNSET, structs
 from werkzeug.exceptions import (
     ClientDisconnected,
     HTTPException,
@@ -40,6 +40,8 @@ STATUSES: dict[str, int] = {
     errors.TaskNotFound.code: 404,
     errors.BatchNotFound.code: 404,
     errors.QueueNotFound.code: 404,
+    errors.EmptyMessage.code: 404,
+    errors.ReceiptNotFound.code: 404,
     errors.MethodNotAllowed.code: 405,
     errors.NotAcceptable.code: 406,
     errors.BodyTooSlow.code: 408,
@@ -49,10 +51,12 @@ STATUSES: dict[str, int] = {
     errors.TaskRemoved.code: 410,
     errors.BodyTooLarge.code: 413,
     errors.TooManyItems.code: 413,
+    errors.MessageTooLarge.code: 413,
     errors.UnsupportedMediaType.code: 415,
     errors.RangeNotSatisfiable.code: 416,
     errors.IdempotencyKeyReused.code: 422,
     errors.TooManyWaiting.code: 429,
+    errors.TooManyMessages.code: 429,
     errors.StoreAway.code: 503,
     errors.CommitUnknown.code: 503,
     errors.PartlyChanged.code: 503,
@@ -66,6 +70,9 @@ BUG = 500
 
 DOCUMENTED_AT = "/docs/errors"
 """The path of the page with an entry for each code. `type` leads to the entry."""
+
+MESSAGE_QUEUES = "/api/queue"
+"""The beginning of the paths whose answers all have `success`."""
 
 _OF_WERKZEUG: dict[type[HTTPException], type[QueueToolError]] = {
     NotFound: errors.NotFound,
@@ -122,6 +129,8 @@ def _respond_to_bug(error: Exception) -> Response:
 
 def _rendered(error: QueueToolError, status: int) -> Response:
     problem = problem_of(error, status, request_ids.of(request.environ))
+    if request.path.startswith(MESSAGE_QUEUES):
+        problem = structs.replace(problem, success=False)
     if _prefers_html():
         return Response(render_template("problem.html", problem=problem, words=words()), status, mimetype="text/html")
     return answer(problem, status, "application/problem+json")
