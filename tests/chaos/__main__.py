@@ -13,9 +13,12 @@ from contextlib import AbstractContextManager
 from tests.chaos.audit import Findings, audit, history
 from tests.chaos.havoc import Havoc
 from tests.chaos.load import Client, Sent
+from tests.chaos.messages import Audit, Messenger, Traffic
+from tests.chaos.messages import audit as audit_messages
 from tests.chaos.sites import Site, has_servers, postgres_and_redis, sqlite_and_valkey
 
 CLIENTS = 4
+MESSENGERS = 2
 QUICK = 22.0
 LONG = 570.0
 """Seconds of faults on each system: LONG by default, QUICK with QUICK=1."""
@@ -53,17 +56,24 @@ def _run_on(make: Callable[[], AbstractContextManager[Site]], seed: int, seconds
             Client(site.system.url(""), sent, seed + number, rate=RATE / CLIENTS, stopping=stopping)
             for number in range(CLIENTS)
         ]
-        for client in clients:
+        traffic = Traffic()
+        messengers = [
+            Messenger(site.system.url(""), traffic, number, seed + number, stopping) for number in range(MESSENGERS)
+        ]
+        for client in (*clients, *messengers):
             client.start()
         havoc, began = Havoc(site, seed), time.monotonic()
         try:
             havoc.run_for(seconds)
         finally:
             stopping.set()
-        for client in clients:
+        for client in (*clients, *messengers):
             client.join(120)
+        messages = audit_messages(site.system.url(""), traffic)
         findings = audit(site, sent, havoc)
+        findings.messages += [*messages.missing, *messages.doubled]
         _report(site, sent, havoc, findings, time.monotonic() - began)
+        _report_messages(messages)
         if os.environ.get("VERBOSE"):
             print(history(site, findings.slowest))
         if findings.faults:
@@ -84,6 +94,14 @@ def _report(site: Site, sent: Sent, havoc: Havoc, found: Findings, seconds: floa
         f"waited {found.wait:.1f} s\n"
         f"  ends: {dict(sorted(found.ends.items()))}, of these worker_lost {found.worker_lost}\n"
         f"  requests without an answer {found.unanswered}, sent again until answered {sent.repeated}",
+        flush=True,
+    )
+
+
+def _report_messages(found: Audit) -> None:
+    print(
+        f"  messages: {found.pushed} pushed, {found.delivered} deliveries, lost {len(found.missing)}, given twice "
+        f"{len(found.doubled)}; removed by pops without a lease whose answers were lost: {found.excused}",
         flush=True,
     )
 

@@ -46,6 +46,7 @@ class Findings:
     counts: list[str] = field(default_factory=list)  # batches whose counts differ from their tasks
     halves: list[str] = field(default_factory=list)  # batches of which only a part was stored
     leftovers: list[str] = field(default_factory=list)  # keys and tickets of ended tasks in Redis
+    messages: list[str] = field(default_factory=list)  # messages that were lost, or given twice
     unanswered: int = 0  # requests without an answer; each must be stored completely or not at all
     recovery: float = 0.0  # seconds: the longest time in which no task ended
     wait: float = 0.0  # seconds: the longest delay of one task
@@ -55,7 +56,7 @@ class Findings:
     @property
     def faults(self) -> dict[str, list[str]]:
         """Return the lists that are not empty, by their names."""
-        names = ("lost", "stuck", "wrong", "twice", "counts", "halves", "leftovers")
+        names = ("lost", "stuck", "wrong", "twice", "counts", "halves", "leftovers", "messages")
         return {name: found for name in names if (found := getattr(self, name))}
 
 

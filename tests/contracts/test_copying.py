@@ -24,6 +24,7 @@ from queue_tool.errors import (
 from queue_tool.execution.builtin import sleep_type
 from queue_tool.model.access import ApiKey, Role
 from queue_tool.model.batch import IdempotencyKey, Label, judge_of, new_batch
+from queue_tool.model.message import Pop, Push
 from queue_tool.model.options import Options
 from queue_tool.model.outcome import Note, Outcome
 from queue_tool.model.queues import Priority
@@ -114,6 +115,9 @@ def fill(store: Store) -> None:
     store.runs.settle_and_claim((), (), worker, NOW, notes)
     settle_runs(store, outcomes, worker, NOW)
     store.control.cancel([tokens[3]], "ana", "why\0not", NOW)
+    bodies = ['{"big":12345678901234567890}', '"\\u0000"']
+    lease = Pop(queue="é", lease=60, receipt=make_tokens(1, NOW)[0])
+    store.messages.carry_out([], [Push(queue="é", body=body) for body in bodies], [lease], NOW, 10)
 
 
 def contents(database: Database) -> dict[str, list[tuple[Any, ...]]]:
