@@ -19,7 +19,7 @@ from queue_tool.host.clock import CLOCK
 from queue_tool.model.batch import Judge, judge_of
 from queue_tool.model.clock import Clock
 from queue_tool.model.options import PLAIN, Options
-from queue_tool.model.settings import INLINE, Settings
+from queue_tool.model.settings import INLINE, Settings, without_secrets
 from queue_tool.model.task_types import TaskTypes
 from queue_tool.model.telemetry import Telemetry
 from queue_tool.services.ask import Ask
@@ -251,6 +251,22 @@ def open_store(settings: Settings, *, migrate: bool = False) -> Store:
         migrations.upgrade(database)
     migrations.require_current(database)
     return Store(database)
+
+
+def upgrade_database(settings: Settings) -> str:
+    """Create the database, or upgrade its tables to the version that this program needs.
+
+    Returns:
+        A sentence for the operator that names the database, without user and password, and its revision.
+
+    Raises:
+        DataDirUnusable: the data directory cannot be written to.
+        SchemaOutdated: the database is of a newer version of the program.
+        StoreAway: the database is locked or cannot be reached.
+    """
+    with closing(open_store(settings, migrate=True)) as store:
+        revision = migrations.current(store.database)
+    return f"The database {without_secrets(settings.database)} is ready, at revision {revision}."
 
 
 def load_types(settings: Settings, telemetry: Telemetry | None = None) -> TaskTypes:

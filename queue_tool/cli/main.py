@@ -11,7 +11,7 @@ import click
 
 from queue_tool import __version__
 from queue_tool.cli.operate import db, keys
-from queue_tool.errors import BadSetting, QueueToolError, StoreAway
+from queue_tool.errors import BadSetting, QueueToolError
 from queue_tool.host import collector
 
 
@@ -22,16 +22,8 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except QueueToolError as error:
-            click.echo(f"queue-tool: {_sentence(error)}", err=True)
+            click.echo(f"queue-tool: {error.for_operator}", err=True)
             ctx.exit(1)
-
-
-def _sentence(error: QueueToolError) -> str:
-    """Return the message of an error. For a database that is away, return its own reason, which helps the operator."""
-    if isinstance(error, StoreAway) and error.sentence == StoreAway.default_sentence():
-        reason = error.reason.strip().partition("\n")[0].rstrip(".")
-        return f"The database cannot be used: {reason}."
-    return error.sentence
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

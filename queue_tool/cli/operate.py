@@ -22,12 +22,10 @@ def db() -> None:
 
 @db.command()
 def upgrade() -> None:
-    """Upgrade the database to the version that this program needs."""
+    """Create the database, or upgrade its tables to the version that this program needs."""
     from queue_tool import environment, runtime
-    from queue_tool.store import migrations
 
-    with closing(runtime.open_store(environment.load_settings(), migrate=True)) as store:
-        click.echo(f"The database is at revision {migrations.current(store.database)}.")
+    click.echo(runtime.upgrade_database(environment.load_settings()))
 
 
 db.add_command(copy)

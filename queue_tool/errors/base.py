@@ -36,6 +36,11 @@ class QueueToolError(Exception):
         self.retry_after = retry_after
         super().__init__(self.sentence)
 
+    @property
+    def for_operator(self) -> str:
+        """Return what a command prints: one sentence that may hold more than a client of HTTP may read."""
+        return self.sentence
+
     @classmethod
     def default_sentence(cls) -> str:
         """Return the first line of the class's docstring."""

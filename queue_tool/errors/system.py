@@ -19,6 +19,14 @@ class StoreAway(QueueToolError):
         """Return the database's own error text. It is for the log only, never for clients."""
         return str(getattr(self.__cause__, "orig", self.__cause__) or self.sentence)
 
+    @property
+    def for_operator(self) -> str:
+        """Return the database's own reason, if this error has no sentence of its own."""
+        if self.sentence != StoreAway.default_sentence():
+            return self.sentence
+        reason = self.reason.strip().partition("\n")[0].rstrip(".")
+        return f"The database cannot be used: {reason}."
+
 
 class CommitUnknown(StoreAway):
     """The database became unavailable during a commit. The request may be saved: repeat it with its Idempotency-Key."""

@@ -32,7 +32,7 @@ from queue_tool.web.operations import (
     tasks,
 )
 from queue_tool.web.pages import docs, errors, home
-from queue_tool.web.serving import flask_run, serve
+from queue_tool.web.serving import flask_commands, flask_run, serve
 from queue_tool.web.serving.bridge.bridge import Bridge
 from queue_tool.web.serving.bridge.limits import Limits
 from queue_tool.web.serving.fast_check import FastCheck
@@ -63,6 +63,9 @@ def create_app(system: Runtime | None = None) -> Flask:
     app = Flask(
         "queue_tool.web", template_folder="pages/templates", static_folder="pages/static", static_url_path="/static"
     )
+    flask_commands.register(app)
+    if system is None and flask_commands.are_all_that_is_needed():
+        return app
     connect(app, system or _from_the_environment())
     app.url_map.merge_slashes = False  # a token that contains a slash is an unknown token, not another path
     app.before_request(_start_timer)

@@ -140,7 +140,7 @@ def test_a_redis_url_from_the_setting_is_printed_unchanged(tmp_path: Path, url: 
 def test_the_database_is_upgraded_and_a_second_upgrade_changes_nothing(tmp_path: Path) -> None:
     first, second = (run_command("db", "upgrade", cwd=tmp_path) for _ in range(2))
     assert (first.returncode, second.returncode) == (0, 0)
-    assert re.search(r"at revision \w+\.", first.stdout)
+    assert re.fullmatch(r"The database sqlite:////.* is ready, at revision \w+\.\n", first.stdout)
     assert first.stdout == second.stdout
     assert (tmp_path / "instance" / "queue_tool.db").exists()
 

@@ -23,7 +23,7 @@ OF_OTHERS = (
     "No such file or directory: '.../queue_tool.db'",
     "could not connect to Redis",  # RQ
 )
-COMMANDS = ("fuser", "queue-tool", "redis-cli")
+COMMANDS = ("flask", "fuser", "queue-tool", "redis-cli")
 
 
 def quoted() -> list[str]:

@@ -31,10 +31,10 @@ from queue_tool.web.serving.interrupts import Interrupts
 
 @contextmanager
 def short_errors() -> Iterator[None]:
-    """Show only the error's sentence, without a traceback, if a Flask command cannot create the application.
+    """Show only the error's sentence, without a traceback, if a Flask command fails.
 
     Raises:
-        click.ClickException: the sentence, if a Flask command is loading the application.
+        click.ClickException: the sentence, if a Flask command is running.
         QueueToolError: the error itself, if no Flask command is running.
     """
     try:
@@ -42,7 +42,7 @@ def short_errors() -> Iterator[None]:
     except QueueToolError as error:
         if click.get_current_context(silent=True) is None:
             raise
-        raise click.ClickException(error.sentence) from error
+        raise click.ClickException(error.for_operator) from error
 
 
 def start_the_rest(system: Runtime) -> None:
