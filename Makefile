@@ -7,7 +7,7 @@ AT_ONCE ?= 4
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check postgres soak chaos bench docs lint clean
+.PHONY: help run test check postgres soak chaos bench build docs lint clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -42,8 +42,11 @@ bench: .venv/test ## compare the speed with RQ, Celery, dramatiq, huey and BullM
 docs: .venv/test ## update the parts of the documentation that are generated from the code
 	@$(BIN)/python docs/made.py
 
-clean: ## remove the environment and the caches of the tools
-	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+build: .venv/build ## build the wheel and the sdist into dist/
+	@$(BIN)/python -c 'from poetry.core.masonry.api import build_wheel as wheel, build_sdist as sdist; [print("dist", make("dist"), sep="/") for make in (wheel, sdist)]'
+
+clean: ## remove the environment, the caches of the tools and dist/
+	@rm -rf .venv dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 # What poetry.lock says, for pip: a new release of a dependency changes nothing here.
 LOCKED := --constraint .venv/constraints.txt --build-constraint .venv/constraints.txt
@@ -61,6 +64,11 @@ LOCKED := --constraint .venv/constraints.txt --build-constraint .venv/constraint
 .venv/run: .venv/constraints.txt pyproject.toml
 	@echo "Installing into .venv (once) ..."
 	@$(BIN)/python -m pip install --quiet $(LOCKED) --editable .
+	@touch $@
+
+# The build backend of pyproject.toml: its two functions are all that a build needs.
+.venv/build: .venv/constraints.txt
+	@$(BIN)/python -m pip install --quiet $(LOCKED) poetry-core
 	@touch $@
 
 .venv/test: .venv/run

@@ -31,12 +31,6 @@ pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is e
 ROOT = Path(__file__).parents[2]
 NAME = f"queue_tool-{__version__}"
 
-BUILD = """
-import sys
-from poetry.core.masonry import api
-print(api.build_wheel(sys.argv[1]), api.build_sdist(sys.argv[1]))
-"""
-
 WHERE = """
 import queue_tool
 from queue_tool.store import migrations
@@ -90,17 +84,19 @@ class Built:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """A wheel and an sdist of this source tree."""
-    source, folder = tmp_path_factory.mktemp("checkout") / "queue_tool", tmp_path_factory.mktemp("dist")
+    """A wheel and an sdist of this source tree, which `make build` made. Its tools are those of this environment."""
+    source = tmp_path_factory.mktemp("checkout") / "queue_tool"
     shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".*", "__pycache__", "instance"))
     for name in LEFT_BEHIND:
         (source / name).parent.mkdir(exist_ok=True)
         (source / name).touch()
-    built = subprocess.run(
-        [sys.executable, "-c", BUILD, folder], cwd=source, capture_output=True, text=True, timeout=60, check=True
-    )
-    wheel, sdist = built.stdout.split()
-    return Built(source, folder / wheel, folder / sdist)
+    for stamp in ("pip", "constraints.txt", "build"):  # in the order in which make looks at them
+        (source / ".venv" / stamp).touch()
+    command = ["make", "--no-print-directory", "build", f"BIN={Path(sys.executable).parent}"]
+    built = subprocess.run(command, cwd=source, capture_output=True, text=True, timeout=60, check=True)
+    assert built.stdout.splitlines() == [f"dist/{NAME}-py3-none-any.whl", f"dist/{NAME}.tar.gz"]
+    wheel, sdist = (source / line for line in built.stdout.splitlines())
+    return Built(source, wheel, sdist)
 
 
 Install = Callable[..., Environment]
@@ -190,6 +186,14 @@ def test_the_sdist_has_only_the_files_from_which_the_wheel_is_built(built: Built
     papers = {"LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
     assert carried == files("queue_tool", "queue_tool") | files("migrations", "migrations") | papers
     assert carried >= {*NEEDED, "migrations/env.py", "migrations/versions/0001_the_main_job.py"}
+
+
+def test_make_clean_removes_what_make_made(tmp_path: Path) -> None:
+    shutil.copyfile(ROOT / "Makefile", tmp_path / "Makefile")
+    for name in (".venv", "dist", ".mypy_cache"):
+        (tmp_path / name).mkdir()
+    subprocess.run(["make", "clean"], cwd=tmp_path, timeout=60, check=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["Makefile"]
 
 
 # -- after the installation --------------------------------------------------------------------------------
