@@ -236,7 +236,7 @@ def filled(text: str) -> str:
 
 def main() -> int:
     """Write or check; return the exit code."""
-    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")]
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *(ROOT / "docs").rglob("*.md")]
     made = {path: filled(path.read_text("utf-8")) for path in pages} | {ROOT / ".env.example": env_example()}
     stale = [path for path, text in made.items() if not path.exists() or path.read_text("utf-8") != text]
     for path in stale:

@@ -20,7 +20,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md")))
+PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md")))
+
+
+def place(page: Path) -> str:
+    """Return where a page is in this repository."""
+    return page.relative_to(ROOT).as_posix()
+
 
 COMMANDS = ("sh", "python", "toml", "ini", "js", "nginx", "haproxy")
 """Languages of blocks that are run, or written to the file that their first line names."""
@@ -66,7 +72,7 @@ class Block:
 
     def __str__(self) -> str:
         """Return where it is."""
-        return f"{self.page.name}:{self.line}"
+        return f"{place(self.page)}:{self.line}"
 
 
 def blocks(page: Path) -> Iterator[Block]:

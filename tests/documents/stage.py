@@ -23,8 +23,14 @@ PORT = "127.0.0.1:5000"
 HOME = "/home/you"
 CLONE = "git clone <this repository> queue_tool"
 
-SERVES = ("make run", "queue-tool up", "queue-tool web", "flask --app")
-"""Beginnings of commands that serve HTTP when they are ready."""
+SERVES = {
+    "make run": 200,
+    "queue-tool up": 200,
+    "queue-tool web": 200,
+    "flask --app queue_tool": 200,
+    "flask --app": 404,
+}
+"""Beginnings of commands that serve HTTP, with what `/health/ready` answers then. Other applications do not have it."""
 
 
 METADATA = 'from poetry.core.masonry.api import prepare_metadata_for_build_wheel as make; make(".")'
@@ -149,9 +155,10 @@ class Stage:
             assert done.returncode == 0, done.stderr
         program = Started(self._real(last), self._here, self._environment)
         self._started.append(program)
-        if any(command in last for command in SERVES):
+        ready = next((status for command, status in SERVES.items() if command in last), None)
+        if ready:
             try:
-                eventually(lambda: http("GET", f"http://127.0.0.1:{self._port}/health/ready").status == 200)
+                eventually(lambda: http("GET", f"http://127.0.0.1:{self._port}/health/ready").status == ready)
             except AssertionError as error:
                 raise AssertionError(f"{last!r} does not serve: {error}\n{program.output}") from error
 

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from redis import Redis
 
-from tests.documents.blocks import ANSWERS, COMMANDS, MADE, PAGES, Block, blocks
+from tests.documents.blocks import ANSWERS, COMMANDS, MADE, PAGES, Block, blocks, place
 from tests.documents.likeness import Names, alike, difference
 from tests.documents.stage import Stage
 from tests.postgres import Cluster
@@ -26,15 +26,19 @@ TRIED = [page for page in PAGES if any(block.language in COMMANDS for block in b
 
 POSTGRES = re.compile(r"postgresql://user@database\.internal/\w+")
 REDIS = "redis://redis.internal:6379/0"
+CELERYS = "redis://broker.internal:6379/0"
+"""The same Redis for Celery, which writes the URL of a Unix socket in its own way."""
+
 PAGES_DB = 9
 """The database of the session's Redis that belongs to the pages: others use the first one."""
 
 
 @pytest.fixture(scope="module")
 def commands() -> Iterator[Path]:
-    """The folder of the commands that are forks. `make run` and `flask` start new interpreters."""
+    """The folder of the commands that are forks. `make run` starts a new interpreter."""
     with TemporaryDirectory(prefix="qt") as folder:
-        names = {"queue-tool": ["-m", "queue_tool"], "python": [], "python3": []}
+        modules = {"queue-tool": "queue_tool", "celery": "celery", "flask": "flask", "rq": "rq.cli"}
+        names = {name: ["-m", module] for name, module in modules.items()} | {"python": [], "python3": []}
         made = Commands(interpreter(), Path(folder) / "bin", names)
         yield made.folder
         made.close()
@@ -48,8 +52,10 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path, commands: Path) -> Ite
     for shown in set(POSTGRES.findall(text)):
         cluster: Cluster = request.getfixturevalue("cluster")
         servers[shown] = cluster.url(cluster.new_database())
-    if REDIS in text:
-        servers[REDIS] = f"{request.getfixturevalue('redis_server')}?db={PAGES_DB}"
+    if REDIS in text or CELERYS in text:
+        url: str = request.getfixturevalue("redis_server")
+        servers[REDIS] = f"{url}?db={PAGES_DB}"
+        servers[CELERYS] = f"{url.replace('unix:', 'redis+socket:')}?virtual_host={PAGES_DB}"
         with Redis.from_url(servers[REDIS]) as client:
             client.flushdb()
     made = Stage(tmp_path, servers, commands)
@@ -58,7 +64,7 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path, commands: Path) -> Ite
 
 
 @pytest.mark.timeout(300)  # a page starts several systems
-@pytest.mark.parametrize("page", TRIED, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", TRIED, ids=place)
 def test_the_commands_of_a_page_print_what_it_shows(page: Path, stage: Stage) -> None:
     trial = Trial(stage)
     for block in blocks(page):
@@ -70,7 +76,7 @@ def test_each_block_has_a_language_that_says_what_to_do_with_it(block: Block) ->
     assert block.language in (*COMMANDS, *ANSWERS, *MADE)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=place)
 def test_each_answer_stands_behind_a_command(page: Path) -> None:
     for before, block in pairwise([None, *blocks(page)]):
         if block is not None and block.is_answer:

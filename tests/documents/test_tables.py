@@ -32,7 +32,7 @@ from queue_tool.web.http.admission import role_needed
 from queue_tool.web.http.prefer import LONGEST_WAIT
 from queue_tool.web.http.problems import STATUSES
 from queue_tool.web.serving.flask_commands import create_db
-from tests.documents.blocks import PAGES, ROOT
+from tests.documents.blocks import PAGES, ROOT, place
 
 _NAME = re.compile(r"`([^`]+)`")
 _LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)\)")
@@ -174,13 +174,20 @@ def test_the_figures_in_sentences_are_those_of_the_code(page: str) -> None:
     assert [sentence for sentence in SENTENCES[page] if sentence not in text] == []
 
 
+def linked(page: Path) -> set[Path]:
+    """Return the files that a page links to."""
+    return {(page.parent / link).resolve() for link in _LINK.findall(page.read_text("utf-8"))}
+
+
 def test_the_readme_leads_to_every_page() -> None:
-    linked = {ROOT / link for link in _LINK.findall((ROOT / "README.md").read_text("utf-8"))}
-    indirect = {ROOT / "docs" / "chaos_peers.md"}
-    assert {*PAGES, ROOT / "README.md"} == linked | indirect | {ROOT / "README.md"}
+    folder = ROOT / "docs" / "coming-from"
+    below = {page for page in PAGES if page.parent == folder} - {folder / "README.md"}
+    assert linked(folder / "README.md") == below
+    indirect = {ROOT / "docs" / "chaos_peers.md"} | below
+    assert {*PAGES, ROOT / "README.md"} == linked(ROOT / "README.md") | indirect | {ROOT / "README.md"}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=place)
 def test_every_link_leads_to_a_file(page: Path) -> None:
     missing = [link for link in _LINK.findall(page.read_text("utf-8")) if not (page.parent / link).exists()]
     assert missing == []
