@@ -28,7 +28,8 @@ class Load:
 def request(method: str, url: str, body: bytes = b"") -> bytes:
     """Return the bytes of an HTTP request."""
     parts = urlsplit(url)
-    head = f"{method} {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+    target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    head = f"{method} {target} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
     if body:
         head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     return head.encode() + b"\r\n" + body
@@ -130,12 +131,12 @@ def slow_clients(url: str, count: int) -> Iterator[None]:
         yield
 
 
-def load(url: str, connections: int, seconds: float) -> Load:
-    """Request one URL constantly on several connections for a number of seconds."""
-    return asyncio.run(_load(url, connections, seconds))
+def load(url: str, connections: int, seconds: float, method: str = "GET", body: bytes = b"") -> Load:
+    """Send one request constantly on several connections for a number of seconds."""
+    return asyncio.run(_load(url, connections, seconds, request(method, url, body)))
 
 
-async def _load(url: str, connections: int, length: float) -> Load:
+async def _load(url: str, connections: int, length: float, sent: bytes) -> Load:
     parts, seconds, failed = urlsplit(url), list[float](), list[int]()
     assert parts.hostname is not None
     assert parts.port is not None
@@ -143,11 +144,7 @@ async def _load(url: str, connections: int, length: float) -> Load:
     began = time.perf_counter()
     loop = asyncio.get_running_loop()
     clients = [
-        (
-            await loop.create_connection(
-                lambda: _Connection(request("GET", url), began + length, seconds, failed), host, port
-            )
-        )[1]
+        (await loop.create_connection(lambda: _Connection(sent, began + length, seconds, failed), host, port))[1]
         for _ in range(connections)
     ]
     await asyncio.gather(*(client.closed for client in clients))
