@@ -97,6 +97,12 @@ STORY = (
     Step(request="POST /api/queue/ack", body={"receipt": "{second_receipt}"}),
     Step(request="DELETE /api/queue/all"),
     Step(request="GET /task-types"),
+    Step(request="POST /task", body={"task_type": "reverse_text", "data": "Merhaba"}),
+    Step(request="POST /enqueue", body={"hello": "world"}, keep={"job": "/job_id"}),
+    Step(request="GET /check_status?job_id={job}"),
+    Step(request="GET /get_result?job_id={job}"),
+    Step(request="GET /tasks/{job}/details"),
+    Step(request="GET /tasks/search?status=completed&priority=50&limit=1"),
     Step(request="GET /health/live"),
     Step(request="GET /health/ready"),
 )

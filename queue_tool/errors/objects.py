@@ -23,6 +23,14 @@ class TaskNotFound(NotFound):
     remedy = f"Check the token. {FAILS_AGAIN}"
 
 
+class NoResult(NotFound):
+    """This task has no result yet."""
+
+    code = "no_result"
+    cause = "The task that `job_id` of `GET /get_result` names has not ended."
+    remedy = "Send the same request again when the task has ended: `GET /check_status` says whether it has."
+
+
 class BatchNotFound(NotFound):
     """There is no batch with this id."""
 

@@ -23,6 +23,7 @@ class Filter:
     host: str | None = None  # host of that worker
     custom_id: str | None = None  # exactly this one
     prefix: str | None = None  # the start of the name, the custom id or the token
+    token_prefix: str | None = None  # the start of the token
     created_after: datetime | None = None
     created_before: datetime | None = None
     ended_before: datetime | None = None

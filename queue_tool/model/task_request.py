@@ -12,6 +12,7 @@ from typing import Any
 from queue_tool.model import json_text
 from queue_tool.model.batch import NewTask, Refused, item_of, judge
 from queue_tool.model.options import Options
+from queue_tool.model.payload_request import Translated, translate
 from queue_tool.model.queues import Priority
 from queue_tool.model.schema import FieldError, Schema
 from queue_tool.model.task import Timing
@@ -43,25 +44,34 @@ class Requests:
 
     def __call__(self, value: object, index: int, token: str) -> NewTask | Refused:
         """Return the new task of a request, or the refusal with its reasons."""
-        found = self._read(value)
+        if SCHEMA.accepts(value):
+            return self._judge(value, index, token)  # type: ignore[arg-type] # the schema ensures it
+        found = translate(value)  # only here, so that requests in our own words take no longer
+        if not isinstance(found, Translated):
+            return _refused(value, index, SCHEMA.errors(value) if found is None else (found,))
+        if not SCHEMA.accepts(found.request):
+            return _refused(found.request, index, found.in_clients_words(SCHEMA.errors(found.request)))
+        judged = self._judge(found.request, index, token)
+        if isinstance(judged, Refused):
+            return replace(judged, errors=found.in_clients_words(judged.errors))
+        return judged
+
+    def _judge(self, request: Mapping[str, Any], index: int, token: str) -> NewTask | Refused:
+        """Return the new task of a request that satisfies the schema, or the refusal."""
+        found = self._options(request)
         if not isinstance(found, Options):
-            return Refused(index=index, item=_item(value), custom_id=_custom_id(value), errors=found)
-        request: dict[str, Any] = value  # type: ignore[assignment] # the schema ensures it
-        data = request.get("data")
-        judged = judge(data, index, token, self.types[request.get("task_type", STANDARD_TYPE)], found)
+            return _refused(request, index, found)
+        judged = judge(request.get("data"), index, token, self.types[request.get("task_type", STANDARD_TYPE)], found)
         if isinstance(judged, Refused):
             return replace(judged, errors=tuple(replace(error, path=f"/data{error.path}") for error in judged.errors))
         return judged
 
-    def _read(self, value: object) -> Options | tuple[FieldError, ...]:
-        if not SCHEMA.accepts(value):
-            return SCHEMA.errors(value)
-        assert isinstance(value, dict)  # noqa: S101 - the schema ensures it
-        name = value.get("task_type", STANDARD_TYPE)
+    def _options(self, request: Mapping[str, Any]) -> Options | tuple[FieldError, ...]:
+        name = request.get("task_type", STANDARD_TYPE)
         if name not in self.types:
             return (FieldError(path="/task_type", message=f"There is no task type {name[:80]!r:.80}."),)
-        timing = self._timing(value)
-        return timing if isinstance(timing, tuple) else _options(value, timing)
+        timing = self._timing(request)
+        return timing if isinstance(timing, tuple) else _options(request, timing)
 
     def _timing(self, value: Mapping[str, Any]) -> Timing | tuple[FieldError, ...]:
         times: dict[str, datetime | None] = {}
@@ -91,6 +101,10 @@ def _options(value: Mapping[str, Any], timing: Timing) -> Options:
         unique_key=value.get("unique_key"),
         timing=timing,
     )
+
+
+def _refused(value: object, index: int, errors: tuple[FieldError, ...]) -> Refused:
+    return Refused(index=index, item=_item(value), custom_id=_custom_id(value), errors=errors)
 
 
 def _custom_id(value: object) -> str | None:

@@ -61,6 +61,8 @@ def choices(wanted: Filter) -> Iterator[list[ColumnElement[bool]]]:
             and_(column.is_not(None), *_begins_with(column, wanted.prefix))
             for column in (tasks.c.name, tasks.c.custom_id, tasks.c.token)
         ]
+    if wanted.token_prefix is not None:
+        yield [and_(*_begins_with(tasks.c.token, wanted.token_prefix))]
 
 
 def _begins_with(column: ColumnElement[str], prefix: str) -> Iterator[ColumnElement[bool]]:

@@ -23,6 +23,7 @@ from queue_tool.web.operations import (
     batches,
     check,
     dead_letters,
+    earlier_systems,
     health,
     messages,
     openapi,
@@ -47,7 +48,20 @@ _PAGE_POLICY = (
 
 def groups() -> list[Group]:
     """Return all declared operations: those for programs in the order of the document, then the pages."""
-    for_programs = (api, batches, results, check, tasks, dead_letters, queue, messages, task_types, health, openapi)
+    for_programs = (
+        api,
+        batches,
+        results,
+        check,
+        tasks,
+        dead_letters,
+        queue,
+        messages,
+        task_types,
+        health,
+        openapi,
+        earlier_systems,
+    )
     return [*(part.routes for part in for_programs), home.pages, docs.pages, errors.pages]
 
 
@@ -75,7 +89,7 @@ def create_app(system: Runtime | None = None) -> Flask:
     app.extensions[GROUPS] = groups()
     for group in app.extensions[GROUPS]:
         group.register(app)
-    problems.register(app)
+    problems.register(app, earlier_systems.replacement)
     app.after_request(_protect)
     app.after_request(caching.forbid_storing)
     app.after_request(_log)

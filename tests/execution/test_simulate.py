@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from queue_tool.execution.builtin.simulate import bounds, random_number, simulate, simulate_type
 from queue_tool.execution.call import execute_on_loop
 from queue_tool.model import json_text
-from queue_tool.model.context import Context
+from queue_tool.model.context import Context, Notes
 from queue_tool.model.outcome import Ended, Failed, Returned
 from queue_tool.model.states import Code
 
@@ -142,10 +142,17 @@ def test_simulate_takes_the_time_that_it_returns() -> None:
 
 
 def test_simulate_reports_progress() -> None:
-    progress: list[float | None] = []
-    context = replace(context_of(), on_news=lambda running: progress.append(running.take_notes().progress))
+    found: list[Notes] = []
+    context = replace(context_of(), on_news=lambda running: found.append(running.take_notes()))
     ended({"min": 0, "max": 0, "failure": 0}, context)
-    assert progress == [1.0]
+    assert [notes.progress for notes in found if notes.progress is not None] == [1.0]
+
+
+@pytest.mark.parametrize(("failure", "last"), [(0, "Ended."), (1, "Fails on purpose.")])
+def test_simulate_logs_how_long_it_takes_and_how_it_ends(failure: float, last: str) -> None:
+    context = context_of()
+    ended({"min": 0.01, "max": 0.01, "failure": failure}, context)
+    assert context.take_notes().lines == ("Started: this run takes 0.01 seconds.", last)
 
 
 def test_a_canceled_run_returns_without_a_failure_and_without_progress() -> None:

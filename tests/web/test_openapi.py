@@ -196,7 +196,7 @@ LABELS: tuple[dict[str, str], ...] = (
     *({f"metadata.{number}": "b" for number in range(count)} for count in (20, 21)),
 )
 
-FORMED = ("cursor", "task_type")
+FORMED = ("cursor", "task_type", "job_id")
 """Parameters whose values the document cannot list: the server made them, or a user's module did."""
 
 

@@ -32,6 +32,7 @@ def test_one_task_is_accepted_with_its_id_and_location(site: Site) -> None:
     assert TOKEN.fullmatch(body["task_id"])
     assert body == {
         "task_id": body["task_id"],
+        "id": body["task_id"],
         "token": body["task_id"],
         "status": "queued",
         "message": "Em processamento",
@@ -87,7 +88,7 @@ def test_an_option_that_is_null_counts_as_not_given(site: Site) -> None:
     _, (token, plain) = site.batch(nothing, {})
     shown, expected = site.get_json(f"/tasks/{token}"), site.get_json(f"/tasks/{plain}")
     differs = {name for name in shown if shown[name] != expected[name]}
-    assert differs == {"task_id", "token", "index"}
+    assert differs == {"task_id", "id", "token", "index"}
 
 
 @ON_BOTH
@@ -433,7 +434,8 @@ def test_unchanged_details_are_304_without_a_body(site: Site) -> None:
 def test_the_status_route_returns_only_the_status(site: Site) -> None:
     token = site.send()
     shown = site.get_json(f"/tasks/{token}/status")
-    assert shown == {"task_id": token, "token": token, "status": "queued", "message": "Em processamento"}
+    names = dict.fromkeys(("task_id", "id", "token"), token)
+    assert shown == names | {"status": "queued", "message": "Em processamento"}
 
 
 def test_an_unknown_task_is_404_on_every_route(site: Site) -> None:

@@ -37,6 +37,7 @@ async def simulate(data: dict[str, Any] | None, context: Context) -> dict[str, f
     if shortest > longest:
         raise Abort(f"`min` is {shortest:g} and `max` is {longest:g}: `min` must not be more than `max`.")
     seconds = shortest + (longest - shortest) * random_number(context, "seconds")
+    context.log(f"Started: this run takes {seconds:.2f} seconds.")
     steps = max(1, math.ceil(seconds / STEP))
     for step in range(steps):
         await asyncio.sleep(seconds / steps)
@@ -45,7 +46,9 @@ async def simulate(data: dict[str, Any] | None, context: Context) -> dict[str, f
         context.progress((step + 1) / steps)
     failure = (data or {}).get("failure", FAILURE)
     if random_number(context, "failure") < failure:
+        context.log("Fails on purpose.")
         raise RuntimeError(f"Simulated failure: {failure:.0%} of the attempts fail on purpose.")
+    context.log("Ended.")
     return {"seconds": seconds}
 
 

@@ -25,10 +25,9 @@ _HEX = {"pattern": "^[0-9a-f]{32}$"}
 _ALIAS = {"deprecated": True}
 
 Token = Annotated[str, Meta(description="The token of the task: its only id.", extra_json_schema=_HEX)]
-TaskId = Annotated[
-    str,
-    Meta(description="The same as `token`, under the name that an earlier system gave it.", extra_json_schema=_ALIAS),
-]
+_NAMED_EARLIER = "The same as `token`, under the name that an earlier system gave it."
+TaskId = Annotated[str, Meta(description=_NAMED_EARLIER, extra_json_schema=_ALIAS)]
+"""An alias of the token: `task_id`, `id` or `job_id`."""
 BatchId = Annotated[str, Meta(description="The id of the batch.", extra_json_schema=_HEX)]
 BatchOrNone = Annotated[str | None, Meta(description="The id of the task's batch; null if the task has no batch.")]
 Message = Annotated[

@@ -113,6 +113,46 @@ class EndedFilters(FailedFilters, frozen=True, kw_only=True):
         return replace(super().filter, states=frozenset(map(State, self.status)) or ENDED)
 
 
+_BY_NUMBER = {"0": Priority.LOW, "50": Priority.NORMAL, "100": Priority.HIGH}
+
+
+class SearchQuery(Paging, frozen=True, kw_only=True):
+    """Filters of tasks, under the names of an earlier system. Tasks that match all of them are selected."""
+
+    status: Annotated[frozenset[State], Meta(description="Only tasks in one of these states.")] = frozenset()
+    id: Annotated[str | None, Meta(description="Only the task with this token, or tasks whose token begins so.")] = None
+    tag: Annotated[str | None, Meta(description="Only tasks with this tag.")] = None
+    priority: Annotated[
+        Literal["high", "normal", "low", "0", "50", "100"] | None,
+        Meta(description="Only tasks with this priority; 0 is `low`, 50 is `normal`, 100 is `high`."),
+    ] = None
+    created_after: Annotated[
+        _Moment | None, Meta(description="Only tasks that were created after this time (RFC 3339).")
+    ] = field(default=None, name="createdAfter")
+    created_before: Annotated[
+        _Moment | None, Meta(description="Only tasks that were created before this time (RFC 3339).")
+    ] = field(default=None, name="createdBefore")
+
+    @property
+    def filter(self) -> Filter:
+        """Return the filter that these parameters describe."""
+        priority = self.priority
+        return Filter(
+            states=self.status,
+            token_prefix=self.id or None,
+            tag=self.tag,
+            priority=None if priority is None else _BY_NUMBER.get(priority) or Priority(priority),
+            created_after=self.created_after,
+            created_before=self.created_before,
+        )
+
+
+class JobQuery(Query, frozen=True, kw_only=True):
+    """Which task, under the name of an earlier system."""
+
+    job_id: Annotated[str, Meta(description="The token of the task.")]
+
+
 _METADATA = "Each label is a parameter of its own, whose name begins with `metadata.`, such as `metadata.customer=42`."
 
 BatchName = Annotated[

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, field
 
 from queue_tool.model.payloads.fields import REFERENCE, Body, Payload
 
@@ -14,6 +14,13 @@ MOST_TOKENS = 100_000
 By = Annotated[
     str | None,
     Meta(description="Who cancels: any text, cut after 1,000 characters. The default is the name of the API key."),
+]
+CancelledBy = Annotated[
+    str | None,
+    Meta(
+        description="The same as `by`, which comes first, under the name that an earlier system gave it.",
+        extra_json_schema={"deprecated": True},
+    ),
 ]
 Why = Annotated[str | None, Meta(description="Why: any text, cut after 1,000 characters.")]
 _FEW = {"maxItems": MOST_TOKENS}
@@ -57,6 +64,7 @@ class CancelBody(Body, frozen=True, kw_only=True):
 
     by: By = None
     reason: Why = None
+    cancelled_by: CancelledBy = field(default=None, name="cancelledBy")
 
 
 class RetryBody(Body, frozen=True, kw_only=True):

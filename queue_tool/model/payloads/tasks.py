@@ -117,6 +117,7 @@ class StatusOnly(Payload, frozen=True, kw_only=True):
     """The token and the state of a task, and no more."""
 
     task_id: TaskId
+    id: TaskId
     token: Token
     status: Status
     message: Message
@@ -138,6 +139,7 @@ class TaskFields(Payload, frozen=True, kw_only=True):
     """What lists and the details of a task have in common."""
 
     task_id: TaskId
+    id: TaskId
     token: Token
     status: Status
     message: Message

@@ -13,7 +13,7 @@ from queue_tool.model.access import Role
 from queue_tool.model.visitor import Visitor
 from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.bodies import has_body
-from queue_tool.web.http.operation import JSON, Operation
+from queue_tool.web.http.operation import ANY, JSON, Operation
 
 FORM = ("application/x-www-form-urlencoded", "multipart/form-data")
 """Media types that a browser sends for any page, without asking this server. A view that takes them checks the site."""
@@ -47,8 +47,10 @@ def admit() -> None:
         raise Forbidden("This route has no access rule.")
     if needed is not Role.OPEN:
         _admit_to(needed)
-    if request.method not in SAFE and has_body() and request.mimetype not in _types_taken(request.endpoint):
-        raise UnsupportedMediaType
+    if request.method not in SAFE and has_body():
+        taken = _types_taken(request.endpoint)
+        if taken is not ANY and request.mimetype not in taken:
+            raise UnsupportedMediaType
 
 
 def _admit_to(needed: Role) -> None:

@@ -92,9 +92,16 @@ class JsonBody:
     value: object
 
 
+NOTHING = JsonBody(text=b"", value=None)
+"""The value of a body that is missing, or not JSON, where that is no error."""
+
+
 @contextmanager
-def json_body() -> Iterator[JsonBody]:
+def json_body(*, is_optional: bool = False) -> Iterator[JsonBody]:
     """Read the current request's body as JSON. A big body holds its slot until the block ends.
+
+    Args:
+        is_optional: whether the body may be missing or have another Content-Type. Then it is not read.
 
     Raises:
         UnsupportedMediaType: the Content-Type is not `application/json`.
@@ -102,6 +109,9 @@ def json_body() -> Iterator[JsonBody]:
         TooManyUploads: the body is big, and all slots for big bodies are taken.
         MalformedJson: the body is not JSON.
     """
+    if is_optional and not (has_body() and request.mimetype == "application/json"):
+        yield NOTHING
+        return
     if request.mimetype != "application/json":
         raise UnsupportedMediaType
     with _whole_body() as body:

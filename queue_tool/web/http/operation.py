@@ -28,6 +28,9 @@ from queue_tool.web.http.reading import read_object
 
 JSON = ("application/json",)
 
+ANY = (*JSON, "*/*")
+"""Media types: the body is read if it is JSON. Any other body is not read, and no error."""
+
 GROUPS = "queue_tool.groups"
 """In the extensions of the application: the declared operations, by group."""
 
@@ -108,7 +111,7 @@ class Operation:
                 query = read_query(self.query or Query)
                 given |= {"query": query} if self.query else {}
             if self.body is JsonBody:
-                given["body"] = stack.enter_context(json_body())
+                given["body"] = stack.enter_context(json_body(is_optional=self.takes is ANY))
             elif self.body is not None:
                 body = read_object(self.body, self.refusal)
                 given |= {} if self.body is NoBody else {"body": body}
@@ -251,6 +254,8 @@ def _usual_errors(
         yield from (errors.BadRequest, errors.MalformedJson, errors.IncompleteBody, errors.BodyTooSlow)
         yield from (errors.BodyTooLarge, errors.TooManyUploads)
     if method != "GET":
-        yield from (errors.UnsupportedMediaType, errors.CommitUnknown)
+        yield errors.CommitUnknown
+        if options.get("takes") is not ANY:
+            yield errors.UnsupportedMediaType
     if options.get("keyed"):
         yield from (errors.BadIdempotencyKey, errors.IdempotencyKeyReused)

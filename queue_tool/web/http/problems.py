@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, current_app, render_template, request
 from msgspec import UNSET, structs
 from werkzeug.exceptions import (
     ClientDisconnected,
@@ -38,6 +39,7 @@ STATUSES: dict[str, int] = {
     errors.Forbidden.code: 403,
     errors.NotFound.code: 404,
     errors.TaskNotFound.code: 404,
+    errors.NoResult.code: 404,
     errors.BatchNotFound.code: 404,
     errors.QueueNotFound.code: 404,
     errors.EmptyMessage.code: 404,
@@ -74,6 +76,12 @@ DOCUMENTED_AT = "/docs/errors"
 MESSAGE_QUEUES = "/api/queue"
 """The beginning of the paths whose answers all have `success`."""
 
+Advise = Callable[[str, str], str | None]
+"""Returns what to use instead of a route that does not exist, from its method and path; None if that is not known."""
+
+EXTENSION = "queue_tool.advise"
+"""In the extensions of the application: its `Advise`."""
+
 _OF_WERKZEUG: dict[type[HTTPException], type[QueueToolError]] = {
     NotFound: errors.NotFound,
     MethodNotAllowed: errors.MethodNotAllowed,
@@ -85,8 +93,9 @@ _OF_WERKZEUG: dict[type[HTTPException], type[QueueToolError]] = {
 _log = logging.getLogger("queue_tool.web")
 
 
-def register(app: Flask) -> None:
+def register(app: Flask, advise: Advise) -> None:
     """Register the handlers of this module for all errors of the application."""
+    app.extensions[EXTENSION] = advise
     app.register_error_handler(QueueToolError, _respond)
     app.register_error_handler(HTTPException, _respond_to_http)
     app.register_error_handler(Exception, _respond_to_bug)
@@ -112,12 +121,19 @@ def _respond_to_http(error: HTTPException) -> Response:
         if (error.code or BUG) >= BUG:
             return _respond_to_bug(error)
         kind = errors.BadRequest  # so HTTP reads every 4xx status that it does not know (RFC 9110, section 15)
-    response = _respond(kind())
+    response = _respond(kind(_advice(kind)))
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
     if isinstance(error, RequestedRangeNotSatisfiable) and error.length is not None:
         response.headers["Content-Range"] = f"{error.units} */{error.length}"
     return response
+
+
+def _advice(kind: type[QueueToolError]) -> str | None:
+    """Return the sentence about a route that only an earlier system has; None for the usual sentence."""
+    advise: Advise = current_app.extensions[EXTENSION]
+    is_about_route = kind in (errors.NotFound, errors.MethodNotAllowed)
+    return advise("GET" if request.method == "HEAD" else request.method, request.path) if is_about_route else None
 
 
 def _respond_to_bug(error: Exception) -> Response:

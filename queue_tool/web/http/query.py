@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cache, partial
 from typing import Any, TypeVar
@@ -14,13 +14,18 @@ from msgspec import inspect
 
 from queue_tool.errors import BadParameter
 from queue_tool.model.batch import Label
-from queue_tool.model.payloads.queries import LONGEST_LABEL, MOST_LABELS, Query
+from queue_tool.model.payloads.queries import LONGEST_LABEL, MOST_LABELS, Paging, Query
+from queue_tool.model.state_words import understood
+from queue_tool.model.states import State
 from queue_tool.model.times import read_time
 
 Kind = TypeVar("Kind", bound=Query)
 
 Read = Callable[[str, str], Any]
 """Returns the value of a parameter from its name and its text."""
+
+PAGE_NUMBERS = ("skip", "offset", "page", "pageSize")
+"""How clients of earlier systems asked for a page."""
 
 
 def read_query(kind: type[Kind]) -> Kind:
@@ -68,19 +73,29 @@ def parsed(kind: type[Kind], texts: Mapping[str, str]) -> Kind:
         elif name in readers and readers[name] is not _label:
             values[name] = readers[name](name, text)
         else:
-            known = [known for known, read in readers.items() if read is not _label]
-            hint = f"Known parameters: {', '.join(known)}" if known else "This route takes no parameters"
-            raise BadParameter(f"Unknown query parameter {name!r:.80}. {hint}.")
+            raise BadParameter(_about_unknown(name, kind))
     for field in _fields(kind):
-        if field.required and field.name not in values:
-            raise BadParameter(f"The query parameter {field.name} is required. {_description(field.type)}")
-    return kind(**values)
+        if field.required and field.encode_name not in values:
+            raise BadParameter(f"The query parameter {field.encode_name} is required. {_description(field.type)}")
+    return kind(**{field.name: values[field.encode_name] for field in _fields(kind) if field.encode_name in values})
+
+
+def _about_unknown(name: str, kind: type[Query]) -> str:
+    """Return the sentence about an unknown parameter."""
+    if name in PAGE_NUMBERS and issubclass(kind, Paging):
+        return (
+            f"This list has no parameter {name}. Set the size of a page with `limit`, "
+            "and send `next` of the page before as `cursor`."
+        )
+    known = [known for known, read in readers_of(kind).items() if read is not _label]
+    hint = f"Known parameters: {', '.join(known)}" if known else "This route takes no parameters"
+    return f"Unknown query parameter {name!r:.80}. {hint}."
 
 
 @cache
 def readers_of(kind: type[Query]) -> Mapping[str, Read]:
     """Return for each parameter the function that reads its text."""
-    return {field.name: _reader(field.type) for field in _fields(kind)}
+    return {field.encode_name: _reader(field.type) for field in _fields(kind)}
 
 
 def _is_list(kind: type[Query], name: str) -> bool:
@@ -112,13 +127,19 @@ def _reader(kind: inspect.Type) -> Read:
         case inspect.IntType(ge=int(least), le=int(most)):
             return partial(_number, least, most)
         case inspect.FrozenSetType(item_type=item):
-            return partial(_several, _reader(item))
-        case inspect.EnumType(cls=members):
-            return partial(_member, [member.value for member in members], members)
-        case inspect.LiteralType(values=values):
-            return partial(_member, [str(value) for value in values], str)
+            return partial(_several, *_choice(item))
+        case inspect.EnumType() | inspect.LiteralType():
+            return partial(_member, *_choice(kind))
         case _:
             return _READERS.get(type(kind), _text)
+
+
+def _choice(kind: inspect.Type) -> tuple[list[str], Callable[[str], Any]]:
+    """Return the texts that a value of a type may have, and what makes a value from one of them."""
+    if isinstance(kind, inspect.EnumType):
+        return [member.value for member in kind.cls], kind.cls
+    assert isinstance(kind, inspect.LiteralType)  # noqa: S101 - a set of anything else is no parameter
+    return [str(value) for value in kind.values], str
 
 
 def _text(_name: str, text: str) -> str:
@@ -136,14 +157,25 @@ def _number(least: int, most: int, name: str, text: str) -> int:
     return int(text)
 
 
-def _several(read: Read, name: str, text: str) -> frozenset[Any]:
-    return frozenset(read(name, part) for part in text.split(","))
+def _several(known: list[str], make: Callable[[str], Any], name: str, text: str) -> frozenset[Any]:
+    """Return the values that a text lists. A set of states may also have words of earlier systems."""
+    has_states = not set(State).isdisjoint(known)
+    found: set[Any] = set()
+    for part in text.split(","):
+        meant = understood(part) if has_states else (part,)
+        _require(meant, known, name, part)
+        found.update(map(make, meant))
+    return frozenset(found)
 
 
 def _member(known: list[str], make: Callable[[str], Any], name: str, text: str) -> Any:
-    if text not in known:
-        raise BadParameter(f"{name} must be one of {', '.join(known)}, not {text!r:.40}.")
+    _require((text,), known, name, text)
     return make(text)
+
+
+def _require(meant: Iterable[str], known: list[str], name: str, text: str) -> None:
+    if not set(meant) <= set(known):
+        raise BadParameter(f"{name} must be one of {', '.join(known)}, not {text!r:.40}.")
 
 
 def time_of(name: str, text: str) -> datetime:

@@ -64,7 +64,8 @@ def checked(token: str, state: State | None) -> CheckedToken:
 
 def status_only(task: Status) -> StatusOnly:
     """Return the id and the status of a task, and no more."""
-    return StatusOnly(task_id=task.token, token=task.token, status=task.state, message=task.state.message)
+    token, state = task.token, task.state
+    return StatusOnly(task_id=token, id=token, token=token, status=state, message=state.message)
 
 
 def status(task: Status, **more: Any) -> TaskStatus:
@@ -75,7 +76,14 @@ def status(task: Status, **more: Any) -> TaskStatus:
 def status_of(token: str, state: State, task_type: str, batch: str | None, **more: Any) -> TaskStatus:
     """Return the id and the status of a task, from its fields."""
     return TaskStatus(
-        task_id=token, token=token, status=state, message=state.message, task_type=task_type, batch=batch, **more
+        task_id=token,
+        id=token,
+        token=token,
+        status=state,
+        message=state.message,
+        task_type=task_type,
+        batch=batch,
+        **more,
     )
 
 
@@ -120,6 +128,7 @@ def _fields(task: Summary) -> dict[str, Any]:
     """Return the fields of a summary but its item."""
     return {
         "task_id": task.token,
+        "id": task.token,
         "token": task.token,
         "status": task.state,
         "message": task.state.message,

@@ -15,7 +15,7 @@ from queue_tool.model.payloads.queries import FailedFilters, Filters, Query
 from queue_tool.model.payloads.service import Problem
 from queue_tool.model.task_types import TaskType
 from queue_tool.web.http.bodies import JsonBody
-from queue_tool.web.http.operation import Group, Operation
+from queue_tool.web.http.operation import ANY, JSON, Group, Operation
 from queue_tool.web.http.reading import requires_a_key
 from queue_tool.web.openapi.answers import answers_of, example_components, header_components
 from queue_tool.web.openapi.parameters import SHARED, parameters_of, path_of
@@ -102,12 +102,15 @@ def _described(operation: Operation, query: Json) -> Json:
 
 
 def _body(operation: Operation, examples: Mapping[str, Any]) -> Json:
-    is_json = operation.body is JsonBody
-    content: Json = {"schema": reference(operation.body_schema) if is_json else schema_of(operation.body)}
+    is_json, is_optional = operation.body is JsonBody, operation.takes is ANY
+    schema = schema_of(operation.body) if not is_json else reference(operation.body_schema or "AnyJson")
+    content: Json = {"schema": schema}
     if "request" in examples:
         content["example"] = examples["request"]
-    required = is_json or requires_a_key(operation.body) or "minProperties" in operation.body.RULES
-    return {"required": required, "content": dict.fromkeys(operation.takes, content)}
+    required = not is_optional and (
+        is_json or requires_a_key(operation.body) or "minProperties" in operation.body.RULES
+    )
+    return {"required": required, "content": dict.fromkeys(JSON if is_optional else operation.takes, content)}
 
 
 def _payloads(operations: Sequence[Operation]) -> set[type[Payload]]:

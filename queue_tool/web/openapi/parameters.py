@@ -87,9 +87,9 @@ def parameters_of(operation: Operation, query: Json) -> Iterator[Json]:
 
 def _in_query(kind: type[Query], schemas: Json) -> Iterator[Json]:
     for field in structs.fields(kind):
-        schema = without_null(schemas[field.name])
+        schema = without_null(schemas[field.encode_name])
         parameter: dict[str, Any] = {
-            "name": field.name,
+            "name": field.encode_name,
             "in": "query",
             "required": field.required,
             "description": schema.pop("description"),

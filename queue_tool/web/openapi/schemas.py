@@ -9,6 +9,7 @@ from typing import Any, get_args
 import msgspec
 
 from queue_tool.model import task_request
+from queue_tool.model.payload_request import KEYS, PAYLOAD_TYPE
 from queue_tool.model.payloads.fields import REFERENCE, Payload
 from queue_tool.model.payloads.queries import LONGEST_LABEL, MOST_LABELS, FailedFilters, Filters, Paging, Query
 from queue_tool.model.states import State
@@ -47,6 +48,7 @@ _SHARED: Json = {
         "additionalProperties": True,
         "maxProperties": task_request.MOST_PARAMETERS,
     },
+    "AnyJson": {"description": "Any JSON."},
     "JsonSchema": {"type": "object", "description": "A JSON Schema (2020-12).", "additionalProperties": True},
 }
 """Objects that several bodies have, by name: generators name the class of an object without a name after its place."""
@@ -157,6 +159,7 @@ def task_schemas(types: Mapping[str, TaskType], max_batch: int) -> Json:
         description = properties[key]["description"]
         properties[key] = {"description": description, "anyOf": [reference(component), {"type": "null"}]}
     several = {"type": "array", "maxItems": max_batch}
+    of_payload = {"Payload": properties["data"], "Parameters": properties["parameters"]}
     return {
         **{component: _embedded(types[name], component) for name, component in data.items()},
         "Elements": several
@@ -166,11 +169,20 @@ def task_schemas(types: Mapping[str, TaskType], max_batch: int) -> Json:
             "items": reference(data[MAIN_TYPE]),
         },
         "TaskRequest": envelope | {"description": "One task.", "properties": properties, "allOf": choice},
+        "PayloadRequest": envelope
+        | {
+            "title": "PayloadRequest",
+            "description": "One task, under the names of an earlier system: `Payload` is the data, and `Parameters` "
+            f"the parameters, both also in lower case. Without `task_type` it runs `{PAYLOAD_TYPE}`.",
+            "properties": {key: value for key, value in properties.items() if key not in KEYS.values()} | of_payload,
+            "required": ["Payload"],
+        },
         "TaskRequests": {
             "description": "One task, an array of tasks, or the data itself.",
             "anyOf": [
                 reference("TaskRequest"),
-                several | {"items": reference("TaskRequest")},
+                reference("PayloadRequest"),
+                several | {"items": {"anyOf": [reference("TaskRequest"), reference("PayloadRequest")]}},
                 {"description": "With the parameter `task_type`: the data of one task, or an array of such data."},
             ],
         },

@@ -34,7 +34,7 @@ from queue_tool.model.task_request import Requests
 from queue_tool.web.http import shapes
 from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.bodies import JsonBody
-from queue_tool.web.http.operation import Answer, Group, Reply
+from queue_tool.web.http.operation import Answer, Group, Options, Reply
 from queue_tool.web.http.paging import page_of_tasks
 from queue_tool.web.http.prefer import answer_in_time, task_in_time
 from queue_tool.web.http.query import label_of
@@ -48,14 +48,12 @@ LOCATION = ("Location",)
 routes = Group("tasks", "Send tasks of any type, read their status and all their details, cancel and retry them.")
 
 
-@routes.post(
-    "/tasks",
-    Role.SUBMIT,
-    status=ACCEPTED,
-    keyed=True,
-    body_schema="TaskRequests",
-    errors=(BadTask, TooManyItems, TooManyWaiting, TaskRemoved),
-    answers={
+SUBMITS: Options = {
+    "status": ACCEPTED,
+    "keyed": True,
+    "body_schema": "TaskRequests",
+    "errors": (BadTask, TooManyItems, TooManyWaiting, TaskRemoved),
+    "answers": {
         ACCEPTED: Answer(
             body=TaskStatus | Received,
             meaning="The new task; or, for an array, the result of each element.",
@@ -70,7 +68,11 @@ routes = Group("tasks", "Send tasks of any type, read their status and all their
             body=Received, meaning="Every element of the array was refused. Nothing was stored, and there is no batch."
         ),
     },
-)
+}
+"""What the declaration of a route that sends tasks says, beside its path and role."""
+
+
+@routes.post("/tasks", Role.SUBMIT, **SUBMITS)
 def submit_tasks(query: SubmitQuery, body: JsonBody) -> Reply[Received] | Reply[TaskStatus]:
     """Send one task or a batch of tasks of any type.
 
@@ -162,7 +164,7 @@ def cancel_task(token: str, body: CancelBody) -> Reply[TaskStatus]:
     """
     system = runtime()
     task = system.ask.task(token)
-    if not system.cancel([token], requester(body.by), body.reason or "", key=g.key_name).tickets:
+    if not system.cancel([token], requester(body.by or body.cancelled_by), body.reason or "", key=g.key_name).tickets:
         raise TaskEnded(f"This task has already ended: it is {system.ask.task(token).state.value}.")
     return _located(shapes.status(replace(task, state=State.CANCELED)))
 
