@@ -80,6 +80,7 @@ def test_a_generated_client_sends_tasks_and_reads_their_results(lasting_system: 
         tokens = sends_a_batch(api)
         checks(api, tokens)
         sends_single_tasks(api)
+        sends_under_earlier_names(api)
         reads_errors(api)
 
 
@@ -135,6 +136,20 @@ def sends_single_tasks(api: Generated) -> None:
     page = api.call("listTasks", status=[models.State.FAILED, models.State.FINISHED], tag="generated")
     assert [task.token for task in page.items] == [failed, sent.token]
     assert api.call("listTasks", status=[models.State.QUEUED, models.State.CANCELED], tag="generated").total == 0
+
+
+def sends_under_earlier_names(api: Generated) -> None:
+    """Send tasks as the clients of earlier systems do."""
+    models = api.models
+    request = models.PayloadRequest(payload="hello", task_type="uppercase", tags=["earlier"])
+    sent = [api.call("submitTasks", body=request).token, api.call("enqueueJob", body={"a": 1}).job_id]
+    sent += [element.hash_ for element in api.call("submitTask", body=[request]).processing_items]
+    sent.append(api.call("enqueueJob").job_id)
+    results = [api.call("getTaskDetails", token, prefer="wait=30").result for token in sent]
+    assert results == ["HELLO", {"a": 1}, "HELLO", None]
+    normal, finished = models.SearchTasksPriority("50"), models.State.FINISHED
+    found = api.call("searchTasks", tag="earlier", priority=normal, status=[finished])
+    assert [task.id for task in found.items] == [sent[2], sent[0]]
 
 
 def reads_errors(api: Generated) -> None:

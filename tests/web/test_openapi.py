@@ -339,6 +339,14 @@ def test_a_request_without_a_type_is_judged_as_the_standard_type() -> None:
     assert not request.is_valid({"data": None, "unknown_key": 1})
 
 
+def test_a_request_under_earlier_names_is_in_the_document() -> None:
+    request = schema_in(described(), {"$ref": "#/components/schemas/PayloadRequest"})
+    for good in ({"Payload": [1]}, {"Payload": None, "Parameters": {"a": "b"}, "task_type": "echo", "priority": "low"}):
+        assert request.is_valid(good)
+    for bad in ({}, {"Payload": 1, "data": 1}, {"Payload": 1, "Parameters": 1}, {"Payload": 1, "unknown_key": 1}):
+        assert not request.is_valid(bad)
+
+
 def test_there_is_one_operation_of_each_name() -> None:
     names = [operation.name for group in groups() for operation in group.operations]
     assert len(names) == len(set(names))

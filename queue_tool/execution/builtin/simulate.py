@@ -32,7 +32,7 @@ STEP = 1.0
 
 
 async def simulate(data: dict[str, Any] | None, context: Context) -> dict[str, float] | None:
-    """Take a random time from `min` to `max` seconds, report progress, and fail with the probability `failure`."""
+    """Take a random time from `min` to `max` seconds, report progress, log, and fail with the probability `failure`."""
     shortest, longest = bounds(data)
     if shortest > longest:
         raise Abort(f"`min` is {shortest:g} and `max` is {longest:g}: `min` must not be more than `max`.")

@@ -113,7 +113,7 @@ _ANY_METHOD = ""
 DROPPED: Sequence[tuple[str, str, str]] = (
     ("GET", "/enqueue", "A GET request sends no task here. Use POST /enqueue, or POST /tasks."),
     ("GET", "/worker", "A GET request starts no worker here. `queue-tool up` and `queue-tool worker` start workers."),
-    ("GET", "/api/queue/allData", "The path of all messages is another one here. Use GET /api/queue/all."),
+    ("GET", "/api/queue/allData", "All messages are at another path here. Use GET /api/queue/all."),
     ("GET", "/resulsts/*", "This path has a misspelling. Use GET /results/<token>."),
     ("GET", "/reuslts/*", "This path has a misspelling. Use GET /results/<token>."),
     ("POST", "/task_service/api/v1/task", "The routes have no prefix here. Use POST /tasks."),
