@@ -109,6 +109,7 @@ def matches(wanted: Filter, task: Summary) -> bool:
             wanted.worker in (None, task.worker),
             wanted.host in (None, task.host),
             wanted.prefix is None or any(begins),
+            task.token.startswith(wanted.token_prefix or ""),
             wanted.created_after is None or task.created_at > wanted.created_after,
             wanted.created_before is None or task.created_at < wanted.created_before,
         ]
@@ -145,8 +146,11 @@ filters = st.builds(
 def test_a_list_has_exactly_the_tasks_that_match_with_the_newest_first(
     runtime: Runtime, batches: list[str], data: st.DataObject
 ) -> None:
-    wanted = replace(data.draw(filters), batch=data.draw(or_none(batches)))
     of_all = everything(runtime, Filter())
+    starts = [task.token[:length] for task in of_all[::50] for length in (1, 9, 32)]  # 9: those of some minutes
+    wanted = replace(
+        data.draw(filters), batch=data.draw(or_none(batches)), token_prefix=data.draw(or_none(["", "f", *starts]))
+    )
     expected = [task for task in of_all if matches(wanted, task)]
     found = everything(runtime, wanted, limit=data.draw(st.integers(1, 40)))
     assert {task.token for task in found} == {task.token for task in expected}
