@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, TypeVar, get_args
 
 import msgspec
@@ -42,7 +43,9 @@ def read_object(kind: type[Value], refusal: type[BadRequest]) -> Value:
             raise (refusal(_sentence(body.value, kind)) if refusal is BadRequest else refusal()) from None
 
 
+@cache
 def requires_a_key(kind: type[Struct]) -> bool:
+    """Return whether an object of a type must have a key. msgspec reads the types anew each time."""
     return any(field.required for field in msgspec.structs.fields(kind))
 
 
