@@ -26,7 +26,7 @@ from queue_tool.web.app import connect
 from tests import declared, warm
 from tests.postgres import Cluster, folder, programs
 from tests.postgres import cluster as run_cluster
-from tests.support import System, die_with_parent, eventually
+from tests.support import LIMIT, System, die_with_parent, eventually
 
 # Other processes on this machine may slow a test down, so the time to generate its data proves nothing.
 hypothesis.settings.register_profile("busy machine", suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -97,7 +97,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     client.close()
     yield f"unix://{path}"
     server.terminate()
-    server.wait(20)
+    server.wait(LIMIT)
 
 
 @pytest.fixture(scope="session")
@@ -108,7 +108,7 @@ def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield valkey.url(data_dir)
     assert guardian.stdin is not None
     guardian.stdin.close()
-    guardian.wait(20)
+    guardian.wait(LIMIT)
 
 
 @pytest.fixture(scope="session")

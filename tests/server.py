@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 from queue_tool.host import valkey
+from tests.support import LIMIT
 
 
 class Server:
@@ -50,4 +51,4 @@ class Server:
         """Stop the server, if it runs."""
         assert self._guardian.stdin is not None
         self._guardian.stdin.close()
-        self._guardian.wait(20)
+        self._guardian.wait(LIMIT)

@@ -28,6 +28,9 @@ from tests.warm import Program, interpreter
 
 Found = TypeVar("Found")
 
+LIMIT = 60.0
+"""Seconds until a wait fails. No test depends on it: a busy machine may be ten times slower than an idle one."""
+
 POLL = 0.01
 """Seconds between the first two polls of `eventually`."""
 
@@ -43,7 +46,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def eventually(look: Callable[[], Found], within: float = 20.0, every: float = POLL) -> Found:
+def eventually(look: Callable[[], Found], within: float = LIMIT, every: float = POLL) -> Found:
     """Poll until `look` returns a true value and raises no AssertionError or OSError; return that value.
 
     The polls become rarer over time: after a long wait, a small delay matters less.
@@ -113,7 +116,7 @@ def clean_environment(**settings: str) -> dict[str, str]:
 
 
 def run_command(
-    *words: str, cwd: Path, within: float = 60, program: Sequence[str | Path] = (), **settings: str
+    *words: str, cwd: Path, within: float = LIMIT, program: Sequence[str | Path] = (), **settings: str
 ) -> subprocess.CompletedProcess[str]:
     """Run `queue-tool` with these arguments in a directory, and wait until it exits.
 
@@ -248,7 +251,7 @@ class System:
         """Return the status of a task."""
         return http("GET", self.url(f"/check/{token}")).json
 
-    def await_status(self, token: str, status: str, within: float = 60) -> Any:
+    def await_status(self, token: str, status: str, within: float = LIMIT) -> Any:
         """Wait until a task has this status; return the whole response."""
 
         def look() -> Any:
@@ -285,7 +288,7 @@ class System:
     def stop(self) -> int:
         """Send SIGTERM, wait until the system exits, and return its exit code."""
         self.up.terminate()
-        return self.up.wait(60)
+        return self.up.wait(LIMIT)
 
     def child(self, name: str) -> int:
         """Return the pid of the latest child process with this name."""
@@ -367,7 +370,7 @@ def await_answer(redis: Redis) -> None:
         except RedisError:
             return False
 
-    eventually(answers, within=60)
+    eventually(answers)
 
 
 def redis_of(system: System) -> Redis:

@@ -13,7 +13,7 @@ import pytest
 
 from queue_tool import __version__
 from queue_tool.host import valkey
-from tests.support import PROGRAM, System, free_port, run_command
+from tests.support import LIMIT, PROGRAM, System, free_port, run_command
 
 COMMANDS = ("up", "web", "worker", "sweep", "db", "keys", "redis-url")
 AWAY = "redis://127.0.0.1:1"
@@ -199,7 +199,7 @@ def test_a_web_command_on_the_port_of_a_running_system_is_refused(lasting_system
 
 
 def test_a_chunked_request_body_is_read_to_its_end(lasting_system: System) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", lasting_system.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", lasting_system.port, timeout=LIMIT)
     pieces = iter([b"[1,", b"2,"] + [b"3,"] * 100 + [b"4]"])
     connection.request("POST", "/api", pieces, {"Content-Type": "application/json"}, encode_chunked=True)
     answer = connection.getresponse()

@@ -20,6 +20,7 @@ from queue_tool.store import Store
 from queue_tool.store.engine.database import Database
 from queue_tool.store.tables import tasks
 from tests.runs import claim_runs, settle_runs
+from tests.support import LIMIT
 
 SLEEP = sleep_type(60)
 WORKERS = 8
@@ -45,7 +46,7 @@ def test_a_claim_waits_for_a_transaction_that_marks_the_task_as_pushed_and_then_
             begun.wait()
             with pytest.raises(TimeoutError):
                 claimed.result(0.2)
-        assert sorted(claimed.result(10)) == sorted(token for token, _ in wanted)
+        assert sorted(claimed.result(LIMIT)) == sorted(token for token, _ in wanted)
     store.close()
     other.close()
 

@@ -35,7 +35,7 @@ def test_while_the_database_is_missing_requests_are_refused_and_no_outcome_is_lo
     site.await_(lambda: "outcome delayed" in site.log)
     (tmp_path / "elsewhere").rename(place)
     sent = site.sleepers(3)
-    site.await_end(within=10)
+    site.await_end()
     site.stop(worker)
     assert site.tokens(State.FINISHED) == {*running, *sent}
     assert site.rows("SELECT DISTINCT run, losses FROM tasks") == [(1, 0)]

@@ -13,7 +13,7 @@ from queue_tool.store import migrations
 from queue_tool.store.engine.database import Database
 from tests.conftest import News
 from tests.server import Server
-from tests.support import System, eventually, free_port, http, items, run_command, tokens
+from tests.support import LIMIT, System, eventually, free_port, http, items, run_command, tokens
 from tests.worker.faults.site import Site
 
 SENTENCE = (
@@ -53,7 +53,7 @@ def test_a_worker_ends_when_redis_returns_and_belongs_to_another_database(
     worker = site.start(DATA_DIR=str(other))
     site.await_(lambda: "Redis does not answer" in site.log)
     server.start()
-    assert worker.wait(20) == 1
+    assert worker.wait(LIMIT) == 1
     assert site.log.splitlines()[-1] == f"queue-tool: {SENTENCE}"
     assert site.waiting() == sent
 

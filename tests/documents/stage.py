@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.documents.blocks import ROOT
-from tests.support import clean_environment, die_with_parent, eventually, free_port, http
+from tests.support import LIMIT, clean_environment, die_with_parent, eventually, free_port, http
 
 PORT = "127.0.0.1:5000"
 HOME = "/home/you"
@@ -69,11 +69,11 @@ class Started:
         return self._process.poll() is None
 
     def interrupt(self) -> None:
-        """Press Ctrl-C, and wait for its end; kill what does not end within 40 s."""
+        """Press Ctrl-C, and wait for its end; kill what does not end within LIMIT seconds."""
         if self.runs:
             os.killpg(self._process.pid, signal.SIGINT)
         try:
-            self._process.wait(40)
+            self._process.wait(LIMIT)
         finally:
             if self.runs:
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -139,7 +139,7 @@ class Stage:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=LIMIT,
             check=False,
         )
         if self._state.exists():

@@ -17,7 +17,7 @@ from tests.documents.blocks import ANSWERS, COMMANDS, MADE, PAGES, Block, blocks
 from tests.documents.likeness import Names, alike, difference
 from tests.documents.stage import Stage
 from tests.postgres import Cluster
-from tests.support import eventually
+from tests.support import LIMIT, eventually
 from tests.warm import interpreter
 from tests.warm.commands import Commands
 
@@ -63,7 +63,7 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path, commands: Path) -> Ite
     made.stop()
 
 
-@pytest.mark.timeout(300)  # a page starts several systems
+@pytest.mark.timeout(600)  # a page starts several systems
 @pytest.mark.parametrize("page", TRIED, ids=place)
 def test_the_commands_of_a_page_print_what_it_shows(page: Path, stage: Stage) -> None:
     trial = Trial(stage)
@@ -142,7 +142,7 @@ class Trial:
             assert problem is None, f"{block}: {problem}"
             return True
 
-        eventually(look, within=20 if self.changes else 0)
+        eventually(look, within=LIMIT if self.changes else 0)
 
 
 def is_question(script: str) -> bool:

@@ -15,7 +15,7 @@ from redis import Redis
 from queue_tool.host import valkey
 from queue_tool.host.guardian import guardian_pid
 from tests.damage import cut_last_line, empty, spoil
-from tests.support import eventually
+from tests.support import LIMIT, eventually
 
 
 def close_pipe(guardian: subprocess.Popen[bytes]) -> None:
@@ -32,7 +32,7 @@ def test_a_guardian_that_starts_while_the_previous_one_stops_waits_and_then_star
     assert valkey.answers(tmp_path)
     assert first.poll() == 0
     close_pipe(second)
-    assert second.wait(20) == 0
+    assert second.wait(LIMIT) == 0
     assert not valkey.socket_path(tmp_path).exists()
 
 
@@ -44,11 +44,11 @@ def test_a_guardian_that_waits_for_the_lock_ends_with_its_owner_and_leaves_the_s
     lock = (tmp_path / "valkey" / "guardian.lock").stat()
     eventually(lambda: lock.st_ino in inodes_held_open_by(second.pid))
     close_pipe(second)
-    assert second.wait(20) == 1
+    assert second.wait(LIMIT) == 1
     assert valkey.answers(tmp_path)
     assert guardian_pid(tmp_path / "valkey") == first.pid
     close_pipe(first)
-    assert first.wait(20) == 0
+    assert first.wait(LIMIT) == 0
 
 
 def test_the_socket_folder_of_a_killed_guardian_is_removed_by_the_next_one(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_the_socket_folder_of_a_killed_guardian_is_removed_by_the_next_one(tmp_p
     second = valkey.start(deep)
     close_pipe(first)
     close_pipe(second)
-    assert second.wait(20) == 0
+    assert second.wait(LIMIT) == 0
     assert not place.exists()
 
 
@@ -93,7 +93,7 @@ def test_files_that_valkey_cannot_read_are_put_aside_and_valkey_starts(
         assert redis.set("a", 2)
     assert len(list((tmp_path / "valkey").glob("appendonlydir.unreadable-*"))) == put_aside
     close_pipe(second)
-    assert second.wait(20) == 0
+    assert second.wait(LIMIT) == 0
 
 
 def kill_with_its_server(guardian: subprocess.Popen[bytes], directory: Path) -> None:

@@ -20,6 +20,7 @@ from queue_tool.model.outcome import Outcome
 from queue_tool.model.states import Code, Move
 from queue_tool.model.telemetry import Telemetry
 from tests.conftest import News
+from tests.support import LIMIT
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
@@ -143,13 +144,13 @@ def test_two_that_find_the_same_file_do_not_hinder_each_other_and_one_of_them_wa
     both = Barrier(2)
 
     def refuse(outcomes: Sequence[Outcome], owner: int) -> None:
-        both.wait(20)  # now both have read the file
+        both.wait(LIMIT)  # now both have read the file
         raise LookupError("no such thing")
 
     put_aside.keep(tmp_path, 7, OUTCOMES)
     with ThreadPoolExecutor(2) as pool:
         at_once = [pool.submit(put_aside.settle_all, tmp_path, refuse, Telemetry(news)) for _ in range(2)]
-        assert [each.result(20) for each in at_once] == [None, None]
+        assert [each.result(LIMIT) for each in at_once] == [None, None]
     assert len(news.of(events.Warned)) == 1
 
 

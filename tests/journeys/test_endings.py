@@ -19,7 +19,7 @@ import pytest
 from queue_tool.host import valkey
 from tests.conftest import prepared_database
 from tests.damage import cut_last_line, spoil
-from tests.support import FlaskRun, System, eventually, http, items, redis_of, tokens
+from tests.support import LIMIT, FlaskRun, System, eventually, http, items, redis_of, tokens
 
 pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
 
@@ -137,8 +137,8 @@ def test_after_any_end_no_process_is_left_and_the_next_start_loses_nothing(
 ) -> None:
     sent = send(system)
     strike(system, part, how)
-    eventually(lambda: not system.pids(), within=15)
-    assert system.up.wait(1) == code
+    eventually(lambda: not system.pids())
+    assert system.up.wait(LIMIT) == code
     system.start()
     sent.require_not_lost(system)
 
@@ -220,7 +220,7 @@ def test_a_socket_outside_a_deep_data_directory_is_removed_with_its_server(deep_
         system.await_status(token, "finished")
         assert place.stat().st_mode & 0o777 == 0o700
         strike(system, "the main process", how)
-        eventually(lambda: not system.pids(), within=15)
-        system.up.wait(1)
+        eventually(lambda: not system.pids())
+        system.up.wait(LIMIT)
         assert not place.exists()
     assert {path.name for path in system.directory.iterdir()} == {"instance", "up.log"}

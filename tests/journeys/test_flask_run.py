@@ -12,7 +12,17 @@ from pathlib import Path
 import pytest
 
 from queue_tool.model.access import EVERYONE_HERE
-from tests.support import FlaskRun, System, clean_environment, eventually, free_port, items, sent_from_python, tokens
+from tests.support import (
+    LIMIT,
+    FlaskRun,
+    System,
+    clean_environment,
+    eventually,
+    free_port,
+    items,
+    sent_from_python,
+    tokens,
+)
 
 pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
 
@@ -80,7 +90,7 @@ def test_a_second_ctrl_c_ends_everything_without_the_drain_and_without_a_traceba
     eventually(lambda: " stopping" in system.log)
     assert system.up.poll() is None  # the task may go on
     os.killpg(system.up.pid, signal.SIGINT)
-    assert system.up.wait(20) == 0
+    assert system.up.wait(LIMIT) == 0
     eventually(lambda: not system.pids())
     assert "Traceback" not in system.log
     assert "Exception ignored" not in system.log
@@ -90,9 +100,9 @@ def test_flask_run_ends_when_the_rest_of_the_system_ends(system: FlaskRun) -> No
     (system.directory / "fragile.py").write_text("import os, sys\nif sys.argv[1:] == ['worker']:\n    os._exit(3)\n")
     system.settings["TASKS"] = "fragile"
     system.start()
-    assert system.up.wait(30) != 0
+    assert system.up.wait(LIMIT) != 0
     assert "worker-1 ended 5 times" in system.log
-    eventually(lambda: not system.pids(), within=15)
+    eventually(lambda: not system.pids())
 
 
 @pytest.mark.parametrize(
@@ -115,7 +125,7 @@ def test_a_second_start_on_one_data_directory_is_refused_and_names_the_owner(
             env=clean_environment(),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=LIMIT,
             check=False,
         )
         assert ended.returncode == 1
@@ -153,7 +163,7 @@ def test_other_commands_of_flask_start_nothing(system: FlaskRun, command: list[s
         input="",
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
@@ -169,7 +179,7 @@ def test_a_bad_setting_stops_the_start_with_one_sentence(system: FlaskRun) -> No
         env=clean_environment(WORKERS="many"),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT,
         check=False,
     )
     assert ended.returncode != 0

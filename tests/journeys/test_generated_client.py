@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import System, http
+from tests.support import LIMIT, System, http
 
 PACKAGE = "client_from_the_document"
 GENERATOR = Path(sys.executable).with_name("openapi-python-client")
@@ -50,7 +50,7 @@ def generated(system: System, folder: Path) -> Generated:
     config.write_text("post_hooks: []\n")
     paths = ["--path", str(source), "--config", str(config), "--output-path", str(folder / PACKAGE)]
     made = subprocess.run(
-        [GENERATOR, "generate", *paths, "--meta", "none"], capture_output=True, text=True, timeout=60, check=False
+        [GENERATOR, "generate", *paths, "--meta", "none"], capture_output=True, text=True, timeout=LIMIT, check=False
     )
     assert (made.returncode, made.stderr, made.stdout.strip().splitlines()[1:]) == (0, "", []), made.stdout
     places = {

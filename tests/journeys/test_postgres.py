@@ -53,7 +53,7 @@ def test_the_tasks_of_a_killed_worker_are_run_again(system: System) -> None:
     wanted = tokens(system.post(items(200, valor=1)))
     system.await_status(wanted[0], "running")
     os.kill(system.child("worker-1"), signal.SIGKILL)
-    eventually(lambda: all_finished(system, wanted), within=60)
+    eventually(lambda: all_finished(system, wanted))
 
 
 def test_a_server_that_is_killed_while_tasks_run_loses_nothing(system: System, mortal: Cluster) -> None:
@@ -64,7 +64,7 @@ def test_a_server_that_is_killed_while_tasks_run_loses_nothing(system: System, m
     refused = system.post(items(1))
     assert (refused.status, refused.headers.get("retry-after")) == (503, "1")
     mortal.start()
-    eventually(lambda: all_finished(system, wanted), within=60)
+    eventually(lambda: all_finished(system, wanted))
     batch = http("GET", system.url(f"/check/{wanted[0]}")).json["batch"]
     counts = http("GET", system.url(f"/batches/{batch}")).json["counts"]
     assert counts | {"finished": 3000, "queued": 0, "running": 0, "failed": 0} == counts
@@ -130,7 +130,7 @@ def test_when_connections_are_lost_nothing_runs_twice_and_no_outcome_is_lost(
         eventually(lambda reached=reached: notes.exists() and len(notes.read_text().splitlines()) >= reached)  # type: ignore[misc] # mypy infers no default
         mortal.cut_connections() if fault == "cut connections" else mortal.control("-m", "fast", "restart")
     wanted = tokens(sent)
-    eventually(lambda: all_finished(system, wanted), within=60)
+    eventually(lambda: all_finished(system, wanted))
     assert sorted(map(int, notes.read_text().splitlines())) == list(range(1000))
     assert rows(url, "SELECT count(*), max(run) FROM tasks") == [(1000, 1)]
     assert rows(url, "SELECT count(*) FROM attempts") == [(0,)]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import System, clean_environment, http
+from tests.support import LIMIT, System, clean_environment, http
 
 pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
 
@@ -71,7 +71,7 @@ def test_no_file_of_the_current_directory_runs_unless_it_is_named(poisoned: Syst
             assert (inherited, last, word) == (False, here, "found")
             assert safe is (task_type == "apart")
         alone.terminate()
-        assert alone.wait(60) == 0
+        assert alone.wait(LIMIT) == 0
     finally:
         alone.kill()
         os.kill(system.child("worker-1"), signal.SIGCONT)

@@ -15,7 +15,18 @@ from queue_tool.host import doorbell, valkey
 from queue_tool.host.doorbell import Doorbell
 from queue_tool.supervisor.supervisor import MAX_FAILED_STARTS, MOST_LEAVING
 from tests.damage import make_slow
-from tests.support import FlaskRun, System, clean_environment, eventually, free_port, http, items, run_command, tokens
+from tests.support import (
+    LIMIT,
+    FlaskRun,
+    System,
+    clean_environment,
+    eventually,
+    free_port,
+    http,
+    items,
+    run_command,
+    tokens,
+)
 
 pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
 
@@ -55,7 +66,7 @@ def test_a_second_ctrl_c_does_not_wait_for_the_drain(stopped_system: System) -> 
     os.killpg(system.up.pid, signal.SIGINT)
     eventually(lambda: " stopping" in system.log)
     os.killpg(system.up.pid, signal.SIGINT)
-    system.up.wait(20)
+    system.up.wait(LIMIT)
     eventually(lambda: not system.pids())
     system.start()
     system.await_status(token, "running")
@@ -74,7 +85,9 @@ def test_ctrl_c_while_valkey_reads_a_large_file_ends_all_of_it_and_the_file_stay
     try:
         eventually(lambda: valkey.is_loading(data_dir))
         os.killpg(system.up.pid, signal.SIGINT)
-        assert system.up.wait(60) in (0, 1), system.log  # Flask's own answer to it is 1 while it loads its application
+        assert system.up.wait(LIMIT) in (0, 1), (
+            system.log
+        )  # Flask's own answer to it is 1 while it loads its application
         eventually(lambda: not system.pids())
     finally:
         system.kill_all()
@@ -93,7 +106,7 @@ def cut(guardian: subprocess.Popen[bytes]) -> None:
     """End a Valkey as its owner does."""
     assert guardian.stdin is not None
     guardian.stdin.close()
-    assert guardian.wait(20) == 0
+    assert guardian.wait(LIMIT) == 0
 
 
 @pytest.fixture
@@ -131,7 +144,7 @@ def test_new_code_waits_for_no_worker_and_of_those_that_drain_only_so_many_stay(
     os.killpg(system.up.pid, signal.SIGTERM)
     eventually(lambda: " stopping" in system.log)
     os.killpg(system.up.pid, signal.SIGINT)
-    assert system.up.wait(20) == 0
+    assert system.up.wait(LIMIT) == 0
     assert not system.pids()
 
 
@@ -157,7 +170,7 @@ def test_a_worker_started_before_its_redis_waits_for_it(tmp_path: Path) -> None:
         system.stop()
         eventually(lambda: (tmp_path / "worker.log").read_text().count("could not connect to Redis") >= 1)
         worker.terminate()
-        assert worker.wait(20) == 0
+        assert worker.wait(LIMIT) == 0
     finally:
         system.kill_all()
         if worker is not None:

@@ -13,6 +13,7 @@ from rq.serializers import JSONSerializer
 
 from queue_tool.model.access import EVERYONE_HERE
 from tests.support import (
+    LIMIT,
     System,
     clean_environment,
     eventually,
@@ -67,7 +68,7 @@ def test_a_wiped_redis_loses_nothing(lasting_system: System) -> None:
     system.await_status(wanted[3], "finished")
     with redis_of(system) as redis:
         redis.flushall()
-    eventually(lambda: all_finished(system, wanted), within=60)
+    eventually(lambda: all_finished(system, wanted))
 
 
 def test_tasks_above_the_push_limit_stay_in_the_database_and_all_of_them_end(stopped_system: System) -> None:
@@ -75,7 +76,7 @@ def test_tasks_above_the_push_limit_stay_in_the_database_and_all_of_them_end(sto
     system.settings["MAX_PUSHED"] = "50"
     system.start()
     wanted = [token for _ in range(3) for token in tokens(system.post(items(400)))]
-    eventually(lambda: all_finished(system, wanted), within=60)
+    eventually(lambda: all_finished(system, wanted))
     eventually(lambda: "pushed what waited" in system.log)
 
 
@@ -119,7 +120,7 @@ def test_a_stock_rq_worker_runs_the_tasks(stopped_system: System) -> None:
         env=clean_environment(**system.settings),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
@@ -148,7 +149,7 @@ def test_a_stock_work_horse_killed_during_a_task_loses_nothing(stopped_system: S
         assert system.await_status(token, "finished")["attempt"] == 1
     finally:
         worker.terminate()
-        worker.wait(20)
+        worker.wait(LIMIT)
 
 
 def test_the_users_own_task_types_run_in_their_lanes(stopped_system: System) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import die_with_parent, eventually, free_port
+from tests.support import LIMIT, die_with_parent, eventually, free_port
 
 OTHER_USERS = os.geteuid() == 0
 """Whether the proxies run as users of their own, as their packages start them. Only root can start them so."""
@@ -113,7 +113,7 @@ def _running(command: Sequence[str | Path], ports: Sequence[int]) -> Iterator[No
         yield
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=LIMIT)
 
 
 def _listens(process: subprocess.Popen[bytes], port: int) -> bool:

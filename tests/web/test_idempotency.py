@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from queue_tool.model.batch import IdempotencyKey, NewBatch, NewTask
 from queue_tool.runtime import Runtime
 from queue_tool.services.submit import make_tokens, request_digest
+from tests.support import LIMIT
 from tests.web.conftest import KeyMaker
 
 MIXED = b'[{"item":"a","valor":1},{"item":{"x":[1.50,1e20]},"valor":"1"},7,{"valor":123456789012345678901234567890}]'
@@ -84,7 +85,7 @@ def test_many_requests_at_once_create_one_batch_and_get_the_same_answer(app: Fla
 
     def send_once() -> None:
         client = app.test_client()
-        together.wait(20)
+        together.wait(LIMIT)
         answer = send(client, MIXED, "k")
         answers.append((answer.status_code, answer.data))
 

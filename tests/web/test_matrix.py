@@ -20,7 +20,7 @@ from queue_tool.services.keys import Keys
 from queue_tool.web.http.admission import role_needed
 from tests.conftest import RuntimeFactory
 from tests.documents.test_tables import rows
-from tests.support import PROGRAM, clean_environment, eventually, free_port, http
+from tests.support import LIMIT, PROGRAM, clean_environment, eventually, free_port, http
 from tests.web import proxies
 from tests.web.flask_server import flask_server
 from tests.web.test_access import REFUSED, path_of, routes
@@ -109,7 +109,7 @@ class Server:
 
     def refused(self, place: Place, key: str | None) -> set[tuple[str, str]]:
         """Ask every route from a place; return those that were refused."""
-        connection = Connection("127.0.0.1", self.proxies[place.proxy] if place.proxy else self.port, timeout=60)
+        connection = Connection("127.0.0.1", self.proxies[place.proxy] if place.proxy else self.port, timeout=LIMIT)
         connection.user = place.user
         host = place.host or f"127.0.0.1:{self.port}"
         headers = {"Host": host} | place.headers | ({"Authorization": f"Bearer {key}"} if key else {})
@@ -164,7 +164,7 @@ def granian(app: Flask, directory: Path, data: Path) -> Iterator[Server]:
         yield Server(port, app)
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(LIMIT)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import clean_environment, free_port
+from tests.support import LIMIT, clean_environment, free_port
 from tests.warm import interpreter
 
 FLASK = (str(Path(sys.executable).with_name("flask")), "--app", "queue_tool")
@@ -50,9 +50,9 @@ def run(directory: Path, *command: str, **settings: str) -> subprocess.Completed
     """Run a program that can also import the packages in the directory `installed`."""
     environment = clean_environment(**settings) | {"PYTHONPATH": str(directory / "installed")}
     if command[0] == sys.executable:
-        return interpreter().run(command[1:], cwd=directory, env=environment, timeout=60)
+        return interpreter().run(command[1:], cwd=directory, env=environment, timeout=LIMIT)
     return subprocess.run(
-        command, cwd=directory, env=environment, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=directory, env=environment, capture_output=True, text=True, timeout=LIMIT, check=False
     )
 
 

@@ -16,6 +16,7 @@ import pytest
 from queue_tool.errors import TooManyStreams
 from queue_tool.store.engine.database import Database
 from queue_tool.web.http.streams import AT_ONCE, OF_ONE_KEY, Streams
+from tests.support import LIMIT
 from tests.web.site import ILL_FORMED, ON_BOTH, UNKNOWN, Site, problem
 
 COLUMNS = ["index", "custom_id", "item", "token", "status", "result", "error"]
@@ -344,7 +345,7 @@ def test_concurrent_streams_have_the_same_content(site: Site) -> None:
     read: list[bytes] = []
 
     def read_stream() -> None:
-        together.wait(20)
+        together.wait(LIMIT)
         read.append(opened(site, batch).data)
 
     threads = [threading.Thread(target=read_stream) for _ in range(AT_ONCE)]

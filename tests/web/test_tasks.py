@@ -14,7 +14,7 @@ import pytest
 from queue_tool.model import events
 from queue_tool.model.outcome import Note
 from tests.conftest import News, RuntimeFactory
-from tests.support import now
+from tests.support import LIMIT, now
 from tests.web.conftest import KeyMaker
 from tests.web.site import ILL_FORMED, ON_BOTH, UNKNOWN, Site, problem
 
@@ -746,7 +746,7 @@ def at_once(site: Site, count: int, request: Any) -> list[Any]:
 
     def send_once() -> None:
         client = site.app.test_client()
-        together.wait(20)
+        together.wait(LIMIT)
         answers.append(request(client))
 
     threads = [threading.Thread(target=send_once) for _ in range(count)]

@@ -21,7 +21,7 @@ from queue_tool.model.ticket import ticket_id
 from queue_tool.runtime import Runtime
 from queue_tool.services.sweep.sweep import Sweep
 from tests.past_the_store import locked, note, opened, rows
-from tests.support import clean_environment, eventually
+from tests.support import LIMIT, clean_environment, eventually
 from tests.warm import Program, interpreter
 
 ROOT = Path(__file__).parents[3]
@@ -101,7 +101,7 @@ class Site:
     def stop(self, worker: Program) -> None:
         """Send SIGTERM to a worker, and require exit code 0."""
         worker.terminate()
-        assert worker.wait(60) == 0, self.log
+        assert worker.wait(LIMIT) == 0, self.log
 
     def kill_all(self) -> None:
         """Kill every remaining worker, and every process in its process group."""
@@ -194,18 +194,18 @@ class Site:
         found: Any = self.redis.keys(pattern)
         return {key.decode() for key in found}
 
-    def await_(self, look: Callable[[], object], within: float = 40) -> None:
+    def await_(self, look: Callable[[], object], within: float = LIMIT) -> None:
         """Wait until `look` returns a true value; on a timeout, the error has the workers' log."""
         try:
             eventually(look, within)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.log}") from error
 
-    def await_end(self, within: float = 40) -> None:
+    def await_end(self, within: float = LIMIT) -> None:
         """Sweep until every task has ended."""
         self.await_end_of((), within)
 
-    def await_end_of(self, tokens: Sequence[str], within: float = 40) -> None:
+    def await_end_of(self, tokens: Sequence[str], within: float = LIMIT) -> None:
         """Sweep until these tasks have ended, or all tasks if `tokens` is empty."""
 
         def look() -> bool:

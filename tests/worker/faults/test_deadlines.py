@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from queue_tool.model.states import Code, State
+from tests.support import LIMIT
 from tests.worker.faults.site import TASKS, Site, is_alive
 
 
@@ -58,7 +59,7 @@ def test_a_worker_whose_threads_are_all_stuck_ends_and_can_be_replaced(site: Sit
     worker = site.start(THREADS="2", DRAIN="1")
     stuck = site.send("hard.deaf-in-a-thread", [str(tmp_path / "gate")] * 2)
     (other,) = site.send("hard.first-run-is-long", [None])
-    assert worker.wait(30) == 0
+    assert worker.wait(LIMIT) == 0
     assert [site.task(token).code for token in stuck] == [Code.TIMEOUT] * 2
     assert site.task(other).state is State.QUEUED
     next_one = site.start(THREADS="2")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from queue_tool.model.states import State
+from tests.support import LIMIT
 from tests.worker.faults.site import TASKS, Site, is_alive
 
 
@@ -39,7 +40,7 @@ def test_a_worker_killed_at_any_step_loses_nothing(site: Site, step: str, turn: 
     sent = site.sleepers(20, valor=0.3 if step == "while running" else 0.001) + site.sleepers(20)
     site.sweep()  # run the audit now: the next one comes too late to repair what the code under test must repair
     killed = site.start("-m", "tests.worker.faults.doomed", step, str(turn), CONCURRENCY="7")
-    assert killed.wait(60) == -signal.SIGKILL, site.log
+    assert killed.wait(LIMIT) == -signal.SIGKILL, site.log
     assert LEFT[step](site)
     lost = site.tokens(State.RUNNING)
     site.sweep()
@@ -61,7 +62,7 @@ def test_the_processes_of_isolated_tasks_end_when_their_worker_is_killed(site: S
     (token,) = site.send("hard.first-run-is-long-alone", [str(note)])
     site.await_(lambda: note.exists() and note.read_text())
     worker.kill()
-    assert worker.wait(20) == -signal.SIGKILL
+    assert worker.wait(LIMIT) == -signal.SIGKILL
     site.await_(lambda: not is_alive(int(note.read_text())))
     healthy = site.start(TASKS=TASKS)
     site.await_end()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from queue_tool.model.states import State
+from tests.support import LIMIT
 from tests.worker.faults.site import TASKS, Site, is_alive
 
 SHORT = 1000
@@ -65,14 +66,14 @@ def test_a_second_signal_ends_a_drain_at_once(
     site.await_(lambda: site.count(State.RUNNING) == len(long))
     worker.send_signal(first)
     worker.send_signal(second)
-    assert worker.wait(20) == 0
+    assert worker.wait(LIMIT) == 0
     require_put_back(site, long)
 
 
 def test_a_drain_takes_nothing_new(site: Site) -> None:
     (held,) = site.send("hard.ends-its-worker", [None])
     (waits,) = site.sleepers(1)
-    assert site.start(CONCURRENCY="1", DRAIN="3600").wait(60) == 0
+    assert site.start(CONCURRENCY="1", DRAIN="3600").wait(LIMIT) == 0
     assert (site.task(held).state, site.task(waits).state) == (State.FINISHED, State.QUEUED)
     assert site.jobs() == {waits}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from queue_tool.model.states import Code, State
+from tests.support import LIMIT
 from tests.worker.faults.site import TASKS, Site, is_alive
 
 RAISES = {"exit": "SystemExit: 3", "interrupt": "KeyboardInterrupt", "mine": "tests.worker.faults.hard.Mine: a word"}
@@ -87,7 +88,7 @@ def test_a_function_that_ends_its_worker_fails_and_its_neighbors_do_not(site: Si
     neighbors = site.send("hard.until", [str(gate)] * 3)
     (killer,) = site.send("hard.killer", [None])
     for losses in (1, 2):
-        assert site.start().wait(60) == 7
+        assert site.start().wait(LIMIT) == 7
         site.sweep()
         assert site.rows("SELECT DISTINCT state, losses FROM tasks") == [("queued", losses)]
     assert site.rows("SELECT DISTINCT lane FROM tasks") == [("isolated",)]

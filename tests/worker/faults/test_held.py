@@ -15,6 +15,7 @@ from rq.suspension import resume, suspend
 from queue_tool.host.put_aside import FOLDER
 from queue_tool.model.states import State
 from queue_tool.supervisor.sweeping import sweep_until
+from tests.support import LIMIT
 from tests.worker.faults.site import Site
 
 
@@ -97,8 +98,8 @@ def test_outcomes_that_a_worker_cannot_write_before_it_ends_are_written_later(
     with site.locked():
         gate.touch()
         worker.terminate()
-        site.await_(lambda: any(folder.glob("*.json")), within=1 + 5 + 3)
-        assert worker.wait(20) == 0
+        site.await_(lambda: any(folder.glob("*.json")))
+        assert worker.wait(LIMIT) == 0
     write(site)
     assert list(folder.iterdir()) == []
     assert site.tokens(State.FINISHED) == set(ends)
@@ -123,7 +124,7 @@ def test_tickets_that_a_worker_cannot_claim_before_it_ends_return_in_their_order
         site.await_(lambda: site.started() == set(sent))
         worker.terminate()
         site.await_(lambda: Queue("default", connection=site.redis).job_ids == sent)
-    assert worker.wait(30) == 0
+    assert worker.wait(LIMIT) == 0
     assert site.started() == set()
     next_one = site.start()
     site.await_end()

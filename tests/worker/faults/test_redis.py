@@ -11,6 +11,7 @@ from redis import Redis
 from queue_tool.model.states import State
 from tests.conftest import RuntimeFactory
 from tests.server import Server
+from tests.support import LIMIT
 from tests.worker.faults.site import TASKS, Site
 
 
@@ -50,7 +51,7 @@ def test_an_outage_of_redis_stops_no_running_task_and_loses_nothing(
     if wiped:
         server.wipe()
     server.start()
-    site.await_end_of(waiting, within=10)
+    site.await_end_of(waiting)
     gates[1].touch()
     site.await_end()
     site.stop(worker)
@@ -71,7 +72,7 @@ def test_a_worker_that_ends_while_redis_is_unavailable_leaves_nothing_in_redis(
     gate.touch()
     site.await_(lambda: site.count(State.FINISHED) == len(ended))
     worker.terminate()
-    assert worker.wait(60) == 0
+    assert worker.wait(LIMIT) == 0
     assert site.tokens(State.QUEUED) == set(put_back)
     server.start()
     next_one = site.start()

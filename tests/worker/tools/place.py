@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker
 
 from queue_tool.model.states import State
-from tests.support import clean_environment
+from tests.support import LIMIT, clean_environment
 from tests.warm import Program, interpreter
 from tests.worker.faults.site import Site
 from tests.worker.tools import alone, tasks
@@ -41,14 +41,10 @@ class Place(Site):
         """Start a worker with RQ's own command; `kind` is its class."""
         return self.start(RQ, "worker", "-u", self.redis_url, "-w", kind, *options, **settings)
 
-    def await_(self, look: Callable[[], object], within: float = 15) -> None:
-        """Wait until `look` returns a true value; the default is shorter because nothing here takes long."""
-        super().await_(look, within)
-
     def rq(self, *words: str) -> str:
         """Run another command of RQ; return its output."""
         command = [RQ, *words, "-u", self.redis_url]
-        done = interpreter().run(command, cwd=self.directory, env=clean_environment(), timeout=60)
+        done = interpreter().run(command, cwd=self.directory, env=clean_environment(), timeout=LIMIT)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -20,6 +20,7 @@ from rq.serializers import JSONSerializer
 
 from queue_tool.model.queues import Lane
 from queue_tool.model.states import State
+from tests.support import LIMIT
 from tests.worker.faults.site import is_alive
 from tests.worker.tools.place import ALL, LANES, Place
 
@@ -219,7 +220,7 @@ def test_the_command_to_shut_down_ends_a_worker_after_its_tasks(place: Place, ga
     place.await_state([obedient], State.CANCELED)  # so it has received the shutdown command before it too
     assert place.tokens(State.RUNNING) == set(tokens)
     gate.touch()
-    assert worker.wait(30) == 0, place.log
+    assert worker.wait(LIMIT) == 0, place.log
     assert place.tokens(State.FINISHED) == set(tokens)
     assert place.rqs_workers() == []
     place.await_forgotten(*tokens)

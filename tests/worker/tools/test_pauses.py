@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from queue_tool.model.queues import Priority
 from queue_tool.model.states import State
+from tests.support import LIMIT
 from tests.worker.tools.place import Place
 
 
@@ -39,7 +40,7 @@ def test_tickets_that_an_rq_worker_took_from_a_paused_queue_are_pushed_again_aft
     place.runtime.pause(Priority.NORMAL)
     sent = place.sleepers(3)
     stock = place.start_rq("-S", "json", "--burst", "default", kind="rq.worker.SimpleWorker")
-    assert stock.wait(30) == 0
+    assert stock.wait(LIMIT) == 0
     assert place.queue().job_ids == []
     assert place.tokens(State.QUEUED) == set(sent)
     place.sweep()
@@ -56,5 +57,5 @@ def test_a_worker_in_burst_mode_does_not_wait_for_a_paused_queue(place: Place) -
     place.runtime.pause(Priority.NORMAL)
     sent = place.sleepers(3)
     worker = place.start_rq("-S", "json", "--burst", "high", "default")
-    assert worker.wait(30) == 0, place.log
+    assert worker.wait(LIMIT) == 0, place.log
     assert place.queue().job_ids == sent

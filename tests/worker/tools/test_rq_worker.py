@@ -8,7 +8,7 @@ import pytest
 
 from queue_tool.model.queues import LISTS
 from queue_tool.model.states import State
-from tests.support import run_command
+from tests.support import LIMIT, run_command
 from tests.worker.tools.place import ALL, OURS, RQ, Place
 
 SENT = {"sleep": "default", "urgent": "high", "patient": "low"} | {
@@ -32,7 +32,7 @@ def test_in_burst_mode_a_worker_ends_when_its_lists_are_empty(place: Place, queu
     for task_type in SENT.keys() - {"sleep"}:
         place.send(task_type, [None] * 2)
     worker = place.start_rq("-S", "json", "--burst", *queues, TASKS=ALL)
-    assert worker.wait(30) == 0, place.log
+    assert worker.wait(LIMIT) == 0, place.log
     unfinished = "SELECT DISTINCT task_type FROM tasks WHERE state <> 'finished' ORDER BY task_type"
     assert [name for (name,) in place.rows(unfinished)] == left
     assert place.started() == set()
@@ -44,7 +44,7 @@ def test_in_burst_mode_a_worker_ends_when_its_lists_are_empty(place: Place, queu
 def test_a_worker_ends_after_max_jobs_tasks(place: Place) -> None:
     tokens = place.sleepers(20)
     worker = place.start_rq("--max-jobs", "7", "default")
-    assert worker.wait(30) == 0, place.log
+    assert worker.wait(LIMIT) == 0, place.log
     assert (place.count(State.FINISHED), place.count(State.QUEUED)) == (7, 13)
     assert place.queue().job_ids == tokens[7:]
     assert place.jobs() == set(tokens[7:])
@@ -85,7 +85,7 @@ KINDS = ["SimpleWorker", "Worker", "SpawnWorker", "RandomWorker", "RoundRobinWor
 def test_every_worker_class_of_rq_runs_all_tickets_of_one_push(place: Place, kind: str) -> None:
     tokens = place.sleepers(3)
     stock = place.start_rq("-S", "json", "--burst", "default", kind=f"rq.worker.{kind}")
-    assert stock.wait(60) == 0
+    assert stock.wait(LIMIT) == 0
     assert place.tokens(State.FINISHED) == set(tokens)
     place.require_each_task_ended_once()
     assert place.rows("SELECT kind, pid, name FROM workers") == [("worker", stock.pid, "")]
