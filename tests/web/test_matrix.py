@@ -1,4 +1,4 @@
-"""The access matrix: each route from each place with each key, on real sockets, as docs/security.md says it."""
+"""The access matrix: routes from each place with each key, on real sockets, as docs/security.md says it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from flask import Flask
 from queue_tool.model.access import KEY_ROLES, Role
 from queue_tool.runtime import Runtime
 from queue_tool.services.keys import Keys
-from queue_tool.web.http.admission import role_needed
+from queue_tool.web.http.admission import SAFE, role_needed
 from tests.conftest import RuntimeFactory
 from tests.documents.test_tables import rows
 from tests.support import LIMIT, PROGRAM, clean_environment, eventually, free_port, http
@@ -107,15 +107,26 @@ class Server:
         """Return the part of HAProxy's configuration that is for this service."""
         return proxies.haproxy_listener(self.proxies["haproxy"], self.port)
 
+    def asked(self, place: Place) -> dict[tuple[str, str], Role | None]:
+        """Return the routes that are asked from a place, each with the role that it needs.
+
+        A direct request asks every route. From elsewhere one route of each kind is enough: the access of a route
+        depends only on its role, on whether its method changes anything, and on whether it takes a form.
+        """
+        with self.app.app_context():
+            found = {(method, rule): role_needed(endpoint) for method, rule, endpoint in routes(self.app)}
+        kinds = {(role, route[0] in SAFE, route == FORM): route for route, role in found.items()}
+        return found if place == Place() else {route: found[route] for route in kinds.values()}
+
     def refused(self, place: Place, key: str | None) -> set[tuple[str, str]]:
-        """Ask every route from a place; return those that were refused."""
+        """Ask the routes from a place; return those that were refused."""
         connection = Connection("127.0.0.1", self.proxies[place.proxy] if place.proxy else self.port, timeout=LIMIT)
         connection.user = place.user
         host = place.host or f"127.0.0.1:{self.port}"
         headers = {"Host": host} | place.headers | ({"Authorization": f"Bearer {key}"} if key else {})
         refused = set()
         try:
-            for method, rule, _ in routes(self.app):
+            for method, rule in self.asked(place):
                 try:
                     status = _ask(connection, method, rule, headers)
                 except ConnectionError:  # the server may end a connection whose last body it did not read
@@ -130,12 +141,7 @@ class Server:
 
     def expected(self, place: Place, reaches: Role, *, checks_form: bool) -> set[tuple[str, str]]:
         """Return the routes that are refused to a role."""
-        with self.app.app_context():
-            refused = {
-                (method, rule)
-                for method, rule, endpoint in routes(self.app)
-                if role_needed(endpoint) not in range(reaches + 1)
-            }
+        refused = {route for route, role in self.asked(place).items() if role not in range(reaches + 1)}
         return refused | ({FORM} if checks_form and place.is_another_site else set())
 
 
