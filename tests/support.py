@@ -31,6 +31,9 @@ Found = TypeVar("Found")
 LIMIT = 60.0
 """Seconds until a wait fails. No test depends on it: a busy machine may be ten times slower than an idle one."""
 
+RECOVERY = 30.0
+"""Seconds within which work resumes after an outage: docs/reliability.md promises 10, and a busy machine gets more."""
+
 POLL = 0.01
 """Seconds between the first two polls of `eventually`."""
 

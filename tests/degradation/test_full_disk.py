@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import PROGRAM, System, eventually, http, items, tokens
+from tests.support import PROGRAM, RECOVERY, System, eventually, http, items, tokens
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
 
@@ -125,7 +125,7 @@ def test_with_a_full_disk_requests_are_refused_and_outcomes_are_held(system: Sys
     eventually(lambda: "No space left on device" in system.log)  # from Valkey, whose append-only file is there too
     disk.make_room()
     for token in [*running, *tokens(system.post(items(3)))]:
-        assert system.await_status(token, "finished")["attempt"] == 1
+        assert system.await_status(token, "finished", RECOVERY)["attempt"] == 1
     assert disk.rows(system.directory, "SELECT accepted, open FROM batches") == [(5, 0), (3, 0)]
     assert disk.rows(system.directory, "SELECT DISTINCT state, run, losses FROM tasks") == [("finished", 1, 0)]
 

@@ -14,7 +14,7 @@ from queue_tool.errors import StoreAway
 from queue_tool.model.filter import Filter
 from queue_tool.model.states import State
 from queue_tool.web import create_app
-from tests.support import eventually
+from tests.support import RECOVERY, eventually
 from tests.worker.faults.site import Site
 
 GOOD = {"item": "a", "valor": 0}
@@ -35,7 +35,7 @@ def test_while_the_database_is_missing_requests_are_refused_and_no_outcome_is_lo
     site.await_(lambda: "outcome delayed" in site.log)
     (tmp_path / "elsewhere").rename(place)
     sent = site.sleepers(3)
-    site.await_end()
+    site.await_end(RECOVERY)
     site.stop(worker)
     assert site.tokens(State.FINISHED) == {*running, *sent}
     assert site.rows("SELECT DISTINCT run, losses FROM tasks") == [(1, 0)]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.server import Server
-from tests.support import System, eventually, http, items, tokens
+from tests.support import RECOVERY, System, eventually, http, items, tokens
 
 WAIT = 1.0
 """Seconds for which the first request after the outage began waits for Redis; the later ones do not wait."""
@@ -41,7 +41,7 @@ def timed_post(system: System) -> tuple[str, float]:
 
 
 @pytest.mark.parametrize("how", ["hangs", "is gone"])
-def test_requests_are_answered_during_the_outage_and_tasks_run_within_ten_seconds_after_it(
+def test_requests_are_answered_during_the_outage_and_tasks_run_soon_after_it(
     system: System, server: Server, how: str
 ) -> None:
     running = tokens(system.post(items(5, 1)))
@@ -67,6 +67,6 @@ def test_requests_are_answered_during_the_outage_and_tasks_run_within_ten_second
     restored_at = time.monotonic()
     for token in [*running, *sent]:
         system.await_status(token, "finished")
-    assert time.monotonic() - restored_at < 10
+    assert time.monotonic() - restored_at < RECOVERY
     eventually(lambda: http("GET", system.url("/health/ready")).status == 200)
     assert system.log.count("warning up[") <= 1  # the sweeper warns once if the outage is long enough

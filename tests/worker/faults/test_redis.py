@@ -11,7 +11,7 @@ from redis import Redis
 from queue_tool.model.states import State
 from tests.conftest import RuntimeFactory
 from tests.server import Server
-from tests.support import LIMIT
+from tests.support import LIMIT, RECOVERY
 from tests.worker.faults.site import TASKS, Site
 
 
@@ -51,7 +51,7 @@ def test_an_outage_of_redis_stops_no_running_task_and_loses_nothing(
     if wiped:
         server.wipe()
     server.start()
-    site.await_end_of(waiting)
+    site.await_end_of(waiting, RECOVERY)
     gates[1].touch()
     site.await_end()
     site.stop(worker)
