@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from queue_tool.runtime import Runtime
 from tests.support import Answer, System, eventually, http, tokens
 from tests.web.flask_server import flask_server
+
+pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
 
 MINE = {"X-Request-Id": "My_own-id.1"}
 

@@ -16,6 +16,8 @@ import pytest
 
 from tests.support import LIMIT, System, http
 
+pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
+
 PACKAGE = "client_from_the_document"
 GENERATOR = Path(sys.executable).with_name("openapi-python-client")
 

@@ -15,6 +15,8 @@ from tests.postgres import Cluster, folder, programs
 from tests.postgres import cluster as run_cluster
 from tests.support import Answer, System, eventually, http, items, tokens
 
+pytestmark = pytest.mark.sqlite  # always on a PostgreSQL of its own, so once is enough
+
 
 @pytest.fixture
 def mortal() -> Iterator[Cluster]:

@@ -72,6 +72,7 @@ def status(client: socket.socket) -> int:
     return int(client.recv(65536).split()[1])
 
 
+@pytest.mark.sqlite
 def test_bodies_that_do_not_come_hold_nobody_up_and_end(lasting_system: System, clients: Clients, token: str) -> None:
     slow = [clients.post(b"{", "Content-Length: 1000") for _ in range(CLIENTS)]
     chunked = [clients.post(b"1\r\n{\r\n", "Transfer-Encoding: chunked") for _ in range(10)]
@@ -80,6 +81,7 @@ def test_bodies_that_do_not_come_hold_nobody_up_and_end(lasting_system: System, 
     assert slow[0].recv(1) == b""  # the rest of this body is not taken for another request
 
 
+@pytest.mark.sqlite
 def test_slow_big_bodies_leave_room_for_another_big_one(lasting_system: System, clients: Clients, token: str) -> None:
     slow = [clients.post(b" " * BIG, f"Content-Length: {2 * BIG}", "/api") for _ in range(2)]
     chunk = b"%x\r\n" % BIG + b" " * BIG + b"\r\n"
@@ -90,6 +92,7 @@ def test_slow_big_bodies_leave_room_for_another_big_one(lasting_system: System, 
     assert status(slow[2]) == 200
 
 
+@pytest.mark.sqlite
 def test_small_bodies_of_unknown_length_take_no_place_of_a_big_one(lasting_system: System, clients: Clients) -> None:
     body = b'd\r\n{"tokens": []\r\n'
     sent = [clients.post(body, "Transfer-Encoding: chunked") for _ in range(8)]
@@ -134,6 +137,7 @@ def test_one_task_has_a_share_of_the_waits_and_a_client_that_leaves_gives_its_wa
     eventually(lambda: waits(f"/check/{token}"), within=30)  # less than the waits themselves
 
 
+@pytest.mark.sqlite
 def test_connections_that_say_nothing_hold_nobody_up(lasting_system: System, clients: Clients, token: str) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < IDLE + 200:

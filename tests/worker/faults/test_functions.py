@@ -37,6 +37,7 @@ def test_whatever_a_function_raises_affects_only_its_own_task(site: Site) -> Non
     site.require_clean_redis()
 
 
+@pytest.mark.sqlite
 def test_threads_and_tasks_that_a_function_leaves_do_not_prevent_its_worker_from_stopping(site: Site) -> None:
     worker = site.start()
     own = site.send("hard.thread", ["a thread", "a thread that stays"])
@@ -51,6 +52,7 @@ def test_threads_and_tasks_that_a_function_leaves_do_not_prevent_its_worker_from
     site.require_clean_redis()
 
 
+@pytest.mark.sqlite
 def test_a_background_task_that_raises_system_exit_does_not_end_other_tasks(site: Site, tmp_path: Path) -> None:
     worker = site.start()
     neighbors = site.send("hard.until", [str(tmp_path / "gate")] * 5)

@@ -16,7 +16,8 @@ from tests.conftest import RuntimeFactory, new_database
 from tests.worker.tools.place import ALL, Place
 
 
-@pytest.fixture(scope="module", params=["valkey", "redis"])
+# On PostgreSQL, one of the two servers is enough: the database does not depend on which it is.
+@pytest.fixture(scope="module", params=[pytest.param("valkey", marks=pytest.mark.sqlite), "redis"])
 def running(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated_database: Path
 ) -> Iterator[Place]:

@@ -87,6 +87,7 @@ STRANGE: dict[str, object] = {
 }
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("what", STRANGE)
 def test_a_command_for_anything_else_changes_nothing(running: Place, gate: Path, what: str) -> None:
     token = running.waiter("loop", gate)
@@ -121,6 +122,7 @@ NO_COMMANDS = [
 ]
 
 
+@pytest.mark.sqlite
 def test_messages_that_are_no_commands_are_logged_and_ignored_and_the_worker_hears_the_next_one(
     running: Place, gate: Path
 ) -> None:

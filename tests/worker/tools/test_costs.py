@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from queue_tool.model.queues import LISTS
 from queue_tool.model.states import State
 from tests.worker.tools.place import Place
+
+pytestmark = pytest.mark.sqlite  # the commands to Redis do not depend on the database, so once is enough
 
 COUNT = 5000
 

@@ -25,6 +25,8 @@ from tests.support import eventually
 from tests.worker.faults.site import mebibytes
 from tests.worker.tools.place import Place
 
+pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
+
 ID = "a-job-of-theirs"
 
 BIG = 400

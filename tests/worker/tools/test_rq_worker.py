@@ -18,6 +18,7 @@ SENT = {"sleep": "default", "urgent": "high", "patient": "low"} | {
 """The list that holds the tickets of each task type."""
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("queues", "left"),
     [
@@ -41,6 +42,7 @@ def test_in_burst_mode_a_worker_ends_when_its_lists_are_empty(place: Place, queu
     assert place.keys("rq:workers*") == set()
 
 
+@pytest.mark.sqlite
 def test_a_worker_ends_after_max_jobs_tasks(place: Place) -> None:
     tokens = place.sleepers(20)
     worker = place.start_rq("--max-jobs", "7", "default")
@@ -78,7 +80,11 @@ def test_rqs_own_workers_share_the_lists_with_ours_and_each_task_ends_once(place
     place.require_each_task_ended_once()
 
 
-KINDS = ["SimpleWorker", "Worker", "SpawnWorker", "RandomWorker", "RoundRobinWorker", "HerokuWorker"]
+KINDS = [
+    *("SimpleWorker", "Worker", "SpawnWorker"),
+    # These differ from `Worker` only in the order of the lists and in signals, not in what they do with a database.
+    *(pytest.param(kind, marks=pytest.mark.sqlite) for kind in ("RandomWorker", "RoundRobinWorker", "HerokuWorker")),
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -55,6 +55,7 @@ def test_progress_of_a_run_is_stored_before_the_next_heartbeat(running: Place, t
     running.await_state([token], State.FINISHED)
 
 
+@pytest.mark.sqlite
 def test_rq_info_lists_the_worker_and_its_clean_up_fails_no_ticket(running: Place, gate: Path) -> None:
     tokens = [token for lane in LANES for token in running.send(f"waits.{lane}", [str(gate)] * HELD[lane])]
     running.await_shown(*tokens)
@@ -106,6 +107,7 @@ def test_a_ticket_that_ends_before_it_is_shown_is_removed_from_redis_too(running
     running.await_forgotten(*tokens)
 
 
+@pytest.mark.sqlite
 def test_ended_tasks_are_counted_as_rq_counts_them(running: Place) -> None:
     before = running.only_worker().successful_job_count
     running.await_state(running.sleepers(7), State.FINISHED)
@@ -124,6 +126,7 @@ def other(running: Place) -> Iterator[Redis]:
         client.flushdb()
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("lane", LANES)
 def test_a_started_ticket_looks_in_redis_as_rq_itself_would_have_written_it(
     running: Place, other: Redis, gate: Path, lane: str
