@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,9 +19,11 @@ from tests.support import (
     eventually,
     free_port,
     items,
+    run_command,
     sent_from_python,
     tokens,
 )
+from tests.warm import interpreter
 
 pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
 
@@ -119,15 +120,7 @@ def test_a_second_start_on_one_data_directory_is_refused_and_names_the_owner(
     system = first(tmp_path)
     try:
         system.start()
-        ended = subprocess.run(
-            second(tmp_path).command,
-            cwd=tmp_path,
-            env=clean_environment(),
-            capture_output=True,
-            text=True,
-            timeout=LIMIT,
-            check=False,
-        )
+        ended = interpreter().run(second(tmp_path).words, cwd=tmp_path, env=clean_environment(), timeout=LIMIT)
         assert ended.returncode == 1
         owner = (tmp_path / "instance" / "owner.lock").read_text().strip()
         assert f"is in use by process {owner}." in ended.stderr
@@ -141,13 +134,7 @@ def test_a_second_start_on_one_data_directory_is_refused_and_names_the_owner(
 def test_with_the_users_own_redis_it_only_serves_and_logs_that(system: FlaskRun) -> None:
     system.settings["REDIS_URL"] = f"redis://127.0.0.1:{free_port()}"
     system.settings["DATABASE_URL"] = f"sqlite:///{system.directory}/tasks.db"
-    upgrade = subprocess.run(
-        [sys.executable, "-m", "queue_tool", "db", "upgrade"],
-        cwd=system.directory,
-        env=clean_environment(**system.settings),
-        check=False,
-    )
-    assert upgrade.returncode == 0
+    assert run_command("db", "upgrade", cwd=system.directory, **system.settings).returncode == 0
     system.start()
     assert "only serves HTTP" in system.log
     assert len(system.pids()) == 1
@@ -156,31 +143,15 @@ def test_with_the_users_own_redis_it_only_serves_and_logs_that(system: FlaskRun)
 @pytest.mark.parametrize("command", [["routes"], ["shell"]])
 def test_other_commands_of_flask_start_nothing(system: FlaskRun, command: list[str]) -> None:
     flask = Path(sys.executable).with_name("flask")
-    ended = subprocess.run(
-        [flask, "--app", "queue_tool", *command],
-        cwd=system.directory,
-        env=clean_environment(),
-        input="",
-        capture_output=True,
-        text=True,
-        timeout=LIMIT,
-        check=False,
-    )
+    words = [flask, "--app", "queue_tool", *command]
+    ended = interpreter().run(words, cwd=system.directory, env=clean_environment(), timeout=LIMIT)
     assert ended.returncode == 0, ended.stderr
     assert not (system.directory / "instance" / "valkey").exists()
     assert not system.pids()
 
 
 def test_a_bad_setting_stops_the_start_with_one_sentence(system: FlaskRun) -> None:
-    flask = Path(sys.executable).with_name("flask")
-    ended = subprocess.run(
-        [flask, "--app", "queue_tool", "run", "--port", str(system.port)],
-        cwd=system.directory,
-        env=clean_environment(WORKERS="many"),
-        capture_output=True,
-        text=True,
-        timeout=LIMIT,
-        check=False,
-    )
+    environment = clean_environment(WORKERS="many")
+    ended = interpreter().run(system.words, cwd=system.directory, env=environment, timeout=LIMIT)
     assert ended.returncode != 0
     assert ended.stderr.strip() == "Error: QUEUE_TOOL_WORKERS must be a whole number from 0 to 1000, not 'many'."

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
@@ -24,6 +24,7 @@ from tests.support import (
     sent_from_python,
     tokens,
 )
+from tests.warm import interpreter
 
 
 def all_finished(system: System, wanted: list[str]) -> bool:
@@ -51,6 +52,7 @@ def test_a_system_is_ready_before_its_first_task_and_runs_the_example_to_finaliz
         assert not [key for key in redis.scan_iter() if redis.type(key) == b"zset" and redis.zcard(key)]
 
 
+@pytest.mark.sqlite
 def test_a_queued_task_is_an_rq_job(stopped_system: System) -> None:
     system = stopped_system
     system.settings["CONCURRENCY"] = "1"
@@ -80,6 +82,7 @@ def test_tasks_above_the_push_limit_stay_in_the_database_and_all_of_them_end(sto
     eventually(lambda: "pushed what waited" in system.log)
 
 
+@pytest.mark.sqlite
 def test_a_task_that_kills_its_worker_fails_and_its_neighbors_finish(stopped_system: System) -> None:
     system = stopped_system
     (system.directory / "mytasks.py").write_text(
@@ -107,6 +110,7 @@ def test_a_task_that_does_not_end_within_the_drain_is_put_back(stopped_system: S
     assert not system.pids()
 
 
+@pytest.mark.sqlite
 def test_a_stock_rq_worker_runs_the_tasks(stopped_system: System) -> None:
     system = stopped_system
     system.settings["WORKERS"] = "0"
@@ -114,33 +118,26 @@ def test_a_stock_rq_worker_runs_the_tasks(stopped_system: System) -> None:
     wanted = tokens(system.post(items(3)))
     url = run_command("redis-url", cwd=system.directory).stdout.strip()
     rq = Path(sys.executable).with_name("rq")
-    ended = subprocess.run(
-        [rq, "worker", "-S", "json", "-u", url, "--burst", "high", "default", "low"],
-        cwd=system.directory,
-        env=clean_environment(**system.settings),
-        capture_output=True,
-        text=True,
-        timeout=LIMIT,
-        check=False,
-    )
+    words = [rq, "worker", "-S", "json", "-u", url, "--burst", "high", "default", "low"]
+    environment = clean_environment(**system.settings)
+    ended = interpreter().run(words, cwd=system.directory, env=environment, timeout=LIMIT)
     assert ended.returncode == 0, ended.stderr
     assert all_finished(system, wanted)
     with redis_of(system) as redis:
         assert not [key for token in wanted for key in redis.keys(f"*{token}*")]
 
 
+@pytest.mark.sqlite
 def test_a_stock_work_horse_killed_during_a_task_loses_nothing(stopped_system: System) -> None:
     system = stopped_system
     system.settings["WORKERS"] = "0"
     system.start()
     url = run_command("redis-url", cwd=system.directory).stdout.strip()
     rq = Path(sys.executable).with_name("rq")
-    worker = subprocess.Popen(
-        [rq, "worker", "-S", "json", "-u", url, "high", "default", "low"],
-        cwd=system.directory,
-        env=clean_environment(**system.settings),
-        stderr=subprocess.DEVNULL,
-    )
+    words = [rq, "worker", "-S", "json", "-u", url, "high", "default", "low"]
+    environment = clean_environment(**system.settings)
+    with (system.directory / "rq.log").open("wb") as log:
+        worker = interpreter().start(words, cwd=system.directory, env=environment, stdout=log, stderr=log)
     try:
         (token,) = tokens(system.post(items(1, valor=1)))
         system.await_status(token, "running")
@@ -152,6 +149,7 @@ def test_a_stock_work_horse_killed_during_a_task_loses_nothing(stopped_system: S
         worker.wait(LIMIT)
 
 
+@pytest.mark.sqlite
 def test_the_users_own_task_types_run_in_their_lanes(stopped_system: System) -> None:
     system = stopped_system
     (system.directory / "mytasks.py").write_text(

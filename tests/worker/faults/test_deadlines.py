@@ -17,6 +17,7 @@ def require_timeout(site: Site, token: str) -> None:
     assert site.task(token).code is Code.TIMEOUT, site.task(token)
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("task_type", ["hard.too-long", "hard.blocking"])
 def test_a_coroutine_that_takes_too_long_is_timed_out(site: Site, task_type: str) -> None:
     worker = site.start()
@@ -70,6 +71,7 @@ def test_a_worker_whose_threads_are_all_stuck_ends_and_can_be_replaced(site: Sit
     site.require_clean_redis()
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("task_type", ["hard.deaf", "hard.blocking-for-hours"])
 def test_a_coroutine_that_never_ends_does_not_prevent_its_worker_from_stopping(
     site: Site, tmp_path: Path, task_type: str
@@ -82,6 +84,7 @@ def test_a_coroutine_that_never_ends_does_not_prevent_its_worker_from_stopping(
     site.require_clean_redis()
 
 
+@pytest.mark.sqlite
 def test_an_isolated_function_that_takes_too_long_is_killed(site: Site, tmp_path: Path) -> None:
     worker = site.start(TASKS=TASKS)
     (token,) = site.send("hard.too-long-alone", [str(tmp_path / "pid")])
