@@ -249,7 +249,8 @@ def open_store(settings: Settings, *, migrate: bool = False) -> Store:
     database = Database(settings.database)
     if migrate:
         migrations.upgrade(database)
-    migrations.require_current(database)
+    else:
+        migrations.require_current(database)
     return Store(database)
 
 
