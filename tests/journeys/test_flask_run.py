@@ -132,9 +132,10 @@ def test_a_second_start_on_one_data_directory_is_refused_and_names_the_owner(
 
 
 def test_with_the_users_own_redis_it_only_serves_and_logs_that(system: FlaskRun) -> None:
-    system.settings["REDIS_URL"] = f"redis://127.0.0.1:{free_port()}"
-    system.settings["DATABASE_URL"] = f"sqlite:///{system.directory}/tasks.db"
-    assert run_command("db", "upgrade", cwd=system.directory, **system.settings).returncode == 0
+    redis, database = f"redis://127.0.0.1:{free_port()}", f"sqlite:///{system.directory}/tasks.db"
+    system.settings |= {"REDIS_URL": redis, "DATABASE_URL": database}
+    upgrade = run_command("db", "upgrade", cwd=system.directory, REDIS_URL=redis, DATABASE_URL=database)
+    assert upgrade.returncode == 0
     system.start()
     assert "only serves HTTP" in system.log
     assert len(system.pids()) == 1
@@ -143,7 +144,7 @@ def test_with_the_users_own_redis_it_only_serves_and_logs_that(system: FlaskRun)
 @pytest.mark.parametrize("command", [["routes"], ["shell"]])
 def test_other_commands_of_flask_start_nothing(system: FlaskRun, command: list[str]) -> None:
     flask = Path(sys.executable).with_name("flask")
-    words = [flask, "--app", "queue_tool", *command]
+    words: list[str | Path] = [flask, "--app", "queue_tool", *command]
     ended = interpreter().run(words, cwd=system.directory, env=clean_environment(), timeout=LIMIT)
     assert ended.returncode == 0, ended.stderr
     assert not (system.directory / "instance" / "valkey").exists()

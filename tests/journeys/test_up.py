@@ -118,7 +118,7 @@ def test_a_stock_rq_worker_runs_the_tasks(stopped_system: System) -> None:
     wanted = tokens(system.post(items(3)))
     url = run_command("redis-url", cwd=system.directory).stdout.strip()
     rq = Path(sys.executable).with_name("rq")
-    words = [rq, "worker", "-S", "json", "-u", url, "--burst", "high", "default", "low"]
+    words: list[str | Path] = [rq, "worker", "-S", "json", "-u", url, "--burst", "high", "default", "low"]
     environment = clean_environment(**system.settings)
     ended = interpreter().run(words, cwd=system.directory, env=environment, timeout=LIMIT)
     assert ended.returncode == 0, ended.stderr
@@ -134,7 +134,7 @@ def test_a_stock_work_horse_killed_during_a_task_loses_nothing(stopped_system: S
     system.start()
     url = run_command("redis-url", cwd=system.directory).stdout.strip()
     rq = Path(sys.executable).with_name("rq")
-    words = [rq, "worker", "-S", "json", "-u", url, "high", "default", "low"]
+    words: list[str | Path] = [rq, "worker", "-S", "json", "-u", url, "high", "default", "low"]
     environment = clean_environment(**system.settings)
     with (system.directory / "rq.log").open("wb") as log:
         worker = interpreter().start(words, cwd=system.directory, env=environment, stdout=log, stderr=log)
