@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -21,41 +20,6 @@ from tests.web.test_lists import LISTS, WITH_PAGES
 from tests.web.test_problems import BROWSER
 
 ELSEWHERE = {"Origin": "https://other.example", "Sec-Fetch-Site": "cross-site"}
-
-
-def curl(*arguments: str) -> Any:
-    """Run curl as a user types it; return the JSON of the answer."""
-    made = subprocess.run(["curl", "-sS", *arguments], capture_output=True, text=True, timeout=60, check=True)
-    return json.loads(made.stdout)
-
-
-def test_the_examples_in_the_documents_of_earlier_systems_work_as_typed(lasting_system: System) -> None:
-    url, as_json = lasting_system.url, ("-H", "Content-Type: application/json", "-d")
-
-    def waits(token: str) -> Any:
-        return http("GET", url(f"/results/{token}"), headers={"Prefer": "wait=30"}).json
-
-    for path in ("/tasks", "/task"):
-        sent = curl("-X", "POST", url(path), *as_json, '{"task_type": "reverse_text", "data": "Merhaba"}')
-        assert waits(sent["task_id"])["result"] == "abahreM"
-
-    job = curl("-X", "POST", url("/enqueue"), "-d", '{"hello":"world"}')["job_id"]
-    waits(job)
-    assert curl(url(f"/check_status?job_id={job}")) == {"job_id": job, "job_status": "finished"}
-    found = curl(url(f"/get_result?job_id={job}"))
-    assert (found["input"], found["result"], found["status"], found["error"]) == (None, None, "finished", None)
-    assert found["job_enqueued_at"] <= found["job_started_at"]
-
-    for description in ("null", '"text"'):
-        named = curl("-X", "POST", url("/tasks"), *as_json, f'{{"name": "task", "description": {description}}}')
-        assert named["task_type"] == "simulate"
-        shown = curl(url(f"/tasks/{named['id']}"))
-        assert (shown["id"], shown["name"], shown["description"]) == (named["id"], "task", json.loads(description))
-        curl("-X", "POST", url(f"/tasks/{named['id']}/cancel"), *as_json, '{"reason": "over", "cancelledBy": "ana"}')
-
-    sent = curl("-X", "POST", url("/tasks"), *as_json, '{"Payload": {"a": [1]}, "Parameters": {"key": "value"}}')
-    assert waits(sent["id"])["result"] == {"a": [1]}
-    assert curl(url(f"/tasks/{sent['id']}/details"))["parameters"] == {"key": "value"}
 
 
 # -- jobs --------------------------------------------------------------------------------------------------
