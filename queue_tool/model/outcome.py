@@ -42,7 +42,7 @@ def not_started(error: Exception) -> Failed:
     return Failed(code=Code.ERROR, error=f"The task could not be started: {error!r}.")
 
 
-SETTLING = frozenset({Move.FINISH, Move.FAIL, Move.RETRY_LATER, Move.PUT_BACK})
+SETTLING = frozenset({Move.FINISH, Move.FAIL, Move.RETRY_LATER, Move.PUT_BACK, Move.LOSE, Move.GIVE_UP})
 """The moves with which a run can end."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from queue_tool.model import json_text
 from queue_tool.model.context import Context, ignore_news
@@ -29,18 +29,23 @@ class Run:
         """Return the id of the run's ticket."""
         return ticket_id(self.task.token, self.task.run)
 
-    def context(self, on_news: Callable[[Context], None] = ignore_news) -> Context:
+    def deadline(self, called_at: datetime) -> datetime | None:
+        """Return when a function that is called at this time is timed out; None: never."""
+        return called_at + timedelta(seconds=self.timeout) if self.timeout else None
+
+    def context(self, on_news: Callable[[Context], None] = ignore_news, called_at: datetime | None = None) -> Context:
         """Return the context for the task's function.
 
         Args:
             on_news: called with the context when the function reports progress or logs a line.
+            called_at: when the function is called; None: when the task was claimed.
         """
         task = self.task
         return Context(
             token=task.token,
             attempt=task.attempt,
             run=task.run,
-            deadline=task.started_at + timedelta(seconds=self.timeout) if self.timeout else None,
+            deadline=self.deadline(called_at or task.started_at),
             parameters=json_text.loads(task.parameters) if task.parameters else {},  # type: ignore[arg-type] # an object
             on_news=on_news,
         )

@@ -181,6 +181,11 @@ class Settings:
     threads: int = _setting(32, _whole(1, 10_000), "threads for plain functions in each worker process")
     isolated: int = _setting(1, _whole(1, 1000), "processes for isolated tasks in each worker process")
     drain: float = _setting(20.0, _seconds, "seconds that a stopping worker waits for its running tasks")
+    stuck_after: float = _setting(
+        10.0,
+        _seconds,
+        "seconds without a turn after which an event loop counts as stuck and its worker is replaced; 0 is never",
+    )
     max_batch: int = _setting(100_000, _whole(1), "maximum number of elements in one request")
     max_body: int = _setting(64 * 2**20, _size, "maximum size of one request body, in bytes, KiB, MiB or GiB", "64 MiB")
     max_valor: float = _setting(86400.0, _seconds, "maximum `valor` of a `sleep` task, in seconds")

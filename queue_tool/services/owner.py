@@ -56,6 +56,16 @@ class Owner:
                 threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
             return self._id
 
+    def report(self, trouble: str) -> None:
+        """Say why this process cannot do its work, until it ends.
+
+        Raises:
+            StoreAway: the database is busy or away.
+        """
+        with self._lock:
+            if self._id is not None:
+                self._store.workers.report(self._id, trouble)
+
     def leave(self) -> None:
         """Stop the heartbeat, and mark this process as gone: it runs no tasks any more."""
         self._left.set()

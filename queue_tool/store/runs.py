@@ -144,10 +144,12 @@ _CLAIM = (
     )
 )
 
+_LANE_AFTER_A_LOSS = case((tasks.c.losses >= ALONE_FROM - 1, Lane.ISOLATED.value), else_=tasks.c.lane)
+
 _LOSE = (
     update_for(Move.LOSE, keyed=False)
     .where(tasks.c.owner.in_(bindparam("owners", expanding=True)))
-    .values(lane=case((tasks.c.losses >= ALONE_FROM - 1, Lane.ISOLATED.value), else_=tasks.c.lane))
+    .values(lane=_LANE_AFTER_A_LOSS)
     .returning(*TICKET_COLUMNS)
 )
 
@@ -176,6 +178,8 @@ _STORED: dict[Move, dict[str, Any]] = {
     Move.FAIL: _ENDED,
     Move.RETRY_LATER: {"due_at": field(5, BigInteger())},
     Move.PUT_BACK: {},
+    Move.LOSE: {"lane": _LANE_AFTER_A_LOSS},
+    Move.GIVE_UP: _ENDED,
 }
 """The columns that each move stores when a run ends."""
 

@@ -212,6 +212,7 @@ workers = Table(
     Column("pid_started", Text, nullable=False),  # distinguishes the process from a later one with the same pid
     Column("beat", BigInteger, nullable=False),  # the heartbeat, a counter that grows while the process lives
     Column("started_at", BigInteger, nullable=False),
+    Column("trouble", Text),  # why it cannot do its work; NULL: it can
     Column("gone_at", BigInteger),  # when it was known to have ended; the row stays while tasks refer to it
     **IDS_NEVER_REUSED,
 )

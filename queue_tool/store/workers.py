@@ -38,6 +38,7 @@ class Worker:
     id: int
     process: Process
     beat: int
+    trouble: str | None = None  # why it cannot do its work; None: it can
 
 
 class Workers:
@@ -64,7 +65,7 @@ class Workers:
                 taken_over: int | None = connection.execute(
                     update(workers)
                     .where(workers.c.id == free)
-                    .values(_identifying(process) | {"beat": workers.c.beat + 1, "gone_at": None})
+                    .values(_identifying(process) | {"beat": workers.c.beat + 1, "gone_at": None, "trouble": None})
                     .returning(workers.c.id)
                 ).scalar()
                 if taken_over is not None:
@@ -109,11 +110,16 @@ class Workers:
         with self._database.write() as connection:
             connection.execute(update(workers).where(workers.c.id == worker).values(beat=workers.c.beat))
 
+    def report(self, worker: int, trouble: str) -> None:
+        """Store why a worker cannot do its work."""
+        with self._database.write(durable=False) as connection:
+            connection.execute(update(workers).where(workers.c.id == worker).values(trouble=trouble))
+
     def all(self) -> list[Worker]:
         """Return every worker that is not marked as gone. Some of them may be dead."""
         with self._database.read() as connection:
             rows = connection.execute(select(workers).where(ALIVE).order_by(workers.c.id)).all()
-        return [Worker(id=row.id, process=process_of(row), beat=row.beat) for row in rows]
+        return [Worker(id=row.id, process=process_of(row), beat=row.beat, trouble=row.trouble) for row in rows]
 
     def orphans(self) -> list[int]:
         """Return the owners of running tasks that are marked as gone or have no row.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from queue_tool.model.queues import Lane
@@ -12,6 +12,9 @@ from queue_tool.model.run import Run
 
 SHOWN_AFTER = 0.1
 """Seconds that a run must last before RQ's tools see it."""
+
+SHORTEST = 0.05
+"""Seconds that are added to the deadline of a function that has not been called, so that it is not noted too often."""
 
 MOST_STALE = 1000
 """How many deadlines of ended runs may stay in memory."""
@@ -90,11 +93,26 @@ class ActiveRuns:
         del self._active[active.ticket]
         self._abandoned[active.ticket] = active.lane
 
-    def overdue(self, now: float) -> Iterator[ActiveRun]:
-        """Yield the active runs whose deadline has passed. They stay active."""
+    def overdue(self, now: float, called_at: Callable[[ActiveRun], float | None]) -> Iterator[ActiveRun]:
+        """Yield the active runs whose deadline has passed. They stay active.
+
+        A deadline counts from the call of the function. The call may come long after the claim, or not at all, if
+        another function keeps the thread or the event loop busy. So a deadline is noted from the claim, and when it
+        passes, it is noted again from the call.
+
+        Args:
+            now: the present time (monotonic).
+            called_at: returns when the function of a run was called (monotonic); None if it was not.
+        """
         while self._deadlines and self._deadlines[0][0] <= now:
             active = self._active.get(heapq.heappop(self._deadlines)[1])
-            if active is not None:
+            if active is None or active.run.timeout is None:
+                continue
+            called = called_at(active)
+            deadline = (now + SHORTEST if called is None else called) + active.run.timeout
+            if deadline > now:
+                heapq.heappush(self._deadlines, (deadline, active.ticket))
+            else:
                 yield active
 
     def take_unshown(self, now: float) -> list[ActiveRun]:

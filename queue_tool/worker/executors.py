@@ -9,14 +9,17 @@ import asyncio
 import queue
 import threading
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from queue_tool.execution.call import execute_here, execute_on_loop
+from queue_tool.host.clock import CLOCK
 from queue_tool.model.context import Context
 from queue_tool.model.outcome import Ended, Failed, not_started
 from queue_tool.model.run import Run
 from queue_tool.model.states import Code
 from queue_tool.worker.inbox import Inbox
+from queue_tool.worker.watchdog import current_ticket
 
 CANCELED = Failed(code=Code.ERROR, error="It was canceled while it ran.")
 """The end of an abandoned run. It is not stored."""
@@ -33,6 +36,18 @@ class Executor(Protocol):
     def stop(self, ticket: str) -> None:
         """Try to stop a run. It reports to the inbox when its function has really ended."""
 
+    def called_at(self, ticket: str) -> float | None:
+        """Return when the function of a run was called (monotonic); None if it has not been called yet."""
+
+
+@dataclass(slots=True, eq=False)
+class _OnLoop:
+    """A run on the event loop."""
+
+    task: asyncio.Task[None] | None = None
+    context: Context | None = None  # None: the function takes none, or has not been called yet
+    called_at: float | None = None  # monotonic
+
 
 class LoopExecutor:
     """Runs coroutines on the worker's event loop."""
@@ -42,7 +57,7 @@ class LoopExecutor:
         self.slots = slots
         self._loop = loop
         self._inbox = inbox
-        self._running: dict[str, tuple[asyncio.Task[None], Context | None]] = {}
+        self._running: dict[str, _OnLoop] = {}
 
     def start(self, runs: Iterable[Run]) -> None:
         """Pass all runs to the loop in one call."""
@@ -52,30 +67,38 @@ class LoopExecutor:
         """Cancel the coroutine at the point where it waits."""
         self._loop.call_soon_threadsafe(self._stop, ticket)
 
+    def called_at(self, ticket: str) -> float | None:
+        """Return when the function of a run was called (monotonic); None if it has not been called yet."""
+        found = self._running.get(ticket)
+        return found.called_at if found is not None else None
+
     def _start(self, runs: list[Run]) -> None:
         for run in runs:
-            ticket = run.ticket
-            context = run.context(self._inbox.noted) if run.task_type and run.task_type.takes_context else None
-            self._running[ticket] = self._loop.create_task(self._run(ticket, run, context)), context
+            self._running[run.ticket] = on_loop = _OnLoop()
+            on_loop.task = self._loop.create_task(self._run(run.ticket, run, on_loop))
 
-    async def _run(self, ticket: str, run: Run, context: Context | None) -> None:
+    async def _run(self, ticket: str, run: Run, on_loop: _OnLoop) -> None:
         ended: Ended = CANCELED
+        current_ticket.set(ticket)
+        on_loop.called_at = CLOCK.monotonic()
         try:
             assert run.task_type is not None  # noqa: S101 - a run without a type ends before it is started
-            ended = await execute_on_loop(run.task_type, run.data, context)
+            if run.task_type.takes_context:
+                on_loop.context = run.context(self._inbox.noted, CLOCK.now())
+            ended = await execute_on_loop(run.task_type, run.data, on_loop.context)
         finally:
-            if context is not None:
-                context.canceled.set()
+            if on_loop.context is not None:
+                on_loop.context.canceled.set()
             del self._running[ticket]
             self._inbox.returned(ticket, ended)
 
     def _stop(self, ticket: str) -> None:
         found = self._running.get(ticket)
-        if found is not None:
-            task, context = found
-            if context is not None:
-                context.canceled.set()
-            task.cancel()
+        if found is None or found.task is None:
+            return
+        if found.context is not None:
+            found.context.canceled.set()
+        found.task.cancel()
 
 
 class ThreadExecutor:
@@ -88,6 +111,7 @@ class ThreadExecutor:
         self._inbox = inbox
         self._waiting: queue.SimpleQueue[tuple[str, Run]] = queue.SimpleQueue()
         self._contexts: dict[str, Context] = {}
+        self._called_at: dict[str, float] = {}
         self._has_threads = False
 
     def start(self, runs: Iterable[Run]) -> None:
@@ -107,6 +131,10 @@ class ThreadExecutor:
         if context is not None:
             context.canceled.set()
 
+    def called_at(self, ticket: str) -> float | None:
+        """Return when the function of a run was called (monotonic); None if it has not been called yet."""
+        return self._called_at.get(ticket)
+
     def work(self, ticket: str, run: Run, context: Context) -> Ended:  # noqa: ARG002 - a subclass needs the ticket
         """Do the work of one run in the current thread."""
         assert run.task_type is not None  # noqa: S101 - a run without a type ends before it is started
@@ -115,10 +143,11 @@ class ThreadExecutor:
     def _serve(self) -> None:
         while True:
             ticket, run = self._waiting.get()
-            context = self._contexts[ticket]
+            context = self._contexts[ticket] = replace(self._contexts[ticket], deadline=run.deadline(CLOCK.now()))
+            self._called_at[ticket] = CLOCK.monotonic()
             try:
                 ended = CANCELED if context.canceled.is_set() else self.work(ticket, run, context)
             except Exception as error:  # noqa: BLE001 - for example, a process cannot be started
                 ended = not_started(error)
-            del self._contexts[ticket]
+            del self._contexts[ticket], self._called_at[ticket]
             self._inbox.returned(ticket, ended)

@@ -19,6 +19,11 @@ class LoopThread:
         self._thread = threading.Thread(target=self._run, name="loop", daemon=True)
         self._thread.start()
 
+    @property
+    def thread_id(self) -> int:
+        """Return the id of the loop's thread."""
+        return self._thread.ident or 0
+
     def close(self, within: float) -> None:
         """Cancel all coroutines and wait at most `within` seconds until they end. Do not wait for the others."""
         asyncio.run_coroutine_threadsafe(self._finish(), self.loop)

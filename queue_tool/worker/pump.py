@@ -19,12 +19,14 @@ from queue_tool.model.outcome import Ended, Outcome, timed_out
 from queue_tool.model.queues import Lane
 from queue_tool.model.run import Run
 from queue_tool.services.owner import Owner
-from queue_tool.services.run import Runner, put_back
+from queue_tool.services.run import Runner, lose, put_back
 from queue_tool.worker.active_runs import ActiveRun, ActiveRuns
 from queue_tool.worker.executors import Executor
 from queue_tool.worker.inbox import Inbox
 from queue_tool.worker.intake import Intake
 from queue_tool.worker.notebook import Notebook
+from queue_tool.worker.resignation import Resignation
+from queue_tool.worker.watchdog import Stuck, Watchdog
 
 BATCH = 500
 """The most runs that one transaction settles, and the most that it claims. More would lock the database for longer."""
@@ -55,6 +57,7 @@ class Pump:
         inbox: Inbox,
         clock: Clock,
         drain: float,
+        watchdog: Watchdog | None = None,
     ) -> None:
         """Prepare.
 
@@ -65,7 +68,8 @@ class Pump:
             executors: the executor of each lane, which calls its functions.
             inbox: the reports of other threads.
             clock: the source of the time.
-            drain: seconds that active runs may take when this worker ends because all its threads are stuck.
+            drain: seconds that active runs may take when this worker ends because its threads or its loop are stuck.
+            watchdog: notices that the event loop is stuck; None: no lane uses the loop.
         """
         self._runner = runner
         self._owner = owner
@@ -73,7 +77,8 @@ class Pump:
         self._executors = executors
         self._inbox = inbox
         self._clock = clock
-        self._drain = drain
+        self._resignation = Resignation(owner, runner.telemetry, inbox, drain)
+        self._watchdog = watchdog
         self._notebook = Notebook(inbox, clock)
         self._active = ActiveRuns({lane: executor.slots for lane, executor in executors.items()})
         self._ended: deque[tuple[Outcome, ActiveRun]] = deque()
@@ -252,20 +257,29 @@ class Pump:
 
     def _check_runs(self) -> None:
         now = self._clock.monotonic()
-        for active in self._active.overdue(now):
+        for active in self._active.overdue(now, lambda active: self._executors[active.lane].called_at(active.ticket)):
             self._abandon(active)
             self._decide(active, timed_out(active.run.timeout))
         if self._finish_by is None and self._active.is_stuck(Lane.THREADS):
-            self._runner.telemetry.emit(
-                events.Warned(
-                    reason="every thread is busy with an abandoned function: this worker ends and is replaced"
-                )
-            )
-            self._inbox.finish(self._drain)
+            self._resignation.for_threads()
+        if self._watchdog is not None and (stuck := self._watchdog.check(now)) is not None:
+            self._leave_loop(stuck)
         if now - self._last_check >= CHECK_EVERY:
             self._last_check = now
             self._abandon_lost(now)
             self._intake.beat(busy=len(self._active) > 0)
+
+    def _leave_loop(self, stuck: Stuck) -> None:
+        """Give up the event loop: what blocks it is lost, everything else on it is put back, and this worker ends."""
+        self._watchdog = None
+        self._read_inbox()  # runs that returned before are not put back
+        blocking = self._active.get(stuck.ticket) if stuck.ticket else None
+        self._resignation.for_loop(stuck, blocking.run if blocking else None)
+        for active in self._active:
+            if active.lane is Lane.LOOP:
+                self._abandon(active)
+                outcome = lose(active.run, stuck.sentence, stuck.stack) if active is blocking else put_back(active.run)
+                self._ended.append((outcome, active))
 
     def _abandon_lost(self, now: float) -> None:
         """Abandon the runs that this worker no longer owns: canceled, or given to another worker."""
@@ -297,6 +311,8 @@ class Pump:
             moments.append(self._intake.after_backoff(event))
         if self._store_away_until > now:
             moments.append(self._store_away_until)
+        if self._watchdog is not None and len(self._active):
+            moments.append(self._watchdog.next_check)
         if (until := self._finish_by) is not None:
             moments.append(until if until > now else until + LAST_TRIES)
         if (due := self._notebook.due()) is not None:

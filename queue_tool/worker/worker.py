@@ -45,6 +45,7 @@ from queue_tool.worker.presence import Presence
 from queue_tool.worker.pump import Pump
 from queue_tool.worker.ticket_lists import TicketLists
 from queue_tool.worker.waker import Waker
+from queue_tool.worker.watchdog import Watchdog
 
 _log = logging.getLogger("queue_tool.worker")
 
@@ -147,7 +148,7 @@ class Worker(BaseWorker):
 
         def pump() -> None:
             try:
-                results.append(self._run_pump(runtime, loop.loop, burst=burst, most=most))
+                results.append(self._run_pump(runtime, loop, burst=burst, most=most))
             except BaseException as error:  # noqa: BLE001 - a worker without its pump must end and report why
                 results.append(error)
             signals.wake()
@@ -162,10 +163,10 @@ class Worker(BaseWorker):
             raise result
         return result
 
-    def _run_pump(self, runtime: Runtime, loop: asyncio.AbstractEventLoop, *, burst: bool, most: int | None) -> int:
+    def _run_pump(self, runtime: Runtime, loop: LoopThread, *, burst: bool, most: int | None) -> int:
         """Register, run the pump, unregister. Return how many runs were claimed."""
         served = {name: lane_and_queue(name)[0] for name in self.queue_names()}
-        executors = self._executors(runtime, loop, set(served.values()))
+        executors = self._executors(runtime, loop.loop, set(served.values()))
         redis = _own_pool(self.connection)
         presence = Presence(self, redis, runtime.telemetry)
         if not presence.enter(runtime.store.identity(), self._must_stop):
@@ -180,6 +181,7 @@ class Worker(BaseWorker):
             inbox=self._inbox,
             clock=runtime.clock,
             drain=runtime.settings.drain,
+            watchdog=Watchdog(loop, runtime.settings.stuck_after) if Lane.LOOP in executors else None,
         )
         waker.start()
         self.on_ready()

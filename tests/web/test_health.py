@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
+from socket import gethostname
 
 from flask.testing import FlaskClient
 
@@ -48,6 +50,15 @@ def test_a_worker_that_died_here_does_not_count(client: FlaskClient, runtime: Ru
     )
     mine.register(dead, runtime.clock.now())
     assert client.get("/health/ready").status_code == 503
+
+
+def test_a_worker_that_cannot_work_says_why(client: FlaskClient, runtime: Runtime) -> None:
+    runtime.owner.id()
+    runtime.owner.report("its event loop has not turned for 12 seconds")
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json and answer.json["status"]) == (503, "unavailable")
+    assert answer.json is not None
+    assert f"{os.getpid()} on {gethostname()}: its event loop has not turned" in answer.json["checks"]["workers"]
 
 
 def test_inline_the_system_is_ready_without_a_worker(inline_client: FlaskClient) -> None:

@@ -61,6 +61,22 @@ class Warned(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoopStuck(Event):
+    """An `async def` function blocks the event loop of a worker, and with it all others. The worker ends.
+
+    `QUEUE_TOOL_STUCK_AFTER` sets how long the loop may take for one turn. What only waited for the loop runs again
+    elsewhere, without a loss.
+    """
+
+    title = "event loop stuck"
+    level = Level.ERROR
+    seconds: Annotated[float, "how long the loop has not turned, at least"]
+    token: Annotated[str, "the token of the task whose function blocks the loop; missing if that is not known"] | None
+    task_type: Annotated[str, "the name of this task's type; missing likewise"] | None
+    stack: Annotated[str, "where the function is, as in a traceback"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChildStarted(Event):
     """A part of the service was started as a process."""
 

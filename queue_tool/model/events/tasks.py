@@ -88,6 +88,17 @@ class TaskPutBack(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaskLost(Event):
+    """A function keeps its worker from working, so the worker ends. The task runs again, and counts one more loss."""
+
+    title = "task lost"
+    level = Level.WARNING
+    token: Token
+    run: RunNumber
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchFinished(Event):
     """All tasks of a batch have ended."""
 

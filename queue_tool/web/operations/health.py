@@ -76,3 +76,7 @@ def _workers() -> None:
     alive = [worker for worker in workers if lives_here(worker.process) is not False]
     if not alive and runtime().settings.redis_url != INLINE:
         raise _NotReady("No worker has registered yet: start one with `queue-tool worker`.")
+    for worker in alive:
+        if worker.trouble is not None:
+            process = worker.process
+            raise _NotReady(f"The worker with the process id {process.pid} on {process.host}: {worker.trouble}.")

@@ -5,7 +5,6 @@ Start it with `python -m tests.worker.faults.doomed STEP NUMBER`.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
@@ -20,6 +19,7 @@ from queue_tool.model.outcome import Note, Outcome
 from queue_tool.model.queues import Lane
 from queue_tool.runtime import Runtime
 from queue_tool.services.run import RecordedAndClaimed, Runner
+from queue_tool.worker.loop import LoopThread
 from queue_tool.worker.process import work
 from queue_tool.worker.ticket_lists import Removable, TicketLists
 from queue_tool.worker.worker import Worker
@@ -95,7 +95,7 @@ class DoomedWorker(Worker):
 
     doom: Doom
 
-    def _run_pump(self, runtime: Runtime, loop: asyncio.AbstractEventLoop, *, burst: bool, most: int | None) -> int:
+    def _run_pump(self, runtime: Runtime, loop: LoopThread, *, burst: bool, most: int | None) -> int:
         known: dict[str, Any] = {field.name: getattr(runtime.runner, field.name) for field in fields(runtime.runner)}
         doomed = replace(runtime, runner=DoomedRunner(**known, doom=self.doom))
         return super()._run_pump(doomed, loop, burst=burst, most=most)

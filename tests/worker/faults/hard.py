@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,43 @@ async def blocking(data: object) -> str:
 async def blocking_for_hours(data: object) -> None:
     """Block the event loop for hours."""
     pause(HOURS)
+
+
+@task("hard.spins")
+async def spins(data: str) -> str:
+    """Compute without `await` until there is a file."""
+    return spin(data)
+
+
+@task("hard.spins-in-a-subtask")
+async def spins_in_a_subtask(data: str) -> str:
+    """Compute without `await` until there is a file, in another task of asyncio."""
+
+    async def inner() -> str:
+        return spin(data)
+
+    async with asyncio.TaskGroup() as group:
+        found = group.create_task(inner())
+    return found.result()
+
+
+def spin(data: str) -> str:
+    """Compute until there is a file."""
+    while not Path(data).exists():
+        pass
+    return "free"
+
+
+@task("hard.hasty", timeout=0.3)
+async def hasty(data: object, context: Context) -> bool:
+    """Return whether the deadline is still to come."""
+    return context.deadline is not None and context.deadline > datetime.now(UTC)
+
+
+@task("hard.hasty-in-a-thread", timeout=0.3)
+def hasty_in_a_thread(data: object, context: Context) -> bool:
+    """Return whether the deadline is still to come."""
+    return context.deadline is not None and context.deadline > datetime.now(UTC)
 
 
 # -- functions that raise, exit, fork, or return what is not JSON ------------------------------------------
