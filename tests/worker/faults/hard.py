@@ -141,6 +141,12 @@ async def spins_in_a_subtask(data: str) -> str:
     return found.result()
 
 
+@task("hard.switches")
+def switches(data: object) -> float:
+    """Return the seconds after which a thread that computes lets another one go on."""
+    return sys.getswitchinterval()
+
+
 def spin(data: str) -> str:
     """Compute until there is a file."""
     while not Path(data).exists():
