@@ -1,8 +1,8 @@
 """Execution: calls a task type's function with its data and a deadline, and returns as a value how the call ended.
 
 The function runs in its own thread (an `async def` on its own loop), so that the deadline is enforced from outside: at
-the deadline the run is over, even if the function continues. An isolated function runs in its own process, which is
-killed at the deadline.
+the deadline the run is over, even if the function continues. An isolated function runs in its own process, which ends
+at the deadline with all processes that it started.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from queue_tool.execution.guard import Guard
 from queue_tool.execution.isolation import answer_parent, hear_child
 from queue_tool.model import json_text
 from queue_tool.model.bounded_text import encodable, keepable
@@ -84,14 +85,22 @@ def _in_a_process(task_type: TaskType, data: object, context: Context, timeout: 
     def answer() -> None:
         answer_parent(sending, lambda heard: execute_here(task_type, data, replace(context, on_news=heard)))
 
+    guard = Guard(fork)
     try:
+        guard.start()  # before the pipe is made, because it would inherit the pipe
         receiving, sending = fork.Pipe(duplex=False)
         child = fork.Process(target=answer, name=context.token, daemon=True)
         child.start()
     except OSError as error:
+        guard.close()
         return not_started(error)
     sending.close()
-    return hear_child(child, receiving, context, timeout)
+    assert child.pid is not None  # noqa: S101 - it was started
+    try:
+        with guard.watching(child.pid):
+            return hear_child(child, receiving, context, timeout)
+    finally:
+        guard.close()
 
 
 def execute_here(

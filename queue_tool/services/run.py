@@ -13,6 +13,7 @@ from datetime import datetime
 
 from queue_tool.errors import StoreAway
 from queue_tool.execution.call import execute
+from queue_tool.host import signals
 from queue_tool.model import events, json_text, retry
 from queue_tool.model.clock import Clock
 from queue_tool.model.outcome import Ended, Failed, Note, Outcome, Returned
@@ -127,6 +128,7 @@ class Runner:
             return run.ended
         assert run.task_type is not None  # noqa: S101 - without a type, `load` has ended the run
         context = run.context()
+        signals.keep_from_children()
         try:
             return execute(run.task_type, run.data, context, run.timeout)
         except BaseException:  # RQ's signal handlers may raise any exception here

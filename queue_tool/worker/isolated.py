@@ -6,6 +6,7 @@ fork server makes the forks. It has the user's task types loaded already, and it
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import threading
 from dataclasses import replace
@@ -15,7 +16,9 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from queue_tool.environment import children_search_safely, load_settings
+from queue_tool.execution import process_group
 from queue_tool.execution.call import execute_here
+from queue_tool.execution.guard import Guard
 from queue_tool.execution.isolation import answer_parent, hear_child
 from queue_tool.model import json_text
 from queue_tool.model.context import Context
@@ -45,21 +48,24 @@ class IsolatedExecutor(ThreadExecutor):
         self._forks = multiprocessing.get_context("forkserver")
         self._forks.set_forkserver_preload(["queue_tool.worker.preload"])
         self._children: dict[str, BaseProcess] = {}
+        self._guard = Guard(self._forks)
+        atexit.register(self._guard.close)
         self._starting = threading.Lock()
         self._started = False
         if start_server:
             self._ensure_server()
 
     def stop(self, ticket: str) -> None:
-        """Kill the process of a run, or prevent its start."""
+        """End the process group of a run, or prevent its start."""
         super().stop(ticket)
         child = self._children.get(ticket)
         if child is not None:
-            child.kill()
+            _end_soon(child)
 
     def work(self, ticket: str, run: Run, context: Context) -> Ended:
         """Run the function in a new process and wait until that process ends."""
         self._ensure_server()
+        self._guard.start()
         receiving, sending = self._forks.Pipe(duplex=False)
         child = self._forks.Process(
             target=run_in_child, args=(run.task, run.timeout, sending), name=ticket, daemon=True
@@ -67,11 +73,13 @@ class IsolatedExecutor(ThreadExecutor):
         child.start()
         self._children[ticket] = child
         sending.close()
+        assert child.pid is not None  # noqa: S101 - it was started
         if context.canceled.is_set():  # the run was stopped while the process was starting
             child.kill()
         died = Code.WORKER_LOST if run.task.losses else Code.ERROR
         try:
-            return hear_child(child, receiving, context, run.timeout, died)
+            with self._guard.watching(child.pid):
+                return hear_child(child, receiving, context, run.timeout, died)
         finally:
             del self._children[ticket]
 
@@ -82,6 +90,12 @@ class IsolatedExecutor(ThreadExecutor):
                 with children_search_safely():
                     forkserver.ensure_running()
                 self._started = True
+
+
+def _end_soon(child: BaseProcess) -> None:
+    """End the process group that a child leads, without waiting for it. The thread that hears the child reaps it."""
+    assert child.pid is not None  # noqa: S101 - it was started
+    threading.Thread(target=process_group.end, args=(child.pid,), name=f"end of {child.name}", daemon=True).start()
 
 
 def run_in_child(task: Claimed, timeout: float | None, sending: Connection) -> None:

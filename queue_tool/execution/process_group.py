@@ -1,0 +1,68 @@
+"""The process group of an isolated run: its process, and all processes that this one starts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import suppress
+from multiprocessing.process import BaseProcess
+
+MOMENT = 1.0
+"""Seconds that a process group may take to end after SIGTERM. Then SIGKILL ends it."""
+
+PAUSE = 0.01
+"""Seconds between two checks whether a group has ended."""
+
+
+def lead() -> None:
+    """Give this process its own session and process group. The processes that it starts belong to them, too."""
+    with suppress(PermissionError):  # it leads a group already
+        os.setsid()
+
+
+def send(leader: int, which: int) -> bool:
+    """Send a signal to a process group. Return False if there is no such group, or if we may not send it signals.
+
+    Args:
+        leader: the pid of the process that leads the group; if it does not lead it yet, it gets the signal alone.
+        which: the signal; 0 sends none.
+    """
+    for deliver in (os.killpg, os.kill):
+        with suppress(ProcessLookupError, PermissionError):
+            deliver(leader, which)
+            return True
+    return False
+
+
+def end(leader: int) -> None:
+    """End a process group: SIGTERM, and SIGKILL if it has not ended after a moment."""
+    if send(leader, signal.SIGTERM):
+        _kill_after_a_moment(leader, time.monotonic() + MOMENT)
+
+
+def end_all(leaders: set[int]) -> None:
+    """End several process groups at the same time."""
+    until = time.monotonic() + MOMENT
+    for leader in leaders:
+        send(leader, signal.SIGTERM)
+    for leader in leaders:
+        _kill_after_a_moment(leader, until)
+
+
+def end_with(child: BaseProcess) -> None:
+    """End the process group that a child of this process leads, and reap the child."""
+    assert child.pid is not None  # noqa: S101 - it was started
+    until = time.monotonic() + MOMENT
+    send(child.pid, signal.SIGTERM)
+    child.join(MOMENT)
+    _kill_after_a_moment(child.pid, until)
+    child.join()
+
+
+def _kill_after_a_moment(leader: int, until: float) -> None:
+    while send(leader, 0):
+        if time.monotonic() >= until:
+            send(leader, signal.SIGKILL)
+            return
+        time.sleep(PAUSE)
