@@ -37,7 +37,7 @@ def send(leader: int, which: int) -> bool:
 
 def end(leader: int) -> None:
     """End a process group: SIGTERM, and SIGKILL if it has not ended after a moment."""
-    if send(leader, signal.SIGTERM):
+    if _ask(leader):
         _kill_after_a_moment(leader, time.monotonic() + MOMENT)
 
 
@@ -45,7 +45,7 @@ def end_all(leaders: set[int]) -> None:
     """End several process groups at the same time."""
     until = time.monotonic() + MOMENT
     for leader in leaders:
-        send(leader, signal.SIGTERM)
+        _ask(leader)
     for leader in leaders:
         _kill_after_a_moment(leader, until)
 
@@ -54,10 +54,15 @@ def end_with(child: BaseProcess) -> None:
     """End the process group that a child of this process leads, and reap the child."""
     assert child.pid is not None  # noqa: S101 - it was started
     until = time.monotonic() + MOMENT
-    send(child.pid, signal.SIGTERM)
+    _ask(child.pid)
     child.join(MOMENT)
     _kill_after_a_moment(child.pid, until)
     child.join()
+
+
+def _ask(leader: int) -> bool:
+    """Ask a process group to end. A stopped process is continued, because it could not end."""
+    return send(leader, signal.SIGTERM) and send(leader, signal.SIGCONT)
 
 
 def _kill_after_a_moment(leader: int, until: float) -> None:

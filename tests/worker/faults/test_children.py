@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 import pytest
 
+from tests.worker.faults import children
 from tests.worker.faults.children import WORK
 from tests.worker.faults.site import Site
 from tests.worker.tools.place import RQ
 
 LANES = ("loop", "thread", "alone")
 
-MODULE = "tests.worker.faults.children"
+MODULE = children.__name__
 
 
 def send(site: Site, names: Sequence[str]) -> dict[str, str]:
