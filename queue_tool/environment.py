@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -26,7 +27,8 @@ def load_settings(overrides: Mapping[str, str] | None = None) -> Settings:
     Raises:
         BadSetting: a setting has a value that cannot be used.
     """
-    return settings.read(_variables() | dict(overrides or {}))
+    chosen = settings.read(_variables() | dict(overrides or {}))
+    return replace(chosen, data_dir=chosen.data_dir.absolute())  # even if a task changes the working directory later
 
 
 def unknown_settings() -> list[str]:

@@ -7,13 +7,15 @@ process step differs: the executors of its lanes call the functions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 from queue_tool.errors import StoreAway
 from queue_tool.execution.call import execute
 from queue_tool.host import signals
+from queue_tool.host.working_directory import WorkingDirectory
 from queue_tool.model import events, json_text, retry
 from queue_tool.model.clock import Clock
 from queue_tool.model.outcome import Ended, Failed, Note, Outcome, Returned
@@ -130,7 +132,8 @@ class Runner:
         context = run.context()
         signals.keep_from_children()
         try:
-            return execute(run.task_type, run.data, context, run.timeout)
+            with self._own_directory(run):
+                return execute(run.task_type, run.data, context, run.timeout)
         except BaseException:  # RQ's signal handlers may raise any exception here
             context.canceled.set()
             self._put_back(run, owner)
@@ -180,6 +183,16 @@ class Runner:
         backoff = kind.backoff if kind else retry.STANDARD
         attempt = task.attempt - task.forgiven
         return retry.decide(failed, attempt, most, backoff=backoff, now=self.clock.now(), chance=self.chance)
+
+    @contextmanager
+    def _own_directory(self, run: Run) -> Iterator[None]:
+        """Keep the working directory of this process, and warn if the run has changed it."""
+        with closing(WorkingDirectory()) as directory:
+            try:
+                yield
+            finally:
+                if directory.restore():
+                    self.telemetry.emit(events.DirectoryChanged(token=run.task.token, run=run.task.run))
 
     def _put_back(self, run: Run, owner: int) -> None:
         """Put a task back so that another worker runs it: the same attempt, a new run."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -23,6 +23,10 @@ from queue_tool.worker.watchdog import current_ticket
 
 CANCELED = Failed(code=Code.ERROR, error="It was canceled while it ran.")
 """The end of an abandoned run. It is not stored."""
+
+
+def ignore_returned(run: Run) -> None:
+    """Do nothing when the function of a run has returned."""
 
 
 class Executor(Protocol):
@@ -52,9 +56,23 @@ class _OnLoop:
 class LoopExecutor:
     """Runs coroutines on the worker's event loop."""
 
-    def __init__(self, slots: int, loop: asyncio.AbstractEventLoop, inbox: Inbox) -> None:
-        """Prepare to run at most `slots` coroutines at the same time on this loop."""
+    def __init__(
+        self,
+        slots: int,
+        loop: asyncio.AbstractEventLoop,
+        inbox: Inbox,
+        after: Callable[[Run], None] = ignore_returned,
+    ) -> None:
+        """Prepare to run at most `slots` coroutines at the same time on this loop.
+
+        Args:
+            slots: how many runs may be active at the same time.
+            loop: the event loop.
+            inbox: receives the ends of the runs.
+            after: called when the function of a run has returned.
+        """
         self.slots = slots
+        self._after = after
         self._loop = loop
         self._inbox = inbox
         self._running: dict[str, _OnLoop] = {}
@@ -90,6 +108,7 @@ class LoopExecutor:
             if on_loop.context is not None:
                 on_loop.context.canceled.set()
             del self._running[ticket]
+            self._after(run)
             self._inbox.returned(ticket, ended)
 
     def _stop(self, ticket: str) -> None:
@@ -104,9 +123,17 @@ class LoopExecutor:
 class ThreadExecutor:
     """Calls functions in threads. Each thread calls `work` for a run."""
 
-    def __init__(self, slots: int, name: str, inbox: Inbox) -> None:
-        """Prepare to run at most `slots` functions at the same time. The first `start` creates the threads."""
+    def __init__(self, slots: int, name: str, inbox: Inbox, after: Callable[[Run], None] = ignore_returned) -> None:
+        """Prepare to run at most `slots` functions at the same time. The first `start` creates the threads.
+
+        Args:
+            slots: how many runs may be active at the same time.
+            name: the prefix of the thread names.
+            inbox: receives the ends of the runs.
+            after: called when the function of a run has returned.
+        """
         self.slots = slots
+        self._after = after
         self._name = name
         self._inbox = inbox
         self._waiting: queue.SimpleQueue[tuple[str, Run]] = queue.SimpleQueue()
@@ -138,7 +165,10 @@ class ThreadExecutor:
     def work(self, ticket: str, run: Run, context: Context) -> Ended:  # noqa: ARG002 - a subclass needs the ticket
         """Do the work of one run in the current thread."""
         assert run.task_type is not None  # noqa: S101 - a run without a type ends before it is started
-        return execute_here(run.task_type, run.data, context)
+        try:
+            return execute_here(run.task_type, run.data, context)
+        finally:
+            self._after(run)
 
     def _serve(self) -> None:
         while True:

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import atexit
 import multiprocessing
+import os
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 from queue_tool.environment import children_search_safely, load_settings
 from queue_tool.execution import process_group
 from queue_tool.execution.call import execute_here
 from queue_tool.execution.guard import Guard
 from queue_tool.execution.isolation import answer_parent, hear_child
+from queue_tool.host.working_directory import WorkingDirectory
 from queue_tool.model import json_text
 from queue_tool.model.context import Context
 from queue_tool.model.outcome import Ended
@@ -35,16 +39,18 @@ from queue_tool.worker.inbox import Inbox
 class IsolatedExecutor(ThreadExecutor):
     """Calls functions in processes. Each slot has a thread, which waits for one process."""
 
-    def __init__(self, slots: int, name: str, inbox: Inbox, *, start_server: bool) -> None:
+    def __init__(self, slots: int, name: str, inbox: Inbox, directory: WorkingDirectory, *, start_server: bool) -> None:
         """Prepare to run at most `slots` processes at the same time.
 
         Args:
             slots: how many runs may be active at the same time.
             name: the prefix of the thread names.
             inbox: receives the ends of the runs.
+            directory: the directory in which the processes start.
             start_server: start the fork server now, not at the first run.
         """
         super().__init__(slots, name, inbox)
+        self._directory = directory
         self._forks = multiprocessing.get_context("forkserver")
         self._forks.set_forkserver_preload(["queue_tool.worker.preload"])
         self._children: dict[str, BaseProcess] = {}
@@ -67,9 +73,11 @@ class IsolatedExecutor(ThreadExecutor):
         self._ensure_server()
         self._guard.start()
         receiving, sending = self._forks.Pipe(duplex=False)
+        path = self._directory.path
         child = self._forks.Process(
-            target=run_in_child, args=(run.task, run.timeout, sending), name=ticket, daemon=True
+            target=run_in_child, args=(path, run.task, run.timeout, sending), name=ticket, daemon=True
         )
+        self._directory.leave_removed()  # the standard library reads the working directory
         child.start()
         self._children[ticket] = child
         sending.close()
@@ -87,6 +95,7 @@ class IsolatedExecutor(ThreadExecutor):
         """Start the fork server if this has not been done. If it dies, the standard library starts another one."""
         with self._starting:
             if not self._started:
+                self._directory.leave_removed()
                 with children_search_safely():
                     forkserver.ensure_running()
                 self._started = True
@@ -98,8 +107,11 @@ def _end_soon(child: BaseProcess) -> None:
     threading.Thread(target=process_group.end, args=(child.pid,), name=f"end of {child.name}", daemon=True).start()
 
 
-def run_in_child(task: Claimed, timeout: float | None, sending: Connection) -> None:
-    """Run one task in this child process, and send how it ended to the worker."""
+def run_in_child(directory: Path | None, task: Claimed, timeout: float | None, sending: Connection) -> None:
+    """Run one task in this child process and in this directory, and send how it ended to the worker."""
+    if directory is not None:
+        with suppress(OSError):  # it has been removed
+            os.chdir(directory)
     task_type, data = known_types()[task.task_type], json_text.loads(task.data)
     context = Run(task=task, timeout=timeout).context()
     answer_parent(sending, lambda heard: execute_here(task_type, data, replace(context, on_news=heard)))

@@ -30,9 +30,11 @@ from queue_tool.errors import DataDirUnusable, StoreAway
 from queue_tool.host import put_aside
 from queue_tool.host.clock import CLOCK
 from queue_tool.host.signals import NO_SIGNAL, SignalPipe
+from queue_tool.host.working_directory import WorkingDirectory
 from queue_tool.model import events
 from queue_tool.model.outcome import Outcome
 from queue_tool.model.queues import Lane, lane_and_queue, lists_of
+from queue_tool.model.run import Run
 from queue_tool.model.ticket import read_ticket_id
 from queue_tool.runtime import Runtime
 from queue_tool.worker import ticket
@@ -220,12 +222,17 @@ class Worker(BaseWorker):
     def _executors(
         self, runtime: Runtime, loop: asyncio.AbstractEventLoop, lanes: set[Lane]
     ) -> Mapping[Lane, Executor]:
-        settings, inbox = runtime.settings, self._inbox
+        settings, inbox, directory = runtime.settings, self._inbox, WorkingDirectory()
+
+        def after(run: Run) -> None:
+            if directory.restore():
+                runtime.telemetry.emit(events.DirectoryChanged(token=run.task.token, run=run.task.run))
+
         start_server = any(known.lane is Lane.ISOLATED for known in runtime.types.values())
         executors: dict[Lane, Executor] = {
-            Lane.LOOP: LoopExecutor(settings.concurrency, loop, inbox),
-            Lane.THREADS: ThreadExecutor(settings.threads, "thread", inbox),
-            Lane.ISOLATED: IsolatedExecutor(settings.isolated, "isolated", inbox, start_server=start_server),
+            Lane.LOOP: LoopExecutor(settings.concurrency, loop, inbox, after),
+            Lane.THREADS: ThreadExecutor(settings.threads, "thread", inbox, after),
+            Lane.ISOLATED: IsolatedExecutor(settings.isolated, "isolated", inbox, directory, start_server=start_server),
         }
         return {lane: executor for lane, executor in executors.items() if lane in lanes}
 

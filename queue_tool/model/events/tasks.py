@@ -99,6 +99,16 @@ class TaskLost(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryChanged(Event):
+    """The working directory of a worker was changed while a task ran. The worker has returned to its own directory."""
+
+    title = "working directory changed"
+    level = Level.WARNING
+    token: Token
+    run: RunNumber
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchFinished(Event):
     """All tasks of a batch have ended."""
 

@@ -30,7 +30,7 @@ class Sqlite:
             url: the database's URL.
             timeout: seconds to wait for a lock or for a free connection of a pool.
         """
-        self._path = Path(make_url(url).database or "")
+        self._path = Path(make_url(url).database or "").absolute()  # the working directory may change
         self._lock = WriteLock(self._path.with_name(self._path.name + ".write-lock"), timeout)
         self._writer = _engine(url, "BEGIN IMMEDIATE", timeout, pool_size=1, max_overflow=0)
         self._relaxed_writer = self._writer.execution_options(synchronous="NORMAL")
