@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypedDict, TypeVar, Unpack
+from typing import Any, Never, TypeVar, Unpack
 
 from queue_tool.errors import BadTaskType
+from queue_tool.model import task_function, type_options
 from queue_tool.model.queues import Lane, Priority
-from queue_tool.model.retry import STANDARD, Backoff, backoff_of
+from queue_tool.model.retry import STANDARD, Backoff
 from queue_tool.model.schema import Schema
-
-Timeout = float | Callable[[Any], float]
-"""Seconds (0: no limit), or a function that returns the seconds for a task's data."""
+from queue_tool.model.task_function import BadFunction
+from queue_tool.model.type_options import LONGEST_TIMEOUT, BadOption, Timeout, TypeOptions, is_timeout
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", re.ASCII)
-
-
-LONGEST_TIMEOUT = 10**9
-"""Seconds, about thirty years. Timers of the system have an upper limit, so longer timeouts are refused."""
-
-
-def is_timeout(seconds: object) -> bool:
-    """Return whether a value is a number of seconds that a task may run."""
-    return type(seconds) in (int, float) and 0 <= seconds <= LONGEST_TIMEOUT  # type: ignore[operator] # it is a number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +96,7 @@ class TaskTypes(Mapping[str, TaskType]):
             try:
                 kind.schema.compile()
             except BadTaskType as error:
-                raise BadTaskType(f"The task type {kind.name!r}: {error.sentence}") from None
+                raise BadTaskType(f"{_subject(kind.name, kind.function)}: {error.sentence}") from None
 
     def __getitem__(self, name: str) -> TaskType:
         """Return the type with this name."""
@@ -129,44 +119,29 @@ declared = TaskTypes()
 """The types that `@task` has declared in this process so far."""
 
 
-class TypeOptions(TypedDict, total=False):
-    """The options of a task type, in addition to its name and its function.
-
-    Keys:
-        schema: JSON Schema (2020-12) of the data; by default every value is valid. The service does not start with an
-            invalid schema.
-        timeout: seconds that a run may take, or a function that returns them for the data; 0: no limit; by default the
-            setting `QUEUE_TOOL_TIMEOUT`.
-        max_attempts: maximum number of attempts; by default the setting `QUEUE_TOOL_MAX_ATTEMPTS`.
-        backoff: wait before the next attempt: a `Backoff`, or a list of seconds.
-        no_retry: exception classes after which the task is not retried.
-        priority: "high", "normal" (the default) or "low".
-        isolated: True runs each task in a separate process, which is killed at the deadline.
-        description: one sentence for people; by default the first line of the function's docstring.
-    """
-
-    schema: dict[str, object] | bool
-    timeout: Timeout | None
-    max_attempts: int | None
-    backoff: Backoff | Sequence[float] | None
-    no_retry: Iterable[type[BaseException]]
-    priority: str
-    isolated: bool
-    description: str | None
-
-
-def task(name: str, **options: Unpack[TypeOptions]) -> Callable[[Function], Function]:
+def task(name: str = "", *misplaced: Never, **options: Unpack[TypeOptions]) -> Callable[[Function], Function]:
     """Declare a function as a task type. The function itself is returned unchanged.
 
     Args:
         name: the name for clients: 1 to 64 letters, digits, `_`, `.` or `-`; the first is a letter, a digit or `_`.
+        misplaced: nothing: the options have names.
         options: see `TypeOptions`.
 
     Raises:
-        BadTaskType: the name or an option is not valid, or another function already has the name.
+        BadTaskType: the name or an option is not valid, the function cannot be a task's function, or another function
+            already has the name.
     """
+    if callable(name) or hasattr(type(name), "__get__"):  # `@task` without parentheses: `name` is the function
+        raise BadTaskType(_without_a_name(name))
 
     def declare(function: Function) -> Function:
+        if name == "":
+            raise BadTaskType(_without_a_name(function))
+        if misplaced:
+            raise BadTaskType(
+                f"{_subject(name, function)} has an option without its name: "
+                "write each one with its name, such as timeout=60."
+            )
         declared.add(make_task_type(name, function, **options))
         return function
 
@@ -184,81 +159,48 @@ def make_task_type(name: str, function: Callable[..., Any], **options: Unpack[Ty
     Raises:
         BadTaskType: an argument is not valid.
     """
-    unknown = options.keys() - TypeOptions.__annotations__.keys()
-    if unknown:
-        raise BadTaskType(f"The task type {name!r} has unknown options: {', '.join(sorted(unknown))}.")
-    priority, timeout = options.get("priority", Priority.NORMAL), options.get("timeout")
-    max_attempts = options.get("max_attempts")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise BadTaskType(
-            f"{name!r} is not a valid task type name: "
+            f"{name!r} is not a valid task type name (function {task_function.described(function)}): "
             "use 1 to 64 letters, digits, '_', '.' or '-', and start with a letter, a digit or '_'."
         )
-    if priority not in set(Priority):
-        raise BadTaskType(f"The task type {name!r} has the invalid priority {priority!r}: use high, normal or low.")
-    if max_attempts is not None and (not isinstance(max_attempts, int) or max_attempts < 1):
-        raise BadTaskType(
-            f"The task type {name!r} has max_attempts {max_attempts!r}: use a whole number of at least 1."
-        )
-    if timeout is not None and not callable(timeout) and not is_timeout(timeout):
-        raise BadTaskType(
-            f"The task type {name!r} has the timeout {timeout!r}: use a number of seconds from 0 to {LONGEST_TIMEOUT}."
-        )
-    return TaskType(
-        name=name,
-        function=function,
-        schema=Schema(options.get("schema", True)),
-        lane=_lane_of(function, isolated=options.get("isolated", False)),
-        priority=Priority(priority),
-        timeout=timeout,
-        max_attempts=max_attempts,
-        backoff=_backoff(name, options.get("backoff")),
-        no_retry=_kinds_of_errors(name, options.get("no_retry", ())),
-        description=options.get("description") or (inspect.getdoc(function) or "").partition("\n")[0],
-        takes_context=_takes_context(name, function),
-    )
-
-
-def _backoff(name: str, declared_backoff: Backoff | Sequence[float] | None) -> Backoff:
     try:
-        return backoff_of(declared_backoff)
-    except (TypeError, ValueError) as error:
-        raise BadTaskType(f"The task type {name!r} has an invalid backoff: {error}.") from None
-
-
-def _kinds_of_errors(name: str, kinds: Iterable[type[BaseException]]) -> tuple[type[BaseException], ...]:
-    found = tuple(kinds)
-    if not all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in found):
-        raise BadTaskType(f"The task type {name!r} has a value in no_retry that is not an exception class.")
-    return found
+        type_options.refuse_unknown(options.keys())
+        called = task_function.plain_of(function)
+        isolated = type_options.isolated(options.get("isolated", False))
+        return TaskType(
+            name=name,
+            function=called,
+            schema=type_options.schema_of(options.get("schema", True)),
+            lane=_lane_of(called, isolated=isolated),
+            priority=type_options.priority(options.get("priority", Priority.NORMAL)),
+            timeout=type_options.timeout_of(options.get("timeout")),
+            max_attempts=type_options.max_attempts_of(options.get("max_attempts")),
+            backoff=type_options.backoff(options.get("backoff")),
+            no_retry=type_options.no_retry(options.get("no_retry", ())),
+            description=type_options.description(options.get("description"), task_function.documented(called)),
+            takes_context=task_function.takes_context(called, static=called is not function),
+        )
+    except (BadFunction, BadOption) as error:
+        raise BadTaskType(f"{_subject(name, function)} {error}.") from None
 
 
 def _lane_of(function: Callable[..., Any], *, isolated: bool) -> Lane:
     if isolated:
         return Lane.ISOLATED
-    return Lane.LOOP if inspect.iscoroutinefunction(function) else Lane.THREADS
+    return Lane.LOOP if task_function.is_async(function) else Lane.THREADS
 
 
-def _takes_context(name: str, function: Callable[..., Any]) -> bool:
-    wrong = BadTaskType(f"The function of the task type {name!r} must have the parameters (data) or (data, context).")
-    try:
-        parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):
-        raise wrong from None
-    positional = [
-        parameter
-        for parameter in parameters
-        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-    ]
-    needed = [parameter for parameter in positional if parameter.default is parameter.empty]
-    keywords = [
-        parameter
-        for parameter in parameters
-        if parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty
-    ]
-    if not positional or keywords or len(needed) > len(("data", "context")):
-        raise wrong
-    return any(parameter in needed or parameter.name == "context" for parameter in positional[1:2])
+def _subject(name: str, function: object) -> str:
+    """Return the beginning of a sentence about a task type."""
+    return f"The task type {name!r} (function {task_function.described(function)})"
+
+
+def _without_a_name(function: object) -> str:
+    described = task_function.described(function)
+    suggested = described.partition(" ")[0].rpartition(".")[2]
+    name = suggested if _NAME.fullmatch(suggested) else "my_type"
+    return f'The function {described} is declared without a name: write `@task("{name}")` above it.'
 
 
 def _origin(function: Callable[..., Any]) -> str:

@@ -25,7 +25,7 @@ from queue_tool.model.payloads.queries import MOST_ON_A_PAGE, Filters, Paging
 from queue_tool.model.payloads.requests import MOST_TOKENS
 from queue_tool.model.retry import Backoff
 from queue_tool.model.states import Code
-from queue_tool.model.task_types import TypeOptions
+from queue_tool.model.type_options import TypeOptions
 from queue_tool.services.listing import MOST_COUNTED
 from queue_tool.web.http import bodies
 from queue_tool.web.http.admission import role_needed

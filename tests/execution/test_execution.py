@@ -17,7 +17,8 @@ from queue_tool.execution.call import LONGEST_ERROR, execute, execute_on_loop
 from queue_tool.model.context import Context
 from queue_tool.model.outcome import Ended, Failed, Returned
 from queue_tool.model.states import Code
-from queue_tool.model.task_types import LONGEST_TIMEOUT, make_task_type
+from queue_tool.model.task_types import make_task_type
+from queue_tool.model.type_options import LONGEST_TIMEOUT
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 """An isolated task forks while threads run; Python 3.12 and later warn of every such fork."""

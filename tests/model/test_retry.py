@@ -64,7 +64,7 @@ def test_a_list_of_delays_is_used_as_given_and_its_last_one_repeats(chance: floa
     ids=str,
 )  # fmt: skip
 def test_an_invalid_backoff_is_refused_when_the_type_is_declared(backoff: Any) -> None:
-    with pytest.raises(BadTaskType, match=r"^The task type 'a' has an invalid backoff"):
+    with pytest.raises(BadTaskType, match=r"^The task type 'a' \(function .*\) has an invalid backoff"):
         make_task_type("a", lambda data: data, backoff=backoff)
 
 

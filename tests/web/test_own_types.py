@@ -96,8 +96,17 @@ def test_a_mistake_in_a_module_becomes_one_sentence_that_names_the_module_and_th
         ),
         "bad_name": (
             "from queue_tool import task\n@task('a b')\ndef a(data): ...",
-            ": 'a b' is not a valid task type name: use 1 to 64 letters, digits, '_', '.' or '-', "
-            "and start with a letter, a digit or '_'.",
+            ": 'a b' is not a valid task type name (function bad_name.a): use 1 to 64 letters, digits, '_', '.' or "
+            "'-', and start with a letter, a digit or '_'.",
+        ),
+        "forgotten": (
+            "from queue_tool import task\n@task\ndef mine(data): ...",
+            ': The function forgotten.mine is declared without a name: write `@task("mine")` above it.',
+        ),
+        "method": (
+            "from queue_tool import task\nclass A:\n    @task('b')\n    def mine(self, data): ...",
+            ": The task type 'b' (function method.A.mine) has `self` as its first parameter, which would get the data: "
+            "move it out of its class, or use @staticmethod, and write the parameters (data) or (data, context).",
         ),
         "taken": (
             "from queue_tool import task\n@task('uppercase')\ndef mine(data): ...",
