@@ -1,6 +1,6 @@
 """Execution: calls a task type's function with its data and a deadline, and returns as a value how the call ended.
 
-The function runs in its own thread (an `async def` on its own loop), so that the deadline is enforced from outside: at
+The function runs in its own thread (an awaitable on its own loop), so that the deadline is enforced from outside: at
 the deadline the run is over, even if the function continues. An isolated function runs in its own process, which ends
 at the deadline with all processes that it started.
 """
@@ -8,16 +8,18 @@ at the deadline with all processes that it started.
 from __future__ import annotations
 
 import asyncio
-import inspect
+import contextvars
 import multiprocessing
 import os
 import queue
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from queue_tool.execution.awaiting import DeadlinePassed, await_here, awaited, exit_if_forked, is_awaitable, outcome_of
 from queue_tool.execution.guard import Guard
 from queue_tool.execution.isolation import answer_parent, hear_child
 from queue_tool.model import json_text
@@ -47,20 +49,32 @@ def execute(task_type: TaskType, data: object, context: Context, timeout: float 
 
 
 async def execute_on_loop(task_type: TaskType, data: object, context: Context | None) -> Ended:
-    """Await an `async def` on the running loop, without a deadline.
+    """Call an `async def` on the running loop, without a deadline, and await what it returns.
 
     Everything that the function raises is its outcome, even SystemExit, which would end the loop for all other runs.
     """
     pid = os.getpid()
-    if task_type.lane is not Lane.LOOP:  # the function was an `async def` when the task was sent, and is not any more
-        return await asyncio.to_thread(execute_here, task_type, data, context)
+    arguments = _arguments(task_type, data, context)
     try:
-        returned = await task_type.function(*_arguments(task_type, data, context))
+        if task_type.lane is Lane.LOOP:
+            returned = await awaited(task_type.function(*arguments))
+        else:  # the function was an `async def` when the task was sent, and is not any more
+            returned = await _called_in_a_thread(task_type, arguments)
     except BaseException as error:  # noqa: BLE001 - a cancellation from outside is an outcome too
         return _raised(error, task_type)
     finally:
-        _exit_if_forked(pid)
+        exit_if_forked(pid)
     return _returned(returned)
+
+
+async def _called_in_a_thread(task_type: TaskType, arguments: tuple[Any, ...]) -> Any:
+    """Call the function in a thread, so that it does not block this loop, and await on this loop what it returns."""
+    loop, variables = asyncio.get_running_loop(), contextvars.Context()
+    returned = await loop.run_in_executor(None, variables.run, _call, task_type, arguments)
+    returned, error = await loop.create_task(outcome_of(returned), context=variables)
+    if error is not None:
+        raise error
+    return returned
 
 
 def _in_a_thread(task_type: TaskType, data: object, context: Context, timeout: float | None) -> Ended:
@@ -104,27 +118,54 @@ def _in_a_process(task_type: TaskType, data: object, context: Context, timeout: 
 
 
 def execute_here(
-    task_type: TaskType, data: object, context: Context | None = None, timeout: float | None = None
+    task_type: TaskType,
+    data: object,
+    context: Context | None = None,
+    timeout: float | None = None,
+    wait_for: Callable[[Any], Any] | None = None,
 ) -> Ended:
-    """Call the function in this thread, or an `async def` on a new loop. `timeout` applies only to an `async def`."""
+    """Call the function in this thread, with an empty context of `contextvars`. Await what it returns.
+
+    Args:
+        task_type: the type of the task.
+        data: the data of the task.
+        context: the context of the run.
+        timeout: seconds until an awaitable is canceled; it does not apply to the call itself. None: no limit.
+        wait_for: awaits an awaitable, and returns what that returns; None: it is awaited on a new loop.
+    """
+    return contextvars.Context().run(_execute_here, task_type, data, context, timeout, wait_for)
+
+
+def _execute_here(
+    task_type: TaskType,
+    data: object,
+    context: Context | None,
+    timeout: float | None,
+    wait_for: Callable[[Any], Any] | None,
+) -> Ended:
+    until = None if timeout is None else time.monotonic() + timeout
     pid = os.getpid()
     try:
-        returned = _call(task_type.function, _arguments(task_type, data, context), timeout)
-    except _DeadlinePassed:
+        returned = _call(task_type, _arguments(task_type, data, context))
+        if is_awaitable(returned):
+            returned = wait_for(returned) if wait_for is not None else await_here(returned, until)
+    except DeadlinePassed:
         if context is not None:
             context.canceled.set()
         return timed_out(timeout)
     except BaseException as error:  # noqa: BLE001 - everything that a task raises is its outcome
         return _raised(error, task_type)
     finally:
-        _exit_if_forked(pid)
+        exit_if_forked(pid)
     return _returned(returned)
 
 
-def _exit_if_forked(pid: int) -> None:
-    """Exit if the function has forked this process and returned in it: it has copies of everything its parent holds."""
-    if os.getpid() != pid:
-        os._exit(0)
+def _call(task_type: TaskType, arguments: tuple[Any, ...]) -> Any:
+    pid = os.getpid()
+    try:
+        return task_type.function(*arguments)
+    finally:
+        exit_if_forked(pid)  # before anything waits for a loop, which does not run in a forked process
 
 
 def _arguments(task_type: TaskType, data: object, context: Context | None) -> tuple[Any, ...]:
@@ -147,23 +188,3 @@ def _returned(value: object) -> Ended:
         return NOTHING if value is None else Returned(result=json_text.dumps_result(value))
     except Exception as error:  # noqa: BLE001 - the result's type is the user's and may raise anything
         return Failed(code=Code.BAD_RESULT, error=keepable(f"The result is not JSON: {error}.", LONGEST_ERROR))
-
-
-class _DeadlinePassed(Exception):
-    """The deadline passed before the function returned."""
-
-
-def _call(function: Callable[..., Any], arguments: tuple[Any, ...], timeout: float | None) -> Any:
-    if not inspect.iscoroutinefunction(function):
-        return function(*arguments)
-
-    async def within_the_deadline() -> Any:
-        deadline = asyncio.timeout(timeout)
-        try:
-            async with deadline:
-                return await function(*arguments)
-        finally:
-            if deadline.expired():  # even if the function caught the cancellation
-                raise _DeadlinePassed
-
-    return asyncio.run(within_the_deadline())

@@ -6,12 +6,15 @@ An executor starts each run at once. The caller counts the slots and never start
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import queue
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
+from queue_tool.execution.awaiting import LoopWaiter
 from queue_tool.execution.call import execute_here, execute_on_loop
 from queue_tool.host.clock import CLOCK
 from queue_tool.model.context import Context
@@ -93,7 +96,7 @@ class LoopExecutor:
     def _start(self, runs: list[Run]) -> None:
         for run in runs:
             self._running[run.ticket] = on_loop = _OnLoop()
-            on_loop.task = self._loop.create_task(self._run(run.ticket, run, on_loop))
+            on_loop.task = self._loop.create_task(self._run(run.ticket, run, on_loop), context=contextvars.Context())
 
     async def _run(self, ticket: str, run: Run, on_loop: _OnLoop) -> None:
         ended: Ended = CANCELED
@@ -123,13 +126,21 @@ class LoopExecutor:
 class ThreadExecutor:
     """Calls functions in threads. Each thread calls `work` for a run."""
 
-    def __init__(self, slots: int, name: str, inbox: Inbox, after: Callable[[Run], None] = ignore_returned) -> None:
+    def __init__(
+        self,
+        slots: int,
+        name: str,
+        inbox: Inbox,
+        loop: asyncio.AbstractEventLoop | None = None,
+        after: Callable[[Run], None] = ignore_returned,
+    ) -> None:
         """Prepare to run at most `slots` functions at the same time. The first `start` creates the threads.
 
         Args:
             slots: how many runs may be active at the same time.
             name: the prefix of the thread names.
             inbox: receives the ends of the runs.
+            loop: awaits what the functions return; None: each thread awaits on a loop of its own.
             after: called when the function of a run has returned.
         """
         self.slots = slots
@@ -139,6 +150,7 @@ class ThreadExecutor:
         self._waiting: queue.SimpleQueue[tuple[str, Run]] = queue.SimpleQueue()
         self._contexts: dict[str, Context] = {}
         self._called_at: dict[str, float] = {}
+        self._waiter = LoopWaiter(loop) if loop is not None else None
         self._has_threads = False
 
     def start(self, runs: Iterable[Run]) -> None:
@@ -153,20 +165,28 @@ class ThreadExecutor:
             self._waiting.put((ticket, run))
 
     def stop(self, ticket: str) -> None:
-        """Set the context's `canceled` event. The function may ignore it. A run that has not begun never begins."""
+        """Set the context's `canceled` event, and cancel what the function returned, where it waits.
+
+        The function may ignore both. A run that has not begun never begins.
+        """
         context = self._contexts.get(ticket)
         if context is not None:
             context.canceled.set()
+            if self._waiter is not None:
+                self._waiter.cancel(ticket)
 
     def called_at(self, ticket: str) -> float | None:
         """Return when the function of a run was called (monotonic); None if it has not been called yet."""
         return self._called_at.get(ticket)
 
-    def work(self, ticket: str, run: Run, context: Context) -> Ended:  # noqa: ARG002 - a subclass needs the ticket
-        """Do the work of one run in the current thread."""
+    def work(self, ticket: str, run: Run, context: Context) -> Ended:
+        """Do the work of one run in the current thread. What its function returns is awaited on the loop."""
         assert run.task_type is not None  # noqa: S101 - a run without a type ends before it is started
+        waiter, wait_for = self._waiter, None
+        if waiter is not None:
+            wait_for = partial(waiter.wait, ticket, canceled=context.canceled)
         try:
-            return execute_here(run.task_type, run.data, context)
+            return execute_here(run.task_type, run.data, context, wait_for=wait_for)
         finally:
             self._after(run)
 

@@ -231,7 +231,7 @@ class Worker(BaseWorker):
         start_server = any(known.lane is Lane.ISOLATED for known in runtime.types.values())
         executors: dict[Lane, Executor] = {
             Lane.LOOP: LoopExecutor(settings.concurrency, loop, inbox, after),
-            Lane.THREADS: ThreadExecutor(settings.threads, "thread", inbox, after),
+            Lane.THREADS: ThreadExecutor(settings.threads, "thread", inbox, loop, after),
             Lane.ISOLATED: IsolatedExecutor(settings.isolated, "isolated", inbox, directory, start_server=start_server),
         }
         return {lane: executor for lane, executor in executors.items() if lane in lanes}
