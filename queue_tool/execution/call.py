@@ -27,7 +27,7 @@ from queue_tool.model.bounded_text import encodable, keepable
 from queue_tool.model.context import Context
 from queue_tool.model.outcome import NOTHING, Ended, Failed, Returned, not_started, timed_out
 from queue_tool.model.queues import Lane
-from queue_tool.model.retry import Abort, Retry
+from queue_tool.model.retry import Abort, deciding_error, requested_delay
 from queue_tool.model.states import Code
 from queue_tool.model.task_types import TaskType
 
@@ -174,12 +174,13 @@ def _arguments(task_type: TaskType, data: object, context: Context | None) -> tu
 
 def _raised(error: BaseException, task_type: TaskType) -> Failed:
     written = "".join(traceback.format_exception(error))
+    deciding = deciding_error(error, task_type.no_retry)
     return Failed(
-        code=Code.ABORTED if isinstance(error, Abort) else Code.ERROR,
-        error=keepable("".join(traceback.format_exception_only(error)).strip(), LONGEST_ERROR),
+        code=Code.ABORTED if isinstance(deciding, Abort) else Code.ERROR,
+        error=keepable("".join(traceback.format_exception_only(deciding)).strip(), LONGEST_ERROR),
         traceback=encodable(written if len(written) <= LONGEST_TRACEBACK else f"…{written[-LONGEST_TRACEBACK:]}"),
-        final=isinstance(error, (Abort, *task_type.no_retry)),
-        after=error.after if isinstance(error, Retry) else None,
+        final=isinstance(deciding, (Abort, *task_type.no_retry)),
+        after=requested_delay(deciding),
     )
 
 

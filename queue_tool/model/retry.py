@@ -7,7 +7,7 @@ this maximum ("full jitter"), so that tasks which failed together are not retrie
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,6 +23,8 @@ RETRIED_CODES = frozenset({Code.ERROR, Code.TIMEOUT, Code.UNKNOWN_TASK_TYPE})
 
 class Retry(Exception):
     """Raised by a task's function to request a retry. The task is retried while it has attempts left."""
+
+    after: float | None = None  # also for a subclass whose `__init__` does not call this one
 
     def __init__(self, reason: str = "", *, after: float | None = None) -> None:
         """Create the exception.
@@ -96,6 +98,43 @@ def backoff_of(declared: Backoff | Sequence[float] | None) -> Backoff:
 def is_delay(seconds: object) -> bool:
     """Return whether a value is a number of seconds that a task may wait."""
     return type(seconds) in (int, float) and 0 <= seconds <= LONGEST_DELAY  # type: ignore[operator] # it is a number
+
+
+def deciding_error(error: BaseException, no_retry: tuple[type[BaseException], ...]) -> BaseException:
+    """Return the exception that decides whether and when the task is retried.
+
+    It is the error itself or an exception inside of its exception groups: an `Abort`; else one of `no_retry`; else the
+    `Retry` with the longest delay; else the error itself.
+
+    Args:
+        error: what the function raised.
+        no_retry: exception classes after which the task is not retried.
+    """
+    found = list(_inside(error))
+    for kinds in ((Abort,), no_retry):
+        for inner in found:
+            if isinstance(inner, kinds):
+                return inner
+    retries = [inner for inner in found if isinstance(inner, Retry)]
+    return max(retries, key=lambda retry: requested_delay(retry) or 0, default=error)
+
+
+def requested_delay(error: BaseException) -> float | None:
+    """Return the seconds until the next attempt that an error requests; None: the backoff decides."""
+    return error.after if isinstance(error, Retry) and is_delay(error.after) else None
+
+
+def _inside(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error, and all errors inside of it if it is an exception group, each once, in their order."""
+    left, seen = [error], set()
+    while left:
+        inner = left.pop()
+        if id(inner) in seen:
+            continue
+        seen.add(id(inner))
+        yield inner
+        if isinstance(inner, BaseExceptionGroup):
+            left += reversed(inner.exceptions)
 
 
 def decide(

@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from queue_tool.errors import BadTaskType
 from queue_tool.model.outcome import Failed
-from queue_tool.model.retry import LONGEST_DELAY, STANDARD, Backoff, Retry, backoff_of, decide
+from queue_tool.model.retry import (
+    LONGEST_DELAY,
+    STANDARD,
+    Abort,
+    Backoff,
+    Retry,
+    backoff_of,
+    decide,
+    deciding_error,
+    requested_delay,
+)
 from queue_tool.model.states import Code
 from queue_tool.model.task_types import make_task_type
 
@@ -102,3 +112,71 @@ def test_a_function_can_choose_the_delay_but_gets_no_extra_attempts() -> None:
 def test_an_invalid_delay_is_refused_by_retry(after: Any) -> None:
     with pytest.raises(ValueError, match="after must be a number of seconds"):
         Retry(after=after)
+
+
+# -- exception groups --------------------------------------------------------------------------------------
+
+
+class Busy(Retry):
+    """A Retry whose own `__init__` does not call the other one."""
+
+    def __init__(self) -> None:
+        """Say nothing."""
+
+
+class Late(Retry):
+    """A Retry whose delay was set to what is no delay."""
+
+    after = "soon"  # type: ignore[assignment] # a wrong value
+
+
+def group(*inside: BaseException) -> BaseException:
+    return BaseExceptionGroup("several", inside)
+
+
+def caused(error: Exception, cause: BaseException) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+PLAIN, KEY, ABORT = ValueError("plain"), KeyError("key"), Abort("give up")
+SHORT, LONG, UNSAID = Retry("short", after=1), Retry("long", after=60), Retry("unsaid")
+
+
+@pytest.mark.parametrize(
+    ("error", "decides"),
+    [
+        (PLAIN, PLAIN),
+        (group(ABORT), ABORT),
+        (group(PLAIN, group(LONG, group(KEY, ABORT))), ABORT),
+        (group(PLAIN, LONG, KEY), KEY),
+        (group(SHORT, group(UNSAID, LONG), PLAIN), LONG),
+        (group(PLAIN, UNSAID), UNSAID),
+        (group(group(Busy(), SHORT)), SHORT),
+        (group(Late(), SHORT), SHORT),
+        (caused(PLAIN, ABORT), PLAIN),
+        (group(caused(ValueError("other"), ABORT), SHORT), SHORT),
+    ],
+)
+def test_the_error_that_decides_is_looked_for_inside_of_groups(error: BaseException, decides: BaseException) -> None:
+    assert deciding_error(error, (KeyError,)) is decides
+
+
+def test_a_group_without_such_an_error_decides_itself_and_can_be_in_no_retry() -> None:
+    plain = group(PLAIN, KEY)
+    assert deciding_error(plain, ()) is plain
+    assert deciding_error(group(PLAIN), (BaseExceptionGroup,)) is not PLAIN
+
+
+def test_a_group_that_holds_the_same_group_many_times_is_read_once() -> None:
+    nested = group(PLAIN)
+    for _ in range(200):
+        nested = group(nested, nested)
+    assert deciding_error(nested, (ValueError,)) is PLAIN
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"), [(LONG, 60), (UNSAID, None), (Busy(), None), (Late(), None), (PLAIN, None)]
+)
+def test_only_a_valid_delay_of_a_retry_counts(error: BaseException, seconds: float | None) -> None:
+    assert requested_delay(error) == seconds
