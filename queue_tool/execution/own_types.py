@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
-from types import ModuleType
+from types import MethodType, ModuleType
 
 from queue_tool.errors import BadTaskType
 from queue_tool.model import events
@@ -82,8 +82,13 @@ def _installed() -> list[metadata.EntryPoint]:
 
 def _load_entry_point(point: metadata.EntryPoint) -> None:
     found = point.load()
-    if not isinstance(found, ModuleType) and all(found is not known.function for known in declared.values()):
+    if not isinstance(found, ModuleType) and not any(_is_same(found, known.function) for known in declared.values()):
         raise BadTaskType("It points to neither a module nor a function that is declared with `@task`.")
+
+
+def _is_same(found: object, function: object) -> bool:
+    """Return whether two names lead to one callable. A method of an object is made anew at each access."""
+    return found is function or (isinstance(found, MethodType) and found == function)
 
 
 def _module(name: str) -> _Source:

@@ -79,7 +79,7 @@ class TaskTypes(Mapping[str, TaskType]):
             BadTaskType: another function already has this name.
         """
         known = self._types.get(declared.name)
-        if known is not None and _origin(known.function) != _origin(declared.function):
+        if known is not None and not _is_declared_again(known.function, declared.function):
             raise BadTaskType(
                 f"Two functions are declared as the task type {declared.name!r}, {_origin(known.function)} and "
                 f"{_origin(declared.function)}: give one of them another name."
@@ -201,6 +201,11 @@ def _without_a_name(function: object) -> str:
     suggested = described.partition(" ")[0].rpartition(".")[2]
     name = suggested if _NAME.fullmatch(suggested) else "my_type"
     return f'The function {described} is declared without a name: write `@task("{name}")` above it.'
+
+
+def _is_declared_again(known: Callable[..., Any], function: Callable[..., Any]) -> bool:
+    """Return whether two functions are one, or the same one of a module that was loaded twice."""
+    return known is function or _origin(known) == _origin(function)
 
 
 def _origin(function: Callable[..., Any]) -> str:

@@ -19,6 +19,14 @@ OURS = (sys.executable, "-m", "queue_tool")
 
 DECLARES = "from queue_tool import task\n@task('thumbs.make')\ndef make(data): return data * 2\n"
 
+OF_AN_OBJECT = """
+from queue_tool import task
+class Maker:
+    def make(self, data): return data * 2
+maker = Maker()
+task('thumbs.make')(maker.make)
+"""
+
 LOAD = """
 import json, sys
 from queue_tool.execution import own_types
@@ -157,9 +165,13 @@ def test_every_command_stopped_by_a_module_ends_with_its_sentence_and_exit_code_
 # -- entry points ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("value", ["thumbs.tasks", "thumbs.tasks:make"])
-def test_an_installed_package_adds_its_task_types(tmp_path: Path, value: str) -> None:
-    install(tmp_path, "thumbs", DECLARES, f"anything = {value}")
+@pytest.mark.parametrize(
+    ("code", "value"),
+    [(DECLARES, "thumbs.tasks"), (DECLARES, "thumbs.tasks:make"), (OF_AN_OBJECT, "thumbs.tasks:maker.make")],
+    ids=["module", "function", "method"],
+)
+def test_an_installed_package_adds_its_task_types(tmp_path: Path, code: str, value: str) -> None:
+    install(tmp_path, "thumbs", code, f"anything = {value}")
     done = run(tmp_path, sys.executable, "-c", SEND, REDIS_URL="inline:")
     assert (done.returncode, done.stdout, done.stderr) == (0, "42\n", "")
 
