@@ -137,6 +137,16 @@ def test_an_awaitable_that_returns_itself_forever_is_no_result(executed: Execute
     assert ended.code is Code.BAD_RESULT
 
 
+def makes_a_task_of_asyncio(data: object) -> object:
+    return asyncio.get_running_loop().create_task(asyncio.sleep(0))
+
+
+def test_a_plain_function_has_no_running_loop(executed: Execute) -> None:
+    ended = executed(makes_a_task_of_asyncio, None)
+    assert isinstance(ended, Failed)
+    assert ended.error == "RuntimeError: no running event loop"
+
+
 # -- on the worker's loop ----------------------------------------------------------------------------------
 
 
