@@ -66,7 +66,10 @@ def takes_context(function: Callable[..., Any], *, static: bool = False) -> bool
         )
     needed = [parameter for parameter in positional if parameter.default is parameter.empty]
     if not positional or _needs_a_keyword(signature) or len(needed) > len(("data", "context")):
-        raise BadFunction(f"must have the parameters {PARAMETERS}, but has {_written(signature)}")
+        advice = (
+            "" if positional or not _passes_on(signature) else ": write them, or use functools.wraps in its decorator"
+        )
+        raise BadFunction(f"must have the parameters {PARAMETERS}, but has {_written(signature)}{advice}")
     second = positional[1] if len(positional) > 1 else None
     if second is None:
         return False
