@@ -15,6 +15,9 @@ from typing import Any
 RESULTS = (dict, list, tuple, str, int, float)
 """Classes whose instances can be results. Another class returns an object that is not JSON."""
 
+MOST_WRAPPERS = 100
+"""Wrappers around one function that are read: a wrapper could name itself as what it wraps."""
+
 PARAMETERS = "(data) or (data, context)"
 
 
@@ -130,9 +133,9 @@ def _is_generator(function: object) -> bool:
 def _called_with(function: Callable[..., Any]) -> tuple[inspect.Signature, bool]:
     """Return the parameters that count, and whether a wrapper with `*args` leaves them to the function it wraps."""
     signature, guessed = _own_signature(function), False
-    while signature is None or (_passes_on(signature) and not _needs_a_keyword(signature)):
+    for _ in range(MOST_WRAPPERS):
         inner = _wrapped_by(function)
-        if inner is None:
+        if inner is None or (signature and (not _passes_on(signature) or _needs_a_keyword(signature))):
             break
         signature, guessed, function = _own_signature(inner), True, inner
     if signature is None:

@@ -199,7 +199,7 @@ def _subject(name: str, function: object) -> str:
 def _without_a_name(function: object) -> str:
     described = task_function.described(function)
     suggested = described.partition(" ")[0].rpartition(".")[2]
-    name = suggested if _NAME.fullmatch(suggested) else "my_type"
+    name = suggested if _NAME.fullmatch(suggested) and not suggested.startswith("_") else "my_type"
     return f'The function {described} is declared without a name: write `@task("{name}")` above it.'
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypedDict
 
+from queue_tool.model import json_text
 from queue_tool.model.bounded_text import encodable
 from queue_tool.model.queues import Priority
 from queue_tool.model.retry import LONGEST_DELAY, Backoff, backoff_of
@@ -78,7 +78,8 @@ def schema_of(document: object) -> Schema:
             f'has the schema {_shown(document)}: write a JSON Schema as a dict, such as {{"type": "string"}}'
         )
     try:
-        json.dumps(document)
+        json_text.dumps_result(document)
+        json_text.dumps(document)  # the routes that show the schema write it so
     except (TypeError, ValueError, RecursionError) as error:
         raise BadOption(f"has a schema that is not JSON ({error}): write a dict of JSON values") from None
     return Schema(document)

@@ -57,7 +57,8 @@ cyclic["not"] = cyclic
 
 WRONG: dict[str, tuple[list[object], str]] = {
     "schema": (
-        ["string", None, 5, ["type"], Schema(True), {"const": {1}}, deep, cyclic, Unprintable()],
+        ["string", None, 5, ["type"], Schema(True), {"const": {1}}, deep, cyclic, Unprintable(),
+         {"minimum": float("nan")}, {"const": "\ud800"}, {"const": 10**400}],
         "as a dict|write a dict",
     ),
     "timeout": (

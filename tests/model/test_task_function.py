@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import types
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from typing import Any
@@ -86,6 +87,18 @@ def old_coroutine(data: object) -> Generator[Any, Any, object]:
     return data
 
 
+def wraps_itself(*args: object) -> None: ...
+
+
+wraps_itself.__wrapped__ = wraps_itself  # type: ignore[attr-defined] # as `functools.wraps` does
+
+
+def with_a_written_signature(*args: object) -> None: ...
+
+
+with_a_written_signature.__signature__ = inspect.signature(with_context)  # type: ignore[attr-defined] # inspect reads it
+
+
 class Decorator:
     """A decorator that is a class."""
 
@@ -162,6 +175,7 @@ class Thing:
         (functools.partial(functools.partial(later_with_context), run=None), Lane.LOOP, False),
         (functools.partial(Later()), Lane.LOOP, True),
         (functools.lru_cache(plain), Lane.THREADS, False),
+        (with_a_written_signature, Lane.THREADS, True),
         (Decorator(with_context), Lane.THREADS, True),
         (Callables(), Lane.THREADS, False),
         (Callables().method, Lane.THREADS, False),
@@ -211,6 +225,7 @@ HAS_CLS = HAS_SELF.replace("self", "cls")
         (lambda *data: data, "but has (*data): write them, or use functools.wraps in its decorator."),
         (lambda **data: data, "but has (**data)."),
         (lambda: 1, "but has ()."),
+        (wraps_itself, "but has (*args): write them, or use functools.wraps in its decorator."),
         (dict, "has unknown parameters: write a function with the parameters (data) or (data, context)."),
         (print, "but has (*args, sep, end, file, flush): write them, or"),
         (max, "has unknown parameters: write a function with"),
