@@ -278,6 +278,7 @@ def load_types(settings: Settings, telemetry: Telemetry | None = None) -> TaskTy
     """
     types = TaskTypes(builtin_types(settings.max_valor))
     own_types.load(types, settings.tasks, telemetry or Telemetry())
+    logs.reclaim()
     return types
 
 

@@ -20,6 +20,7 @@ from dataclasses import replace
 from typing import Any
 
 from queue_tool.execution.awaiting import DeadlinePassed, await_here, awaited, exit_if_forked, is_awaitable, outcome_of
+from queue_tool.execution.current_task import running
 from queue_tool.execution.guard import Guard
 from queue_tool.execution.isolation import answer_parent, hear_child
 from queue_tool.model import json_text
@@ -137,6 +138,19 @@ def execute_here(
 
 
 def _execute_here(
+    task_type: TaskType,
+    data: object,
+    context: Context | None,
+    timeout: float | None,
+    wait_for: Callable[[Any], Any] | None,
+) -> Ended:
+    if context is None:
+        return _execute_marked(task_type, data, context, timeout, wait_for)
+    with running(context.token, task_type.name):
+        return _execute_marked(task_type, data, context, timeout, wait_for)
+
+
+def _execute_marked(
     task_type: TaskType,
     data: object,
     context: Context | None,

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import TextIO
 
 import orjson
 from click import unstyle
 
+from queue_tool.execution.current_task import CurrentTask, current_task
 from queue_tool.host import greeting
 from queue_tool.host.current_request import current_id
 from queue_tool.model import events
+from queue_tool.model.bounded_text import described, encodable
 from queue_tool.model.events import EVENTS
 from queue_tool.model.telemetry import Event, Level, Telemetry, fields
 
+OUR_LIBRARIES = ("alembic", "asyncio", "concurrent", "redis", "rq", "sqlalchemy")
+"""The loggers of libraries that this program uses: they log only warnings and errors."""
+
+ISOLATED = "isolated"
+"""The process name in the lines of isolated tasks."""
+
+OUTPUTS = ("stdout", "stderr")
+"""The logger names in the lines that tasks write to their output."""
+
+_root = logging.getLogger()
 _logger = logging.getLogger("queue_tool")
+_handler: _Handler | None = None
+"""Writes this process's log. None in a process whose log is not ours, for example in a user's program."""
 
 
 def start(process: str, level: str, style: str, unknown_settings: Callable[[], Sequence[str]]) -> Telemetry:
@@ -47,15 +61,100 @@ def configure(process: str, level: str, style: str) -> None:
         level: "debug", "info", "warning" or "error".
         style: "text" or "json".
     """
-    handler = logging.StreamHandler(sys.stderr)
-    lines = _JsonLines if style == "json" else _TerminalLines if sys.stderr.isatty() else _TextLines
-    handler.setFormatter(lines(process))
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(logging.WARNING)  # libraries log only warnings and errors
+    global _handler  # noqa: PLW0603 - a process has one log
+    stream = sys.__stderr__ or sys.stderr
+    _handler = _Handler(stream)
+    lines = _JsonLines if style == "json" else _TerminalLines if stream.isatty() else _TextLines
+    _handler.setFormatter(lines(process))
+    _handler.setLevel(level.upper())
+    _handler.addFilter(_is_no_double)
+    _root.handlers[:] = []
+    _logger.handlers[:] = [_handler]
+    _logger.propagate = False  # the root logger is the user's: their modules may replace its handlers
     _logger.setLevel(level.upper())
+    _include_user_loggers()
+    for name in OUR_LIBRARIES:
+        if not logging.getLogger(name).level:
+            logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(True)
     logging.getLogger("werkzeug").addFilter(_is_no_access_line)  # our own log already has each request
+
+
+def reclaim() -> None:
+    """Undo what the user's modules did to this process's log when they configured logging.
+
+    Their handlers that write to the console are replaced by our own, so that no line comes twice. Other handlers stay.
+    Does nothing in a process whose log is not ours.
+    """
+    if _handler is None:
+        return
+    logging.disable(logging.NOTSET)
+    for logger in [_root, *(found for found in _root.manager.loggerDict.values() if isinstance(found, logging.Logger))]:
+        family = logger.name.partition(".")[0]
+        if family == _logger.name:
+            logger.disabled = False  # `dictConfig` disables all loggers that it does not name
+        elif family != "rq":  # a stock RQ worker writes its own log
+            _remove_console_handlers(logger)
+    _include_user_loggers()
+
+
+def write_to(stream: TextIO) -> None:
+    """Write the log of this process to another stream from now on."""
+    if _handler is not None:
+        _handler.setStream(stream)
+
+
+def write_output(name: str, task: CurrentTask | None, text: str, child: int | None = None) -> None:
+    """Log a line that a task's function wrote to its output, at every level of the log.
+
+    Args:
+        name: "stdout" or "stderr".
+        task: the task; None if it is not known.
+        text: the line.
+        child: the pid of the isolated process that wrote it; None: this process.
+    """
+    if _handler is None:
+        return
+    record = logging.LogRecord(name, logging.INFO, "", 0, text, None, None)
+    if child is not None:
+        record.process, record.queue_tool_process = child, ISOLATED
+    record.queue_tool_task = task
+    _handler.handle(record)
+
+
+def _include_user_loggers() -> None:
+    """Make the root logger pass on what the user's loggers write, at the level of this log or a lower one."""
+    assert _handler is not None  # noqa: S101 - the callers have checked it
+    if _handler not in _root.handlers:
+        _root.addHandler(_handler)
+    _root.setLevel(min(_root.level or _handler.level, _handler.level))
+
+
+def _remove_console_handlers(logger: logging.Logger) -> None:
+    for handler in _console_handlers(logger):
+        logger.removeHandler(handler)
+        logger.propagate = True
+
+
+def _console_handlers(logger: logging.Logger) -> list[logging.Handler]:
+    """Return the handlers of a logger, other than ours, that write to stdout or stderr."""
+    return [
+        handler
+        for handler in logger.handlers
+        if handler is not _handler
+        and isinstance(handler, logging.StreamHandler)
+        and handler.stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
+    ]
+
+
+def _is_no_double(record: logging.LogRecord) -> bool:
+    """Return whether no handler that was added later writes this record to the console."""
+    logger: logging.Logger | None = logging.getLogger(record.name) if record.name not in OUTPUTS else None
+    while logger is not None:
+        if _console_handlers(logger):
+            return False
+        logger = logger.parent if logger.propagate else None
+    return True
 
 
 def unheard(level: str) -> frozenset[type[Event]]:
@@ -65,11 +164,19 @@ def unheard(level: str) -> frozenset[type[Event]]:
 
 def listen(event: Event) -> None:
     """Log an event as one line."""
-    _logger.log(event.level, "%s", event.title, extra={"fields": fields(event)})
+    _logger.log(event.level, "%s", event.title, extra={"queue_tool_fields": fields(event)})
 
 
 def _is_no_access_line(record: logging.LogRecord) -> bool:
     return " - - [" not in record.getMessage()
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes lines to stderr. When stderr cannot be written to, the lines are lost and the process continues."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's
+        if not isinstance(sys.exc_info()[1], OSError | ValueError):  # ValueError: the stream is closed
+            super().handleError(record)
 
 
 class _TextLines(logging.Formatter):
@@ -77,15 +184,17 @@ class _TextLines(logging.Formatter):
 
     def __init__(self, process: str) -> None:
         super().__init__()
-        self._label = f"{process}[{os.getpid()}]"
+        self._process = process
 
     def format(self, record: logging.LogRecord) -> str:
         pairs = "".join(f" {name}={_shown(value)}" for name, value in _fields(record).items())
-        line = f"{self._head(record)} {_message(record)}{pairs}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        return "\n".join([f"{self._head(record)} {_message(record)}{pairs}", *_traces(self, record)])
 
     def _head(self, record: logging.LogRecord) -> str:
-        return f"{_time(record)} {record.levelname.lower():7} {self._label}"
+        return f"{_time(record)} {record.levelname.lower():7} {self._label(record)}"
+
+    def _label(self, record: logging.LogRecord) -> str:
+        return f"{_process(record, self._process)}[{record.process}]"
 
 
 class _TerminalLines(_TextLines):
@@ -94,7 +203,7 @@ class _TerminalLines(_TextLines):
     def _head(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
         level = "" if record.levelno == logging.INFO else f" {record.levelname.lower()}:"
-        return f"{time}  {self._label:<14}{level}"
+        return f"{time}  {self._label(record):<14}{level}"
 
 
 class _JsonLines(logging.Formatter):
@@ -102,29 +211,52 @@ class _JsonLines(logging.Formatter):
 
     def __init__(self, process: str) -> None:
         super().__init__()
-        self._label = process
+        self._process = process
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
             "time": _time(record),
             "level": record.levelname.lower(),
-            "process": self._label,
+            "process": _process(record, self._process),
             "pid": record.process,
             "event": _message(record),
             **_fields(record),
         }
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
+        traces = _traces(self, record)
+        if traces:
+            line["traceback"] = "\n".join(traces)
         return orjson.dumps(line, default=str).decode()
 
 
+def _process(record: logging.LogRecord, own: str) -> str:
+    """Return the name of the process that wrote a record: `own`, or the isolated process that printed it."""
+    name: str = getattr(record, "queue_tool_process", own)
+    return name
+
+
 def _message(record: logging.LogRecord) -> str:
-    return unstyle(record.getMessage())  # Flask's own server writes color codes
+    try:
+        text = record.getMessage()
+    except Exception as error:  # noqa: BLE001 - the arguments are the user's, and may not fit
+        text = f"{record.msg} (this line cannot be completed: {described(error)})"
+    return encodable(unstyle(text).rstrip("\n"))  # Flask's own server writes color codes
+
+
+def _traces(lines: logging.Formatter, record: logging.LogRecord) -> list[str]:
+    """Return the traceback and the stack that a record brings, if it brings any."""
+    traces = [lines.formatException(record.exc_info)] if record.exc_info else []
+    return [encodable(trace) for trace in [*traces, *([record.stack_info] if record.stack_info else [])]]
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
-    """Return the fields of the event, with `request_id` if this thread handles a request."""
-    fields: dict[str, object] = getattr(record, "fields", {})
+    """Return the fields of the event, with logger, token and task type if a task or another program's code logs."""
+    fields: dict[str, object] = {}
+    if record.name.partition(".")[0] != _logger.name:
+        fields["logger"] = record.name
+    task: CurrentTask | None = getattr(record, "queue_tool_task", None) or current_task()
+    if task is not None:
+        fields |= {"token": task.token, "task_type": task.task_type}
+    fields |= getattr(record, "queue_tool_fields", {})
     request_id = current_id()
     return fields if request_id is None else {**fields, "request_id": request_id}
 

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from queue_tool.execution.awaiting import LoopWaiter
 from queue_tool.execution.call import execute_here, execute_on_loop
+from queue_tool.execution.current_task import running
 from queue_tool.host.clock import CLOCK
 from queue_tool.model.context import Context
 from queue_tool.model.outcome import Ended, Failed, not_started
@@ -106,7 +107,8 @@ class LoopExecutor:
             assert run.task_type is not None  # noqa: S101 - a run without a type ends before it is started
             if run.task_type.takes_context:
                 on_loop.context = run.context(self._inbox.noted, CLOCK.now())
-            ended = await execute_on_loop(run.task_type, run.data, on_loop.context)
+            with running(run.task.token, run.task.task_type):
+                ended = await execute_on_loop(run.task_type, run.data, on_loop.context)
         finally:
             if on_loop.context is not None:
                 on_loop.context.canceled.set()

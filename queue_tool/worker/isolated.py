@@ -21,8 +21,10 @@ from pathlib import Path
 from queue_tool.environment import children_search_safely, load_settings
 from queue_tool.execution import process_group
 from queue_tool.execution.call import execute_here
+from queue_tool.execution.current_task import CurrentTask
 from queue_tool.execution.guard import Guard
 from queue_tool.execution.isolation import answer_parent, hear_child
+from queue_tool.host import logs, output
 from queue_tool.host.working_directory import WorkingDirectory
 from queue_tool.model import json_text
 from queue_tool.model.context import Context
@@ -32,6 +34,7 @@ from queue_tool.model.states import Code
 from queue_tool.model.task import Claimed
 from queue_tool.model.task_types import TaskTypes
 from queue_tool.runtime import load_types
+from queue_tool.worker.child_output import ChildOutput
 from queue_tool.worker.executors import ThreadExecutor
 from queue_tool.worker.inbox import Inbox
 
@@ -74,11 +77,16 @@ class IsolatedExecutor(ThreadExecutor):
         self._guard.start()
         receiving, sending = self._forks.Pipe(duplex=False)
         path = self._directory.path
+        printed = ChildOutput(self._forks, CurrentTask(run.task.token, run.task.task_type))
         child = self._forks.Process(
-            target=run_in_child, args=(path, run.task, run.timeout, sending), name=ticket, daemon=True
+            target=run_in_child,
+            args=(path, run.task, run.timeout, sending, printed.senders),
+            name=ticket,
+            daemon=True,
         )
         self._directory.leave_removed()  # the standard library reads the working directory
         child.start()
+        printed.start(child.pid)
         self._children[ticket] = child
         sending.close()
         assert child.pid is not None  # noqa: S101 - it was started
@@ -89,6 +97,7 @@ class IsolatedExecutor(ThreadExecutor):
             with self._guard.watching(child.pid):
                 return hear_child(child, receiving, context, run.timeout, died)
         finally:
+            printed.drain()
             del self._children[ticket]
 
     def _ensure_server(self) -> None:
@@ -107,8 +116,18 @@ def _end_soon(child: BaseProcess) -> None:
     threading.Thread(target=process_group.end, args=(child.pid,), name=f"end of {child.name}", daemon=True).start()
 
 
-def run_in_child(directory: Path | None, task: Claimed, timeout: float | None, sending: Connection) -> None:
-    """Run one task in this child process and in this directory, and send how it ended to the worker."""
+def run_in_child(
+    directory: Path | None,
+    task: Claimed,
+    timeout: float | None,
+    sending: Connection,
+    printed: tuple[Connection, Connection],
+) -> None:
+    """Run one task in this child process and in this directory, and send its output and how it ended to the worker."""
+    stdout, stderr = printed
+    output.send_to(stdout.fileno(), stderr.fileno())
+    stdout.close()
+    stderr.close()
     if directory is not None:
         with suppress(OSError):  # it has been removed
             os.chdir(directory)
@@ -120,4 +139,7 @@ def run_in_child(directory: Path | None, task: Claimed, timeout: float | None, s
 @cache
 def known_types() -> TaskTypes:
     """Return the task types of the environment. The fork server loads them once, and each fork inherits them."""
-    return load_types(load_settings())
+    settings = load_settings()
+    logs.configure(logs.ISOLATED, settings.log_level, settings.log_format)
+    output.capture()
+    return load_types(settings)

@@ -12,7 +12,7 @@ from rq.serializers import JSONSerializer
 
 from queue_tool.environment import inherited_descriptor, load_settings, take_descriptor
 from queue_tool.errors import BadSetting
-from queue_tool.host import collector, lifeline, readiness
+from queue_tool.host import collector, lifeline, output, readiness
 from queue_tool.model import events
 from queue_tool.model.queues import LISTS
 from queue_tool.model.settings import INLINE
@@ -57,6 +57,7 @@ def work(kind: type[Worker] = Worker) -> None:
         runtime.telemetry.emit(events.Stopped())
         code = 0
     finally:
+        output.release()
         _exit_soon(code)
 
 

@@ -16,6 +16,7 @@ from rq.job import Job
 from queue_tool.broker import keys
 from queue_tool.environment import load_settings
 from queue_tool.errors import StoreAway
+from queue_tool.host import output
 from queue_tool.model.ticket import read_ticket_id
 from queue_tool.runtime import Runtime, open_runtime, start_logging
 
@@ -47,8 +48,13 @@ def join(name: str = "", *, for_parent: bool = False) -> Runtime:
     if os.getpid() not in _runtimes:
         settings = load_settings()
         telemetry = start_logging("worker", settings)
-        runtime = open_runtime(settings, telemetry, "worker", name=name, for_parent=for_parent, judges=False)
-        runtime.settle_put_aside()
+        output.capture()
+        try:
+            runtime = open_runtime(settings, telemetry, "worker", name=name, for_parent=for_parent, judges=False)
+            runtime.settle_put_aside()
+        except BaseException:
+            output.release()
+            raise
         _runtimes[os.getpid()] = runtime
     runtime = _runtimes[os.getpid()]
     runtime.owner.id()

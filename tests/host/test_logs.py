@@ -16,7 +16,7 @@ logs.configure("web", sys.argv[1], sys.argv[2])
 emit = Telemetry(logs.listen).emit
 emit(events.Requested(method="GET", path="/a b", status=200, ms=1.23456, request_id="r-0"))
 emit(events.Warned(reason="two\\nlines"))
-logging.getLogger("some.library").info("chatter")
+logging.getLogger("sqlalchemy.engine").info("chatter")
 logging.getLogger("werkzeug").error('127.0.0.1 - - [22/Nov/2026 20:45:47] "GET / HTTP/1.1" 200 -')
 try:
     raise ValueError("no")
