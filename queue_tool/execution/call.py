@@ -14,29 +14,23 @@ import os
 import queue
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from queue_tool.execution.awaiting import DeadlinePassed, await_here, awaited, exit_if_forked, is_awaitable, outcome_of
 from queue_tool.execution.current_task import running
+from queue_tool.execution.failure_text import LONGEST_ERROR, error_text, traceback_text
 from queue_tool.execution.guard import Guard
 from queue_tool.execution.isolation import answer_parent, hear_child
 from queue_tool.model import json_text
-from queue_tool.model.bounded_text import encodable, keepable
+from queue_tool.model.bounded_text import keepable, text_of
 from queue_tool.model.context import Context
 from queue_tool.model.outcome import NOTHING, Ended, Failed, Returned, not_started, timed_out
 from queue_tool.model.queues import Lane
 from queue_tool.model.retry import Abort, deciding_error, requested_delay
 from queue_tool.model.states import Code
 from queue_tool.model.task_types import TaskType
-
-LONGEST_ERROR = 2000
-"""The maximum number of characters kept of an error."""
-
-LONGEST_TRACEBACK = 10_000
-"""The maximum number of characters kept of a traceback. Its end is kept, because it shows where the error occurred."""
 
 
 def execute(task_type: TaskType, data: object, context: Context, timeout: float | None) -> Ended:
@@ -187,12 +181,11 @@ def _arguments(task_type: TaskType, data: object, context: Context | None) -> tu
 
 
 def _raised(error: BaseException, task_type: TaskType) -> Failed:
-    written = "".join(traceback.format_exception(error))
     deciding = deciding_error(error, task_type.no_retry)
     return Failed(
         code=Code.ABORTED if isinstance(deciding, Abort) else Code.ERROR,
-        error=keepable("".join(traceback.format_exception_only(deciding)).strip(), LONGEST_ERROR),
-        traceback=encodable(written if len(written) <= LONGEST_TRACEBACK else f"…{written[-LONGEST_TRACEBACK:]}"),
+        error=error_text(deciding),
+        traceback=traceback_text(error),
         final=isinstance(deciding, (Abort, *task_type.no_retry)),
         after=requested_delay(deciding),
     )
@@ -202,4 +195,8 @@ def _returned(value: object) -> Ended:
     try:
         return NOTHING if value is None else Returned(result=json_text.dumps_result(value))
     except Exception as error:  # noqa: BLE001 - the result's type is the user's and may raise anything
-        return Failed(code=Code.BAD_RESULT, error=keepable(f"The result is not JSON: {error}.", LONGEST_ERROR))
+        return Failed(code=Code.BAD_RESULT, error=_not_json(error))
+
+
+def _not_json(error: Exception) -> str:
+    return keepable(f"The result is not JSON: {text_of(error, LONGEST_ERROR)}.", LONGEST_ERROR)

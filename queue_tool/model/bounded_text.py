@@ -14,10 +14,15 @@ def encodable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
 
 
-def described(error: BaseException, longest: int = 500) -> str:
-    """Return an error's type and text in one short line, even if its own methods fail."""
+def text_of(error: BaseException, longest: int) -> str:
+    """Return an error's text, even if the method that makes it fails."""
     try:
-        text = f"{type(error).__name__}: {error}"
+        text = str(error)
     except Exception:  # noqa: BLE001 - the error is the user's, and its text may be made by any code
-        text = f"{type(error).__name__} (its text cannot be read)"
+        text = "its text cannot be read"
     return keepable(text, longest)
+
+
+def described(error: BaseException, longest: int = 500) -> str:
+    """Return an error's type and text, even if the method that makes the text fails."""
+    return keepable(f"{type(error).__name__}: {text_of(error, longest)}", longest)

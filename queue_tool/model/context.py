@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from queue_tool.model.bounded_text import keepable
-
-MOST_LINES = 100
-"""Number of log lines kept for a run: the newest ones."""
+from queue_tool.model.outcome import MOST_LINES, Note
 
 LONGEST_LINE = 2000
 """Characters kept of a log line or a note."""
@@ -24,6 +23,7 @@ class Notes:
     progress: float | None  # from 0 to 1; None: nothing new
     note: str  # the text for the progress
     lines: tuple[str, ...]
+    logged: int = 0  # how many lines the run has logged in all
 
 
 def ignore_news(_: Context) -> None:
@@ -48,7 +48,8 @@ class Context:
     canceled: threading.Event = field(default_factory=threading.Event)
     on_news: Callable[[Context], None] = field(default=ignore_news, repr=False)  # called when there are notes to take
     _notes: list[tuple[float, str]] = field(default_factory=list, init=False, repr=False)
-    _lines: list[str] = field(default_factory=list, init=False, repr=False)
+    _lines: deque[str] = field(default_factory=lambda: deque(maxlen=MOST_LINES), init=False, repr=False)
+    _logged: list[int] = field(default_factory=lambda: [0], init=False, repr=False)
 
     def progress(self, done: float, note: str = "") -> None:
         """Report how much is done.
@@ -68,12 +69,26 @@ class Context:
     def log(self, text: str) -> None:
         """Add a line to the task's log."""
         self._lines.append(keepable(text, LONGEST_LINE))
-        del self._lines[:-MOST_LINES]
+        self._logged[0] += 1
         self.on_news(self)
 
     def take_notes(self) -> Notes:
-        """Return and clear what the run has reported since the last call."""
+        """Return and clear what the run has reported since the last call. The function may report more meanwhile."""
         progress, note = self._notes.pop() if self._notes else (None, "")
-        lines = tuple(self._lines)
-        del self._lines[: len(lines)]
-        return Notes(progress=progress, note=note, lines=lines)
+        lines = tuple(self._lines.popleft() for _ in range(len(self._lines)))
+        return Notes(progress=progress, note=note, lines=lines, logged=self._logged[0])
+
+
+def take_note(context: Context) -> Note | None:
+    """Return and clear what a run has reported since the last call, for the store. None if it is nothing."""
+    notes = context.take_notes()
+    if notes.progress is None and not notes.lines:
+        return None
+    return Note(
+        token=context.token,
+        run=context.run,
+        progress=notes.progress,
+        note=notes.note,
+        lines=notes.lines,
+        logged=notes.logged,
+    )

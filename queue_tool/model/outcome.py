@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from queue_tool.model.bounded_text import described
 from queue_tool.model.states import Code, Move
 
 
@@ -39,7 +40,7 @@ def timed_out(timeout: float | None) -> Failed:
 
 def not_started(error: Exception) -> Failed:
     """Return the end of a run that got no thread or process."""
-    return Failed(code=Code.ERROR, error=f"The task could not be started: {error!r}.")
+    return Failed(code=Code.ERROR, error=f"The task could not be started: {described(error)}.")
 
 
 SETTLING = frozenset({Move.FINISH, Move.FAIL, Move.RETRY_LATER, Move.PUT_BACK, Move.LOSE, Move.GIVE_UP})
@@ -63,6 +64,10 @@ class Outcome:
     seconds: float | None = None  # duration of the run, for the log
 
 
+MOST_LINES = 100
+"""How many log lines of a run are kept: the last ones."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
     """What a run reports while it runs."""
@@ -72,6 +77,13 @@ class Note:
     progress: float | None  # from 0 to 1; None: unchanged
     note: str
     lines: tuple[str, ...]  # new lines for its log
+    logged: int = 0  # how many lines the run has logged in all, with the new ones
+
+    def followed_by(self, later: Note) -> Note:
+        """Return this note and a later one of the same run as one note."""
+        newest = self if later.progress is None else later
+        lines = (self.lines + later.lines)[-MOST_LINES:]
+        return replace(later, progress=newest.progress, note=newest.note, lines=lines)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

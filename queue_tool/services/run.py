@@ -17,7 +17,9 @@ from queue_tool.execution.call import execute
 from queue_tool.host import signals
 from queue_tool.host.working_directory import WorkingDirectory
 from queue_tool.model import events, json_text, retry
+from queue_tool.model.bounded_text import described
 from queue_tool.model.clock import Clock
+from queue_tool.model.context import Context, take_note
 from queue_tool.model.outcome import Ended, Failed, Note, Outcome, Returned
 from queue_tool.model.run import Run
 from queue_tool.model.states import MOST_LOSSES, Code, Move
@@ -64,8 +66,9 @@ class Runner:
         for ticket in tickets:
             for run in self.claim([ticket], owner):
                 began = self.clock.monotonic()
-                ended = self.process(run, owner)
-                self.record(self.decide(run, ended, self.clock.monotonic() - began), owner)
+                context = run.context() if run.ended is None else None
+                ended = self.process(run, context, owner)
+                self.record(self.decide(run, ended, self.clock.monotonic() - began), owner, _notes_of(context))
 
     # -- the steps -----------------------------------------------------------------------------------------
 
@@ -116,12 +119,12 @@ class Runner:
             data = json_text.loads(task.data)
             timeout = known.timeout_of(data, self.timeout) if task.timeout is None else task.timeout or None
         except Exception as error:  # noqa: BLE001 - a type's own function may raise anything
-            sentence = f"The task's data or timeout cannot be read: {error!r}."
+            sentence = f"The task's data or timeout cannot be read: {described(error)}."
             return Run(task=task, task_type=known, ended=Failed(code=Code.ERROR, error=sentence, final=True))
         return Run(task=task, task_type=known, data=data, timeout=timeout)
 
-    def process(self, run: Run, owner: int) -> Ended:
-        """Call the task's function, wait, and return how the run ended. A run that has already ended is not called.
+    def process(self, run: Run, context: Context | None, owner: int) -> Ended:
+        """Call the task's function, wait, and return how the run ended. A run that has already ended has no context.
 
         Raises:
             BaseException: the function's run was interrupted; the task has been put back.
@@ -129,14 +132,14 @@ class Runner:
         if run.ended is not None:
             return run.ended
         assert run.task_type is not None  # noqa: S101 - without a type, `load` has ended the run
-        context = run.context()
+        assert context is not None  # noqa: S101 - only a run that has ended has none
         signals.keep_from_children()
         try:
             with self._own_directory(run):
                 return execute(run.task_type, run.data, context, run.timeout)
         except BaseException:  # RQ's signal handlers may raise any exception here
             context.canceled.set()
-            self._put_back(run, owner)
+            self._put_back(run, owner, _notes_of(context))
             raise
 
     def decide(self, run: Run, ended: Ended, seconds: float) -> Outcome:
@@ -164,11 +167,11 @@ class Runner:
             seconds=seconds,
         )
 
-    def record(self, outcome: Outcome, owner: int) -> None:
+    def record(self, outcome: Outcome, owner: int, notes: Sequence[Note] = ()) -> None:
         """Record an outcome, and retry while the store is away: no other process can record it while this one lives."""
         while True:
             try:
-                self.record_and_claim([outcome], (), owner)
+                self.record_and_claim([outcome], (), owner, notes)
             except StoreAway:
                 self.telemetry.emit(events.OutcomeDelayed(token=outcome.token, run=outcome.run))
                 self.pause()
@@ -194,10 +197,10 @@ class Runner:
                 if directory.restore():
                     self.telemetry.emit(events.DirectoryChanged(token=run.task.token, run=run.task.run))
 
-    def _put_back(self, run: Run, owner: int) -> None:
+    def _put_back(self, run: Run, owner: int, notes: Sequence[Note]) -> None:
         """Put a task back so that another worker runs it: the same attempt, a new run."""
         try:
-            self.record_and_claim([put_back(run)], (), owner)
+            self.record_and_claim([put_back(run)], (), owner, notes)
         except StoreAway:
             return  # the sweeper takes the task back when this process is gone
 
@@ -225,6 +228,12 @@ class Runner:
                 self.telemetry.emit(_event_of(outcome))
         for batch in settled.finished:
             self.telemetry.emit(events.BatchFinished(batch=batch))
+
+
+def _notes_of(context: Context | None) -> list[Note]:
+    """Return what a run has reported, as the store takes it."""
+    note = take_note(context) if context is not None else None
+    return [] if note is None else [note]
 
 
 def put_back(run: Run) -> Outcome:

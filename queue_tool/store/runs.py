@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Float, Text, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import BigInteger, Connection, Float, Text, bindparam, case, delete, func, insert, or_, select, update
 
-from queue_tool.model.outcome import Note, Outcome
+from queue_tool.model.outcome import MOST_LINES, Note, Outcome
 from queue_tool.model.queues import Lane
 from queue_tool.model.states import ALONE_FROM, MOST_LOSSES, MOVES, Code, Move, State
 from queue_tool.model.task import Claimed
@@ -174,7 +174,7 @@ _ENDED: dict[str, Any] = {
 }
 
 _STORED: dict[Move, dict[str, Any]] = {
-    Move.FINISH: _ENDED,
+    Move.FINISH: _ENDED | {"progress": 1.0},  # the last progress that the function reported may be a lower one
     Move.FAIL: _ENDED,
     Move.RETRY_LATER: {"due_at": field(5, BigInteger())},
     Move.PUT_BACK: {},
@@ -194,6 +194,14 @@ _PROGRESS = (
     .values(progress=func.coalesce(field(2, Float()), tasks.c.progress), note=func.coalesce(field(3), tasks.c.note))
     .returning(tasks.c.token)
 )
+
+
+_OF_RUN = (events.c.token == bindparam("of"), events.c.run == bindparam("of_run"))
+
+_FORGET_LINES = delete(events).where(
+    *_OF_RUN, events.c.id.not_in(select(events.c.id).where(*_OF_RUN).order_by(events.c.id.desc()).limit(MOST_LINES))
+)
+"""Keeps the last lines of a run only."""
 
 
 def _claim(connection: Connection, runs: Sequence[tuple[str, int]], owner: int, now: datetime) -> list[Claimed]:
@@ -258,6 +266,16 @@ def _store_notes(connection: Connection, notes: Sequence[Note], owner: int, now:
     ]
     if lines:
         connection.execute(insert(events), lines)
+        longest = [
+            {"of": note.token, "of_run": note.run} for note in notes if note.token in ours and _has_outgrown(note)
+        ]
+        if longest:
+            connection.execute(_FORGET_LINES, longest)
+
+
+def _has_outgrown(note: Note) -> bool:
+    """Return whether the log of a run has grown by another `MOST_LINES`, so that old lines must go."""
+    return note.logged // MOST_LINES > max(1, (note.logged - len(note.lines)) // MOST_LINES)
 
 
 def _tokens_of(notes: Sequence[Note], outcomes: Sequence[Outcome], runs: Sequence[tuple[str, int]]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from queue_tool.model.clock import Clock
-from queue_tool.model.context import Context
+from queue_tool.model.context import take_note
 from queue_tool.model.outcome import Note
 from queue_tool.worker.inbox import Inbox
 
@@ -18,7 +18,7 @@ class Notebook:
         """Start empty."""
         self._inbox = inbox
         self._clock = clock
-        self._taken: list[Note] = []
+        self._taken: dict[tuple[str, int], Note] = {}
         self._written = 0.0
 
     def due(self) -> float | None:
@@ -26,17 +26,15 @@ class Notebook:
         return self._written + WRITE_EVERY if self._inbox.has_noted or self._taken else None
 
     def take(self) -> list[Note]:
-        """Return the new notes. Until `clear` is called, return the same notes again."""
+        """Return the notes that the store does not have yet: one for each run."""
         self._written = self._clock.monotonic()
-        if not self._taken:
-            self._taken = [_note_of(context) for context in self._inbox.take_noted()]
-        return self._taken
+        for context in self._inbox.take_noted():
+            note = take_note(context)
+            if note is not None:
+                run = note.token, note.run
+                self._taken[run] = self._taken[run].followed_by(note) if run in self._taken else note
+        return list(self._taken.values())
 
     def clear(self) -> None:
         """Drop the notes that were taken, because the store has them."""
-        self._taken = []
-
-
-def _note_of(context: Context) -> Note:
-    notes = context.take_notes()
-    return Note(token=context.token, run=context.run, progress=notes.progress, note=notes.note, lines=notes.lines)
+        self._taken = {}

@@ -14,19 +14,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, select
 
 from queue_tool.errors import BatchNotFound, KeyNotFound, NaiveTime, StoreAway, TooManyWaiting
 from queue_tool.execution.builtin import sleep_type
 from queue_tool.model.access import ApiKey, Role
 from queue_tool.model.batch import Accepted, Element, IdempotencyKey, Label, NewBatch, judge_of, new_batch
-from queue_tool.model.outcome import Outcome
+from queue_tool.model.context import Context, take_note
+from queue_tool.model.outcome import MOST_LINES, Outcome
 from queue_tool.model.states import Code, Move, State
 from queue_tool.model.ticket import Ticket
 from queue_tool.services.owner import describe
 from queue_tool.services.submit import make_tokens
 from queue_tool.store import Added, Remembered, Store, migrations
 from queue_tool.store.engine.database import Database
+from queue_tool.store.tables import events
 from tests.runs import claim_runs, settle_runs
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -364,6 +366,36 @@ def test_a_worker_beats_until_it_is_gone(store: Store) -> None:
     store.workers.mark_gone([worker], NOW)
     assert not store.workers.beat(worker)
     assert store.workers.register(describe("test"), NOW) > worker
+
+
+def test_the_last_lines_of_each_run_are_kept_and_a_finished_task_has_the_progress_1(store: Store) -> None:
+    first, second = (element.token for element in added(store, GOOD, GOOD).accepted)
+    claim_runs(store, [(first, 1), (second, 1)], owner=1, now=NOW)
+    reported = Context(token=first, attempt=1, deadline=None)
+    other = Context(token=second, attempt=1, deadline=None)
+    other.log("other")
+    reported.progress(0.5, "half")
+    for number in range(5 * MOST_LINES):
+        reported.log(str(number))
+        if number % 60 == 0 or number == 5 * MOST_LINES - 1:
+            notes = [note for note in (take_note(reported), take_note(other)) if note is not None]
+            store.runs.settle_and_claim((), (), 1, NOW, notes)
+            kept = texts(store, first)
+            assert kept[-MOST_LINES:] == [str(line) for line in range(number + 1)][-MOST_LINES:]
+            assert len(kept) < 2 * MOST_LINES
+    assert texts(store, second) == ["other"]
+    settle_runs(store, [Outcome(token=first, run=1, move=Move.FINISH, result="null")], 1, NOW)
+    failed = Outcome(token=second, run=1, move=Move.FAIL, code=Code.ERROR, error="no")
+    settle_runs(store, [failed], 1, NOW)
+    shown = [details for token in (first, second) if (details := store.listing.details(token)) is not None]
+    assert [(task.progress, task.note) for task in shown] == [(1, "half"), (None, None)]
+
+
+def texts(store: Store, token: str) -> list[str]:
+    """Return all log lines of a task that the database has, the oldest first."""
+    query = select(events.c.text).where(events.c.token == token).order_by(events.c.id)
+    with store.database.read() as connection:
+        return list(connection.execute(query).scalars())
 
 
 def test_a_worker_that_runs_a_task_is_not_gone(store: Store) -> None:

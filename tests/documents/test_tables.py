@@ -18,7 +18,9 @@ from flask.testing import FlaskClient
 
 import queue_tool
 from queue_tool.cli import main
-from queue_tool.model import context
+from queue_tool.execution.failure_text import LONGEST_ERROR, LONGEST_TRACEBACK
+from queue_tool.host.lines import LONGEST_LINE
+from queue_tool.model import context, outcome
 from queue_tool.model.access import KEY_ROLES
 from queue_tool.model.context import Context
 from queue_tool.model.payloads.queries import MOST_ON_A_PAGE, Filters, Paging
@@ -162,7 +164,9 @@ SENTENCES = {
         f"two bodies over {bodies.BIG // 2**20} MiB",
     ],
     "docs/task-types.md": [
-        f"the last {context.MOST_LINES} lines of an attempt are kept, {context.LONGEST_LINE:,} characters of each",
+        f"the last {outcome.MOST_LINES} lines of an attempt are kept, {context.LONGEST_LINE:,} characters of each",
+        f"a line of more than {LONGEST_LINE:,} characters",
+        f"at most {LONGEST_ERROR:,} characters of its text and {LONGEST_TRACEBACK:,} of its traceback",
         f"`Backoff(base={BACKOFF.base:g}, factor={BACKOFF.factor:g}, cap={BACKOFF.cap:g})`",
     ],
 }

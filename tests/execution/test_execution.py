@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from queue_tool.execution.call import LONGEST_ERROR, execute, execute_on_loop
-from queue_tool.model.context import Context
+from queue_tool.execution.call import execute, execute_on_loop
+from queue_tool.execution.failure_text import LONGEST_ERROR
+from queue_tool.model.context import Context, Notes
 from queue_tool.model.outcome import Ended, Failed, Returned
 from queue_tool.model.states import Code
 from queue_tool.model.task_types import make_task_type
@@ -120,7 +121,7 @@ def test_progress_and_log_lines_of_a_plain_function_reach_its_context() -> None:
 
     context = new_context()
     assert executed(reporting, context=context) == Returned(result="null")
-    assert (context._notes, context._lines) == ([(0.5, "half")], ["a line"])
+    assert context.take_notes() == Notes(progress=0.5, note="half", lines=("a line",), logged=1)
 
 
 # -- a function raises -------------------------------------------------------------------------------------
@@ -392,12 +393,26 @@ def an_unwritable_result(data: object) -> object:
     return Unwritable(a=1)
 
 
+class Silent(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+class Unspeakable(dict[str, int]):
+    def items(self) -> Any:
+        raise Silent
+
+
+def an_unspeakable_result(data: object) -> object:
+    return Unspeakable(a=1)
+
+
 def a_number_beyond_double(data: object) -> object:
     return 10**400
 
 
 @lanes
-@pytest.mark.parametrize("function", [an_unwritable_result, a_number_beyond_double])
+@pytest.mark.parametrize("function", [an_unwritable_result, an_unspeakable_result, a_number_beyond_double])
 def test_a_result_that_cannot_be_written_or_read_again_is_refused(function: Callable[..., Any], isolated: bool) -> None:
     assert failed(executed(function, isolated=isolated)).code is Code.BAD_RESULT
 

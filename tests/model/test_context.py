@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import FrozenInstanceError
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from queue_tool.model.context import LONGEST_LINE, MOST_LINES, Context, Notes
+from queue_tool.model.context import LONGEST_LINE, Context, Notes, take_note
+from queue_tool.model.outcome import MOST_LINES, Note
 
 relaxed = settings(deadline=None)
 
@@ -63,6 +65,49 @@ def test_a_log_keeps_only_its_last_lines_and_cuts_long_ones() -> None:
     lines = run.take_notes().lines
     assert [line.partition(" ")[0] for line in lines] == [str(number) for number in range(5, MOST_LINES + 5)]
     assert {len(line) for line in lines} == {LONGEST_LINE}
+
+
+def test_no_line_is_lost_while_another_thread_takes_them() -> None:
+    run, taken = context(), list[str]()
+    has_room = threading.Semaphore(MOST_LINES)
+    expected = [str(number) for number in range(20 * MOST_LINES)]
+
+    def log_all() -> None:
+        for line in expected:
+            has_room.acquire()
+            run.log(line)
+
+    logging = threading.Thread(target=log_all)
+    logging.start()
+    while logging.is_alive() or len(taken) < len(expected):
+        lines = run.take_notes().lines
+        taken += lines
+        has_room.release(len(lines)) if lines else None
+    assert taken == expected
+    assert run.take_notes().logged == len(expected)
+
+
+def test_the_notes_of_a_run_are_one_note_until_the_store_has_them() -> None:
+    run = context()
+    assert take_note(run) is None
+    run.progress(0.5, "half")
+    run.log("first")
+    earlier = take_note(run)
+    for number in range(MOST_LINES - 1):
+        run.log(str(number))
+    later = take_note(run)
+    assert earlier is not None
+    assert later is not None
+    both = earlier.followed_by(later)
+    assert (both.progress, both.note, both.logged) == (0.5, "half", MOST_LINES)
+    assert both.lines == ("first", *(str(number) for number in range(MOST_LINES - 1)))
+    run.progress(0.75, "")
+    run.log("last")
+    latest = take_note(run)
+    assert latest is not None
+    assert both.followed_by(latest) == Note(
+        token="0" * 32, run=1, progress=0.75, note="", lines=(*both.lines[1:], "last"), logged=MOST_LINES + 1
+    )
 
 
 def test_characters_that_no_database_stores_are_escaped() -> None:

@@ -34,7 +34,8 @@ Duration = Annotated[
 Progress = Annotated[
     float | None,
     Meta(
-        description="How much of the current or last run is done, from 0 to 1; null if the function reported nothing."
+        description="How much of the current or last run is done, from 0 to 1: what the function reported, and 1 for a "
+        "finished task; null if neither."
     ),
 ]
 ProgressNote = Annotated[

@@ -10,10 +10,9 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable
-from typing import Any
 
-from queue_tool import task
+from queue_tool import Context, task
+from queue_tool.model.outcome import MOST_LINES
 
 log = logging.getLogger("mine.early")  # `dictConfig` would disable it, and all loggers of the program
 
@@ -32,8 +31,11 @@ if os.environ.get("QUEUE_TOOL_TASKS") == __name__:  # only in workers: the tests
     print("imported")
 
 
-def logged(data: str) -> None:
+def logged(data: str, context: Context) -> None:
     """Log in all ways."""
+    context.progress(0.5, "half")
+    for number in range(2 * MOST_LINES):
+        context.log(f"{data} {number}")
     logging.getLogger("mine.deep").info("said %s", data, extra={"fields": [1], "line": 2})
     logging.getLogger("mine").debug("too quiet")
     logging.getLogger("other").warning("bad \ud800 \0 name")
@@ -59,19 +61,22 @@ def printed(data: str) -> None:
     sys.stdout.write(f"last {data}")
 
 
-def asynchronous(function: Callable[[str], None]) -> Callable[[str], Any]:
-    """Return the function as a coroutine function."""
-
-    async def later(data: str) -> None:
-        function(data)
-
-    return later
+async def logged_on_the_loop(data: str, context: Context) -> None:
+    """Do the same on the event loop."""
+    logged(data, context)
 
 
-for name, function in (("logs", logged), ("prints", printed)):
-    task(f"{name}.threads")(function)
-    task(f"{name}.loop")(asynchronous(function))
-    task(f"{name}.isolated", isolated=True)(function)
+async def printed_on_the_loop(data: str) -> None:
+    """Do the same on the event loop."""
+    printed(data)
+
+
+task("logs.loop")(logged_on_the_loop)
+task("logs.threads")(logged)
+task("logs.isolated", isolated=True)(logged)
+task("prints.loop")(printed_on_the_loop)
+task("prints.threads")(printed)
+task("prints.isolated", isolated=True)(printed)
 
 
 @task("dies", isolated=True)

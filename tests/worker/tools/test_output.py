@@ -10,6 +10,7 @@ import pytest
 from redis import Redis
 
 from queue_tool.host.logs import OUTPUTS
+from queue_tool.model.outcome import MOST_LINES
 from queue_tool.model.states import State
 from tests.conftest import RuntimeFactory
 from tests.worker.tools import talkers
@@ -48,6 +49,7 @@ def test_each_line_that_a_task_prints_or_logs_comes_once_with_its_task_and_proce
         assert mine[3]["logger"] == "py.warnings"
         assert f"UserWarning: warned {lane}" in mine[3]["event"]
         assert (mine[4]["logger"], mine[4]["event"], len(mine)) == ("mine", "caught", 5)
+        require_notes(talking, token, lane)
         assert "ValueError: why" in mine[4]["traceback"]
         assert "Stack (most recent call last)" in mine[4]["traceback"]
     for lane, token in printing.items():
@@ -89,3 +91,11 @@ def test_under_a_stock_rq_worker_the_lines_come_once_with_their_task(talking: Pl
     assert "FOREIGN" not in talking.whole_log
     assert "ValueError: why" in lines
     assert talking.count(State.FINISHED) == 2
+    require_notes(talking, tokens["logs"], "x")
+
+
+def require_notes(talking: Place, token: str, data: str) -> None:
+    """Require that the last log lines of a task are stored, and that its progress is 1."""
+    lines = [text for (text,) in talking.rows(f"SELECT text FROM events WHERE token = '{token}' ORDER BY id")]  # noqa: S608 - made of our own words
+    assert lines[-MOST_LINES:] == [f"{data} {number}" for number in range(MOST_LINES, 2 * MOST_LINES)]
+    assert (talking.task(token).progress, talking.task(token).note) == (1, "half")
