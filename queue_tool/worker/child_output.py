@@ -26,6 +26,7 @@ class ChildOutput:
         self.senders = (stdout[1], stderr[1])
         self._receivers = {"stdout": stdout[0], "stderr": stderr[0]}
         self._task = task
+        self._pipes: list[_Pipe] = []
 
     def start(self, pid: int | None) -> None:
         """Start to read, when the child has its ends of the pipes."""

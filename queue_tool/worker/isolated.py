@@ -86,7 +86,6 @@ class IsolatedExecutor(ThreadExecutor):
         )
         self._directory.leave_removed()  # the standard library reads the working directory
         child.start()
-        printed.start(child.pid)
         self._children[ticket] = child
         sending.close()
         assert child.pid is not None  # noqa: S101 - it was started
@@ -95,8 +94,10 @@ class IsolatedExecutor(ThreadExecutor):
         died = Code.WORKER_LOST if run.task.losses else Code.ERROR
         try:
             with self._guard.watching(child.pid):
+                printed.start(child.pid)
                 return hear_child(child, receiving, context, run.timeout, died)
         finally:
+            child.kill()  # it has ended, unless its output cannot be read
             printed.drain()
             del self._children[ticket]
 
