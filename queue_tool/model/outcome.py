@@ -38,7 +38,7 @@ def timed_out(timeout: float | None) -> Failed:
     return Failed(code=Code.TIMEOUT, error=f"The task took longer than {timeout:g} seconds.")
 
 
-def not_started(error: Exception) -> Failed:
+def not_started(error: BaseException) -> Failed:
     """Return the end of a run that got no thread or process."""
     return Failed(code=Code.ERROR, error=f"The task could not be started: {described(error)}.")
 

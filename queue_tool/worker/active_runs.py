@@ -82,10 +82,14 @@ class ActiveRuns:
                 self._forget_stale_deadlines()
 
     def release(self, ticket: str) -> ActiveRun | None:
-        """Free the slot of a function that has returned. Return its run, or None if the run was abandoned."""
+        """Free the slot of a function that has returned. Return its run, or None if the run was abandoned.
+
+        A function may be reported twice, if its thread was ended from outside while it reported.
+        """
         active = self._active.pop(ticket, None)
-        lane = active.lane if active is not None else self._abandoned.pop(ticket)
-        self._busy[lane] -= 1
+        lane = active.lane if active is not None else self._abandoned.pop(ticket, None)
+        if lane is not None:
+            self._busy[lane] -= 1
         return active
 
     def abandon(self, active: ActiveRun) -> None:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,6 +26,8 @@ from queue_tool.model.run import Run
 from queue_tool.model.states import Code
 from queue_tool.worker.inbox import Inbox
 from queue_tool.worker.watchdog import current_ticket
+
+_log = logging.getLogger("queue_tool.worker")
 
 CANCELED = Failed(code=Code.ERROR, error="It was canceled while it ran.")
 """The end of an abandoned run. It is not stored."""
@@ -149,7 +153,8 @@ class ThreadExecutor:
         self._after = after
         self._name = name
         self._inbox = inbox
-        self._waiting: queue.SimpleQueue[tuple[str, Run]] = queue.SimpleQueue()
+        self._waiting: deque[tuple[str, Run]] = deque()
+        self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()  # one for each waiting run, or more
         self._contexts: dict[str, Context] = {}
         self._called_at: dict[str, float] = {}
         self._waiter = LoopWaiter(loop) if loop is not None else None
@@ -160,11 +165,12 @@ class ThreadExecutor:
         if not self._has_threads:
             self._has_threads = True
             for number in range(self.slots):
-                threading.Thread(target=self._serve, name=f"{self._name} {number + 1}", daemon=True).start()
+                self._start_thread(f"{self._name} {number + 1}")
         for run in runs:
             ticket = run.ticket
             self._contexts[ticket] = run.context(self._inbox.noted)
-            self._waiting.put((ticket, run))
+            self._waiting.append((ticket, run))
+            self._wakes.put(None)
 
     def stop(self, ticket: str) -> None:
         """Set the context's `canceled` event, and cancel what the function returned, where it waits.
@@ -193,13 +199,45 @@ class ThreadExecutor:
             self._after(run)
 
     def _serve(self) -> None:
-        while True:
-            ticket, run = self._waiting.get()
-            context = self._contexts[ticket] = replace(self._contexts[ticket], deadline=run.deadline(CLOCK.now()))
-            self._called_at[ticket] = CLOCK.monotonic()
-            try:
-                ended = CANCELED if context.canceled.is_set() else self.work(ticket, run, context)
-            except Exception as error:  # noqa: BLE001 - for example, a process cannot be started
-                ended = not_started(error)
-            del self._contexts[ticket], self._called_at[ticket]
-            self._inbox.returned(ticket, ended)
+        """Do one run after the other. A library may raise an exception in this thread at any moment.
+
+        It does so with `PyThreadState_SetAsyncExc`, for example to end a function, and may come too late. Then another
+        thread takes the place of this one.
+        """
+        held: tuple[str, Run] | None = None
+        try:
+            while True:
+                self._wakes.get()  # an exception that waits for this thread is raised after this, when it holds nothing
+                held = self._take()
+                if held is not None:
+                    self._do(*held)
+        except BaseException as error:  # noqa: BLE001 - see above
+            _log.warning("a thread of this worker was ended from outside, and is replaced: %.200r", error)
+            if held is not None and held[0] in self._contexts:
+                self._report(held[0], not_started(error))
+            self._start_thread(threading.current_thread().name)
+            self._wakes.put(None)  # this thread may have taken a wake-up and no run
+
+    def _take(self) -> tuple[str, Run] | None:
+        try:
+            return self._waiting.popleft()
+        except IndexError:  # there was a wake-up too many
+            return None
+
+    def _do(self, ticket: str, run: Run) -> None:
+        context = self._contexts[ticket] = replace(self._contexts[ticket], deadline=run.deadline(CLOCK.now()))
+        self._called_at[ticket] = CLOCK.monotonic()
+        try:
+            ended = CANCELED if context.canceled.is_set() else self.work(ticket, run, context)
+        except Exception as error:  # noqa: BLE001 - for example, a process cannot be started
+            ended = not_started(error)
+        self._report(ticket, ended)
+
+    def _report(self, ticket: str, ended: Ended) -> None:
+        """Report the end of a run. The pump ignores a second report."""
+        self._inbox.returned(ticket, ended)
+        self._contexts.pop(ticket, None)
+        self._called_at.pop(ticket, None)
+
+    def _start_thread(self, name: str) -> None:
+        threading.Thread(target=self._serve, name=name, daemon=True).start()

@@ -6,6 +6,7 @@ Where the data is a path, it names a file that the test creates or waits for.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import signal
 import sys
@@ -217,6 +218,9 @@ def do(what: str) -> object:
         case "a thread that stays":
             threading.Thread(target=pause, args=[HOURS]).start()  # not a daemon thread, so Python waits for it at exit
             return "left"
+        case "a late exception":
+            threading.Thread(target=_inject_into, args=[threading.get_ident()], daemon=True).start()
+            return "returned"
         case "a fork":
             return _fork(comes_back=False)
         case "a fork that comes back":
@@ -232,6 +236,13 @@ def _fork(*, comes_back: bool) -> Any:
     if child:
         return {"child": child}
     return "it came back"
+
+
+def _inject_into(thread: int) -> None:
+    """Raise an exception in a thread of the worker as soon as its function has returned and it waits for the next."""
+    while sys._current_frames()[thread].f_code.co_name != "_serve":
+        pause(0.001)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(Mine))
 
 
 def _raise() -> None:

@@ -52,6 +52,22 @@ def test_threads_and_tasks_that_a_function_leaves_do_not_prevent_its_worker_from
     site.require_clean_redis()
 
 
+def test_a_thread_that_a_late_exception_ends_is_replaced(site: Site) -> None:
+    worker = site.start(THREADS="1")
+    own = []
+    for _ in range(3):
+        own += site.send("hard.thread", ["a late exception"])
+        site.await_end()
+    own += site.send("hard.thread", ["after"] * 3)
+    site.await_end()
+    site.stop(worker)
+    assert {site.task(token).state for token in own} == {State.FINISHED}
+    assert "ended from outside" in site.whole_log
+    assert site.rows("SELECT DISTINCT losses, run FROM tasks") == [(0, 1)]
+    site.require_each_task_ended_once()
+    site.require_clean_redis()
+
+
 @pytest.mark.sqlite
 def test_a_background_task_that_raises_system_exit_does_not_end_other_tasks(site: Site, tmp_path: Path) -> None:
     worker = site.start()
