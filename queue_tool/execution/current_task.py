@@ -5,7 +5,7 @@ A function's own threads do not inherit it: Python copies context variables only
 
 from __future__ import annotations
 
-from contextvars import ContextVar, Token
+from contextvars import Context, ContextVar, Token
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -32,6 +32,11 @@ _current: ContextVar[CurrentTask | None] = ContextVar("current_task", default=No
 def current_task() -> CurrentTask | None:
     """Return the task whose function this thread or coroutine runs. None if it runs none."""
     return _current.get()
+
+
+def task_in(context: Context) -> CurrentTask | None:
+    """Return the task whose function runs in a context of variables, such as that of a coroutine."""
+    return context.get(_current)
 
 
 class running:  # noqa: N801 - it is used as a function: a generator would cost each task more

@@ -25,7 +25,6 @@ from queue_tool.model.outcome import Ended, Failed, not_started
 from queue_tool.model.run import Run
 from queue_tool.model.states import Code
 from queue_tool.worker.inbox import Inbox
-from queue_tool.worker.watchdog import current_ticket
 
 _log = logging.getLogger("queue_tool.worker")
 
@@ -105,7 +104,6 @@ class LoopExecutor:
 
     async def _run(self, ticket: str, run: Run, on_loop: _OnLoop) -> None:
         ended: Ended = CANCELED
-        current_ticket.set(ticket)
         on_loop.called_at = CLOCK.monotonic()
         try:
             assert run.task_type is not None  # noqa: S101 - a run without a type ends before it is started

@@ -273,10 +273,10 @@ class Pump:
         """Give up the event loop: what blocks it is lost, everything else on it is put back, and this worker ends."""
         self._watchdog = None
         self._read_inbox()  # runs that returned before are not put back
-        blocking = self._active.get(stuck.ticket) if stuck.ticket else None
+        blocking = next((active for active in self._active if active.run.task.token == stuck.token), None)
         self._resignation.for_loop(stuck, blocking.run if blocking else None)
         for active in self._active:
-            if active.lane is Lane.LOOP:
+            if active.lane is Lane.LOOP or active is blocking:
                 self._abandon(active)
                 outcome = lose(active.run, stuck.sentence, stuck.stack) if active is blocking else put_back(active.run)
                 self._ended.append((outcome, active))

@@ -10,10 +10,11 @@ import asyncio
 import sys
 import traceback
 from collections.abc import Iterator
-from contextvars import Context, ContextVar
+from contextvars import Context
 from dataclasses import dataclass
 from types import FrameType
 
+from queue_tool.execution.current_task import task_in
 from queue_tool.worker.loop import LoopThread
 
 ASK_EVERY = 1.0
@@ -25,16 +26,13 @@ GRACE = 1.0
 LONGEST_STACK = 10_000
 """Characters kept of the stack; its end says where the function is."""
 
-current_ticket: ContextVar[str] = ContextVar("current_ticket")
-"""The ticket of the run that a coroutine belongs to. The tasks and the callbacks that a function starts inherit it."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stuck:
     """What is known about an event loop that is stuck."""
 
     seconds: float  # since its last turn, at least
-    ticket: str | None  # the run whose function blocks it; None if that is not known
+    token: str | None  # the task whose function blocks it; None if that is not known
     stack: str  # where the function is, as in a traceback
 
     @property
@@ -98,7 +96,7 @@ class Watchdog:
         frame = sys._current_frames().get(self._loop.thread_id)
         frames = [*_frames_of(frame)]
         stack = "".join(traceback.format_list(traceback.StackSummary.extract(_with_lines(frames))))
-        return Stuck(seconds=now - self._asked, ticket=_ticket_of(frames), stack=stack[-LONGEST_STACK:])
+        return Stuck(seconds=now - self._asked, token=_token_of(frames), stack=stack[-LONGEST_STACK:])
 
 
 def _frames_of(frame: FrameType | None) -> Iterator[FrameType]:
@@ -115,8 +113,12 @@ def _with_lines(frames: list[FrameType]) -> Iterator[tuple[FrameType, int]]:
     return ((frame, frame.f_lineno) for frame in reversed(frames) if frame.f_code is not asyncio.Handle._run.__code__)
 
 
-def _ticket_of(frames: list[FrameType]) -> str | None:
-    """Return the ticket in the context in which the loop calls a coroutine; None if there is none."""
+def _token_of(frames: list[FrameType]) -> str | None:
+    """Return the token of the task in whose context the loop calls a coroutine; None if there is none.
+
+    What a function starts on the loop, coroutines and callbacks, inherits its context.
+    """
     handle = frames[-1].f_locals.get("self") if frames else None
     context = getattr(handle, "_context", None)
-    return context.get(current_ticket) if isinstance(context, Context) else None
+    task = task_in(context) if isinstance(context, Context) else None
+    return task.token if task is not None else None
