@@ -122,7 +122,13 @@ class MessageCount(Payload, frozen=True, kw_only=True):
 class WaitingMessages(Payload, frozen=True, kw_only=True):
     """The waiting messages of a message queue, oldest first."""
 
-    messages: Annotated[Sequence[Any], Meta(description="The messages, oldest first. They stay in the message queue.")]
+    messages: Annotated[
+        Sequence[Any],
+        Meta(
+            description="The messages, oldest first. They stay in the message queue.",
+            extra_json_schema={"items": {"description": "A message: any JSON."}},
+        ),
+    ]
     next: Annotated[
         str | None, Meta(description="The value of the parameter `cursor` for the messages that follow; null if none.")
     ]
