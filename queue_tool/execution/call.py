@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import inspect
 import multiprocessing
 import os
 import queue
@@ -19,7 +20,7 @@ from dataclasses import replace
 from typing import Any
 
 from queue_tool.execution.awaiting import DeadlinePassed, await_here, awaited, exit_if_forked, is_awaitable, outcome_of
-from queue_tool.execution.current_task import running
+from queue_tool.execution.current_task import CurrentTask
 from queue_tool.execution.failure_text import LONGEST_ERROR, error_text, traceback_text
 from queue_tool.execution.guard import Guard
 from queue_tool.execution.isolation import answer_parent, hear_child
@@ -31,6 +32,9 @@ from queue_tool.model.queues import Lane
 from queue_tool.model.retry import Abort, deciding_error, requested_delay
 from queue_tool.model.states import Code
 from queue_tool.model.task_types import TaskType
+
+_PIDS: dict[int, int] = {}
+"""One object for each process id, since thousands of runs on a loop each remember theirs."""
 
 
 def execute(task_type: TaskType, data: object, context: Context, timeout: float | None) -> Ended:
@@ -48,13 +52,16 @@ async def execute_on_loop(task_type: TaskType, data: object, context: Context | 
 
     Everything that the function raises is its outcome, even SystemExit, which would end the loop for all other runs.
     """
-    pid = os.getpid()
-    arguments = _arguments(task_type, data, context)
+    pid = _PIDS.setdefault(os.getpid(), os.getpid())
     try:
         if task_type.lane is Lane.LOOP:
-            returned = await awaited(task_type.function(*arguments))
+            returned = task_type.function(*_arguments(task_type, data, context))
+            if inspect.iscoroutine(returned):  # awaited here, because a coroutine around it costs memory for each task
+                returned = await returned
+            if is_awaitable(returned):
+                returned = await awaited(returned)
         else:  # the function was an `async def` when the task was sent, and is not any more
-            returned = await _called_in_a_thread(task_type, arguments)
+            returned = await _called_in_a_thread(task_type, _arguments(task_type, data, context))
     except BaseException as error:  # noqa: BLE001 - a cancellation from outside is an outcome too
         return _raised(error, task_type)
     finally:
@@ -140,7 +147,7 @@ def _execute_here(
 ) -> Ended:
     if context is None:
         return _execute_marked(task_type, data, context, timeout, wait_for)
-    with running(context.token, task_type.name):
+    with CurrentTask(context.token, task_type.name):
         return _execute_marked(task_type, data, context, timeout, wait_for)
 
 

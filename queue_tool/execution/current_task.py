@@ -5,8 +5,7 @@ A function's own threads do not inherit it: Python copies context variables only
 
 from __future__ import annotations
 
-from contextvars import Context, ContextVar, Token
-from dataclasses import dataclass, field
+from contextvars import Context, ContextVar
 from typing import Protocol
 
 
@@ -17,13 +16,45 @@ class Unfinished(Protocol):
         """Write it as a line."""
 
 
-@dataclass(frozen=True, slots=True)
 class CurrentTask:
-    """A task whose function runs."""
+    """A task whose function runs during a `with` block. Thousands may run at once, so each one is kept small."""
 
-    token: str
-    task_type: str
-    unfinished: dict[str, Unfinished] = field(default_factory=dict)  # flushed when the function has returned
+    __slots__ = ("_before", "_unfinished", "task_type", "token")
+
+    def __init__(self, token: str, task_type: str) -> None:
+        """Prepare the block."""
+        self.token = token
+        self.task_type = task_type
+        self._before: CurrentTask | None = None
+        self._unfinished: dict[str, Unfinished] | None = None
+
+    @property
+    def unfinished(self) -> dict[str, Unfinished]:
+        """Return the output whose line has no end. It is written when the function has returned."""
+        if self._unfinished is None:
+            self._unfinished = {}
+        return self._unfinished
+
+    def __enter__(self) -> None:
+        """Begin to mark log lines with the task."""
+        self._before = _current.get()
+        _current.set(self)
+
+    def __exit__(self, *_: object) -> None:
+        """Write the unfinished lines of the function's output."""
+        self.flush()
+        _current.set(self._before)
+
+    def own_context(self) -> Context:
+        """Return a new context of variables in which this task's function runs, with no other variable set."""
+        context = Context()
+        context.run(_current.set, self)
+        return context
+
+    def flush(self) -> None:
+        """Write the unfinished lines of the function's output."""
+        for output in list((self._unfinished or {}).values()):
+            output.flush()
 
 
 _current: ContextVar[CurrentTask | None] = ContextVar("current_task", default=None)
@@ -37,24 +68,3 @@ def current_task() -> CurrentTask | None:
 def task_in(context: Context) -> CurrentTask | None:
     """Return the task whose function runs in a context of variables, such as that of a coroutine."""
     return context.get(_current)
-
-
-class running:  # noqa: N801 - it is used as a function: a generator would cost each task more
-    """Run the function of this task during the block."""
-
-    __slots__ = ("_before", "_task")
-
-    def __init__(self, token: str, task_type: str) -> None:
-        """Prepare the block."""
-        self._task = CurrentTask(token, task_type)
-        self._before: Token[CurrentTask | None]
-
-    def __enter__(self) -> None:
-        """Begin to mark log lines with the task."""
-        self._before = _current.set(self._task)
-
-    def __exit__(self, *_: object) -> None:
-        """Write the unfinished lines of the function's output."""
-        for output in list(self._task.unfinished.values()):
-            output.flush()
-        _current.reset(self._before)

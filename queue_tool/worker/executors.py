@@ -6,19 +6,18 @@ An executor starts each run at once. The caller counts the slots and never start
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
 import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
 from queue_tool.execution.awaiting import LoopWaiter
 from queue_tool.execution.call import execute_here, execute_on_loop
-from queue_tool.execution.current_task import running
+from queue_tool.execution.current_task import CurrentTask
 from queue_tool.host.clock import CLOCK
 from queue_tool.model.context import Context
 from queue_tool.model.outcome import Ended, Failed, not_started
@@ -51,13 +50,17 @@ class Executor(Protocol):
         """Return when the function of a run was called (monotonic); None if it has not been called yet."""
 
 
-@dataclass(slots=True, eq=False)
-class _OnLoop:
-    """A run on the event loop."""
+class _OnLoop(CurrentTask):
+    """A run on the event loop. Ten thousand of them, with all that belongs to them, must fit into a small process."""
 
-    task: asyncio.Task[None] | None = None
-    context: Context | None = None  # None: the function takes none, or has not been called yet
-    called_at: float | None = None  # monotonic
+    __slots__ = ("called_at", "context", "task")
+
+    def __init__(self, run: Run) -> None:
+        """Prepare the run."""
+        super().__init__(run.task.token, run.task.task_type)
+        self.task: asyncio.Task[None] | None = None
+        self.context: Context | None = None  # None: the function takes none, or has not been called yet
+        self.called_at: float | None = None  # monotonic
 
 
 class LoopExecutor:
@@ -99,8 +102,11 @@ class LoopExecutor:
 
     def _start(self, runs: list[Run]) -> None:
         for run in runs:
-            self._running[run.ticket] = on_loop = _OnLoop()
-            on_loop.task = self._loop.create_task(self._run(run.ticket, run, on_loop), context=contextvars.Context())
+            ticket = run.ticket
+            self._running[ticket] = on_loop = _OnLoop(run)
+            on_loop.task = self._loop.create_task(
+                self._run(ticket, run, on_loop), name=ticket, context=on_loop.own_context()
+            )
 
     async def _run(self, ticket: str, run: Run, on_loop: _OnLoop) -> None:
         ended: Ended = CANCELED
@@ -109,9 +115,9 @@ class LoopExecutor:
             assert run.task_type is not None  # noqa: S101 - a run without a type ends before it is started
             if run.task_type.takes_context:
                 on_loop.context = run.context(self._inbox.noted, CLOCK.now())
-            with running(run.task.token, run.task.task_type):
-                ended = await execute_on_loop(run.task_type, run.data, on_loop.context)
+            ended = await execute_on_loop(run.task_type, run.data, on_loop.context)
         finally:
+            on_loop.flush()
             if on_loop.context is not None:
                 on_loop.context.canceled.set()
             del self._running[ticket]

@@ -8,7 +8,7 @@ import sys
 
 PROGRAM = """
 import contextlib, logging, os, sys
-from queue_tool.execution.current_task import running
+from queue_tool.execution.current_task import CurrentTask
 from queue_tool.host import logs, output
 from queue_tool.model import events
 
@@ -16,7 +16,7 @@ logs.configure("worker", "warning", "json")
 output.capture()
 output.capture()
 
-with running("a" * 32, "mine"):
+with CurrentTask("a" * 32, "mine"):
     sys.stdout.reconfigure(encoding="ascii")
     print("10 %\\r20 %\\r\\n\\n\\u00e9\\ud800")
     print("x" * 65_537)
