@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 from queue_tool.store.batches import Added, Batches
 from queue_tool.store.control import Canceled, Control
 from queue_tool.store.engine.database import Changes, Database
@@ -9,8 +12,6 @@ from queue_tool.store.idempotency import IdempotencyKeys, Remembered
 from queue_tool.store.identity import identity_of
 from queue_tool.store.keys import Keys
 from queue_tool.store.listing import Listing, PageKey
-from queue_tool.store.message_queues import MessageQueues
-from queue_tool.store.messages import Messages
 from queue_tool.store.queues import Queues
 from queue_tool.store.results import Results
 from queue_tool.store.runs import Runs, Settled, SettledAndClaimed, TakenBack
@@ -20,6 +21,10 @@ from queue_tool.store.tickets import Tickets
 from queue_tool.store.totals import Totals, read_totals
 from queue_tool.store.upkeep import Upkeep
 from queue_tool.store.workers import Process, Worker, Workers
+
+if TYPE_CHECKING:
+    from queue_tool.store.message_queues import MessageQueues
+    from queue_tool.store.messages import Messages
 
 __all__ = [
     "Added",
@@ -56,8 +61,20 @@ class Store:
         self.control = Control(database)
         self.upkeep = Upkeep(database)
         self.queues = Queues(database)
-        self.messages = Messages(database)
-        self.message_queues = MessageQueues(database)
+
+    @cached_property
+    def messages(self) -> Messages:
+        """The messages. Their statements are made at the first use, because no worker needs them."""
+        from queue_tool.store.messages import Messages
+
+        return Messages(self.database)
+
+    @cached_property
+    def message_queues(self) -> MessageQueues:
+        """The message queues; made like `messages`."""
+        from queue_tool.store.message_queues import MessageQueues
+
+        return MessageQueues(self.database)
 
     def identity(self) -> str:
         """Return the unique id of this database. A copy of the database has the same id."""

@@ -53,12 +53,13 @@ class Executor(Protocol):
 class _OnLoop(CurrentTask):
     """A run on the event loop. Ten thousand of them, with all that belongs to them, must fit into a small process."""
 
-    __slots__ = ("called_at", "context", "task")
+    __slots__ = ("called_at", "context", "run", "task")
 
     def __init__(self, run: Run) -> None:
         """Prepare the run."""
         super().__init__(run.task.token, run.task.task_type)
-        self.task: asyncio.Task[None] | None = None
+        self.run = run
+        self.task: asyncio.Task[Ended] | None = None
         self.context: Context | None = None  # None: the function takes none, or has not been called yet
         self.called_at: float | None = None  # monotonic
 
@@ -86,6 +87,7 @@ class LoopExecutor:
         self._loop = loop
         self._inbox = inbox
         self._running: dict[str, _OnLoop] = {}
+        self._end = self._report_end  # one object for all tasks
 
     def start(self, runs: Iterable[Run]) -> None:
         """Pass all runs to the loop in one call."""
@@ -104,25 +106,35 @@ class LoopExecutor:
         for run in runs:
             ticket = run.ticket
             self._running[ticket] = on_loop = _OnLoop(run)
-            on_loop.task = self._loop.create_task(
-                self._run(ticket, run, on_loop), name=ticket, context=on_loop.own_context()
-            )
-
-    async def _run(self, ticket: str, run: Run, on_loop: _OnLoop) -> None:
-        ended: Ended = CANCELED
-        on_loop.called_at = CLOCK.monotonic()
-        try:
+            variables = on_loop.own_context()
             assert run.task_type is not None  # noqa: S101 - a run without a type ends before it is started
-            if run.task_type.takes_context:
-                on_loop.context = run.context(self._inbox.noted, CLOCK.now())
-            ended = await execute_on_loop(run.task_type, run.data, on_loop.context)
-        finally:
-            on_loop.flush()
-            if on_loop.context is not None:
-                on_loop.context.canceled.set()
-            del self._running[ticket]
-            self._after(run)
-            self._inbox.returned(ticket, ended)
+            called = execute_on_loop(run.task_type, run.data, partial(self._begin, on_loop))
+            on_loop.task = self._loop.create_task(called, name=ticket, context=variables)
+            on_loop.task.add_done_callback(self._end, context=variables)
+
+    def _begin(self, on_loop: _OnLoop) -> Context | None:
+        run = on_loop.run
+        on_loop.called_at = CLOCK.monotonic()
+        if run.task_type is not None and run.task_type.takes_context:
+            on_loop.context = run.context(self._inbox.noted, CLOCK.now())
+        return on_loop.context
+
+    def _report_end(self, task: asyncio.Task[Ended]) -> None:
+        """Report the end of a run. If it was canceled before its first step, its function was never called."""
+        on_loop = self._run_of(task)
+        on_loop.flush()
+        if on_loop.context is not None:
+            on_loop.context.canceled.set()
+        run = on_loop.run
+        del self._running[run.ticket]
+        self._after(run)
+        self._inbox.returned(run.ticket, CANCELED if task.cancelled() else task.result())
+
+    def _run_of(self, task: asyncio.Task[Ended]) -> _OnLoop:
+        found = self._running.get(task.get_name())
+        if found is not None and found.task is task:
+            return found
+        return next(each for each in self._running.values() if each.task is task)  # its function has renamed the task
 
     def _stop(self, ticket: str) -> None:
         found = self._running.get(ticket)

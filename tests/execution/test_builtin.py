@@ -24,7 +24,7 @@ TYPES = TaskTypes(builtin_types(86400.0))
 
 def ended(name: str, data: object) -> Ended:
     context = Context(token="0" * 32, attempt=1, deadline=None)
-    return asyncio.run(execute_on_loop(TYPES[name], data, context))
+    return asyncio.run(execute_on_loop(TYPES[name], data, lambda: context))
 
 
 def result(name: str, data: object) -> Any:

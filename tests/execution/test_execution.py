@@ -427,12 +427,12 @@ async def exits(data: object) -> None:
 
 
 def test_on_the_loop_any_exception_is_the_outcome() -> None:
-    ended = asyncio.run(execute_on_loop(make_task_type("exits", exits), 3, None))
+    ended = asyncio.run(execute_on_loop(make_task_type("exits", exits), 3, lambda: None))
     assert isinstance(ended, Failed)
     assert ended.error == "SystemExit: 3"
 
 
 def test_a_plain_function_in_the_loop_lane_does_not_block_the_loop() -> None:
-    ended = asyncio.run(execute_on_loop(make_task_type("where", where), None, None))
+    ended = asyncio.run(execute_on_loop(make_task_type("where", where), None, lambda: None))
     assert isinstance(ended, Returned)
     assert "MainThread" not in ended.result

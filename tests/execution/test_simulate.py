@@ -28,7 +28,7 @@ def context_of(number: int = 0, attempt: int = 1) -> Context:
 
 
 def ended(data: object, context: Context | None = None) -> Ended:
-    return asyncio.run(execute_on_loop(SIMULATE, data, context or context_of()))
+    return asyncio.run(execute_on_loop(SIMULATE, data, lambda: context or context_of()))
 
 
 # -- data --------------------------------------------------------------------------------------------------

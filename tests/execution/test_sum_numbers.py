@@ -23,7 +23,7 @@ SMALLEST = 5e-324
 
 def ended(numbers: list[int | float]) -> Ended:
     context = Context(token="0" * 32, attempt=1, deadline=None)
-    return asyncio.run(execute_on_loop(SUM_NUMBERS, numbers, context))
+    return asyncio.run(execute_on_loop(SUM_NUMBERS, numbers, lambda: context))
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,15 @@ async def spins_in_a_subtask(data: str) -> str:
     return found.result()
 
 
+@task("hard.renames")
+async def renames(data: object) -> str:
+    """Give its task of asyncio the name of another one."""
+    current = asyncio.current_task()
+    assert current is not None
+    current.set_name(str(data))
+    return current.get_name()
+
+
 @task("hard.switches")
 def switches(data: object) -> float:
     """Return the seconds after which a thread that computes lets another one go on."""

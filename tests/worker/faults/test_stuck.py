@@ -72,9 +72,11 @@ def test_a_deadline_counts_from_the_call_and_not_from_the_claim(site: Site, tmp_
     assert claimed is not None
     eventually(lambda: now() > claimed + timedelta(seconds=1))  # its timeout is 0.3 seconds
     (switching,) = site.send("hard.switches", [None])
+    (renaming,) = site.send("hard.renames", [behind])
     gate.touch()
     site.await_end()
     site.stop(worker)
+    assert site.task(renaming).result == f'"{behind}"'
     assert float(site.task(switching).result or 1) < 0.001  # else functions that compute hold up the other threads
     assert [site.task(token).result for token in (behind, in_a_thread)] == ["true", "true"]
     site.require_each_task_ended_once()
