@@ -47,7 +47,9 @@ def execute(task_type: TaskType, data: object, context: Context, timeout: float 
     return run(task_type, data, context, timeout)
 
 
-async def execute_on_loop(task_type: TaskType, data: object, begin: Callable[[], Context | None]) -> Ended:
+async def execute_on_loop(
+    task_type: TaskType, data: object, begin: Callable[[], Context | None], leave: Callable[[], None] = lambda: None
+) -> Ended:
     """Call an `async def` on the running loop, without a deadline, and await what it returns.
 
     Everything that the function raises is its outcome, even SystemExit, which would end the loop for all other runs.
@@ -56,11 +58,11 @@ async def execute_on_loop(task_type: TaskType, data: object, begin: Callable[[],
         task_type: the type of the task.
         data: the data of the task.
         begin: called right before the function; returns the context of the run.
+        leave: called as soon as the function has ended, before anything else runs on the loop.
     """
     pid = _PIDS.setdefault(os.getpid(), os.getpid())
     try:
         context = begin()
-        del begin  # thousands of runs wait below
         if task_type.lane is Lane.LOOP:
             returned = task_type.function(*_arguments(task_type, data, context))
             if inspect.iscoroutine(returned):  # awaited here, because a coroutine around it costs memory for each task
@@ -73,6 +75,7 @@ async def execute_on_loop(task_type: TaskType, data: object, begin: Callable[[],
         return _raised(error, task_type)
     finally:
         exit_if_forked(pid)
+        leave()
     return _returned(returned)
 
 

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from queue_tool.execution.awaiting import LoopWaiter
 from queue_tool.execution.call import execute_here, execute_on_loop
-from queue_tool.execution.current_task import CurrentTask
+from queue_tool.execution.current_task import CurrentTask, current_task
 from queue_tool.host.clock import CLOCK
 from queue_tool.model.context import Context
 from queue_tool.model.outcome import Ended, Failed, not_started
@@ -64,6 +64,13 @@ class _OnLoop(CurrentTask):
         self.called_at: float | None = None  # monotonic
 
 
+def _on_loop_now() -> _OnLoop:
+    """Return the run to which the current context of variables belongs."""
+    found = current_task()
+    assert isinstance(found, _OnLoop)  # noqa: S101 - the executor has made the context
+    return found
+
+
 class LoopExecutor:
     """Runs coroutines on the worker's event loop."""
 
@@ -87,7 +94,8 @@ class LoopExecutor:
         self._loop = loop
         self._inbox = inbox
         self._running: dict[str, _OnLoop] = {}
-        self._end = self._report_end  # one object for all tasks
+        # One object for all runs: Python would make a new one at each access.
+        self._begin, self._leave, self._end = self._note_call, self._note_return, self._report
 
     def start(self, runs: Iterable[Run]) -> None:
         """Pass all runs to the loop in one call."""
@@ -104,37 +112,34 @@ class LoopExecutor:
 
     def _start(self, runs: list[Run]) -> None:
         for run in runs:
-            ticket = run.ticket
-            self._running[ticket] = on_loop = _OnLoop(run)
+            self._running[run.ticket] = on_loop = _OnLoop(run)
             variables = on_loop.own_context()
             assert run.task_type is not None  # noqa: S101 - a run without a type ends before it is started
-            called = execute_on_loop(run.task_type, run.data, partial(self._begin, on_loop))
-            on_loop.task = self._loop.create_task(called, name=ticket, context=variables)
+            called = execute_on_loop(run.task_type, run.data, self._begin, self._leave)
+            on_loop.task = self._loop.create_task(called, name=run.ticket, context=variables)
             on_loop.task.add_done_callback(self._end, context=variables)
 
-    def _begin(self, on_loop: _OnLoop) -> Context | None:
+    def _note_call(self) -> Context | None:
+        on_loop = _on_loop_now()
         run = on_loop.run
         on_loop.called_at = CLOCK.monotonic()
         if run.task_type is not None and run.task_type.takes_context:
             on_loop.context = run.context(self._inbox.noted, CLOCK.now())
         return on_loop.context
 
-    def _report_end(self, task: asyncio.Task[Ended]) -> None:
+    def _note_return(self) -> None:
+        self._after(_on_loop_now().run)
+
+    def _report(self, task: asyncio.Task[Ended]) -> None:
         """Report the end of a run. If it was canceled before its first step, its function was never called."""
-        on_loop = self._run_of(task)
+        on_loop = _on_loop_now()
         on_loop.flush()
         if on_loop.context is not None:
             on_loop.context.canceled.set()
-        run = on_loop.run
-        del self._running[run.ticket]
-        self._after(run)
-        self._inbox.returned(run.ticket, CANCELED if task.cancelled() else task.result())
-
-    def _run_of(self, task: asyncio.Task[Ended]) -> _OnLoop:
-        found = self._running.get(task.get_name())
-        if found is not None and found.task is task:
-            return found
-        return next(each for each in self._running.values() if each.task is task)  # its function has renamed the task
+        ticket = on_loop.run.ticket
+        del self._running[ticket]
+        never_returned = task.cancelled() or task.exception() is not None
+        self._inbox.returned(ticket, CANCELED if never_returned else task.result())
 
     def _stop(self, ticket: str) -> None:
         found = self._running.get(ticket)
