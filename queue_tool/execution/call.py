@@ -145,23 +145,16 @@ def execute_here(
         timeout: seconds until an awaitable is canceled; it does not apply to the call itself. None: no limit.
         wait_for: awaits an awaitable, and returns what that returns; None: it is awaited on a new loop.
     """
-    return contextvars.Context().run(_execute_here, task_type, data, context, timeout, wait_for)
+    if context is None:
+        return contextvars.Context().run(_execute_here, task_type, data, context, timeout, wait_for)
+    task = CurrentTask(context.token, task_type.name)
+    try:
+        return task.own_context().run(_execute_here, task_type, data, context, timeout, wait_for)
+    finally:
+        task.flush()
 
 
 def _execute_here(
-    task_type: TaskType,
-    data: object,
-    context: Context | None,
-    timeout: float | None,
-    wait_for: Callable[[Any], Any] | None,
-) -> Ended:
-    if context is None:
-        return _execute_marked(task_type, data, context, timeout, wait_for)
-    with CurrentTask(context.token, task_type.name):
-        return _execute_marked(task_type, data, context, timeout, wait_for)
-
-
-def _execute_marked(
     task_type: TaskType,
     data: object,
     context: Context | None,
