@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from redis import Redis
+
 from queue_tool.model.queues import LISTS
 from tests.chaos.havoc import Havoc
 from tests.chaos.load import KINDS, Sent
@@ -106,8 +108,7 @@ def history(site: Site, token: str) -> str:
     for table, key in (("tasks", "token"), ("attempts", "token"), ("ends", "token"), ("batches", "public_id")):
         query = f"SELECT * FROM {table} WHERE {key} = '{token}'"  # noqa: S608 - all of it is ours
         lines += [f"{table}: {row}" for row in site.rows(query)]
-    redis = site.redis
-    lines += [f"redis: {key!r} {redis.type(key)!r}" for key in redis.scan_iter(f"*{token}*")]
+    lines += site.ask_redis(lambda redis: [f"redis: {key!r}" for key in redis.scan_iter(f"*{token}*")])
     lines += [line for line in site.system.log.splitlines() if token in line]
     return "\n".join(lines)
 
@@ -163,9 +164,8 @@ def _longest_wait(site: Site) -> tuple[float, str]:
 
 def _leftovers(site: Site) -> list[str]:
     """Return what Redis still holds of tasks 30 s later, when workers have had the time to drop old tickets."""
-    redis = site.redis
 
-    def found() -> list[str]:
+    def found(redis: Redis) -> list[str]:
         jobs = [key.decode() for key in redis.scan_iter("rq:job:*")]
         lists = [
             f"{name}: {redis.llen(f'rq:queue:{name}')} tickets" for name in LISTS if redis.llen(f"rq:queue:{name}")
@@ -175,7 +175,7 @@ def _leftovers(site: Site) -> list[str]:
         return jobs + lists + started + executions
 
     try:
-        eventually(lambda: not found(), within=30)
+        eventually(lambda: not site.ask_redis(found), within=30)
     except AssertionError:
-        return found()
+        return list(site.ask_redis(found))
     return []

@@ -140,5 +140,4 @@ class Havoc(Blows):
         self._site.postgres.start()
 
     def _wipe(self) -> None:
-        self._site.await_redis()
-        self._site.redis.flushall()
+        self._site.ask_redis(lambda redis: redis.flushall())

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from redis import Redis
+from redis import Redis, RedisError
 
 from tests.past_the_store import note, rows
 from tests.postgres import Cluster, cluster, programs
-from tests.support import System, await_answer, redis_of
+from tests.support import System, await_answer, eventually, redis_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,6 +55,17 @@ class Site:
             return redis_of(self.system)
         return Redis(unix_socket_path=str(self.system.directory / "redis.sock"))
 
+    def ask_redis(self, question: Callable[[Redis], Any]) -> Any:
+        """Ask until its Redis answers: after a blow, the server may still be ending, or just be starting again."""
+
+        def answer() -> list[Any]:
+            try:
+                return [question(self.redis)]
+            except RedisError as error:
+                raise AssertionError(f"Redis does not answer: {error}") from error
+
+        return eventually(answer)[0]
+
     def start_redis(self) -> None:
         """Start the separate Redis with the content of its append-only file."""
         folder = self.system.directory
@@ -66,10 +77,6 @@ class Site:
                 stderr=log,
                 start_new_session=True,
             )
-        self.await_redis()
-
-    def await_redis(self) -> None:
-        """Wait until Redis answers."""
         await_answer(self.redis)
 
 
