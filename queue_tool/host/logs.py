@@ -163,8 +163,15 @@ def unheard(level: str) -> frozenset[type[Event]]:
 
 
 def listen(event: Event) -> None:
-    """Log an event as one line."""
-    _logger.log(event.level, "%s", event.title, extra={"queue_tool_fields": fields(event)})
+    """Log an event as one line.
+
+    `Logger.log` would look for the line of code that logs, which takes longer than everything else, and for nothing.
+    """
+    if not _logger.isEnabledFor(event.level):
+        return
+    record = logging.LogRecord(_logger.name, event.level, "", 0, event.title, None, None)
+    record.queue_tool_fields = fields(event)
+    _logger.handle(record)
 
 
 def _is_no_access_line(record: logging.LogRecord) -> bool:

@@ -9,6 +9,7 @@ import struct
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from queue_tool.host import sock_diag
@@ -132,7 +133,9 @@ def _hex(packed: bytes) -> str:
 _MAPPED = _hex(socket.inet_pton(socket.AF_INET6, "::ffff:0.0.0.0"))[:24]
 
 
+@cache
 def _overflow() -> int | None:
+    """Return the user id of unknown users. It is read once: only root can change it."""
     try:
         return int(OVERFLOW.read_text("ascii"))
     except (OSError, ValueError):

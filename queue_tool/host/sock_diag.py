@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections import deque
 
 PROTOCOL = 4
 """NETLINK_SOCK_DIAG."""
@@ -19,8 +20,13 @@ REQUEST = 1
 
 ESTABLISHED = 1
 
-TIMEOUT = 1.0
+TIMEOUT = 1
 """Seconds to wait for the kernel's answer."""
+
+MOST_IDLE = 8
+"""Sockets that stay open between two questions."""
+
+_TIMEOUT = struct.pack("@ll", TIMEOUT, 0)  # timeval: seconds, microseconds
 
 _HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
 _QUERY = struct.Struct("=BBBBI")  # inet_diag_req_v2: family, protocol, extensions, padding, states
@@ -50,11 +56,21 @@ def user_of(local: tuple[str, int], remote: tuple[str, int]) -> int | None:
         return None
 
 
+_idle: deque[socket.socket] = deque(maxlen=MOST_IDLE)
+"""Open sockets that no thread uses now. To open one takes longer than the question."""
+
+
 def _answer(query: bytes) -> bytes:
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, PROTOCOL) as kernel:
-        kernel.settimeout(TIMEOUT)
-        kernel.send(_HEADER.pack(_HEADER.size + len(query), BY_FAMILY, REQUEST, 1, 0) + query)
-        return kernel.recv(8192)
+    """Return the kernel's answer. A socket that failed is not used again: a late answer could wait in it."""
+    try:
+        kernel = _idle.pop()
+    except IndexError:
+        kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, PROTOCOL)
+        kernel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEOUT)  # the kernel itself ends the wait
+    kernel.send(_HEADER.pack(_HEADER.size + len(query), BY_FAMILY, REQUEST, 1, 0) + query)
+    answer = kernel.recv(8192)
+    _idle.append(kernel)
+    return answer
 
 
 def _owner_in(answer: bytes) -> int | None:

@@ -67,8 +67,15 @@ class Telemetry:
 
 def fields(event: Event) -> dict[str, object]:
     """Return the fields of an event for the log: in order of declaration, without None, times in ISO 8601."""
-    values = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
+    kind = type(event)
+    if kind not in _names:
+        _names[kind] = tuple(field.name for field in dataclasses.fields(kind))
+    values = {name: getattr(event, name) for name in _names[kind]}
     return {name: _shown(value) for name, value in values.items() if value is not None}
+
+
+_names: dict[type[Event], tuple[str, ...]] = {}
+"""The names of the fields of each kind of event."""
 
 
 def _shown(value: object) -> object:

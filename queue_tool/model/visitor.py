@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 """Hosts that a request without an API key may name, with any port. Other names and spellings may only lead here.
@@ -84,6 +85,7 @@ class Visitor:
         return None
 
 
+@lru_cache(maxsize=64)
 def is_loopback(address: str) -> bool:
     """Return whether an address, which may be IPv4 in an IPv6 address, belongs to this machine alone."""
     try:

@@ -19,6 +19,7 @@ class Keys:
 
     def __init__(self, database: Database) -> None:
         """Use this database."""
+        self.changes = 0  # how often this object has changed the table
         self._database = database
         self._exist = Lookup(database, _EXIST)
         self._find = Lookup(database, _FIND)
@@ -35,6 +36,7 @@ class Keys:
                     created_at=micros(key.created_at),
                 )
             )
+        self.changes += 1
 
     def find(self, digest: str) -> ApiKey | None:
         """Return the valid key with this digest, or None."""
@@ -65,6 +67,7 @@ class Keys:
                 .where(api_keys.c.public_id == public_id)
                 .values(revoked_at=func.coalesce(api_keys.c.revoked_at, micros(now)))
             ).rowcount
+        self.changes += 1
         if not found:
             raise KeyNotFound
 

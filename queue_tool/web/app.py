@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, g, request
 
@@ -14,7 +15,17 @@ from queue_tool.host import collector
 from queue_tool.model import events
 from queue_tool.model.settings import INLINE
 from queue_tool.runtime import Runtime, open_runtime, start_logging
-from queue_tool.web.http import admission, bodies, caching, options, problems, request_ids, streams, transport
+from queue_tool.web.http import (
+    admission,
+    bodies,
+    caching,
+    known_keys,
+    options,
+    problems,
+    request_ids,
+    streams,
+    transport,
+)
 from queue_tool.web.http.answers import EXTENSION, runtime
 from queue_tool.web.http.headers import BoundedHeaders
 from queue_tool.web.http.operation import GROUPS, Group
@@ -74,7 +85,7 @@ def create_app(system: Runtime | None = None) -> Flask:
     Raises:
         QueueToolError: a part that the application needs cannot be used, for example the database.
     """
-    app = Flask(
+    app = _Flask(
         "queue_tool.web", template_folder="pages/templates", static_folder="pages/static", static_url_path="/static"
     )
     flask_commands.register(app)
@@ -82,18 +93,12 @@ def create_app(system: Runtime | None = None) -> Flask:
         return app
     connect(app, system or _from_the_environment())
     app.url_map.merge_slashes = False  # a token that contains a slash is an unknown token, not another path
-    app.before_request(_start_timer)
-    app.before_request(options.answer_options)
-    app.before_request(admission.admit)
-    app.before_request(transport.settle_transport)
+    app.before_request(_admit)
     app.extensions[GROUPS] = groups()
     for group in app.extensions[GROUPS]:
         group.register(app)
     problems.register(app, earlier_systems.replacement)
-    app.after_request(_protect)
-    app.after_request(caching.forbid_storing)
-    app.after_request(_log)
-    app.after_request(caching.revalidate)  # Flask calls the last one first
+    app.after_request(_complete)
     return app
 
 
@@ -101,6 +106,7 @@ def connect(app: Flask, system: Runtime) -> None:
     """Connect an application to this runtime and replace everything from an earlier runtime."""
     app.extensions[EXTENSION] = system
     app.extensions[bodies.EXTENSION] = bodies.Uploads()
+    app.extensions[known_keys.EXTENSION] = known_keys.KnownKeys(system.store)
     app.extensions[openapi.EXTENSION] = {}
     app.extensions[streams.EXTENSION] = streams.Streams()
     app.config["MAX_CONTENT_LENGTH"] = system.settings.max_body + bodies.ONE_BYTE_MORE
@@ -147,8 +153,29 @@ def _from_the_environment() -> Runtime:
         return system
 
 
-def _start_timer() -> None:
+class _Flask(Flask):
+    """Flask without support for `async def` views: looking for them takes time with each request, and none exists."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function as it is."""
+        return func
+
+
+def _admit() -> Response | None:
+    """Decide whether the view of a request is called; return the response if it is not needed."""
     g.began = time.perf_counter()
+    response = options.answer_options()
+    if response is None:
+        admission.admit()
+        response = transport.settle_transport()
+    return response
+
+
+def _complete(response: Response) -> Response:
+    """Add the headers that all responses have, and log the request."""
+    response = caching.forbid_storing(_protect(caching.revalidate(response)))
+    _log(response)
+    return response
 
 
 def _protect(response: Response) -> Response:
@@ -163,9 +190,9 @@ def _protect(response: Response) -> Response:
     return response
 
 
-def _log(response: Response) -> Response:
+def _log(response: Response) -> None:
     if response.status_code == transport.ADMITTED and transport.ADMITS_ONLY in request.environ:
-        return response  # the request itself follows
+        return  # the request itself follows
     successful_read = request.method in admission.SAFE and response.status_code < HTTPStatus.BAD_REQUEST
     kind = events.Asked if successful_read else events.Requested
     telemetry = runtime().telemetry
@@ -175,4 +202,3 @@ def _log(response: Response) -> Response:
         telemetry.emit(
             kind(method=request.method, path=request.path, status=response.status_code, ms=took, request_id=request_id)
         )
-    return response

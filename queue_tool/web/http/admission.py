@@ -11,8 +11,10 @@ from queue_tool.host import peers
 from queue_tool.model import access
 from queue_tool.model.access import Role
 from queue_tool.model.visitor import Visitor
+from queue_tool.web.http import known_keys
 from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.bodies import has_body
+from queue_tool.web.http.known_keys import KnownKeys
 from queue_tool.web.http.operation import ANY, JSON, Operation
 
 FORM = ("application/x-www-form-urlencoded", "multipart/form-data")
@@ -58,7 +60,8 @@ def _admit_to(needed: Role) -> None:
         access.admit_all(_visitor(), changes=request.method not in SAFE)
         return
     presented = _presented_key()
-    found = runtime().store.keys.find(access.digest(presented)) if presented else None
+    keys: KnownKeys = current_app.extensions[known_keys.EXTENSION]
+    found = keys.find(presented) if presented else None
     if found:
         g.key_id, g.key_name = found.id, found.name
         g.may = found.role.__ge__
@@ -67,7 +70,7 @@ def _admit_to(needed: Role) -> None:
         _visitor(),
         presented=presented is not None,
         role=found.role if found else None,
-        keys_exist=found is not None or runtime().store.keys.exist(),
+        keys_exist=found is not None or keys.exist(),
     )
 
 

@@ -37,6 +37,8 @@ def read_query(kind: type[Kind]) -> Kind:
     Raises:
         BadParameter: a name is unknown or occurs too often, a required one is missing, or a value cannot be used.
     """
+    if not request.query_string and not _requires_one(kind):
+        return kind()
     try:
         unquote_to_bytes(request.query_string).decode()
     except UnicodeDecodeError:
@@ -90,6 +92,11 @@ def _about_unknown(name: str, kind: type[Query]) -> str:
     known = [known for known, read in readers_of(kind).items() if read is not _label]
     hint = f"Known parameters: {', '.join(known)}" if known else "This route takes no parameters"
     return f"Unknown query parameter {name!r:.80}. {hint}."
+
+
+@cache
+def _requires_one(kind: type[Query]) -> bool:
+    return any(field.required for field in _fields(kind))
 
 
 @cache
