@@ -1,6 +1,7 @@
 """The breaker: after a failure, calls fail at once for a while, so that callers do not wait for a broker that is away.
 
-A full broker does not trip the breaker: it answers at once, and its other commands work.
+A full broker does not trip the breaker: it answers at once, and its other commands work. The same holds for a command
+that is wrong in itself, for example because another program has damaged a key.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from queue_tool.errors import BrokerAway, BrokerFull
+from queue_tool.errors import BrokerAway, FailureKind
 
 PAUSE = 5.0
 """Seconds after a failure in which calls are refused."""
@@ -46,10 +47,10 @@ class Breaker:
                 self._refuses_until = self._monotonic() + self._pause  # only this call tries; others are still refused
         try:
             yield
-        except BrokerFull:
-            self._reset()
-            raise
         except BrokerAway as error:
+            if error.kind in (FailureKind.FULL, FailureKind.WRONG):
+                self._reset()
+                raise
             with self._lock:
                 self._refuses_until, self._reason = self._monotonic() + self._pause, error.sentence
             raise

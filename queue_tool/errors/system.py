@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from queue_tool.errors.base import AFTER_A_WHILE, QueueToolError
+from queue_tool.errors.failure_kind import FailureKind
 
 # -- dependencies and configuration ------------------------------------------------------------------------
 
@@ -13,6 +16,15 @@ class StoreAway(QueueToolError):
     code = "store_away"
     cause = "The database is locked, full, read-only or not reachable. Nothing of the request was saved."
     remedy = f"{AFTER_A_WHILE} If it lasts, the operator finds the reason in the log."
+
+    kind: FailureKind = FailureKind.AWAY
+
+    @classmethod
+    def because(cls, kind: FailureKind) -> Self:
+        """Return the error for a failure of this kind. A retry may succeed after a second."""
+        error = cls(retry_after=1)
+        error.kind = kind
+        return error
 
     @property
     def reason(self) -> str:
@@ -99,18 +111,28 @@ class BrokerAway(QueueToolError):
     """Redis does not answer."""
 
     code = "broker_away"
+    kind: FailureKind = FailureKind.AWAY
+
+    @classmethod
+    def because(cls, kind: FailureKind, sentence: str) -> Self:
+        """Return the error for a failure of this kind."""
+        error = cls(sentence)
+        error.kind = kind
+        return error
 
 
 class BrokerFull(BrokerAway):
     """Redis is full. New tickets wait in the database until Redis has room."""
 
     code = "broker_full"
+    kind = FailureKind.FULL
 
 
 class BrokerOfAnother(BrokerAway):
     """This Redis carries the tickets of another database."""
 
     code = "broker_of_another"
+    kind = FailureKind.REFUSES
 
 
 class BadSetting(QueueToolError):

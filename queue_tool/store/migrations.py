@@ -6,9 +6,9 @@ from functools import cache
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import DBAPIError
 
-from queue_tool.errors import SchemaOutdated, StoreAway
+from queue_tool.errors import FailureKind, SchemaOutdated, StoreAway
 from queue_tool.store.engine.database import Database
 from queue_tool.store.engine.locks import lock_name
 
@@ -61,8 +61,8 @@ def upgrade(database: Database, revision: str = "head") -> None:
     try:
         with database.write(unhurried=True) as connection:
             upgrade_within(connection, revision)
-    except ProgrammingError as error:  # for example, a missing permission
-        raise StoreAway(retry_after=1) from error
+    except DBAPIError as error:  # for example, another program has a table of the same name
+        raise StoreAway.because(FailureKind.REFUSES) from error
 
 
 def upgrade_within(connection: Connection, revision: str = "head") -> None:

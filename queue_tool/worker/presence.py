@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 
 from redis import Redis
-from redis.exceptions import OutOfMemoryError, RedisError
+from redis.exceptions import RedisError
 from rq import worker_registration
 from rq.worker import BaseWorker, WorkerStatus
 
 from queue_tool.broker import marker
-from queue_tool.broker.failures import sentence_of
+from queue_tool.broker.failures import full_ignored, kind_of, sentence_of
+from queue_tool.errors import FailureKind
 from queue_tool.model import events
 from queue_tool.model.telemetry import Telemetry
 
@@ -49,11 +49,11 @@ class Presence:
         """
         while not stop_requested.is_set():
             try:
-                with contextlib.suppress(OutOfMemoryError):  # Redis is full and has no marker: no database owns it yet
+                with full_ignored():  # Redis is full and has no marker: no database owns it yet
                     marker.read(self._worker.connection, database)
                 self._register()
                 self._worker.subscribe()
-                with contextlib.suppress(OutOfMemoryError):
+                with full_ignored():
                     self._worker.set_state(WorkerStatus.IDLE)
             except RedisError as error:
                 self._telemetry.emit(events.Warned(reason=sentence_of(error)))
@@ -69,7 +69,7 @@ class Presence:
             RedisError: Redis does not answer.
         """
         worker = self._worker
-        with contextlib.suppress(OutOfMemoryError), self._redis.pipeline() as pipeline:
+        with full_ignored(), self._redis.pipeline() as pipeline:
             worker.heartbeat(pipeline=pipeline)
             pipeline.hset(worker.key, mapping=worker.serialize())
             worker.set_state(WorkerStatus.BUSY if busy else WorkerStatus.IDLE, pipeline=pipeline)
@@ -89,5 +89,7 @@ class Presence:
         """Register this worker for RQ's tools. If Redis is full, a later heartbeat does it when there is room."""
         try:
             self._worker.register_birth()
-        except OutOfMemoryError as error:
+        except RedisError as error:
+            if kind_of(error) is not FailureKind.FULL:
+                raise
             self._telemetry.emit(events.Warned(reason=sentence_of(error)))

@@ -8,16 +8,15 @@ the two.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import Protocol
 
 import orjson
 from redis import Redis
-from redis.exceptions import OutOfMemoryError
 from rq.utils import utcformat
 
 from queue_tool.broker import foreign, keys
+from queue_tool.broker.failures import full_ignored
 from queue_tool.broker.rq import ANY_BYTES
 from queue_tool.model.queues import Lane
 
@@ -206,7 +205,7 @@ class TicketLists:
             chunk = jobs[start : start + MOST_TICKETS]
             times = [utcformat(began[job]) for job in chunk]
             stamps = [str(began[job].timestamp()) for job in chunk]  # text, as Lua would round numbers
-            with suppress(OutOfMemoryError):
+            with full_ignored():
                 self._show(args=[orjson.dumps(self._order | {"jobs": chunk, "times": times, "stamps": stamps})])
 
     def refuse(self, name: str, jobs: Sequence[bytes]) -> None:

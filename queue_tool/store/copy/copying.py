@@ -13,7 +13,8 @@ from sqlalchemy.exc import DBAPIError
 from queue_tool.errors import CannotCopy, CopyDiffers, DatabaseInUse, SchemaOutdated, StoreAway, TargetNotEmpty
 from queue_tool.store import migrations
 from queue_tool.store.copy.checksum import Checksum
-from queue_tool.store.engine.database import Database, failures_named
+from queue_tool.store.engine.database import Database
+from queue_tool.store.engine.failures import failures_named
 from queue_tool.store.engine.postgres import copy_in, lock_tables, set_last_id
 from queue_tool.store.engine.sqlite import last_id
 from queue_tool.store.tables import identity, metadata, workers
@@ -171,7 +172,7 @@ def _failures_of(side: str) -> Iterator[None]:
     try:
         with failures_named():
             yield
-    except DBAPIError as error:  # for example, a missing permission
+    except DBAPIError as error:  # for example, a table that is not ours
         raise StoreAway(f"The {side} cannot be used: {_first_line(str(error.orig))}.") from error
     except StoreAway as error:
         if error.sentence != StoreAway.default_sentence():

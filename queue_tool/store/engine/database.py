@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Engine, PoolProxiedConnection, Select, exc
+from sqlalchemy import Connection, Engine, PoolProxiedConnection, Select
 from sqlalchemy.engine import make_url
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from queue_tool.errors import CommitUnknown, StoreAway
+from queue_tool.errors import CommitUnknown, FailureKind, StoreAway
 from queue_tool.model.times import require_time_zone
+from queue_tool.store.engine.failures import failures_named
 from queue_tool.store.engine.postgres import Postgres
 from queue_tool.store.engine.sqlite import Sqlite
 
@@ -102,7 +103,8 @@ class Database:
                 yield connection
                 commits = True
         except StoreAway as error:
-            if not commits or self.is_file:  # SQLite reports whether a commit succeeded
+            # SQLite reports whether a commit succeeded, and so does a PostgreSQL that answers
+            if not commits or self.is_file or error.kind is not FailureKind.AWAY:
                 raise
             raise CommitUnknown(retry_after=1) from error.__cause__
 
@@ -142,18 +144,9 @@ class Database:
 
     def _straight(self, sql: str, parameters: Any, fetch: Callable[[Any], Any]) -> Any:
         self._backend.follow()
-        try:
-            with failures_named(), self._backend.single() as connection:
-                driver: Any = connection.driver_connection
-                return fetch(driver.execute(sql, parameters))
-        except self.driver_error as error:
-            raise StoreAway(retry_after=1) from error
-
-    @property
-    def driver_error(self) -> type[Exception]:
-        """Return the base class of the driver's own errors."""
-        kind: type[Exception] = self._backend.autocommit.dialect.loaded_dbapi.Error
-        return kind
+        with failures_named(), self._backend.single() as connection:
+            driver: Any = connection.driver_connection
+            return fetch(driver.execute(sql, parameters))
 
     def follow(self) -> object:
         """Return what identifies the database that is there now: another value if its file was replaced."""
@@ -165,12 +158,9 @@ class Database:
         Raises:
             StoreAway: the database cannot be reached.
         """
-        try:
-            with failures_named(), self._backend.single() as connection:
-                driver = connection.driver_connection
-                connection.detach()  # the caller closes it itself: the pool may be gone by then
-        except self.driver_error as error:
-            raise StoreAway(retry_after=1) from error
+        with failures_named(), self._backend.single() as connection:
+            driver = connection.driver_connection
+            connection.detach()  # the caller closes it itself: the pool may be gone by then
         return driver, self._backend.version_query
 
     def prepare(self) -> None:
@@ -216,10 +206,11 @@ class Changes:
             self._connection, self._query = self._database.version_connection()
             self._opened = current
         try:
-            return current, self._connection.execute(self._query).fetchone()[0]
-        except self._database.driver_error as error:
+            with failures_named():
+                return current, self._connection.execute(self._query).fetchone()[0]
+        except StoreAway:
             self.close()
-            raise StoreAway(retry_after=1) from error
+            raise
 
     def close(self) -> None:
         """Close the connection."""
@@ -250,20 +241,3 @@ def moment(value: int) -> datetime:
 def moment_or_none(value: int | None) -> datetime | None:
     """Return the time that is stored as this number, or None for None."""
     return None if value is None else moment(value)
-
-
-@contextmanager
-def failures_named() -> Iterator[None]:
-    """Raise `StoreAway` for a failure of the database. Errors in our own statements are not changed.
-
-    Raises:
-        StoreAway: the database is locked, full, read-only, or missing.
-    """
-    try:
-        yield
-    except (exc.OperationalError, exc.TimeoutError, TimeoutError, OSError) as error:
-        raise StoreAway(retry_after=1) from error
-    except exc.DatabaseError as error:
-        if type(error) is not exc.DatabaseError:  # the other subclasses are errors in our statements
-            raise
-        raise StoreAway(retry_after=1) from error

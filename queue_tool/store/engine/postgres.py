@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Engine, NullPool, PoolProxiedConnection, Table, create_engine, event, text
 
-from queue_tool.errors import CannotCopy, DriverMissing, StoreAway
+from queue_tool.errors import CannotCopy, DriverMissing, FailureKind, StoreAway
+from queue_tool.store.engine.failures import failures_named
 from queue_tool.store.engine.places import Places, Server
 from queue_tool.store.engine.pools import borrow, retire
 
@@ -167,18 +168,18 @@ def copy_in(connection: Connection, table: Table, rows: Iterable[Iterable[Any]])
 
     Raises:
         CannotCopy: PostgreSQL cannot store a value.
-        StoreAway: the server is gone, or its disk is full.
+        StoreAway: the server is gone, its disk is full, or it refuses the rows.
     """
     from psycopg import DataError, Error
 
     columns = ", ".join(f'"{column.name}"' for column in table.columns)
     driver: Any = connection.connection.driver_connection
     try:
-        with driver.cursor().copy(f"COPY {table.name} ({columns}) FROM STDIN") as stream:
+        with failures_named(), driver.cursor().copy(f"COPY {table.name} ({columns}) FROM STDIN") as stream:
             for row in rows:
                 stream.write_row(row)
     except DataError as error:
         reason = str(error).partition("\n")[0].rstrip(".")
         raise CannotCopy(f"PostgreSQL cannot store a row of the table {table.name}: {reason}.") from None
     except Error as error:
-        raise StoreAway(retry_after=1) from error
+        raise StoreAway.because(FailureKind.WRONG) from error
