@@ -16,6 +16,9 @@ import pytest
 
 import queue_tool
 from queue_tool.model.events import EVENTS
+from queue_tool.model.states import MOVES, Move
+from queue_tool.store import ends
+from queue_tool.store.moves import update_for
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "queue_tool").rglob("*.py"))
@@ -73,6 +76,60 @@ def test_only_the_engine_of_the_store_depends_on_the_kind_of_database() -> None:
         if KINDS_OF_DATABASE.search(word)
     }
     assert knowing == set()
+
+
+STORE = ROOT / "queue_tool/store"
+
+ENDS = {"open", "accepted", "finished_at"}
+"""The columns that say how many tasks of a batch are open, and when a task or a batch ended."""
+
+
+def _columns_written_in(path: Path) -> Iterator[str]:
+    """Return the names of the columns that a module gives to `values`, or that are keys of its dicts."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "values":
+            yield from (keyword.arg for keyword in node.keywords if keyword.arg)
+        if isinstance(node, ast.Dict):
+            yield from (key.value for key in node.keys if isinstance(key, ast.Constant) and isinstance(key.value, str))
+
+
+def test_only_one_module_closes_and_reopens_tasks_and_batches() -> None:
+    reading = {"tasks.py: finished_at"}  # the fields of a status, as a dict
+    writing = {
+        f"{path.relative_to(STORE)}: {name}" for path in STORE.rglob("*.py") for name in _columns_written_in(path)
+    }
+    assert {entry for entry in writing - reading if entry.partition(": ")[2] in ENDS} == {
+        f"ends.py: {name}" for name in ENDS
+    }
+    users = {path.name for path in STORE.rglob("*.py") if re.search(r"\bmove_of\b", path.read_text("utf-8"))}
+    assert users == {"moves.py", "ends.py"}
+
+
+@pytest.mark.parametrize("move", Move)
+def test_a_move_that_ends_or_reopens_a_task_has_its_statement_in_that_module(move: Move) -> None:
+    ends_tasks = MOVES[move].target.ended
+    reopens_tasks = any(state.ended for state in MOVES[move].sources)
+    makers = {ends.closing: ends_tasks, ends.reopening: reopens_tasks, update_for: not (ends_tasks or reopens_tasks)}
+    for make, may in makers.items():
+        if may:
+            assert "UPDATE tasks" in str(make(move))
+        else:
+            with pytest.raises(ValueError, match=move.value):
+                make(move)
+
+
+HOMES_OF_FAILURES = {
+    "sqlstate|sqlite_errorcode|ProgrammingError|InternalError|IntegrityError": {"store/engine/failures.py"},
+    "OutOfMemoryError|ReadOnlyError|NoPermissionError|AuthenticationError|BusyLoadingError": {"broker/failures.py"},
+}
+"""Words that decide what kind a failure is, and the one module that may use them."""
+
+
+@pytest.mark.parametrize("words", HOMES_OF_FAILURES)
+def test_only_one_module_per_vendor_decides_what_kind_a_failure_is(words: str) -> None:
+    root = ROOT / "queue_tool"
+    users = {str(path.relative_to(root)) for path in FILES if re.search(words, path.read_text("utf-8"))}
+    assert users == HOMES_OF_FAILURES[words]
 
 
 def test_files_are_short() -> None:

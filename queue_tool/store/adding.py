@@ -13,6 +13,7 @@ from sqlalchemy.types import TypeEngine
 from queue_tool.model import json_text
 from queue_tool.model.batch import NewBatch, NewTask, Refused
 from queue_tool.model.states import State
+from queue_tool.store import ends
 from queue_tool.store.engine.database import micros, micros_or_none
 from queue_tool.store.engine.rows import as_rows, entry, field
 from queue_tool.store.tables import batches, labels, refusals, tags, tasks
@@ -35,12 +36,10 @@ def add_batch(connection: Connection, new: NewBatch, *, held: bool) -> int:
         insert(batches).returning(batches.c.id),
         {
             "public_id": new.id,
-            "accepted": len(new.accepted),
+            **ends.of_new_batch(len(new.accepted), new.created_at),
             "rejected": len(new.refused),
-            "open": len(new.accepted),
             "created_at": now,
             "pushed_at": None if pushable else now,
-            "finished_at": None if new.accepted else now,
             "name": new.label.name,
             "metadata": json_text.dumps(dict(new.label.metadata)).decode() if new.label.metadata else None,
         },

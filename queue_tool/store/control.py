@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,10 +12,10 @@ from sqlalchemy import Row, bindparam, select
 from queue_tool.model.filter import Filter
 from queue_tool.model.states import Move, State
 from queue_tool.model.ticket import Ticket
-from queue_tool.store import attempts, unique
+from queue_tool.store import attempts, ends, unique
 from queue_tool.store.engine.database import Database, micros
 from queue_tool.store.filtering import conditions
-from queue_tool.store.moves import close_batches, lock_tokens, reopen_batches, update_for
+from queue_tool.store.moves import lock_tokens
 from queue_tool.store.removal import remove
 from queue_tool.store.tables import in_state, tasks
 from queue_tool.store.tasks import CHUNK, chunks
@@ -57,7 +56,9 @@ class Control:
                 running = set(connection.execute(_RUNNING_OF, {"tokens": chunk}).scalars())
                 canceled = connection.execute(_CANCEL, parameters | {"tokens": chunk})
                 rows += [(row, row.token in running) for row in canceled]
-            finished = close_batches(connection, Counter(row.batch_id for row, _ in rows), now)
+            ending = ends.Ending(connection, now)
+            ending.add(Move.CANCEL, (row.batch_id for row, _ in rows))
+            finished = ending.close()
         return Canceled(
             tickets=tuple(ticket_of(row) for row, _ in rows),
             running=frozenset(row.token for row, was_running in rows if was_running),
@@ -79,7 +80,7 @@ class Control:
                 free = [token for token in chunk if token not in taken]
                 attempts.add_canceled(connection, free)
                 rows += connection.execute(_REOPEN, {"tokens": free}).all()
-            reopen_batches(connection, Counter(row.batch_id for row in rows))
+            ends.reopen_batches(connection, (row.batch_id for row in rows))
         return tuple(ticket_of(row) for row in rows)
 
     def remove(self, tokens: Sequence[str]) -> int:
@@ -105,10 +106,9 @@ class Control:
 
 
 _CANCEL = (
-    update_for(Move.CANCEL)
+    ends.closing(Move.CANCEL)
     .where(tasks.c.token.in_(bindparam("tokens", expanding=True)))
     .values(
-        finished_at=bindparam("now"),
         canceled_by=bindparam("by"),
         cancel_reason=bindparam("reason"),
         canceled_key=bindparam("key"),
@@ -121,19 +121,13 @@ _RUNNING_OF = select(tasks.c.token).where(
 )
 
 _REOPEN = (
-    update_for(Move.REOPEN)
+    ends.reopening(Move.REOPEN)
     .where(tasks.c.token.in_(bindparam("tokens", expanding=True)))
     .values(
         forgiven=tasks.c.attempt,
         losses=0,
         due_at=None,
         expires_at=None,
-        finished_at=None,
-        code=None,
-        error=None,
-        canceled_by=None,
-        cancel_reason=None,
-        canceled_key=None,
     )
     .returning(*TICKET_COLUMNS, tasks.c.batch_id)
 )

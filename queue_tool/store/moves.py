@@ -5,21 +5,40 @@ If the UPDATE does not find a row, another process changed that row in the meant
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Text, Update, bindparam, case, select, update
+from sqlalchemy import ColumnElement, Connection, Text, Update, bindparam, select, update
 
 from queue_tool.model.states import MOVES, Move
-from queue_tool.store.engine.database import micros
 from queue_tool.store.engine.locks import lock_rows
 from queue_tool.store.engine.rows import is_among
-from queue_tool.store.tables import batches, in_state, tasks
+from queue_tool.store.tables import in_state, tasks
+
+
+def closes(move: Move) -> bool:
+    """Return whether a move ends tasks."""
+    return MOVES[move].target.ended
+
+
+def reopens(move: Move) -> bool:
+    """Return whether a move changes tasks that had ended."""
+    return any(state.ended for state in MOVES[move].sources)
 
 
 def update_for(move: Move, *, keyed: bool = True) -> Update:
+    """Return the UPDATE of a move between states that are no end. `queue_tool.store.ends` has those of the others.
+
+    Args:
+        move: the change of state.
+        keyed: whether the caller's condition finds the rows by a key and not by their state.
+    """
+    if closes(move) or reopens(move):
+        raise ValueError(f"the move {move.value!r} goes through queue_tool.store.ends")
+    return move_of(move, keyed=keyed)
+
+
+def move_of(move: Move, *, keyed: bool = True) -> Update:
     """Return the UPDATE of a move: its condition requires the expected state, its values are what the move changes.
 
     Args:
@@ -57,43 +76,3 @@ _LOCK_TOKENS = (
     .order_by(tasks.c.token)
     .with_for_update()
 )
-
-
-def close_batches(connection: Connection, ended: Counter[int | None], now: datetime) -> tuple[str, ...]:
-    """Subtract ended tasks from the open tasks of their batches. Batches are updated in the order of their ids.
-
-    Args:
-        connection: the connection of a transaction that writes.
-        ended: the number of ended tasks for each batch row. The key None stands for tasks without a batch.
-        now: the time at which the tasks ended.
-
-    Returns:
-        The ids of the batches that have no open task left.
-    """
-    finished: list[str] = []
-    for batch_id in sorted(batch_id for batch_id in ended if batch_id is not None):
-        left = batches.c.open - ended[batch_id]
-        row = connection.execute(
-            update(batches)
-            .where(batches.c.id == batch_id)
-            .values(open=left, finished_at=case((left == 0, micros(now)), else_=None))
-            .returning(batches.c.public_id, batches.c.open)
-        ).one()
-        if row.open == 0:
-            finished.append(row.public_id)
-    return tuple(finished)
-
-
-def reopen_batches(connection: Connection, opened: Counter[int | None]) -> None:
-    """Add reopened tasks to the open tasks of their batches. Batches are updated in the order of their ids.
-
-    Args:
-        connection: the connection of a transaction that writes.
-        opened: the number of reopened tasks for each batch row. The key None stands for tasks without a batch.
-    """
-    for batch_id in sorted(batch_id for batch_id in opened if batch_id is not None):
-        connection.execute(
-            update(batches)
-            .where(batches.c.id == batch_id)
-            .values(open=batches.c.open + opened[batch_id], finished_at=None)
-        )

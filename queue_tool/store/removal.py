@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
-from sqlalchemy import ColumnElement, Connection, delete, update
+from sqlalchemy import ColumnElement, Connection, delete
 
 from queue_tool.model.states import State
+from queue_tool.store import ends
 from queue_tool.store.moves import lock_tasks
 from queue_tool.store.tables import attempts, batches, events, in_state, labels, refusals, tags, tasks
 
@@ -28,8 +27,7 @@ def remove(connection: Connection, condition: ColumnElement[bool]) -> int:
     for table in (attempts, events):  # a used Idempotency-Key stays for its lifetime: a repetition must not run again
         if tokens:
             connection.execute(delete(table).where(table.c.token.in_(tokens)))
-    for batch_id, count in sorted(Counter(row.batch_id for row in gone if row.batch_id is not None).items()):
-        connection.execute(update(batches).where(batches.c.id == batch_id).values(accepted=batches.c.accepted - count))
+    for batch_id in ends.forget_tasks(connection, (row.batch_id for row in gone)):
         remove_batches(connection, (batches.c.id == batch_id) & (batches.c.rejected == 0))
     return len(gone)
 

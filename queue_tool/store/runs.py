@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,13 +12,13 @@ from sqlalchemy import BigInteger, Connection, Float, Text, bindparam, case, del
 
 from queue_tool.model.outcome import MOST_LINES, Note, Outcome
 from queue_tool.model.queues import Lane
-from queue_tool.model.states import ALONE_FROM, MOST_LOSSES, MOVES, Code, Move, State
+from queue_tool.model.states import ALONE_FROM, MOST_LOSSES, Code, Move, State
 from queue_tool.model.task import Claimed
 from queue_tool.model.ticket import Ticket
-from queue_tool.store import attempts
+from queue_tool.store import attempts, ends
 from queue_tool.store.engine.database import Database, micros, micros_or_none
 from queue_tool.store.engine.rows import as_rows, field, is_among
-from queue_tool.store.moves import close_batches, lock_tasks, lock_tokens, update_for
+from queue_tool.store.moves import closes, lock_tasks, lock_tokens, update_for
 from queue_tool.store.queues import PAUSED
 from queue_tool.store.tables import events, in_state, tasks
 from queue_tool.store.tickets import TICKET_COLUMNS, ticket_of
@@ -110,8 +109,10 @@ class Runs:
             lock_tasks(connection, in_state(State.RUNNING) & tasks.c.owner.in_(owners))
             attempts.add_lost(connection, owners, now)
             given_up = connection.execute(_GIVE_UP, parameters | {"now": micros(now)}).all()
-            finished = close_batches(connection, Counter(row.batch_id for row in given_up), now)
+            ending = ends.Ending(connection, now)
+            ending.add(Move.GIVE_UP, (row.batch_id for row in given_up))
             rows = connection.execute(_LOSE, parameters).all()
+            finished = ending.close()
         return TakenBack(
             tickets=tuple(ticket_of(row) for row in rows),
             given_up=tuple(row.token for row in given_up),
@@ -154,9 +155,9 @@ _LOSE = (
 )
 
 _GIVE_UP = (
-    update_for(Move.GIVE_UP, keyed=False)
+    ends.closing(Move.GIVE_UP, keyed=False)
     .where(tasks.c.owner.in_(bindparam("owners", expanding=True)), tasks.c.losses >= MOST_LOSSES - 1)
-    .values(finished_at=bindparam("now"), code=Code.WORKER_LOST.value, error=LOST_TOO_OFTEN)
+    .values(code=Code.WORKER_LOST.value, error=LOST_TOO_OFTEN)
     .returning(tasks.c.token, tasks.c.batch_id)
 )
 
@@ -167,7 +168,6 @@ _FENCED = (
 )
 
 _ENDED: dict[str, Any] = {
-    "finished_at": bindparam("now"),
     "result": field(2),
     "code": field(3),
     "error": field(4),
@@ -184,7 +184,10 @@ _STORED: dict[Move, dict[str, Any]] = {
 """The columns that each move stores when a run ends."""
 
 _SETTLE = {
-    move: update_for(move).where(*_FENCED).values(stored).returning(tasks.c.token, tasks.c.batch_id)
+    move: (ends.closing if closes(move) else update_for)(move)
+    .where(*_FENCED)
+    .values(stored)
+    .returning(tasks.c.token, tasks.c.batch_id)
     for move, stored in _STORED.items()
 }
 
@@ -238,7 +241,7 @@ def _claim(connection: Connection, runs: Sequence[tuple[str, int]], owner: int, 
 
 def _settle(connection: Connection, outcomes: Sequence[Outcome], owner: int, now: datetime) -> Settled:
     tokens: list[str] = []
-    ended: Counter[int | None] = Counter()
+    ending = ends.Ending(connection, now)
     for move in dict.fromkeys(outcome.move for outcome in outcomes):
         rows = [
             (outcome.token, outcome.run, outcome.result, outcome.code, outcome.error, micros_or_none(outcome.due_at))
@@ -247,11 +250,10 @@ def _settle(connection: Connection, outcomes: Sequence[Outcome], owner: int, now
         ]
         changed = connection.execute(_SETTLE[move], {"run_owner": owner, "now": micros(now)} | as_rows(rows)).all()
         tokens += [token for token, _ in changed]
-        if MOVES[move].target.ended:
-            ended.update(batch_id for _, batch_id in changed)
+        ending.add(move, (batch_id for _, batch_id in changed))
     settled = frozenset(tokens)
     attempts.add(connection, [outcome for outcome in outcomes if outcome.code and outcome.token in settled], owner, now)
-    return Settled(tokens=settled, finished=close_batches(connection, ended, now))
+    return Settled(tokens=settled, finished=ending.close())
 
 
 def _store_notes(connection: Connection, notes: Sequence[Note], owner: int, now: datetime) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import bindparam, select
 
 from queue_tool.model.states import Code, Move, State
+from queue_tool.store import ends
 from queue_tool.store.engine.database import Database, micros
 from queue_tool.store.engine.lookup import Lookup, exists_query
-from queue_tool.store.moves import close_batches, lock_tasks, update_for
+from queue_tool.store.moves import lock_tasks, update_for
 from queue_tool.store.removal import remove, remove_batches
 from queue_tool.store.tables import batches, in_state, tasks
 
@@ -61,7 +61,9 @@ class Upkeep:
         with self._database.write() as connection:
             lock_tasks(connection, tasks.c.id.in_(_LATE.params(parameters)))
             rows = connection.execute(_EXPIRE, parameters).all()
-            finished = close_batches(connection, Counter(row.batch_id for row in rows), now)
+            ending = ends.Ending(connection, now)
+            ending.add(Move.EXPIRE, (row.batch_id for row in rows))
+            finished = ending.close()
         return Expired(tokens=tuple(row.token for row in rows), finished=finished)
 
     def forget(self, ended_before: datetime, after: int, limit: int) -> Removed:
@@ -112,9 +114,9 @@ _LATE = (
 _COME_DUE = update_for(Move.COME_DUE).where(tasks.c.id.in_(_DUE)).values(pushed_at=None).returning(tasks.c.id)
 
 _EXPIRE = (
-    update_for(Move.EXPIRE)
+    ends.closing(Move.EXPIRE)
     .where(tasks.c.id.in_(_LATE))
-    .values(finished_at=bindparam("now"), code=Code.EXPIRED.value, error=EXPIRED)
+    .values(code=Code.EXPIRED.value, error=EXPIRED)
     .returning(tasks.c.token, tasks.c.batch_id)
 )
 
