@@ -55,6 +55,30 @@ def started(pid: int) -> str | None:
     return None if fields[0] in "ZX" else fields[19]  # 22: start time in clock ticks after boot
 
 
+def descends_from(pid: int, ancestor: int) -> bool:
+    """Return whether a process is this ancestor, or its child, or a child of that one, and so on.
+
+    Without `/proc`, or when a process between the two has ended, the answer for a descendant is False.
+    """
+    for _ in range(_MOST_GENERATIONS):
+        if pid == ancestor or pid <= 0:
+            return pid == ancestor
+        pid = _parent(pid)
+    return False
+
+
+_MOST_GENERATIONS = 100
+"""Bounds the search for an ancestor: pids may be given to other processes while it lasts."""
+
+
+def _parent(pid: int) -> int:
+    """Return the pid of a process's parent; 0 if it has none or is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
 def is_alive(pid: int, pid_started: str) -> bool:
     """Return whether this process of this machine still runs, and not a later one with the same pid."""
     return started(pid) == pid_started

@@ -143,7 +143,7 @@ def _outcome(
         raise ValueError("a token is not well-formed")
     if known is Move.FINISH:
         json_text.loads(result or "")
-    elif known is not Move.PUT_BACK and code is None:
+    elif known not in (Move.PUT_BACK, Move.RESIGN) and code is None:
         raise ValueError("a failed run has no code")
     if known is Move.RETRY_LATER and due_at is None:
         raise ValueError("a run that is retried later has no due time")

@@ -1,8 +1,8 @@
-"""Signals as bytes in a pipe, and default signals for forked children.
+"""Signals with their senders, and default signals for forked children.
 
-Python runs signal handlers only in the main thread, when that thread executes bytecode again. The kernel may deliver
-the second of two signals to another thread, and then the main thread does not wake up. A byte in a pipe always wakes
-the reader.
+Python runs signal handlers only in the main thread, when that thread executes bytecode again, and does not tell them
+who sent the signal. So the main thread waits in `sigwaitinfo`, which reports the sender. The kernel may deliver a
+signal to another thread, for example the second of two signals. Then a byte in a pipe wakes a thread that reads it.
 
 A forked child inherits the handlers and the pipe. A signal to the child would then not end it, and its byte would reach
 the parent. So children that tasks fork get default signals instead.
@@ -14,20 +14,26 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-NO_SIGNAL = 0
-"""The byte for a wake-up that is not a signal. No signal has this number."""
+from queue_tool.host import processes
+
+_THE_END = 0
+"""The byte after which nothing more is read. No signal has this number."""
 
 
-class SignalPipe:
-    """Receives signals, and wake-ups from other threads of this process."""
+class Signals:
+    """Receives signals until another thread of this process calls `end`."""
 
     def __init__(self) -> None:
         """Open the pipe."""
         self._reading, self._writing = os.pipe()
         os.set_blocking(self._writing, False)
+        self._names: tuple[signal.Signals, ...] = ()
+        self._receiver = threading.get_ident()
+        self._has_ended = False
+        self._is_woken = threading.Event()
 
     @contextlib.contextmanager
     def receiving(self, *names: signal.Signals) -> Iterator[None]:
@@ -36,6 +42,7 @@ class SignalPipe:
         with contextlib.suppress(ValueError):
             for name in names:
                 before[name] = signal.signal(name, lambda *_: None)
+            self._names, self._receiver = names, threading.get_ident()
             signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
             keep_from_children()
         try:
@@ -49,13 +56,39 @@ class SignalPipe:
             os.close(self._reading)
             os.close(self._writing)
 
-    def wait(self) -> int:
-        """Wait for the next signal or wake-up. Return the signal's number, or `NO_SIGNAL`."""
-        return os.read(self._reading, 1)[0]
+    def hear(self, on_signal: Callable[[bool], None]) -> None:
+        """Report each signal until `end` is called. Threads that may start processes must have been started before.
 
-    def wake(self) -> None:
-        """Wake the thread that waits, without a signal."""
-        os.write(self._writing, bytes([NO_SIGNAL]))
+        Args:
+            on_signal: called for each signal. Its argument is whether this process or a descendant of it is known to
+                have sent the signal.
+        """
+        if not self._names or not hasattr(signal, "sigwaitinfo"):  # for example on macOS: the sender is not known
+            self._hear_others(on_signal)
+            return
+        others = threading.Thread(target=self._hear_others, args=[on_signal], name="signals", daemon=True)
+        others.start()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, self._names)  # in this thread only
+        while not self._has_ended:
+            sender = signal.sigwaitinfo(self._names).si_pid
+            if not self._has_ended:
+                on_signal(processes.descends_from(sender, os.getpid()))
+        self._is_woken.wait()  # the signal that wakes this thread must not arrive when its handler is gone
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        others.join()
+
+    def _hear_others(self, on_signal: Callable[[bool], None]) -> None:
+        """Report the signals that other threads receive."""
+        while os.read(self._reading, 1)[0] != _THE_END:
+            on_signal(False)
+
+    def end(self) -> None:
+        """Let `hear` return. Call this once, from another thread."""
+        self._has_ended = True
+        os.write(self._writing, bytes([_THE_END]))
+        if self._names:
+            signal.pthread_kill(self._receiver, self._names[0])
+        self._is_woken.set()
 
 
 # -- forked children ---------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def not_started(error: BaseException) -> Failed:
     return Failed(code=Code.ERROR, error=f"The task could not be started: {described(error)}.")
 
 
-SETTLING = frozenset({Move.FINISH, Move.FAIL, Move.RETRY_LATER, Move.PUT_BACK, Move.LOSE, Move.GIVE_UP})
+SETTLING = frozenset({Move.FINISH, Move.FAIL, Move.RETRY_LATER, Move.PUT_BACK, Move.RESIGN, Move.LOSE, Move.GIVE_UP})
 """The moves with which a run can end."""
 
 

@@ -61,6 +61,7 @@ class Move(StrEnum):
     FINISH = "finish"  # its run succeeded
     FAIL = "fail"  # its run failed, and it is not retried
     PUT_BACK = "put_back"  # its worker stops, and another worker makes the same attempt
+    RESIGN = "resign"  # its worker ends by itself, and another worker makes the same attempt
     LOSE = "lose"  # its worker died, and it runs again
     GIVE_UP = "give_up"  # its worker died, as too many workers had before
     RETRY_LATER = "retry_later"  # its run failed, and it is retried later
@@ -79,12 +80,11 @@ class Transition:
     new_run: bool = False  # `run` grows by one, so results of earlier runs are rejected
     new_attempt: bool = False
     loss: bool = False
+    resignation: bool = False
 
 
-def _from(
-    *sources: State, to: State, new_run: bool = False, new_attempt: bool = False, loss: bool = False
-) -> Transition:
-    return Transition(sources=frozenset(sources), target=to, new_run=new_run, new_attempt=new_attempt, loss=loss)
+def _from(*sources: State, to: State, **effects: bool) -> Transition:
+    return Transition(sources=frozenset(sources), target=to, **effects)
 
 
 MOVES: Mapping[Move, Transition] = MappingProxyType(
@@ -93,6 +93,7 @@ MOVES: Mapping[Move, Transition] = MappingProxyType(
         Move.FINISH: _from(State.RUNNING, to=State.FINISHED),
         Move.FAIL: _from(State.RUNNING, to=State.FAILED),
         Move.PUT_BACK: _from(State.RUNNING, to=State.QUEUED, new_run=True),
+        Move.RESIGN: _from(State.RUNNING, to=State.QUEUED, new_run=True, resignation=True),
         Move.LOSE: _from(State.RUNNING, to=State.QUEUED, new_run=True, loss=True),
         Move.GIVE_UP: _from(State.RUNNING, to=State.FAILED, loss=True),
         Move.RETRY_LATER: _from(State.RUNNING, to=State.SCHEDULED, new_run=True, new_attempt=True),
@@ -106,6 +107,9 @@ MOVES: Mapping[Move, Transition] = MappingProxyType(
 
 ALONE_FROM = 2
 """Worker deaths after which a task runs in the isolated lane, because another task may have caused them."""
+
+MOST_RESIGNATIONS = 10
+"""Workers that may end by themselves while they run a task. Each further one counts as a loss."""
 
 MOST_LOSSES = 3
 """Worker deaths after which a task counts as their cause and fails."""

@@ -22,12 +22,12 @@ from queue_tool.model.clock import Clock
 from queue_tool.model.context import Context, take_note
 from queue_tool.model.outcome import Ended, Failed, Note, Outcome, Returned
 from queue_tool.model.run import Run
-from queue_tool.model.states import MOST_LOSSES, Code, Move
+from queue_tool.model.states import Code, Move
 from queue_tool.model.task import Claimed
 from queue_tool.model.task_types import TaskTypes
 from queue_tool.model.telemetry import Event, Telemetry
+from queue_tool.services.unfinished import put_back
 from queue_tool.store import Settled, Store
-from queue_tool.store.runs import LOST_TOO_OFTEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,40 +236,13 @@ def _notes_of(context: Context | None) -> list[Note]:
     return [] if note is None else [note]
 
 
-def put_back(run: Run) -> Outcome:
-    """Return the outcome that puts a run's task back, so that another worker takes it."""
-    return Outcome(token=run.task.token, run=run.task.run, move=Move.PUT_BACK)
-
-
-def lose(run: Run, reason: str, traceback: str) -> Outcome:
-    """Return the outcome of a run because of which its worker must end. The task runs again, unless it did so before.
-
-    Args:
-        run: the run.
-        reason: what the function did, as a sentence.
-        traceback: where the function is.
-    """
-    task = run.task
-    too_often = task.losses >= MOST_LOSSES - 1
-    return Outcome(
-        token=task.token,
-        run=task.run,
-        move=Move.GIVE_UP if too_often else Move.LOSE,
-        code=Code.WORKER_LOST,
-        error=LOST_TOO_OFTEN if too_often else reason,
-        traceback=traceback,
-        attempt=task.attempt,
-        started_at=task.started_at,
-    )
-
-
 def _event_of(outcome: Outcome) -> Event:
     """Return the event for an outcome that was recorded."""
     token, run, code = outcome.token, outcome.run, outcome.code or Code.ERROR
     match outcome.move:
         case Move.FINISH:
             return events.TaskEnded(token=token, run=run, duration=outcome.seconds)
-        case Move.PUT_BACK:
+        case Move.PUT_BACK | Move.RESIGN:
             return events.TaskPutBack(token=token, run=run)
         case Move.LOSE:
             return events.TaskLost(token=token, run=run, reason=outcome.error or "")

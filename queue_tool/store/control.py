@@ -126,6 +126,7 @@ _REOPEN = (
     .values(
         forgiven=tasks.c.attempt,
         losses=0,
+        resignations=0,
         due_at=None,
         expires_at=None,
     )

@@ -53,6 +53,8 @@ def move_of(move: Move, *, keyed: bool = True) -> Update:
         values["attempt"] = tasks.c.attempt + 1
     if transition.loss:
         values["losses"] = tasks.c.losses + 1
+    if transition.resignation:
+        values["resignations"] = tasks.c.resignations + 1
     return update(tasks).where(in_state(*transition.sources, keyed=keyed)).values(values)
 
 

@@ -89,6 +89,7 @@ tasks = Table(
     Column("due_at", BigInteger),  # the task is not started before this time
     Column("expires_at", BigInteger),  # the first run is not started after this time
     Column("max_attempts", Integer),  # NULL: the task type's value
+    Column("resignations", Integer, nullable=False, server_default="0"),  # workers that ended by themselves
     Column("forgiven", Integer, nullable=False, server_default="0"),  # attempts before a reopen, which do not count
     Column("timeout", Float),  # seconds; NULL: the task type's value
     Column("name", Text),

@@ -24,6 +24,7 @@ class Inbox:
         self._filled: deque[str] = deque()
         self._noted: dict[str, Context] = {}
         self.finish_by: float | None = None  # monotonic; None until `finish` is called
+        self.was_told_to_finish = False  # by an operator or the supervisor
 
     # -- put in, by any thread -----------------------------------------------------------------------------
 
@@ -49,8 +50,14 @@ class Inbox:
         if was_silent:
             self._wake()
 
-    def finish(self, within: float) -> None:
-        """Ask the pump to end. It takes nothing new, and active runs may continue for `within` seconds."""
+    def finish(self, within: float, *, by_itself: bool = False) -> None:
+        """Ask the pump to end. It takes nothing new, and active runs may continue for `within` seconds.
+
+        Args:
+            within: seconds.
+            by_itself: whether the worker ends by itself, or because of its tasks. Otherwise it was told to end.
+        """
+        self.was_told_to_finish = self.was_told_to_finish or not by_itself
         until = self._clock.monotonic() + within
         self.finish_by = until if self.finish_by is None else min(until, self.finish_by)
         self._wake()

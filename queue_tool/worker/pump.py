@@ -7,9 +7,7 @@ function.
 
 from __future__ import annotations
 
-import math
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
 
 from queue_tool.errors import StoreAway
@@ -19,14 +17,15 @@ from queue_tool.model.outcome import Ended, Outcome, timed_out
 from queue_tool.model.queues import Lane
 from queue_tool.model.run import Run
 from queue_tool.services.owner import Owner
-from queue_tool.services.run import Runner, lose, put_back
+from queue_tool.services.run import Runner
 from queue_tool.worker.active_runs import ActiveRun, ActiveRuns
+from queue_tool.worker.ending import LAST_TRIES, Ending
 from queue_tool.worker.executors import Executor
 from queue_tool.worker.inbox import Inbox
 from queue_tool.worker.intake import Intake
 from queue_tool.worker.notebook import Notebook
 from queue_tool.worker.resignation import Resignation
-from queue_tool.worker.watchdog import Stuck, Watchdog
+from queue_tool.worker.watchdog import Watchdog
 
 BATCH = 500
 """The most runs that one transaction settles, and the most that it claims. More would lock the database for longer."""
@@ -39,9 +38,6 @@ CHECK_EVERY = 5.0
 
 RETRY_AFTER = 0.5
 """Seconds before the pump tries the store again after a failure."""
-
-LAST_TRIES = 8.0
-"""Seconds after the drain in which the last outcomes may still be written."""
 
 
 class Pump:
@@ -77,14 +73,19 @@ class Pump:
         self._executors = executors
         self._inbox = inbox
         self._clock = clock
-        self._resignation = Resignation(owner, runner.telemetry, inbox, drain)
-        self._watchdog = watchdog
         self._notebook = Notebook(inbox, clock)
         self._active = ActiveRuns({lane: executor.slots for lane, executor in executors.items()})
-        self._ended: deque[tuple[Outcome, ActiveRun]] = deque()
+        self._ending = Ending(
+            active=self._active,
+            executors=executors,
+            inbox=inbox,
+            read_inbox=self._read_inbox,
+            resignation=Resignation(owner, runner.telemetry, inbox, drain),
+            watchdog=watchdog,
+        )
+        self._ended = self._ending.ended
         self._store_away_until = self._last_write = self._last_check = 0.0
         self._claimed = 0
-        self._has_enough = False
 
     def work(self, *, burst: bool = False, most: int | None = None) -> int:
         """Work until the inbox asks the pump to end.
@@ -140,36 +141,26 @@ class Pump:
         outcome = self._runner.decide(active.run, ended, self._clock.monotonic() - active.began)
         self._ended.append((outcome, active))
 
-    def _abandon(self, active: ActiveRun) -> None:
-        """Abandon a run and try to stop its function."""
-        self._active.abandon(active)
-        self._executors[active.lane].stop(active.ticket)
-
     def _discard(self, ticket: str) -> None:
         """Abandon a run whose outcome is no longer needed, and remove its ticket."""
         active = self._active.get(ticket)
         if active is not None:
-            self._abandon(active)
+            self._ending.abandon(active)
             self._intake.remove([active])
 
     # -- the end -------------------------------------------------------------------------------------------
 
     def _is_over(self, *, burst: bool, most: int | None) -> bool:
-        self._has_enough = most is not None and self._claimed >= most
-        if (until := self._finish_by) is None:
+        self._ending.has_enough = most is not None and self._claimed >= most
+        if (until := self._ending.finish_by) is None:
             return burst and not (self._may_get_more() or self._has_work() or self._intake.has_tickets)
         self._intake.give_back()
         return self._has_drained(until)
 
-    @property
-    def _finish_by(self) -> float | None:
-        """Return when active runs must have ended (monotonic). None while this worker continues."""
-        return math.inf if self._has_enough and self._inbox.finish_by is None else self._inbox.finish_by
-
     def _has_drained(self, until: float) -> bool:
         """Return whether nothing more can be done. At the end of the drain, put active runs back."""
         if len(self._active) and self._clock.monotonic() >= until:
-            self._put_back()
+            self._ending.give_back()
         more = 0 if self._store_away_until else LAST_TRIES  # one try takes seconds when the store is away
         if self._has_work():
             return self._clock.monotonic() >= until + more
@@ -180,13 +171,6 @@ class Pump:
 
     def _has_work(self) -> bool:
         return bool(len(self._active) or self._ended or self._inbox.has_returned)
-
-    def _put_back(self) -> None:
-        """Put all active runs back so that another worker runs them: the same attempt, a new run."""
-        self._read_inbox()  # runs that returned during a long transaction are not put back
-        for active in self._active:
-            self._abandon(active)
-            self._ended.append((put_back(active.run), active))
 
     # -- the store -----------------------------------------------------------------------------------------
 
@@ -248,7 +232,7 @@ class Pump:
 
     def _room(self, most: int | None) -> dict[Lane, int]:
         """Return how many runs each lane may get now. Nothing while the worker ends or the store is away."""
-        if self._finish_by is not None or self._clock.monotonic() < self._store_away_until:
+        if self._ending.finish_by is not None or self._clock.monotonic() < self._store_away_until:
             return {}
         left = BATCH if most is None else min(BATCH, most - self._claimed)
         return {lane: min(left, self._active.free_slots(lane)) for lane in self._executors}
@@ -258,28 +242,13 @@ class Pump:
     def _check_runs(self) -> None:
         now = self._clock.monotonic()
         for active in self._active.overdue(now, lambda active: self._executors[active.lane].called_at(active.ticket)):
-            self._abandon(active)
+            self._ending.abandon(active)
             self._decide(active, timed_out(active.run.timeout))
-        if self._finish_by is None and self._active.is_stuck(Lane.THREADS):
-            self._resignation.for_threads()
-        if self._watchdog is not None and (stuck := self._watchdog.check(now)) is not None:
-            self._leave_loop(stuck)
+        self._ending.check(now)
         if now - self._last_check >= CHECK_EVERY:
             self._last_check = now
             self._abandon_lost(now)
             self._intake.beat(busy=len(self._active) > 0)
-
-    def _leave_loop(self, stuck: Stuck) -> None:
-        """Give up the event loop: what blocks it is lost, everything else on it is put back, and this worker ends."""
-        self._watchdog = None
-        self._read_inbox()  # runs that returned before are not put back
-        blocking = next((active for active in self._active if active.run.task.token == stuck.token), None)
-        self._resignation.for_loop(stuck, blocking.run if blocking else None)
-        for active in self._active:
-            if active.lane is Lane.LOOP or active is blocking:
-                self._abandon(active)
-                outcome = lose(active.run, stuck.sentence, stuck.stack) if active is blocking else put_back(active.run)
-                self._ended.append((outcome, active))
 
     def _abandon_lost(self, now: float) -> None:
         """Abandon the runs that this worker no longer owns: canceled, or given to another worker."""
@@ -306,15 +275,11 @@ class Pump:
     def _wait_for_work(self) -> None:
         """Wait until there is work to do."""
         now = self._clock.monotonic()
-        moments = [self._last_check + CHECK_EVERY, *self._intake.next_moments(now)]
+        moments = [self._last_check + CHECK_EVERY, self._ending.next_moment(now), *self._intake.next_moments(now)]
         if (event := self._active.next_event()) is not None:
             moments.append(self._intake.after_backoff(event))
         if self._store_away_until > now:
             moments.append(self._store_away_until)
-        if self._watchdog is not None and len(self._active):
-            moments.append(self._watchdog.next_check)
-        if (until := self._finish_by) is not None:
-            moments.append(until if until > now else until + LAST_TRIES)
         if (due := self._notebook.due()) is not None:
             moments.append(max(due, self._store_away_until))
         self._inbox.wait(max(0.001, min(moments) - now))

@@ -60,4 +60,4 @@ class Resignation:
         """Let `/health/ready` say why this worker ends, and end it."""
         with contextlib.suppress(StoreAway):
             self._owner.report(trouble)
-        self._inbox.finish(self._drain)
+        self._inbox.finish(self._drain, by_itself=True)

@@ -29,7 +29,7 @@ from rq.worker import BaseWorker
 from queue_tool.errors import DataDirUnusable, StoreAway
 from queue_tool.host import put_aside
 from queue_tool.host.clock import CLOCK
-from queue_tool.host.signals import NO_SIGNAL, SignalPipe
+from queue_tool.host.signals import Signals
 from queue_tool.host.working_directory import WorkingDirectory
 from queue_tool.model import events
 from queue_tool.model.outcome import Outcome
@@ -106,10 +106,15 @@ class Worker(BaseWorker):
             runtime.telemetry.emit(events.Warned(reason="RQ's scheduler is not started: Queue Tool does not need it"))
         return self._serve(runtime, burst=burst, most=max_jobs) > 0
 
-    def stop(self, within: float) -> None:
-        """Take nothing new. End when all active runs have ended, or after `within` seconds."""
+    def stop(self, within: float, *, by_itself: bool = False) -> None:
+        """Take nothing new. End when all active runs have ended, or after `within` seconds.
+
+        Args:
+            within: seconds.
+            by_itself: whether a task of this worker, and no operator, makes it stop.
+        """
         self._must_stop.set()
-        self._inbox.finish(within)
+        self._inbox.finish(within, by_itself=by_itself)
 
     def handle_payload(self, message: Any) -> None:
         """Handle a command from RQ. To stop a job means to cancel its task, as in the API.
@@ -151,7 +156,7 @@ class Worker(BaseWorker):
     def _serve(self, runtime: Runtime, *, burst: bool, most: int | None) -> int:
         """Run the pump in its own thread while this thread waits for signals."""
         sys.setswitchinterval(SWITCH_EVERY)
-        loop, signals = LoopThread(), SignalPipe()
+        loop, signals = LoopThread(), Signals()
         results: list[int | BaseException] = []
 
         def pump() -> None:
@@ -159,12 +164,14 @@ class Worker(BaseWorker):
                 results.append(self._run_pump(runtime, loop, burst=burst, most=most))
             except BaseException as error:  # noqa: BLE001 - a worker without its pump must end and report why
                 results.append(error)
-            signals.wake()
+            signals.end()
+
+        def on_signal(by_itself: bool) -> None:
+            self.stop(0 if self._must_stop.is_set() else runtime.settings.drain, by_itself=by_itself)
 
         with signals.receiving(signal.SIGTERM, signal.SIGINT):
             threading.Thread(target=pump, name="pump", daemon=True).start()
-            while signals.wait() != NO_SIGNAL:
-                self.stop(0 if self._must_stop.is_set() else runtime.settings.drain)
+            signals.hear(on_signal)
         loop.close(CLEANUP_TIMEOUT)
         (result,) = results
         if isinstance(result, BaseException):

@@ -263,16 +263,17 @@ def test_a_failure_is_stored_with_its_reason(store: Store) -> None:
     assert (kept.state, kept.code, kept.error, kept.duration) == (State.FAILED, Code.TIMEOUT, "slow", 2.5)
 
 
-def test_a_put_back_task_runs_again_as_the_same_attempt(store: Store) -> None:
+@pytest.mark.parametrize(("move", "resignations"), [(Move.PUT_BACK, 0), (Move.RESIGN, 1)])
+def test_a_put_back_task_runs_again_as_the_same_attempt(store: Store, move: Move, resignations: int) -> None:
     batch = added(store, GOOD)
     token = batch.accepted[0].token
     claim_runs(store, [(token, 1)], owner=1, now=NOW)
-    settle_runs(store, [Outcome(token=token, run=1, move=Move.PUT_BACK)], owner=1, now=NOW)
+    settle_runs(store, [Outcome(token=token, run=1, move=move)], owner=1, now=NOW)
     assert store.batches.get(batch.id).counts[State.QUEUED] == 1
     (ticket,) = unpushed(store)
     assert (ticket.id, ticket.list) == (f"{token}-2", "default")
     (again,) = claim_runs(store, [(token, 2)], owner=2, now=NOW)
-    assert (again.run, again.attempt) == (2, 1)
+    assert (again.run, again.attempt, again.resignations) == (2, 1, resignations)
 
 
 def test_the_tasks_of_a_dead_worker_are_taken_back_and_its_late_outcome_is_ignored(store: Store) -> None:

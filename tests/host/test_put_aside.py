@@ -38,6 +38,7 @@ OUTCOMES = [
         due_at=NOW + timedelta(minutes=1),
     ),
     Outcome(token="d" * 32, run=1, move=Move.PUT_BACK),
+    Outcome(token="e" * 32, run=1, move=Move.RESIGN),
 ]
 
 

@@ -13,6 +13,7 @@ LEGAL = {
     (Move.FINISH, State.RUNNING): State.FINISHED,
     (Move.FAIL, State.RUNNING): State.FAILED,
     (Move.PUT_BACK, State.RUNNING): State.QUEUED,
+    (Move.RESIGN, State.RUNNING): State.QUEUED,
     (Move.LOSE, State.RUNNING): State.QUEUED,
     (Move.GIVE_UP, State.RUNNING): State.FAILED,
     (Move.RETRY_LATER, State.RUNNING): State.SCHEDULED,
@@ -38,6 +39,7 @@ def test_the_legal_moves_are_exactly_those_of_the_contract(move: Move, state: St
 def test_every_move_back_to_another_run_increases_the_run_number() -> None:
     assert {move for move, transition in MOVES.items() if transition.new_run} == {
         Move.PUT_BACK,
+        Move.RESIGN,
         Move.LOSE,
         Move.RETRY_LATER,
         Move.REOPEN,
@@ -47,11 +49,20 @@ def test_every_move_back_to_another_run_increases_the_run_number() -> None:
 def test_a_drain_or_a_lost_worker_does_not_use_up_an_attempt() -> None:
     assert {move for move, transition in MOVES.items() if transition.new_attempt} == {Move.RETRY_LATER, Move.REOPEN}
     assert {move for move, transition in MOVES.items() if transition.loss} == {Move.LOSE, Move.GIVE_UP}
+    assert {move for move, transition in MOVES.items() if transition.resignation} == {Move.RESIGN}
 
 
-def test_six_moves_are_only_legal_for_running_tasks() -> None:
+def test_seven_moves_are_only_legal_for_running_tasks() -> None:
     leaving = {move for move, transition in MOVES.items() if transition.sources == {State.RUNNING}}
-    assert leaving == {Move.FINISH, Move.FAIL, Move.PUT_BACK, Move.LOSE, Move.GIVE_UP, Move.RETRY_LATER}
+    assert leaving == {
+        Move.FINISH,
+        Move.FAIL,
+        Move.PUT_BACK,
+        Move.RESIGN,
+        Move.LOSE,
+        Move.GIVE_UP,
+        Move.RETRY_LATER,
+    }
 
 
 def test_the_table_of_moves_cannot_be_changed() -> None:

@@ -45,7 +45,7 @@ _WAITING = "SELECT token, run FROM tasks WHERE state = 'queued'"
 
 _FENCE = "SELECT state, run, owner FROM tasks WHERE token = '{}'"
 
-ENDS = [Move.FINISH, Move.FAIL, Move.RETRY_LATER, Move.PUT_BACK]
+ENDS = [Move.FINISH, Move.FAIL, Move.RETRY_LATER, Move.PUT_BACK, Move.RESIGN]
 
 picks = st.builds(random.Random, st.integers(0, 2**32 - 1))
 """Random choices of a step, from one seed so that Hypothesis can repeat and shrink them."""

@@ -158,7 +158,13 @@ class Walk:
     def worker_step(self) -> None:
         """Let a worker settle runs and claim others; some of its outcomes are for tasks that no longer run."""
         owner, runtime = self.site.runtime.owner.id(), self.site.runtime
-        ends = {Move.FINISH: "finished", Move.FAIL: "failed", Move.RETRY_LATER: "scheduled", Move.PUT_BACK: "queued"}
+        ends = {
+            Move.FINISH: "finished",
+            Move.FAIL: "failed",
+            Move.RETRY_LATER: "scheduled",
+            Move.PUT_BACK: "queued",
+            Move.RESIGN: "queued",
+        }
         moves = {token: self.chance.choice(list(ends)) for token in self.some(3, "running") + self.some(1)}
         outcomes = [
             Outcome(
@@ -178,7 +184,7 @@ class Walk:
         assert changes.settled.tokens == settled
         for token in settled:
             self.tasks[token].state = ends[moves[token]]
-            self.tasks[token].run += moves[token] in (Move.RETRY_LATER, Move.PUT_BACK)
+            self.tasks[token].run += moves[token] in (Move.RETRY_LATER, Move.PUT_BACK, Move.RESIGN)
         expected = {
             token
             for token, run in claims
@@ -236,7 +242,7 @@ STEP: dict[Callable[[Walk], None], int] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("storage", "seed"), [("sqlite", 1), ("sqlite", 2), ("postgres", 3)])
+@pytest.mark.parametrize(("storage", "seed"), [("sqlite", 1), ("sqlite", 2), ("postgres", 6)])
 def test_random_requests_and_worker_steps_agree_with_the_model(site: Site, seed: int) -> None:
     walk = Walk(site=site, chance=random.Random(seed))  # noqa: S311 - it must be repeatable
     walk.send_many()

@@ -79,7 +79,7 @@ class TaskRetried(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskPutBack(Event):
-    """A stopping worker has given back a task that it ran. Another worker makes the same attempt again."""
+    """A worker that stops has put back a task that it ran. Another worker makes the same attempt again."""
 
     title = "task put back"
     level = Level.WARNING

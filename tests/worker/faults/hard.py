@@ -9,6 +9,7 @@ import asyncio
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 import threading
 from datetime import UTC, datetime
@@ -88,6 +89,27 @@ async def ends_its_worker(data: object) -> None:
     """Send SIGTERM to the worker, and run for another 0.2 seconds."""
     os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.sleep(0.2)
+
+
+@task("hard.stops-its-worker")
+async def stops_its_worker(data: str) -> None:
+    """Send SIGTERM to the worker, or let a process do it that stays there, and sleep for hours."""
+    _stop(data)
+    await asyncio.sleep(HOURS)
+
+
+@task("hard.stops-its-worker-in-a-thread")
+def stops_its_worker_in_a_thread(data: str, context: Context) -> None:
+    """Send SIGTERM to the worker, or let a process do it that stays there, and wait until the end."""
+    _stop(data)
+    context.canceled.wait(HOURS)
+
+
+def _stop(data: str) -> None:
+    if data == "a child":
+        subprocess.Popen(["sh", "-c", f"sh -c 'kill {os.getpid()}; sleep 2'"])
+    else:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 # -- functions that take too long --------------------------------------------------------------------------

@@ -32,7 +32,8 @@ def load(site: Site, note: Path) -> tuple[list[str], list[str]]:
 def require_put_back(site: Site, tokens: list[str]) -> None:
     """Require that these tasks are queued for their second run, and that Redis holds nothing of the first run."""
     assert site.tokens(State.QUEUED) == set(tokens)
-    assert site.rows("SELECT DISTINCT run, attempt, losses FROM tasks WHERE state = 'queued'") == [(2, 1, 0)]
+    counts = "SELECT DISTINCT run, attempt, losses, resignations FROM tasks WHERE state = 'queued'"
+    assert site.rows(counts) == [(2, 1, 0, 0)]
     assert site.rows("SELECT * FROM workers WHERE kind = 'worker' AND gone_at IS NULL") == []
     site.require_clean_redis()
 

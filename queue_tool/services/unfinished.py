@@ -1,0 +1,47 @@
+"""The outcomes of runs whose worker ends before their function has returned."""
+
+from __future__ import annotations
+
+from queue_tool.model.outcome import Outcome
+from queue_tool.model.run import Run
+from queue_tool.model.states import MOST_LOSSES, MOST_RESIGNATIONS, Code, Move
+from queue_tool.store.runs import LOST_TOO_OFTEN
+
+RESIGNED_TOO_OFTEN = f"More than {MOST_RESIGNATIONS} workers ended by themselves while they ran this task."
+
+
+def put_back(run: Run) -> Outcome:
+    """Return the outcome of a run whose worker was told to end. Another worker makes the same attempt."""
+    return Outcome(token=run.task.token, run=run.task.run, move=Move.PUT_BACK)
+
+
+def resign(run: Run) -> Outcome:
+    """Return the outcome of a run whose worker ends by itself. Another worker makes the same attempt.
+
+    The task may be the cause, so only some of these ends are free. Each further one counts as a loss.
+    """
+    if run.task.resignations >= MOST_RESIGNATIONS:
+        return lose(run, RESIGNED_TOO_OFTEN)
+    return Outcome(token=run.task.token, run=run.task.run, move=Move.RESIGN)
+
+
+def lose(run: Run, reason: str, traceback: str = "") -> Outcome:
+    """Return the outcome of a run because of which its worker must end. The task runs again, unless it did so before.
+
+    Args:
+        run: the run.
+        reason: what the function did, as a sentence.
+        traceback: where the function is.
+    """
+    task = run.task
+    too_often = task.losses >= MOST_LOSSES - 1
+    return Outcome(
+        token=task.token,
+        run=task.run,
+        move=Move.GIVE_UP if too_often else Move.LOSE,
+        code=Code.WORKER_LOST,
+        error=LOST_TOO_OFTEN if too_often else reason,
+        traceback=traceback,
+        attempt=task.attempt,
+        started_at=task.started_at,
+    )

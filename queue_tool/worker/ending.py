@@ -1,0 +1,103 @@
+"""The end of a worker: when it must end, and what becomes of the runs that are active then."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from queue_tool.model.outcome import Outcome
+from queue_tool.model.queues import Lane
+from queue_tool.services.unfinished import lose, put_back, resign
+from queue_tool.worker.active_runs import ActiveRun, ActiveRuns
+from queue_tool.worker.executors import Executor
+from queue_tool.worker.inbox import Inbox
+from queue_tool.worker.resignation import Resignation
+from queue_tool.worker.watchdog import Stuck, Watchdog
+
+LAST_TRIES = 8.0
+"""Seconds after the drain in which the last outcomes may still be written."""
+
+
+class Ending:
+    """Knows when this worker must end, and ends its active runs. Only the pump calls it."""
+
+    def __init__(
+        self,
+        *,
+        active: ActiveRuns,
+        executors: Mapping[Lane, Executor],
+        inbox: Inbox,
+        read_inbox: Callable[[], None],
+        resignation: Resignation,
+        watchdog: Watchdog | None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            active: the active runs.
+            executors: the executor of each lane.
+            inbox: says whether this worker was told to end.
+            read_inbox: applies what other threads reported, so that runs that have returned are no longer active.
+            resignation: ends this worker when it cannot go on.
+            watchdog: notices that the event loop is stuck; None: no lane uses the loop.
+        """
+        self._active = active
+        self._executors = executors
+        self._inbox = inbox
+        self._read_inbox = read_inbox
+        self._resignation = resignation
+        self._watchdog = watchdog
+        self.ended: deque[tuple[Outcome, ActiveRun]] = deque()  # the outcomes that are not written yet
+        self.has_enough = False  # whether this worker has claimed as many runs as it should
+
+    @property
+    def finish_by(self) -> float | None:
+        """Return when active runs must have ended (monotonic). None while this worker continues."""
+        return math.inf if self.has_enough and self._inbox.finish_by is None else self._inbox.finish_by
+
+    def next_moment(self, now: float) -> float:
+        """Return when the pump must look again (monotonic)."""
+        next_check, until = math.inf, self.finish_by
+        if self._watchdog is not None and len(self._active):
+            next_check = self._watchdog.next_check
+        return next_check if until is None else min(next_check, until if until > now else until + LAST_TRIES)
+
+    def check(self, now: float) -> None:
+        """Let this worker end if its threads or its event loop are stuck."""
+        if self.finish_by is None and self._active.is_stuck(Lane.THREADS):
+            self._resignation.for_threads()
+        if self._watchdog is not None and (stuck := self._watchdog.check(now)) is not None:
+            self._leave_loop(stuck)
+
+    def abandon(self, active: ActiveRun) -> None:
+        """Abandon a run and try to stop its function."""
+        self._active.abandon(active)
+        self._executors[active.lane].stop(active.ticket)
+
+    def give_back(self) -> None:
+        """End all active runs so that another worker runs their tasks: the same attempt, a new run."""
+        self._read_inbox()  # runs that returned during a long transaction have their own outcomes
+        for active in self._active:
+            self._end(active, self._outcome(active))
+
+    def _leave_loop(self, stuck: Stuck) -> None:
+        """Give up the event loop: what blocks it is lost, all others run elsewhere, and this worker ends."""
+        self._watchdog = None
+        self._read_inbox()  # runs that returned before have their own outcomes
+        blocking = next((active for active in self._active if active.run.task.token == stuck.token), None)
+        self._resignation.for_loop(stuck, blocking.run if blocking else None)
+        for active in self._active:
+            if active is blocking:
+                self._end(active, lose(active.run, stuck.sentence, stuck.stack))
+            elif active.lane is Lane.LOOP:
+                self._end(active, self._outcome(active))
+
+    def _outcome(self, active: ActiveRun) -> Outcome:
+        """Return the outcome of a run that this worker does not end. A function that was not called is no cause."""
+        was_called = self._executors[active.lane].called_at(active.ticket) is not None
+        return resign(active.run) if was_called and not self._inbox.was_told_to_finish else put_back(active.run)
+
+    def _end(self, active: ActiveRun, outcome: Outcome) -> None:
+        self.abandon(active)
+        self.ended.append((outcome, active))
