@@ -12,6 +12,7 @@ from queue_tool.model import task_function, type_options
 from queue_tool.model.queues import Lane, Priority
 from queue_tool.model.retry import STANDARD, Backoff
 from queue_tool.model.schema import Schema
+from queue_tool.model.source import Source
 from queue_tool.model.task_function import BadFunction
 from queue_tool.model.type_options import LONGEST_TIMEOUT, BadOption, Timeout, TypeOptions, is_timeout
 
@@ -69,22 +70,27 @@ class TaskTypes(Mapping[str, TaskType]):
             BadTaskType: two functions declare the same name.
         """
         self._types: dict[str, TaskType] = {}
+        self._sources: dict[str, Source] = {}
         for declared in types:
             self.add(declared)
 
     def add(self, declared: TaskType) -> None:
-        """Add a type. A second declaration by the same module and function name replaces the first one.
+        """Add a type. A second declaration by the same function replaces the first one, if its module is loaded again.
+
+        A function inside of another one is declared again at each call of that one.
 
         Raises:
             BadTaskType: another function already has this name.
         """
-        known = self._types.get(declared.name)
-        if known is not None and not _is_declared_again(known.function, declared.function):
-            raise BadTaskType(
-                f"Two functions are declared as the task type {declared.name!r}, {_origin(known.function)} and "
-                f"{_origin(declared.function)}: give one of them another name."
-            )
-        self._types[declared.name] = declared
+        known, source = self._types.get(declared.name), Source.of(declared.function)
+        if known is not None and known.function is not declared.function:
+            before = self._sources[declared.name]
+            if not source.replaces(before):
+                raise BadTaskType(
+                    f"Two functions are declared as the task type {declared.name!r}, {before.place_beside(source)} and "
+                    f"{source.place_beside(before)}: give one of them another name."
+                )
+        self._types[declared.name], self._sources[declared.name] = declared, source
 
     def compile(self) -> None:
         """Compile the schema of every type.
@@ -201,12 +207,3 @@ def _without_a_name(function: object) -> str:
     suggested = described.partition(" ")[0].rpartition(".")[2]
     name = suggested if _NAME.fullmatch(suggested) and not suggested.startswith("_") else "my_type"
     return f'The function {described} is declared without a name: write `@task("{name}")` above it.'
-
-
-def _is_declared_again(known: Callable[..., Any], function: Callable[..., Any]) -> bool:
-    """Return whether two functions are one, or the same one of a module that was loaded twice."""
-    return known is function or _origin(known) == _origin(function)
-
-
-def _origin(function: Callable[..., Any]) -> str:
-    return f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', repr(function))}"

@@ -238,6 +238,39 @@ def test_a_function_that_is_declared_again_replaces_itself() -> None:
     assert types["same"].function is second
 
 
+TWO = {
+    "one name": "def same(data): ...\nfirst = same\ndef same(data, context): ...\nsecond = same\n",
+    "lambdas": "first, second = (lambda data: 1), (lambda data: 2)\n",
+    "wrappers": """
+import functools
+def deco(function):
+    @functools.wraps(function)
+    def wrapper(data): return function(data)
+    return wrapper
+@deco
+def same(data): ...
+first = same
+@deco
+def same(data): ...
+second = same
+""",
+}
+
+
+@pytest.mark.parametrize("text", TWO.values(), ids=TWO)
+def test_two_functions_of_one_name_in_one_module_cannot_share_a_type(text: str) -> None:
+    module: dict[str, Any] = {"__name__": "users", "__file__": "users.py", "__spec__": object()}
+    code = compile(text, "users.py", "exec")
+    exec(code, module)  # noqa: S102 - our own text
+    with pytest.raises(BadTaskType, match=r"^Two functions .* 'same', users\.\S+ \(line \d+\) and users\.\S+ \(line"):
+        made_of(module["first"], module["second"])
+    again = dict(module, __spec__=object())
+    exec(compile(text.replace("first", "second"), "users.py", "exec"), again)  # noqa: S102 - as after an edit
+    assert made_of(module["second"], again["second"])["same"].function is again["second"]
+    del module["__file__"]  # as at a prompt
+    made_of(module["first"], module["second"])
+
+
 def test_one_function_may_have_two_names() -> None:
     types = TaskTypes([make_task_type("one", plain), make_task_type("two", plain)])
     assert list(types) == ["one", "two"]
