@@ -39,6 +39,9 @@ def dumps(value: object) -> bytes:
 
     Args:
         value: a value that `loads` could have returned. An `orjson.Fragment` in it is written unchanged, as JSON text.
+
+    Raises:
+        TypeError: the value contains something that JSON cannot represent, for example a key that is no text.
     """
     try:
         return orjson.dumps(value)
@@ -102,12 +105,18 @@ def _dumps_deep(value: object) -> bytes:
             case msgspec.Struct() as struct:
                 waiting.append({name: field for name, field in _fields(struct) if field is not msgspec.UNSET})
             case dict() as members:
-                waiting += _opened(b"{", [(orjson.dumps(key) + b":", member) for key, member in members.items()], b"}")
+                waiting += _opened(b"{", [(_label(key), member) for key, member in members.items()], b"}")
             case list() | tuple() as elements:
                 waiting += _opened(b"[", [(b"", element) for element in elements], b"]")
             case scalar:
                 written += orjson.dumps(scalar)
     return bytes(written)
+
+
+def _label(key: object) -> bytes:
+    if not isinstance(key, str):
+        raise TypeError(f"keys of JSON objects are texts, and {key!r} is none")
+    return orjson.dumps(key) + b":"
 
 
 def _fields(struct: msgspec.Struct) -> Iterator[tuple[str, object]]:

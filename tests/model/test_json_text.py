@@ -164,6 +164,23 @@ def test_a_stored_text_is_written_unchanged_inside_a_deep_value() -> None:
     assert dumps(value) == b"[" * 500 + b"[1.50]" + b"]" * 500
 
 
+@pytest.mark.parametrize(
+    "key", [1, True, None, 1.5, math.nan, (1, 2), b"a", datetime(2026, 1, 1, tzinfo=UTC)], ids=repr
+)
+@pytest.mark.parametrize("place", [lambda value: value, lambda value: [{"a": (value,)}]], ids=["outside", "inside"])
+def test_keys_that_are_no_texts_are_refused_instead_of_written_as_what_is_no_json(
+    key: object, place: Callable[[object], object]
+) -> None:
+    with pytest.raises(TypeError, match="keys of JSON objects are texts, and "):
+        dumps(place({key: True}))
+
+
+@pytest.mark.parametrize("value", [{1}, object(), len, 1j, [{"a": {2}}]])
+def test_what_json_cannot_represent_is_not_written(value: object) -> None:
+    with pytest.raises(TypeError):
+        dumps(value)
+
+
 # -- results -----------------------------------------------------------------------------------------------
 
 
@@ -179,6 +196,12 @@ def test_a_result_is_compact_and_not_escaped_to_ascii() -> None:
 
 def test_a_tuple_is_an_array() -> None:
     assert dumps_result((1, (2,))) == "[1,[2]]"
+
+
+def test_keys_of_results_become_texts_as_in_the_standard_library() -> None:
+    value = {1: {True: (1.5,)}, None: 0}
+    assert dumps_result(value) == '{"1":{"true":[1.5]},"null":0}'
+    assert loads(dumps_result(value)) == json.loads(json.dumps(value))
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, [math.nan], {"a": {"b": math.inf}}, {math.nan: 1}])
