@@ -15,6 +15,10 @@ from queue_tool.worker.inbox import Inbox
 from queue_tool.worker.resignation import Resignation
 from queue_tool.worker.watchdog import Stuck, Watchdog
 
+STUCK_AFTER = 3.0
+"""Seconds in which every thread is busy with an abandoned function before this worker ends. Most functions return soon
+after they were told to."""
+
 LAST_TRIES = 8.0
 """Seconds after the drain in which the last outcomes may still be written."""
 
@@ -48,6 +52,7 @@ class Ending:
         self._read_inbox = read_inbox
         self._resignation = resignation
         self._watchdog = watchdog
+        self._stuck_since: float | None = None  # monotonic: when the last thread became busy with an abandoned function
         self.ended: deque[tuple[Outcome, ActiveRun]] = deque()  # the outcomes that are not written yet
         self.has_enough = False  # whether this worker has claimed as many runs as it should
 
@@ -59,13 +64,19 @@ class Ending:
     def next_moment(self, now: float) -> float:
         """Return when the pump must look again (monotonic)."""
         next_check, until = math.inf, self.finish_by
+        if self._stuck_since is not None and until is None:
+            next_check = self._stuck_since + STUCK_AFTER
         if self._watchdog is not None and len(self._active):
-            next_check = self._watchdog.next_check
+            next_check = min(next_check, self._watchdog.next_check)
         return next_check if until is None else min(next_check, until if until > now else until + LAST_TRIES)
 
     def check(self, now: float) -> None:
         """Let this worker end if its threads or its event loop are stuck."""
-        if self.finish_by is None and self._active.is_stuck(Lane.THREADS):
+        if not self._active.is_stuck(Lane.THREADS):
+            self._stuck_since = None
+        elif self._stuck_since is None:
+            self._stuck_since = now
+        elif self.finish_by is None and now - self._stuck_since >= STUCK_AFTER:
             self._resignation.for_threads()
         if self._watchdog is not None and (stuck := self._watchdog.check(now)) is not None:
             self._leave_loop(stuck)

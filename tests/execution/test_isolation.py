@@ -107,6 +107,12 @@ def close_and_stay(sending: Connection) -> None:
     threading.Event().wait(TOO_LONG)
 
 
+def send_notes(sending: Connection) -> None:
+    """Send log lines without end."""
+    while True:
+        send(sending, b'{"notes": {"progress": 0.5, "note": "", "lines": ["x"]}}\n' * 1000)
+
+
 def lost(code: int) -> Failed:
     """Return the end of a run whose process died."""
     return Failed(code=Code.WORKER_LOST, error=f"The task's own process ended with code {code}.")
@@ -124,6 +130,7 @@ GARBAGE = Failed(code=Code.ERROR, error="The task's own process sent an unreadab
         (close_and_exit, None, lost(4)),
         (close_and_stay, 0.1, timed_out(0.1)),
         (send_a_part_and_stop, 0.5, timed_out(0.5)),
+        (send_notes, 0.5, timed_out(0.5)),
         (send_in_parts, TOO_LONG, Returned(result="1")),
         (send_garbage, TOO_LONG, GARBAGE),
     ],

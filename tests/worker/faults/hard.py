@@ -84,6 +84,13 @@ def deaf_in_a_thread(data: str) -> str:
     return "late"
 
 
+@task("hard.obeys-in-a-thread", timeout=0.3)
+def obeys_in_a_thread(data: object, context: Context) -> None:
+    """Wait beyond the deadline, and return a moment after it was told to."""
+    context.canceled.wait(HOURS)
+    pause(0.3)
+
+
 @task("hard.ends-its-worker")
 async def ends_its_worker(data: object) -> None:
     """Send SIGTERM to the worker, and run for another 0.2 seconds."""

@@ -71,6 +71,18 @@ def test_a_worker_whose_threads_are_all_stuck_ends_and_can_be_replaced(site: Sit
     site.require_clean_redis()
 
 
+def test_a_worker_stays_if_its_only_thread_obeys_a_moment_after_the_deadline(site: Site) -> None:
+    worker = site.start(THREADS="1")
+    obeying = site.send("hard.obeys-in-a-thread", [None] * 2)
+    site.await_end()
+    assert [site.task(token).code for token in obeying] == [Code.TIMEOUT] * 2
+    site.send("hard.thread", ["after"])
+    site.await_end()
+    assert site.rows("SELECT 1 FROM workers WHERE trouble IS NOT NULL") == []
+    site.stop(worker)
+    assert "every thread is busy" not in site.whole_log
+
+
 @pytest.mark.sqlite
 @pytest.mark.parametrize("task_type", ["hard.deaf", "hard.blocking-for-hours"])
 def test_a_coroutine_that_never_ends_does_not_prevent_its_worker_from_stopping(
