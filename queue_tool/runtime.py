@@ -32,6 +32,7 @@ from queue_tool.services.pause import Pause
 from queue_tool.services.reopen import Reopen
 from queue_tool.services.run import Runner
 from queue_tool.services.submit import Submit
+from queue_tool.services.submitter import Submitter
 from queue_tool.services.sweep.sweep import Sweep
 from queue_tool.services.wait import Wait
 from queue_tool.store import Store, migrations
@@ -206,8 +207,8 @@ def _submit(settings: Settings, store: Store, broker: Broker, telemetry: Telemet
         broker=broker,
         telemetry=telemetry,
         clock=clock,
+        submitter=Submitter(store, broker, clock, settings.max_waiting),
         max_batch=settings.max_batch,
-        max_waiting=settings.max_waiting,
         max_pushed=settings.max_pushed,
     )
 

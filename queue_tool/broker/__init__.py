@@ -18,6 +18,8 @@ __all__ = ["Broker", "InlineBroker", "RqBroker"]
 class Broker(Protocol):
     """The operations of every broker. Each method is safe to repeat."""
 
+    gathers: bool  # whether one push of the tickets of many callers is faster than a push for each caller
+
     def push(self, tickets: Sequence[Ticket]) -> None:
         """Put tickets into their lists, in this order.
 

@@ -16,6 +16,8 @@ Work = Callable[[Sequence[tuple[str, int]]], None]
 class InlineBroker:
     """Runs tasks in the thread that pushes their tickets."""
 
+    gathers = False
+
     def __init__(self, work: Work) -> None:
         """Keep the callback that runs tasks."""
         self._work = work

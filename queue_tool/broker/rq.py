@@ -73,6 +73,8 @@ def _driver() -> DriverInfo:
 class RqBroker:
     """The broker on Redis or Valkey."""
 
+    gathers = True
+
     def __init__(self, url: str, database: str) -> None:
         """Prepare clients; nothing is connected yet.
 

@@ -28,7 +28,8 @@ from queue_tool.model.batch import (
 from queue_tool.model.clock import Clock
 from queue_tool.model.telemetry import Telemetry
 from queue_tool.model.ticket import Ticket
-from queue_tool.store import Remembered, Store
+from queue_tool.services.submitter import Push, Submitter
+from queue_tool.store import AddBatch, AddTask, Remembered, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +40,8 @@ class Submit:
     broker: Broker
     telemetry: Telemetry
     clock: Clock
+    submitter: Submitter
     max_batch: int  # elements in one request
-    max_waiting: int  # tasks that may wait at once
     max_pushed: int  # tickets that one list may hold in Redis
 
     def __call__(
@@ -82,7 +83,7 @@ class Submit:
             return Submission(batch=None, elements=batch.elements)
         tickets = batch.tickets
         held = self._lists_without_room(tickets)
-        added = self.store.batches.add(batch, self.max_waiting, hold=held, some_accepted=some_accepted and bool(values))
+        added = self.submitter.keep(AddBatch(new=batch, hold=held, some_accepted=some_accepted and bool(values)))
         if added.before is not None:
             return self._repeated(added.before, key)
         if not values:
@@ -120,14 +121,14 @@ class Submit:
             return judged  # a refusal is not remembered: the client may send the key again with corrected data
         waits = judged.options.must_wait(now)
         held = self._lists_without_room([] if waits else [judged.ticket])
-        added = self.store.singles.add(judged, now, self.max_waiting, key, hold=held)
+        added = self.submitter.keep(AddTask(new=judged, now=now, key=key, hold=held))
         if added.before is not None:
             return self._repeated_single(added.before, key)
         if added.duplicate is not None:
             return added.duplicate
         self.telemetry.emit(events.TaskAccepted(token=judged.token, task_type=judged.task_type.name))
         if not (waits or added.held):
-            self._push_single(judged.ticket)
+            self._push(None, [judged.ticket])
         return judged
 
     def _lists_without_room(self, tickets: Sequence[Ticket]) -> list[str]:
@@ -158,28 +159,18 @@ class Submit:
         self.telemetry.emit(events.TaskRepeated(token=before.token))
         return self.store.singles.accepted(before.token)
 
-    def _push(self, batch: str, tickets: Sequence[Ticket]) -> None:
-        """Push the tickets of a batch and record it. If this fails, the sweeper does it later."""
+    def _push(self, batch: str | None, tickets: Sequence[Ticket]) -> None:
+        """Push the tickets of a batch, or of a task without a batch. If this fails, the sweeper does it later."""
         if not tickets:
             return
         try:
-            self.broker.push(tickets)
-            self.store.batches.mark_pushed(batch, self.clock.now())
+            self.submitter.push(Push(tickets=tickets, batch=batch))
         except BrokerAway as error:
-            self.telemetry.emit(events.PushPostponed(batch=batch, reason=error.sentence))
-            with contextlib.suppress(StoreAway):  # then the sweeper pushes them after `SUBMIT_GRACE`
-                self.store.batches.mark_push_failed(batch, self.clock.now())
-        except StoreAway:
-            return  # the tickets are in Redis; the sweeper finds them there and records it
-
-    def _push_single(self, ticket: Ticket) -> None:
-        try:
-            self.broker.push([ticket])
-            self.store.tickets.mark_pushed([ticket], self.clock.now())
-        except BrokerAway as error:
-            self.telemetry.emit(events.PushPostponed(token=ticket.token, reason=error.sentence))
-        except StoreAway:
-            return  # the sweeper pushes the ticket again, which is harmless
+            token = None if batch else tickets[0].token
+            self.telemetry.emit(events.PushPostponed(batch=batch, token=token, reason=error.sentence))
+            if batch is not None:
+                with contextlib.suppress(StoreAway):  # then the sweeper pushes them after `SUBMIT_GRACE`
+                    self.store.batches.mark_push_failed(batch, self.clock.now())
 
 
 def make_tokens(count: int, now: datetime) -> list[str]:

@@ -1,6 +1,7 @@
 """Together: the orders of many threads in one transaction, because a commit costs the same for one and for a hundred.
 
 There is no thread of its own. The first caller carries out what has gathered, and meanwhile the next group gathers.
+The orders are carried out in the order in which they came.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Generic, TypeVar
 
 from queue_tool.errors import StoreAway
@@ -17,6 +19,17 @@ Answer = TypeVar("Answer")
 
 MOST = 500
 """Orders in one group."""
+
+HEAVIEST = 5_000
+"""The most that the orders of one group weigh together. A heavier order is a group of its own."""
+
+
+def _one(_order: object) -> int:
+    return 1
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 @dataclass(slots=True, eq=False)
@@ -33,14 +46,28 @@ class _Place(Generic[Order, Answer]):
 class Together(Generic[Order, Answer]):
     """Carries out orders in groups."""
 
-    def __init__(self, carry_out: Callable[[Sequence[Order]], Sequence[Answer]]) -> None:
+    def __init__(
+        self,
+        carry_out: Callable[[Sequence[Order]], Sequence[Answer]],
+        *,
+        weight: Callable[[Order], int] = _one,
+        of_all: type[Exception] = StoreAway,
+        when_idle: Callable[[], None] = _nothing,
+    ) -> None:
         """Start without orders.
 
         Args:
             carry_out: carries out a group in one transaction, and returns the answer to each order. If it raises an
                 error, it has changed nothing.
+            weight: returns what an order weighs: its rows, for example.
+            of_all: the error that concerns every order of a group alike. After another error, each order of the group
+                is carried out alone, so that only the order at fault fails.
+            when_idle: called in the last caller's thread when no order waits any more. It raises no error.
         """
         self._carry_out = carry_out
+        self._weight = weight
+        self._of_all = of_all
+        self._when_idle = when_idle
         self._lock = threading.Lock()
         self._waiting: list[_Place[Order, Answer]] = []
         self.is_busy = False  # a caller is carrying out a group
@@ -48,8 +75,7 @@ class Together(Generic[Order, Answer]):
     def __call__(self, order: Order) -> Answer:
         """Carry out an order, together with those of other threads, and return the answer to it.
 
-        Raises:
-            StoreAway: the database is busy or away.
+        It raises what `carry_out` raises.
         """
         mine = _Place[Order, Answer](order)
         with self._lock:
@@ -71,7 +97,8 @@ class Together(Generic[Order, Answer]):
     def _lead(self) -> None:
         """Carry out one group, to which the leader belongs, and pass the lead on."""
         with self._lock:
-            group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+            count = self._fitting()
+            group, self._waiting = self._waiting[:count], self._waiting[count:]
         try:
             self._answer(group)
         finally:
@@ -83,11 +110,18 @@ class Together(Generic[Order, Answer]):
             if following is not None:
                 following.leads = True
                 following.ready.set()
+            else:
+                self._when_idle()
+
+    def _fitting(self) -> int:
+        """Return how many of the waiting orders are the next group: at least one."""
+        weights = accumulate(self._weight(place.order) for place in self._waiting[:MOST])
+        return max(1, sum(weight <= HEAVIEST for weight in weights))
 
     def _answer(self, group: Sequence[_Place[Order, Answer]]) -> None:
         try:
             answers = self._carry_out([place.order for place in group])
-        except StoreAway as error:
+        except self._of_all as error:
             self._fail(group, error)
         except BaseException as error:  # noqa: BLE001 - the callers that wait must get every error
             if len(group) == 1:

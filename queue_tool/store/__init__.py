@@ -5,13 +5,15 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from queue_tool.store.batches import Added, Batches
+from queue_tool.store.additions import AddBatch, Added, Addition, Additions, AddTask
+from queue_tool.store.batches import Batches
 from queue_tool.store.control import Canceled, Control
 from queue_tool.store.engine.database import Changes, Database
 from queue_tool.store.idempotency import IdempotencyKeys, Remembered
 from queue_tool.store.identity import identity_of
 from queue_tool.store.keys import Keys
 from queue_tool.store.listing import Listing, PageKey
+from queue_tool.store.pushed_tickets import PushedTickets
 from queue_tool.store.queues import Queues
 from queue_tool.store.results import Results
 from queue_tool.store.runs import Runs, Settled, SettledAndClaimed, TakenBack
@@ -27,11 +29,15 @@ if TYPE_CHECKING:
     from queue_tool.store.messages import Messages
 
 __all__ = [
+    "AddBatch",
+    "AddTask",
     "Added",
+    "Addition",
     "Canceled",
     "Changes",
     "PageKey",
     "Process",
+    "PushedTickets",
     "Remembered",
     "Settled",
     "SettledAndClaimed",
@@ -48,6 +54,7 @@ class Store:
     def __init__(self, database: Database) -> None:
         """Use this database. Its tables must exist already."""
         self.database = database
+        self.additions = Additions(database)
         self.batches = Batches(database)
         self.listing = Listing(database)
         self.results = Results(database)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -30,20 +30,7 @@ def add_batch(connection: Connection, new: NewBatch, *, held: bool) -> int:
         new: the batch.
         held: whether its tickets wait in the database until Redis has room.
     """
-    now = micros(new.created_at)
-    pushable = not held and any(not task.options.must_wait(new.created_at) for task in new.accepted)
-    batch_id: int = connection.execute(
-        insert(batches).returning(batches.c.id),
-        {
-            "public_id": new.id,
-            **ends.of_new_batch(len(new.accepted), new.created_at),
-            "rejected": len(new.refused),
-            "created_at": now,
-            "pushed_at": None if pushable else now,
-            "name": new.label.name,
-            "metadata": json_text.dumps(dict(new.label.metadata)).decode() if new.label.metadata else None,
-        },
-    ).scalar_one()
+    batch_id: int = connection.execute(insert(batches).returning(batches.c.id), _batch_row(new, held=held)).scalar_one()
     add_tasks(connection, new.accepted, batch_id, new.created_at, unpushed=held)
     if new.refused:
         connection.execute(insert(refusals), _refusal_rows(new.refused, batch_id))
@@ -72,22 +59,71 @@ def add_tasks(
     for start in range(0, len(new), ROWS):
         part = new[start : start + ROWS]
         if alike:
-            rows: list[Any] = [(task.token, task.index, json_text.dumps(task.data).decode()) for task in part]
+            rows: list[Any] = [(task.token, task.index, _text(task.data)) for task in part]
             connection.execute(_ADD_ALIKE, shared | _own(part[0], now, unpushed=unpushed) | as_rows(rows))
         else:
             rows = [
-                (
-                    task.token,
-                    task.index,
-                    json_text.dumps(task.data).decode(),
-                    *_own(task, now, unpushed=unpushed).values(),
-                )
+                (task.token, task.index, _text(task.data), *_own(task, now, unpushed=unpushed).values())
                 for task in part
             ]
             connection.execute(_ADD_EACH, shared | as_rows(rows))
+    _add_tags(connection, new)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTasks:
+    """The tasks of one request, among those of many requests."""
+
+    tasks: Sequence[NewTask]
+    batch: NewBatch | None  # None: a task without a batch
+    created_at: datetime
+    held: bool  # whether its tickets wait in the database until Redis has room
+
+
+def add_many(connection: Connection, requests: Sequence[NewTasks]) -> None:
+    """Add the batches and tasks of many small requests, in the given order. Their elements are all accepted.
+
+    Args:
+        connection: the connection of a transaction that writes.
+        requests: the tasks of each request.
+    """
+    rows = [_batch_row(each.batch, held=each.held) for each in requests if each.batch is not None]
+    if rows:
+        connection.execute(insert(batches), rows)
+    connection.execute(_ADD_MIXED, as_rows(row for each in requests for row in _mixed_rows(each)))
+    _add_tags(connection, [task for each in requests for task in each.tasks])
+
+
+def _mixed_rows(request: NewTasks) -> Iterator[tuple[object, ...]]:
+    batch, now = request.batch, request.created_at
+    for task in request.tasks:
+        unpushed = request.held or batch is None
+        own = _own(task, now, unpushed=unpushed).values()
+        yield task.token, task.index, _text(task.data), *own, batch and batch.id, micros(now)
+
+
+def _batch_row(new: NewBatch, *, held: bool) -> dict[str, object]:
+    now = micros(new.created_at)
+    pushable = not held and any(not task.options.must_wait(new.created_at) for task in new.accepted)
+    return {
+        "public_id": new.id,
+        **ends.of_new_batch(len(new.accepted), new.created_at),
+        "rejected": len(new.refused),
+        "created_at": now,
+        "pushed_at": None if pushable else now,
+        "name": new.label.name,
+        "metadata": _text(dict(new.label.metadata)) if new.label.metadata else None,
+    }
+
+
+def _add_tags(connection: Connection, new: Sequence[NewTask]) -> None:
     tagged = [(task.token, tag) for task in new for tag in task.options.tags]
     if tagged:
         connection.execute(_ADD_TAGS, as_rows(tagged))
+
+
+def _text(value: object) -> str:
+    return json_text.dumps(value).decode()
 
 
 def _own(task: NewTask, now: datetime, *, unpushed: bool) -> dict[str, object]:
@@ -118,8 +154,8 @@ def _refusal_rows(refused: Sequence[Refused], batch_id: int) -> list[dict[str, o
         {
             "batch_id": batch_id,
             "position": refusal.index,
-            "item": json_text.dumps(refusal.item).decode(),
-            "errors": json_text.dumps([asdict(error) for error in refusal.errors]).decode(),
+            "item": _text(refusal.item),
+            "errors": _text([asdict(error) for error in refusal.errors]),
             "custom_id": refusal.custom_id,
             "duplicate_of": refusal.duplicate_of,
         }
@@ -163,10 +199,20 @@ def _add(own: dict[str, Any]) -> Insert:
 
 _ADD_ALIKE = _add({name: bindparam(name, type_=kind) for name, kind in _OWN.items()})
 
-_ADD_EACH = _add(
-    {
-        name: field(number, None if isinstance(kind, Text) else kind)
-        for number, (name, kind) in enumerate(_OWN.items(), start=3)
+_OWN_OF_EACH: dict[str, Any] = {
+    name: field(number, None if isinstance(kind, Text) else kind)
+    for number, (name, kind) in enumerate(_OWN.items(), start=3)
+}
+
+_ADD_EACH = _add(_OWN_OF_EACH)
+
+_AFTER_OWN = 3 + len(_OWN)
+
+_ADD_MIXED = _add(
+    _OWN_OF_EACH
+    | {
+        "batch_id": select(batches.c.id).where(batches.c.public_id == field(_AFTER_OWN)).scalar_subquery(),
+        "created_at": field(_AFTER_OWN + 1, BigInteger()),
     }
 )
 

@@ -1,9 +1,8 @@
-"""Batches in the store: add a batch in one transaction, read it with its counts, list batches."""
+"""Batches in the store: read a batch with its counts, list batches. `additions.py` adds them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,27 +10,13 @@ from sqlalchemy import Row, bindparam, func, or_, select, update
 
 from queue_tool.errors import BatchNotFound
 from queue_tool.model import json_text
-from queue_tool.model.batch import Accepted, Batch, Element, Label, NewBatch, Refused
+from queue_tool.model.batch import Accepted, Batch, Element, Label, Refused
 from queue_tool.model.schema import FieldError
 from queue_tool.model.states import State
-from queue_tool.store import held_lists, unique
-from queue_tool.store.adding import add_batch
 from queue_tool.store.engine.database import Database, micros, moment, moment_or_none
 from queue_tool.store.engine.lookup import Lookup, exists_query
-from queue_tool.store.idempotency import Remembered, lock_and_recall, remember
 from queue_tool.store.labels import counted, labeled
 from queue_tool.store.tables import batches, refusals, tasks
-from queue_tool.store.waiting_count import WaitingCount
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Added:
-    """What `Batches.add` did with a batch."""
-
-    before: Remembered | None = None  # set if nothing was added: the first use of the idempotency key
-    instead: NewBatch | None = None  # the batch as it was added, if unique keys were checked: without duplicates
-    refused_whole: bool = False  # whether nothing was added, because no element was accepted
-    held: bool = False  # whether its tickets wait in the database until Redis has room
 
 
 class Batches:
@@ -40,41 +25,7 @@ class Batches:
     def __init__(self, database: Database) -> None:
         """Use this database."""
         self._database = database
-        self._waiting = WaitingCount()
         self._any_unpushed = Lookup(database, exists_query(batches.c.pushed_at.is_(None)))
-
-    def add(
-        self, new: NewBatch, max_waiting: int = 0, *, hold: Sequence[str] = (), some_accepted: bool = False
-    ) -> Added:
-        """Add a batch with its tasks and refusals in one transaction.
-
-        Args:
-            new: the batch.
-            max_waiting: the most tasks that may be queued; 0 means no limit.
-            hold: lists that are full in Redis, so that their tickets wait in the database from now on.
-            some_accepted: whether a batch of which no element was accepted is not added.
-
-        Raises:
-            TooManyWaiting: more than `max_waiting` tasks would be queued.
-            StoreAway: the database is busy or away; nothing was stored.
-        """
-        with self._database.write() as connection:
-            if new.idempotency and (before := lock_and_recall(connection, new.idempotency, new.created_at)):
-                return Added(before=before)
-            instead = None
-            if new.unique_keys:
-                unique.lock_keys(connection)
-                new = instead = new.without_duplicates(unique.taken(connection, new.unique_keys))
-            if some_accepted and not new.accepted:
-                return Added(instead=new, refused_whole=True)
-            self._waiting.require_room(connection, len(new.accepted), max_waiting)
-            held = held_lists.hold_and_check(connection, hold, new.lists, new.created_at)
-            batch_id = add_batch(connection, new, held=held) if new.elements else None
-            if new.idempotency:
-                remember(
-                    connection, new.idempotency, new.created_at, batch_id=batch_id, batch=new if batch_id else None
-                )
-        return Added(instead=instead, held=held)
 
     def get(self, public_id: str) -> Batch:
         """Return a batch with its counts.
@@ -159,18 +110,11 @@ class Batches:
                 ).scalars()
             )
 
-    def mark_pushed(self, public_id: str, now: datetime) -> None:
-        """Record that all tickets of a batch are in Redis. If the record is lost, they are pushed again, harmlessly."""
-        with self._database.write(durable=False) as connection:
-            connection.execute(_MARK_PUSHED, {"id_of_batch": public_id, "now": micros(now)})
-
     def mark_push_failed(self, public_id: str, now: datetime) -> None:
         """Record that tickets of a batch may be missing in Redis, and that no process is pushing them."""
         with self._database.write(durable=False) as connection:
             connection.execute(_MARK_PUSH_FAILED, {"id_of_batch": public_id, "now": micros(now)})
 
-
-_MARK_PUSHED = update(batches).where(batches.c.public_id == bindparam("id_of_batch")).values(pushed_at=bindparam("now"))
 
 _MARK_PUSH_FAILED = (
     update(batches).where(batches.c.public_id == bindparam("id_of_batch")).values(push_failed_at=bindparam("now"))

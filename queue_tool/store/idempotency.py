@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -51,8 +52,18 @@ class IdempotencyKeys:
 
 def lock_and_recall(connection: Connection, key: IdempotencyKey, now: datetime) -> Remembered | None:
     """Lock a key until the transaction ends. Return its use within its lifetime, or None."""
-    lock_name(connection, f"{key.scope} {key.key}")
+    lock_name(connection, _name(key))
     return _recall(connection, key, now)
+
+
+def lock_keys(connection: Connection, keys: Sequence[IdempotencyKey]) -> None:
+    """Lock keys until the transaction ends, always in the same order: then no two transactions block each other."""
+    for name in sorted({_name(key) for key in keys}):
+        lock_name(connection, name)
+
+
+def _name(key: IdempotencyKey) -> str:
+    return f"{key.scope} {key.key}"
 
 
 def _recall(connection: Connection, key: IdempotencyKey, now: datetime) -> Remembered | None:

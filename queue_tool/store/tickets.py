@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Row, Select, bindparam, exists, func, literal, or_, select, union_all, update
+from sqlalchemy import Row, Select, exists, func, literal, or_, select, union_all, update
 
 from queue_tool.model.queues import Lane, Priority
 from queue_tool.model.states import State
@@ -15,8 +15,7 @@ from queue_tool.model.ticket import Ticket
 from queue_tool.store import held_lists
 from queue_tool.store.engine.database import Database, micros, moment_or_none
 from queue_tool.store.engine.lookup import Lookup, exists_query
-from queue_tool.store.engine.rows import as_rows, field
-from queue_tool.store.moves import lock_tasks, lock_tokens
+from queue_tool.store.moves import lock_tasks
 from queue_tool.store.tables import batches, in_state, tasks
 from queue_tool.store.tasks import chunks
 
@@ -40,15 +39,6 @@ class Tickets:
         self._database = database
         self._any_unpushed = Lookup(database, exists_query(in_state(State.QUEUED) & tasks.c.pushed_at.is_(None)))
         self._any_held = Lookup(database, held_lists.ANY)
-
-    def mark_pushed(self, tickets: Sequence[Ticket], now: datetime) -> None:
-        """Record that these tickets are in Redis. If the record is lost, they are pushed again, which is harmless."""
-        if not tickets:
-            return
-        rows = as_rows((ticket.token, ticket.run) for ticket in tickets)
-        with self._database.write(durable=False) as connection:
-            lock_tokens(connection, (ticket.token for ticket in tickets))
-            connection.execute(_MARK_PUSHED, rows | {"now": micros(now)})
 
     def lists_unpushed(self) -> list[str]:
         """Return the lists that have tickets to push, the most urgent list first."""
@@ -174,10 +164,4 @@ _PUSHES_DONE_UNTIL = select(
         select(func.max(tasks.c.id)).scalar_subquery(),
         0,
     )
-)
-
-_MARK_PUSHED = (
-    update(tasks)
-    .where(tasks.c.token == field(0), tasks.c.run == field(1, BigInteger()), in_state(State.QUEUED, keyed=True))
-    .values(pushed_at=bindparam("now"))
 )

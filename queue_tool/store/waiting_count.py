@@ -31,8 +31,12 @@ class WaitingCount:
         Raises:
             TooManyWaiting: more than `most` tasks would be queued.
         """
-        if most and self._rows.room_for(connection, more, most) < more:
+        if not self.has_room(connection, more, most):
             raise TooManyWaiting(retry_after=RETRY_AFTER)
+
+    def has_room(self, connection: Connection, more: int, most: int) -> bool:
+        """Return whether more tasks may be queued; the arguments are those of `require_room`."""
+        return not most or self._rows.room_for(connection, more, most) >= more
 
 
 _COUNT = select(func.count()).select_from(tasks).where(in_state(State.QUEUED))

@@ -35,6 +35,7 @@ from queue_tool.store import Process, Store, migrations
 from queue_tool.store.copy.copying import ROWS, Copied, copy
 from queue_tool.store.engine.database import Database
 from queue_tool.store.tables import metadata, tasks
+from tests.adding import add_to
 from tests.postgres import Cluster
 from tests.runs import claim_runs, settle_runs
 from tests.support import eventually
@@ -88,7 +89,7 @@ def migrated_target(make_target: DatabaseMaker, migrated_template: str) -> Datab
 def add(store: Store, *elements: object, key: IdempotencyKey | None = None) -> list[str]:
     """Add a batch; return the tokens of its tasks."""
     batch = new_batch(elements, judge_of(SLEEP), make_tokens(len(elements) + 1, NOW), NOW, key)
-    store.batches.add(batch)
+    add_to(store, batch)
     return [task.token for task in batch.accepted]
 
 
@@ -98,7 +99,7 @@ def fill(store: Store) -> None:
     options = Options(name="n", custom_id="c", parameters='{"a":1}', tags=("red", "verde ✓"), unique_key="u")
     label = Label(name="import", metadata={"key": "value"})
     named = new_batch([GOOD], judge_of(SLEEP, options), make_tokens(2, NOW), NOW, label=label)
-    store.batches.add(named, hold=["default"])
+    add_to(store, named, hold=["default"])
     store.keys.add(ApiKey(id="k", name="printer", role=Role.SUBMIT, created_at=NOW), "digest")
     store.queues.pause(Priority.LOW, NOW)
     worker = store.workers.register(DEAD, NOW)

@@ -30,6 +30,7 @@ from queue_tool.services.submit import make_tokens
 from queue_tool.store import Added, Remembered, Store, migrations
 from queue_tool.store.engine.database import Database
 from queue_tool.store.tables import events
+from tests.adding import add_to, record_pushed
 from tests.runs import claim_runs, settle_runs
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -59,7 +60,7 @@ def batch_of(*elements: object, key: IdempotencyKey | None = None, at: datetime 
 
 def added(store: Store, *elements: object) -> NewBatch:
     batch = batch_of(*elements)
-    assert store.batches.add(batch) == Added()
+    assert add_to(store, batch) == Added()
     return batch
 
 
@@ -110,7 +111,7 @@ def test_batches_are_found_and_counted_by_name_and_metadata(store: Store) -> Non
     every = [Label(name=name, metadata=metadata) for name, metadata in product((None, "x", "X"), choices)]
     sent = [replace(batch_of(GOOD), label=label) for label in [*every, *every[::2]]]
     for batch in sent:
-        store.batches.add(batch)
+        add_to(store, batch)
     for wanted in [*every, Label(name="y"), Label(metadata={"a": "1", "b": "2"})]:
         expected = [
             batch.id
@@ -130,40 +131,40 @@ def test_batches_are_found_and_counted_by_name_and_metadata(store: Store) -> Non
 def test_a_batch_beyond_the_limit_of_waiting_tasks_leaves_nothing(store: Store) -> None:
     added(store, GOOD, GOOD)
     with pytest.raises(TooManyWaiting):
-        store.batches.add(batch_of(GOOD, GOOD), max_waiting=3)
-    assert store.batches.add(batch_of(GOOD), max_waiting=3) == Added()
+        add_to(store, batch_of(GOOD, GOOD), max_waiting=3)
+    assert add_to(store, batch_of(GOOD), max_waiting=3) == Added()
     assert store.totals().accepted == 3
 
 
 def test_the_count_of_waiting_tasks_includes_the_submits_and_claims_of_other_stores(database: Database) -> None:
     store, other = Store(database), Store(database)
     first = batch_of(GOOD)
-    store.batches.add(first, max_waiting=3)
+    add_to(store, first, max_waiting=3)
     added(other, GOOD, GOOD)
     with pytest.raises(TooManyWaiting):
-        store.batches.add(batch_of(GOOD), max_waiting=3)
+        add_to(store, batch_of(GOOD), max_waiting=3)
     claim_runs(other, [(first.accepted[0].token, 1)], owner=1, now=NOW)
-    assert store.batches.add(batch_of(GOOD), max_waiting=3) == Added()
+    assert add_to(store, batch_of(GOOD), max_waiting=3) == Added()
 
 
 def test_a_batch_for_a_full_list_is_held_and_so_are_later_batches(store: Store) -> None:
     first = batch_of(GOOD, GOOD)
-    assert store.batches.add(first, hold=["default"]) == Added(held=True)
+    assert add_to(store, first, hold=["default"]) == Added(held=True)
     second = batch_of(GOOD)
-    assert store.batches.add(second) == Added(held=True)
+    assert add_to(store, second) == Added(held=True)
     assert store.batches.unpushed(NOW + 2 * GRACE, GRACE) == []
     assert store.tickets.waiting().tickets == ()
     assert store.tickets.lists_unpushed() == ["default"]
     store.tickets.release_lists()
     third = batch_of(GOOD)
-    assert store.batches.add(third) == Added(held=True)  # older tickets are still unpushed
+    assert add_to(store, third) == Added(held=True)  # older tickets are still unpushed
     held = [task.token for task in (*first.accepted, *second.accepted, *third.accepted)]
     assert [ticket.token for ticket in unpushed(store)] == held
     assert [ticket.token for ticket in store.tickets.unpushed("default", 2)] == held[:2]
-    store.tickets.mark_pushed(unpushed(store), NOW)
+    record_pushed(store, unpushed(store), NOW)
     assert store.tickets.lists_unpushed() == []
     store.tickets.release_lists()
-    assert store.batches.add(batch_of(GOOD)) == Added()
+    assert add_to(store, batch_of(GOOD)) == Added()
 
 
 def test_the_rest_of_a_batch_can_be_held(store: Store) -> None:
@@ -172,23 +173,23 @@ def test_the_rest_of_a_batch_can_be_held(store: Store) -> None:
     store.tickets.hold(batch.id, first.last, NOW)
     assert [ticket.token for ticket in unpushed(store)] == [task.token for task in batch.accepted[1:]]
     assert [ticket.token for ticket in store.tickets.waiting().tickets] == [batch.accepted[0].token]
-    assert store.batches.add(batch_of(GOOD)) == Added(held=True)
+    assert add_to(store, batch_of(GOOD)) == Added(held=True)
 
 
 def test_a_time_without_a_zone_is_refused(store: Store) -> None:
     with pytest.raises(NaiveTime):
-        store.batches.add(batch_of(GOOD, at=NOW.replace(tzinfo=None)))
+        add_to(store, batch_of(GOOD, at=NOW.replace(tzinfo=None)))
 
 
 def test_an_idempotency_key_is_used_once_per_day(store: Store) -> None:
     key = IdempotencyKey(scope="s", key="k", digest="d")
     first = batch_of(GOOD, key=key)
-    assert store.batches.add(first) == Added()
+    assert add_to(store, first) == Added()
     again = batch_of(GOOD, key=key, at=NOW + timedelta(hours=23))
-    assert store.batches.add(again) == Added(before=Remembered(digest="d", batch=first.id, elements=1))
+    assert add_to(store, again) == Added(before=Remembered(digest="d", batch=first.id, elements=1))
     assert store.totals().batches == 1
     late = batch_of(GOOD, key=key, at=NOW + timedelta(hours=25))
-    assert store.batches.add(late) == Added()
+    assert add_to(store, late) == Added()
     assert store.idempotency.recall(key, NOW + timedelta(hours=26)) == Remembered(digest="d", batch=late.id, elements=1)
 
 
@@ -313,7 +314,7 @@ def test_a_batch_waits_for_its_push_until_it_is_marked(store: Store) -> None:
     first = store.tickets.waiting_in(batch.id, limit=2)
     rest = store.tickets.waiting_in(batch.id, after=first.last, limit=2)
     assert [ticket.token for ticket in (*first.tickets, *rest.tickets)] == [task.token for task in batch.accepted]
-    store.batches.mark_pushed(batch.id, NOW)
+    record_pushed(store, batch.id, NOW)
     assert store.batches.unpushed(NOW + 2 * GRACE, GRACE) == []
     assert [ticket.token for ticket in store.tickets.waiting().tickets] == [task.token for task in batch.accepted]
 
@@ -336,7 +337,7 @@ def test_a_task_that_was_taken_back_waits_for_its_push_until_it_is_marked(store:
     tickets = unpushed(store)
     assert len(tickets) == 1
     assert store.tickets.waiting().tickets == ()
-    store.tickets.mark_pushed(tickets, NOW)
+    record_pushed(store, tickets, NOW)
     assert unpushed(store) == ()
     assert store.tickets.waiting().tickets == tickets
 
@@ -437,7 +438,7 @@ def test_a_locked_database_raises_store_away_and_stores_nothing(store: Store, da
     other = sqlite3.connect(database.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreAway) as refusal:
-        store.batches.add(batch_of(GOOD))
+        add_to(store, batch_of(GOOD))
     assert refusal.value.retry_after
     assert store.totals().batches == 0  # reads still work
     other.execute("ROLLBACK")
@@ -461,7 +462,7 @@ def test_a_locked_table_raises_store_away_and_stores_nothing(store: Store, datab
     with other.write() as connection:
         connection.exec_driver_sql("LOCK TABLE tasks")
         with pytest.raises(StoreAway):
-            store.batches.add(batch_of(GOOD))
+            add_to(store, batch_of(GOOD))
         with pytest.raises(StoreAway):
             claim_runs(store, [(batch.accepted[0].token, 1)], owner=1, now=NOW)
     other.close()
@@ -481,7 +482,7 @@ def test_a_connection_in_use_at_close_is_closed_when_it_is_returned(database: Da
 def test_waiting_for_the_write_lock_of_another_process_has_a_limit(store: Store, database: Database) -> None:
     other = Database(database.url, timeout=0.1)
     with database.write(), pytest.raises(StoreAway):
-        Store(other).batches.add(batch_of(GOOD))
+        add_to(Store(other), batch_of(GOOD))
     other.close()
     added(store, GOOD)
 
@@ -498,11 +499,11 @@ def test_no_statement_in_the_life_of_a_task_scans_a_whole_table(store: Store, da
         batch = added(store, *[GOOD] * 3)
         first, second, third = (task.token for task in batch.accepted)
         store.batches.unpushed(NOW, GRACE)
-        store.batches.mark_pushed(batch.id, NOW)
+        record_pushed(store, batch.id, NOW)
         claim_runs(store, [(first, 1), (second, 1), (third, 1)], 1, NOW)
         settle_runs(store, [finished(first), Outcome(token=second, run=1, move=Move.PUT_BACK)], 1, NOW)
         store.runs.take_back([1], NOW)
-        store.tickets.mark_pushed(unpushed(store), NOW)
+        record_pushed(store, unpushed(store), NOW)
         store.tickets.waiting(after=1)
         store.tickets.waiting_in(batch.id)
         store.tasks.status(first)

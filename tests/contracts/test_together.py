@@ -19,6 +19,7 @@ from queue_tool.services.submit import make_tokens
 from queue_tool.store import Store
 from queue_tool.store.engine.database import Database
 from queue_tool.store.tables import tasks
+from tests.adding import add_to
 from tests.runs import claim_runs, settle_runs
 from tests.support import LIMIT
 
@@ -31,7 +32,7 @@ def test_a_claim_waits_for_a_transaction_that_marks_the_task_as_pushed_and_then_
     now = datetime.now(UTC)
     store, other = Store(Database(migrated_url)), Database(migrated_url)
     batch = new_batch([{"item": "a", "valor": 0}] * 3, judge_of(SLEEP), make_tokens(4, now), now)
-    store.batches.add(batch)
+    add_to(store, batch)
     wanted = [(task.token, 1) for task in batch.accepted]
     begun = threading.Event()
 
@@ -57,7 +58,7 @@ def test_eight_threads_claim_settle_and_cancel_in_the_same_batches(migrated_url:
     tokens: list[str] = []
     for _ in range(5):
         batch = new_batch([{"item": "a", "valor": 0}] * 200, judge_of(SLEEP), make_tokens(201, now), now)
-        store.batches.add(batch)
+        add_to(store, batch)
         tokens += [task.token for task in batch.accepted]
     ended: Counter[str] = Counter()
     failures: list[BaseException] = []

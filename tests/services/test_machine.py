@@ -29,6 +29,7 @@ from queue_tool.model.task import Timing
 from queue_tool.services.submit import make_tokens
 from queue_tool.store import Process, Store, migrations
 from queue_tool.store.engine.database import Database
+from tests.adding import add_to, record_pushed
 from tests.runs import claim_runs, settle_runs
 
 SLEEP = sleep_type(60)
@@ -104,7 +105,7 @@ class Life(RuleBasedStateMachine):
         timing = Timing(due_at=self.now + delay * STEP if delay else None, expires_at=self.now + 20 * STEP)
         tokens = make_tokens(len(elements) + 1, self.now)
         batch = new_batch(elements, judge_of(SLEEP, Options(timing=timing)), tokens, self.now)
-        self.store.batches.add(batch, hold=["default"] if held else [])
+        add_to(self.store, batch, hold=["default"] if held else [])
         self.batches[batch.id] = refused
         self.tokens += [element.token for element in batch.elements if isinstance(element, Accepted)]
 
@@ -169,11 +170,11 @@ class Life(RuleBasedStateMachine):
         self.store.upkeep.come_due(self.now, 100)
         for batch in self.store.batches.unpushed(self.now + timedelta(days=1), timedelta(0)):
             if not crash:
-                self.store.batches.mark_pushed(batch, self.now)
+                record_pushed(self.store, batch, self.now)
         for name in self.store.tickets.lists_unpushed():
             tickets = self.store.tickets.unpushed(name, 3)
             if not crash:
-                self.store.tickets.mark_pushed(tickets, self.now)
+                record_pushed(self.store, tickets, self.now)
         self.store.tickets.release_lists()
 
     @rule()

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
-
-import pytest
 
 from queue_tool.errors import StoreAway
 from queue_tool.runtime import Runtime
@@ -20,12 +18,6 @@ from tests.support import eventually
 
 LONG = 60.0
 """Seconds that no test here lasts: a wait this long ends early or the test fails."""
-
-
-@pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(40) as pool:
-        yield pool
 
 
 def is_watched() -> bool:

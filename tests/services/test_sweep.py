@@ -29,6 +29,7 @@ from queue_tool.services.owner import describe
 from queue_tool.services.submit import make_tokens
 from queue_tool.services.sweep.sweep import Sweep
 from queue_tool.store import Process
+from tests.adding import add_to
 from tests.conftest import News, RuntimeFactory
 from tests.runs import claim_runs
 from tests.support import free_port
@@ -110,7 +111,7 @@ def test_tickets_that_could_not_be_pushed_are_pushed_when_redis_is_back(
 def test_a_batch_that_is_being_pushed_is_not_pushed_twice(world: World, redis: Redis) -> None:
     tokens = make_tokens(4, world.now)
     store = world.runtime.store
-    store.batches.add(new_batch([GOOD] * 3, world.runtime.of_type("sleep"), tokens, world.now))
+    add_to(store, new_batch([GOOD] * 3, world.runtime.of_type("sleep"), tokens, world.now))
     world.sweep()
     world.wait(19)
     world.sweep()
@@ -127,7 +128,7 @@ def test_tasks_submitted_during_the_first_audit_are_not_pushed_twice(world: Worl
     world.send(2)
     until = world.runtime.store.tickets.pushes_done_until()
     being_pushed = make_tokens(2, world.now)
-    world.runtime.store.batches.add(new_batch([GOOD], world.runtime.of_type("sleep"), being_pushed, world.now))
+    add_to(world.runtime.store, new_batch([GOOD], world.runtime.of_type("sleep"), being_pushed, world.now))
     world.send(2)
     # Batches after the one that is being pushed may also be in the middle of their push.
     assert world.runtime.store.tickets.pushes_done_until() == until

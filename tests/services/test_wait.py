@@ -24,12 +24,6 @@ LONG = 60.0
 
 
 @pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(80) as pool:
-        yield pool
-
-
-@pytest.fixture
 def store(runtime: Runtime) -> Store:
     return runtime.store
 

@@ -12,6 +12,7 @@ from queue_tool.model.batch import new_batch
 from queue_tool.runtime import Runtime
 from queue_tool.services.submit import make_tokens
 from queue_tool.store import Process
+from tests.adding import add_to
 
 
 def test_a_running_process_is_live(client: FlaskClient) -> None:
@@ -68,5 +69,5 @@ def test_inline_the_system_is_ready_without_a_worker(inline_client: FlaskClient)
 def test_the_lag_is_how_long_the_oldest_task_has_waited(client: FlaskClient, runtime: Runtime) -> None:
     long_ago = datetime.now(UTC) - timedelta(hours=1)
     tokens = make_tokens(2, long_ago)
-    runtime.store.batches.add(new_batch([{"item": "a", "valor": 0}], runtime.of_type("sleep"), tokens, long_ago))
+    add_to(runtime.store, new_batch([{"item": "a", "valor": 0}], runtime.of_type("sleep"), tokens, long_ago))
     assert 3600 <= client.get("/health/ready").json["lag"] < 3700  # type: ignore[index] # the body is an object

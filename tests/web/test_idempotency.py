@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from queue_tool.model.batch import IdempotencyKey, NewBatch, NewTask
 from queue_tool.runtime import Runtime
 from queue_tool.services.submit import make_tokens, request_digest
+from tests.adding import add_to
 from tests.support import LIMIT
 from tests.web.conftest import KeyMaker
 
@@ -122,7 +123,8 @@ def test_a_key_is_remembered_for_a_day(client: FlaskClient, runtime: Runtime, ho
     then = datetime.now(UTC) - timedelta(hours=hours)
     batch, token = make_tokens(2, then)
     old = NewTask(index=0, token=token, data={"item": "a", "valor": 1}, task_type=runtime.types["sleep"])
-    runtime.store.batches.add(
+    add_to(
+        runtime.store,
         NewBatch(
             id=batch,
             elements=[old],
@@ -130,7 +132,7 @@ def test_a_key_is_remembered_for_a_day(client: FlaskClient, runtime: Runtime, ho
             refused=[],
             created_at=then,
             idempotency=IdempotencyKey(scope=" /api", key="k", digest=request_digest(body)),
-        )
+        ),
     )
     answer = send(client, body, "k")
     assert answer.status_code == 200

@@ -9,7 +9,7 @@ from datetime import timedelta
 from queue_tool.broker import Broker
 from queue_tool.model.clock import Clock
 from queue_tool.model.ticket import Ticket
-from queue_tool.store import Store
+from queue_tool.store import PushedTickets, Store
 
 SUBMIT_GRACE = timedelta(seconds=20)
 """How long the process that accepted a batch may take to push it. After that, the sweeper pushes it.
@@ -57,7 +57,7 @@ class Push:
     def tickets(self, tickets: Sequence[Ticket]) -> None:
         """Push these tickets, and record it."""
         self.broker.push(tickets)
-        self.store.tickets.mark_pushed(tickets, self.clock.now())
+        self.store.additions.record_pushed(PushedTickets(at=self.clock.now(), tickets=tickets))
 
     def _list(self, name: str, room: _Room) -> int:
         """Push the tickets of one list that wait in the store; return how many were pushed."""
@@ -91,7 +91,7 @@ class Push:
             self.broker.push(absent)
             pushed, last = pushed + len(absent), page.last
             page = self.store.tickets.waiting_in(batch, after=last)
-        self.store.batches.mark_pushed(batch, self.clock.now())
+        self.store.additions.record_pushed(PushedTickets(at=self.clock.now(), batches=[batch]))
         return pushed
 
 

@@ -1,0 +1,125 @@
+"""The submitter: keeps what many requests send in one transaction, and pushes their tickets in one call to Redis.
+
+A request waits for both. What was pushed is recorded by the next transaction, or at once if no request follows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from queue_tool.broker import Broker
+from queue_tool.errors import BrokerAway, StoreAway
+from queue_tool.model.clock import Clock
+from queue_tool.model.ticket import Ticket
+from queue_tool.services.together import Together
+from queue_tool.store import Added, Addition, PushedTickets, Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Push:
+    """The tickets of one request."""
+
+    tickets: Sequence[Ticket]
+    batch: str | None  # the batch to which all of them belong
+
+
+class Submitter:
+    """Keeps tasks and pushes their tickets, for all threads of a process."""
+
+    def __init__(self, store: Store, broker: Broker, clock: Clock, max_waiting: int) -> None:
+        """Use these parts.
+
+        Args:
+            store: keeps the tasks.
+            broker: takes the tickets.
+            clock: the source of the time.
+            max_waiting: the most tasks that may be queued; 0 means no limit.
+        """
+        self._store = store
+        self._broker = broker
+        self._clock = clock
+        self._max_waiting = max_waiting
+        self._lock = threading.Lock()
+        self._unrecorded: list[Push] = []
+        self._keep = Together[Addition, Added](self._add, weight=_size, when_idle=self._record)
+        self._send = Together[Push, None](self._push, weight=_count, of_all=BrokerAway)
+
+    @property
+    def is_busy(self) -> bool:
+        """Return whether a transaction keeps requests now."""
+        return self._keep.is_busy
+
+    @property
+    def waiting(self) -> int:
+        """Return how many requests wait for the next transaction."""
+        return self._keep.waiting
+
+    def keep(self, addition: Addition) -> Added:
+        """Keep what one request sends. If this returns, it is on disk.
+
+        Raises:
+            TooManyWaiting: more than `max_waiting` tasks would be queued.
+            StoreAway: the database is busy or away; nothing was stored.
+        """
+        added = self._keep(addition)
+        if added.error is not None:
+            raise added.error
+        return added
+
+    def push(self, push: Push) -> None:
+        """Push the tickets of a request that was kept.
+
+        Raises:
+            BrokerAway: some of them may be missing in Redis. The sweeper pushes them later.
+        """
+        if self._broker.gathers:
+            self._send(push)
+        else:
+            self._broker.push(push.tickets)
+        with self._lock:
+            self._unrecorded.append(push)
+        if not self._keep.is_busy:
+            self._record()
+
+    def _add(self, additions: Sequence[Addition]) -> Sequence[Added]:
+        unrecorded = self._take_unrecorded()
+        try:
+            return self._store.additions.add(additions, self._max_waiting, self._pushed(unrecorded))
+        except BaseException:
+            with self._lock:
+                self._unrecorded += unrecorded
+            raise
+
+    def _push(self, pushes: Sequence[Push]) -> Sequence[None]:
+        self._broker.push([ticket for push in pushes for ticket in push.tickets])
+        return [None] * len(pushes)
+
+    def _record(self) -> None:
+        """Record what was pushed. If this fails, the sweeper finds the tickets in Redis and records it."""
+        unrecorded = self._take_unrecorded()
+        if unrecorded:
+            with contextlib.suppress(StoreAway):
+                self._store.additions.record_pushed(self._pushed(unrecorded))
+
+    def _take_unrecorded(self) -> list[Push]:
+        with self._lock:
+            taken, self._unrecorded = self._unrecorded, []
+        return taken
+
+    def _pushed(self, pushes: Sequence[Push]) -> PushedTickets:
+        return PushedTickets(
+            at=self._clock.now(),
+            batches=[push.batch for push in pushes if push.batch is not None],
+            tickets=[ticket for push in pushes if push.batch is None for ticket in push.tickets],
+        )
+
+
+def _size(addition: Addition) -> int:
+    return addition.size
+
+
+def _count(push: Push) -> int:
+    return len(push.tickets)

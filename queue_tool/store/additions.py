@@ -1,0 +1,217 @@
+"""Additions: the batches and tasks of many requests, added in one transaction.
+
+Each request sees what the requests before it have added, as if every one had its own transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+
+from sqlalchemy import Connection
+
+from queue_tool.errors import TooManyWaiting
+from queue_tool.model.batch import IdempotencyKey, NewBatch, NewTask, Refused, refuse_duplicate
+from queue_tool.store import held_lists, unique
+from queue_tool.store.adding import NewTasks, add_batch, add_many, add_tasks
+from queue_tool.store.engine.database import Database
+from queue_tool.store.idempotency import Remembered, lock_and_recall, lock_keys, remember
+from queue_tool.store.pushed_tickets import PushedTickets, mark_pushed
+from queue_tool.store.waiting_count import WaitingCount
+
+SMALL = 100
+"""Elements of a request that is added by the same statements as other requests."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddBatch:
+    """A request to add a batch."""
+
+    new: NewBatch
+    hold: Sequence[str] = ()  # lists that are full in Redis, so that their tickets wait in the database from now on
+    some_accepted: bool = False  # whether a batch of which no element was accepted is not added
+
+    @property
+    def key(self) -> IdempotencyKey | None:
+        """Return the request's Idempotency-Key, if it has one."""
+        return self.new.idempotency
+
+    @property
+    def tasks(self) -> Sequence[NewTask]:
+        """Return the tasks to add."""
+        return self.new.accepted
+
+    @property
+    def size(self) -> int:
+        """Return how many rows are added, about."""
+        return len(self.new.elements) + 1
+
+    @property
+    def is_plain(self) -> bool:
+        """Return whether nothing that is already there can change what is added, and only tasks are added."""
+        new = self.new
+        labeled = bool(new.label.metadata)
+        return bool(new.accepted) and not (new.idempotency or new.refused or labeled or self.hold or new.unique_keys)
+
+    @property
+    def new_tasks(self) -> tuple[Sequence[NewTask], NewBatch | None, datetime]:
+        """Return the tasks, their batch, and when they were submitted."""
+        return self.new.accepted, self.new, self.new.created_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddTask:
+    """A request to add one task without a batch."""
+
+    new: NewTask
+    now: datetime
+    key: IdempotencyKey | None = None
+    hold: Sequence[str] = ()
+
+    size = 1
+
+    @property
+    def tasks(self) -> Sequence[NewTask]:
+        """Return the task to add."""
+        return (self.new,)
+
+    @property
+    def is_plain(self) -> bool:
+        """Return whether nothing that is already there can change what is added."""
+        return not (self.key or self.hold or self.new.options.unique_key)
+
+    @property
+    def new_tasks(self) -> tuple[Sequence[NewTask], NewBatch | None, datetime]:
+        """Return the task, no batch, and when it was submitted."""
+        return (self.new,), None, self.now
+
+
+Addition = AddBatch | AddTask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """What was done with a request."""
+
+    before: Remembered | None = None  # set if nothing was added: the first use of the idempotency key
+    instead: NewBatch | None = None  # the batch as it was added, if unique keys were checked: without duplicates
+    duplicate: Refused | None = None  # set if the task was not added: another task already uses the unique key
+    refused_whole: bool = False  # whether nothing was added, because no element was accepted
+    held: bool = False  # whether its tickets wait in the database until Redis has room
+    error: TooManyWaiting | None = None  # set if nothing was added: the service is full
+
+
+class Additions:
+    """Adds batches and tasks."""
+
+    def __init__(self, database: Database) -> None:
+        """Use this database."""
+        self._database = database
+        self._waiting = WaitingCount()
+
+    def add(
+        self, requests: Sequence[Addition], max_waiting: int = 0, pushed: PushedTickets | None = None
+    ) -> list[Added]:
+        """Add what the requests bring in one transaction, one request after the other.
+
+        Args:
+            requests: the requests, in the order in which they came.
+            max_waiting: the most tasks that may be queued; 0 means no limit.
+            pushed: tickets that are in Redis by now, which this transaction records too.
+
+        Returns:
+            For each request, what was done with it.
+
+        Raises:
+            StoreAway: the database is busy or away; nothing was stored.
+        """
+        with self._database.write() as connection:
+            _lock(connection, requests)
+            if pushed:
+                mark_pushed(connection, pushed)
+            return [
+                added
+                for are_plain, group in groupby(requests, key=_is_small_and_plain)
+                for added in self._add_group(connection, list(group), max_waiting, are_plain=are_plain)
+            ]
+
+    def record_pushed(self, pushed: PushedTickets) -> None:
+        """Record that tickets are in Redis. If the record is lost, they are pushed again, which is harmless."""
+        with self._database.write(durable=False) as connection:
+            mark_pushed(connection, pushed)
+
+    def _add_group(
+        self, connection: Connection, group: Sequence[Addition], most: int, *, are_plain: bool
+    ) -> Iterable[Added]:
+        total = sum(len(request.tasks) for request in group)
+        if are_plain and len(group) > 1 and self._waiting.has_room(connection, total, most):
+            return _add_together(connection, group)
+        return [self._add(connection, request, most) for request in group]
+
+    def _add(self, connection: Connection, request: Addition, most: int) -> Added:
+        try:
+            if isinstance(request, AddBatch):
+                return self._add_batch(connection, request, most)
+            return self._add_task(connection, request, most)
+        except TooManyWaiting as error:  # nothing of this request was added
+            return Added(error=error)
+
+    def _add_batch(self, connection: Connection, request: AddBatch, most: int) -> Added:
+        new, instead = request.new, None
+        if new.idempotency and (before := lock_and_recall(connection, new.idempotency, new.created_at)):
+            return Added(before=before)
+        if new.unique_keys:
+            new = instead = new.without_duplicates(unique.taken(connection, new.unique_keys))
+        if request.some_accepted and not new.accepted:
+            return Added(instead=new, refused_whole=True)
+        self._waiting.require_room(connection, len(new.accepted), most)
+        held = held_lists.hold_and_check(connection, request.hold, new.lists, new.created_at)
+        batch_id = add_batch(connection, new, held=held) if new.elements else None
+        if new.idempotency:
+            remember(connection, new.idempotency, new.created_at, batch_id=batch_id, batch=new if batch_id else None)
+        return Added(instead=instead, held=held)
+
+    def _add_task(self, connection: Connection, request: AddTask, most: int) -> Added:
+        new, now, key = request.new, request.now, request.key
+        if key and (before := lock_and_recall(connection, key, now)):
+            return Added(before=before)
+        if new.options.unique_key is not None:
+            mine = (new.task_type.name, new.options.unique_key)
+            owner = unique.taken(connection, [mine]).get(mine)
+            if owner is not None:
+                return Added(duplicate=refuse_duplicate(new, owner))
+        self._waiting.require_room(connection, 1, most)
+        held = held_lists.hold_and_check(connection, request.hold, {new.list}, now)
+        add_tasks(connection, [new], None, now, unpushed=True)
+        if key:
+            remember(connection, key, now, token=new.token)
+        return Added(held=held)
+
+
+def _add_together(connection: Connection, group: Sequence[Addition]) -> list[Added]:
+    """Add requests that do not depend on each other, with as many statements as one request needs."""
+    names = [{task.list for task in request.tasks} for request in group]
+    held = {name for name in sorted(set().union(*names)) if held_lists.is_held(connection, name)}
+    answers = [Added(held=not held.isdisjoint(mine)) for mine in names]
+    parts = [request.new_tasks for request in group]
+    add_many(
+        connection,
+        [
+            NewTasks(tasks=tasks, batch=batch, created_at=at, held=answer.held)
+            for (tasks, batch, at), answer in zip(parts, answers, strict=True)
+        ],
+    )
+    return answers
+
+
+def _lock(connection: Connection, requests: Sequence[Addition]) -> None:
+    """Lock all keys of the requests: first idempotency keys in their order, then the unique keys."""
+    lock_keys(connection, [request.key for request in requests if request.key])
+    if any(task.options.unique_key is not None for request in requests for task in request.tasks):
+        unique.lock_keys(connection)
+
+
+def _is_small_and_plain(request: Addition) -> bool:
+    return request.size <= SMALL and request.is_plain
