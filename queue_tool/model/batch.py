@@ -103,6 +103,16 @@ class Label:
 UNNAMED = Label()
 
 
+_Kind = tuple[int, Priority | None, int]
+"""What decides the list of a task, and whether it must wait: type, priority and timing."""
+
+
+def _kind_of(task: NewTask) -> _Kind:
+    """Return the kind of a task. Objects count as different if they are not the same one, which is faster."""
+    options = task.options
+    return id(task.task_type), options.priority, id(options.timing)
+
+
 class _Elements(TypedDict):
     elements: Sequence[NewTask | Refused]
     accepted: Sequence[NewTask]
@@ -133,15 +143,12 @@ class NewBatch:
         return [
             Ticket(token=task.token, run=1, list=lists[kind], task_type=task.task_type.name)
             for task in self.accepted
-            if (kind := (id(task.task_type), id(task.options))) in lists
+            if (kind := _kind_of(task)) in lists
         ]
 
-    def _lists(self) -> dict[tuple[int, int], str]:
-        """Return the list of each kind of task that can start at once.
-
-        Tasks of one type with the same options object are one kind. A batch of 100,000 tasks often has only one kind.
-        """
-        kinds = {(id(task.task_type), id(task.options)): task for task in self.accepted}
+    def _lists(self) -> dict[_Kind, str]:
+        """Return the list of each kind of task that can start at once. A batch often has only one kind."""
+        kinds = {_kind_of(task): task for task in self.accepted}
         return {kind: task.list for kind, task in kinds.items() if not task.options.must_wait(self.created_at)}
 
     @property

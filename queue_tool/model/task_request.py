@@ -11,19 +11,25 @@ from typing import Any
 
 from queue_tool.model import json_text
 from queue_tool.model.batch import NewTask, Refused, item_of, judge
-from queue_tool.model.options import Options
+from queue_tool.model.options import PLAIN, Options
 from queue_tool.model.payload_request import Translated, translate
 from queue_tool.model.queues import Priority
 from queue_tool.model.schema import FieldError, Schema
-from queue_tool.model.task import Timing
+from queue_tool.model.task import AT_ONCE, Timing
 from queue_tool.model.task_types import TaskType
 from queue_tool.model.times import read_time
 
 STANDARD_TYPE = "simulate"
 """The task type of a request that names none."""
 
+WITHOUT_OPTIONS = frozenset({"task_type", "data"})
+"""The keys of a request that are no options."""
+
 LONGEST_CUSTOM_ID = 255
 """Characters, as in the schema."""
+
+TIMES = frozenset({"run_at", "expires_at", "delay"})
+"""The options that decide when a task may start."""
 
 DOCUMENT: dict[str, object] = json.loads(files("queue_tool.model").joinpath("task_request.json").read_text("utf-8"))
 """The schema of a task request, except for its data, as JSON."""
@@ -70,7 +76,9 @@ class Requests:
         name = request.get("task_type", STANDARD_TYPE)
         if name not in self.types:
             return (FieldError(path="/task_type", message=f"There is no task type {name[:80]!r:.80}."),)
-        timing = self._timing(request)
+        if request.keys() <= WITHOUT_OPTIONS:
+            return PLAIN  # one object for all such tasks: the store adds tasks with the same options faster
+        timing = AT_ONCE if request.keys().isdisjoint(TIMES) else self._timing(request)
         return timing if isinstance(timing, tuple) else _options(request, timing)
 
     def _timing(self, value: Mapping[str, Any]) -> Timing | tuple[FieldError, ...]:
@@ -88,17 +96,18 @@ class Requests:
 
 
 def _options(value: Mapping[str, Any], timing: Timing) -> Options:
-    parameters, priority, max_attempts = value.get("parameters"), value.get("priority"), value.get("max_attempts")
+    get = value.get
+    parameters, tags, priority, max_attempts = get("parameters"), get("tags"), get("priority"), get("max_attempts")
     return Options(
-        name=value.get("name"),
-        custom_id=value.get("custom_id"),
-        description=value.get("description"),
+        name=get("name"),
+        custom_id=get("custom_id"),
+        description=get("description"),
         parameters=json_text.dumps(parameters).decode() if parameters else None,
-        tags=tuple(dict.fromkeys(value.get("tags") or ())),
+        tags=tuple(dict.fromkeys(tags)) if tags else (),
         priority=Priority(priority) if priority else None,
-        timeout=value.get("timeout"),
+        timeout=get("timeout"),
         max_attempts=None if max_attempts is None else int(max_attempts),  # in JSON Schema, 2.0 is an integer
-        unique_key=value.get("unique_key"),
+        unique_key=get("unique_key"),
         timing=timing,
     )
 

@@ -5,9 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Float, Insert, Integer, Text, bindparam, insert, literal_column, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Float,
+    Insert,
+    Integer,
+    Text,
+    bindparam,
+    insert,
+    literal_column,
+    select,
+)
 from sqlalchemy.types import TypeEngine
 
 from queue_tool.model import json_text
@@ -15,11 +28,14 @@ from queue_tool.model.batch import NewBatch, NewTask, Refused
 from queue_tool.model.states import State
 from queue_tool.store import ends
 from queue_tool.store.engine.database import micros, micros_or_none
-from queue_tool.store.engine.rows import as_rows, entry, field
+from queue_tool.store.engine.rows import as_groups, as_rows, field, group, grouped, grouped_text
 from queue_tool.store.tables import batches, labels, refusals, tags, tasks
 
 ROWS = 5000
 """The most tasks that one statement adds."""
+
+FORMS = 64
+"""Forms of the statement that are kept: one for each set of columns in which the tasks of a batch differ."""
 
 
 def add_batch(connection: Connection, new: NewBatch, *, held: bool) -> int:
@@ -53,20 +69,15 @@ def add_tasks(
         unpushed: whether to mark each ticket as not pushed yet. Otherwise the batch's row says whether all of them
             are pushed.
     """
-    first = new[0] if new else None
-    alike = first and all(task.task_type is first.task_type and task.options is first.options for task in new)
     shared: dict[str, object] = {"batch_id": batch_id, "created_at": micros(now)}
     for start in range(0, len(new), ROWS):
         part = new[start : start + ROWS]
-        if alike:
-            rows: list[Any] = [(task.token, task.index, _text(task.data)) for task in part]
-            connection.execute(_ADD_ALIKE, shared | _own(part[0], now, unpushed=unpushed) | as_rows(rows))
-        else:
-            rows = [
-                (task.token, task.index, _text(task.data), *_own(task, now, unpushed=unpushed).values())
-                for task in part
-            ]
-            connection.execute(_ADD_EACH, shared | as_rows(rows))
+        alike, different = _columns(part, now, None if unpushed else micros(now))
+        texts = (_text(task.data) for task in part)
+        rows = zip(
+            (task.token for task in part), (task.index for task in part), texts, *different.values(), strict=True
+        )
+        connection.execute(_add(tuple(different)), shared | alike | as_rows(rows))
     _add_tags(connection, new)
 
 
@@ -96,9 +107,9 @@ def add_many(connection: Connection, requests: Sequence[NewTasks]) -> None:
 
 def _mixed_rows(request: NewTasks) -> Iterator[tuple[object, ...]]:
     batch, now = request.batch, request.created_at
+    pushed_at = None if request.held or batch is None else micros(now)
     for task in request.tasks:
-        unpushed = request.held or batch is None
-        own = _own(task, now, unpushed=unpushed).values()
+        own = _own(task, now, pushed_at)
         yield task.token, task.index, _text(task.data), *own, batch and batch.id, micros(now)
 
 
@@ -117,36 +128,59 @@ def _batch_row(new: NewBatch, *, held: bool) -> dict[str, object]:
 
 
 def _add_tags(connection: Connection, new: Sequence[NewTask]) -> None:
-    tagged = [(task.token, tag) for task in new for tag in task.options.tags]
+    tagged = {task.token: task.options.tags for task in new if task.options.tags}
     if tagged:
-        connection.execute(_ADD_TAGS, as_rows(tagged))
+        connection.execute(_ADD_TAGS, as_groups(tagged))
 
 
 def _text(value: object) -> str:
     return json_text.dumps(value).decode()
 
 
-def _own(task: NewTask, now: datetime, *, unpushed: bool) -> dict[str, object]:
-    """Return the columns of a task except token, position and data, in the order of `_OWN`."""
-    options = task.options
-    waits = options.must_wait(now)
-    return {
-        "task_type": task.task_type.name,
-        "priority": task.priority.value,
-        "lane": task.task_type.lane.value,
-        "state": (State.SCHEDULED if waits else State.QUEUED).value,
+def _columns(
+    part: Sequence[NewTask], now: datetime, pushed_at: int | None
+) -> tuple[dict[str, object], dict[str, Sequence[object]]]:
+    """Return the columns of tasks except token, position and data, by name.
+
+    The database reads a value that all tasks share once, and each other value from a JSON text, which takes longer.
+
+    Returns:
+        The value of each column in which all tasks are alike, and the values of each other column.
+    """
+    first = part[0]
+    if all(task.task_type is first.task_type and task.options is first.options for task in part):
+        return dict(zip(_OWN, _own(first, now, pushed_at), strict=True)), {}
+    columns = zip(*(_own(task, now, pushed_at) for task in part), strict=True)
+    found: dict[str, Sequence[object]] = dict(zip(_OWN, columns, strict=True))
+    alike = {name: values[0] for name, values in found.items() if len(set(values)) == 1}
+    return alike, {name: values for name, values in found.items() if name not in alike}
+
+
+def _own(task: NewTask, now: datetime, pushed_at: int | None) -> tuple[object, ...]:
+    """Return the values of the columns in `_OWN`."""
+    options, kind = task.options, task.task_type
+    timing = options.timing
+    waits = timing.due_at is not None and options.must_wait(now)
+    return (
+        kind.name,
+        task.priority.value,
+        kind.lane.value,
+        _SCHEDULED if waits else _QUEUED,
         # The batch's own `pushed_at` decides whether the tickets really are in Redis.
-        "pushed_at": None if unpushed or waits else micros(now),
-        "due_at": micros_or_none(options.timing.due_at),
-        "expires_at": micros_or_none(options.timing.expires_at),
-        "max_attempts": options.max_attempts,
-        "timeout": options.timeout,
-        "name": options.name,
-        "custom_id": options.custom_id,
-        "description": options.description,
-        "parameters": options.parameters,
-        "unique_key": options.unique_key,
-    }
+        None if waits else pushed_at,
+        micros_or_none(timing.due_at),
+        micros_or_none(timing.expires_at),
+        options.max_attempts,
+        options.timeout,
+        options.name,
+        options.custom_id,
+        options.description,
+        options.parameters,
+        options.unique_key,
+    )
+
+
+_QUEUED, _SCHEDULED = State.QUEUED.value, State.SCHEDULED.value
 
 
 def _refusal_rows(refused: Sequence[Refused], batch_id: int) -> list[dict[str, object]]:
@@ -192,24 +226,27 @@ _COLUMNS: dict[str, Any] = {
 }
 
 
-def _add(own: dict[str, Any]) -> Insert:
-    columns = _COLUMNS | own
+@lru_cache(FORMS)
+def _add(different: tuple[str, ...]) -> Insert:
+    """Return the INSERT of tasks that differ in these columns of `_OWN`, whose fields follow the first three."""
+    shared: dict[str, Any] = {name: bindparam(name, type_=kind) for name, kind in _OWN.items()}
+    fields = {name: _field(number, _OWN[name]) for number, name in enumerate(different, start=3)}
+    return _insert(_COLUMNS | shared | fields)
+
+
+def _insert(columns: dict[str, Any]) -> Insert:
     return insert(tasks).from_select(list(columns), select(*columns.values()))
 
 
-_ADD_ALIKE = _add({name: bindparam(name, type_=kind) for name, kind in _OWN.items()})
+def _field(number: int, kind: TypeEngine[Any]) -> ColumnElement[Any]:
+    return field(number, None if isinstance(kind, Text) else kind)
 
-_OWN_OF_EACH: dict[str, Any] = {
-    name: field(number, None if isinstance(kind, Text) else kind)
-    for number, (name, kind) in enumerate(_OWN.items(), start=3)
-}
-
-_ADD_EACH = _add(_OWN_OF_EACH)
 
 _AFTER_OWN = 3 + len(_OWN)
 
-_ADD_MIXED = _add(
-    _OWN_OF_EACH
+_ADD_MIXED = _insert(
+    _COLUMNS
+    | {name: _field(number, kind) for number, (name, kind) in enumerate(_OWN.items(), start=3)}
     | {
         "batch_id": select(batches.c.id).where(batches.c.public_id == field(_AFTER_OWN)).scalar_subquery(),
         "created_at": field(_AFTER_OWN + 1, BigInteger()),
@@ -218,5 +255,7 @@ _ADD_MIXED = _add(
 
 _ADD_TAGS = insert(tags).from_select(
     ["tag", "task_id"],
-    select(field(1), tasks.c.id).select_from(entry.join(tasks, tasks.c.token == field(0))),
+    select(grouped_text, tasks.c.id)
+    .select_from(grouped.join(tasks, tasks.c.token == group))
+    .order_by(grouped_text, tasks.c.id),  # the order of the primary key, in which an index grows faster
 )

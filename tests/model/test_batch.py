@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from queue_tool.execution.builtin import sleep_type
-from queue_tool.model.batch import INVALID, Batch, NewTask, Refused, judge
+from queue_tool.model.batch import INVALID, Batch, NewTask, Refused, judge, new_batch
+from queue_tool.model.options import PLAIN
 from queue_tool.model.states import State
+from queue_tool.model.task_request import Requests
 
 relaxed = settings(deadline=None)
 SLEEP = sleep_type(86400.0)
@@ -101,3 +103,32 @@ def test_a_refused_element_keeps_its_index_its_item_and_the_reasons(value: objec
     assert refused.index == 7
     assert refused.item == item
     assert refused.errors == SLEEP.schema.errors(value) != ()
+
+
+def test_requests_with_only_a_type_and_data_share_one_options_object() -> None:
+    judged = [
+        Requests(types={"sleep": SLEEP}, now=NOON)({"task_type": "sleep", "data": data} | more, 0, TOKEN)
+        for data in ({"item": "a", "valor": 0}, {"item": "b", "valor": 1})
+        for more in ({}, {"name": "n"})
+    ]
+    assert [isinstance(task, NewTask) and task.options is PLAIN for task in judged] == [True, False, True, False]
+
+
+def test_a_batch_has_a_ticket_for_each_task_that_can_start_at_once_in_the_list_of_its_priority() -> None:
+    options: list[dict[str, object]] = [
+        {},
+        {"name": "n"},
+        {"priority": "high"},
+        {"delay": 60},
+        {"expires_at": "2030-01-01T00:00:00Z"},
+        {"priority": "high", "tags": ["a"]},
+        {"run_at": "2020-01-01T00:00:00Z"},
+    ]
+    values = [{"task_type": "sleep", "data": {"item": "a", "valor": 0}} | more for more in options]
+    judge = Requests(types={"sleep": SLEEP}, now=NOON)
+    made = new_batch(values, judge, [f"{number:032x}" for number in range(len(values) + 1)], NOON)
+    assert len(made.accepted) == len(values)
+    wanted = [task.ticket for task in made.accepted if not task.options.must_wait(NOON)]
+    assert made.tickets == wanted
+    assert [ticket.list for ticket in wanted] == ["default", "default", "high", "default", "high", "default"]
+    assert made.lists == {"default", "high"}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, Text, bindparam, cast, literal_column
+from sqlalchemy import ColumnElement, Connection, Table, Text, bindparam, cast, literal_column, true
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.sql.type_api import TypeEngine
@@ -43,6 +43,38 @@ def _among_on_postgres(element: Any, compiler: Any, **kw: Any) -> str:
     return f"{value} = ANY(ARRAY(SELECT json_array_elements_text(CAST({array} AS json))))"
 
 
+class json_members(GenericFunction[Any]):  # noqa: N801 - named like `json_each`
+    """The SQL function that turns a JSON object into a table with the columns `key` and `value`."""
+
+    inherit_cache = True
+
+
+@compiles(json_members)
+def _members_on_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(json_members, "postgresql")
+def _members_on_postgres(element: Any, compiler: Any, **kw: Any) -> str:
+    return f"json_each(CAST({compiler.process(element.clauses, **kw)} AS json))"
+
+
+class json_each_text(GenericFunction[Any]):  # noqa: N801 - named like `json_each`
+    """The SQL function that turns a JSON array of texts into a table with the column `value`."""
+
+    inherit_cache = True
+
+
+@compiles(json_each_text)
+def _texts_on_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(json_each_text, "postgresql")
+def _texts_on_postgres(element: Any, compiler: Any, **kw: Any) -> str:
+    return f"json_array_elements_text({compiler.process(element.clauses, **kw)})"
+
+
 @compiles(json_each, "postgresql")
 def _each_on_postgres(element: Any, compiler: Any, **kw: Any) -> str:
     return f"json_array_elements(CAST({compiler.process(element.clauses, **kw)} AS json))"
@@ -61,6 +93,25 @@ def field(number: int, type_: TypeEngine[Any] | None = None) -> ColumnElement[An
     """
     text: ColumnElement[Any] = entry.c.value.op("->>")(literal_column(str(number)))
     return text if type_ is None else cast(text, type_)
+
+
+_member = json_members(bindparam("rows", type_=Text)).table_valued("key", "value", name="member")
+
+_text = json_each_text(_member.c.value).table_valued("value", name="text")
+
+group: ColumnElement[Any] = _member.c.key
+"""The group of a text in `grouped`."""
+
+grouped_text: ColumnElement[Any] = _text.c.value
+"""The text in `grouped`."""
+
+grouped = _member.join(_text, true())
+"""The texts in the parameter `rows`, by groups. No JSON text is read twice, so it is faster than `entry`."""
+
+
+def as_groups(texts: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return the parameter `rows` for `grouped`: the texts of each group."""
+    return {"rows": json_text.dumps(texts).decode()}
 
 
 def as_rows(values: Iterable[object]) -> dict[str, str]:
