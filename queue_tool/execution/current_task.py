@@ -52,8 +52,9 @@ class CurrentTask:
         return context
 
     def flush(self) -> None:
-        """Write the unfinished lines of the function's output."""
-        for output in list((self._unfinished or {}).values()):
+        """Write the unfinished lines of the function's output, and forget its streams, which refer to this task."""
+        outputs, self._unfinished = self._unfinished or {}, None
+        for output in list(outputs.values()):
             output.flush()
 
 

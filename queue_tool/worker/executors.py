@@ -138,6 +138,7 @@ class LoopExecutor:
             on_loop.context.canceled.set()
         ticket = on_loop.run.ticket
         del self._running[ticket]
+        on_loop.task = None  # else run, task and context refer to each other and stay until the collector runs
         never_returned = task.cancelled() or task.exception() is not None
         self._inbox.returned(ticket, CANCELED if never_returned else task.result())
 

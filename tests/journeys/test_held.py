@@ -74,6 +74,7 @@ def test_each_task_ends_once_and_no_process_stays_after_a_kill_and_after_a_stop(
     system.start()
     killed = hold(system, "killed")
     before = tasks_of(system)
+    assert "\0".join(["sleep", "3600", ""]) in before.values()
     os.kill(system.child("worker-1"), signal.SIGKILL)
     require_ended(system, killed, losses=1)
     eventually(lambda: require_gone(system, before))

@@ -77,9 +77,9 @@ class Site:
         """Start a worker, or the given command, in the site's directory."""
         return self._started(command or WORKER, settings, cold=False)
 
-    def start_cold(self) -> Program:
+    def start_cold(self, **settings: str) -> Program:
         """Start a worker that is not a fork, because a fork's RSS includes memory of its parent."""
-        return self._started(WORKER, {}, cold=True)
+        return self._started(WORKER, settings, cold=True)
 
     def _started(self, command: Sequence[str], settings: dict[str, str], *, cold: bool) -> Program:
         known = {"DATA_DIR": str(self.runtime.settings.data_dir), "REDIS_URL": self.redis_url, "TASKS": HARD}
