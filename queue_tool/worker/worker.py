@@ -79,6 +79,7 @@ class Worker(BaseWorker):
         self._inbox = Inbox(CLOCK)
         self._must_stop = threading.Event()
         self._pump: Pump | None = None
+        self._drain = 0.0  # seconds
         self.on_ready: Callable[[], None] = lambda: None
 
     def describe_this_process(self) -> None:
@@ -131,6 +132,9 @@ class Worker(BaseWorker):
         payload = parse_payload(message)
         if not isinstance(payload, dict) or not isinstance(payload.get("command"), str):
             raise TypeError("it is not a command")
+        if payload["command"] == "shutdown":  # RQ would send a signal, as if a task of this worker had sent it
+            self._stop_sooner()
+            return
         if payload["command"] not in ("stop-job", "stop-execution"):
             super().handle_payload(message)
             return
@@ -141,6 +145,10 @@ class Worker(BaseWorker):
             token, _ = read_ticket_id(job_id)
             ticket.join().cancel([token], by="rq", reason=payload["command"])
             self._inbox.canceled(job_id)
+
+    def _stop_sooner(self, by_itself: bool = False) -> None:
+        """Stop after the drain, or at once if this worker stops already."""
+        self.stop(0 if self._must_stop.is_set() else self._drain, by_itself=by_itself)
 
     def _pubsub_exception_handler(self, exc: Exception, pubsub: Any, pubsub_thread: Any) -> None:
         """Continue to listen after a failure of any kind. RQ's own method does so only for a lost connection."""
@@ -158,6 +166,7 @@ class Worker(BaseWorker):
         sys.setswitchinterval(SWITCH_EVERY)
         loop, signals = LoopThread(), Signals()
         results: list[int | BaseException] = []
+        self._drain = runtime.settings.drain
 
         def pump() -> None:
             try:
@@ -166,12 +175,9 @@ class Worker(BaseWorker):
                 results.append(error)
             signals.end()
 
-        def on_signal(by_itself: bool) -> None:
-            self.stop(0 if self._must_stop.is_set() else runtime.settings.drain, by_itself=by_itself)
-
         with signals.receiving(signal.SIGTERM, signal.SIGINT):
             threading.Thread(target=pump, name="pump", daemon=True).start()
-            signals.hear(on_signal)
+            signals.hear(self._stop_sooner)
         loop.close(CLEANUP_TIMEOUT)
         (result,) = results
         if isinstance(result, BaseException):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from rq.command import send_shutdown_command
 
 from queue_tool.model.states import MOST_LOSSES, MOST_RESIGNATIONS, Code, State
 from tests.support import LIMIT
@@ -32,6 +33,16 @@ def test_a_task_that_ends_its_worker_is_noted(site: Site, sender: str) -> None:
     site.send("hard.stops-its-worker", [sender])
     end_a_worker(site)
     assert counts(site) == [(2, 1, 0)]
+
+
+def test_a_stop_by_a_command_of_rq_is_not_the_tasks_own(site: Site) -> None:
+    worker = site.start(DRAIN="0")
+    site.send("hard.first-run-is-long", [None])
+    site.await_(lambda: site.count(State.RUNNING) == 1)
+    (found,) = site.runtime.store.workers.all()
+    send_shutdown_command(site.redis, found.process.name)
+    assert worker.wait(LIMIT) == 0, site.log
+    assert counts(site) == [(2, 0, 0)]
 
 
 def test_a_task_that_ends_its_workers_again_and_again_fails(site: Site) -> None:
