@@ -13,6 +13,7 @@ from queue_tool.model.task_request import Requests
 from queue_tool.services.submit import make_tokens
 from queue_tool.store import Store
 from queue_tool.store.engine.database import Database
+from tests.adding import add_to
 from tests.past_the_store import rows
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -68,7 +69,7 @@ def test_each_task_has_its_own_options_and_tags(migrated_url: str) -> None:
     with closing(Store(Database(migrated_url))) as store:
         added = [new_batch(values, judge, make_tokens(len(values) + 1, NOW), NOW) for values in batches()]
         for batch in added:
-            store.batches.add(batch)
+            add_to(store, batch)
     tasks = [task for batch in added for task in batch.accepted]
     assert len(tasks) == sum(map(len, batches()))
     assert rows(migrated_url, f"SELECT {COLUMNS} FROM tasks ORDER BY id") == [expected(task) for task in tasks]  # noqa: S608 - made of our own words
