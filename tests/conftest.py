@@ -16,7 +16,7 @@ import pytest
 from flask import Flask
 from redis import Redis
 
-from queue_tool.host import valkey
+from queue_tool.host import collector, valkey
 from queue_tool.model import settings as words_of_settings
 from queue_tool.model.telemetry import Event, Telemetry
 from queue_tool.runtime import Runtime, open_runtime
@@ -32,6 +32,9 @@ from tests.support import LIMIT, System, die_with_parent, eventually
 # Other processes on this machine may slow a test down, so the time to generate its data proves nothing.
 hypothesis.settings.register_profile("busy machine", suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("busy machine")
+
+# A test process holds a million objects, so the collector would take a tenth of the processor time of its tests.
+collector.collect_rarely()
 
 Kind = TypeVar("Kind", bound=Event)
 
@@ -66,6 +69,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if item.get_closest_marker("sqlite")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_collection_finish() -> None:
+    """Exclude the collected tests and all modules from garbage collection."""
+    collector.freeze_existing()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
