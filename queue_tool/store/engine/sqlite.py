@@ -8,14 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Connection, Engine, PoolProxiedConnection, create_engine, event, func, select, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    Dialect,
+    Engine,
+    PoolProxiedConnection,
+    create_engine,
+    event,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.engine import make_url
+from sqlalchemy.util import LRUCache
 
 from queue_tool.store.engine.pools import borrow, retire
 from queue_tool.store.engine.write_lock import WriteLock
+
+_COMPILED: LRUCache[Any, Any] = LRUCache(1_000)
+"""The compiled statements of this process, which all its engines share."""
 
 
 class Sqlite:
@@ -113,6 +129,8 @@ _LAST_EVER = text("SELECT seq FROM sqlite_sequence WHERE name = :table")
 
 def _engine(url: str, begin: str, timeout: float, **pool: int) -> Engine:
     engine = create_engine(url, connect_args={"timeout": timeout}, pool_timeout=timeout, hide_parameters=True, **pool)
+    engine.dialect = _dialect()
+    engine.update_execution_options(compiled_cache=_COMPILED)
 
     def prepare(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # the driver would send BEGIN too late; `start` sends it
@@ -129,3 +147,15 @@ def _engine(url: str, begin: str, timeout: float, **pool: int) -> Engine:
     event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", start)
     return engine
+
+
+@cache
+def _dialect() -> Dialect:
+    """Return the dialect of all engines of this process.
+
+    To compile a statement takes longer than to run it, and a compiled statement belongs to one dialect.
+    """
+    engine = create_engine("sqlite://")
+    engine.connect().close()  # the dialect reads what the library can do
+    engine.dispose()
+    return engine.dialect
