@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Float, Inspector, Integer, MetaData, Table, Text, inspect
+from sqlalchemy import BigInteger, Column, Connection, Float, Inspector, Integer, MetaData, Table, Text
 
 from queue_tool.model.states import State
 
@@ -65,25 +65,26 @@ def schema_of(found: Inspector) -> dict[str, dict[str, str]]:
     }
 
 
-def fill(connection: Connection, first: int = 1) -> None:
+def fill(connection: Connection, tables: list[Table], first: int = 1) -> None:
     """Add rows to every table: some without NULL, some with NULL in every nullable column, some with a mixture.
 
     Args:
         connection: a connection in a write transaction.
+        tables: what `tables_of` returned.
         first: the number of the first row. Rows with other numbers may exist already.
     """
-    for table in tables_of(inspect(connection)):
+    for table in tables:
         rows = [dict(_values(table, number)) for number in range(first, first + ROWS)]
         connection.execute(table.insert(), rows)
 
 
-def contents(connection: Connection, found: Inspector) -> dict[str, Rows]:
+def contents(connection: Connection, tables: list[Table]) -> dict[str, Rows]:
     """Return the rows of every table, with the values that the driver returns."""
     rows: dict[str, Rows] = {}
-    for (_, table), key in found.get_multi_pk_constraint().items():
-        read = connection.exec_driver_sql(f'SELECT * FROM "{table}"').mappings()  # noqa: S608 - the database named it
-        rows[table] = {tuple(row[column] for column in key["constrained_columns"]): dict(row) for row in read}
-    del rows["alembic_version"]
+    for table in tables:
+        keys = [column.name for column in table.primary_key]
+        read = connection.exec_driver_sql(f'SELECT * FROM "{table.name}"').mappings()  # noqa: S608 - the database named it
+        rows[table.name] = {tuple(row[key] for key in keys): dict(row) for row in read}
     return rows
 
 

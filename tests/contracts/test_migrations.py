@@ -16,7 +16,7 @@ from queue_tool.model.states import State
 from queue_tool.store import migrations
 from queue_tool.store.engine.database import Database
 from queue_tool.store.indexes import metadata
-from tests.contracts.any_tables import Row, Rows, contents, fill, schema_of
+from tests.contracts.any_tables import Row, Rows, contents, fill, schema_of, tables_of
 
 
 @pytest.fixture
@@ -61,11 +61,11 @@ def test_each_migration_goes_up_down_and_up_again_and_every_row_stays(database: 
     migrations.upgrade(database, "base")
     for number, step in enumerate(STEPS):
         revision, before = step.revision, str(step.down_revision or "base")
-        old_schema, old_rows = _filled(database, first=1 + 2000 * number)
+        old_schema, _, old_rows = _filled(database, first=1 + 2000 * number)
 
         migrations.upgrade(database, revision)
-        _require_kept(old_rows, _found(database)[1])
-        new_schema, new_rows = _filled(database, first=1001 + 2000 * number)
+        new_schema, kept_rows, new_rows = _filled(database, first=1001 + 2000 * number)
+        _require_kept(old_rows, kept_rows)
 
         migrations.downgrade(database, before)
         found_schema, found_rows = _found(database)
@@ -136,16 +136,22 @@ def _require_kept(before: Mapping[str, Rows], after: Mapping[str, Rows], dropped
             assert {column: found.get(column, "missing") for column in expected} == expected, (table, key)
 
 
-def _filled(database: Database, first: int = 1) -> tuple[dict[str, dict[str, str]], dict[str, Rows]]:
+def _filled(database: Database, first: int = 1) -> tuple[dict[str, dict[str, str]], dict[str, Rows], dict[str, Rows]]:
+    """Add rows; return the schema, and the rows before and after. Reading the schema takes most of the time."""
+    with database.read() as connection:
+        found = inspect(connection)
+        schema, tables = schema_of(found), tables_of(found)
+        before = contents(connection, tables)
     with database.write() as connection:
-        fill(connection, first)
-    return _found(database)
+        fill(connection, tables, first)
+    with database.read() as connection:
+        return schema, before, contents(connection, tables)
 
 
 def _found(database: Database) -> tuple[dict[str, dict[str, str]], dict[str, Rows]]:
     with database.read() as connection:
         found = inspect(connection)
-        return schema_of(found), contents(connection, found)
+        return schema_of(found), contents(connection, tables_of(found))
 
 
 def test_the_newest_migration_is_alembics_head() -> None:
