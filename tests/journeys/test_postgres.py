@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from queue_tool.store import migrations
+from queue_tool.store.engine.database import Database
 from tests.past_the_store import rows
 from tests.postgres import Cluster, folder, programs
 from tests.postgres import cluster as run_cluster
@@ -18,9 +20,9 @@ from tests.support import Answer, System, eventually, http, items, tokens
 pytestmark = pytest.mark.sqlite  # always on a PostgreSQL of its own, so once is enough
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def mortal() -> Iterator[Cluster]:
-    """A PostgreSQL server that the test may kill."""
+    """A PostgreSQL server that a test may kill; the test starts it again."""
     where = programs()
     if where is None:
         pytest.skip("no PostgreSQL on this machine")
@@ -28,10 +30,20 @@ def mortal() -> Iterator[Cluster]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def tables(mortal: Cluster) -> str:
+    """The name of a database on that server with empty tables, which tests copy."""
+    name = mortal.new_database()
+    database = Database(mortal.url(name))
+    migrations.upgrade(database)
+    database.close()
+    return name
+
+
 @pytest.fixture
-def system(new_system: System, mortal: Cluster) -> System:
+def system(new_system: System, mortal: Cluster, tables: str) -> System:
     """A whole system on that server, with two workers."""
-    new_system.settings |= {"DATABASE_URL": mortal.url(mortal.new_database()), "WORKERS": "2"}
+    new_system.settings |= {"DATABASE_URL": mortal.url(mortal.new_database(tables)), "WORKERS": "2"}
     new_system.start()
     return new_system
 
