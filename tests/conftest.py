@@ -205,16 +205,15 @@ def prepared_database(request: pytest.FixtureRequest, directory: Path) -> dict[s
         (directory / "instance").mkdir(mode=0o700)
         shutil.copyfile(request.getfixturevalue("migrated_database"), directory / "instance" / "queue_tool.db")
         return {}
-    cluster: Cluster = request.getfixturevalue("cluster")
-    return {"DATABASE_URL": cluster.url(cluster.new_database(request.getfixturevalue("migrated_template")))}
+    return new_database(request)
 
 
 def new_database(request: pytest.FixtureRequest) -> dict[str, str]:
-    """Return the setting that names a new empty database. SQLite needs none: its file is in the data directory."""
+    """Return the setting that names a new database with tables. SQLite needs none: its file has a fixed place."""
     if request.config.getoption("--storage") == "sqlite":
         return {}
     cluster: Cluster = request.getfixturevalue("cluster")
-    return {"DATABASE_URL": cluster.url(cluster.new_database())}
+    return {"DATABASE_URL": cluster.url(cluster.new_database(request.getfixturevalue("migrated_template")))}
 
 
 @pytest.fixture

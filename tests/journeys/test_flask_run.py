@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from queue_tool.model.access import EVERYONE_HERE
+from tests.conftest import prepared_database
 from tests.support import (
     LIMIT,
     FlaskRun,
@@ -29,8 +30,8 @@ pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is e
 
 
 @pytest.fixture
-def system(tmp_path: Path) -> Iterator[FlaskRun]:
-    made = FlaskRun(tmp_path)
+def system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FlaskRun]:
+    made = FlaskRun(tmp_path, settings=prepared_database(request, tmp_path))
     yield made
     made.kill_all()
 
