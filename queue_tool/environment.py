@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -85,6 +86,32 @@ def forget_safe_search() -> None:
     """Undo `children_search_safely` for the children of this process."""
     if os.environ.get(_SAFE_PATH) == _OURS:
         del os.environ[_SAFE_PATH]
+
+
+class Variables:
+    """The variables of the environment as they are now."""
+
+    def __init__(self) -> None:
+        """Remember them."""
+        self._kept = dict(os.environ)
+        self._seen = dict(_stored())
+
+    def restore(self) -> None:
+        """Undo what was changed since then."""
+        if _stored() == self._seen:
+            return
+        time_zone = os.environ.get("TZ")
+        for name in os.environ.keys() - self._kept.keys():
+            del os.environ[name]
+        os.environ.update(self._kept)
+        if os.environ.get("TZ") != time_zone:
+            time.tzset()
+
+
+def _stored() -> Mapping[object, object]:
+    """Return the variables as `os` stores them: a comparison of `os.environ` itself decodes each one."""
+    stored: Mapping[object, object] = vars(os.environ)["_data"]
+    return stored
 
 
 def _variables() -> dict[str, str]:

@@ -47,15 +47,23 @@ class Guard:
     @contextmanager
     def watching(self, leader: int) -> Iterator[None]:
         """Watch the process group with this leader during the block, which ends the group itself."""
-        with self._lock:
-            self._watched.add(leader)
-            self._send(leader)
+        self.watch(leader)
         try:
             yield
         finally:
-            with self._lock:
-                self._watched.discard(leader)
-                self._send(-leader)
+            self.leave(leader)
+
+    def watch(self, leader: int) -> None:
+        """Watch the process group with this leader from now on."""
+        with self._lock:
+            self._watched.add(leader)
+            self._send(leader)
+
+    def leave(self, leader: int) -> None:
+        """Stop watching a process group, which has ended."""
+        with self._lock:
+            self._watched.discard(leader)
+            self._send(-leader)
 
     def close(self) -> None:
         """Let the guard end the groups that are left, and wait until it has done so."""

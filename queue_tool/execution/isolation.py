@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 import multiprocessing
 import os
+import select
 import signal
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, NamedTuple
 
 from queue_tool.errors import MalformedJson
 from queue_tool.execution import lines, process_group
@@ -29,6 +30,78 @@ SHOWN = 80
 """The most bytes of an unreadable message that an error shows."""
 
 
+class Report(NamedTuple):
+    """What a child reports at the end of a run."""
+
+    ended: Ended
+    again: bool = False  # whether the child can do another task
+
+
+class Hearing:
+    """Hears one child: the messages that it writes to a pipe, and its death."""
+
+    def __init__(self, child: BaseProcess, receiving: Connection) -> None:
+        """Watch a child.
+
+        Args:
+            child: the process, which has been started.
+            receiving: the reading end of the pipe to which it writes; `close` closes it.
+        """
+        self.child = child
+        self._receiving = receiving
+        self._arriving = Lines(receiving.fileno())
+        self.dead = _descriptor_of_death(child)  # can be read when the child has ended
+        self._poll = select.poll()
+        self._poll.register(self.dead, select.POLLIN)
+        self._poll.register(receiving.fileno(), select.POLLIN)
+        self._has_pipe = True
+
+    def hear(self, context: Context, until: float) -> Report | None:
+        """Read messages until one reports how the run ended. Return None if the child dies first, or at the deadline.
+
+        Args:
+            context: receives the child's progress and log lines.
+            until: the deadline (monotonic).
+        """
+        while True:
+            seconds = min(LONGEST_POLL, max(0.0, until - time.monotonic()))
+            ready = self._poll.poll(math.ceil(seconds * 1000))
+            arrived = self._arriving.read()
+            for text in arrived or ():
+                report = _read_message(text, context)
+                if report is not None:
+                    return report
+            if (arrived is None and any(descriptor == self.dead for descriptor, _ in ready)) or (
+                time.monotonic() >= until
+            ):
+                return None
+            if self._arriving.has_ended and self._has_pipe:  # but the child lives: it has closed its end
+                self._poll.unregister(self._receiving.fileno())
+                self._has_pipe = False
+
+    def outcome(self, context: Context, until: float, timeout: float | None, died: Code) -> Report:
+        """Return how a run ended, whatever the child does.
+
+        Args:
+            context: receives the child's progress and log lines.
+            until: the deadline (monotonic).
+            timeout: the seconds from the call of the function to the deadline; None: there is none.
+            died: the code of the failure if the child ends without a report.
+        """
+        report = self.hear(context, until)
+        if report is not None:
+            return report
+        if time.monotonic() >= until:
+            return Report(timed_out(timeout))
+        self.child.join()
+        return Report(Failed(code=died, error=f"The task's own process ended with code {self.child.exitcode}."))
+
+    def close(self) -> None:
+        """Close the pipe."""
+        os.close(self.dead)
+        self._receiving.close()
+
+
 def hear_child(
     child: BaseProcess, receiving: Connection, context: Context, timeout: float | None, died: Code = Code.ERROR
 ) -> Ended:
@@ -41,19 +114,39 @@ def hear_child(
         timeout: seconds until the deadline; None waits forever.
         died: the code of the failure if the child ends without a report.
     """
-    until = math.inf if timeout is None else time.monotonic() + timeout
-    dead = _descriptor_of_death(child)
+    hearing = Hearing(child, receiving)
     try:
-        if (ended := _hear(receiving, dead, context, until)) is not None:
-            return ended
-        if time.monotonic() >= until:
-            return timed_out(timeout)
-        child.join()
-        return Failed(code=died, error=f"The task's own process ended with code {child.exitcode}.")
+        return hearing.outcome(context, deadline_after(timeout), timeout, died).ended
     finally:
         process_group.end_with(child)
-        os.close(dead)
-        receiving.close()
+        hearing.close()
+
+
+def deadline_after(timeout: float | None) -> float:
+    """Return when a function that is called now reaches its deadline (monotonic). None: never."""
+    return math.inf if timeout is None else time.monotonic() + timeout
+
+
+class Reporter:
+    """Sends the parent of this process what a run reports."""
+
+    def __init__(self, descriptor: int) -> None:
+        """Write to this pipe. Any thread may report."""
+        self._descriptor = descriptor
+        self._lock = threading.Lock()
+
+    def notes(self, context: Context) -> None:
+        """Send the progress and the log lines of a run that continues."""
+        with self._lock:
+            lines.write(self._descriptor, json_text.dumps({"notes": asdict(context.take_notes())}))
+
+    def ended(self, ended: Ended, *, again: bool = False) -> None:
+        """Send how a run ended, and whether this process can do another task."""
+        with self._lock:
+            kind, fields = (
+                ("failed", asdict(ended)) if isinstance(ended, Failed) else ("returned", {"result": ended.result})
+            )
+            lines.write(self._descriptor, json_text.dumps({kind: fields, "again": again}))
 
 
 def answer_parent(sending: Connection, work: Callable[[Callable[[Context], None]], Ended]) -> None:
@@ -63,35 +156,10 @@ def answer_parent(sending: Connection, work: Callable[[Callable[[Context], None]
         sending: the writing end of the pipe to the parent.
         work: runs the task; its argument is a callback that sends the context's progress and log lines to the parent.
     """
-    _become_ordinary()
-    _exit_with_parent()
-    lock = threading.Lock()
-
-    def send_notes(context: Context) -> None:
-        with lock:
-            lines.write(sending.fileno(), json_text.dumps({"notes": asdict(context.take_notes())}))
-
-    ended = work(send_notes)
-    with lock:
-        kind = "failed" if isinstance(ended, Failed) else "returned"
-        lines.write(sending.fileno(), json_text.dumps({kind: asdict(ended)}))
-
-
-def _hear(receiving: Connection, dead: int, context: Context, until: float) -> Ended | None:
-    """Read messages until one reports how the run ended. Return None if the child dies first, or at the deadline."""
-    arriving = Lines(receiving.fileno())
-    watched: list[Connection | int] = [receiving, dead]
-    while True:
-        ready = wait(watched, min(LONGEST_POLL, max(0.0, until - time.monotonic())))
-        arrived = arriving.read()
-        for text in arrived or ():
-            ended = _read_message(text, context)
-            if ended is not None:
-                return ended
-        if (arrived is None and dead in ready) or time.monotonic() >= until:
-            return None
-        if arriving.has_ended:  # but the child lives: it has closed its end
-            watched = [dead]
+    become_ordinary()
+    exit_with_parent()
+    reporter = Reporter(sending.fileno())
+    reporter.ended(work(reporter.notes))
 
 
 def _descriptor_of_death(child: BaseProcess) -> int:
@@ -106,7 +174,7 @@ def _descriptor_of_death(child: BaseProcess) -> int:
         return os.dup(child.sentinel)
 
 
-def _become_ordinary() -> None:
+def become_ordinary() -> None:
     """Give this process what an ordinary program has: default signals, a session, and the right to have children."""
     process_group.lead()
     signal.set_wakeup_fd(-1)
@@ -116,29 +184,34 @@ def _become_ordinary() -> None:
     multiprocessing.set_start_method(None, force=True)  # the default of this system
 
 
-def _read_message(text: bytes, context: Context) -> Ended | None:
+def _read_message(text: bytes, context: Context) -> Report | None:
     """Return how the run ended; None if the message only brings progress and log lines."""
     try:
         message = json_text.loads(text)
     except MalformedJson:
-        return Failed(code=Code.ERROR, error=f"The task's own process sent an unreadable message: {text[:SHOWN]!r}.")
+        sentence = f"The task's own process sent an unreadable message: {text[:SHOWN]!r}."
+        return Report(Failed(code=Code.ERROR, error=sentence))
     match message:
+        case {"returned": {"result": str(result)}, **rest}:
+            return Report(Returned(result=result), rest.get("again") is True)
         case {"notes": {"progress": progress, "note": str(note), "lines": list(lines)}}:
             if isinstance(progress, int | float):
                 context.progress(progress, note)
             for line in lines:
                 context.log(str(line))
             return None
-        case {"returned": {"result": str(result)}}:
-            return Returned(result=result)
-        case {"failed": {"code": str(code), "error": str(error), "traceback": str(trace), "final": final, **rest}}:
-            after: Any = rest.get("after")
-            return Failed(code=Code(code), error=error, traceback=trace, final=bool(final), after=after)
+        case {
+            "failed": {"code": str(code), "error": str(error), "traceback": str(trace), "final": final, **fields},
+            **rest,
+        }:
+            after: Any = fields.get("after")
+            failed = Failed(code=Code(code), error=error, traceback=trace, final=bool(final), after=after)
+            return Report(failed, rest.get("again") is True)
         case other:
-            return Failed(code=Code.ERROR, error=f"The task's own process sent an unknown message: {other!r}.")
+            return Report(Failed(code=Code.ERROR, error=f"The task's own process sent an unknown message: {other!r}."))
 
 
-def _exit_with_parent() -> None:
+def exit_with_parent() -> None:
     """Make this process and its group end when its parent ends: then no process waits for the result."""
     parent = multiprocessing.parent_process()
     if parent is None:

@@ -98,6 +98,14 @@ def reclaim() -> None:
     _include_user_loggers()
 
 
+def configuration() -> object:
+    """Return what decides which lines reach this process's log. It is equal while nothing has changed it."""
+    return (
+        _root.manager.disable,
+        [(logger.level, logger.disabled, logger.propagate, logger.handlers[:]) for logger in (_root, _logger)],
+    )
+
+
 def write_to(stream: TextIO) -> None:
     """Write the log of this process to another stream from now on."""
     if _handler is not None:

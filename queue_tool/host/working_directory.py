@@ -10,6 +10,8 @@ from pathlib import Path
 _OPEN_TO_RETURN = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY
 """Linux returns to a directory also without the right to list it."""
 
+_HERE = Path()
+
 
 class WorkingDirectory:
     """The working directory that this process has now. It is known even if it is renamed or removed later."""
@@ -46,5 +48,5 @@ class WorkingDirectory:
 
 
 def _identity() -> tuple[int, int]:
-    found = Path().stat()
+    found = _HERE.stat()
     return found.st_dev, found.st_ino

@@ -26,6 +26,9 @@ LONGEST = 10**9
 LONGEST_DAYS = 36_500
 """Days, about a hundred years."""
 
+FEWEST_ISOLATED = 4
+"""The default number of isolated processes on a machine with few processors: some of them wait."""
+
 _SIZES = {"kib": 2**10, "mib": 2**20, "gib": 2**30, "": 1}
 _IS_SMALL_NUMBER = re.compile("[0-9]{1,15}").fullmatch
 _MAX_PORT = 65535
@@ -179,7 +182,21 @@ class Settings:
     workers: int = _setting(1, _whole(0, 1000), "worker processes of `queue-tool up`")
     concurrency: int = _setting(10_000, _whole(1, 1_000_000), "`async def` tasks that one worker process runs at once")
     threads: int = _setting(32, _whole(1, 10_000), "threads for plain functions in each worker process")
-    isolated: int = _setting(1, _whole(1, 1000), "processes for isolated tasks in each worker process")
+    isolated: int | None = _setting(
+        None,
+        _whole(1, 1000),
+        "processes for isolated tasks in each worker process",
+        f"as many as processors, at least {FEWEST_ISOLATED}",
+    )
+    isolated_tasks: int = _setting(
+        1000, _whole(1), "tasks after which another process takes the place of an isolated one"
+    )
+    isolated_memory: int = _setting(
+        512 * 2**20,
+        _size,
+        "memory beyond which another process takes the place of an isolated one, in bytes, KiB, MiB or GiB",
+        "512 MiB",
+    )
     drain: float = _setting(20.0, _seconds, "seconds that a stopping worker waits for its running tasks")
     stuck_after: float = _setting(
         10.0,

@@ -14,7 +14,7 @@ from queue_tool.model.retry import STANDARD, Backoff
 from queue_tool.model.schema import Schema
 from queue_tool.model.source import Source
 from queue_tool.model.task_function import BadFunction
-from queue_tool.model.type_options import LONGEST_TIMEOUT, BadOption, Timeout, TypeOptions, is_timeout
+from queue_tool.model.type_options import FRESH, LONGEST_TIMEOUT, BadOption, Timeout, TypeOptions, is_timeout
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -36,6 +36,7 @@ class TaskType:
     no_retry: tuple[type[BaseException], ...] = ()  # errors after which the task is not retried
     description: str = ""
     takes_context: bool = False
+    fresh: bool = False  # each isolated run has a new process
 
     @property
     def list(self) -> str:
@@ -178,7 +179,7 @@ def make_task_type(name: str, function: Callable[..., Any], **options: Unpack[Ty
             name=name,
             function=called,
             schema=type_options.schema_of(options.get("schema", True)),
-            lane=_lane_of(called, isolated=isolated),
+            lane=_lane_of(called, isolated=bool(isolated)),
             priority=type_options.priority(options.get("priority", Priority.NORMAL)),
             timeout=type_options.timeout_of(options.get("timeout")),
             max_attempts=type_options.max_attempts_of(options.get("max_attempts")),
@@ -186,6 +187,7 @@ def make_task_type(name: str, function: Callable[..., Any], **options: Unpack[Ty
             no_retry=type_options.no_retry(options.get("no_retry", ())),
             description=type_options.description(options.get("description"), task_function.documented(called)),
             takes_context=task_function.takes_context(called, static=called is not function),
+            fresh=isolated == FRESH,
         )
     except (BadFunction, BadOption) as error:
         raise BadTaskType(f"{_subject(name, function)} {error}.") from None

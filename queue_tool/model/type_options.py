@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from queue_tool.model import json_text
 from queue_tool.model.bounded_text import encodable
@@ -15,6 +15,9 @@ from queue_tool.model.task_function import is_async
 
 Timeout = float | Callable[[Any], float]
 """Seconds (0: no limit), or a function that returns the seconds for a task's data."""
+
+FRESH: Literal["fresh"] = "fresh"
+"""The value of `isolated` for a type whose runs have a new process each."""
 
 LONGEST_TIMEOUT = 10**9
 """Seconds, about thirty years. Timers of the system have an upper limit, so longer timeouts are refused."""
@@ -37,7 +40,8 @@ class TypeOptions(TypedDict, total=False):
         backoff: wait before the next attempt: a `Backoff`, or a list of seconds.
         no_retry: exception classes after which the task is not retried.
         priority: "high", "normal" (the default) or "low".
-        isolated: True runs each task in a separate process, which is killed at the deadline.
+        isolated: True runs each task in a process of the worker's pool, which is killed at the deadline; "fresh" runs
+            each attempt in a new process.
         description: one sentence for people; by default the first line of the function's docstring.
     """
 
@@ -47,7 +51,7 @@ class TypeOptions(TypedDict, total=False):
     backoff: Backoff | Sequence[float] | None
     no_retry: Iterable[type[BaseException]]
     priority: str
-    isolated: bool
+    isolated: bool | Literal["fresh"]
     description: str | None
 
 
@@ -163,15 +167,17 @@ def priority(name: object) -> Priority:
     raise BadOption(f"has the invalid priority {_shown(name)}: use high, normal or low")
 
 
-def isolated(answer: object) -> bool:
+def isolated(answer: object) -> bool | Literal["fresh"]:
     """Return whether a type is isolated.
 
     Raises:
-        BadOption: it is neither `True` nor `False`.
+        BadOption: it is neither `True` nor `False` nor "fresh".
     """
     if isinstance(answer, bool):
         return answer
-    raise BadOption(f"has isolated {_shown(answer)}: use True or False")
+    if isinstance(answer, str) and answer == FRESH:
+        return FRESH
+    raise BadOption(f'has isolated {_shown(answer)}: use True, False or "{FRESH}"')
 
 
 def description(text: object, documented: object) -> str:

@@ -1,9 +1,10 @@
-"""The output of an isolated run: the worker reads it from pipes and logs each line with the run's task."""
+"""The output of an isolated process: the worker reads it from pipes and logs each line with the task of its run."""
 
 from __future__ import annotations
 
 import codecs
 import os
+import select
 import threading
 from functools import partial
 from multiprocessing.connection import Connection, wait
@@ -16,32 +17,45 @@ from queue_tool.host.lines import Lines
 PIECE = 65_536
 """The most bytes that are read at once."""
 
+MOST_LEFT = 2**20
+"""Bytes that a pipe holds at most. So many were written before the end of a run, and the rest after it."""
+
 
 class ChildOutput:
     """Two pipes from a child process: its stdout and its stderr. A thread of the worker reads them."""
 
-    def __init__(self, processes: BaseContext, task: CurrentTask) -> None:
+    def __init__(self, processes: BaseContext) -> None:
         """Open the pipes. `senders` are for the child: its stdout and its stderr."""
         stdout, stderr = processes.Pipe(duplex=False), processes.Pipe(duplex=False)
         self.senders = (stdout[1], stderr[1])
         self._receivers = {"stdout": stdout[0], "stderr": stderr[0]}
-        self._task = task
+        self._task: CurrentTask | None = None
         self._pipes: list[_Pipe] = []
+        self._arrived = select.poll()
 
-    def start(self, pid: int | None) -> None:
-        """Start to read, when the child has its ends of the pipes."""
-        for sender in self.senders:
-            sender.close()
-        self._pipes = [
-            _Pipe(receiver, partial(logs.write_output, name, self._task, child=pid))
-            for name, receiver in self._receivers.items()
-        ]
-        threading.Thread(target=self._read, name=f"output {self._task.token}", daemon=True).start()
-
-    def drain(self) -> None:
-        """Log what a child that has ended left in the pipes. Its own children may hold them and write on."""
+    def start(self, pid: int) -> None:
+        """Start to read. The child has its ends of the pipes, and this process has closed them."""
+        self._pipes = [_Pipe(receiver, partial(self._log, name, pid)) for name, receiver in self._receivers.items()]
         for pipe in self._pipes:
-            pipe.drain()
+            self._arrived.register(pipe.receiver.fileno(), select.POLLIN)
+        threading.Thread(target=self._read, name=f"output of {pid}", daemon=True).start()
+
+    def begin(self, task: CurrentTask) -> None:
+        """Mark the lines that arrive from now on with this task."""
+        self._task = task
+
+    def end(self) -> None:
+        """Log what has been written until now, even a line without its end.
+
+        Processes that the child has left behind may hold the pipes and write on. Their lines have the last task.
+        """
+        if any(pipe.has_unlogged for pipe in self._pipes) or self._arrived.poll(0):
+            for pipe in self._pipes:
+                pipe.drain()
+                pipe.flush()
+
+    def _log(self, name: str, pid: int, text: str) -> None:
+        logs.write_output(name, self._task, text, child=pid)
 
     def _read(self) -> None:
         pipes = {pipe.receiver: pipe for pipe in self._pipes}
@@ -59,21 +73,36 @@ class _Pipe:
     def __init__(self, receiver: Connection, emit: partial[None]) -> None:
         self.receiver = receiver
         self._lines = Lines(emit)
-        self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+        self._new_decoder()
         self._lock = threading.Lock()
         self._ended = False
+        self.has_unlogged = False  # whether something may have been read and not logged
         os.set_blocking(receiver.fileno(), False)
 
     def drain(self) -> bool:
         """Log all lines that have arrived. Return whether the last writer has closed the pipe."""
         with self._lock:
-            while not self._ended:
+            self.has_unlogged, left = True, MOST_LEFT
+            while not self._ended and left > 0:
                 try:
                     piece = os.read(self.receiver.fileno(), PIECE)
                 except BlockingIOError:
                     break
+                left -= len(piece)
                 self._ended = not piece
                 self._lines.feed(self._decoder.decode(piece, final=self._ended))
                 if self._ended:
                     self._lines.flush()
             return self._ended
+
+    def flush(self) -> None:
+        """Log the last line, even though its end has not arrived."""
+        with self._lock:
+            if not self._ended:
+                self._lines.feed(self._decoder.decode(b"", final=True))
+                self._new_decoder()
+            self._lines.flush()
+            self.has_unlogged = False
+
+    def _new_decoder(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")

@@ -1,6 +1,7 @@
 """The executors of a worker: each calls the functions of one lane and reports to the inbox how they ended.
 
-An executor starts each run at once. The caller counts the slots and never starts more runs than there are slots.
+A run begins when a slot is free. The caller counts the slots. It may start more runs than there are slots in the lanes
+that have threads or processes; the rest waits there, in order.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import asyncio
 import logging
 import queue
 import threading
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
@@ -175,7 +176,7 @@ class ThreadExecutor:
         self._after = after
         self._name = name
         self._inbox = inbox
-        self._waiting: deque[tuple[str, Run]] = deque()
+        self._waiting: OrderedDict[str, Run] = OrderedDict()
         self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()  # one for each waiting run, or more
         self._contexts: dict[str, Context] = {}
         self._called_at: dict[str, float] = {}
@@ -191,16 +192,19 @@ class ThreadExecutor:
         for run in runs:
             ticket = run.ticket
             self._contexts[ticket] = run.context(self._inbox.noted)
-            self._waiting.append((ticket, run))
+            self._waiting[ticket] = run
             self._wakes.put(None)
 
     def stop(self, ticket: str) -> None:
         """Set the context's `canceled` event, and cancel what the function returned, where it waits.
 
-        The function may ignore both. A run that has not begun never begins.
+        The function may ignore both. A run that has not begun never begins, and reports at once.
         """
         context = self._contexts.get(ticket)
         if context is not None:
+            if self._waiting.pop(ticket, None) is not None:
+                self._report(ticket, CANCELED)
+                return
             context.canceled.set()
             if self._waiter is not None:
                 self._waiter.cancel(ticket)
@@ -242,8 +246,8 @@ class ThreadExecutor:
 
     def _take(self) -> tuple[str, Run] | None:
         try:
-            return self._waiting.popleft()
-        except IndexError:  # there was a wake-up too many
+            return self._waiting.popitem(last=False)
+        except KeyError:  # there was a wake-up too many, or the run was stopped
             return None
 
     def _do(self, ticket: str, run: Run) -> None:

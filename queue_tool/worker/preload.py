@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from queue_tool import environment
-from queue_tool.worker.isolated import known_types
+from queue_tool.host import collector
+from queue_tool.worker.pool_child import known_types
 
 environment.forget_safe_search()
 known_types()
+collector.freeze_existing()  # a collection in a fork would copy the memory that the forks share

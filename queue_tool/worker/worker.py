@@ -29,12 +29,14 @@ from rq.worker import BaseWorker
 from queue_tool.errors import DataDirUnusable, StoreAway
 from queue_tool.host import put_aside
 from queue_tool.host.clock import CLOCK
+from queue_tool.host.processes import processors
 from queue_tool.host.signals import Signals
 from queue_tool.host.working_directory import WorkingDirectory
 from queue_tool.model import events
 from queue_tool.model.outcome import Outcome
 from queue_tool.model.queues import Lane, lane_and_queue, lists_of
 from queue_tool.model.run import Run
+from queue_tool.model.settings import FEWEST_ISOLATED
 from queue_tool.model.ticket import read_ticket_id
 from queue_tool.runtime import Runtime
 from queue_tool.worker import ticket
@@ -44,6 +46,7 @@ from queue_tool.worker.intake import Intake
 from queue_tool.worker.isolated import IsolatedExecutor
 from queue_tool.worker.loop import LoopThread
 from queue_tool.worker.pauses import Pauses
+from queue_tool.worker.pool_process import Limits
 from queue_tool.worker.presence import Presence
 from queue_tool.worker.pump import Pump
 from queue_tool.worker.ticket_lists import TicketLists
@@ -242,10 +245,12 @@ class Worker(BaseWorker):
                 runtime.telemetry.emit(events.DirectoryChanged(token=run.task.token, run=run.task.run))
 
         start_server = any(known.lane is Lane.ISOLATED for known in runtime.types.values())
+        isolated = settings.isolated or max(FEWEST_ISOLATED, processors())
+        limits = Limits(tasks=settings.isolated_tasks, memory=settings.isolated_memory)
         executors: dict[Lane, Executor] = {
             Lane.LOOP: LoopExecutor(settings.concurrency, loop, inbox, after),
             Lane.THREADS: ThreadExecutor(settings.threads, "thread", inbox, loop, after),
-            Lane.ISOLATED: IsolatedExecutor(settings.isolated, "isolated", inbox, directory, start_server=start_server),
+            Lane.ISOLATED: IsolatedExecutor(isolated, "isolated", inbox, directory, limits, start_server=start_server),
         }
         return {lane: executor for lane, executor in executors.items() if lane in lanes}
 

@@ -76,7 +76,7 @@ WRONG: dict[str, tuple[list[object], str]] = {
         r"write a list of exception classes, such as \[KeyError\]",
     ),
     "priority": (["", "HIGH", "default", 5, None, ["high"], {"high"}, b"high"], "use high, normal or low"),
-    "isolated": (["no", 1, 0, None, "yes", []], "use True or False"),
+    "isolated": (["no", 1, 0, None, "yes", [], "Fresh"], 'use True, False or "fresh"'),
     "description": ([5, b"text", ["text"], True], "write a text in quotes"),
 }  # fmt: skip
 

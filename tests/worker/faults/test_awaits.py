@@ -36,4 +36,5 @@ def test_awaitables_groups_and_left_variables(site: Site, tmp_path: Path, kind: 
     assert {site.task(token).result for token in left} == {'["nothing",28]'}
     drawn = [json.loads(site.task(token).result or "") for token in numbers]
     of_the_module, of_the_import, reseeded = (len(set(column)) for column in zip(*drawn, strict=True))
-    assert (of_the_module, of_the_import, reseeded) == (len(numbers), 1, len(numbers))
+    warm = kind == OURS  # its one process has done all three
+    assert (of_the_module, of_the_import, reseeded) == (len(numbers), len(numbers) if warm else 1, len(numbers))

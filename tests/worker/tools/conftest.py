@@ -31,7 +31,7 @@ def running(
         redis.flushall()
         runtime = open_runtime(chosen, Telemetry(), "test", migrate=True)
         place = Place(directory, runtime, redis, url)
-        worker = place.start(TASKS=ALL)
+        worker = place.start(TASKS=ALL, ISOLATED="1")
         try:
             place.await_(place.rqs_workers)
             yield place

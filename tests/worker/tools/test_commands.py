@@ -193,7 +193,7 @@ def test_while_workers_are_suspended_nothing_new_starts_and_running_tasks_contin
 
 
 def test_a_cancel_while_the_process_of_its_task_starts_does_not_block_the_next_task(place: Place, gate: Path) -> None:
-    worker = place.start(TASKS=ALL)
+    worker = place.start(TASKS=ALL, ISOLATED="1")
     token = place.waiter("isolated", gate)
     place.await_shown(token)
     cancel(place, token)  # showing the task is much faster than starting the first process

@@ -23,10 +23,10 @@ def test_with_one_slot_tasks_run_by_priority_and_then_in_their_order(place: Plac
 
 
 def test_a_full_lane_does_not_block_the_others(place: Place, gate: Path) -> None:
-    worker = place.start(TASKS=ALL)
+    worker = place.start(TASKS=ALL, ISOLATED="1")
     threads = place.send("waits.threads", [str(gate)] * 40)
     isolated = place.send("waits.isolated", [str(gate)] * 3)
-    place.await_(lambda: place.count(State.RUNNING) == 33)  # by default 32 threads and one process
+    place.await_(lambda: place.count(State.RUNNING) == 33)  # by default 32 threads
     others = [*place.sleepers(100), *place.send("urgent", [None]), *place.send("patient", [None])]
     place.await_state(others, State.FINISHED)
     waiting = [*place.send("urgent.in-a-thread", [None]), *place.send("patient.alone", [None])]

@@ -1,0 +1,95 @@
+"""A warm process of the isolated lane, seen from inside: it does one task after the other."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from contextlib import suppress
+from datetime import datetime
+from functools import cache
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NamedTuple
+
+from queue_tool.environment import load_settings
+from queue_tool.execution.call import execute_here
+from queue_tool.execution.isolation import Reporter, become_ordinary
+from queue_tool.execution.process_tree import end_with_parent
+from queue_tool.host import logs, output
+from queue_tool.model import json_text
+from queue_tool.model.context import Context
+from queue_tool.model.task_types import TaskTypes
+from queue_tool.runtime import load_types
+from queue_tool.worker.surroundings import Surroundings
+
+
+class Request(NamedTuple):
+    """What a warm process needs to know of a run."""
+
+    token: str
+    attempt: int
+    run: int
+    task_type: str
+    data: str  # JSON text
+    parameters: str | None  # JSON text of an object
+    deadline: datetime | None
+
+
+def written(request: Request) -> bytes:
+    """Return a request as `serve` reads it."""
+    return pickle.dumps(tuple(request))
+
+
+def serve(
+    directory: Path | None,
+    requests: Connection,
+    reports: Connection,
+    printed: tuple[Connection, Connection],
+    memory: int,
+) -> None:
+    """Do what the worker requests, one task after the other, until it closes the pipe or the process is unusable.
+
+    Args:
+        directory: the working directory of the tasks; None: it has been removed.
+        requests: the reading end of a pipe with requests.
+        reports: the writing end of a pipe for progress, log lines, and how each run ended.
+        printed: the writing ends of pipes for stdout and stderr.
+        memory: the bytes that this process may occupy before another one takes its place.
+    """
+    become_ordinary()
+    end_with_parent()
+    stdout, stderr = printed
+    output.send_to(stdout.fileno(), stderr.fileno())
+    stdout.close()
+    stderr.close()
+    if directory is not None:
+        with suppress(OSError):  # it has been removed
+            os.chdir(directory)
+    types, reporter, surroundings = known_types(), Reporter(reports.fileno()), Surroundings(memory)
+    with open(requests.fileno(), "rb", closefd=False) as arriving, suppress(EOFError):
+        again = True
+        while again:
+            request = Request(*pickle.load(arriving))  # noqa: S301 - our own worker has written it
+            ended = execute_here(types[request.task_type], json_text.loads(request.data), _context(request, reporter))
+            again = surroundings.restore()
+            reporter.ended(ended, again=again)
+
+
+def _context(request: Request, reporter: Reporter) -> Context:
+    return Context(
+        token=request.token,
+        attempt=request.attempt,
+        run=request.run,
+        deadline=request.deadline,
+        parameters=json_text.loads(request.parameters) if request.parameters else {},  # type: ignore[arg-type] # an object
+        on_news=reporter.notes,
+    )
+
+
+@cache
+def known_types() -> TaskTypes:
+    """Return the task types of the environment. The fork server loads them once, and each fork inherits them."""
+    settings = load_settings()
+    logs.configure(logs.ISOLATED, settings.log_level, settings.log_format)
+    output.capture()
+    return load_types(settings)
