@@ -220,7 +220,8 @@ class ThreadExecutor:
         if waiter is not None:
             wait_for = partial(waiter.wait, ticket, canceled=context.canceled)
         try:
-            return execute_here(run.task_type, run.data, context, wait_for=wait_for)
+            called = replace(context, deadline=run.deadline(CLOCK.now()))
+            return execute_here(run.task_type, run.data, called, wait_for=wait_for)
         finally:
             self._after(run)
 
@@ -251,7 +252,7 @@ class ThreadExecutor:
             return None
 
     def _do(self, ticket: str, run: Run) -> None:
-        context = self._contexts[ticket] = replace(self._contexts[ticket], deadline=run.deadline(CLOCK.now()))
+        context = self._contexts[ticket]
         self._called_at[ticket] = CLOCK.monotonic()
         try:
             ended = CANCELED if context.canceled.is_set() else self.work(ticket, run, context)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 from contextlib import suppress
 from datetime import datetime
 from functools import cache
@@ -24,7 +23,7 @@ from queue_tool.worker.surroundings import Surroundings
 
 
 class Request(NamedTuple):
-    """What a warm process needs to know of a run."""
+    """What a warm process needs to know of a run. It is sent as a line of JSON."""
 
     token: str
     attempt: int
@@ -32,12 +31,12 @@ class Request(NamedTuple):
     task_type: str
     data: str  # JSON text
     parameters: str | None  # JSON text of an object
-    deadline: datetime | None
+    deadline: str | None  # ISO 8601
 
 
 def written(request: Request) -> bytes:
     """Return a request as `serve` reads it."""
-    return pickle.dumps(tuple(request))
+    return json_text.dumps(tuple(request)) + b"\n"
 
 
 def serve(
@@ -66,13 +65,14 @@ def serve(
         with suppress(OSError):  # it has been removed
             os.chdir(directory)
     types, reporter, surroundings = known_types(), Reporter(reports.fileno()), Surroundings(memory)
-    with open(requests.fileno(), "rb", closefd=False) as arriving, suppress(EOFError):
-        again = True
-        while again:
-            request = Request(*pickle.load(arriving))  # noqa: S301 - our own worker has written it
+    with open(requests.fileno(), "rb", closefd=False) as arriving:
+        for line in arriving:
+            request = Request(*json_text.loads(line))  # type: ignore[misc] # our own worker has written it
             ended = execute_here(types[request.task_type], json_text.loads(request.data), _context(request, reporter))
             again = surroundings.restore()
             reporter.ended(ended, again=again)
+            if not again:
+                break
 
 
 def _context(request: Request, reporter: Reporter) -> Context:
@@ -80,7 +80,7 @@ def _context(request: Request, reporter: Reporter) -> Context:
         token=request.token,
         attempt=request.attempt,
         run=request.run,
-        deadline=request.deadline,
+        deadline=datetime.fromisoformat(request.deadline) if request.deadline else None,
         parameters=json_text.loads(request.parameters) if request.parameters else {},  # type: ignore[arg-type] # an object
         on_news=reporter.notes,
     )

@@ -159,7 +159,7 @@ class PoolProcess:
 
 
 def _request(run: Run) -> Request:
-    task = run.task
+    task, deadline = run.task, run.deadline(CLOCK.now())
     return Request(
         token=task.token,
         attempt=task.attempt,
@@ -167,5 +167,5 @@ def _request(run: Run) -> Request:
         task_type=task.task_type,
         data=task.data,
         parameters=task.parameters,
-        deadline=run.deadline(CLOCK.now()),
+        deadline=deadline.isoformat() if deadline else None,
     )

@@ -11,7 +11,7 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 
 from queue_tool.environment import Variables
@@ -26,7 +26,8 @@ MOST_LEFT_OPEN = 64
 """Files that tasks may have left open in one process."""
 
 _PAGE = resource.getpagesize()
-_KIB = 1024
+_UNIT = 1 if sys.platform == "darwin" else 1024
+"""Bytes in which this system counts the largest resident memory."""
 
 _TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 _SIGNALS = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
@@ -56,7 +57,7 @@ class Surroundings:
         self._descendants = Descendants()
         self._threads = threading.active_count()
         self._free = _free_descriptor()
-        self._fixed = list(_fixed())
+        self._fixed = _fixed()
 
     def restore(self) -> bool:
         """Undo what a task has changed. Return False if something is left that only the end of the process undoes."""
@@ -70,14 +71,14 @@ class Surroundings:
         for timer in _TIMERS:
             signal.setitimer(timer, 0)
         random.seed(int.from_bytes(os.urandom(SEED), "big"))
-        return not (self._has_left_something() or self._resident.bytes() > self._memory)
+        return not (self._has_left_something() or self._resident.exceeds(self._memory))
 
     def _has_left_something(self) -> bool:
         return (
             self._descendants.are_left()
             or threading.active_count() != self._threads
             or _free_descriptor() > self._free + MOST_LEFT_OPEN
-            or list(_fixed()) != self._fixed
+            or _fixed() != self._fixed
         )
 
 
@@ -89,24 +90,27 @@ class _Resident:
         with suppress(OSError):
             self._statistics = os.open("/proc/self/statm", os.O_RDONLY)
 
-    def bytes(self) -> int:
-        """Return how much it is now. Elsewhere than on Linux, return the most that it has been."""
-        if self._statistics is not None:
-            with suppress(OSError, ValueError, IndexError):
-                return int(os.pread(self._statistics, 100, 0).split()[1]) * _PAGE
-        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return most if sys.platform == "darwin" else most * _KIB
+    def exceeds(self, limit: int) -> bool:
+        """Return whether it is more bytes than this. Elsewhere than on Linux, return whether it has ever been."""
+        if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT <= limit:  # faster, and mostly true
+            return False
+        if self._statistics is None:
+            return True
+        return int(os.pread(self._statistics, 100, 0).split()[1]) * _PAGE > limit
 
 
-def _fixed() -> Iterator[object]:
-    """Yield what a task must not change: it is not known how to undo that, or what it did meanwhile."""
-    yield list(map(_handler, _SIGNALS))
-    yield signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    yield list(map(resource.getrlimit, _LIMITS))
-    yield os.getuid(), os.geteuid(), os.getgid(), os.getegid(), os.getpgrp(), os.getpriority(os.PRIO_PROCESS, 0)
-    yield [(found.st_dev, found.st_ino) for found in map(os.fstat, (1, 2))]
-    yield logs.configuration()
-    yield sys.getrecursionlimit(), sys.gettrace(), sys.getprofile(), gc.isenabled()
+def _fixed() -> object:
+    """Return what a task must not change: it is not known how to undo that, or what it did meanwhile."""
+    stdout, stderr = os.fstat(1), os.fstat(2)
+    return (
+        [*map(_handler, _SIGNALS)],
+        signal.pthread_sigmask(signal.SIG_BLOCK, ()),
+        [*map(resource.getrlimit, _LIMITS)],
+        (os.getuid(), os.geteuid(), os.getgid(), os.getegid(), os.getpgrp(), os.getpriority(os.PRIO_PROCESS, 0)),
+        (stdout.st_dev, stdout.st_ino, stderr.st_dev, stderr.st_ino),
+        logs.configuration(),
+        (sys.getrecursionlimit(), sys.gettrace(), sys.getprofile(), gc.isenabled()),
+    )
 
 
 def _free_descriptor() -> int:
