@@ -1,6 +1,6 @@
 """Benchmarks of this service and its peers.
 
-    python -m bench [--quick] [submit] [tasks] [drain] [check] [messages] [memory] [idle] [postgres]
+    python -m bench [--quick] [submit] [tasks] [drain] [isolated] [check] [messages] [memory] [idle] [postgres]
 
 Without a name, all parts run. A complete run without --quick writes docs/benchmark.md and docs/benchmark.svg.
 """
@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import check, drain, environments, idle, memory, messages, page, postgres, submit, task_requests
+from bench import check, drain, environments, idle, isolated, memory, messages, page, postgres, submit, task_requests
 from bench.figures import Table
 from bench.machine import described
 from bench.peers import configurations
@@ -25,6 +25,7 @@ PARTS: dict[str, Callable[..., list[Table]]] = {
     "submit": submit.run,
     "tasks": task_requests.run,
     "drain": drain.run,
+    "isolated": isolated.run,
     "check": check.run,
     "messages": messages.run,
     "memory": memory.run,

@@ -79,7 +79,7 @@ def _drain_peer(peer: Peer, url: str, folder: Path, count: int) -> Drained:
         client.flushall()
         peer.fill(url, done, count)
         with peer.working(url, done) as pids:
-            return _timed(client, count, lambda: count - done.stat().st_size, pids)
+            return timed(client, count, lambda: count - done.stat().st_size, pids)
 
 
 def drain_ours(folder: Path, tasks: int, processes: int, **options: str) -> Drained:
@@ -88,7 +88,7 @@ def drain_ours(folder: Path, tasks: int, processes: int, **options: str) -> Drai
         submitted(folder, tasks, valor=0, **options) as (runtime, client),
         working(folder, processes, **options) as pids,
     ):
-        return _timed(client, tasks, lambda: still_open(runtime), pids)
+        return timed(client, tasks, lambda: still_open(runtime), pids)
 
 
 def wait_for_ours(folder: Path, count: int, **options: str) -> Waited:
@@ -104,7 +104,7 @@ def _span(runtime: Runtime) -> float:
     return float(last - first) / 1e6
 
 
-def _timed(client: Redis, count: int, left: Callable[[], int], pids: list[int]) -> Drained:
+def timed(client: Redis, count: int, left: Callable[[], int], pids: list[int]) -> Drained:
     """Wait until the warm-up tasks are done, then measure until all are done."""
     timed = _until(left, count * (1 - WARM))
     began, before = time.perf_counter(), counters(client)

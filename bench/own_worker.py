@@ -33,7 +33,9 @@ def own_redis(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def submitted(folder: Path, count: int, valor: float, **options: str) -> Iterator[tuple[Runtime, Redis]]:
+def submitted(
+    folder: Path, count: int, valor: float, task_type: str = "sleep", **options: str
+) -> Iterator[tuple[Runtime, Redis]]:
     """Submit `count` tasks to a new database; yield the open runtime and a Redis client."""
     data = _data(folder)
     for path in data.glob("queue_tool.db*"):
@@ -44,16 +46,18 @@ def submitted(folder: Path, count: int, valor: float, **options: str) -> Iterato
         try:
             for start in range(0, count, BATCH):
                 size = min(BATCH, count - start)
-                runtime.submit([{"item": "a", "valor": valor}] * size, runtime.of_type("sleep"))
+                runtime.submit([{"item": "a", "valor": valor}] * size, runtime.of_type(task_type))
             yield runtime, client
         finally:
             runtime.close()
 
 
 @contextmanager
-def working(folder: Path, processes: int, **options: str) -> Iterator[list[int]]:
+def working(
+    folder: Path, processes: int, variables: Mapping[str, str] | None = None, /, **options: str
+) -> Iterator[list[int]]:
     """Run this number of worker processes during the block; yield their pids."""
-    settings = _settings(_data(folder), options | {"LOG_LEVEL": "warning"})
+    settings = _settings(_data(folder), options | {"LOG_LEVEL": "warning"}) | dict(variables or {})
     command = [sys.executable, "-m", "queue_tool", "worker"]
     with ExitStack() as stack:
         started = [process(command, folder, folder / "workers.log", **settings) for _ in range(processes)]

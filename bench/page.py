@@ -40,7 +40,8 @@ HOW_THEY_RUN = """\
   `Queue`, Celery through one producer of its pool. Ours is `queue-tool up`, with one web process unless the table shows
   another number, and without workers if only HTTP requests are measured.
 - BullMQ has no web application here: node reads the array from a file and converts the ids to JSON.
-- Empty tasks write one byte to a file (peers) or are `sleep` with 0 seconds (ours).
+- Empty tasks write one byte to a file (peers) or are `sleep` with 0 seconds (ours). Isolated functions are
+  the same for all.
 """
 
 

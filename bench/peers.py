@@ -38,13 +38,13 @@ class Peer:
         times = f" (x {self.processes})" if self.processes > 1 else ""
         return f"`{' '.join(self.command)}`{times}"
 
-    def fill(self, url: str, done: Path, count: int) -> None:
-        """Submit `count` tasks."""
+    def fill(self, url: str, done: Path, count: int, function: str = "fill") -> None:
+        """Submit `count` tasks with this function of the module."""
         if isinstance(self.environment, Environment):
-            code = f"import {self.module}; {self.module}.fill({url!r}, {count})"
+            code = f"import {self.module}; {self.module}.{function}({url!r}, {count})"
             command = [str(self.environment.python), "-c", code]
         else:
-            command = ["node", f"{self.module}.cjs", "fill", str(count)]
+            command = ["node", f"{self.module}.cjs", function, str(count)]
         variables = os.environ | self._variables(url, done)
         subprocess.run(command, cwd=SCRIPTS, env=variables, check=True, timeout=LONGEST_FILL)
 

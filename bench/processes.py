@@ -37,6 +37,20 @@ def peak_of(pid: int) -> int:
     return max(map(peak_memory, family(pid)))
 
 
+def shared_out(pid: int) -> int:
+    """Return the memory of a process and its descendants in MiB. Memory that several share is counted once."""
+    return sum(map(_share, family(pid))) // 1024
+
+
+def _share(pid: int) -> int:
+    """Return the memory of a process in KiB, and of what it shares its share."""
+    try:
+        lines = (PROC / str(pid) / "smaps_rollup").read_text("ascii", "replace").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
+
+
 def processor_seconds(pids: list[int]) -> float:
     """Return the CPU seconds that all threads of these processes have used."""
     spent = 0.0

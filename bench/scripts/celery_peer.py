@@ -1,7 +1,8 @@
-"""Celery: tasks that only write a mark to a file; results are not stored."""
+"""Celery: tasks that only write a mark to a file, or compute; results are not stored."""
 
 import os
 
+import functions
 from celery import Celery
 
 app = Celery("bench", broker=os.environ["BENCH_REDIS"].replace("unix://", "redis+socket://"))
@@ -17,13 +18,35 @@ def noop():
     os.write(done, b"x")
 
 
+@app.task(name="mark")
+def mark():
+    """Write a mark."""
+    functions.mark()
+
+
+@app.task(name="compute")
+def compute():
+    """Compute, and write a mark."""
+    functions.compute()
+
+
 @app.task(name="work")
 def work(item, valor):
     """Do nothing: these tasks are only submitted, and no worker runs them."""
 
 
-def fill(_url, count):
+def fill(_url, count, task=noop):
     """Submit `count` tasks through one producer."""
     with app.producer_pool.acquire(block=True) as producer:
         for _ in range(count):
-            noop.apply_async(producer=producer)
+            task.apply_async(producer=producer)
+
+
+def fill_mark(url, count):
+    """Submit `count` tasks that write a mark."""
+    fill(url, count, mark)
+
+
+def fill_compute(url, count):
+    """Submit `count` tasks that compute."""
+    fill(url, count, compute)

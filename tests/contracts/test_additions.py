@@ -102,7 +102,7 @@ def rows(store: Store, world: str) -> list[tuple[object, ...]]:
 @pytest.mark.parametrize("seed", range(4))
 def test_one_transaction_for_many_requests_gives_what_one_for_each_gives(store: Store, seed: int) -> None:
     together = [any_request(random.Random(seed * 1000 + number), "-together") for number in range(REQUESTS)]  # noqa: S311 - it must be repeatable
-    alone = [any_request(random.Random(seed * 1000 + number), "-alone") for number in range(REQUESTS)]  # noqa: S311
+    alone = [any_request(random.Random(seed * 1000 + number), "-alone") for number in range(REQUESTS)]  # noqa: S311 - it must be repeatable
     found = store.additions.add(together)
     expected = [store.additions.add([request])[0] for request in alone]
     assert shape(together, found) == shape(alone, expected)
