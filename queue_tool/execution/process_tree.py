@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import resource
 import signal
@@ -31,6 +32,7 @@ class Descendants:
 
     def are_left(self) -> bool:
         """Return whether one of them may still run. Reap those that have ended."""
+        multiprocessing.active_children()  # reaps those that it knows, so that it does not take them for alive later
         with suppress(ChildProcessError):  # there is none
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass

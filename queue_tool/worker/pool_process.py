@@ -131,7 +131,8 @@ class PoolProcess:
         try:
             self._send(pool_child.written(_request(run)), until)
         except BrokenPipeError:
-            return None
+            if self._done > 1:  # a new process that dies at once would do so again and again
+                return None
         report = self._hearing.outcome(context, until, run.timeout, died)
         if report.again:  # otherwise `end` ends the output, when the whole group has ended
             self._output.end()

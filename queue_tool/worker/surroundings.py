@@ -61,8 +61,14 @@ class Surroundings:
 
     def restore(self) -> bool:
         """Undo what a task has changed. Return False if something is left that only the end of the process undoes."""
-        with suppress(OSError):
-            self._directory.restore()
+        try:
+            self._restore()
+            return not (self._has_left_something() or self._resident.exceeds(self._memory))
+        except Exception:  # noqa: BLE001 - the task has taken away what this needs, for example a descriptor
+            return False
+
+    def _restore(self) -> None:
+        self._directory.restore()
         self._variables.restore()
         os.umask(self._mask)
         sys.stdin, sys.stdout, sys.stderr = self._streams
@@ -71,12 +77,13 @@ class Surroundings:
         for timer in _TIMERS:
             signal.setitimer(timer, 0)
         random.seed(int.from_bytes(os.urandom(SEED), "big"))
-        return not (self._has_left_something() or self._resident.exceeds(self._memory))
 
     def _has_left_something(self) -> bool:
         return (
             self._descendants.are_left()
             or threading.active_count() != self._threads
+            or sys.stdout.closed
+            or sys.stderr.closed
             or _free_descriptor() > self._free + MOST_LEFT_OPEN
             or _fixed() != self._fixed
         )

@@ -56,7 +56,8 @@ def test_a_process_does_as_many_tasks_as_it_may_and_a_fresh_one_does_one(site: S
     pids = [state["pid"] for state in results(site, tokens)]
     order = list(dict.fromkeys(pids))
     assert [order.index(pid) for pid in pids] == [0, 0, 0, 1, 2, 3, 1, 1, 4]
-    site.stop(worker)
+    worker.kill()
+    site.await_(lambda: not any(map(is_alive, order)))
 
 
 def test_the_death_of_a_process_affects_only_the_task_that_it_runs(site: Site, tmp_path: Path) -> None:
