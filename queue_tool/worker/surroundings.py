@@ -44,10 +44,12 @@ class Surroundings:
         """Remember the state of this process.
 
         Args:
-            memory: the bytes that it may occupy before another process takes its place.
+            memory: the bytes that it may occupy before another process takes its place. A process that occupies more
+                from its start may gain as much.
         """
-        self._memory = memory
         self._resident = _Resident()
+        began = self._resident.bytes()
+        self._memory = memory if began < memory else began + memory
         self._directory = WorkingDirectory()
         self._variables = Variables()
         self._mask = os.umask(0)
@@ -97,13 +99,16 @@ class _Resident:
         with suppress(OSError):
             self._statistics = os.open("/proc/self/statm", os.O_RDONLY)
 
-    def exceeds(self, limit: int) -> bool:
-        """Return whether it is more bytes than this. Elsewhere than on Linux, return whether it has ever been."""
-        if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT <= limit:  # faster, and mostly true
-            return False
+    def bytes(self) -> int:
+        """Return how much it is now. Elsewhere than on Linux, return the most that it has been."""
         if self._statistics is None:
-            return True
-        return int(os.pread(self._statistics, 100, 0).split()[1]) * _PAGE > limit
+            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
+        return int(os.pread(self._statistics, 100, 0).split()[1]) * _PAGE
+
+    def exceeds(self, limit: int) -> bool:
+        """Return whether it is more than this number of bytes."""
+        has_ever = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT > limit  # fast, and mostly false
+        return has_ever and self.bytes() > limit
 
 
 def _fixed() -> object:

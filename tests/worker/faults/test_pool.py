@@ -32,7 +32,7 @@ def test_what_a_task_leaves_is_undone_or_ends_with_its_process(site: Site, tmp_p
         acts[name] = site.send("pool.act", [[name, str(tmp_path / name)]])[0]
         looks += site.send("pool.look", [""])
     found = results(site, looks)
-    pids = [state.pop("pid") for state in found]
+    pids = [state.pop("pid") for state in found if state.pop("calls")]
     assert {name: state for name, state in zip(acts, found[1:], strict=True) if state != found[0]} == {}
     changed = {name for name, before, after in zip(acts, pids, pids[1:], strict=False) if before != after}
     assert changed == set(REPLACED)
@@ -54,10 +54,12 @@ def test_a_process_does_as_many_tasks_as_it_may_and_a_fresh_one_does_one(site: S
     tokens = site.send("pool.look", [""] * 4) + site.send("pool.fresh", [""] * 2) + site.send("pool.look", [""] * 5)
     with site.database() as connection:  # two workers have died while they ran it
         connection.execute(f"UPDATE tasks SET losses = 2 WHERE token = '{tokens[-2]}'")  # noqa: S608 - made of our own words
-    worker = site.start(TASKS=MODULE, ISOLATED="1", ISOLATED_TASKS="3")
-    pids = [state["pid"] for state in results(site, tokens)]
+    worker = site.start(TASKS=MODULE, ISOLATED="1", ISOLATED_TASKS="3", ISOLATED_MEMORY="30 MiB")
+    found = results(site, tokens)
+    pids = [state["pid"] for state in found]
     order = list(dict.fromkeys(pids))
     assert [order.index(pid) for pid in pids] == [0, 0, 0, 1, 2, 3, 1, 1, 4, 5, 4]
+    assert [state["calls"] for state in found] == [1, 2, 3, 1, 1, 1, 2, 3, 1, 1, 2]  # a variable of a module
     worker.kill()
     site.await_(lambda: not any(map(is_alive, order)))
 
