@@ -26,7 +26,7 @@ from queue_tool.broker import foreign as foreign_jobs
 from queue_tool.broker import keys, marker
 from queue_tool.broker.breaker import Breaker
 from queue_tool.broker.failures import failures_named
-from queue_tool.broker.stamping import push_copies
+from queue_tool.broker.stamping import Stamps
 from queue_tool.errors import BrokerAway
 from queue_tool.model.queues import LISTS
 from queue_tool.model.ticket import Ticket, read_ticket_id
@@ -85,6 +85,7 @@ class RqBroker:
         self._database = database
         self._is_ours = False  # whether the marker was read and is ours, since the last failure
         self._redis = connect(url, ANSWER_TIMEOUT)
+        self._stamps = Stamps(self._redis)
         self._reader = connect(url, READ_TIMEOUT)
         self._breaker = Breaker()
         self._lengths: dict[str, int] = {}  # of each list, after its last push or query
@@ -100,7 +101,7 @@ class RqBroker:
                 marker.read(self._redis, self._database)
                 self._is_ours = True
             for kind in _kinds(tickets):
-                self._lengths[kind[0].list] = push_copies(self._redis, kind)
+                self._lengths[kind[0].list] = self._stamps.push(kind)
 
     def has_room(self, name: str, count: int, most: int) -> bool:
         """Return whether a list can take `count` more tickets without holding more than `most`.

@@ -1,4 +1,4 @@
-"""Stamping: RQ makes the first ticket of a kind, and Redis copies it for all the others.
+"""Stamping: RQ makes the first ticket of a kind, and Redis copies it for all others of the next second.
 
 One script call makes a thousand exact copies, and then puts them into their list. So a worker finds only complete
 jobs. If RQ changes its format, the copies have the new format too.
@@ -6,7 +6,8 @@ jobs. If RQ changes its format, the copies have the new format too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from redis import Redis
@@ -21,6 +22,9 @@ FUNCTION = "queue_tool.worker.ticket.run"
 
 COPIES = 1000
 """Tickets that one script call makes. The call takes two milliseconds, in which Redis does nothing else."""
+
+USED_FOR = 1.0
+"""Seconds for which fields are used again, so that RQ's tools show the time of a push to the second."""
 
 CALLS = 20
 """Script calls that are sent before their answers are read."""
@@ -50,20 +54,46 @@ The ids are one text, separated by spaces: a thousand arguments would take the c
 """
 
 
-def push_copies(redis: Redis, tickets: Sequence[Ticket]) -> int:
-    """Push tickets that differ only in their ids, in this order; return the length of the list afterwards.
+class Stamps:
+    """The fields of the tickets that RQ made a moment ago. Small pushes that follow each other need RQ only once."""
 
-    Raises:
-        RedisError: some or all of the tickets may be missing.
-    """
-    queue = Queue(tickets[0].list, connection=redis, serializer=JSONSerializer)
-    fields, length = _make(redis, queue, tickets[0])
-    ids = [ticket.id for ticket in tickets[1:]]
+    def __init__(self, redis: Redis, monotonic: Callable[[], float] = time.monotonic) -> None:
+        """Start without fields.
+
+        Args:
+            redis: the client.
+            monotonic: returns seconds that never jump.
+        """
+        self._redis = redis
+        self._monotonic = monotonic
+        self._made: dict[tuple[str, str], tuple[float, list[Any]]] = {}  # by list and task type: until when, and fields
+
+    def push(self, tickets: Sequence[Ticket]) -> int:
+        """Push tickets that differ only in their ids, in this order; return the length of the list afterwards.
+
+        Raises:
+            RedisError: some or all of the tickets may be missing.
+        """
+        kind = tickets[0].list, tickets[0].task_type
+        queue = Queue(kind[0], connection=self._redis, serializer=JSONSerializer)
+        until, fields = self._made.get(kind, (0.0, []))
+        length, made = 0, 0
+        if self._monotonic() >= until:
+            until = self._monotonic() + USED_FOR
+            (fields, length), made = _make(self._redis, queue, tickets[0]), 1
+            self._made[kind] = until, fields
+        ids = [ticket.id for ticket in tickets[made:]]
+        return _copy(self._redis, queue.key, ids, fields) if ids else length
+
+
+def _copy(redis: Redis, queue: str, ids: Sequence[str], fields: Sequence[Any]) -> int:
+    """Make jobs with these ids and fields, and put them into a list; return the list's length."""
+    length = 0
     for start in range(0, len(ids), COPIES * CALLS):
         with redis.pipeline(transaction=False) as pipeline:
             for first in range(start, min(start + COPIES * CALLS, len(ids)), COPIES):
                 chunk = " ".join(ids[first : first + COPIES])
-                pipeline.eval(_COPY, 1, queue.key, keys.JOBS, chunk, *fields)
+                pipeline.eval(_COPY, 1, queue, keys.JOBS, chunk, *fields)
             length = pipeline.execute()[-1]
     return length
 

@@ -32,12 +32,19 @@ def _nothing() -> None:
     """Do nothing."""
 
 
+def _taken_lock() -> threading.Lock:
+    """Return a lock that somebody holds. To wait for its release costs a fraction of an `Event`."""
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
 @dataclass(slots=True, eq=False)
 class _Place(Generic[Order, Answer]):
     """A caller's place in a group."""
 
     order: Order
-    ready: threading.Event = field(default_factory=threading.Event)
+    ready: threading.Lock = field(default_factory=_taken_lock)  # released when the place has its answer, or the lead
     answer: Answer | None = None
     error: BaseException | None = None
     leads: bool = False  # this caller carries out the next group
@@ -82,7 +89,7 @@ class Together(Generic[Order, Answer]):
             self._waiting.append(mine)
             mine.leads, self.is_busy = not self.is_busy, True
         if not mine.leads:
-            mine.ready.wait()
+            mine.ready.acquire()
         if mine.leads:
             self._lead()
         if mine.error is not None:
@@ -106,10 +113,10 @@ class Together(Generic[Order, Answer]):
                 following = self._waiting[0] if self._waiting else None
                 self.is_busy = following is not None
             for place in group:
-                place.ready.set()
+                place.ready.release()
             if following is not None:
                 following.leads = True
-                following.ready.set()
+                following.ready.release()
             else:
                 self._when_idle()
 
