@@ -13,12 +13,13 @@ from contextlib import AbstractContextManager
 
 from tests.chaos.audit import Findings, audit, history
 from tests.chaos.havoc import Havoc
-from tests.chaos.load import Client, Sent
+from tests.chaos.load import Client, Sent, SmallClient
 from tests.chaos.messages import Audit, Messenger, Traffic
 from tests.chaos.messages import audit as audit_messages
 from tests.chaos.sites import Site, has_servers, postgres_and_redis, sqlite_and_valkey
 
 CLIENTS = 4
+SMALL_CLIENTS = 8
 MESSENGERS = 2
 QUICK = 22.0
 LONG = 570.0
@@ -26,6 +27,9 @@ LONG = 570.0
 
 RATE = 40.0
 """Tasks that all clients together send per second, about."""
+
+SMALL_RATE = 20.0
+"""The same for all small clients, one task in a request."""
 
 SHOWN = 3
 """How many tokens of each finding are printed with their history."""
@@ -72,6 +76,10 @@ def _run_on(make: Callable[[], AbstractContextManager[Site]], seed: int, seconds
         clients = [
             Client(site.system.url(""), sent, seed + number, rate=RATE / CLIENTS, stopping=stopping)
             for number in range(CLIENTS)
+        ]
+        clients += [
+            SmallClient(site.system.url(""), sent, -seed - number, rate=SMALL_RATE / SMALL_CLIENTS, stopping=stopping)
+            for number in range(1, SMALL_CLIENTS + 1)
         ]
         traffic = Traffic()
         messengers = [

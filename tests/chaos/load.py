@@ -66,6 +66,18 @@ class Client(threading.Thread):
             self._send([self._task() for _ in range(count)])
             self._stopping.wait(max(0.0, count / self._rate - (time.monotonic() - began)))
 
+    def send_one(self) -> None:
+        """Send one task once, without an Idempotency-Key, in an array or by itself."""
+        task = self._task()
+        if self._random.random() < 0.5:
+            answer = self._post("/tasks", [task], {})
+            if answer is not None and answer.status == 202:
+                self._remember(answer.json["processing_items"], [task])
+            return
+        answer = self._post("/tasks", task, {})
+        if answer is not None and answer.status == 202:
+            self._remember([{"hash": answer.json["task_id"]}], [task])
+
     def _task(self) -> dict[str, Any]:
         (kind,) = self._random.choices(list(KINDS), WEIGHTS)
         return {"task_type": kind, "data": round(self._random.uniform(*KINDS[kind]), 3)}
@@ -103,3 +115,13 @@ class Client(threading.Thread):
             return http("POST", self._base + path, body, headers)
         except OSError:
             return None
+
+
+class SmallClient(Client):
+    """One client of many that send one task at a time, at any moment, so that their requests are kept together."""
+
+    def run(self) -> None:
+        """Send tasks one by one at the given rate."""
+        while not self._stopping.is_set():
+            self.send_one()
+            self._stopping.wait(self._random.expovariate(self._rate))
