@@ -1,6 +1,6 @@
 """Benchmarks of this service and its peers.
 
-    python -m bench [--quick] [submit] [tasks] [drain] [isolated] [check] [messages] [memory] [idle] [postgres]
+    python -m bench [--quick] [submit] [small] [tasks] [drain] [isolated] [check] [messages] [memory] [idle] [postgres]
 
 Without a name, all parts run. A complete run without --quick writes docs/benchmark.md and docs/benchmark.svg.
 """
@@ -15,7 +15,20 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import check, drain, environments, idle, isolated, memory, messages, page, postgres, submit, task_requests
+from bench import (
+    check,
+    drain,
+    environments,
+    idle,
+    isolated,
+    memory,
+    messages,
+    page,
+    postgres,
+    small,
+    submit,
+    task_requests,
+)
 from bench.figures import Table
 from bench.machine import described
 from bench.peers import configurations
@@ -23,6 +36,7 @@ from bench.report import terminal, verdict
 
 PARTS: dict[str, Callable[..., list[Table]]] = {
     "submit": submit.run,
+    "small": small.run,
     "tasks": task_requests.run,
     "drain": drain.run,
     "isolated": isolated.run,
