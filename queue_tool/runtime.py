@@ -42,6 +42,10 @@ STORE_PAUSE = 0.5
 """Seconds before the next try if an outcome could not be recorded."""
 
 
+RECORD_WITHIN = 0.05
+"""Seconds within which a web process records what it has pushed, if no later request records it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
     """Everything that an entry point needs. A `with` block closes it at the end."""
@@ -174,7 +178,15 @@ def open_runtime(
         store=store,
         broker=broker,
         owner=owner,
-        submit=_submit(settings, store, broker, telemetry, clock),
+        submit=Submit(
+            store=store,
+            broker=broker,
+            telemetry=telemetry,
+            clock=clock,
+            submitter=Submitter(store, broker, clock, settings.max_waiting, RECORD_WITHIN if kind == "web" else 0.0),
+            max_batch=settings.max_batch,
+            max_pushed=settings.max_pushed,
+        ),
         ask=Ask(store=store),
         list=Listing(store=store),
         wait=wait,
@@ -198,18 +210,6 @@ def _runner(settings: Settings, store: Store, types: TaskTypes, telemetry: Telem
         chance=random.random,
         retries=settings.redis_url != INLINE,
         pause=lambda: time.sleep(STORE_PAUSE),
-    )
-
-
-def _submit(settings: Settings, store: Store, broker: Broker, telemetry: Telemetry, clock: Clock) -> Submit:
-    return Submit(
-        store=store,
-        broker=broker,
-        telemetry=telemetry,
-        clock=clock,
-        submitter=Submitter(store, broker, clock, settings.max_waiting),
-        max_batch=settings.max_batch,
-        max_pushed=settings.max_pushed,
     )
 
 

@@ -1,12 +1,13 @@
 """The submitter: keeps what many requests send in one transaction, and pushes their tickets in one call to Redis.
 
-A request waits for both. What was pushed is recorded by the next transaction, or at once if no request follows.
+A request waits for both. What was pushed is recorded by the next transaction, or a moment later if none follows.
 """
 
 from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,7 +30,7 @@ class Push:
 class Submitter:
     """Keeps tasks and pushes their tickets, for all threads of a process."""
 
-    def __init__(self, store: Store, broker: Broker, clock: Clock, max_waiting: int) -> None:
+    def __init__(self, store: Store, broker: Broker, clock: Clock, max_waiting: int, patience: float = 0.0) -> None:
         """Use these parts.
 
         Args:
@@ -37,14 +38,18 @@ class Submitter:
             broker: takes the tickets.
             clock: the source of the time.
             max_waiting: the most tasks that may be queued; 0 means no limit.
+            patience: seconds for which the record of a push waits for a transaction of later requests; 0: it is made
+                at once, unless a transaction is in progress.
         """
+        self._patience = patience
+        self._recorder_runs = False
         self._store = store
         self._broker = broker
         self._clock = clock
         self._max_waiting = max_waiting
         self._lock = threading.Lock()
         self._unrecorded: list[Push] = []
-        self._keep = Together[Addition, Added](self._add, weight=_size, when_idle=self._record)
+        self._keep = Together[Addition, Added](self._add, weight=_size, when_idle=self._when_idle)
         self._send = Together[Push, None](self._push, weight=_count, of_all=BrokerAway)
 
     @property
@@ -81,8 +86,12 @@ class Submitter:
             self._broker.push(push.tickets)
         with self._lock:
             self._unrecorded.append(push)
-        if not self._keep.is_busy:
-            self._record()
+            starts = bool(self._patience) and not self._recorder_runs
+            self._recorder_runs = self._recorder_runs or starts
+        if starts:
+            threading.Thread(target=self._record_later, name="recorder", daemon=True).start()
+        elif not self._keep.is_busy:
+            self._when_idle()
 
     def _add(self, additions: Sequence[Addition]) -> Sequence[Added]:
         unrecorded = self._take_unrecorded()
@@ -96,6 +105,20 @@ class Submitter:
     def _push(self, pushes: Sequence[Push]) -> Sequence[None]:
         self._broker.push([ticket for push in pushes for ticket in push.tickets])
         return [None] * len(pushes)
+
+    def _when_idle(self) -> None:
+        if not self._patience:
+            self._record()
+
+    def _record_later(self) -> None:
+        """Record what no transaction records in time, until nothing is left."""
+        while True:
+            time.sleep(self._patience)
+            self._record()
+            with self._lock:
+                self._recorder_runs = bool(self._unrecorded)
+                if not self._recorder_runs:
+                    return
 
     def _record(self) -> None:
         """Record what was pushed. If this fails, the sweeper finds the tickets in Redis and records it."""

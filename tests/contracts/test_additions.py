@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -202,7 +202,7 @@ def refusals(answer: Added) -> list[Refused]:
 def test_what_gathers_behind_a_slow_writer_is_one_transaction(webs: list[Web], threads: ThreadPoolExecutor) -> None:
     web, other = webs
     requests = [batch(GOOD) for _ in range(20)]
-    with other.store.database.write():  # so that the first request waits
+    with busy(other.store):  # so that the first request waits
         futures = [threads.submit(web.keep, request) for request in requests[:1]]
         eventually(lambda: web.submitter.is_busy)
         futures += [threads.submit(web.keep, request) for request in requests[1:]]
@@ -217,15 +217,21 @@ def test_while_the_database_is_away_every_request_of_the_group_is_told(
     webs: list[Web], threads: ThreadPoolExecutor
 ) -> None:
     web, other = Web(*_impatient(webs[0])), webs[1]
-    with other.store.database.write() as connection:
-        connection.execute(batches.delete())
-        if not other.store.database.is_file:
-            connection.exec_driver_sql("LOCK TABLE batches")
+    with busy(other.store):
         futures = [threads.submit(web.keep, batch(GOOD)) for _ in range(5)]
         found = [future.result(LIMIT) for future in futures]
     assert [type(error) for error in found] == [StoreAway] * 5
     assert web.keep(batch(GOOD)) == Added()
     web.store.close()
+
+
+@contextmanager
+def busy(store: Store) -> Iterator[None]:
+    """Let nobody else add batches."""
+    with store.database.write() as connection:
+        if not store.database.is_file:
+            connection.exec_driver_sql("LOCK TABLE batches")
+        yield
 
 
 def _impatient(web: Web) -> tuple[Store, Submitter]:
