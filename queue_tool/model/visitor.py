@@ -60,9 +60,8 @@ class Visitor:
         """Return the first sign that the request is not from this machine, as a clause; None if there is none."""
         if not is_loopback(self.peer):
             return "this connection does not come from a loopback address"
-        for name in sorted(self.headers):
-            if name in PROXY_HEADERS or name.startswith(PROXY_PREFIXES):
-                return f"the header {name:.40} shows that a proxy passed this request on"
+        if (name := _header_of_a_proxy(self.headers)) is not None:
+            return f"the header {name:.40} shows that a proxy passed this request on"
         if self.protocol not in MODERN:
             return "this request uses a version of HTTP before 1.1, as proxies do"
         sign = self.sign_of_another_site()
@@ -83,6 +82,12 @@ class Visitor:
         if self.sec_fetch_site not in (None, "same-origin", "none"):
             return "the header Sec-Fetch-Site shows that a page of another site sent this request"
         return None
+
+
+@lru_cache(maxsize=64)
+def _header_of_a_proxy(headers: frozenset[str]) -> str | None:
+    """Return the first header that a proxy adds, or None. Most clients send the same headers with each request."""
+    return next((name for name in sorted(headers) if name in PROXY_HEADERS or name.startswith(PROXY_PREFIXES)), None)
 
 
 @lru_cache(maxsize=64)

@@ -101,13 +101,14 @@ def _presented_key() -> str | None:
 
 
 def _visitor() -> Visitor:
+    environ = request.environ
     return Visitor(
-        peer=request.remote_addr or "",
-        host=request.headers.get("Host", ""),
-        protocol=request.environ.get("SERVER_PROTOCOL", ""),
-        headers=frozenset(name.lower() for name in request.headers.keys()),  # noqa: SIM118 - iterating gives pairs
-        origin=request.headers.get("Origin"),
-        sec_fetch_site=request.headers.get("Sec-Fetch-Site"),
+        peer=environ.get("REMOTE_ADDR", ""),
+        host=environ.get("HTTP_HOST", ""),
+        protocol=environ.get("SERVER_PROTOCOL", ""),
+        headers=frozenset(name[5:].replace("_", "-").lower() for name in environ if name.startswith("HTTP_")),
+        origin=environ.get("HTTP_ORIGIN"),
+        sec_fetch_site=environ.get("HTTP_SEC_FETCH_SITE"),
         is_ours=_peer_is_ours,
     )
 

@@ -49,7 +49,10 @@ class Uploads:
 
 def has_body() -> bool:
     """Return whether the current request has a body, which may turn out to be empty if its length is not known."""
-    return bool(request.content_length) or "Transfer-Encoding" in request.headers
+    environ = request.environ
+    if "HTTP_TRANSFER_ENCODING" in environ:
+        return True
+    return environ.get("CONTENT_LENGTH", "0") not in ("", "0") and bool(request.content_length)
 
 
 @contextmanager
