@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Self
+from typing import Any, Self
 
 from queue_tool import environment
 from queue_tool.broker import Broker, InlineBroker, RqBroker
@@ -18,7 +19,9 @@ from queue_tool.host import data_dir, logs, put_aside, valkey
 from queue_tool.host.clock import CLOCK
 from queue_tool.model.batch import Judge, judge_of
 from queue_tool.model.clock import Clock
+from queue_tool.model.context import Context
 from queue_tool.model.options import PLAIN, Options
+from queue_tool.model.sending import Sending
 from queue_tool.model.settings import INLINE, Settings, without_secrets
 from queue_tool.model.task_types import TaskTypes
 from queue_tool.model.telemetry import Telemetry
@@ -31,6 +34,7 @@ from queue_tool.services.owner import Owner, lives_here
 from queue_tool.services.pause import Pause
 from queue_tool.services.reopen import Reopen
 from queue_tool.services.run import Runner
+from queue_tool.services.send import Send
 from queue_tool.services.submit import Submit
 from queue_tool.services.submitter import Submitter
 from queue_tool.services.sweep.sweep import Sweep
@@ -167,8 +171,22 @@ def open_runtime(
             types.compile()
         opened.pop_all()  # nothing failed, so the store stays open
     owner = Owner(store, kind, clock, name, for_parent=for_parent)
-    runner = _runner(settings, store, types, telemetry, clock)
+
+    def send_from_task(context: Context, sending: Sending) -> Any:
+        return send(context, sending)
+
+    runner = _runner(settings, store, types, telemetry, clock, send=send_from_task)
     broker = _broker(settings, store, runner, owner)
+    submit = Submit(
+        store=store,
+        broker=broker,
+        telemetry=telemetry,
+        clock=clock,
+        submitter=Submitter(store, broker, clock, settings.max_waiting, RECORD_WITHIN if kind == "web" else 0.0),
+        max_batch=settings.max_batch,
+        max_pushed=settings.max_pushed,
+    )
+    send = Send(submit=submit, types=types, clock=clock)
     wait = Wait(store, settings.max_waits)
     return Runtime(
         settings=settings,
@@ -178,15 +196,7 @@ def open_runtime(
         store=store,
         broker=broker,
         owner=owner,
-        submit=Submit(
-            store=store,
-            broker=broker,
-            telemetry=telemetry,
-            clock=clock,
-            submitter=Submitter(store, broker, clock, settings.max_waiting, RECORD_WITHIN if kind == "web" else 0.0),
-            max_batch=settings.max_batch,
-            max_pushed=settings.max_pushed,
-        ),
+        submit=submit,
         ask=Ask(store=store),
         list=Listing(store=store),
         wait=wait,
@@ -199,7 +209,15 @@ def open_runtime(
     )
 
 
-def _runner(settings: Settings, store: Store, types: TaskTypes, telemetry: Telemetry, clock: Clock) -> Runner:
+def _runner(
+    settings: Settings,
+    store: Store,
+    types: TaskTypes,
+    telemetry: Telemetry,
+    clock: Clock,
+    *,
+    send: Callable[[Context, Sending], Any],
+) -> Runner:
     return Runner(
         store=store,
         types=types,
@@ -208,6 +226,7 @@ def _runner(settings: Settings, store: Store, types: TaskTypes, telemetry: Telem
         timeout=settings.timeout,
         max_attempts=settings.max_attempts,
         chance=random.random,
+        send=send,
         retries=settings.redis_url != INLINE,
         pause=lambda: time.sleep(STORE_PAUSE),
     )

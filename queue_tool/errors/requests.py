@@ -60,6 +60,12 @@ class BadTask(BadRequest):
         return error
 
 
+class NotSent(QueueToolError):
+    """The task cannot be sent."""
+
+    code = "not_sent"
+
+
 class BadTokens(BadRequest):
     """The body must be a JSON object with "tokens", an array of strings."""
 

@@ -16,7 +16,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from queue_tool.execution.awaiting import DeadlinePassed, await_here, awaited, exit_if_forked, is_awaitable, outcome_of
@@ -109,22 +108,25 @@ def _in_a_process(task_type: TaskType, data: object, context: Context, timeout: 
     fork = multiprocessing.get_context("fork")
 
     def answer() -> None:
-        answer_parent(sending, lambda heard: execute_here(task_type, data, replace(context, on_news=heard)))
+        answering.close()
+        answer_parent((answers, sending), context, lambda inside: execute_here(task_type, data, inside))
 
     guard = Guard(fork)
     try:
         guard.start()  # before the pipe is made, because it would inherit the pipe
         receiving, sending = fork.Pipe(duplex=False)
+        answers, answering = fork.Pipe(duplex=False)
         child = fork.Process(target=answer, name=context.token, daemon=True)
         child.start()
     except OSError as error:
         guard.close()
         return not_started(error)
     sending.close()
+    answers.close()
     assert child.pid is not None  # noqa: S101 - it was started
     try:
         with guard.watching(child.pid):
-            return hear_child(child, receiving, context, timeout)
+            return hear_child(child, (receiving, answering), context, timeout)
     finally:
         guard.close()
 

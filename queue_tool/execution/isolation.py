@@ -10,21 +10,23 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
 
+import msgspec
+
 from queue_tool.errors import MalformedJson
 from queue_tool.execution import lines, process_group
 from queue_tool.execution.lines import Lines
+from queue_tool.execution.outlet import LONGEST_POLL, Outlet
+from queue_tool.execution.sending import Asked, PipeSender, answer_to
 from queue_tool.model import json_text
 from queue_tool.model.context import Context
 from queue_tool.model.outcome import Ended, Failed, Returned, timed_out
 from queue_tool.model.states import Code
-
-LONGEST_POLL = 86400.0
-"""Seconds that one poll of a pipe may take: the operating system allows a few weeks at most."""
 
 SHOWN = 80
 """The most bytes of an unreadable message that an error shows."""
@@ -40,17 +42,19 @@ class Report(NamedTuple):
 class Hearing:
     """Hears one child: the messages that it writes to a pipe, and its death."""
 
-    def __init__(self, child: BaseProcess, receiving: Connection) -> None:
+    def __init__(self, child: BaseProcess, receiving: Connection, writing: Connection) -> None:
         """Watch a child.
 
         Args:
             child: the process, which has been started.
             receiving: the reading end of the pipe to which it writes; `close` closes it.
+            writing: the writing end of the pipe from which it reads; `close` closes it.
         """
         self.child = child
         self._receiving = receiving
         self._arriving = Lines(receiving.fileno())
         self.dead = _descriptor_of_death(child)  # can be read when the child has ended
+        self.outlet = Outlet(writing, self.dead)
         self._poll = select.poll()
         self._poll.register(self.dead, select.POLLIN)
         self._poll.register(receiving.fileno(), select.POLLIN)
@@ -68,7 +72,7 @@ class Hearing:
             ready = self._poll.poll(math.ceil(seconds * 1000))
             arrived = self._arriving.read()
             for text in arrived or ():
-                report = _read_message(text, context)
+                report = self._read_message(text, context)
                 if report is not None:
                     return report
             if (arrived is None and any(descriptor == self.dead for descriptor, _ in ready)) or (
@@ -97,24 +101,66 @@ class Hearing:
         return Report(Failed(code=died, error=f"The task's own process ended with code {self.child.exitcode}."))
 
     def close(self) -> None:
-        """Close the pipe."""
+        """Close the pipes. The child must have ended."""
+        self.outlet.close()
         os.close(self.dead)
         self._receiving.close()
 
+    def _read_message(self, text: bytes, context: Context) -> Report | None:
+        """Return how the run ended; None if the message brings progress and log lines, or asks to send a task."""
+        try:
+            message = json_text.loads(text)
+        except MalformedJson:
+            sentence = f"The task's own process sent an unreadable message: {text[:SHOWN]!r}."
+            return Report(Failed(code=Code.ERROR, error=sentence))
+        match message:
+            case {"returned": {"result": str(result)}, **rest}:
+                return Report(Returned(result=result), rest.get("again") is True)
+            case {"notes": {"progress": progress, "note": str(note), "lines": list(lines)}}:
+                if isinstance(progress, int | float):
+                    context.progress(progress, note)
+                for line in lines:
+                    context.log(str(line))
+                return None
+            case {
+                "failed": {"code": str(code), "error": str(error), "traceback": str(trace), "final": final, **fields},
+                **rest,
+            }:
+                after: Any = fields.get("after")
+                failed = Failed(code=Code(code), error=error, traceback=trace, final=bool(final), after=after)
+                return Report(failed, rest.get("again") is True)
+            case {"send": dict(question)}:
+                with suppress(msgspec.ValidationError):
+                    self._answer(msgspec.convert(question, Asked), context)
+                    return None
+        return Report(Failed(code=Code.ERROR, error=f"The task's own process sent an unknown message: {message!r}."))
+
+    def _answer(self, question: Asked, context: Context) -> None:
+        """Send a task for the child in a thread, since this one must see its death and its deadline."""
+        threading.Thread(
+            target=lambda: self.outlet.reply(answer_to(question, context)),
+            name=f"sending for {context.token}",
+            daemon=True,
+        ).start()
+
 
 def hear_child(
-    child: BaseProcess, receiving: Connection, context: Context, timeout: float | None, died: Code = Code.ERROR
+    child: BaseProcess,
+    pipes: tuple[Connection, Connection],
+    context: Context,
+    timeout: float | None,
+    died: Code = Code.ERROR,
 ) -> Ended:
     """Read a child's messages until it reports how the run ended, dies, or reaches the deadline. Then end its group.
 
     Args:
         child: the process that runs `answer_parent`; it has ended when this returns.
-        receiving: the reading end of the pipe to which the child writes.
+        pipes: the reading end of the pipe to which the child writes, and the writing end of that from which it reads.
         context: receives the child's progress and log lines.
         timeout: seconds until the deadline; None waits forever.
         died: the code of the failure if the child ends without a report.
     """
-    hearing = Hearing(child, receiving)
+    hearing = Hearing(child, *pipes)
     try:
         return hearing.outcome(context, deadline_after(timeout), timeout, died).ended
     finally:
@@ -140,6 +186,11 @@ class Reporter:
         with self._lock:
             lines.write(self._descriptor, json_text.dumps({"notes": asdict(context.take_notes())}))
 
+    def ask(self, question: Asked) -> None:
+        """Ask the parent to send a task."""
+        with self._lock:
+            lines.write(self._descriptor, msgspec.json.encode({"send": question}))
+
     def ended(self, ended: Ended, *, again: bool = False) -> None:
         """Send how a run ended, and whether this process can do another task."""
         with self._lock:
@@ -149,17 +200,20 @@ class Reporter:
             lines.write(self._descriptor, json_text.dumps({kind: fields, "again": again}))
 
 
-def answer_parent(sending: Connection, work: Callable[[Callable[[Context], None]], Ended]) -> None:
+def answer_parent(pipes: tuple[Connection, Connection], context: Context, work: Callable[[Context], Ended]) -> None:
     """Do the work in this process, and send the parent how it ended.
 
     Args:
-        sending: the writing end of the pipe to the parent.
-        work: runs the task; its argument is a callback that sends the context's progress and log lines to the parent.
+        pipes: the reading end of the pipe from the parent, and the writing end of the pipe to it.
+        context: the context of the run.
+        work: runs the task with a context that reports and sends through these pipes.
     """
     become_ordinary()
     exit_with_parent()
+    answers, sending = pipes
     reporter = Reporter(sending.fileno())
-    reporter.ended(work(reporter.notes))
+    with open(answers.fileno(), "rb", closefd=False) as arriving:
+        reporter.ended(work(replace(context, on_news=reporter.notes, send=PipeSender(reporter, arriving))))
 
 
 def _descriptor_of_death(child: BaseProcess) -> int:
@@ -182,33 +236,6 @@ def become_ordinary() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     multiprocessing.current_process().daemon = False
     multiprocessing.set_start_method(None, force=True)  # the default of this system
-
-
-def _read_message(text: bytes, context: Context) -> Report | None:
-    """Return how the run ended; None if the message only brings progress and log lines."""
-    try:
-        message = json_text.loads(text)
-    except MalformedJson:
-        sentence = f"The task's own process sent an unreadable message: {text[:SHOWN]!r}."
-        return Report(Failed(code=Code.ERROR, error=sentence))
-    match message:
-        case {"returned": {"result": str(result)}, **rest}:
-            return Report(Returned(result=result), rest.get("again") is True)
-        case {"notes": {"progress": progress, "note": str(note), "lines": list(lines)}}:
-            if isinstance(progress, int | float):
-                context.progress(progress, note)
-            for line in lines:
-                context.log(str(line))
-            return None
-        case {
-            "failed": {"code": str(code), "error": str(error), "traceback": str(trace), "final": final, **fields},
-            **rest,
-        }:
-            after: Any = fields.get("after")
-            failed = Failed(code=Code(code), error=error, traceback=trace, final=bool(final), after=after)
-            return Report(failed, rest.get("again") is True)
-        case other:
-            return Report(Failed(code=Code.ERROR, error=f"The task's own process sent an unknown message: {other!r}."))
 
 
 def exit_with_parent() -> None:

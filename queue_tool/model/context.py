@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn, Unpack
 
+from queue_tool.errors import NotSent
 from queue_tool.model.bounded_text import keepable
 from queue_tool.model.outcome import MOST_LINES, Note
+from queue_tool.model.sending import Sending, SendOptions, sending_of
 
 LONGEST_LINE = 2000
 """Characters kept of a log line or a note."""
@@ -30,6 +32,18 @@ def ignore_news(_: Context) -> None:
     """Do nothing: the listener of a run whose notes are not read while it runs."""
 
 
+def refuse_to_send(_: Context, __: Sending) -> NoReturn:
+    """Refuse to send: no worker has made the context.
+
+    Raises:
+        NotSent: always.
+    """
+    raise NotSent(
+        "No worker made this context, so it cannot send tasks. In a test, give it a function instead: "
+        'Context(..., send=lambda context, sending: "a token").'
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """One run of one task, as its function sees it.
@@ -47,6 +61,7 @@ class Context:
     )  # additional input for the function, in addition to its data
     canceled: threading.Event = field(default_factory=threading.Event)
     on_news: Callable[[Context], None] = field(default=ignore_news, repr=False)  # called when there are notes to take
+    send: Callable[[Context, Sending], Any] = field(default=refuse_to_send, repr=False)  # what `submit` calls
     _notes: list[tuple[float, str]] = field(default_factory=list, init=False, repr=False)
     _lines: deque[str] = field(default_factory=lambda: deque(maxlen=MOST_LINES), init=False, repr=False)
     _logged: list[int] = field(default_factory=lambda: [0], init=False, repr=False)
@@ -71,6 +86,52 @@ class Context:
         self._lines.append(keepable(text, LONGEST_LINE))
         self._logged[0] += 1
         self.on_news(self)
+
+    def submit(self, data: object, *, task_type: str, key: str | None = None, **options: Unpack[SendOptions]) -> Any:
+        """Send a task. When this returns its token, the task is on disk, whatever becomes of the running one.
+
+        Where an event loop runs, this returns a coroutine: an `async def` awaits it.
+
+        Args:
+            data: the data of the task: JSON.
+            task_type: its type.
+            key: makes it once per parent task: if an earlier run of this task has used the key, its token is returned.
+            options: those of `POST /tasks`; `run_at` and `expires_at` may be a datetime, and `delay` a timedelta.
+
+        Returns:
+            The token (a str). If another unfinished task uses the `unique_key`, the token of that one.
+
+        Raises:
+            NotSent: the data is not JSON, or this context cannot send.
+            BadTask: the task was refused. Its text names the reasons, and so does its `errors`.
+            IdempotencyKeyReused: this task has used the key for other data.
+            TooManyWaiting: too many tasks are queued.
+            StoreAway: the database has been away for ten seconds.
+        """
+        return self.send(self, sending_of(task_type, [data], options, key=key, many=False))
+
+    def submit_many(
+        self, data: Iterable[object], *, task_type: str, key: str | None = None, **options: Unpack[SendOptions]
+    ) -> Any:
+        """Send a batch of tasks of one type. Each element is accepted or refused on its own.
+
+        Where an event loop runs, this returns a coroutine: an `async def` awaits it.
+
+        Args:
+            data: the data of each task: JSON.
+            task_type: their type.
+            key: makes it once per parent task: if an earlier run of this task has used the key, nothing new is sent.
+            options: those of `POST /tasks`, for each of the tasks.
+
+        Returns:
+            A `Sent`: the id of the `batch`, its `elements`, the `tokens` of the accepted and the `refused` ones. If all
+            are refused, nothing is stored, and `batch` is None.
+
+        Raises:
+            TooManyItems: there are more than `QUEUE_TOOL_MAX_BATCH`.
+            QueueToolError: what `submit` raises, except for BadTask.
+        """
+        return self.send(self, sending_of(task_type, list(data), options, key=key, many=True))
 
     def take_notes(self) -> Notes:
         """Return and clear what the run has reported since the last call. The function may report more meanwhile."""

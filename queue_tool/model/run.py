@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from queue_tool.model import json_text
-from queue_tool.model.context import Context, ignore_news
+from queue_tool.model.context import Context, ignore_news, refuse_to_send
 from queue_tool.model.outcome import Ended
+from queue_tool.model.sending import Sending
 from queue_tool.model.task import Claimed
 from queue_tool.model.task_types import TaskType
 from queue_tool.model.ticket import ticket_id
@@ -23,6 +25,7 @@ class Run:
     data: object = None
     timeout: float | None = None  # seconds; None: no limit
     ended: Ended | None = None  # set if the run ended before its function could be called
+    send: Callable[[Context, Sending], Any] = refuse_to_send  # for its context
 
     @property
     def ticket(self) -> str:
@@ -48,4 +51,5 @@ class Run:
             deadline=self.deadline(called_at or task.started_at),
             parameters=json_text.loads(task.parameters) if task.parameters else {},  # type: ignore[arg-type] # an object
             on_news=on_news,
+            send=self.send,
         )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from queue_tool.errors import StoreAway
 from queue_tool.execution.call import execute
@@ -22,6 +23,7 @@ from queue_tool.model.clock import Clock
 from queue_tool.model.context import Context, take_note
 from queue_tool.model.outcome import Ended, Failed, Note, Outcome, Returned
 from queue_tool.model.run import Run
+from queue_tool.model.sending import Sending
 from queue_tool.model.states import Code, Move
 from queue_tool.model.task import Claimed
 from queue_tool.model.task_types import TaskTypes
@@ -49,6 +51,7 @@ class Runner:
     timeout: float  # seconds; for task types without a timeout
     max_attempts: int  # for task types without a maximum
     chance: Callable[[], float]  # returns a random number from 0 to 1
+    send: Callable[[Context, Sending], Any]  # sends what functions send while they run
     retries: bool = True  # False for the inline broker: nothing runs a task again when it is due
     pause: Callable[[], None]  # waits before the next try when the store was away
 
@@ -121,7 +124,7 @@ class Runner:
         except Exception as error:  # noqa: BLE001 - a type's own function may raise anything
             sentence = f"The task's data or timeout cannot be read: {described(error)}."
             return Run(task=task, task_type=known, ended=Failed(code=Code.ERROR, error=sentence, final=True))
-        return Run(task=task, task_type=known, data=data, timeout=timeout)
+        return Run(task=task, task_type=known, data=data, timeout=timeout, send=self.send)
 
     def process(self, run: Run, context: Context | None, owner: int) -> Ended:
         """Call the task's function, wait, and return how the run ended. A run that has already ended has no context.

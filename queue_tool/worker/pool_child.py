@@ -14,6 +14,7 @@ from queue_tool.environment import load_settings
 from queue_tool.execution.call import execute_here
 from queue_tool.execution.isolation import Reporter, become_ordinary
 from queue_tool.execution.process_tree import end_with_parent
+from queue_tool.execution.sending import PipeSender
 from queue_tool.host import logs, output
 from queue_tool.model import json_text
 from queue_tool.model.context import Context
@@ -67,15 +68,18 @@ def serve(
     types, reporter, surroundings = known_types(), Reporter(reports.fileno()), Surroundings(memory)
     with open(requests.fileno(), "rb", closefd=False) as arriving:
         for line in arriving:
+            sender = PipeSender(reporter, arriving)
             request = Request(*json_text.loads(line))  # type: ignore[misc] # our own worker has written it
-            ended = execute_here(types[request.task_type], json_text.loads(request.data), _context(request, reporter))
-            again = surroundings.restore()
+            ended = execute_here(
+                types[request.task_type], json_text.loads(request.data), _context(request, reporter, sender)
+            )
+            again = surroundings.restore() and sender.is_idle  # else an answer may still come
             reporter.ended(ended, again=again)
             if not again:
                 break
 
 
-def _context(request: Request, reporter: Reporter) -> Context:
+def _context(request: Request, reporter: Reporter, sender: PipeSender) -> Context:
     return Context(
         token=request.token,
         attempt=request.attempt,
@@ -83,6 +87,7 @@ def _context(request: Request, reporter: Reporter) -> Context:
         deadline=datetime.fromisoformat(request.deadline) if request.deadline else None,
         parameters=json_text.loads(request.parameters) if request.parameters else {},  # type: ignore[arg-type] # an object
         on_news=reporter.notes,
+        send=sender,
     )
 
 

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import math
-import os
-import select
 import threading
-import time
-from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -15,7 +10,7 @@ from typing import Any
 from queue_tool.execution import process_group
 from queue_tool.execution.current_task import CurrentTask
 from queue_tool.execution.guard import Guard
-from queue_tool.execution.isolation import LONGEST_POLL, Hearing, Report, deadline_after
+from queue_tool.execution.isolation import Hearing, Report, deadline_after
 from queue_tool.host.clock import CLOCK
 from queue_tool.host.working_directory import WorkingDirectory
 from queue_tool.model.context import Context
@@ -61,7 +56,7 @@ class PoolProcess:
         self._start(forks, directory)
 
     def _start(self, forks: Any, directory: WorkingDirectory) -> None:
-        (requests, self._requests), (receiving, reports) = forks.Pipe(duplex=False), forks.Pipe(duplex=False)
+        (requests, requests_to), (receiving, reports) = forks.Pipe(duplex=False), forks.Pipe(duplex=False)
         directory.leave_removed()  # the standard library reads the working directory
         self._child: BaseProcess = forks.Process(
             target=pool_child.serve,
@@ -77,8 +72,7 @@ class PoolProcess:
         assert self._child.pid is not None  # noqa: S101 - it was started
         self._pid = self._child.pid
         self._guard.watch(self._pid)
-        os.set_blocking(self._requests.fileno(), False)
-        self._hearing = Hearing(self._child, receiving)
+        self._hearing = Hearing(self._child, receiving, requests_to)
         self._output.start(self._pid)
 
     @property
@@ -120,7 +114,6 @@ class PoolProcess:
         """End the process and its group, and wait until they have ended."""
         process_group.end_with(self._child)
         self._guard.leave(self._pid)
-        self._requests.close()
         self._hearing.close()
         self._output.end()
 
@@ -129,7 +122,7 @@ class PoolProcess:
         self._done += 1
         self._output.begin(CurrentTask(run.task.token, run.task.task_type))
         try:
-            self._send(pool_child.written(_request(run)), until)
+            self._hearing.outlet.write(pool_child.written(_request(run)), until)
         except BrokenPipeError:
             if self._done > 1:  # a new process that dies at once would do so again and again
                 return None
@@ -137,26 +130,6 @@ class PoolProcess:
         if report.again:  # otherwise `end` ends the output, when the whole group has ended
             self._output.end()
         return report
-
-    def _send(self, request: bytes, until: float) -> None:
-        """Send a request. The rest of a large one waits for room in the pipe, while the process lives.
-
-        Raises:
-            BrokenPipeError: the process has died.
-        """
-        left = memoryview(request)[os.write(self._requests.fileno(), request) :]
-        while left and self._has_room(until):
-            with suppress(BlockingIOError):
-                left = left[os.write(self._requests.fileno(), left) :]
-
-    def _has_room(self, until: float) -> bool:
-        """Wait until the pipe has room. Return False if the process dies first, or at the deadline."""
-        poll = select.poll()
-        poll.register(self._requests.fileno(), select.POLLOUT)
-        poll.register(self._hearing.dead, select.POLLIN)
-        seconds = min(LONGEST_POLL, max(0.0, until - time.monotonic()))
-        ready = poll.poll(math.ceil(seconds * 1000))
-        return bool(ready) and all(descriptor != self._hearing.dead for descriptor, _ in ready)
 
 
 def _request(run: Run) -> Request:

@@ -33,6 +33,7 @@ forks = multiprocessing.get_context("fork")
 def heard(report: Callable[[Connection], None], timeout: float | None = TOO_LONG) -> Ended:
     """Return how the run of a child that reports so ended, and require that the child has been reaped."""
     receiving, sending = forks.Pipe(duplex=False)
+    answers, answering = forks.Pipe(duplex=False)
 
     def child() -> None:
         process_group.lead()
@@ -41,7 +42,9 @@ def heard(report: Callable[[Connection], None], timeout: float | None = TOO_LONG
     process = forks.Process(target=child, daemon=True)
     process.start()
     sending.close()
-    ended = hear_child(process, receiving, Context(token="", attempt=1, deadline=None), timeout, Code.WORKER_LOST)
+    answers.close()
+    context = Context(token="", attempt=1, deadline=None)
+    ended = hear_child(process, (receiving, answering), context, timeout, Code.WORKER_LOST)
     assert multiprocessing.active_children() == []
     return ended
 

@@ -1,0 +1,153 @@
+"""Sending from a function: in its own thread, off the event loop, or through the pipe to the parent of its process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from typing import Any, Protocol
+
+import msgspec
+
+from queue_tool.errors import BY_CODE, BadTask, NotSent, QueueToolError
+from queue_tool.model.bounded_text import described
+from queue_tool.model.context import Context
+from queue_tool.model.sending import Sending, Sent
+
+FORKED = "Only the process in which the task's function runs can send tasks: return the data to it, and send there."
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What the process of a task asks its parent to send."""
+
+    number: int  # of the question; the answer repeats it
+    sending: Sending
+
+
+class _Error(msgspec.Struct, frozen=True, kw_only=True):
+    code: str
+    sentence: str
+    retry_after: int | None = None
+    errors: Sequence[Mapping[str, str]] = ()
+
+
+class _Answer(msgspec.Struct, frozen=True, kw_only=True):
+    number: int
+    token: str | None = None
+    sent: Sent | None = None
+    error: _Error | None = None
+
+
+class Asks(Protocol):
+    """Sends a question to the parent of this process."""
+
+    def ask(self, question: Asked) -> None:
+        """Send it."""
+
+
+class Answers(Protocol):
+    """The answers of the parent."""
+
+    def readline(self) -> bytes:
+        """Wait for the next line, and return it with its end. Empty: the parent has ended."""
+
+
+def carry_out(work: Callable[[], Any], pool: Executor | None = None) -> Any:
+    """Do the work in this thread. If an event loop runs here, return a coroutine that does it in another thread.
+
+    So an `async def` awaits it, wherever it runs, and a plain function gets the value.
+
+    Args:
+        work: what to do.
+        pool: the threads for coroutines; None: those of the loop.
+    """
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return work()
+
+    async def in_a_thread() -> Any:
+        return await loop.run_in_executor(pool, work)
+
+    in_a_thread.__qualname__ = "context.submit"  # Python's warning names it if it is not awaited
+    return in_a_thread()
+
+
+class PipeSender:
+    """Sends in the process of a task: asks the parent, one question after the other, and waits for the answer."""
+
+    def __init__(self, asks: Asks, answers: Answers) -> None:
+        """Use these ends of two pipes."""
+        self._asks = asks
+        self._answers = answers
+        self._lock = threading.Lock()
+        self._number = 0
+        self._answered = 0
+        self._pid = os.getpid()
+
+    @property
+    def is_idle(self) -> bool:
+        """Return whether every question was answered. An exception of a signal handler may interrupt one."""
+        return self._number == self._answered
+
+    def __call__(self, context: Context, sending: Sending) -> Any:  # noqa: ARG002 - the signature of every sender
+        """Send; return the token, or what became of each element.
+
+        Raises:
+            QueueToolError: what the parent raised.
+        """
+        return carry_out(lambda: self._exchange(sending))
+
+    def _exchange(self, sending: Sending) -> Any:
+        if os.getpid() != self._pid:
+            raise NotSent(FORKED)
+        with self._lock:
+            self._number += 1
+            self._asks.ask(Asked(number=self._number, sending=sending))
+            answer = self._read()
+            self._answered = self._number
+        if answer.error is not None:
+            raise _raised(answer.error)
+        return answer.sent if answer.sent is not None else answer.token
+
+    def _read(self) -> _Answer:
+        while True:
+            line = self._answers.readline()
+            if not line:
+                raise NotSent("The worker of this task has ended.")
+            try:
+                answer = msgspec.json.decode(line, type=_Answer)
+            except msgspec.MsgspecError:  # the rest of an answer whose reading was interrupted
+                continue
+            if answer.number == self._number:
+                return answer
+
+
+def answer_to(asked: Asked, context: Context) -> bytes:
+    """Send what a child asks for; return the answer as a line for it. Every error is an answer."""
+    try:
+        sent = context.send(context, asked.sending)
+    except QueueToolError as error:
+        told = _Error(
+            code=error.code,
+            sentence=error.sentence,
+            retry_after=error.retry_after,
+            errors=error.errors if isinstance(error, BadTask) else (),
+        )
+        answer = _Answer(number=asked.number, error=told)
+    except BaseException as error:  # noqa: BLE001 - the child waits for an answer
+        told = _Error(code=QueueToolError.code, sentence=f"The task could not be sent: {described(error)}.")
+        answer = _Answer(number=asked.number, error=told)
+    else:
+        is_token = isinstance(sent, str)
+        answer = _Answer(number=asked.number, token=sent if is_token else None, sent=None if is_token else sent)
+    return msgspec.json.encode(answer) + b"\n"
+
+
+def _raised(error: _Error) -> QueueToolError:
+    raised = BY_CODE.get(error.code, QueueToolError)(error.sentence, retry_after=error.retry_after)
+    if isinstance(raised, BadTask):
+        raised.errors = error.errors
+    return raised
