@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 from pathlib import Path
 
@@ -39,3 +41,32 @@ def write(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+class Spare:
+    """Files that a process holds open, so that it can still end in order when it cannot open others."""
+
+    def __init__(self, count: int) -> None:
+        """Open this many files, or fewer if there is no room."""
+        self._held: list[int] = []
+        with contextlib.suppress(OSError):
+            for _ in range(count):
+                self._held.append(_opened())
+
+    def close(self) -> None:
+        """Make room for others."""
+        while self._held:
+            os.close(self._held.pop())
+
+
+def can_open() -> bool:
+    """Return whether this process can open another file. It has a limit, and so has the machine."""
+    try:
+        os.close(_opened())
+    except OSError as error:
+        return error.errno not in (errno.EMFILE, errno.ENFILE)
+    return True
+
+
+def _opened() -> int:
+    return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)

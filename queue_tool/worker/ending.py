@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Mapping
 
+from queue_tool.host import files
 from queue_tool.model.outcome import Outcome
 from queue_tool.model.queues import Lane
 from queue_tool.services.unfinished import lose, put_back, resign
@@ -21,6 +22,9 @@ after they were told to."""
 
 LAST_TRIES = 8.0
 """Seconds after the drain in which the last outcomes may still be written."""
+
+SPARE = 16
+"""Files that a worker keeps for its end, which needs connections and modules."""
 
 
 class Ending:
@@ -53,6 +57,8 @@ class Ending:
         self._resignation = resignation
         self._watchdog = watchdog
         self._stuck_since: float | None = None  # monotonic: when the last thread became busy with an abandoned function
+        self._could_open = True  # at the last check
+        self._spare = files.Spare(SPARE)
         self.ended: deque[tuple[Outcome, ActiveRun]] = deque()  # the outcomes that are not written yet
         self.has_enough = False  # whether this worker has claimed as many runs as it should
 
@@ -80,6 +86,13 @@ class Ending:
             self._resignation.for_threads()
         if self._watchdog is not None and (stuck := self._watchdog.check(now)) is not None:
             self._leave_loop(stuck)
+
+    def check_files(self) -> None:
+        """Let this worker end if it cannot open files now and could not at the last check."""
+        could, self._could_open = self._could_open, files.can_open()
+        if not (could or self._could_open) and self.finish_by is None:
+            self._spare.close()
+            self._resignation.for_files()
 
     def abandon(self, active: ActiveRun) -> None:
         """Abandon a run and try to stop its function."""

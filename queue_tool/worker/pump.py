@@ -248,6 +248,7 @@ class Pump:
         if now - self._last_check >= CHECK_EVERY:
             self._last_check = now
             self._abandon_lost(now)
+            self._ending.check_files()
             self._intake.beat(busy=len(self._active) > 0)
 
     def _abandon_lost(self, now: float) -> None:

@@ -38,6 +38,12 @@ class Resignation:
         self._telemetry.emit(events.Warned(reason=reason))
         self._resign(reason)
 
+    def for_files(self) -> None:
+        """Resign because this process cannot open files."""
+        reason = f"it cannot open files, because its tasks have left too many open: {REPLACED}"
+        self._telemetry.emit(events.Warned(reason=reason))
+        self._resign(reason)
+
     def for_loop(self, stuck: Stuck, blocking: Run | None) -> None:
         """Resign because the event loop is stuck.
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import resource
 import signal
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -204,6 +206,20 @@ def send_by_a_runtime_of_its_own(data: int) -> str:
 def descriptors(data: object) -> int:
     """Return how many files this process has open."""
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@task("sends.exhausts")
+def exhaust(data: object) -> int:
+    """Open files until this process cannot open another one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, most))
+    with contextlib.suppress(OSError):
+        while True:
+            kept.append(os.open(os.devnull, os.O_RDONLY))
+    return len(kept)
+
+
+kept: list[int] = []
 
 
 @task("sends.by-a-fork", isolated=True)

@@ -14,6 +14,7 @@ from queue_tool.model.queues import LISTS
 from queue_tool.model.states import State
 from queue_tool.runtime import Runtime
 from tests.conftest import RuntimeFactory
+from tests.support import LIMIT
 from tests.worker.faults import sends
 from tests.worker.faults.sends import ANSWERED, CHILD, LANES, REFUSED
 from tests.worker.faults.site import Site
@@ -107,6 +108,15 @@ def test_a_function_may_open_a_runtime_of_its_own_and_leaves_no_file_open(site: 
         site.await_end()
         counts.append(result(site.runtime, count))
     assert counts[1] <= counts[0]
+
+
+def test_a_worker_that_cannot_open_files_says_so_and_ends(site: Site) -> None:
+    worker = site.start(TASKS=MODULE)
+    (token,) = site.send("sends.exhausts", [None])
+    assert worker.wait(LIMIT) == 0, site.log
+    assert result(site.runtime, token) > 0
+    assert "it cannot open files, because its tasks have left too many open: this worker ends" in site.log
+    assert site.rows("SELECT count(*) FROM workers WHERE gone_at IS NULL") == [(0,)]
 
 
 def test_a_context_that_no_worker_has_made_says_how_to_test_a_function() -> None:
