@@ -126,9 +126,15 @@ def test_the_options_of_a_task_type() -> None:
     assert names("docs/task-types.md", "option") == list(TypeOptions.__annotations__)
 
 
+CALLED = ("progress", "log", "submit", "submit_many")
+"""The methods of a context that functions call."""
+
+
 def test_the_attributes_of_a_context() -> None:
-    public = {field.name for field in dataclasses.fields(Context) if field.init and field.name != "on_news"}
-    public |= {name for name, _ in inspect.getmembers(Context, inspect.isfunction) if name in ("progress", "log")}
+    public = {
+        field.name for field in dataclasses.fields(Context) if field.init and field.name not in ("on_news", "send")
+    }
+    public |= {name for name, _ in inspect.getmembers(Context, inspect.isfunction) if name in CALLED}
     assert {name.partition("(")[0] for name in names("docs/task-types.md", "attribute")} == public
 
 
