@@ -47,7 +47,10 @@ STORE_PAUSE = 0.5
 
 
 RECORD_WITHIN = 0.05
-"""Seconds within which a web process records what it has pushed, if no later request records it."""
+"""Seconds within which a process of `SENDERS` records what it has pushed, if no later request records it."""
+
+SENDERS = ("web", "worker")
+"""The kinds of processes in which many threads send tasks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +185,7 @@ def open_runtime(
         broker=broker,
         telemetry=telemetry,
         clock=clock,
-        submitter=Submitter(store, broker, clock, settings.max_waiting, RECORD_WITHIN if kind == "web" else 0.0),
+        submitter=Submitter(store, broker, clock, settings.max_waiting, RECORD_WITHIN if kind in SENDERS else 0.0),
         max_batch=settings.max_batch,
         max_pushed=settings.max_pushed,
     )
