@@ -16,6 +16,7 @@ from queue_tool.errors import BadTaskType, BrokerAway, BrokerOfAnother, StoreAwa
 from queue_tool.execution import own_types
 from queue_tool.execution.builtin import builtin_types
 from queue_tool.host import data_dir, logs, put_aside, valkey
+from queue_tool.host.begun import BegunFiles
 from queue_tool.host.clock import CLOCK
 from queue_tool.model.batch import Judge, judge_of
 from queue_tool.model.clock import Clock
@@ -94,6 +95,7 @@ class Runtime:
             clock=self.clock,
             lives_here=lives_here,
             max_pushed=self.settings.max_pushed,
+            begun=BegunFiles(self.settings.data_dir),
             retention=timedelta(days=self.settings.retention_days) if self.settings.retention_days else None,
         )
 

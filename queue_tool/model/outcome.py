@@ -59,9 +59,10 @@ class Outcome:
     error: str | None = None
     traceback: str = ""
     attempt: int = 1
-    started_at: datetime | None = None
+    started_at: datetime | None = None  # None: when the run was claimed
     due_at: datetime | None = None  # when the next attempt may start; only for RETRY_LATER
     seconds: float | None = None  # duration of the run, for the log
+    begun: bool = True  # False: its function was not called, so the log says nothing
 
 
 MOST_LINES = 100

@@ -145,17 +145,25 @@ class Runner:
             self._put_back(run, owner, _notes_of(context))
             raise
 
-    def decide(self, run: Run, ended: Ended, seconds: float) -> Outcome:
+    def decide(self, run: Run, ended: Ended, seconds: float, called: datetime | None = None) -> Outcome:
         """Return the outcome of a run: finished, failed, or a retry at a certain time.
 
         Args:
             run: the run.
             ended: how its function ended.
             seconds: how long it took.
+            called: when its function was called; None: right after the claim.
         """
         task = run.task
         if isinstance(ended, Returned):
-            return Outcome(token=task.token, run=task.run, move=Move.FINISH, result=ended.result, seconds=seconds)
+            return Outcome(
+                token=task.token,
+                run=task.run,
+                move=Move.FINISH,
+                result=ended.result,
+                started_at=called,
+                seconds=seconds,
+            )
         due = self._next_attempt_at(run, ended)
         return Outcome(
             token=task.token,
@@ -165,7 +173,7 @@ class Runner:
             error=ended.error,
             traceback=ended.traceback,
             attempt=task.attempt,
-            started_at=task.started_at,
+            started_at=called or task.started_at,
             due_at=due,
             seconds=seconds,
         )
@@ -227,7 +235,7 @@ class Runner:
             if outcome.token not in settled.tokens:
                 if dropped:
                     self.telemetry.emit(events.TicketDropped(token=outcome.token, run=outcome.run))
-            elif ended or outcome.move is not Move.FINISH:
+            elif outcome.begun and (ended or outcome.move is not Move.FINISH):
                 self.telemetry.emit(_event_of(outcome))
         for batch in settled.finished:
             self.telemetry.emit(events.BatchFinished(batch=batch))

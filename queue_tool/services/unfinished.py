@@ -5,14 +5,21 @@ from __future__ import annotations
 from queue_tool.model.outcome import Outcome
 from queue_tool.model.run import Run
 from queue_tool.model.states import MOST_LOSSES, MOST_RESIGNATIONS, Code, Move
-from queue_tool.store.runs import LOST_TOO_OFTEN
+from queue_tool.store.losses import LOST_TOO_OFTEN
 
 RESIGNED_TOO_OFTEN = f"More than {MOST_RESIGNATIONS} workers ended by themselves while they ran this task."
 
 
-def put_back(run: Run) -> Outcome:
-    """Return the outcome of a run whose worker was told to end. Another worker makes the same attempt."""
-    return Outcome(token=run.task.token, run=run.task.run, move=Move.PUT_BACK)
+def put_back(run: Run, *, begun: bool = True) -> Outcome:
+    """Return the outcome of a run whose worker was told to end, or that did not begin soon.
+
+    Another run makes the same attempt.
+
+    Args:
+        run: the run.
+        begun: whether its function may have been called.
+    """
+    return Outcome(token=run.task.token, run=run.task.run, move=Move.PUT_BACK, begun=begun)
 
 
 def resign(run: Run) -> Outcome:

@@ -13,10 +13,11 @@ from queue_tool.store.idempotency import IdempotencyKeys, Remembered
 from queue_tool.store.identity import identity_of
 from queue_tool.store.keys import Keys
 from queue_tool.store.listing import Listing, PageKey
+from queue_tool.store.losses import TakenBack
 from queue_tool.store.pushed_tickets import PushedTickets
 from queue_tool.store.queues import Queues
 from queue_tool.store.results import Results
-from queue_tool.store.runs import Runs, Settled, SettledAndClaimed, TakenBack
+from queue_tool.store.runs import Runs, Settled, SettledAndClaimed
 from queue_tool.store.singles import Singles
 from queue_tool.store.tasks import Tasks
 from queue_tool.store.tickets import Tickets

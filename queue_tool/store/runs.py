@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Float, Text, bindparam, case, delete, func, insert, or_, select, update
+from sqlalchemy import BigInteger, Connection, Float, Text, bindparam, delete, func, insert, or_, select, update
 
 from queue_tool.model.outcome import MOST_LINES, Note, Outcome
-from queue_tool.model.queues import Lane
-from queue_tool.model.states import ALONE_FROM, MOST_LOSSES, Code, Move, State
+from queue_tool.model.states import Move, State
 from queue_tool.model.task import Claimed
-from queue_tool.model.ticket import Ticket
 from queue_tool.store import attempts, ends
 from queue_tool.store.engine.database import Database, micros, micros_or_none
 from queue_tool.store.engine.rows import as_rows, field, is_among
-from queue_tool.store.moves import closes, lock_tasks, lock_tokens, update_for
+from queue_tool.store.losses import LANE_AFTER_A_LOSS, NOTHING_KNOWN, TakenBack, take_back
+from queue_tool.store.moves import closes, lock_tokens, update_for
 from queue_tool.store.queues import PAUSED
 from queue_tool.store.tables import events, in_state, tasks
-from queue_tool.store.tickets import TICKET_COLUMNS, ticket_of
-
-LOST_TOO_OFTEN = f"{MOST_LOSSES} workers died while they ran this task."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,15 +39,6 @@ class SettledAndClaimed:
 
     settled: Settled
     claimed: list[Claimed]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TakenBack:
-    """What `Runs.take_back` did with the tasks of dead workers."""
-
-    tickets: tuple[Ticket, ...]  # tickets of the tasks that were queued again
-    given_up: tuple[str, ...]  # tokens of the tasks that failed, because too many workers died while running them
-    finished: tuple[str, ...]  # ids of the batches that have no open task left
 
 
 class Runs:
@@ -102,22 +89,19 @@ class Runs:
         with self._database.read() as connection:
             return list(connection.execute(running).scalars())
 
-    def take_back(self, owners: Sequence[int], now: datetime) -> TakenBack:
-        """Queue the running tasks of dead workers again, each as a new run. Fail the tasks that were lost too often."""
-        parameters = {"owners": list(owners)}
+    def take_back(
+        self, owners: Sequence[int], now: datetime, begun: Mapping[int, Collection[str]] = NOTHING_KNOWN
+    ) -> TakenBack:
+        """Queue the running tasks of dead workers again, each as a new run. Fail the tasks that were lost too often.
+
+        Args:
+            owners: the workers.
+            now: the time.
+            begun: by owner, the ids of the tickets whose functions had been called. All other tasks of these owners are
+                put back without a loss. If an owner is missing, it may have called the functions of all its tasks.
+        """
         with self._database.write() as connection:
-            lock_tasks(connection, in_state(State.RUNNING) & tasks.c.owner.in_(owners))
-            attempts.add_lost(connection, owners, now)
-            given_up = connection.execute(_GIVE_UP, parameters | {"now": micros(now)}).all()
-            ending = ends.Ending(connection, now)
-            ending.add(Move.GIVE_UP, (row.batch_id for row in given_up))
-            rows = connection.execute(_LOSE, parameters).all()
-            finished = ending.close()
-        return TakenBack(
-            tickets=tuple(ticket_of(row) for row in rows),
-            given_up=tuple(row.token for row in given_up),
-            finished=finished,
-        )
+            return take_back(connection, owners, now, begun)
 
 
 _CLAIMABLE = (
@@ -146,22 +130,6 @@ _CLAIM = (
     )
 )
 
-_LANE_AFTER_A_LOSS = case((tasks.c.losses >= ALONE_FROM - 1, Lane.ISOLATED.value), else_=tasks.c.lane)
-
-_LOSE = (
-    update_for(Move.LOSE, keyed=False)
-    .where(tasks.c.owner.in_(bindparam("owners", expanding=True)))
-    .values(lane=_LANE_AFTER_A_LOSS)
-    .returning(*TICKET_COLUMNS)
-)
-
-_GIVE_UP = (
-    ends.closing(Move.GIVE_UP, keyed=False)
-    .where(tasks.c.owner.in_(bindparam("owners", expanding=True)), tasks.c.losses >= MOST_LOSSES - 1)
-    .values(code=Code.WORKER_LOST.value, error=LOST_TOO_OFTEN)
-    .returning(tasks.c.token, tasks.c.batch_id)
-)
-
 _FENCED = (
     tasks.c.token == field(0),
     tasks.c.run == field(1, BigInteger()),
@@ -172,6 +140,7 @@ _ENDED: dict[str, Any] = {
     "result": field(2),
     "code": field(3),
     "error": field(4),
+    "started_at": func.coalesce(field(6, BigInteger()), tasks.c.started_at),  # the claim may have come long before
 }
 
 _STORED: dict[Move, dict[str, Any]] = {
@@ -180,7 +149,7 @@ _STORED: dict[Move, dict[str, Any]] = {
     Move.RETRY_LATER: {"due_at": field(5, BigInteger())},
     Move.PUT_BACK: {},
     Move.RESIGN: {},
-    Move.LOSE: {"lane": _LANE_AFTER_A_LOSS},
+    Move.LOSE: {"lane": LANE_AFTER_A_LOSS},
     Move.GIVE_UP: _ENDED,
 }
 """The columns that each move stores when a run ends."""
@@ -248,7 +217,15 @@ def _settle(connection: Connection, outcomes: Sequence[Outcome], owner: int, now
     ending = ends.Ending(connection, now)
     for move in dict.fromkeys(outcome.move for outcome in outcomes):
         rows = [
-            (outcome.token, outcome.run, outcome.result, outcome.code, outcome.error, micros_or_none(outcome.due_at))
+            (
+                outcome.token,
+                outcome.run,
+                outcome.result,
+                outcome.code,
+                outcome.error,
+                micros_or_none(outcome.due_at),
+                micros_or_none(outcome.started_at),
+            )
             for outcome in outcomes
             if outcome.move is move
         ]

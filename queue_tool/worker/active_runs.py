@@ -30,6 +30,7 @@ class ActiveRun:
     run: Run
     began: float  # monotonic
     shown: bool = False  # whether RQ's tools see it
+    goes_back: bool = False  # whether it goes back to the head of its list, because it did not begin soon
 
 
 class ActiveRuns:
@@ -42,6 +43,7 @@ class ActiveRuns:
         self._abandoned: dict[str, Lane] = {}
         self._busy = dict.fromkeys(slots, 0)
         self._unshown: deque[ActiveRun] = deque()
+        self._waiting: deque[tuple[float, ActiveRun]] = deque()  # unshown, with the moment when they waited for a slot
         self._deadlines: list[tuple[float, str]] = []
 
     def __len__(self) -> int:
@@ -61,14 +63,14 @@ class ActiveRuns:
         return self._active.get(ticket)
 
     def free_slots(self, lane: Lane) -> int:
-        """Return how many slots of a lane are free."""
+        """Return how many slots of a lane are free. Below zero: so many runs wait for a slot."""
         return self._slots[lane] - self._busy[lane]
 
     def is_stuck(self, lane: Lane) -> bool:
         """Return whether abandoned functions take every slot of a lane."""
-        if lane not in self._slots or len(self._abandoned) < self._slots[lane] or self.free_slots(lane):
+        if lane not in self._slots or len(self._abandoned) < self._slots[lane] or self.free_slots(lane) > 0:
             return False
-        return list(self._abandoned.values()).count(lane) == self._slots[lane]
+        return list(self._abandoned.values()).count(lane) >= self._slots[lane]
 
     def add(self, active: ActiveRun) -> None:
         """Take a slot for a run."""
@@ -119,13 +121,25 @@ class ActiveRuns:
             else:
                 yield active
 
-    def take_unshown(self, now: float) -> list[ActiveRun]:
-        """Return the runs that lasted long enough to be shown. Each run is returned once."""
-        found: list[ActiveRun] = []
+    def take_unshown(self, now: float, waits: Callable[[ActiveRun], bool]) -> list[ActiveRun]:
+        """Return the runs that lasted long enough to be shown. Each run is returned once.
+
+        Args:
+            now: the present time (monotonic).
+            waits: returns whether a run waits for a slot. It is not shown before it has begun.
+        """
+        old: list[ActiveRun] = []
         while self._unshown and self._unshown[0].began + SHOWN_AFTER <= now:
-            active = self._unshown.popleft()
+            old.append(self._unshown.popleft())
+        while self._waiting and self._waiting[0][0] + SHOWN_AFTER <= now:
+            old.append(self._waiting.popleft()[1])
+        found: list[ActiveRun] = []
+        for active in old:
             if active.ticket in self._active:
-                found.append(active)
+                if waits(active):
+                    self._waiting.append((now, active))
+                else:
+                    found.append(active)
         return found
 
     def next_event(self) -> float | None:
@@ -135,6 +149,8 @@ class ActiveRuns:
             self._unshown.popleft()
         if self._unshown:
             times.append(self._unshown[0].began + SHOWN_AFTER)
+        if self._waiting:
+            times.append(self._waiting[0][0] + SHOWN_AFTER)
         return min(times, default=None)
 
     def _forget_stale_deadlines(self) -> None:

@@ -11,7 +11,7 @@ from queue_tool.model.outcome import Outcome
 from queue_tool.model.queues import Lane
 from queue_tool.services.unfinished import lose, put_back, resign
 from queue_tool.worker.active_runs import ActiveRun, ActiveRuns
-from queue_tool.worker.executors import Executor
+from queue_tool.worker.executor import Executor
 from queue_tool.worker.inbox import Inbox
 from queue_tool.worker.resignation import Resignation
 from queue_tool.worker.watchdog import Stuck, Watchdog

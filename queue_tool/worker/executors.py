@@ -14,11 +14,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
 
 from queue_tool.execution.awaiting import LoopWaiter
 from queue_tool.execution.call import execute_here, execute_on_loop
 from queue_tool.execution.current_task import CurrentTask, current_task
+from queue_tool.host.begun import NOWHERE
 from queue_tool.host.clock import CLOCK
 from queue_tool.model.context import Context
 from queue_tool.model.outcome import Ended, Failed, not_started
@@ -36,25 +36,10 @@ def ignore_returned(run: Run) -> None:
     """Do nothing when the function of a run has returned."""
 
 
-class Executor(Protocol):
-    """What every executor offers."""
-
-    slots: int  # how many functions may run at the same time
-
-    def start(self, runs: Iterable[Run]) -> None:
-        """Start the runs. Each reports to the inbox once, when it ends. A function that never returns never reports."""
-
-    def stop(self, ticket: str) -> None:
-        """Try to stop a run. It reports to the inbox when its function has really ended."""
-
-    def called_at(self, ticket: str) -> float | None:
-        """Return when the function of a run was called (monotonic); None if it has not been called yet."""
-
-
 class _OnLoop(CurrentTask):
     """A run on the event loop. Ten thousand of them, with all that belongs to them, must fit into a small process."""
 
-    __slots__ = ("called_at", "context", "run", "task")
+    __slots__ = ("called_at", "context", "run", "slot", "task")
 
     def __init__(self, run: Run) -> None:
         """Prepare the run."""
@@ -63,6 +48,7 @@ class _OnLoop(CurrentTask):
         self.task: asyncio.Task[Ended] | None = None
         self.context: Context | None = None  # None: the function takes none, or has not been called yet
         self.called_at: float | None = None  # monotonic
+        self.slot: int | None = None  # where it is noted as begun
 
 
 def _on_loop_now() -> _OnLoop:
@@ -91,6 +77,9 @@ class LoopExecutor:
             after: called when the function of a run has returned.
         """
         self.slots = slots
+        self.begun = NOWHERE
+        self._free: list[int] = []  # slots that were used before
+        self._used = 0  # slots that were ever used
         self._after = after
         self._loop = loop
         self._inbox = inbox
@@ -111,6 +100,18 @@ class LoopExecutor:
         found = self._running.get(ticket)
         return found.called_at if found is not None else None
 
+    def waits(self, _ticket: str) -> bool:
+        """Return False: on the loop no run waits for a slot."""
+        return False
+
+    def withdraw(self, _ticket: str) -> bool:
+        """Return False: on the loop no run waits for a slot."""
+        return False
+
+    def busy_since(self, moment: float) -> int:
+        """Return how many coroutines were called before this moment (monotonic)."""
+        return sum(1 for run in list(self._running.values()) if run.called_at is not None and run.called_at < moment)
+
     def _start(self, runs: list[Run]) -> None:
         for run in runs:
             self._running[run.ticket] = on_loop = _OnLoop(run)
@@ -123,10 +124,18 @@ class LoopExecutor:
     def _note_call(self) -> Context | None:
         on_loop = _on_loop_now()
         run = on_loop.run
+        on_loop.slot = slot = self._take_slot()
+        self.begun.note(slot, run.ticket)
         on_loop.called_at = CLOCK.monotonic()
         if run.task_type is not None and run.task_type.takes_context:
             on_loop.context = run.context(self._inbox.noted, CLOCK.now())
         return on_loop.context
+
+    def _take_slot(self) -> int:
+        if self._free:
+            return self._free.pop()
+        self._used += 1
+        return self._used - 1
 
     def _note_return(self) -> None:
         self._after(_on_loop_now().run)
@@ -140,8 +149,11 @@ class LoopExecutor:
         ticket = on_loop.run.ticket
         del self._running[ticket]
         on_loop.task = None  # else run, task and context refer to each other and stay until the collector runs
+        if on_loop.slot is not None:
+            self.begun.clear(on_loop.slot)
+            self._free.append(on_loop.slot)
         never_returned = task.cancelled() or task.exception() is not None
-        self._inbox.returned(ticket, CANCELED if never_returned else task.result())
+        self._inbox.returned(ticket, CANCELED if never_returned else task.result(), on_loop.called_at)
 
     def _stop(self, ticket: str) -> None:
         found = self._running.get(ticket)
@@ -173,6 +185,7 @@ class ThreadExecutor:
             after: called when the function of a run has returned.
         """
         self.slots = slots
+        self.begun = NOWHERE
         self._after = after
         self._name = name
         self._inbox = inbox
@@ -188,7 +201,7 @@ class ThreadExecutor:
         if not self._has_threads:
             self._has_threads = True
             for number in range(self.slots):
-                self._start_thread(f"{self._name} {number + 1}")
+                self._start_thread(number)
         for run in runs:
             ticket = run.ticket
             self._contexts[ticket] = run.context(self._inbox.noted)
@@ -213,6 +226,21 @@ class ThreadExecutor:
         """Return when the function of a run was called (monotonic); None if it has not been called yet."""
         return self._called_at.get(ticket)
 
+    def waits(self, ticket: str) -> bool:
+        """Return whether a run waits for a thread."""
+        return ticket in self._waiting
+
+    def withdraw(self, ticket: str) -> bool:
+        """Take a run back that waits for a thread. It never begins and never reports. False if it does not wait."""
+        if self._waiting.pop(ticket, None) is None:
+            return False
+        self._contexts.pop(ticket, None)
+        return True
+
+    def busy_since(self, moment: float) -> int:
+        """Return how many threads have been busy with one function since before this moment (monotonic)."""
+        return sum(1 for called_at in list(self._called_at.values()) if called_at < moment)
+
     def work(self, ticket: str, run: Run, context: Context) -> Ended:
         """Do the work of one run in the current thread. What its function returns is awaited on the loop."""
         assert run.task_type is not None  # noqa: S101 - a run without a type ends before it is started
@@ -225,8 +253,8 @@ class ThreadExecutor:
         finally:
             self._after(run)
 
-    def _serve(self) -> None:
-        """Do one run after the other. A library may raise an exception in this thread at any moment.
+    def _serve(self, slot: int) -> None:
+        """Do one run after the other, in a slot. A library may raise an exception in this thread at any moment.
 
         It does so with `PyThreadState_SetAsyncExc`, for example to end a function, and may come too late. Then another
         thread takes the place of this one.
@@ -237,12 +265,12 @@ class ThreadExecutor:
                 self._wakes.get()  # an exception that waits for this thread is raised after this, when it holds nothing
                 held = self._take()
                 if held is not None:
-                    self._do(*held)
+                    self._do(slot, *held)
         except BaseException as error:  # noqa: BLE001 - see above
             _log.warning("a thread of this worker was ended from outside, and is replaced: %.200r", error)
             if held is not None and held[0] in self._contexts:
                 self._report(held[0], not_started(error))
-            self._start_thread(threading.current_thread().name)
+            self._start_thread(slot)
             self._wakes.put(None)  # this thread may have taken a wake-up and no run
 
     def _take(self) -> tuple[str, Run] | None:
@@ -251,20 +279,22 @@ class ThreadExecutor:
         except KeyError:  # there was a wake-up too many, or the run was stopped
             return None
 
-    def _do(self, ticket: str, run: Run) -> None:
+    def _do(self, slot: int, ticket: str, run: Run) -> None:
         context = self._contexts[ticket]
+        self.begun.note(slot, ticket)
         self._called_at[ticket] = CLOCK.monotonic()
         try:
             ended = CANCELED if context.canceled.is_set() else self.work(ticket, run, context)
         except Exception as error:  # noqa: BLE001 - for example, a process cannot be started
             ended = not_started(error)
+        self.begun.clear(slot)
         self._report(ticket, ended)
 
     def _report(self, ticket: str, ended: Ended) -> None:
         """Report the end of a run. The pump ignores a second report."""
-        self._inbox.returned(ticket, ended)
+        self._inbox.returned(ticket, ended, self._called_at.get(ticket))
         self._contexts.pop(ticket, None)
         self._called_at.pop(ticket, None)
 
-    def _start_thread(self, name: str) -> None:
-        threading.Thread(target=self._serve, name=name, daemon=True).start()
+    def _start_thread(self, slot: int) -> None:
+        threading.Thread(target=self._serve, args=(slot,), name=f"{self._name} {slot + 1}", daemon=True).start()

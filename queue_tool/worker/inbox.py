@@ -11,6 +11,9 @@ from queue_tool.model.context import Context
 from queue_tool.model.outcome import Ended
 from queue_tool.model.ticket import ticket_id
 
+Report = tuple[str, Ended, float | None, float]
+"""A run's ticket, how it ended, and when its function was called and has returned (both monotonic)."""
+
 
 class Inbox:
     """Executors, wakers, signals and RQ's commands put reports in. The pump takes them out."""
@@ -19,7 +22,7 @@ class Inbox:
         """Start empty. The pump must use the same clock."""
         self._clock = clock
         self._changed = threading.Event()
-        self._returned: deque[tuple[str, Ended]] = deque()
+        self._returned: deque[Report] = deque()
         self._canceled: deque[str] = deque()
         self._filled: deque[str] = deque()
         self._noted: dict[str, Context] = {}
@@ -28,9 +31,15 @@ class Inbox:
 
     # -- put in, by any thread -----------------------------------------------------------------------------
 
-    def returned(self, ticket: str, ended: Ended) -> None:
-        """Report that the function of a run has returned."""
-        self._returned.append((ticket, ended))
+    def returned(self, ticket: str, ended: Ended, called_at: float | None = None) -> None:
+        """Report that the function of a run has returned.
+
+        Args:
+            ticket: the run's ticket.
+            ended: how the run ended.
+            called_at: when the function was called (monotonic); None: it was never called.
+        """
+        self._returned.append((ticket, ended, called_at, self._clock.monotonic()))
         self._wake()
 
     def canceled(self, ticket: str) -> None:
@@ -76,8 +85,8 @@ class Inbox:
         """Let the next report wake the pump again. Call this before you take anything out."""
         self._changed.clear()
 
-    def take_returned(self) -> Iterator[tuple[str, Ended]]:
-        """Yield the ticket of each run whose function has returned, and how the run ended."""
+    def take_returned(self) -> Iterator[Report]:
+        """Yield a report for each run whose function has returned."""
         while self._returned:
             yield self._returned.popleft()
 

@@ -19,7 +19,7 @@ from queue_tool.model.clock import Clock
 from queue_tool.model.queues import Lane
 from queue_tool.model.run import Run
 from queue_tool.model.telemetry import Telemetry
-from queue_tool.model.ticket import read_ticket_id
+from queue_tool.model.ticket import Ticket, read_ticket_id
 from queue_tool.worker.active_runs import ActiveRun
 from queue_tool.worker.pauses import Pauses
 from queue_tool.worker.presence import Presence
@@ -184,6 +184,24 @@ class Intake:
                 self._lists.give_back(name, [ticket.ticket for ticket in self._taken.values() if ticket.list == name])
             self._taken.clear()
 
+    def return_runs(self, runs: Sequence[ActiveRun]) -> list[Ticket]:
+        """Put the tickets of the next runs of these tasks at the heads of their lists.
+
+        Args:
+            runs: runs that were put back in the store.
+
+        Returns:
+            These tickets. Those of a list are missing if Redis failed: the sweeper pushes them.
+        """
+        returned: list[Ticket] = []
+        with self._back_off_on_error():
+            for name in {active.list for active in runs}:
+                tickets = {active.ticket: _next_ticket(active) for active in runs if active.list == name}
+                self._lists.return_runs(name, {old: ticket.id for old, ticket in tickets.items()})
+                returned += tickets.values()
+                self._may_have.add(name)
+        return returned
+
     # -- what RQ's tools see -------------------------------------------------------------------------------
 
     def show(self, runs: Sequence[ActiveRun]) -> None:
@@ -240,3 +258,9 @@ class Intake:
                 self._lists.refuse(name, jobs)
                 del self._foreign[name]
                 self._telemetry.emit(events.Warned(reason=foreign.described(name, jobs)))
+
+
+def _next_ticket(active: ActiveRun) -> Ticket:
+    """Return the ticket of the next run of a task, in the same list."""
+    task = active.run.task
+    return Ticket(token=task.token, run=task.run + 1, list=active.list, task_type=task.task_type)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from queue_tool.errors import StoreAway
 from queue_tool.model import events
@@ -18,13 +19,15 @@ from queue_tool.model.queues import Lane
 from queue_tool.model.run import Run
 from queue_tool.services.owner import Owner
 from queue_tool.services.run import Runner
+from queue_tool.worker import returns
 from queue_tool.worker.active_runs import ActiveRun, ActiveRuns
 from queue_tool.worker.ending import LAST_TRIES, Ending
-from queue_tool.worker.executors import Executor
+from queue_tool.worker.executor import Executor
 from queue_tool.worker.inbox import Inbox
 from queue_tool.worker.intake import Intake
 from queue_tool.worker.notebook import Notebook
 from queue_tool.worker.resignation import Resignation
+from queue_tool.worker.returns import Returns
 from queue_tool.worker.watchdog import Watchdog
 
 BATCH = 500
@@ -32,6 +35,9 @@ BATCH = 500
 
 GATHER = 0.003
 """Seconds between two transactions while there is work. Runs that end in between share the next transaction."""
+
+WAITED = 0.005
+"""Seconds between the claim and the call of a function after which the task's start is put right."""
 
 CHECK_EVERY = 5.0
 """Seconds between two heartbeats, and between two checks that this worker still owns its active runs."""
@@ -54,6 +60,7 @@ class Pump:
         clock: Clock,
         drain: float,
         watchdog: Watchdog | None = None,
+        claims_ahead: bool = False,
     ) -> None:
         """Prepare.
 
@@ -66,6 +73,8 @@ class Pump:
             clock: the source of the time.
             drain: seconds that active runs may take when this worker ends because its threads or its loop are stuck.
             watchdog: notices that the event loop is stuck; None: no lane uses the loop.
+            claims_ahead: whether lanes may claim more than their slots take. Then the executors must note what they
+                have begun: if this worker dies, the rest is not charged with it.
         """
         self._runner = runner
         self._owner = owner
@@ -84,8 +93,9 @@ class Pump:
             watchdog=watchdog,
         )
         self._ended = self._ending.ended
+        self._returns = Returns(active=self._active, ended=self._ended, executors=executors, claims_ahead=claims_ahead)
         self._store_away_until = self._last_write = self._last_check = 0.0
-        self._claimed = 0
+        self._claims = 0
 
     def work(self, *, burst: bool = False, most: int | None = None) -> int:
         """Work until the inbox asks the pump to end.
@@ -108,11 +118,17 @@ class Pump:
             self._read_inbox()
         return self._claimed
 
+    @property
+    def _claimed(self) -> int:
+        """Return how many runs were claimed and did not go back."""
+        return self._claims - self._returns.count
+
     # -- for other threads ---------------------------------------------------------------------------------
 
     def has(self, ticket: str) -> bool:
-        """Return whether this run is active here and not abandoned."""
-        return ticket in self._active
+        """Return whether this run has begun here and is not abandoned."""
+        active = self._active.get(ticket)
+        return active is not None and not self._executors[active.lane].waits(ticket)
 
     def unwritten(self) -> list[Outcome]:
         """Return the outcomes that this worker could not write before it ended."""
@@ -130,16 +146,21 @@ class Pump:
         self._inbox.reset()
         for name in self._inbox.take_filled():
             self._intake.filled(name)
-        for ticket, ended in self._inbox.take_returned():
+        for ticket, ended, called_at, returned_at in self._inbox.take_returned():
             active = self._active.release(ticket)
             if active is not None:
-                self._decide(active, ended)
+                self._decide(active, ended, called_at, returned_at)
         for ticket in self._inbox.take_canceled():
             self._discard(ticket)
 
-    def _decide(self, active: ActiveRun, ended: Ended) -> None:
-        outcome = self._runner.decide(active.run, ended, self._clock.monotonic() - active.began)
-        self._ended.append((outcome, active))
+    def _decide(self, active: ActiveRun, ended: Ended, called_at: float | None, returned_at: float) -> None:
+        seconds, called = returned_at - active.began, None
+        if called_at is not None:
+            seconds = returned_at - called_at
+            self._returns.note_end(active, seconds)
+            if called_at - active.began >= WAITED:
+                called = self._clock.now() - timedelta(seconds=self._clock.monotonic() - called_at)
+        self._ended.append((self._runner.decide(active.run, ended, seconds, called), active))
 
     def _discard(self, ticket: str) -> None:
         """Abandon a run whose outcome is no longer needed, and remove its ticket."""
@@ -155,6 +176,8 @@ class Pump:
         if (until := self._ending.finish_by) is None:
             return burst and not (self._may_get_more() or self._has_work() or self._intake.has_tickets)
         self._intake.give_back()
+        if self._inbox.finish_by is not None:
+            self._returns.return_all()
         return self._has_drained(until)
 
     def _has_drained(self, until: float) -> bool:
@@ -193,7 +216,11 @@ class Pump:
         self._notebook.clear()
         for _ in ended:
             self._ended.popleft()
-        self._intake.remove([active for _, active in ended], len(changes.settled.tokens))
+        settled = changes.settled.tokens
+        back = [active for outcome, active in ended if active.goes_back and outcome.token in settled]
+        if back:
+            returns.push(self._runner.store, self._intake, self._clock, back)
+        self._intake.remove([active for _, active in ended], len(settled) - len(back))
         self._start(changes.runs)
         return True
 
@@ -219,31 +246,36 @@ class Pump:
 
     def _start(self, claimed: Sequence[Run]) -> None:
         """Pass runs to the executors of their lanes."""
-        by_lane: dict[Lane, list[Run]] = {}
+        by_lane: dict[Lane, list[ActiveRun]] = {}
         for active in self._intake.claimed(claimed, self._active):
             if active.run.ended is not None:
-                self._decide(active, active.run.ended)
+                self._decide(active, active.run.ended, None, self._clock.monotonic())
             else:
-                self._active.add(active)
-                by_lane.setdefault(active.lane, []).append(active.run)
+                by_lane.setdefault(active.lane, []).append(active)
         for lane, runs in by_lane.items():
-            self._executors[lane].start(runs)
-        self._claimed += len(claimed)
+            accepted = self._returns.accepted(lane, runs)
+            for active in accepted:
+                self._active.add(active)
+            self._executors[lane].start([active.run for active in accepted])
+        self._claims += len(claimed)
 
     def _room(self, most: int | None) -> dict[Lane, int]:
         """Return how many runs each lane may get now. Nothing while the worker ends or the store is away."""
         if self._ending.finish_by is not None or self._clock.monotonic() < self._store_away_until:
             return {}
         left = BATCH if most is None else min(BATCH, most - self._claimed)
-        return {lane: min(left, self._active.free_slots(lane)) for lane in self._executors}
+        now = self._clock.monotonic()
+        return {lane: min(left, self._returns.room(lane, now)) for lane in self._executors}
 
     # -- checks --------------------------------------------------------------------------------------------
 
     def _check_runs(self) -> None:
         now = self._clock.monotonic()
         for active in self._active.overdue(now, lambda active: self._executors[active.lane].called_at(active.ticket)):
+            called_at = self._executors[active.lane].called_at(active.ticket)
             self._ending.abandon(active)
-            self._decide(active, timed_out(active.run.timeout))
+            self._decide(active, timed_out(active.run.timeout), called_at, now)
+        self._returns.return_overdue(now)
         self._ending.check(now)
         if now - self._last_check >= CHECK_EVERY:
             self._last_check = now
@@ -269,14 +301,15 @@ class Pump:
         now = self._clock.monotonic()
         if self._intake.after_backoff(now) > now:
             return
-        runs = self._active.take_unshown(now)
+        runs = self._active.take_unshown(now, lambda active: self._executors[active.lane].waits(active.ticket))
         if runs:
             self._intake.show(runs)
 
     def _wait_for_work(self) -> None:
         """Wait until there is work to do."""
         now = self._clock.monotonic()
-        moments = [self._last_check + CHECK_EVERY, self._ending.next_moment(now), *self._intake.next_moments(now)]
+        moments = [self._last_check + CHECK_EVERY, self._ending.next_moment(now), self._returns.next_moment()]
+        moments += self._intake.next_moments(now)
         if (event := self._active.next_event()) is not None:
             moments.append(self._intake.after_backoff(event))
         if self._store_away_until > now:

@@ -103,6 +103,20 @@ for i, job in ipairs(order.jobs) do
 end
 """
 
+_RETURN = """
+local order = cjson.decode(ARGV[1])
+redis.call('UNLINK', order.nothing) -- so that a full Redis allows the rest
+for i, old in ipairs(order.jobs) do
+  local key, new = order.job .. old, order.next[i]
+  if redis.call('TYPE', key).ok == 'hash' then
+    redis.call('RENAME', key, order.job .. new)
+    redis.call('HSET', order.job .. new, 'status', 'queued')
+    redis.call('HDEL', order.job .. new, 'started_at', 'last_heartbeat', 'worker_name')
+  end
+  redis.call('LPUSH', order.queue, new)
+end
+"""
+
 
 class Removable(Protocol):
     """A ticket to remove."""
@@ -138,6 +152,7 @@ class TicketLists:
         self._exchange = redis.register_script(_EXCHANGE)
         self._show = redis.register_script(_SHOW)
         self._give_back = redis.register_script(_GIVE_BACK)
+        self._return = redis.register_script(_RETURN)
         execution = keys.execution_id(worker)
         self._order = {
             "job": keys.JOBS,
@@ -228,6 +243,24 @@ class TicketLists:
             "jobs": list(tickets)[::-1],
         }
         self._give_back(args=[orjson.dumps(order)])
+
+    def return_runs(self, name: str, runs: Mapping[str, str]) -> None:
+        """Put the tickets of the next runs at the head of a list, in the same order. The job of each becomes its own.
+
+        Args:
+            name: the list.
+            runs: by ticket, the ticket of the next run of its task. The old tickets are to be removed afterwards.
+
+        Raises:
+            RedisError: Redis does not answer.
+        """
+        tickets = list(runs)[::-1]
+        order = self._order | {
+            "queue": keys.queue(name),
+            "jobs": tickets,
+            "next": [runs[ticket] for ticket in tickets],
+        }
+        self._return(args=[orjson.dumps(order)])
 
 
 def _ids(jobs: bytes | list[bytes]) -> list[str]:

@@ -16,7 +16,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from redis import ConnectionPool, Redis
@@ -27,7 +27,8 @@ from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker
 
 from queue_tool.errors import DataDirUnusable, StoreAway
-from queue_tool.host import put_aside
+from queue_tool.host import begun, put_aside
+from queue_tool.host.begun import Begun
 from queue_tool.host.clock import CLOCK
 from queue_tool.host.processes import processors
 from queue_tool.host.signals import Signals
@@ -40,7 +41,8 @@ from queue_tool.model.settings import FEWEST_ISOLATED
 from queue_tool.model.ticket import read_ticket_id
 from queue_tool.runtime import Runtime
 from queue_tool.worker import ticket
-from queue_tool.worker.executors import Executor, LoopExecutor, ThreadExecutor
+from queue_tool.worker.executor import Executor
+from queue_tool.worker.executors import LoopExecutor, ThreadExecutor
 from queue_tool.worker.inbox import Inbox
 from queue_tool.worker.intake import Intake
 from queue_tool.worker.isolated import IsolatedExecutor
@@ -196,6 +198,7 @@ class Worker(BaseWorker):
         if not presence.enter(runtime.store.identity(), self._must_stop):
             ticket.leave()
             return 0
+        noted = _note_begun(runtime, executors.values())
         waker = Waker(self.connection, served, self._inbox)
         self._pump = pump = Pump(
             runner=runtime.runner,
@@ -205,6 +208,7 @@ class Worker(BaseWorker):
             inbox=self._inbox,
             clock=runtime.clock,
             drain=runtime.settings.drain,
+            claims_ahead=noted is not None,
             watchdog=Watchdog(loop, runtime.settings.stuck_after) if Lane.LOOP in executors else None,
         )
         waker.start()
@@ -217,6 +221,8 @@ class Worker(BaseWorker):
             _put_aside(runtime, pump.unwritten())
             if presence.leave() and pump.left_nothing:  # otherwise the sweeper cleans up as for a dead worker
                 ticket.leave()
+                if noted is not None:
+                    noted.remove()
 
     def _intake(
         self, runtime: Runtime, redis: Redis, served: Mapping[str, Lane], waker: Waker, presence: Presence
@@ -265,6 +271,18 @@ def _put_aside(runtime: Runtime, outcomes: list[Outcome]) -> None:
         cause = error.strerror if isinstance(error, OSError) else error.sentence
         reason = f"{len(outcomes)} outcomes could not be saved, and their tasks run again: {cause}"
         runtime.telemetry.emit(events.Warned(reason=reason))
+
+
+def _note_begun(runtime: Runtime, executors: Collection[Executor]) -> Begun | None:
+    """Let executors note what they begin, for whoever takes the tasks back if this worker dies."""
+    slots = sum(executor.slots for executor in executors)
+    noted = begun.create(
+        runtime.settings.data_dir, slots, lambda reason: runtime.telemetry.emit(events.Warned(reason=reason))
+    )
+    if noted is not None:
+        for executor in executors:
+            executor.begun = noted.entries(executor.slots)
+    return noted
 
 
 def _as_list(queues: Any) -> Iterable[Any]:

@@ -48,6 +48,6 @@ class SmallWorker:
     def ended(self) -> Ended:
         """Wait until the run has ended; return how."""
         eventually(lambda: self.inbox.has_returned)
-        ((ticket, ended),) = self.inbox.take_returned()
+        ((ticket, ended, *_),) = self.inbox.take_returned()
         assert ticket == ticket_id(TOKEN, 1)
         return ended

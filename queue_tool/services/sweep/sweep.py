@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from queue_tool.broker import Broker
 from queue_tool.errors import BrokerAway, BrokerFull
+from queue_tool.host.begun import BegunFiles
 from queue_tool.model import events
 from queue_tool.model.clock import Clock
 from queue_tool.model.states import Code
@@ -58,6 +59,7 @@ class Sweep:
         lives_here: Callable[[Process], bool | None],
         max_pushed: int,
         retention: timedelta | None = None,
+        begun: BegunFiles | None = None,
     ) -> None:
         """Prepare.
 
@@ -69,12 +71,14 @@ class Sweep:
             lives_here: returns whether a process of this machine is alive; None for a process of another machine.
             max_pushed: the maximum number of tickets that one list may hold in Redis.
             retention: how long ended tasks are kept; None keeps them forever.
+            begun: says what dead workers had begun; None: all that they held counts as begun.
         """
         self._store = store
         self._broker = broker
         self._telemetry = telemetry
         self._clock = clock
         self._lives_here = lives_here
+        self._begun = begun
         self._due = Due(store=store, telemetry=telemetry, clock=clock, retention=retention)
         self._push = Push(store=store, broker=broker, clock=clock, max_pushed=max_pushed)
         self._pulses: dict[int, _Pulse] = {}
@@ -115,7 +119,7 @@ class Sweep:
         owners = (self._store.runs.busy(gone) if gone else []) + self._store.workers.orphans()
         tickets: Sequence[Ticket] = ()
         if owners:
-            taken = self._store.runs.take_back(owners, self._clock.now())
+            taken = self._store.runs.take_back(owners, self._clock.now(), self._begun_by(dead))
             self._emit_taken_back(taken, len(owners))
             tickets = taken.tickets
         if not (dead or tickets):
@@ -125,6 +129,19 @@ class Sweep:
         except BrokerAway:
             return  # the workers are not marked as gone, so the next pass tries again
         self._store.workers.mark_dead(dead, self._clock.now())
+        self._forget_begun(dead)
+
+    def _begun_by(self, dead: Sequence[Worker]) -> dict[int, frozenset[str]]:
+        """Return what each worker had begun. A worker is missing if that is not known."""
+        if self._begun is None:
+            return {}
+        known = {worker.id: self._begun.read(*_identity(worker.process)) for worker in dead}
+        return {owner: tickets for owner, tickets in known.items() if tickets is not None}
+
+    def _forget_begun(self, dead: Sequence[Worker]) -> None:
+        for worker in dead:
+            if self._begun is not None and not self._lives_here(worker.process):
+                self._begun.remove(*_identity(worker.process))
 
     def _emit_taken_back(self, taken: TakenBack, owners: int) -> None:
         if taken.tickets or taken.given_up:
@@ -180,6 +197,10 @@ class Sweep:
         if pushed.tickets:
             self._telemetry.emit(events.SweptUnpushed(tickets=pushed.tickets))
         return pushed.held
+
+
+def _identity(process: Process) -> tuple[str, int, str]:
+    return process.machine, process.pid, process.pid_started
 
 
 def _runs_of(job_ids: Iterable[str]) -> Iterator[tuple[str, int]]:

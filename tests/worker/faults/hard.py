@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import itertools
 import os
 import signal
 import subprocess
@@ -74,6 +75,23 @@ def until_in_a_thread(data: str) -> None:
     """Wait for a file."""
     while not Path(data).exists():
         pause(PAUSE)
+
+
+_begun = itertools.count(1)
+
+
+@task("hard.last-of-four")
+def last_of_four(data: list[str]) -> str:
+    """Return at once if there is a file, else wait for it. The fourth that waits sends a signal to its worker.
+
+    Args:
+        data: the file, and the name of the signal.
+    """
+    path, name = data
+    if not Path(path).exists() and next(_begun) == 4:
+        os.kill(os.getpid(), signal.Signals[name])
+    until_in_a_thread(path)
+    return name
 
 
 @task("hard.deaf-in-a-thread", timeout=0.3)

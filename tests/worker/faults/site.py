@@ -12,12 +12,12 @@ from typing import Any
 
 from redis import Redis
 
-from queue_tool.host import processes
+from queue_tool.host import begun, processes
 from queue_tool.host.clock import CLOCK
 from queue_tool.model.batch import Accepted
 from queue_tool.model.states import State
 from queue_tool.model.task import Status
-from queue_tool.model.ticket import ticket_id
+from queue_tool.model.ticket import read_ticket_id, ticket_id
 from queue_tool.runtime import Runtime
 from queue_tool.services.sweep.sweep import Sweep
 from tests.past_the_store import locked, note, opened, rows
@@ -169,6 +169,17 @@ class Site:
         """Return the tokens of the tasks that have not ended."""
         ended = ", ".join(f"'{state}'" for state in State if state.ended)
         return {token for (token,) in self.rows(f"SELECT token FROM tasks WHERE state NOT IN ({ended})")}  # noqa: S608 - made of our own words
+
+    def begun_files(self) -> list[Path]:
+        """Return the files of what workers have begun."""
+        return list((self.runtime.settings.data_dir / begun.FOLDER).glob("*"))
+
+    def begun(self) -> set[str]:
+        """Return the tokens of the tasks whose functions all registered workers had called when they noted it last."""
+        files = begun.BegunFiles(self.runtime.settings.data_dir)
+        found = (worker.process for worker in self.runtime.store.workers.all())
+        noted = [files.read(each.machine, each.pid, each.pid_started) or () for each in found]
+        return {read_ticket_id(ticket)[0] for tickets in noted for ticket in tickets}
 
     def started(self) -> set[str]:
         """Return the ids of the tickets in RQ's started registries."""

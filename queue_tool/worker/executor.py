@@ -1,0 +1,34 @@
+"""What every executor of a worker offers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from queue_tool.host.begun import Entries
+from queue_tool.model.run import Run
+
+
+class Executor(Protocol):
+    """What every executor offers."""
+
+    slots: int  # how many functions may run at the same time
+    begun: Entries  # where each slot notes what it has begun, before the first start
+
+    def start(self, runs: Iterable[Run]) -> None:
+        """Start the runs. Each reports to the inbox once, when it ends. A function that never returns never reports."""
+
+    def stop(self, ticket: str) -> None:
+        """Try to stop a run. It reports to the inbox when its function has really ended."""
+
+    def called_at(self, ticket: str) -> float | None:
+        """Return when the function of a run was called (monotonic); None if it has not been called yet."""
+
+    def waits(self, ticket: str, /) -> bool:
+        """Return whether a run waits for a slot."""
+
+    def withdraw(self, ticket: str, /) -> bool:
+        """Take a run back that waits for a slot. It never begins and never reports. False if it does not wait."""
+
+    def busy_since(self, moment: float) -> int:
+        """Return how many slots have been busy with one function since before this moment (monotonic)."""
