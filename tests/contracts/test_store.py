@@ -287,6 +287,31 @@ def test_the_tasks_of_a_dead_worker_are_taken_back_and_its_late_outcome_is_ignor
     assert store.batches.get(batch.id).counts == dict.fromkeys(State, 0) | {State.QUEUED: 1, State.RUNNING: 1}
 
 
+def test_what_a_dead_worker_had_not_begun_is_put_back_without_a_loss(store: Store) -> None:
+    begun, waited, unknown = (task.token for task in added(store, GOOD, GOOD, GOOD).accepted)
+    claim_runs(store, [(begun, 1), (waited, 1)], owner=1, now=NOW)
+    claim_runs(store, [(unknown, 1)], owner=2, now=NOW)
+    taken = store.runs.take_back([1, 2], NOW, {1: {begun, f"{waited}-2"}})
+    runs = [(token, 2) for token in (begun, waited, unknown)]
+    assert sorted(ticket.id for ticket in taken.tickets) == sorted(f"{token}-{run}" for token, run in runs)
+    claimed = {task.token: (task.attempt, task.losses) for task in claim_runs(store, runs, owner=3, now=NOW)}
+    assert claimed == {begun: (1, 1), waited: (1, 0), unknown: (1, 1)}
+
+
+@pytest.mark.parametrize("move", [Move.FINISH, Move.FAIL])
+def test_a_start_that_came_after_the_claim_is_put_right_by_the_settle(store: Store, move: Move) -> None:
+    at_once, late = (task.token for task in added(store, GOOD, GOOD).accepted)
+    claim_runs(store, [(at_once, 1), (late, 1)], owner=1, now=NOW)
+    called = NOW + timedelta(seconds=0.5)
+    outcomes = [
+        Outcome(token=token, run=1, move=move, result="null", code=Code.ERROR, error="", started_at=started_at)
+        for token, started_at in ((at_once, None), (late, called))
+    ]
+    settle_runs(store, outcomes, owner=1, now=NOW + timedelta(seconds=1))
+    kept = [store.tasks.status(token) for token in (at_once, late)]
+    assert [task and task.started_at for task in kept] == [NOW, called]
+
+
 def test_states_of_many_tokens_are_read_at_once(store: Store) -> None:
     tokens = [task.token for task in added(store, *[GOOD] * 1200).accepted]
     claim_runs(store, [(tokens[0], 1)], owner=1, now=NOW)
