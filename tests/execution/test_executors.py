@@ -26,7 +26,7 @@ def returned(inbox: Inbox, count: int) -> list[tuple[str, Ended]]:
     found: list[tuple[str, Ended]] = []
 
     def has_all() -> bool:
-        found.extend(inbox.take_returned())
+        found.extend((ticket, ended) for ticket, ended, *_ in inbox.take_returned())
         return len(found) >= count
 
     eventually(has_all)
