@@ -95,9 +95,8 @@ class Hearing:
         report = self.hear(context, until)
         if report is not None:
             return report
-        if time.monotonic() >= until:
+        if not process_group.has_ended(self.child, until):
             return Report(timed_out(timeout))
-        self.child.join()
         return Report(Failed(code=died, error=f"The task's own process ended with code {self.child.exitcode}."))
 
     def close(self) -> None:

@@ -55,9 +55,22 @@ def end_with(child: BaseProcess) -> None:
     assert child.pid is not None  # noqa: S101 - it was started
     until = time.monotonic() + MOMENT
     _ask(child.pid)
-    child.join(MOMENT)
+    has_ended(child, until)
     _kill_after_a_moment(child.pid, until)
     child.join()
+
+
+def has_ended(child: BaseProcess, until: float) -> bool:
+    """Wait until a child of this process has ended; return False at the deadline (monotonic).
+
+    `join` with a timeout would wait for the end of a pipe instead. The child may have closed it, or a child of it may
+    hold it open.
+    """
+    while child.exitcode is None:
+        if time.monotonic() >= until:
+            return False
+        time.sleep(PAUSE)
+    return True
 
 
 def _ask(leader: int) -> bool:

@@ -110,6 +110,12 @@ def close_and_stay(sending: Connection) -> None:
     threading.Event().wait(TOO_LONG)
 
 
+def close_and_resist(sending: Connection) -> None:
+    """Close the pipe and all other files, and ignore SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    close_and_stay(sending)
+
+
 def send_notes(sending: Connection) -> None:
     """Send log lines without end."""
     while True:
@@ -132,6 +138,7 @@ GARBAGE = Failed(code=Code.ERROR, error="The task's own process sent an unreadab
         (fork_and_die, TOO_LONG, lost(-9)),
         (close_and_exit, None, lost(4)),
         (close_and_stay, 0.1, timed_out(0.1)),
+        (close_and_resist, 0.5, timed_out(0.5)),
         (send_a_part_and_stop, 0.5, timed_out(0.5)),
         (send_notes, 0.5, timed_out(0.5)),
         (send_in_parts, TOO_LONG, Returned(result="1")),

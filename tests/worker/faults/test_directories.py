@@ -38,6 +38,7 @@ def test_a_worker_returns_to_its_directory_and_names_the_task_that_left_it(site:
     site.await_(lambda: site.task(beside).state.ended)
     assert json.loads(site.task(beside).result or "null") == str(site.directory), site.task(beside)
     gate.touch()
+    site.await_(lambda: site.task(removed).state.ended)  # until then, all threads of the worker are where it is
     require_home(site)
     site.stop(worker)
     assert [CHANGED + left[lane] in site.whole_log for lane in LANES] == [True, True, False]
