@@ -12,6 +12,8 @@ from queue_tool.model.states import Code, State
 from tests.worker.faults.site import TASKS, Site
 from tests.worker.tools.place import OURS, RQ
 
+pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
+
 
 @pytest.mark.parametrize("kind", [OURS, "rq.worker.SimpleWorker"])
 def test_awaitables_groups_and_left_variables(site: Site, tmp_path: Path, kind: str) -> None:

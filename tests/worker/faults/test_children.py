@@ -12,6 +12,8 @@ from tests.worker.faults.children import WORK
 from tests.worker.faults.site import Site
 from tests.worker.tools.place import RQ
 
+pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
+
 LANES = ("loop", "thread", "alone")
 
 MODULE = children.__name__

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.worker.faults import directories
 from tests.worker.faults.site import Site
 from tests.worker.tools.place import RQ
+
+pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
 
 MODULE = directories.__name__
 

@@ -16,6 +16,8 @@ from tests.worker.faults.groups import ENDLESS, OVER
 from tests.worker.faults.site import Site, is_alive
 from tests.worker.tools.place import RQ
 
+pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
+
 MODULE = groups.__name__
 
 STOCK = (RQ, "worker", "-S", "json", "-w", "rq.worker.Worker", "default.isolated")

@@ -8,12 +8,16 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from queue_tool.host.processes import processors
 from queue_tool.model.settings import FEWEST_ISOLATED
 from queue_tool.model.states import Code, State
 from tests.worker.faults import pool
 from tests.worker.faults.pool import REPLACED, RESTORED
 from tests.worker.faults.site import Site, is_alive
+
+pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
 
 MODULE = pool.__name__
 

@@ -16,6 +16,8 @@ from tests.conftest import RuntimeFactory
 from tests.worker.tools import talkers
 from tests.worker.tools.place import LANES, Place
 
+pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
+
 
 @pytest.fixture
 def talking(tmp_path: Path, make_runtime: RuntimeFactory, redis: Redis, valkey_server: str) -> Iterator[Place]:
