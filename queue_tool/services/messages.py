@@ -22,7 +22,7 @@ from queue_tool.model.telemetry import Telemetry
 from queue_tool.model.tokens import is_well_formed
 from queue_tool.services.listing import read_cursor, write_cursor
 from queue_tool.services.submit import make_tokens
-from queue_tool.services.together import Together
+from queue_tool.services.together import Failed, Together
 from queue_tool.services.wait import OnLeave, Wait
 from queue_tool.store import Store
 
@@ -87,12 +87,7 @@ class Messages:
             TooManyMessages: the message queues are full.
             StoreAway: the database is busy or away.
         """
-        if value is None or value == "":
-            raise EmptyMessage
-        text = json_text.dumps(value)
-        if len(text) > LONGEST_MESSAGE:
-            raise MessageTooLarge
-        if not self._order(Push(queue=queue, body=text.decode())):
+        if not self._order(push_of(queue, value)):
             raise TooManyMessages(retry_after=RETRY_AFTER)
 
     def pop(self, queue: str, lease: int | None = None) -> Popped | None:
@@ -106,9 +101,21 @@ class Messages:
         Raises:
             StoreAway: the database is busy or away.
         """
-        receipt = "" if lease is None else make_tokens(1, self._clock.now())[0]
-        found = self._order(Pop(queue=queue, lease=lease, receipt=receipt))
+        found = self._order(self.pop_of(queue, lease))
         return found if isinstance(found, Popped) else None
+
+    def pop_of(self, queue: str, lease: int | None) -> Pop:
+        """Return the order that takes a message; the arguments are those of `pop`."""
+        return Pop(queue=queue, lease=lease, receipt="" if lease is None else make_tokens(1, self._clock.now())[0])
+
+    def each(self, orders: Sequence[Order]) -> list[Answer | Failed]:
+        """Carry out several orders in one transaction.
+
+        Returns:
+            For each push whether there was room, and for each pop its message, or None if the queue was empty. `Failed`
+            has the error that concerns an order.
+        """
+        return self._order.each(orders)
 
     def pop_in_time(self, queue: str, lease: int | None, seconds: float, on_leave: OnLeave | None) -> WaitedPop:
         """Take the oldest message, and wait for one if the queue is empty.
@@ -219,3 +226,22 @@ class Messages:
         found = self._store.messages.carry_out(endings, pushes, pops, self._clock.now(), self._max_messages)
         answers = dict(zip(map(id, (*endings, *pushes, *pops)), [*found[0], *found[1], *found[2]], strict=True))
         return [answers.get(id(order), False) for order in orders]  # the same receipt twice: only the last one counts
+
+
+def push_of(queue: str, value: object) -> Push:
+    """Return the order that adds a message.
+
+    Args:
+        queue: the name of the message queue.
+        value: any JSON but null and the empty string.
+
+    Raises:
+        EmptyMessage: the value is null or an empty string.
+        MessageTooLarge: the value has more than 1 MiB as JSON.
+    """
+    if value is None or value == "":
+        raise EmptyMessage
+    text = json_text.dumps(value)
+    if len(text) > LONGEST_MESSAGE:
+        raise MessageTooLarge
+    return Push(queue=queue, body=text.decode())

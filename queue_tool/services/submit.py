@@ -29,7 +29,24 @@ from queue_tool.model.clock import Clock
 from queue_tool.model.telemetry import Telemetry
 from queue_tool.model.ticket import Ticket
 from queue_tool.services.submitter import Push, Submitter
-from queue_tool.store import AddBatch, AddTask, Remembered, Store
+from queue_tool.services.together import Failed
+from queue_tool.store import AddBatch, Added, AddTask, Remembered, Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What one request sends, before it is stored."""
+
+    addition: AddBatch
+    tickets: Sequence[Ticket]  # of the tasks that can start at once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What became of a draft that was stored."""
+
+    submission: Submission
+    tickets: Sequence[Ticket] = ()  # those that must be pushed now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,25 +93,60 @@ class Submit:
         before = self.store.idempotency.recall(key, now) if key else None
         if before is not None:
             return self._repeated(before, key)
-        batch = new_batch(values, judge, make_tokens(len(values) + 1, now), now, key, label=label)
+        draft = self.draft(values, judge, key, label=label, some_accepted=some_accepted)
         if not values and key is None:
             return Submission(batch=None, elements=())
-        if some_accepted and values and not batch.accepted:
-            return Submission(batch=None, elements=batch.elements)
-        tickets = batch.tickets
+        if draft.addition.some_accepted and not draft.addition.new.accepted:
+            return Submission(batch=None, elements=draft.addition.new.elements)
+        kept = self.kept(draft, self.submitter.keep(draft.addition))
+        self.push([kept])
+        return kept.submission
+
+    def draft(
+        self,
+        values: Sequence[object],
+        judge: Judge,
+        key: IdempotencyKey | None = None,
+        *,
+        label: Label = UNNAMED,
+        some_accepted: bool = False,
+    ) -> Draft:
+        """Check every value, and store nothing yet. The arguments are those of a call.
+
+        A call takes four steps: `draft`, `keep`, `kept`, `push`. A caller that takes them itself can keep and push many
+        requests at once.
+        """
+        now = self.clock.now()
+        new = new_batch(values, judge, make_tokens(len(values) + 1, now), now, key, label=label)
+        tickets = new.tickets
         held = self._lists_without_room(tickets)
-        added = self.submitter.keep(AddBatch(new=batch, hold=held, some_accepted=some_accepted and bool(values)))
+        return Draft(
+            addition=AddBatch(new=new, hold=held, some_accepted=some_accepted and bool(values)), tickets=tickets
+        )
+
+    def keep(self, drafts: Sequence[Draft]) -> list[Added | Failed]:
+        """Store several drafts; return for each what was added, or the error because of which nothing was stored."""
+        return self.submitter.keep_each([draft.addition for draft in drafts])
+
+    def kept(self, draft: Draft, added: Added) -> Kept:
+        """Return what became of a draft that was stored, and emit the events about it."""
+        new = draft.addition.new
         if added.before is not None:
-            return self._repeated(added.before, key)
-        if not values:
-            return Submission(batch=None, elements=())
-        kept = added.instead or batch
+            return Kept(submission=self._repeated(added.before, new.idempotency))
+        if not new.elements:
+            return Kept(submission=Submission(batch=None, elements=()))
+        batch = added.instead or new
         if added.refused_whole:
-            return Submission(batch=None, elements=kept.elements)
-        self._emit_accepted(kept)
-        if not added.held:
-            self._push(batch.id, added.instead.tickets if added.instead else tickets)
-        return Submission(batch=batch.id, elements=kept.elements)
+            return Kept(submission=Submission(batch=None, elements=batch.elements))
+        self._emit_accepted(batch)
+        tickets = batch.tickets if added.instead else draft.tickets
+        return Kept(
+            submission=Submission(batch=batch.id, elements=batch.elements), tickets=() if added.held else tickets
+        )
+
+    def push(self, kept: Sequence[Kept]) -> None:
+        """Push the tickets of what was stored."""
+        self._push([Push(tickets=each.tickets, batch=each.submission.batch) for each in kept if each.tickets])
 
     def single(self, value: object, judge: Judge, key: IdempotencyKey | None = None) -> Element:
         """Check one value, store it as a task without a batch, and push its ticket.
@@ -128,7 +180,7 @@ class Submit:
             return added.duplicate
         self.telemetry.emit(events.TaskAccepted(token=judged.token, task_type=judged.task_type.name))
         if not (waits or added.held):
-            self._push(None, [judged.ticket])
+            self._push([Push(tickets=[judged.ticket], batch=None)])
         return judged
 
     def _lists_without_room(self, tickets: Sequence[Ticket]) -> list[str]:
@@ -159,18 +211,22 @@ class Submit:
         self.telemetry.emit(events.TaskRepeated(token=before.token))
         return self.store.singles.accepted(before.token)
 
-    def _push(self, batch: str | None, tickets: Sequence[Ticket]) -> None:
-        """Push the tickets of a batch, or of a task without a batch. If this fails, the sweeper does it later."""
-        if not tickets:
+    def _push(self, pushes: Sequence[Push]) -> None:
+        """Push tickets. If this fails, the sweeper does it later."""
+        if not pushes:
             return
         try:
-            self.submitter.push(Push(tickets=tickets, batch=batch))
+            self.submitter.push(pushes)
         except BrokerAway as error:
-            token = None if batch else tickets[0].token
-            self.telemetry.emit(events.PushPostponed(batch=batch, token=token, reason=error.sentence))
-            if batch is not None:
-                with contextlib.suppress(StoreAway):  # then the sweeper pushes them after `SUBMIT_GRACE`
-                    self.store.batches.mark_push_failed(batch, self.clock.now())
+            for push in pushes:
+                self._postpone(push, error)
+
+    def _postpone(self, push: Push, error: BrokerAway) -> None:
+        token = None if push.batch else push.tickets[0].token
+        self.telemetry.emit(events.PushPostponed(batch=push.batch, token=token, reason=error.sentence))
+        if push.batch is not None:
+            with contextlib.suppress(StoreAway):  # then the sweeper pushes them after `SUBMIT_GRACE`
+                self.store.batches.mark_push_failed(push.batch, self.clock.now())
 
 
 def make_tokens(count: int, now: datetime) -> list[str]:

@@ -15,7 +15,7 @@ from queue_tool.broker import Broker
 from queue_tool.errors import BrokerAway, StoreAway
 from queue_tool.model.clock import Clock
 from queue_tool.model.ticket import Ticket
-from queue_tool.services.together import Together
+from queue_tool.services.together import Failed, Together
 from queue_tool.store import Added, Addition, PushedTickets, Store
 
 
@@ -69,24 +69,39 @@ class Submitter:
             TooManyWaiting: more than `max_waiting` tasks would be queued.
             StoreAway: the database is busy or away; nothing was stored.
         """
-        added = self._keep(addition)
-        if added.error is not None:
+        (added,) = self.keep_each([addition])
+        if isinstance(added, Failed):
             raise added.error
         return added
 
-    def push(self, push: Push) -> None:
-        """Push the tickets of a request that was kept.
+    def keep_each(self, additions: Sequence[Addition]) -> list[Added | Failed]:
+        """Keep what several requests send. What is returned without an error is on disk.
+
+        Returns:
+            For each request what was added, or the error that `keep` would raise.
+        """
+        return [
+            Failed(added.error) if isinstance(added, Added) and added.error is not None else added
+            for added in self._keep.each(additions)
+        ]
+
+    def push(self, pushes: Sequence[Push]) -> None:
+        """Push the tickets of requests that were kept.
 
         Raises:
             BrokerAway: some of them may be missing in Redis. The sweeper pushes them later.
         """
-        if self._broker.gathers:
-            self._send(push)
-        else:
-            self._broker.push(push.tickets)
+        sent: Sequence[Failed | None] = self._send.each(pushes) if self._broker.gathers else self._push(pushes)
+        self._note([push for push, outcome in zip(pushes, sent, strict=True) if outcome is None])
+        for outcome in sent:
+            if outcome is not None:
+                raise outcome.error
+
+    def _note(self, pushed: Sequence[Push]) -> None:
+        """Let the next transaction record these pushes, or another one a moment later."""
         with self._lock:
-            self._unrecorded.append(push)
-            starts = bool(self._patience) and not self._recorder_runs
+            self._unrecorded += pushed
+            starts = bool(self._patience and pushed) and not self._recorder_runs
             self._recorder_runs = self._recorder_runs or starts
         if starts:
             threading.Thread(target=self._record_later, name="recorder", daemon=True).start()

@@ -17,6 +17,14 @@ from queue_tool.errors import StoreAway
 Order = TypeVar("Order")
 Answer = TypeVar("Answer")
 
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """What an order has in place of an answer, because carrying it out failed."""
+
+    error: BaseException
+
+
 MOST = 500
 """Orders in one group."""
 
@@ -39,14 +47,16 @@ def _taken_lock() -> threading.Lock:
     return lock
 
 
+NOT_YET = Failed(AssertionError("The order was not carried out."))
+
+
 @dataclass(slots=True, eq=False)
 class _Place(Generic[Order, Answer]):
     """A caller's place in a group."""
 
     order: Order
     ready: threading.Lock = field(default_factory=_taken_lock)  # released when the place has its answer, or the lead
-    answer: Answer | None = None
-    error: BaseException | None = None
+    outcome: Answer | Failed = NOT_YET
     leads: bool = False  # this caller carries out the next group
 
 
@@ -84,17 +94,29 @@ class Together(Generic[Order, Answer]):
 
         It raises what `carry_out` raises.
         """
-        mine = _Place[Order, Answer](order)
+        (answer,) = self.each([order])
+        if isinstance(answer, Failed):
+            raise answer.error
+        return answer
+
+    def each(self, orders: Sequence[Order]) -> list[Answer | Failed]:
+        """Carry out several orders of one caller, together with those of other threads.
+
+        Returns:
+            For each order its answer, or what `carry_out` raised because of it.
+        """
+        mine = [_Place[Order, Answer](order) for order in orders]
         with self._lock:
-            self._waiting.append(mine)
-            mine.leads, self.is_busy = not self.is_busy, True
-        if not mine.leads:
-            mine.ready.acquire()
-        if mine.leads:
-            self._lead()
-        if mine.error is not None:
-            raise mine.error
-        return mine.answer  # type: ignore[return-value] # the group has been carried out
+            self._waiting += mine
+            leads, self.is_busy = not self.is_busy, self.is_busy or bool(mine)
+            if leads and mine:
+                mine[0].leads = True
+                mine[0].ready.release()
+        for place in mine:
+            place.ready.acquire()
+            if place.leads:
+                self._lead()
+        return [place.outcome for place in mine]
 
     @property
     def waiting(self) -> int:
@@ -138,8 +160,8 @@ class Together(Generic[Order, Answer]):
                 self._answer([place])
         else:
             for place, answer in zip(group, answers, strict=True):
-                place.answer = answer
+                place.outcome = answer
 
     def _fail(self, group: Sequence[_Place[Order, Answer]], error: BaseException) -> None:
         for place in group:
-            place.error = error
+            place.outcome = Failed(error)

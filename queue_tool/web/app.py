@@ -15,6 +15,7 @@ from queue_tool.host import collector
 from queue_tool.model import events
 from queue_tool.model.settings import INLINE
 from queue_tool.runtime import Runtime, open_runtime, start_logging
+from queue_tool.web.grouped.grouped import Grouped
 from queue_tool.web.http import (
     admission,
     bodies,
@@ -133,6 +134,7 @@ def application() -> Bridge:
         fast.bodies if one_reader else None,
         limits,
         on_start=lambda: serve.on_signal(release),
+        grouped=Grouped(system),
     )
     collector.freeze_existing()
     serve.report_ready()

@@ -137,7 +137,7 @@ class Web:
             return error
         kept = added.instead or (request.new if isinstance(request, AddBatch) else None)
         if added == Added(instead=added.instead, held=added.held) and kept is not None:
-            self.submitter.push(Push(tickets=kept.tickets, batch=kept.id))
+            self.submitter.push([Push(tickets=kept.tickets, batch=kept.id)])
         return added
 
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from flask import current_app, g, request
 
 from queue_tool.errors import Forbidden, UnsupportedMediaType
 from queue_tool.host import peers
 from queue_tool.model import access
-from queue_tool.model.access import Role
+from queue_tool.model.access import ApiKey, Role
 from queue_tool.model.visitor import Visitor
 from queue_tool.web.http import known_keys
 from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.bodies import has_body
 from queue_tool.web.http.known_keys import KnownKeys
 from queue_tool.web.http.operation import ANY, JSON, Operation
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 FORM = ("application/x-www-form-urlencoded", "multipart/form-data")
 """Media types that a browser sends for any page, without asking this server. A view that takes them checks the site."""
@@ -56,22 +60,42 @@ def admit() -> None:
 
 
 def _admit_to(needed: Role) -> None:
-    if runtime().settings.auth == "off":
-        access.admit_all(_visitor(), changes=request.method not in SAFE)
-        return
-    presented = _presented_key()
     keys: KnownKeys = current_app.extensions[known_keys.EXTENSION]
-    found = keys.find(presented) if presented else None
+    found = key_of(request.environ, needed, keys, auth=runtime().settings.auth)
     if found:
         g.key_id, g.key_name = found.id, found.name
         g.may = found.role.__ge__
+
+
+def key_of(environ: WSGIEnvironment, needed: Role, keys: KnownKeys, *, auth: str) -> ApiKey | None:
+    """Check the access of a request.
+
+    Args:
+        environ: the request.
+        needed: the role that it needs, not `OPEN`.
+        keys: the API keys.
+        auth: the setting `AUTH`.
+
+    Returns:
+        Its key; None if it needs none.
+
+    Raises:
+        Unauthorized: the request needs an API key, or its key is not valid.
+        Forbidden: the role of its key is not sufficient, or a page of another site sent it.
+    """
+    if auth == "off":
+        access.admit_all(_visitor(environ), changes=environ["REQUEST_METHOD"] not in SAFE)
+        return None
+    presented = _presented_key(environ)
+    found = keys.find(presented) if presented else None
     access.admit(
         needed,
-        _visitor(),
+        _visitor(environ),
         presented=presented is not None,
         role=found.role if found else None,
         keys_exist=found is not None or keys.exist(),
     )
+    return found
 
 
 def _types_taken(endpoint: str) -> Sequence[str]:
@@ -90,18 +114,17 @@ def refuse_other_sites() -> None:
     Raises:
         Forbidden: the headers of the browser name another site.
     """
-    sign = _visitor().sign_of_a_foreign_page()
+    sign = _visitor(request.environ).sign_of_a_foreign_page()
     if sign:
         raise Forbidden(f"Forms on other sites cannot submit tasks here, and {sign}: open the form at this address.")
 
 
-def _presented_key() -> str | None:
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+def _presented_key(environ: WSGIEnvironment) -> str | None:
+    scheme, _, key = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else None
 
 
-def _visitor() -> Visitor:
-    environ = request.environ
+def _visitor(environ: WSGIEnvironment) -> Visitor:
     return Visitor(
         peer=environ.get("REMOTE_ADDR", ""),
         host=environ.get("HTTP_HOST", ""),
@@ -109,13 +132,12 @@ def _visitor() -> Visitor:
         headers=frozenset(name[5:].replace("_", "-").lower() for name in environ if name.startswith("HTTP_")),
         origin=environ.get("HTTP_ORIGIN"),
         sec_fetch_site=environ.get("HTTP_SEC_FETCH_SITE"),
-        is_ours=_peer_is_ours,
+        is_ours=lambda: _peer_is_ours(environ),
     )
 
 
-def _peer_is_ours() -> bool:
-    """Return whether our own user or root sent this request, or the server does not tell the peer's port."""
-    environ = request.environ
+def _peer_is_ours(environ: WSGIEnvironment) -> bool:
+    """Return whether our own user or root sent a request, or the server does not tell the peer's port."""
     if "REMOTE_PORT" not in environ:
         return True
     try:

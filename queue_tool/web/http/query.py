@@ -46,6 +46,24 @@ def read_query(kind: type[Kind]) -> Kind:
     return parsed(kind, dict(_texts(kind)))
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]+=[A-Za-z0-9_.-]*(?:&[A-Za-z0-9_.-]+=[A-Za-z0-9_.-]*)*", re.ASCII)
+
+
+def plain_query(kind: type[Kind], text: str) -> Kind | None:
+    """Return the parameters of a query in which nothing is encoded and no name occurs twice; None for other queries.
+
+    Raises:
+        BadParameter: as `read_query`.
+    """
+    if not text:
+        return kind()
+    if not _PLAIN.fullmatch(text):
+        return None
+    parts = [part.partition("=") for part in text.split("&")]
+    texts = {name: value for name, _, value in parts}
+    return parsed(kind, texts) if len(texts) == len(parts) else None
+
+
 def _texts(kind: type[Query]) -> Iterator[tuple[str, str]]:
     for name, values in request.args.lists():
         if len(values) > 1 and not _is_list(kind, name):

@@ -15,8 +15,11 @@ from queue_tool.web.http.submissions import MAIN_TYPE, idempotency_key, received
 routes = Group("batches", "Send batches, read their status and their results, cancel and retry all tasks of a batch.")
 
 
+API = "/api"
+
+
 @routes.post(
-    "/api",
+    API,
     Role.SUBMIT,
     keyed=True,
     headers=("Location",),

@@ -37,21 +37,25 @@ from queue_tool.web.http.answers import rfc3339, rfc3339_or_none, runtime
 from queue_tool.web.http.operation import Group, Reply
 from queue_tool.web.http.prefer import preferred_wait
 
+PUSH, POP = "/api/queue/push", "/api/queue/pop"
+
+VARIES = {"Vary": "Prefer"}
+
 routes = Group("message queues", "Push messages, and pop them in their order. Your own programs process them.")
 
 
-@routes.post("/api/queue/push", Role.SUBMIT, errors=(EmptyMessage, MessageTooLarge, TooManyMessages))
+@routes.post(PUSH, Role.SUBMIT, errors=(EmptyMessage, MessageTooLarge, TooManyMessages))
 def push_message(query: MessageQueueQuery, body: PushBody) -> PushedMessage:
     """Push a message.
 
     The message is the last of its queue. When you have the answer, it is on disk. `0`, `false`, arrays and objects are
     messages too.
     """
-    runtime().messages.push(_name(query), None if body.message is UNSET else body.message)
+    runtime().messages.push(name_of(query), None if body.message is UNSET else body.message)
     return PushedMessage(message=body.message)
 
 
-@routes.post("/api/queue/pop", Role.SUBMIT, waits=True)
+@routes.post(POP, Role.SUBMIT, waits=True)
 def pop_message(query: PopQuery) -> Reply[PoppedMessage]:
     """Pop the oldest message.
 
@@ -63,13 +67,12 @@ def pop_message(query: PopQuery) -> Reply[PoppedMessage]:
     seconds, the message is given to the next client, before all later messages.
     """
     seconds = preferred_wait()
-    headers = {"Vary": "Prefer"}
-    messages, name = runtime().messages, _name(query)
+    messages, name = runtime().messages, name_of(query)
     if seconds is None:
-        return Reply(body=_shown(messages.pop(name, query.lease)), headers=headers)
+        return Reply(body=shown(messages.pop(name, query.lease)), headers=VARIES)
     popped = messages.pop_in_time(name, query.lease, seconds, transport.on_leave())
     applied = {"Preference-Applied": f"wait={seconds}"} if popped.has_waited else {}
-    return Reply(body=_shown(popped.message), headers=headers | applied)
+    return Reply(body=shown(popped.message), headers=VARIES | applied)
 
 
 @routes.post("/api/queue/ack", Role.SUBMIT, errors=(ReceiptNotFound,))
@@ -100,7 +103,7 @@ def count_messages(query: MessageQueueQuery) -> MessageCount:
 
     A message queue without messages has the count 0, which is a success.
     """
-    counts = runtime().messages.count(_name(query))
+    counts = runtime().messages.count(name_of(query))
     return MessageCount(
         message=str(counts.waiting), count=counts.waiting, leased=counts.leased, oldest=rfc3339_or_none(counts.oldest)
     )
@@ -113,7 +116,7 @@ def list_messages(query: PeekQuery) -> WaitingMessages:
     They stay in their queue. The answer has at most 1,000 messages, and fewer if they are long: `next` leads to the
     messages that follow.
     """
-    peek = runtime().messages.peek(_name(query), query.limit, query.cursor)
+    peek = runtime().messages.peek(name_of(query), query.limit, query.cursor)
     return WaitingMessages(messages=[json_text.raw(body) for body in peek.bodies], next=peek.next)
 
 
@@ -123,7 +126,7 @@ def purge_messages(query: MessageQueueQuery) -> PurgedMessages:
 
     Leased messages are deleted too. This cannot be undone.
     """
-    removed = runtime().messages.purge(_name(query), g.key_name)
+    removed = runtime().messages.purge(name_of(query), g.key_name)
     return PurgedMessages(message=str(removed), removed=removed)
 
 
@@ -142,7 +145,7 @@ def list_message_queues() -> MessageQueues:
     return MessageQueues(items=found, next=None, total=len(found))
 
 
-def _name(query: MessageQueueQuery) -> str:
+def name_of(query: MessageQueueQuery) -> str:
     """Return the name of the message queue.
 
     Raises:
@@ -153,7 +156,8 @@ def _name(query: MessageQueueQuery) -> str:
     return query.queue
 
 
-def _shown(popped: Popped | None) -> PoppedMessage:
+def shown(popped: Popped | None) -> PoppedMessage:
+    """Return what the answer to a pop shows."""
     if popped is None:
         return PoppedMessage(message=NOTHING, success=False)
     body = json_text.raw(popped.body)

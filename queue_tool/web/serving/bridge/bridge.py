@@ -13,7 +13,7 @@ from queue_tool.host.current_request import handling
 from queue_tool.web.http import request_ids, transport
 from queue_tool.web.serving.bridge import checks, responses
 from queue_tool.web.serving.bridge.bodies import Bodies
-from queue_tool.web.serving.bridge.checks import Checks, Read
+from queue_tool.web.serving.bridge.checks import Read
 from queue_tool.web.serving.bridge.client import Client, Receive
 from queue_tool.web.serving.bridge.environ import environ_of, put_body
 from queue_tool.web.serving.bridge.limits import Limits
@@ -26,7 +26,15 @@ if TYPE_CHECKING:
 
 Scope = dict[str, Any]
 
+Grouped = Callable[["WSGIEnvironment"], "asyncio.Future[Ready | QueueToolError | None] | None"]
+"""Answers a request together with others: a response, the error that the application answers, or None if the
+application must handle it. Instead of a future, None means the same at once."""
+
 _log = logging.getLogger("queue_tool.web")
+
+
+def _nothing(_environ: WSGIEnvironment) -> None:
+    """Leave every request to the application."""
 
 
 class Bridge:
@@ -38,22 +46,25 @@ class Bridge:
         status: Read | None,
         limits: Limits,
         on_start: Callable[[], None],
+        grouped: Grouped = _nothing,
     ) -> None:
         """Prepare to serve.
 
         Args:
-            application: answers every request that `status` leaves.
+            application: answers every request that `status` and `grouped` leave.
             status: returns the bodies of the responses to `/check/<token>`, called in one thread; None: the application
                 answers these, too.
             limits: what clients may demand.
             on_start: called in the event loop before the first request.
+            grouped: answers requests that are handled together.
         """
         self._application = application
         self._limits = limits
         self._on_start = on_start
         self._threads = Threads(limits.threads)
         self._bodies = Bodies(limits)
-        self._checks = None if status is None else Checks(status)
+        self._checks = None if status is None else checks.gathering(status)
+        self._grouped = grouped
         self._send = Sender(limits, self._threads)
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -64,7 +75,7 @@ class Bridge:
             return
         request_id = request_ids.choose(_sent_id(scope))
         if self._checks is not None and checks.takes(scope):
-            body = await self._checks.body(scope["path"], request_id)
+            body = await self._checks((scope["path"], request_id))
             if body is not None:
                 headers = checks.headers_of(body, request_id)
                 await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -95,7 +106,7 @@ class Bridge:
             if ready is None:
                 if "HTTP_PREFER" in environ:
                     client.watch()
-                ready = await self._run(environ)
+                ready = await self._answer(environ)
                 if ready.body is None:
                     client.watch()
             await self._send(ready, send, client, request_ids.of(environ))
@@ -126,6 +137,16 @@ class Bridge:
         ready = await self._run(environ | {transport.ADMITS_ONLY: True})
         if ready.status != transport.ADMITTED:
             raise _NotAdmitted(ready)
+
+    async def _answer(self, environ: WSGIEnvironment) -> Ready:
+        """Return the response to a request whose body has been read."""
+        future = self._grouped(environ)
+        if future is None:
+            return await self._run(environ)
+        answer = await future
+        if isinstance(answer, Ready):
+            return answer
+        return await self._run(environ if answer is None else environ | {transport.REFUSAL: answer})
 
     async def _run(self, environ: WSGIEnvironment) -> Ready:
         """Run the application in a thread; if it raises an error, return its usual response to a bug."""

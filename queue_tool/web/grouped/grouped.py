@@ -1,0 +1,125 @@
+"""The entry to requests that are handled together, as the bridge calls it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from queue_tool.errors import QueueToolError
+from queue_tool.host.current_request import handling
+from queue_tool.model import events, json_text
+from queue_tool.model.access import Role
+from queue_tool.runtime import Runtime
+from queue_tool.services.together import Failed
+from queue_tool.web.grouped.batches import BatchRequests
+from queue_tool.web.grouped.messages import MessageRequests
+from queue_tool.web.grouped.requests import Kind, Ordered, Request
+from queue_tool.web.http import admission, request_ids
+from queue_tool.web.http.caching import NO_STORE
+from queue_tool.web.http.known_keys import KnownKeys
+from queue_tool.web.http.operation import Reply
+from queue_tool.web.serving.bridge.responses import Ready
+from queue_tool.web.serving.gathering import Gathering
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+SERVER_THREADS = 4
+"""Threads for each kind of request if the database is a server, which serves several transactions at the same time."""
+
+Answer = Ready | QueueToolError
+"""A response, or the error that the application answers."""
+
+_log = logging.getLogger("queue_tool.web")
+
+
+class Grouped:
+    """Hands the requests of each kind to the threads of this kind."""
+
+    def __init__(self, system: Runtime) -> None:
+        """Use this system."""
+        self._system = system
+        self._keys = KnownKeys(system.store)
+        threads = 1 if system.store.database.is_file else SERVER_THREADS
+        kinds: Sequence[Kind[Any]] = (MessageRequests(system), BatchRequests(system))
+        self._gatherings: dict[str, Gathering[Request, Answer]] = {}
+        for kind in kinds:
+            gathering = Gathering[Request, Answer]("grouped", partial(self._answers, kind), threads)
+            self._gatherings |= dict.fromkeys(kind.paths, gathering)
+
+    def __call__(self, environ: WSGIEnvironment) -> asyncio.Future[Answer | None] | None:
+        """Answer a request whose body has been read. Call this in the event loop.
+
+        Returns:
+            Its response, or the error that the application answers; None if the application must handle the request.
+        """
+        gathering = self._gatherings.get(environ["PATH_INFO"])
+        request = Request(environ)
+        return gathering(request) if gathering is not None and request.is_usual else None
+
+    def _answers(self, kind: Kind[Any], requests: Sequence[Request]) -> list[Answer | None]:
+        """Answer several requests of one kind; None where the application must handle the request."""
+        answers: dict[int, Answer] = {}
+        ordered = [each for request in requests if (each := self._ordered(kind, request)) is not None]
+        replies = _carry_out(kind, ordered) if ordered else ()
+        for each, reply in zip(ordered, replies, strict=True):
+            with handling(each.request.id):
+                answers[id(each.request)] = self._answer(each.request, reply)
+        return [answers.get(id(request)) for request in requests]
+
+    def _ordered(self, kind: Kind[Any], request: Request) -> Ordered[Any] | None:
+        try:
+            admission.key_of(request.environ, Role.SUBMIT, self._keys, auth=self._system.settings.auth)
+            order = kind.order_of(request)
+        except QueueToolError:
+            return None
+        return None if order is None else Ordered(request, order)
+
+    def _answer(self, request: Request, reply: Reply[Any] | Failed) -> Answer:
+        if isinstance(reply, Failed):
+            if isinstance(reply.error, QueueToolError):
+                return reply.error
+            _log.error("unexpected error in POST %s", request.path, exc_info=reply.error)
+            return QueueToolError()
+        ready = _ready(reply, request.id)
+        if self._system.telemetry.hears(events.Requested):
+            took = (time.perf_counter() - request.began) * 1000
+            self._system.telemetry.emit(
+                events.Requested(method="POST", path=request.path, status=ready.status, ms=took, request_id=request.id)
+            )
+        return ready
+
+
+def _carry_out(kind: Kind[Any], ordered: Sequence[Ordered[Any]]) -> Sequence[Reply[Any] | Failed]:
+    """Return the reply to each request. After a bug nobody may carry them out again: some may have been stored."""
+    try:
+        return kind.replies(ordered)
+    except Exception as error:  # noqa: BLE001 - each client must get an answer
+        return [Failed(error)] * len(ordered)
+
+
+def _ready(reply: Reply[Any], request_id: str) -> Ready:
+    """Return the response with a reply, as the application would make it."""
+    body = json_text.encode(reply.body) + b"\n"
+    return Ready(
+        status=reply.status,
+        headers=[
+            (b"Content-Type", b"application/json"),
+            (b"Content-Length", b"%d" % len(body)),
+            *[(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()],
+            (b"X-Content-Type-Options", b"nosniff"),
+            (b"Cache-Control", NO_STORE.encode()),
+            (request_ids.HEADER.encode(), request_id.encode()),
+        ],
+        body=body,
+        parts=iter(()),
+        close=_nothing,
+    )
+
+
+def _nothing() -> None:
+    """Close nothing."""
