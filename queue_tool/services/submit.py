@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from queue_tool.broker import Broker
 from queue_tool.errors import BrokerAway, IdempotencyKeyReused, StoreAway, TooManyItems
@@ -28,25 +29,10 @@ from queue_tool.model.batch import (
 from queue_tool.model.clock import Clock
 from queue_tool.model.telemetry import Telemetry
 from queue_tool.model.ticket import Ticket
+from queue_tool.services.drafts import BatchDraft, Draft, Kept, TaskDraft
 from queue_tool.services.submitter import Push, Submitter
 from queue_tool.services.together import Failed
 from queue_tool.store import AddBatch, Added, AddTask, Remembered, Store
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """What one request sends, before it is stored."""
-
-    addition: AddBatch
-    tickets: Sequence[Ticket]  # of the tasks that can start at once
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """What became of a draft that was stored."""
-
-    submission: Submission
-    tickets: Sequence[Ticket] = ()  # those that must be pushed now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,16 +79,16 @@ class Submit:
         before = self.store.idempotency.recall(key, now) if key else None
         if before is not None:
             return self._repeated(before, key)
-        draft = self.draft(values, judge, key, label=label, some_accepted=some_accepted)
+        draft = self.batch_draft(values, judge, key, label=label, some_accepted=some_accepted)
         if not values and key is None:
             return Submission(batch=None, elements=())
         if draft.addition.some_accepted and not draft.addition.new.accepted:
             return Submission(batch=None, elements=draft.addition.new.elements)
-        kept = self.kept(draft, self.submitter.keep(draft.addition))
+        kept = self.kept_batch(draft, self.submitter.keep(draft.addition))
         self.push([kept])
-        return kept.submission
+        return kept.result
 
-    def draft(
+    def batch_draft(
         self,
         values: Sequence[object],
         judge: Judge,
@@ -110,17 +96,17 @@ class Submit:
         *,
         label: Label = UNNAMED,
         some_accepted: bool = False,
-    ) -> Draft:
+    ) -> BatchDraft:
         """Check every value, and store nothing yet. The arguments are those of a call.
 
-        A call takes four steps: `draft`, `keep`, `kept`, `push`. A caller that takes them itself can keep and push many
-        requests at once.
+        A call takes four steps: it makes a draft, keeps it, looks at what was kept, and pushes it. A caller that takes
+        these steps itself can keep and push many requests at once.
         """
         now = self.clock.now()
         new = new_batch(values, judge, make_tokens(len(values) + 1, now), now, key, label=label)
         tickets = new.tickets
         held = self._lists_without_room(tickets)
-        return Draft(
+        return BatchDraft(
             addition=AddBatch(new=new, hold=held, some_accepted=some_accepted and bool(values)), tickets=tickets
         )
 
@@ -128,25 +114,34 @@ class Submit:
         """Store several drafts; return for each what was added, or the error because of which nothing was stored."""
         return self.submitter.keep_each([draft.addition for draft in drafts])
 
-    def kept(self, draft: Draft, added: Added) -> Kept:
-        """Return what became of a draft that was stored, and emit the events about it."""
+    def kept_batch(self, draft: BatchDraft, added: Added) -> Kept[Submission]:
+        """Return what became of a batch that was stored, and emit the events about it."""
         new = draft.addition.new
         if added.before is not None:
-            return Kept(submission=self._repeated(added.before, new.idempotency))
+            return Kept(result=self._repeated(added.before, new.idempotency))
         if not new.elements:
-            return Kept(submission=Submission(batch=None, elements=()))
+            return Kept(result=Submission(batch=None, elements=()))
         batch = added.instead or new
         if added.refused_whole:
-            return Kept(submission=Submission(batch=None, elements=batch.elements))
+            return Kept(result=Submission(batch=None, elements=batch.elements))
         self._emit_accepted(batch)
         tickets = batch.tickets if added.instead else draft.tickets
         return Kept(
-            submission=Submission(batch=batch.id, elements=batch.elements), tickets=() if added.held else tickets
+            result=Submission(batch=batch.id, elements=batch.elements),
+            batch=batch.id,
+            tickets=() if added.held else tickets,
         )
 
-    def push(self, kept: Sequence[Kept]) -> None:
-        """Push the tickets of what was stored."""
-        self._push([Push(tickets=each.tickets, batch=each.submission.batch) for each in kept if each.tickets])
+    def push(self, kept: Sequence[Kept[Any]]) -> None:
+        """Push the tickets of what was stored. If this fails, the sweeper does it later."""
+        pushes = [Push(tickets=each.tickets, batch=each.batch) for each in kept if each.tickets]
+        if not pushes:
+            return
+        try:
+            self.submitter.push(pushes)
+        except BrokerAway as error:
+            for push in pushes:
+                self._postpone(push, error)
 
     def single(self, value: object, judge: Judge, key: IdempotencyKey | None = None) -> Element:
         """Check one value, store it as a task without a batch, and push its ticket.
@@ -168,20 +163,32 @@ class Submit:
         before = self.store.idempotency.recall(key, now) if key else None
         if before is not None:
             return self._repeated_single(before, key)
+        draft = self.task_draft(value, judge, key)
+        if isinstance(draft, Refused):
+            return draft  # a refusal is not remembered: the client may send the key again with corrected data
+        kept = self.kept_task(draft, self.submitter.keep(draft.addition))
+        self.push([kept])
+        return kept.result
+
+    def task_draft(self, value: object, judge: Judge, key: IdempotencyKey | None = None) -> TaskDraft | Refused:
+        """Check one value, and store nothing yet. The arguments are those of `single`."""
+        now = self.clock.now()
         judged = judge(value, 0, make_tokens(1, now)[0])
         if isinstance(judged, Refused):
-            return judged  # a refusal is not remembered: the client may send the key again with corrected data
-        waits = judged.options.must_wait(now)
-        held = self._lists_without_room([] if waits else [judged.ticket])
-        added = self.submitter.keep(AddTask(new=judged, now=now, key=key, hold=held))
+            return judged
+        tickets = [] if judged.options.must_wait(now) else [judged.ticket]
+        held = self._lists_without_room(tickets)
+        return TaskDraft(addition=AddTask(new=judged, now=now, key=key, hold=held), tickets=tickets)
+
+    def kept_task(self, draft: TaskDraft, added: Added) -> Kept[Element]:
+        """Return what became of a task that was stored, and emit the event about it."""
+        new = draft.addition.new
         if added.before is not None:
-            return self._repeated_single(added.before, key)
+            return Kept(result=self._repeated_single(added.before, draft.addition.key))
         if added.duplicate is not None:
-            return added.duplicate
-        self.telemetry.emit(events.TaskAccepted(token=judged.token, task_type=judged.task_type.name))
-        if not (waits or added.held):
-            self._push([Push(tickets=[judged.ticket], batch=None)])
-        return judged
+            return Kept(result=added.duplicate)
+        self.telemetry.emit(events.TaskAccepted(token=new.token, task_type=new.task_type.name))
+        return Kept(result=new, tickets=() if added.held else draft.tickets)
 
     def _lists_without_room(self, tickets: Sequence[Ticket]) -> list[str]:
         wanted = Counter(ticket.list for ticket in tickets)
@@ -210,16 +217,6 @@ class Submit:
             raise IdempotencyKeyReused
         self.telemetry.emit(events.TaskRepeated(token=before.token))
         return self.store.singles.accepted(before.token)
-
-    def _push(self, pushes: Sequence[Push]) -> None:
-        """Push tickets. If this fails, the sweeper does it later."""
-        if not pushes:
-            return
-        try:
-            self.submitter.push(pushes)
-        except BrokerAway as error:
-            for push in pushes:
-                self._postpone(push, error)
 
     def _postpone(self, push: Push, error: BrokerAway) -> None:
         token = None if push.batch else push.tickets[0].token

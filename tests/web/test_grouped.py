@@ -26,7 +26,9 @@ from tests.web.site import ON_BOTH
 
 LIMITS = Limits(threads=8, max_body=2**21)
 
-PUSH, POP, API = "/api/queue/push", "/api/queue/pop", "/api"
+PUSH, POP, API, TASKS = "/api/queue/push", "/api/queue/pop", "/api", "/tasks"
+
+ONE = {"task_type": "echo", "unique_key": "one"}  # the test has sent it before
 
 GOOD, BAD = {"item": "a", "valor": 1}, {"item": "b", "valor": "x"}
 
@@ -133,6 +135,11 @@ USUAL = [
     Request(API, [GOOD, BAD, 3, GOOD | {"extra": "\u00e9"}], x_request_id="r-1"),
     Request(API, [BAD]),
     Request(API, [GOOD], authorization="Bearer qt_secret_of_submit"),
+    Request(TASKS, {"task_type": "sleep", "data": GOOD, "tags": ["a"], "custom_id": "c"}),
+    Request(TASKS, {"data": 1}),
+    Request(TASKS, {"task_type": "echo", "data": 1, "delay": 60}),
+    Request(TASKS, ONE),
+    Request(TASKS, [{"task_type": "sleep", "data": GOOD}, {"task_type": "sleep", "data": BAD}, 7]),
     Request(PUSH, {"message": {"n": [1, None, "\u00e9"]}}),
     Request(PUSH + "?queue=a", {"message": 0}, accept="text/html"),
     Request(POP + "?queue=a"),
@@ -155,6 +162,12 @@ UNUSUAL = [
     Request(API, [GOOD], x_forwarded_for="10.0.0.1"),
     Request(API, [GOOD], origin="http://elsewhere.example"),
     Request(API, [GOOD], host="elsewhere.example"),
+    Request(TASKS, {"task_type": "sleep", "data": BAD}),
+    Request(TASKS, {"task_type": "none"}),
+    Request(TASKS, [{"task_type": "none"}]),
+    Request(TASKS, []),
+    Request(TASKS, 7),
+    Request(TASKS + "?task_type=sleep", [GOOD]),
     Request(PUSH, {"message": None}),
     Request(PUSH, {"message": ""}),
     Request(PUSH, {}),
@@ -181,6 +194,7 @@ def test_together_and_alone_a_request_gets_the_same_response(server: Server, bea
     if keyed:
         bearer("submit")
         bearer("read")
+    server.send(Request(TASKS, ONE, authorization="Bearer qt_secret_of_submit") if keyed else Request(TASKS, ONE))
     for request in [*USUAL, *UNUSUAL]:
         alone, together = (server.send(request, together=mode)[0] for mode in (False, True))
         if "x-request-id" in alone.headers and "x_request_id" not in request.headers:
@@ -197,17 +211,19 @@ def _without_request_id(body: bytes) -> bytes:
 def test_usual_requests_are_handled_together_and_each_gets_its_own_answer(server: Server, runtime: Runtime) -> None:
     pushes = [Request(PUSH, {"message": n}, x_request_id=f"push-{n}") for n in range(30)]
     batches = [Request(API, [GOOD] * (n % 3 + 1), x_request_id=f"batch-{n}") for n in range(30)]
-    answers = server.send(*pushes, *batches, Request(API, [BAD]), Request(API, b"no"))
-    assert [answer.headers["x-request-id"] for answer in answers[:60]] == [
-        request.headers["x_request_id"] for request in (*pushes, *batches)
+    tasks = [Request(TASKS, {"task_type": "echo", "data": n}, x_request_id=f"task-{n}") for n in range(30)]
+    answers = server.send(*pushes, *batches, *tasks, Request(API, [BAD]), Request(API, b"no"))
+    assert [answer.headers["x-request-id"] for answer in answers[:90]] == [
+        request.headers["x_request_id"] for request in (*pushes, *batches, *tasks)
     ]
     assert [answer.json["message"] for answer in answers[:30]] == list(range(30))
     hashes = [[each["hash"] for each in answer.json["processing_items"]] for answer in answers[30:60]]
     assert [len(each) for each in hashes] == [n % 3 + 1 for n in range(30)]
-    tokens = [token for each in hashes for token in each]
+    tokens = [token for each in hashes for token in each] + [answer.json["token"] for answer in answers[60:90]]
     assert len({*tokens}) == len(tokens) == len(runtime.broker.queued())
     assert runtime.ask.tasks(tokens).count(None) == 0
-    assert [answer.status for answer in answers[60:]] == [200, 400]
+    assert [runtime.ask.task(answer.json["token"]).data for answer in answers[60:90]] == [*map(str, range(30))]
+    assert [answer.status for answer in answers[90:]] == [200, 400]
     popped = server.send(*[Request(POP)] * 31)
     assert sorted(answer.json["message"] for answer in popped if answer.json["success"]) == list(range(30))
     assert server.alone == {API: 1}  # the one that is not JSON

@@ -15,9 +15,9 @@ from queue_tool.model import events, json_text
 from queue_tool.model.access import Role
 from queue_tool.runtime import Runtime
 from queue_tool.services.together import Failed
-from queue_tool.web.grouped.batches import BatchRequests
 from queue_tool.web.grouped.messages import MessageRequests
 from queue_tool.web.grouped.requests import Kind, Ordered, Request
+from queue_tool.web.grouped.submissions import SubmitRequests
 from queue_tool.web.http import admission, request_ids
 from queue_tool.web.http.caching import NO_STORE
 from queue_tool.web.http.known_keys import KnownKeys
@@ -45,7 +45,7 @@ class Grouped:
         self._system = system
         self._keys = KnownKeys(system.store)
         threads = 1 if system.store.database.is_file else SERVER_THREADS
-        kinds: Sequence[Kind[Any]] = (MessageRequests(system), BatchRequests(system))
+        kinds: Sequence[Kind[Any]] = (MessageRequests(system), SubmitRequests(system))
         self._gatherings: dict[str, Gathering[Request, Answer]] = {}
         for kind in kinds:
             gathering = Gathering[Request, Answer]("grouped", partial(self._answers, kind), threads)

@@ -31,6 +31,7 @@ from queue_tool.model.payloads.tasks import Changed, StatusOnly, TaskStatus
 from queue_tool.model.settings import INLINE
 from queue_tool.model.states import State
 from queue_tool.model.task_request import Requests
+from queue_tool.runtime import Runtime
 from queue_tool.web.http import shapes
 from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.bodies import JsonBody
@@ -72,7 +73,10 @@ SUBMITS: Options = {
 """What the declaration of a route that sends tasks says, beside its path and role."""
 
 
-@routes.post("/tasks", Role.SUBMIT, **SUBMITS)
+TASKS = "/tasks"
+
+
+@routes.post(TASKS, Role.SUBMIT, **SUBMITS)
 def submit_tasks(query: SubmitQuery, body: JsonBody) -> Reply[Received] | Reply[TaskStatus]:
     """Send one task or a batch of tasks of any type.
 
@@ -95,7 +99,7 @@ def submit_tasks(query: SubmitQuery, body: JsonBody) -> Reply[Received] | Reply[
         raise BadRequest("The body must be a JSON object or an array of objects.")
     if label != UNNAMED:
         raise BadParameter("Only a batch has a name and metadata: send the task in an array, or omit these parameters.")
-    return _submitted(system.submit.single(body.value, judge, key))
+    return submitted(system, system.submit.single(body.value, judge, key))
 
 
 def _judge_of(name: str) -> Judge:
@@ -104,18 +108,24 @@ def _judge_of(name: str) -> Judge:
     return runtime().of_type(name)
 
 
-def _submitted(element: Element) -> Reply[TaskStatus]:
-    """Return the answer to one task. For a new task it is made without the database, which may be away by now."""
+def submitted(system: Runtime, element: Element) -> Reply[TaskStatus]:
+    """Return the answer to one task. For a new task it is made without the database, which may be away by now.
+
+    Raises:
+        BadTask: it was refused.
+        TaskRemoved: the task of a repeated request was removed since.
+        StoreAway: the database is busy or away, and is needed.
+    """
     if isinstance(element, Refused):
         if element.duplicate_of is None:
             raise BadTask.because([asdict(error) for error in element.errors])
-        return _located(shapes.status(runtime().ask.task(element.duplicate_of), duplicate=True))
+        return _located(shapes.status(system.ask.task(element.duplicate_of), duplicate=True))
     custom_id = UNSET if element.custom_id is None else element.custom_id
-    if isinstance(element, NewTask) and runtime().settings.redis_url != INLINE:
-        state = State.SCHEDULED if element.options.must_wait(runtime().clock.now()) else State.QUEUED
+    if isinstance(element, NewTask) and system.settings.redis_url != INLINE:
+        state = State.SCHEDULED if element.options.must_wait(system.clock.now()) else State.QUEUED
         new = shapes.status_of(element.token, state, element.task_type.name, None, custom_id=custom_id)
         return _located(new, ACCEPTED)
-    return _located(shapes.status(runtime().ask.task(element.token), custom_id=custom_id), ACCEPTED)
+    return _located(shapes.status(system.ask.task(element.token), custom_id=custom_id), ACCEPTED)
 
 
 @routes.get("/tasks", Role.READ)
