@@ -114,7 +114,10 @@ class UnsupportedMediaType(QueueToolError):
 
     code = "unsupported_media_type"
     cause = "The header `Content-Type` is missing, or it is not `application/json`."
-    remedy = f"Send JSON, with `Content-Type: application/json`. {FAILS_AGAIN}"
+    remedy = (
+        "Send JSON, with `Content-Type: application/json`. `POST /api` and `POST /tasks` also take one element on each "
+        f"line, with `application/x-ndjson` or `application/jsonl`. {FAILS_AGAIN}"
+    )
 
 
 class NotAcceptable(QueueToolError):

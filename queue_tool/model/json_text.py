@@ -34,6 +34,25 @@ def loads(text: bytes | str) -> object:
         raise MalformedJson(f"The body is not valid JSON: {error}.") from None
 
 
+def loads_lines(text: bytes) -> list[object]:
+    """Return the values of a text with one JSON value on each line. Empty lines are skipped.
+
+    Raises:
+        MalformedJson: a line is not valid JSON (RFC 8259). The sentence names the line and the position in it.
+    """
+    values: list[object] = []
+    for number, line in enumerate(text.split(b"\n"), start=1):
+        if not line or line.isspace():
+            continue
+        try:
+            values.append(orjson.loads(line))
+        except orjson.JSONDecodeError as error:
+            raise MalformedJson(
+                f"Line {number} of the body is not valid JSON: {error.msg}: column {error.colno}."
+            ) from None
+    return values
+
+
 def dumps(value: object) -> bytes:
     """Return the JSON text of a value.
 

@@ -376,3 +376,64 @@ def test_more_tasks_than_may_be_queued_are_429_and_nothing_is_stored(
     assert client.post("/api", json=[good, 1, good, 2]).status_code == 200
     assert client.post("/api", json=[good]).status_code == 429
     assert client.post("/api", json=[1, 2, 3]).status_code == 200
+
+
+LINES = ("application/x-ndjson", "application/jsonl")
+
+
+@pytest.mark.parametrize("kind", [*LINES, "application/x-ndjson; charset=utf-8"])
+@pytest.mark.parametrize(("path", "wrap"), [("/api", False), ("/tasks", True)])
+def test_an_array_may_be_sent_as_one_element_on_each_line(
+    client: Any, path: str, kind: str, *, wrap: bool
+) -> None:
+    elements: list[Any] = [
+        {"item": "a\n", "valor": 0},
+        {"item": "b", "valor": "x"},
+        7,
+        {"item": "\u00e9", "valor": 1.5},
+    ]
+    sent = [{"task_type": "sleep", "data": each} for each in elements] if wrap else elements
+    lines = "\r\n\n".join(json.dumps(each, ensure_ascii=False) for each in sent)
+    as_lines = client.post(path, data=lines + "\n", content_type=kind)
+    as_array = client.post(path, json=sent)
+    assert as_lines.status_code == as_array.status_code
+    shown, expected = (
+        [_without_tokens(each) for each in answer.json["processing_items"]] for answer in (as_lines, as_array)
+    )
+    assert shown == expected
+    assert [each["hash"] for each in expected] == ["token", "INVALID_JOB_REQUEST", "INVALID_JOB_REQUEST", "token"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        ("1\n[1", "Line 2 of the body is not valid JSON"),
+        ("1,2", "Line 1 of the body is not valid JSON"),
+        ("1 2", "Line 1 of the body is not valid JSON"),
+        ('\n\n{"item":\n1}', "Line 3 of the body is not valid JSON"),
+        ("NaN", "Line 1 of the body is not valid JSON"),
+    ],
+)
+def test_a_line_that_is_no_json_is_named_and_nothing_is_kept(
+    client: Any, runtime: Runtime, lines: str, sentence: str
+) -> None:
+    answer = client.post("/api", data=lines, content_type=LINES[0])
+    assert (answer.status_code, answer.json["code"]) == (400, "malformed_json")
+    assert answer.json["detail"].startswith(sentence)
+    assert not runtime.broker.queued()
+
+
+@pytest.mark.parametrize("path", ["/check", "/tasks/cancel", "/api/queue/push"])
+def test_other_routes_take_no_lines(client: Any, path: str) -> None:
+    assert client.post(path, data="{}", content_type=LINES[0]).status_code == 415
+
+
+def test_a_repeated_request_with_lines_has_the_same_tokens(client: Any) -> None:
+    sent = {"data": '{"item": "a", "valor": 0}\n', "content_type": LINES[0], "headers": {"Idempotency-Key": "k"}}
+    first, second = (client.post("/api", **sent) for _ in range(2))
+    assert first.json == second.json
+    assert client.post("/api", data="", content_type=LINES[1]).json["processing_items"] == []
+
+
+def _without_tokens(element: dict[str, Any]) -> dict[str, Any]:
+    return element if element["hash"] == "INVALID_JOB_REQUEST" else element | {"hash": "token"}

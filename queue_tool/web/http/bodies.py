@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -100,14 +100,15 @@ NOTHING = JsonBody(text=b"", value=None)
 
 
 @contextmanager
-def json_body(*, is_optional: bool = False) -> Iterator[JsonBody]:
+def json_body(*, is_optional: bool = False, lines: Sequence[str] = ()) -> Iterator[JsonBody]:
     """Read the current request's body as JSON. A big body holds its slot until the block ends.
 
     Args:
         is_optional: whether the body may be missing or have another Content-Type. Then it is not read.
+        lines: the Content-Types of an array that is sent as one element on each line.
 
     Raises:
-        UnsupportedMediaType: the Content-Type is not `application/json`.
+        UnsupportedMediaType: the Content-Type is none of these, and not `application/json`.
         BodyTooLarge: the body is larger than the limit.
         TooManyUploads: the body is big, and all slots for big bodies are taken.
         MalformedJson: the body is not JSON.
@@ -115,9 +116,10 @@ def json_body(*, is_optional: bool = False) -> Iterator[JsonBody]:
     if is_optional and not (has_body() and request.mimetype == "application/json"):
         yield NOTHING
         return
-    if request.mimetype != "application/json":
+    has_lines = request.mimetype in lines
+    if not has_lines and request.mimetype != "application/json":
         raise UnsupportedMediaType
     with _whole_body() as body:
         if len(body) > runtime().settings.max_body:
             raise BodyTooLarge
-        yield JsonBody(text=body, value=json_text.loads(body))
+        yield JsonBody(text=body, value=json_text.loads_lines(body) if has_lines else json_text.loads(body))

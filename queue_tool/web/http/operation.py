@@ -28,6 +28,11 @@ from queue_tool.web.http.reading import read_object
 
 JSON = ("application/json",)
 
+LINES = ("application/x-ndjson", "application/jsonl")
+
+JSON_OR_LINES = (*JSON, *LINES)
+"""Media types: one JSON value, or an array as one element on each line."""
+
 ANY = (*JSON, "*/*")
 """Media types: the body is read if it is JSON. Any other body is not read, and no error."""
 
@@ -99,6 +104,11 @@ class Operation:
         return inspect.getdoc(self.function) or ""
 
     @property
+    def _lines(self) -> Sequence[str]:
+        """Return the media types of bodies with one element on each line, if it takes such bodies."""
+        return [kind for kind in self.takes if kind in LINES]
+
+    @property
     def has_etag(self) -> bool:
         """Return whether its usual answer has an ETag: it can be read again and again, and is no stream."""
         return self.method == "GET" and self.answers[min(self.answers)].types == JSON
@@ -111,7 +121,7 @@ class Operation:
                 query = read_query(self.query or Query)
                 given |= {"query": query} if self.query else {}
             if self.body is JsonBody:
-                given["body"] = stack.enter_context(json_body(is_optional=self.takes is ANY))
+                given["body"] = stack.enter_context(json_body(is_optional=self.takes is ANY, lines=self._lines))
             elif self.body is not None:
                 body = read_object(self.body, self.refusal)
                 given |= {} if self.body is NoBody else {"body": body}

@@ -15,7 +15,7 @@ from queue_tool.model.payloads.queries import FailedFilters, Filters, Query
 from queue_tool.model.payloads.service import Problem
 from queue_tool.model.task_types import TaskType
 from queue_tool.web.http.bodies import JsonBody
-from queue_tool.web.http.operation import ANY, JSON, Group, Operation
+from queue_tool.web.http.operation import ANY, JSON, LINES, Group, Operation
 from queue_tool.web.http.reading import requires_a_key
 from queue_tool.web.openapi.answers import answers_of, example_components, header_components
 from queue_tool.web.openapi.parameters import SHARED, parameters_of, path_of
@@ -110,7 +110,12 @@ def _body(operation: Operation, examples: Mapping[str, Any]) -> Json:
     required = not is_optional and (
         is_json or requires_a_key(operation.body) or "minProperties" in operation.body.RULES
     )
-    return {"required": required, "content": dict.fromkeys(JSON if is_optional else operation.takes, content)}
+    kinds = JSON if is_optional else operation.takes
+    return {"required": required, "content": {kind: ELEMENT_LINES if kind in LINES else content for kind in kinds}}
+
+
+ELEMENT_LINES: Json = {"schema": {"type": "string", "description": "One element, as JSON, on each line."}}
+"""What a body with one element on each line is."""
 
 
 def _payloads(operations: Sequence[Operation]) -> set[type[Payload]]:

@@ -8,7 +8,7 @@ from queue_tool.model.payloads.batches import Received
 from queue_tool.model.payloads.queries import LabelQuery
 from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.bodies import JsonBody
-from queue_tool.web.http.operation import Group, Reply
+from queue_tool.web.http.operation import JSON_OR_LINES, Group, Reply
 from queue_tool.web.http.query import label_of
 from queue_tool.web.http.submissions import MAIN_TYPE, idempotency_key, received
 
@@ -22,6 +22,7 @@ API = "/api"
     API,
     Role.SUBMIT,
     keyed=True,
+    takes=JSON_OR_LINES,
     headers=("Location",),
     body_schema="Elements",
     errors=(NotAnArray, TooManyItems, TooManyWaiting),
@@ -33,6 +34,8 @@ def submit_batch(query: LabelQuery, body: JsonBody) -> Reply[Received]:
     one gets the reasons. A refused element does not affect the others, so look for `INVALID_JOB_REQUEST` in the answer.
     When you have the answer, all its tokens are on disk. If no answer arrives, either all or nothing of the batch is
     stored: send an `Idempotency-Key`, and you can repeat the request safely.
+
+    With `Content-Type: application/x-ndjson` or `application/jsonl`, the body has one element on each line.
 
     An empty array is answered with an empty list and creates no batch.
     """

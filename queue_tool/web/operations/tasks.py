@@ -35,7 +35,7 @@ from queue_tool.runtime import Runtime
 from queue_tool.web.http import shapes
 from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.bodies import JsonBody
-from queue_tool.web.http.operation import Answer, Group, Options, Reply
+from queue_tool.web.http.operation import JSON_OR_LINES, Answer, Group, Options, Reply
 from queue_tool.web.http.paging import page_of_tasks
 from queue_tool.web.http.prefer import answer_in_time, task_in_time
 from queue_tool.web.http.query import label_of
@@ -52,6 +52,7 @@ routes = Group("tasks", "Send tasks of any type, read their status and all their
 SUBMITS: Options = {
     "status": ACCEPTED,
     "keyed": True,
+    "takes": JSON_OR_LINES,
     "body_schema": "TaskRequests",
     "errors": (BadTask, TooManyItems, TooManyWaiting, TaskRemoved),
     "answers": {
@@ -82,6 +83,7 @@ def submit_tasks(query: SubmitQuery, body: JsonBody) -> Reply[Received] | Reply[
 
     An object creates one task, without a batch; if it is not valid, the answer is 400. An array creates a batch, and
     each element is checked on its own: the answer has a token or the reasons of its refusal for each.
+    With `Content-Type: application/x-ndjson` or `application/jsonl`, an array has one element on each line of the body.
     With the parameter `task_type`, the body is the data itself: each element of an array, or any other JSON for one
     task. The parameters `name` and `metadata.*` label a batch, so they need an array.
 
