@@ -22,6 +22,7 @@ from queue_tool.errors import MalformedJson
 from queue_tool.execution import lines, process_group
 from queue_tool.execution.lines import Lines
 from queue_tool.execution.outlet import LONGEST_POLL, Outlet
+from queue_tool.execution.process_group import Child
 from queue_tool.execution.sending import Asked, PipeSender, answer_to
 from queue_tool.model import json_text
 from queue_tool.model.context import Context
@@ -42,7 +43,7 @@ class Report(NamedTuple):
 class Hearing:
     """Hears one child: the messages that it writes to a pipe, and its death."""
 
-    def __init__(self, child: BaseProcess, receiving: Connection, writing: Connection) -> None:
+    def __init__(self, child: Child, receiving: Connection, writing: Connection) -> None:
         """Watch a child.
 
         Args:
@@ -83,21 +84,21 @@ class Hearing:
                 self._poll.unregister(self._receiving.fileno())
                 self._has_pipe = False
 
-    def outcome(self, context: Context, until: float, timeout: float | None, died: Code) -> Report:
+    def outcome(self, context: Context, until: float, timeout: float | None) -> Report:
         """Return how a run ended, whatever the child does.
 
         Args:
             context: receives the child's progress and log lines.
             until: the deadline (monotonic).
             timeout: the seconds from the call of the function to the deadline; None: there is none.
-            died: the code of the failure if the child ends without a report.
         """
         report = self.hear(context, until)
         if report is not None:
             return report
         if not process_group.has_ended(self.child, until):
             return Report(timed_out(timeout))
-        return Report(Failed(code=died, error=f"The task's own process ended with code {self.child.exitcode}."))
+        sentence = f"The task's own process ended with code {self.child.exitcode}."
+        return Report(Failed(code=Code.WORKER_LOST, error=sentence))
 
     def close(self) -> None:
         """Close the pipes. The child must have ended."""
@@ -148,7 +149,6 @@ def hear_child(
     pipes: tuple[Connection, Connection],
     context: Context,
     timeout: float | None,
-    died: Code = Code.ERROR,
 ) -> Ended:
     """Read a child's messages until it reports how the run ended, dies, or reaches the deadline. Then end its group.
 
@@ -157,11 +157,10 @@ def hear_child(
         pipes: the reading end of the pipe to which the child writes, and the writing end of that from which it reads.
         context: receives the child's progress and log lines.
         timeout: seconds until the deadline; None waits forever.
-        died: the code of the failure if the child ends without a report.
     """
     hearing = Hearing(child, *pipes)
     try:
-        return hearing.outcome(context, deadline_after(timeout), timeout, died).ended
+        return hearing.outcome(context, deadline_after(timeout), timeout).ended
     finally:
         process_group.end_with(child)
         hearing.close()
@@ -215,7 +214,7 @@ def answer_parent(pipes: tuple[Connection, Connection], context: Context, work: 
         reporter.ended(work(replace(context, on_news=reporter.notes, send=PipeSender(reporter, arriving))))
 
 
-def _descriptor_of_death(child: BaseProcess) -> int:
+def _descriptor_of_death(child: Child) -> int:
     """Return a new file descriptor that can be read when the child has ended, even if its own children have not.
 
     Linux has descriptors for processes. Elsewhere the sentinel of `multiprocessing` must do.

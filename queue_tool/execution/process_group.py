@@ -7,12 +7,29 @@ import signal
 import time
 from contextlib import suppress
 from multiprocessing.process import BaseProcess
+from typing import Protocol
 
 MOMENT = 1.0
 """Seconds that a process group may take to end after SIGTERM. Then SIGKILL ends it."""
 
 PAUSE = 0.01
 """Seconds between two checks whether a group has ended."""
+
+
+class Child(Protocol):
+    """A child of this process that has been started."""
+
+    @property
+    def pid(self) -> int | None:
+        """Return its pid."""
+
+    @property
+    def sentinel(self) -> int:
+        """Return a descriptor that can be read when it has ended."""
+
+    @property
+    def exitcode(self) -> int | None:
+        """Return its exit code; None while it lives."""
 
 
 def lead() -> None:
@@ -60,7 +77,7 @@ def end_with(child: BaseProcess) -> None:
     child.join()
 
 
-def has_ended(child: BaseProcess, until: float) -> bool:
+def has_ended(child: Child, until: float) -> bool:
     """Wait until a child of this process has ended; return False at the deadline (monotonic).
 
     `join` with a timeout would wait for the end of a pipe instead. The child may have closed it, or a child of it may

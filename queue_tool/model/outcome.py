@@ -43,6 +43,10 @@ def not_started(error: BaseException) -> Failed:
     return Failed(code=Code.ERROR, error=f"The task could not be started: {described(error)}.")
 
 
+NOT_BEGUN = Failed(code=Code.ERROR, error="Its process ended before it began.")
+"""The end of a run whose function was not called, because of another run. It is not stored: the task is put back."""
+
+
 SETTLING = frozenset({Move.FINISH, Move.FAIL, Move.RETRY_LATER, Move.PUT_BACK, Move.RESIGN, Move.LOSE, Move.GIVE_UP})
 """The moves with which a run can end."""
 

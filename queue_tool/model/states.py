@@ -49,7 +49,7 @@ class Code(StrEnum):
     ABORTED = "aborted"  # its function raised `Abort`
     TIMEOUT = "timeout"  # its function took too long
     EXPIRED = "expired"  # it did not start before it expired
-    WORKER_LOST = "worker_lost"  # too many workers died while they ran it
+    WORKER_LOST = "worker_lost"  # too many processes died while they ran it
     UNKNOWN_TASK_TYPE = "unknown_task_type"  # no worker knows its type
     BAD_RESULT = "bad_result"  # what its function returned is not JSON
 
@@ -105,11 +105,20 @@ MOVES: Mapping[Move, Transition] = MappingProxyType(
 )
 """The legal moves. `docs/made.py` generates the README's diagram from them."""
 
-ALONE_FROM = 2
-"""Worker deaths after which a task runs in the isolated lane, because another task may have caused them."""
+TOGETHER_FROM = 2
+"""Losses after which a task is a suspect: it runs in a fresh process of the isolated lane, together with others.
+
+A loss is the death of the process that ran the task. Another task may have caused it.
+"""
+
+MOST_TOGETHER = 16
+"""The most suspects that run in one process."""
+
+ALONE_FROM = 3
+"""Losses after which a suspect runs alone in a fresh process."""
 
 MOST_RESIGNATIONS = 10
 """Workers that may end by themselves while they run a task. Each further one counts as a loss."""
 
-MOST_LOSSES = 3
-"""Worker deaths after which a task counts as their cause and fails."""
+MOST_LOSSES = 4
+"""Losses after which a task counts as their cause and fails."""

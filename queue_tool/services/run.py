@@ -28,7 +28,8 @@ from queue_tool.model.states import Code, Move
 from queue_tool.model.task import Claimed
 from queue_tool.model.task_types import TaskTypes
 from queue_tool.model.telemetry import Event, Telemetry
-from queue_tool.services.unfinished import put_back
+from queue_tool.services import one_by_one
+from queue_tool.services.unfinished import lose, put_back
 from queue_tool.store import Settled, Store
 
 
@@ -96,6 +97,8 @@ class Runner:
     ) -> RecordedAndClaimed:
         """Record how runs ended and claim the next ones in one transaction. Then emit the events and load the new runs.
 
+        If the database refuses a value, only that run fails.
+
         Args:
             outcomes: how runs ended.
             tickets: token and run of each task to claim.
@@ -105,7 +108,9 @@ class Runner:
         Raises:
             StoreAway: nothing was recorded or claimed.
         """
-        changes = self.store.runs.settle_and_claim(outcomes, tickets, owner, self.clock.now(), notes)
+        outcomes, changes = one_by_one.settle_and_claim(
+            self.store, self.telemetry, outcomes, runs=tickets, owner=owner, now=self.clock.now(), notes=notes
+        )
         if outcomes:
             self._emit_ended(outcomes, changes.settled)
         if tickets:
@@ -146,7 +151,7 @@ class Runner:
             raise
 
     def decide(self, run: Run, ended: Ended, seconds: float, called: datetime | None = None) -> Outcome:
-        """Return the outcome of a run: finished, failed, or a retry at a certain time.
+        """Return the outcome of a run: finished, failed, lost with its process, or a retry at a certain time.
 
         Args:
             run: the run.
@@ -164,6 +169,8 @@ class Runner:
                 started_at=called,
                 seconds=seconds,
             )
+        if ended.code is Code.WORKER_LOST and self.retries:
+            return lose(run, ended.error)
         due = self._next_attempt_at(run, ended)
         return Outcome(
             token=task.token,

@@ -33,11 +33,11 @@ def resign(run: Run) -> Outcome:
 
 
 def lose(run: Run, reason: str, traceback: str = "") -> Outcome:
-    """Return the outcome of a run because of which its worker must end. The task runs again, unless it did so before.
+    """Return the outcome of a run whose process has died or must end. The task runs again, or fails.
 
     Args:
         run: the run.
-        reason: what the function did, as a sentence.
+        reason: what the function or its process did, as a sentence.
         traceback: where the function is.
     """
     task = run.task
@@ -47,7 +47,7 @@ def lose(run: Run, reason: str, traceback: str = "") -> Outcome:
         run=task.run,
         move=Move.GIVE_UP if too_often else Move.LOSE,
         code=Code.WORKER_LOST,
-        error=LOST_TOO_OFTEN if too_often else reason,
+        error=f"{LOST_TOO_OFTEN} {reason}" if too_often else reason,
         traceback=traceback,
         attempt=task.attempt,
         started_at=task.started_at,

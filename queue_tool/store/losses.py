@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Text, bindparam, case, select
 
 from queue_tool.model.queues import Lane
-from queue_tool.model.states import ALONE_FROM, MOST_LOSSES, Code, Move, State
+from queue_tool.model.states import MOST_LOSSES, TOGETHER_FROM, Code, Move, State
 from queue_tool.model.ticket import Ticket, ticket_id
 from queue_tool.store import attempts, ends
 from queue_tool.store.engine.database import micros
@@ -20,7 +20,7 @@ from queue_tool.store.moves import lock_tasks, update_for
 from queue_tool.store.tables import in_state, tasks
 from queue_tool.store.tickets import TICKET_COLUMNS, ticket_of
 
-LOST_TOO_OFTEN = f"{MOST_LOSSES} workers died while they ran this task."
+LOST_TOO_OFTEN = f"{MOST_LOSSES} processes died while they ran this task."
 
 NOTHING_KNOWN: Mapping[int, Collection[str]] = MappingProxyType({})
 
@@ -30,7 +30,7 @@ class TakenBack:
     """What `Runs.take_back` did with the tasks of dead workers."""
 
     tickets: tuple[Ticket, ...]  # tickets of the tasks that were queued again
-    given_up: tuple[str, ...]  # tokens of the tasks that failed, because too many workers died while running them
+    given_up: tuple[str, ...]  # tokens of the tasks that failed, because too many processes died while they ran them
     finished: tuple[str, ...]  # ids of the batches that have no open task left
 
 
@@ -68,7 +68,7 @@ _PUT_BACK = (
     .returning(*TICKET_COLUMNS)
 )
 
-LANE_AFTER_A_LOSS = case((tasks.c.losses >= ALONE_FROM - 1, Lane.ISOLATED.value), else_=tasks.c.lane)
+LANE_AFTER_A_LOSS = case((tasks.c.losses >= TOGETHER_FROM - 1, Lane.ISOLATED.value), else_=tasks.c.lane)
 
 _LOSE = (
     update_for(Move.LOSE, keyed=False)

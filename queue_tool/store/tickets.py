@@ -85,6 +85,12 @@ class Tickets:
             last: int = connection.execute(_PUSHES_DONE_UNTIL).scalar_one()
         return last
 
+    def last_row(self) -> int:
+        """Return the row of the latest task; 0 if there is none."""
+        with self._database.read() as connection:
+            last: int = connection.execute(_LAST_ROW).scalar_one()
+        return last
+
     def waiting_in(self, batch: str, after: int = 0, limit: int = 5000) -> TicketPage:
         """Return a page of a batch's tickets that wait for a worker, in the order of submission.
 
@@ -157,6 +163,8 @@ _UNPUSHED = {
 }
 
 _BEING_PUSHED = select(batches.c.id).where(batches.c.pushed_at.is_(None)).order_by(batches.c.id).limit(1)
+
+_LAST_ROW = select(func.coalesce(func.max(tasks.c.id), 0))
 
 _PUSHES_DONE_UNTIL = select(
     func.coalesce(

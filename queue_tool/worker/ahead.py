@@ -115,7 +115,7 @@ class Ahead:
         mean = sum(self._means.get(task_type, math.inf) for task_type in self._latest) / len(self._latest)
         if mean > SLOW:
             return 0
-        moving = self._executor.slots - self._executor.busy_since(now - LOOK_AHEAD)
+        moving = max(0, self._executor.slots - self._executor.busy_since(now - LOOK_AHEAD))
         return min(MOST, int(moving * LOOK_AHEAD / max(mean, 1e-6)))
 
     def _is_slow(self, run: Run) -> bool:

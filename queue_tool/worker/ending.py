@@ -7,8 +7,10 @@ from collections import deque
 from collections.abc import Callable, Mapping
 
 from queue_tool.host import files
-from queue_tool.model.outcome import Outcome
+from queue_tool.model.outcome import NOT_BEGUN, Ended, Failed, Outcome
 from queue_tool.model.queues import Lane
+from queue_tool.model.run import Run
+from queue_tool.model.states import Code
 from queue_tool.services.unfinished import lose, put_back, resign
 from queue_tool.worker.active_runs import ActiveRun, ActiveRuns
 from queue_tool.worker.executor import Executor
@@ -93,6 +95,16 @@ class Ending:
         if not (could or self._could_open) and self.finish_by is None:
             self._spare.close()
             self._resignation.for_files()
+
+    def unfinished(self, run: Run, ended: Ended) -> Outcome | None:
+        """Return the outcome of a run that ended for a reason that is not its own; None for all others.
+
+        Its process may have got the same signal as this worker, from whoever stops both.
+        """
+        if ended is NOT_BEGUN:
+            return put_back(run, begun=False)
+        is_lost = isinstance(ended, Failed) and ended.code is Code.WORKER_LOST
+        return put_back(run) if is_lost and self._inbox.was_told_to_finish else None
 
     def abandon(self, active: ActiveRun) -> None:
         """Abandon a run and try to stop its function."""

@@ -14,6 +14,7 @@ class Executor(Protocol):
 
     slots: int  # how many functions may run at the same time
     begun: Entries  # where each slot notes what it has begun, before the first start
+    most_begun: int  # how many functions it may have begun at the same time
 
     def start(self, runs: Iterable[Run]) -> None:
         """Start the runs. Each reports to the inbox once, when it ends. A function that never returns never reports."""
@@ -30,5 +31,34 @@ class Executor(Protocol):
     def withdraw(self, ticket: str, /) -> bool:
         """Take a run back that waits for a slot. It never begins and never reports. False if it does not wait."""
 
+    @property
+    def companions(self) -> int:
+        """Return how many active runs take no slot, because they share a process with another run."""
+
+    @property
+    def places(self) -> int:
+        """Return how many runs could share a process now without a slot."""
+
+    def shares(self, run: Run, /) -> bool:
+        """Return whether a run may take such a place."""
+
     def busy_since(self, moment: float) -> int:
         """Return how many slots have been busy with one function since before this moment (monotonic)."""
+
+
+class SharesNothing:
+    """What an executor offers in which each run takes a slot of its own."""
+
+    @property
+    def companions(self) -> int:
+        """Return 0: each run takes a slot."""
+        return 0
+
+    @property
+    def places(self) -> int:
+        """Return 0: each run takes a slot."""
+        return 0
+
+    def shares(self, _run: Run) -> bool:
+        """Return False: each run takes a slot."""
+        return False

@@ -24,6 +24,7 @@ from queue_tool.model.context import Context
 from queue_tool.model.outcome import Ended, Failed, not_started
 from queue_tool.model.run import Run
 from queue_tool.model.states import Code
+from queue_tool.worker.executor import SharesNothing
 from queue_tool.worker.inbox import Inbox
 
 _log = logging.getLogger("queue_tool.worker")
@@ -58,7 +59,7 @@ def _on_loop_now() -> _OnLoop:
     return found
 
 
-class LoopExecutor:
+class LoopExecutor(SharesNothing):
     """Runs coroutines on the worker's event loop."""
 
     def __init__(
@@ -76,7 +77,7 @@ class LoopExecutor:
             inbox: receives the ends of the runs.
             after: called when the function of a run has returned.
         """
-        self.slots = slots
+        self.slots = self.most_begun = slots
         self.begun = NOWHERE
         self._free: list[int] = []  # slots that were used before
         self._used = 0  # slots that were ever used
@@ -164,7 +165,7 @@ class LoopExecutor:
         found.task.cancel()
 
 
-class ThreadExecutor:
+class ThreadExecutor(SharesNothing):
     """Calls functions in threads. Each thread calls `work` for a run."""
 
     def __init__(
@@ -184,7 +185,7 @@ class ThreadExecutor:
             loop: awaits what the functions return; None: each thread awaits on a loop of its own.
             after: called when the function of a run has returned.
         """
-        self.slots = slots
+        self.slots = self.most_begun = slots
         self.begun = NOWHERE
         self._after = after
         self._name = name

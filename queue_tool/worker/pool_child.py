@@ -16,8 +16,10 @@ from queue_tool.execution.isolation import Reporter, become_ordinary
 from queue_tool.execution.process_tree import end_with_parent
 from queue_tool.execution.sending import PipeSender
 from queue_tool.host import logs, output
+from queue_tool.host.clock import CLOCK
 from queue_tool.model import json_text
 from queue_tool.model.context import Context
+from queue_tool.model.run import Run
 from queue_tool.model.task_types import TaskTypes
 from queue_tool.runtime import load_types
 from queue_tool.worker.surroundings import Surroundings
@@ -33,6 +35,20 @@ class Request(NamedTuple):
     data: str  # JSON text
     parameters: str | None  # JSON text of an object
     deadline: str | None  # ISO 8601
+
+
+def request_of(run: Run) -> Request:
+    """Return what a process needs to know of a run that begins now."""
+    task, deadline = run.task, run.deadline(CLOCK.now())
+    return Request(
+        token=task.token,
+        attempt=task.attempt,
+        run=task.run,
+        task_type=task.task_type,
+        data=task.data,
+        parameters=task.parameters,
+        deadline=deadline.isoformat() if deadline else None,
+    )
 
 
 def written(request: Request) -> bytes:
@@ -71,7 +87,7 @@ def serve(
             sender = PipeSender(reporter, arriving)
             request = Request(*json_text.loads(line))  # type: ignore[misc] # our own worker has written it
             ended = execute_here(
-                types[request.task_type], json_text.loads(request.data), _context(request, reporter, sender)
+                types[request.task_type], json_text.loads(request.data), context_of(request, reporter, sender)
             )
             again = surroundings.restore() and sender.is_idle  # else an answer may still come
             reporter.ended(ended, again=again)
@@ -79,7 +95,8 @@ def serve(
                 break
 
 
-def _context(request: Request, reporter: Reporter, sender: PipeSender) -> Context:
+def context_of(request: Request, reporter: Reporter, sender: PipeSender) -> Context:
+    """Return the context for the function of a request."""
     return Context(
         token=request.token,
         attempt=request.attempt,

@@ -11,16 +11,13 @@ from queue_tool.execution import process_group
 from queue_tool.execution.current_task import CurrentTask
 from queue_tool.execution.guard import Guard
 from queue_tool.execution.isolation import Hearing, Report, deadline_after
-from queue_tool.host.clock import CLOCK
 from queue_tool.host.working_directory import WorkingDirectory
 from queue_tool.model.context import Context
 from queue_tool.model.outcome import Ended
 from queue_tool.model.run import Run
-from queue_tool.model.states import Code
 from queue_tool.worker import pool_child
 from queue_tool.worker.child_output import ChildOutput
 from queue_tool.worker.executors import CANCELED
-from queue_tool.worker.pool_child import Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +77,7 @@ class PoolProcess:
         """Return whether the process may get another task. It may have died since its last one."""
         return self._is_usable and self._done < self._limits.tasks
 
-    def do(self, run: Run, context: Context, died: Code) -> Ended | None:
+    def do(self, run: Run, context: Context) -> Ended | None:
         """Let the process do the task of a run, and wait until it has ended. A canceled run does not begin.
 
         Return None if the process was dead before: then the run has not begun.
@@ -88,14 +85,13 @@ class PoolProcess:
         Args:
             run: the run.
             context: receives the progress and the log lines.
-            died: the code of the failure if the process dies meanwhile.
         """
         with self._lock:
             self._ticket = run.ticket
         report: Report | None = Report(CANCELED, again=True)
         try:
             if not context.canceled.is_set():
-                report = self._called(run, context, died)
+                report = self._called(run, context)
         finally:
             with self._lock:
                 self._ticket = None
@@ -117,29 +113,16 @@ class PoolProcess:
         self._hearing.close()
         self._output.end()
 
-    def _called(self, run: Run, context: Context, died: Code) -> Report | None:
+    def _called(self, run: Run, context: Context) -> Report | None:
         until = deadline_after(run.timeout)
         self._done += 1
         self._output.begin(CurrentTask(run.task.token, run.task.task_type))
         try:
-            self._hearing.outlet.write(pool_child.written(_request(run)), until)
+            self._hearing.outlet.write(pool_child.written(pool_child.request_of(run)), until)
         except BrokenPipeError:
             if self._done > 1:  # a new process that dies at once would do so again and again
                 return None
-        report = self._hearing.outcome(context, until, run.timeout, died)
+        report = self._hearing.outcome(context, until, run.timeout)
         if report.again:  # otherwise `end` ends the output, when the whole group has ended
             self._output.end()
         return report
-
-
-def _request(run: Run) -> Request:
-    task, deadline = run.task, run.deadline(CLOCK.now())
-    return Request(
-        token=task.token,
-        attempt=task.attempt,
-        run=task.run,
-        task_type=task.task_type,
-        data=task.data,
-        parameters=task.parameters,
-        deadline=deadline.isoformat() if deadline else None,
-    )

@@ -160,12 +160,12 @@ class Pump:
             self._returns.note_end(active, seconds)
             if called_at - active.began >= WAITED:
                 called = self._clock.now() - timedelta(seconds=self._clock.monotonic() - called_at)
-        self._ended.append((self._runner.decide(active.run, ended, seconds, called), active))
+        unfinished = self._ending.unfinished(active.run, ended)
+        self._ended.append((unfinished or self._runner.decide(active.run, ended, seconds, called), active))
 
     def _discard(self, ticket: str) -> None:
         """Abandon a run whose outcome is no longer needed, and remove its ticket."""
-        active = self._active.get(ticket)
-        if active is not None:
+        if (active := self._active.get(ticket)) is not None:
             self._ending.abandon(active)
             self._intake.remove([active])
 

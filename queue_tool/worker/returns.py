@@ -50,18 +50,27 @@ class Returns:
         self._executors = executors
         lanes = AHEAD if claims_ahead else frozenset()
         self._ahead = {lane: Ahead(executor) for lane, executor in executors.items() if lane in lanes}
+        self._sharing: set[Lane] = set()  # lanes whose last claim brought only runs that may share a process
         self.count = 0  # runs that went back
 
     def room(self, lane: Lane, now: float) -> int:
         """Return how many runs a lane may claim now."""
-        free = self._active.free_slots(lane)
-        ahead = self._ahead.get(lane)
-        return free if ahead is None else ahead.room(free, now)
+        free, ahead = self._free(lane), self._ahead.get(lane)
+        if ahead is None:
+            return free
+        return ahead.room(free, now) + (self._executors[lane].places if lane in self._sharing else 0)
 
     def accepted(self, lane: Lane, runs: Sequence[ActiveRun]) -> Sequence[ActiveRun]:
         """Return those of the claimed runs that may start, or wait for a slot. The others go back."""
-        ahead = self._ahead.get(lane)
-        refused = ahead.refused(runs, self._active.free_slots(lane)) if ahead is not None else ()
+        executor, ahead = self._executors[lane], self._ahead.get(lane)
+        sharing = [active for active in runs if executor.shares(active.run)]
+        if len(sharing) == len(runs):
+            self._sharing.add(lane)
+        else:
+            self._sharing.discard(lane)
+        placed = {active.ticket for active in sharing[: executor.places]}
+        others = [active for active in runs if active.ticket not in placed] if placed else runs
+        refused = ahead.refused(others, self._free(lane)) if ahead is not None else ()
         if not refused:
             return runs
         for active in refused:
@@ -87,6 +96,9 @@ class Returns:
     def next_moment(self) -> float:
         """Return when a run will have waited too long (monotonic)."""
         return min((ahead.next_moment() for ahead in self._ahead.values()), default=math.inf)
+
+    def _free(self, lane: Lane) -> int:
+        return self._active.free_slots(lane) + self._executors[lane].companions
 
     def _withdraw(self, lane: Lane, waiting: Sequence[ActiveRun]) -> None:
         for active in waiting:

@@ -275,13 +275,13 @@ def _put_aside(runtime: Runtime, outcomes: list[Outcome]) -> None:
 
 def _note_begun(runtime: Runtime, executors: Collection[Executor]) -> Begun | None:
     """Let executors note what they begin, for whoever takes the tasks back if this worker dies."""
-    slots = sum(executor.slots for executor in executors)
+    entries = sum(executor.most_begun for executor in executors)
     noted = begun.create(
-        runtime.settings.data_dir, slots, lambda reason: runtime.telemetry.emit(events.Warned(reason=reason))
+        runtime.settings.data_dir, entries, lambda reason: runtime.telemetry.emit(events.Warned(reason=reason))
     )
     if noted is not None:
         for executor in executors:
-            executor.begun = noted.entries(executor.slots)
+            executor.begun = noted.entries(executor.most_begun)
     return noted
 
 

@@ -17,6 +17,7 @@ from tests.chaos.load import Client, Sent, SmallClient
 from tests.chaos.messages import Audit, Messenger, Traffic
 from tests.chaos.messages import audit as audit_messages
 from tests.chaos.sites import Site, has_servers, postgres_and_redis, sqlite_and_valkey
+from tests.chaos.waits import reasons
 
 CLIENTS = 4
 SMALL_CLIENTS = 8
@@ -30,6 +31,9 @@ RATE = 40.0
 
 SMALL_RATE = 20.0
 """The same for all small clients, one task in a request."""
+
+LONG_WAIT = 10.0
+"""Seconds. What happened during a longer wait of one task is printed."""
 
 SHOWN = 3
 """How many tokens of each finding are printed with their history."""
@@ -99,8 +103,10 @@ def _run_on(make: Callable[[], AbstractContextManager[Site]], seed: int, seconds
         findings.messages += [*messages.missing, *messages.doubled]
         _report(site, sent, havoc, findings, time.monotonic() - began)
         _report_messages(messages)
+        if findings.wait.seconds > LONG_WAIT:
+            print("\n".join(("  while it waited:", *(f"    {line}" for line in reasons(site, havoc, findings.wait)))))
         if os.environ.get("VERBOSE"):
-            print(history(site, findings.slowest))
+            print(history(site, findings.wait.token))
         if findings.faults:
             _print_faults(site, findings, havoc, seed)
             return 1
@@ -115,8 +121,8 @@ def _report(site: Site, sent: Sent, havoc: Havoc, found: Findings, seconds: floa
         f"  lost {len(found.lost)}, stuck {len(found.stuck)}, ended twice {len(found.twice)}, wrong end "
         f"{len(found.wrong)}, wrong counts {len(found.counts)}, half-kept batches {len(found.halves)}, leftovers in "
         f"Redis {len(found.leftovers)}\n"
-        f"  longest recovery {found.recovery:.1f} s, all ended {found.quiet_after:.1f} s after the last blow; one task "
-        f"waited {found.wait:.1f} s\n"
+        f"  longest recovery {found.recovery:.1f} s, all ended {found.quiet_after:.1f} s after the last blow\n"
+        f"  one task waited {found.wait}\n"
         f"  ends: {dict(sorted(found.ends.items()))}, of these worker_lost {found.worker_lost}\n"
         f"  requests without an answer {found.unanswered}, sent again until answered {sent.repeated}",
         flush=True,

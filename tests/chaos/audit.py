@@ -13,8 +13,9 @@ from redis import Redis
 
 from queue_tool.model.queues import LISTS
 from tests.chaos.havoc import Havoc
-from tests.chaos.load import KINDS, Sent
+from tests.chaos.load import Sent
 from tests.chaos.sites import Site
+from tests.chaos.waits import Wait, longest_wait
 from tests.support import eventually, http
 
 ENDS = {
@@ -40,7 +41,7 @@ class Findings:
 
     tokens: int
     ends: Counter[str]
-    worker_lost: int  # tasks that failed because three workers died while they ran them
+    worker_lost: int  # tasks that failed because four workers died while they ran them
     lost: list[str] = field(default_factory=list)  # a client has the token, and the service does not know it
     stuck: list[str] = field(default_factory=list)  # known, and not ended
     wrong: list[str] = field(default_factory=list)  # ended in another state than its task type should
@@ -51,8 +52,7 @@ class Findings:
     messages: list[str] = field(default_factory=list)  # messages that were lost, or given twice
     unanswered: int = 0  # requests without an answer; each must be stored completely or not at all
     recovery: float = 0.0  # seconds: the longest time in which no task ended
-    wait: float = 0.0  # seconds: the longest delay of one task
-    slowest: str = ""  # the token of that task
+    wait: Wait = field(default_factory=Wait)  # the longest delay of one task
     quiet_after: float = 0.0  # seconds from the last blow until everything had ended
 
     @property
@@ -72,7 +72,6 @@ def audit(site: Site, sent: Sent, havoc: Havoc) -> Findings:
     states = _states(site, sent)
     codes = dict(site.rows("SELECT token, code FROM tasks WHERE code IS NOT NULL"))
     lost_with_workers = {token for token, code in codes.items() if code == "worker_lost"}
-    wait, slowest = _longest_wait(site)
     findings = Findings(
         tokens=len(sent.expected),
         ends=Counter(states.values()),
@@ -80,8 +79,7 @@ def audit(site: Site, sent: Sent, havoc: Havoc) -> Findings:
         unanswered=unanswered,
         quiet_after=quiet_after,
         recovery=_longest_standstill(site),
-        wait=wait,
-        slowest=slowest,
+        wait=longest_wait(site),
     )
     for token, kind in sent.expected.items():
         state = states[token]
@@ -153,13 +151,6 @@ def _states(site: Site, sent: Sent) -> dict[str, str]:
 def _longest_standstill(site: Site) -> float:
     ends = [row[0] for row in site.rows("SELECT finished_at FROM tasks WHERE finished_at > 0 ORDER BY finished_at")]
     return max(((after - before) / 1e6 for before, after in pairwise(ends)), default=0.0)
-
-
-def _longest_wait(site: Site) -> tuple[float, str]:
-    """Return the longest delay in seconds, and its token: from sending to the end, less the longest run of its type."""
-    query = "SELECT task_type, (finished_at - created_at) / 1e6, token FROM tasks WHERE finished_at IS NOT NULL"
-    waits = [(float(seconds) - KINDS[kind][1], str(token)) for kind, seconds, token in site.rows(query)]
-    return max(waits, default=(0.0, ""))
 
 
 def _leftovers(site: Site) -> list[str]:

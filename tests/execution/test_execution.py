@@ -323,11 +323,11 @@ def killing_itself(data: int) -> None:
 
 @pytest.mark.parametrize("timeout", [LONG, None])
 @pytest.mark.parametrize(("function", "data", "code"), [(exiting, 0, 0), (exiting, 7, 7), (killing_itself, 9, -9)])
-def test_a_process_that_dies_is_a_failure_with_its_exit_code(
+def test_a_process_that_dies_is_a_loss_with_its_exit_code(
     function: Callable[..., Any], data: int, code: int, timeout: float | None
 ) -> None:
     ended = failed(executed(function, data, isolated=True, timeout=timeout))
-    assert (ended.code, ended.error) == (Code.ERROR, f"The task's own process ended with code {code}.")
+    assert (ended.code, ended.error) == (Code.WORKER_LOST, f"The task's own process ended with code {code}.")
     assert multiprocessing.active_children() == []
 
 

@@ -44,7 +44,7 @@ def heard(report: Callable[[Connection], None], timeout: float | None = TOO_LONG
     sending.close()
     answers.close()
     context = Context(token="", attempt=1, deadline=None)
-    ended = hear_child(process, (receiving, answering), context, timeout, Code.WORKER_LOST)
+    ended = hear_child(process, (receiving, answering), context, timeout)
     assert multiprocessing.active_children() == []
     return ended
 

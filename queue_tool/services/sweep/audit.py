@@ -20,6 +20,9 @@ from queue_tool.store import Store
 EVERY = 15.0
 """Seconds between two audits. A ticket that is missing in two audits in a row is pushed again."""
 
+AGAIN = 5.0
+"""Seconds to the next audit if one missed tickets, or cannot trust Redis yet."""
+
 SHARE = 0.1
 """The maximum share of the time that audits may take: with millions of tickets, audits run less often."""
 
@@ -37,6 +40,7 @@ class Audit:
     _resumed: Mapping[Priority, datetime | None] = field(default_factory=dict, init=False)
     _next: float | None = field(default=None, init=False)
     _missed: frozenset[str] = field(default=frozenset(), init=False)  # ids of tickets: the last audit missed them
+    _doubtful: int = field(default=0, init=False)  # the last row whose ticket may have been lost in a disturbance
 
     def if_due(self) -> None:
         """Run an audit if it is due, and at once if Redis was restarted or wiped, or if a queue was resumed.
@@ -49,41 +53,48 @@ class Audit:
         is_undisturbed = self._next is not None and incarnation == self._incarnation and resumed == self._resumed
         if is_undisturbed and self._next is not None and now < self._next:
             return
-        self._audit(is_undisturbed=is_undisturbed)
+        if not is_undisturbed:
+            self._doubtful = self.store.tickets.last_row()
+        done = self._audit()
+        if is_undisturbed and done >= self._doubtful:  # else a push may be recorded whose tickets were lost before
+            self._doubtful = 0
         self._incarnation, self._resumed = incarnation, resumed
-        self._next = now + max(EVERY, (self.clock.monotonic() - now) / SHARE)
+        wait = AGAIN if self._missed or self._doubtful else EVERY
+        self._next = now + max(wait, (self.clock.monotonic() - now) / SHARE)
 
-    def _audit(self, *, is_undisturbed: bool) -> None:
+    def _audit(self) -> int:
         """Push every ticket that should be in Redis and is not. Skip paused queues.
+
+        Return the row up to which all pushes are complete.
 
         The order of the reads matters. The audit first reads up to which row all pushes are complete. It ignores later
         rows, because their tickets may be on their way. Then it reads Redis before the store, so that a ticket that a
         worker claims between these two reads does not seem lost.
 
         If a ticket is missing for the first time, a worker may just have taken it and be about to claim it. So the
-        ticket counts as lost only if the last audit missed it too, or if there was a disturbance.
-
-        Args:
-            is_undisturbed: True if Redis was not restarted or wiped, and no queue was resumed, since the last audit.
+        ticket counts as lost only if the last audit missed it too, or if it may have been lost in a disturbance: Redis
+        was restarted or wiped, or a queue was resumed. Such a ticket is pushed even if its push may be in progress.
         """
         until = self.store.tickets.pushes_done_until()
         paused = {priority.queue for priority in self.store.queues.paused()}
         present = self.broker.queued()
         missed: set[str] = set()
         pushed = 0
-        page = self.store.tickets.waiting(until=until)
-        while page.tickets:
-            absent = [
-                ticket
-                for ticket in page.tickets
-                if ticket.id not in present and lane_and_queue(ticket.list)[1] not in paused
-            ]
-            lost = [ticket for ticket in absent if not is_undisturbed or ticket.id in self._missed]
-            if lost:
-                self.push.tickets(lost)
-                pushed += len(lost)
-            missed |= {ticket.id for ticket in absent}
-            page = self.store.tickets.waiting(after=page.last, until=until)
+        for first, last, is_doubtful in ((0, self._doubtful, True), (self._doubtful, until, False)):
+            page = self.store.tickets.waiting(after=first, until=last)
+            while page.tickets:
+                absent = [
+                    ticket
+                    for ticket in page.tickets
+                    if ticket.id not in present and lane_and_queue(ticket.list)[1] not in paused
+                ]
+                lost = [ticket for ticket in absent if is_doubtful or ticket.id in self._missed]
+                if lost:
+                    self.push.tickets(lost)
+                    pushed += len(lost)
+                missed |= {ticket.id for ticket in absent} - {ticket.id for ticket in lost}
+                page = self.store.tickets.waiting(after=page.last, until=last)
         self._missed = frozenset(missed)
         if pushed:
             self.telemetry.emit(events.SweptMissing(tickets=pushed))
+        return until
