@@ -57,6 +57,18 @@ def note(url: str, table: str, *columns: str, of: str, on: str, when: str) -> No
             connection.execute(statement)
 
 
+def refuse(url: str, when: str) -> None:
+    """Let the database refuse the updates of tasks that meet a condition over NEW and OLD."""
+    trigger = "CREATE TRIGGER refuse BEFORE UPDATE ON tasks"
+    with opened(url) as connection:
+        if url.startswith(SQLITE):
+            connection.execute(f"{trigger} WHEN {when} BEGIN SELECT RAISE(ABORT, 'the test refuses it'); END")
+            return
+        function = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        connection.execute(f"{function} 'BEGIN RAISE EXCEPTION $$the test refuses it$$; END'")
+        connection.execute(f"{trigger} FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION refuse()")
+
+
 @contextmanager
 def locked(url: str) -> Iterator[None]:
     """Lock a database, as a long transaction of another writer does."""

@@ -10,6 +10,7 @@ from rq.command import send_stop_job_command
 from rq.serializers import JSONSerializer
 
 from queue_tool.model.states import Code, State
+from queue_tool.store.losses import LOST_TOO_OFTEN
 from tests.warm import Program
 from tests.worker.faults import groups
 from tests.worker.faults.groups import ENDLESS, OVER
@@ -73,9 +74,9 @@ def test_a_process_whose_children_live_on_is_over_when_it_ends(site: Site, tmp_p
     files = [tmp_path / name for name in OVER]
     returned, ended = site.send("group", [[path.name, str(path)] for path in files])
     site.start(*((*STOCK, "-u", site.redis_url) if stock else ()), TASKS=MODULE)
-    site.await_(lambda: not site.open())
+    site.await_end()
     assert site.task(returned).state is State.FINISHED
-    assert site.task(ended).error == "The task's own process ended with code 3."
+    assert site.task(ended).error == f"{LOST_TOO_OFTEN} The task's own process ended with code 3."
     require_ended(site, files)
 
 

@@ -13,6 +13,7 @@ import pytest
 from queue_tool.host.processes import processors
 from queue_tool.model.settings import FEWEST_ISOLATED
 from queue_tool.model.states import Code, State
+from queue_tool.store.losses import LOST_TOO_OFTEN
 from tests.worker.faults import pool
 from tests.worker.faults.pool import REPLACED, RESTORED
 from tests.worker.faults.site import Site, is_alive
@@ -40,7 +41,7 @@ def test_what_a_task_leaves_is_undone_or_ends_with_its_process(site: Site, tmp_p
     assert {name: state for name, state in zip(acts, found[1:], strict=True) if state != found[0]} == {}
     changed = {name for name, before, after in zip(acts, pids, pids[1:], strict=False) if before != after}
     assert changed == set(REPLACED)
-    assert site.task(acts["death"]).error == "The task's own process ended with code 3."
+    assert site.task(acts["death"]).error == f"{LOST_TOO_OFTEN} The task's own process ended with code 3."
     assert site.task(acts["hang"]).code is Code.TIMEOUT
     failed = {name for name, token in acts.items() if site.task(token).state is State.FAILED}
     assert failed == {"error", "death", "hang"}
@@ -56,7 +57,7 @@ def test_what_a_task_leaves_is_undone_or_ends_with_its_process(site: Site, tmp_p
 
 def test_a_process_does_as_many_tasks_as_it_may_and_a_fresh_one_does_one(site: Site) -> None:
     tokens = site.send("pool.look", [""] * 4) + site.send("pool.fresh", [""] * 2) + site.send("pool.look", [""] * 5)
-    with site.database() as connection:  # two workers have died while they ran it
+    with site.database() as connection:  # two processes have died while they ran it
         connection.execute(f"UPDATE tasks SET losses = 2 WHERE token = '{tokens[-2]}'")  # noqa: S608 - made of our own words
     worker = site.start(TASKS=MODULE, ISOLATED="1", ISOLATED_TASKS="3", ISOLATED_MEMORY="30 MiB")
     found = results(site, tokens)
@@ -78,14 +79,16 @@ def test_the_death_of_a_process_affects_only_the_task_that_it_runs(site: Site, t
     site.await_(lambda: len(list(tmp_path.glob("gate.*"))) == count + 1)
     gate.touch()
     site.await_end()
-    (dead,) = [token for token in tokens if site.task(token).state is State.FAILED]
-    assert site.task(dead).error == "The task's own process ended with code -9."
+    ((dead, *counts),) = site.rows("SELECT token, run, attempt, losses FROM tasks WHERE losses > 0")
+    assert (counts, site.task(dead).state) == ([2, 1, 1], State.FINISHED)
+    (attempt,) = site.runtime.ask.details(dead).attempts
+    assert (attempt.code, attempt.error) == (Code.WORKER_LOST, "The task's own process ended with code -9.")
     assert {*others} < {*results(site, tokens)}
     (idle,) = {state["pid"] for state in results(site, site.send("pool.look", [""]))}
     os.kill(idle, signal.SIGKILL)
     site.await_(lambda: not is_alive(idle))
     assert idle not in {state["pid"] for state in results(site, site.send("pool.look", [""] * 3))}
-    assert site.rows("SELECT DISTINCT run, attempt, losses FROM tasks") == [(1, 1, 0)]
+    assert site.rows("SELECT token FROM tasks WHERE run > 1 OR attempt > 1 OR losses > 0") == [(dead,)]
     site.stop(worker)
     site.require_each_task_ended_once()
     site.require_clean_redis()
