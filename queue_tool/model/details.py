@@ -68,6 +68,6 @@ class Details(Summary):
     unique_key: str | None
     timeout: float | None  # as submitted; None: the value of the task type
     max_attempts: int | None  # as submitted; None: the value of the task type
-    losses: int  # workers that died while they ran the task
+    losses: int  # processes that died while they ran the task
     attempts: tuple[Attempt, ...]  # the attempts that did not succeed, oldest first
     lines: tuple[Line, ...]  # the last lines of its log

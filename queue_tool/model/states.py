@@ -51,7 +51,7 @@ class Code(StrEnum):
     EXPIRED = "expired"  # it did not start before it expired
     WORKER_LOST = "worker_lost"  # too many processes died while they ran it
     UNKNOWN_TASK_TYPE = "unknown_task_type"  # no worker knows its type
-    BAD_RESULT = "bad_result"  # what its function returned is not JSON
+    BAD_RESULT = "bad_result"  # what its function returned is not JSON, or cannot be stored
 
 
 class Move(StrEnum):
@@ -62,8 +62,8 @@ class Move(StrEnum):
     FAIL = "fail"  # its run failed, and it is not retried
     PUT_BACK = "put_back"  # its worker stops, and another worker makes the same attempt
     RESIGN = "resign"  # its worker ends by itself, and another worker makes the same attempt
-    LOSE = "lose"  # its worker died, and it runs again
-    GIVE_UP = "give_up"  # its worker died, as too many workers had before
+    LOSE = "lose"  # its process died, and it runs again
+    GIVE_UP = "give_up"  # its process died, as too many had before
     RETRY_LATER = "retry_later"  # its run failed, and it is retried later
     COME_DUE = "come_due"  # its due time has come
     EXPIRE = "expire"  # it did not start before it expired

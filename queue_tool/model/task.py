@@ -30,7 +30,7 @@ class Claimed:
     task_type: str
     data: str  # JSON text
     started_at: datetime
-    losses: int = 0  # workers that died while they ran the task
+    losses: int = 0  # processes that died while they ran the task
     resignations: int = 0  # workers that ended by themselves while they ran the task
     max_attempts: int | None = None  # None: the value of the task type
     forgiven: int = 0  # attempts before the last manual retry, which no longer count

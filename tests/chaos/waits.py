@@ -13,12 +13,14 @@ from tests.chaos.havoc import Havoc
 from tests.chaos.load import KINDS
 from tests.chaos.sites import Site
 
-ORDINARY = re.compile(r" debug | is tried again | task failed | (request|batch|task|tasks) \w+( |=)")
+ORDINARY = re.compile(r" debug | is tried again | task failed | push postponed | (request|batch|task|tasks) \w+( |=)")
 """Log lines that say nothing about a wait."""
 
 MOST_SHOWN = 60
 """The most log lines that are printed."""
 
+_STARTED = re.compile(r"(\S+Z) .* child started child=worker-\d+ pid=(\d+)")
+_READY = re.compile(r"(\S+Z) \w+ +worker\[(\d+)\] started ")
 _LINE = re.compile(r"(\d{4}-\d\d-\d\dT[\d:.]+Z) ")
 
 
@@ -57,7 +59,13 @@ def longest_wait(site: Site) -> Wait:
 
 
 def reasons(site: Site, havoc: Havoc, wait: Wait) -> Iterator[str]:
-    """Return the blows and the log lines of the longest gap between two steps of this task."""
+    """Return the blows and the log lines of the longest gap between two steps of this task.
+
+    How long workers needed to start tells whether the machine had too much to do: an idle one needs about a second.
+    """
+    starts = sorted(_starts(site))
+    if starts:
+        yield f"a worker started in {starts[len(starts) // 2]:.1f} s (median) to {starts[-1]:.1f} s"
     begin, end = wait.longest_gap
     found = [(at, f"blow: {name}") for at, name in havoc.log]
     for line in site.system.log.splitlines():
@@ -69,6 +77,16 @@ def reasons(site: Site, havoc: Havoc, wait: Wait) -> Iterator[str]:
         yield f"{time.strftime('%H:%M:%S', time.gmtime(at))}.{int(at % 1 * 1000):03d} {text[:200]}"
     if len(shown) > MOST_SHOWN:
         yield f"and {len(shown) - MOST_SHOWN} more lines"
+
+
+def _starts(site: Site) -> Iterator[float]:
+    """Return how many seconds each worker needed from its start by the supervisor until it was ready."""
+    begun: dict[str, datetime] = {}
+    for line in site.system.log.splitlines():
+        if match := _STARTED.match(line):
+            begun[match[2]] = datetime.fromisoformat(match[1])
+        elif (match := _READY.match(line)) and match[2] in begun:
+            yield (datetime.fromisoformat(match[1]) - begun.pop(match[2])).total_seconds()
 
 
 def _steps(site: Site, token: str) -> Iterator[tuple[float, str]]:

@@ -19,13 +19,13 @@ class SweptUnpushed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweptLost(Event):
-    """Workers died. Each task that they ran is queued again, or fails if too many workers have died."""
+    """Workers died. Each task that they ran is queued again, or fails if too many processes have died with it."""
 
     title = "swept: took back from dead workers"
     level = Level.WARNING
     workers: Annotated[int, "the number of workers that died"]
     tasks: Annotated[int, "the number of tasks that run again"]
-    given_up: Annotated[int, "the number of tasks that failed, because too many workers died while they ran them"]
+    given_up: Annotated[int, "the number of tasks that failed, because too many processes died while they ran them"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,7 +89,10 @@ class TaskPutBack(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskLost(Event):
-    """A function keeps its worker from working, so the worker ends. The task runs again, and counts one more loss."""
+    """The process of a function died, or the function keeps its worker from working. The task runs again.
+
+    It counts one more loss.
+    """
 
     title = "task lost"
     level = Level.WARNING

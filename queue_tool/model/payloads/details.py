@@ -114,7 +114,7 @@ class TaskDetails(TaskFields, frozen=True, kw_only=True):
             "It grows by one each time that the task returns to the queue."
         ),
     ]
-    losses: Annotated[Count, Meta(description="How many workers died while they ran the task.")]
+    losses: Annotated[Count, Meta(description="How many processes died while they ran the task.")]
     result: Result
     canceled_by: Annotated[
         str | None,

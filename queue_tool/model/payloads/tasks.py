@@ -62,8 +62,8 @@ class TaskError(Payload, frozen=True, kw_only=True):
         Meta(
             description="The kind of the failure: `error` (the function raised an exception), `aborted` (it raised "
             "`Abort`), `timeout` (it took too long), `expired` (it did not start by `expires_at`), `worker_lost` (too "
-            "many workers died while they ran it), `unknown_task_type` (no worker knows the task type) or "
-            "`bad_result` (the result is not JSON)."
+            "many processes died while they ran it), `unknown_task_type` (no worker knows the task type) or "
+            "`bad_result` (the result is not JSON, or the database refused to keep it)."
         ),
     ]
     message: Annotated[
