@@ -5,6 +5,7 @@ Start it with `python -m tests.worker.faults.doomed STEP NUMBER`.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -15,10 +16,14 @@ from typing import Any
 
 from redis import Redis
 
-from queue_tool.model.outcome import Note, Outcome
+from queue_tool.model.context import Context
+from queue_tool.model.outcome import Ended, Note, Outcome
 from queue_tool.model.queues import Lane
+from queue_tool.model.run import Run
 from queue_tool.runtime import Runtime
 from queue_tool.services.run import RecordedAndClaimed, Runner
+from queue_tool.worker.executor import Executor
+from queue_tool.worker.isolated import IsolatedExecutor
 from queue_tool.worker.loop import LoopThread
 from queue_tool.worker.process import work
 from queue_tool.worker.ticket_lists import Removable, TicketLists
@@ -90,8 +95,32 @@ class DoomedRunner(Runner):
         return changes
 
 
+class DoomedIsolated(IsolatedExecutor):
+    """An isolated lane that dies while suspects share a process."""
+
+    def __init__(self, real: IsolatedExecutor, doom: Doom) -> None:  # pylint: disable=super-init-not-called
+        """Share the state of the real one."""
+        self.__dict__.update(vars(real))
+        self._doom = doom
+
+    def _fill_places(self) -> None:
+        self._doom.at("after the start of a shared process", happens=True)
+        super()._fill_places()
+
+    def _join(self, ticket: str, run: Run) -> bool:
+        joins = super()._join(ticket, run)
+        self._doom.at("after a join", happens=joins)
+        return joins
+
+    def _work_together(self, ticket: str, run: Run, context: Context) -> Ended:
+        self._doom.at("before a shared run", happens=True)
+        ended = super()._work_together(ticket, run, context)
+        self._doom.at("after a shared run", happens=True)
+        return ended
+
+
 class DoomedWorker(Worker):
-    """A worker whose lists and runner can kill it."""
+    """A worker whose lists, runner and isolated lane can kill it."""
 
     doom: Doom
 
@@ -99,6 +128,14 @@ class DoomedWorker(Worker):
         known: dict[str, Any] = {field.name: getattr(runtime.runner, field.name) for field in fields(runtime.runner)}
         doomed = replace(runtime, runner=DoomedRunner(**known, doom=self.doom))
         return super()._run_pump(doomed, loop, burst=burst, most=most)
+
+    def _executors(
+        self, runtime: Runtime, loop: asyncio.AbstractEventLoop, lanes: set[Lane]
+    ) -> Mapping[Lane, Executor]:
+        executors = dict(super()._executors(runtime, loop, lanes))
+        isolated = executors[Lane.ISOLATED]
+        assert isinstance(isolated, IsolatedExecutor)
+        return executors | {Lane.ISOLATED: DoomedIsolated(isolated, self.doom)}
 
     def _lists(self, redis: Redis, served: Iterable[str], database: str) -> TicketLists:
         return DoomedLists(super()._lists(redis, served, database), self.doom)

@@ -9,10 +9,11 @@ import pytest
 from queue_tool.model.states import State
 from tests.support import LIMIT
 from tests.warm import Program
-from tests.worker.faults.site import Site
+from tests.worker.faults.site import TASKS, Site
 
 SLOTS = 4
-MANY = 100
+MANY = 300
+IN_A_THREAD = "hard.last-of-four"
 
 
 @pytest.fixture
@@ -23,28 +24,31 @@ def gate(tmp_path: Path) -> Path:
     return path
 
 
-def held(site: Site, gate: Path, name: str) -> tuple[Program, list[str]]:
+def held(site: Site, gate: Path, name: str, task_type: str = IN_A_THREAD) -> tuple[Program, list[str]]:
     """Start a worker that claims ahead, and send it tasks that wait for the gate.
 
     Args:
         site: the site.
         gate: the file.
         name: the signal that the fourth function sends to its worker.
+        task_type: the type of the tasks.
 
     Returns:
         The worker and the tokens of the tasks.
     """
-    worker = site.start(THREADS=str(SLOTS), DRAIN="0")
-    known = site.send("hard.last-of-four", [[str(gate), name]] * MANY)
+    settings = {"THREADS": str(SLOTS)} if task_type == IN_A_THREAD else {"ISOLATED": str(SLOTS), "TASKS": TASKS}
+    worker = site.start(DRAIN="0", **settings)
+    Path(f"{gate}.pid").write_text(str(worker.pid), "utf-8")
+    known = site.send(task_type, [[str(gate), name]] * MANY)
     site.await_(lambda: site.tokens(State.FINISHED) == set(known))
     gate.unlink()
-    return worker, site.send("hard.last-of-four", [[str(gate), name]] * MANY)
+    return worker, site.send(task_type, [[str(gate), name]] * MANY)
 
 
 def require_ends(site: Site, gate: Path, tokens: list[str]) -> None:
     """Open the gate, and require that another worker ends each of these tasks."""
     gate.touch()
-    healthy = site.start()
+    healthy = site.start(TASKS=TASKS)
     site.await_end()
     site.stop(healthy)
     assert {site.task(token).state for token in tokens} == {State.FINISHED}
@@ -58,12 +62,13 @@ def counts(site: Site, tokens: list[str]) -> list[tuple[int, int, int, int]]:
     return [(run, attempt, losses, resigned) for run, attempt, losses, resigned in map(found.__getitem__, tokens)]
 
 
-def test_a_worker_that_is_killed_loses_only_what_it_had_begun(site: Site, gate: Path) -> None:
-    worker, tokens = held(site, gate, "SIGKILL")
+@pytest.mark.parametrize("task_type", [IN_A_THREAD, "hard.last-of-four-alone"])
+def test_a_worker_that_is_killed_loses_only_what_it_had_begun(site: Site, gate: Path, task_type: str) -> None:
+    worker, tokens = held(site, gate, "SIGKILL", task_type)
     assert worker.wait(LIMIT) < 0, site.log
-    running = site.tokens(State.RUNNING)
+    running, begun = site.tokens(State.RUNNING), site.begun()
     assert len(running) > SLOTS
-    assert site.begun() == set(tokens[:SLOTS])
+    assert begun == set(tokens[:SLOTS])
     site.sweep()
     assert counts(site, tokens[:SLOTS]) == [(2, 1, 1, 0)] * SLOTS
     waited = tokens[SLOTS:]

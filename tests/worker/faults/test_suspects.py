@@ -127,3 +127,28 @@ def test_a_suspect_that_blocks_the_event_loop_ends_its_process_once(site: Site, 
     assert losses(site) == {other: 3, blocking: 3}
     site.stop(worker)
     site.require_each_task_ended_once()
+
+
+STEPS = [("after the start of a shared process", 1)]
+STEPS += [(step, turn) for step in ("after a join", "before a shared run", "after a shared run") for turn in (1, 3)]
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize(("step", "turn"), STEPS)
+def test_a_worker_that_is_killed_at_any_step_of_a_shared_process_loses_nothing(
+    site: Site, gate: Path, step: str, turn: int
+) -> None:
+    gate.touch()
+    sent = site.send("suspect.thread", [str(gate)] * 3) + site.send("suspect.loop", [str(gate)] * 3)
+    accuse(site)
+    killed = site.start("-m", "tests.worker.faults.doomed", step, str(turn), TASKS=MODULE, ISOLATED="2")
+    assert killed.wait(LIMIT) == -signal.SIGKILL, site.log
+    called, running = site.begun(), site.tokens(State.RUNNING)
+    site.sweep()
+    assert losses(site) == {token: 3 if token in called & running else 2 for token in sent}
+    healthy = site.start(TASKS=MODULE)
+    site.await_end()
+    site.stop(healthy)
+    assert {site.task(token).state for token in sent} == {State.FINISHED}
+    site.require_each_task_ended_once()
+    site.require_clean_redis()
