@@ -159,7 +159,7 @@ class Company:
 
 def is_tainted(ended: Ended) -> bool:
     """Return whether a run has left a function in its process, or has lost the process."""
-    return ended is NOT_BEGUN or isinstance(ended, Failed) and ended.code in (Code.TIMEOUT, Code.WORKER_LOST)
+    return ended is NOT_BEGUN or (isinstance(ended, Failed) and ended.code in (Code.TIMEOUT, Code.WORKER_LOST))
 
 
 class _Child:
