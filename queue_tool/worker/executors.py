@@ -242,8 +242,9 @@ class ThreadExecutor(SharesNothing):
         """Return how many threads have been busy with one function since before this moment (monotonic)."""
         return sum(1 for called_at in list(self._called_at.values()) if called_at < moment)
 
-    def work(self, ticket: str, run: Run, context: Context) -> Ended:
+    def work(self, slot: int, ticket: str, run: Run, context: Context) -> Ended:
         """Do the work of one run in the current thread. What its function returns is awaited on the loop."""
+        self.note_call(slot, ticket)
         assert run.task_type is not None  # noqa: S101 - a run without a type ends before it is started
         waiter, wait_for = self._waiter, None
         if waiter is not None:
@@ -253,6 +254,11 @@ class ThreadExecutor(SharesNothing):
             return execute_here(run.task_type, run.data, called, wait_for=wait_for)
         finally:
             self._after(run)
+
+    def note_call(self, slot: int, ticket: str) -> None:
+        """Note that the function of a run is called now."""
+        self.begun.note(slot, ticket)
+        self._called_at[ticket] = CLOCK.monotonic()
 
     def _serve(self, slot: int) -> None:
         """Do one run after the other, in a slot. A library may raise an exception in this thread at any moment.
@@ -282,10 +288,8 @@ class ThreadExecutor(SharesNothing):
 
     def _do(self, slot: int, ticket: str, run: Run) -> None:
         context = self._contexts[ticket]
-        self.begun.note(slot, ticket)
-        self._called_at[ticket] = CLOCK.monotonic()
         try:
-            ended = CANCELED if context.canceled.is_set() else self.work(ticket, run, context)
+            ended = CANCELED if context.canceled.is_set() else self.work(slot, ticket, run, context)
         except Exception as error:  # noqa: BLE001 - for example, a process cannot be started
             ended = not_started(error)
         self.begun.clear(slot)

@@ -17,7 +17,6 @@ from multiprocessing import forkserver
 
 from queue_tool.environment import children_search_safely
 from queue_tool.execution.guard import Guard
-from queue_tool.host.clock import CLOCK
 from queue_tool.host.working_directory import WorkingDirectory
 from queue_tool.model.context import Context
 from queue_tool.model.outcome import Ended
@@ -63,7 +62,6 @@ class IsolatedExecutor(ThreadExecutor):
         self._forks.set_forkserver_preload(["queue_tool.worker.preload"])
         self._free: deque[PoolProcess] = deque()  # the last one is taken first, so that few are used when few suffice
         self._busy: dict[str, PoolProcess] = {}
-        self._sent_at: dict[str, float] = {}
         self._guard = Guard(self._forks)
         atexit.register(self._guard.close)
         self._starting = threading.Lock()
@@ -101,24 +99,24 @@ class IsolatedExecutor(ThreadExecutor):
         if process is not None:
             process.stop(ticket)
 
-    def called_at(self, ticket: str) -> float | None:
-        """Return when a process got the run (monotonic); None if none has it yet."""
-        return self._sent_at.get(ticket)
+    def work(self, slot: int, ticket: str, run: Run, context: Context) -> Ended:
+        """Let a process do the run, and wait until it has ended. A process that cannot do another one ends, too.
 
-    def work(self, ticket: str, run: Run, context: Context) -> Ended:
-        """Let a process do the run, and wait until it has ended. A process that cannot do another one ends, too."""
+        The run begins when there is a process. To start the first one may take seconds, in which this worker may die.
+        """
         if ticket in self._members:
-            return self._work_together(ticket, run, context)
+            return self._work_together(slot, ticket, run, context)
         assert run.task_type is not None  # noqa: S101 - a run without a type ends before it is started
         fresh = run.task_type.fresh or run.task.losses >= TOGETHER_FROM
         ended: Ended | None = None
         while ended is None:
             process = self._process(fresh=fresh)
-            self._busy[ticket], self._sent_at[ticket] = process, CLOCK.monotonic()
+            self._busy[ticket] = process
+            self.note_call(slot, ticket)
             try:
                 ended = process.do(run, context)
             finally:
-                del self._busy[ticket], self._sent_at[ticket]
+                del self._busy[ticket]
                 if fresh or not process.is_usable:
                     process.end()
                 else:
@@ -182,14 +180,11 @@ class IsolatedExecutor(ThreadExecutor):
             del self._members[ticket]
             company.leave(ticket)
 
-    def _work_together(self, ticket: str, run: Run, context: Context) -> Ended:
+    def _work_together(self, slot: int, ticket: str, run: Run, context: Context) -> Ended:
         company, number = self._members[ticket]
         process = company.process.result()
-        self._sent_at[ticket] = CLOCK.monotonic()
-        try:
-            ended = process.do(number, run, context)
-        finally:
-            del self._sent_at[ticket]
+        self.note_call(slot, ticket)
+        ended = process.do(number, run, context)
         if is_tainted(ended):
             company.close()
         return ended

@@ -11,10 +11,11 @@ from queue_tool.model.clock import Clock
 from queue_tool.model.ticket import Ticket
 from queue_tool.store import PushedTickets, Store
 
-SUBMIT_GRACE = timedelta(seconds=20)
+SUBMIT_GRACE = timedelta(seconds=10)
 """How long the process that accepted a batch may take to push it. After that, the sweeper pushes it.
 
-If a failed push is recorded, the sweeper does not wait.
+If a failed push is recorded, the sweeper does not wait. If the process was killed before its push, its tasks wait that
+long. A push that takes longer may be done twice. Then the second ticket of a task is dropped.
 """
 
 PAGE = 5000

@@ -112,9 +112,9 @@ class DoomedIsolated(IsolatedExecutor):
         self._doom.at("after a join", happens=joins)
         return joins
 
-    def _work_together(self, ticket: str, run: Run, context: Context) -> Ended:
+    def _work_together(self, slot: int, ticket: str, run: Run, context: Context) -> Ended:
         self._doom.at("before a shared run", happens=True)
-        ended = super()._work_together(ticket, run, context)
+        ended = super()._work_together(slot, ticket, run, context)
         self._doom.at("after a shared run", happens=True)
         return ended
 
