@@ -23,6 +23,9 @@ EVERY = 15.0
 AGAIN = 5.0
 """Seconds to the next audit if one missed tickets, or cannot trust Redis yet."""
 
+AGAIN_SHARE = 0.02
+"""The maximum share of the time that audits may take if they come sooner than usual."""
+
 SHARE = 0.1
 """The maximum share of the time that audits may take: with millions of tickets, audits run less often."""
 
@@ -59,8 +62,9 @@ class Audit:
         if is_undisturbed and done >= self._doubtful:  # else a push may be recorded whose tickets were lost before
             self._doubtful = 0
         self._incarnation, self._resumed = incarnation, resumed
-        wait = AGAIN if self._missed or self._doubtful else EVERY
-        self._next = now + max(wait, (self.clock.monotonic() - now) / SHARE)
+        seconds = self.clock.monotonic() - now
+        soon = min(EVERY, max(AGAIN, seconds / AGAIN_SHARE))
+        self._next = now + max(soon if self._missed or self._doubtful else EVERY, seconds / SHARE)
 
     def _audit(self) -> int:
         """Push every ticket that should be in Redis and is not. Skip paused queues.
