@@ -46,6 +46,7 @@ def losses(site: Site) -> dict[str, int]:
     return dict(site.rows("SELECT token, losses FROM tasks"))
 
 
+@pytest.mark.sqlite  # the database plays no part here, so once is enough
 def test_suspects_share_a_process_and_do_not_wait_for_each_other(site: Site, gate: Path) -> None:
     own = site.send("suspect.thread", [str(gate)] * 7) + site.send("suspect.loop", [str(gate)] * 7)
     (hurried,), (canceled,) = site.send("suspect.hurried", [str(gate)]), site.send("suspect.thread", [str(gate)])
@@ -95,6 +96,7 @@ def test_the_suspect_that_kills_its_process_ends_alone_and_the_others_finish(sit
     site.require_clean_redis()
 
 
+@pytest.mark.sqlite
 def test_a_killed_worker_charges_the_suspects_that_had_begun_together(site: Site, gate: Path) -> None:
     sent = site.send("suspect.thread", [str(gate)] * (MOST_TOGETHER + 2))
     accuse(site)
@@ -129,8 +131,12 @@ def test_a_suspect_that_blocks_the_event_loop_ends_its_process_once(site: Site, 
     site.require_each_task_ended_once()
 
 
-STEPS = [("after the start of a shared process", 1)]
-STEPS += [(step, turn) for step in ("after a join", "before a shared run", "after a shared run") for turn in (1, 3)]
+STEPS = [
+    ("after the start of a shared process", 1),
+    ("after a join", 2),
+    ("before a shared run", 3),
+    ("after a shared run", 1),
+]
 
 
 @pytest.mark.sqlite
