@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,10 @@ from queue_tool import __version__
 from queue_tool.cli.operate import db, keys
 from queue_tool.errors import BadSetting, QueueToolError
 from queue_tool.host import collector
+
+if TYPE_CHECKING:
+    from queue_tool.model.settings import Settings
+    from queue_tool.supervisor.prepared import PreparedProcesses
 
 
 class _Commands(click.Group):
@@ -46,14 +50,27 @@ _port = click.option("--port", help="Port to listen on. Overrides QUEUE_TOOL_POR
 @click.option("--workers", help="Number of worker processes. Overrides QUEUE_TOOL_WORKERS.")
 def up(host: str | None, port: str | None, workers: str | None) -> None:
     """Run the whole system: web, workers, sweeper and, if no Redis is configured, Valkey."""
+    from queue_tool import environment, supervisor
+
+    overrides = _overrides(HOST=host, PORT=port, WORKERS=workers)
+    settings = environment.load_settings(overrides)
+    with supervisor.prepared(supervisor.parts(settings), overrides, _become) as processes:
+        _supervise(settings, overrides, processes)
+
+
+def _become(command: str) -> None:
+    """Run a command in this process, a fork, as if it was a new one."""
+    main([command], prog_name="queue-tool")
+
+
+def _supervise(settings: Settings, overrides: dict[str, str], processes: PreparedProcesses) -> None:
+    """Run the whole system with these settings."""
     from queue_tool import environment, runtime
     from queue_tool.host import data_dir, ports
     from queue_tool.model import events
     from queue_tool.model.settings import without_secrets
     from queue_tool.supervisor import Supervisor
 
-    overrides = _overrides(HOST=host, PORT=port, WORKERS=workers)
-    settings = environment.load_settings(overrides)
     telemetry = runtime.start_logging("up", settings)
     data_dir.prepare(settings.data_dir)
     with data_dir.Ownership(settings.data_dir.absolute()):
@@ -70,7 +87,7 @@ def up(host: str | None, port: str | None, workers: str | None) -> None:
                 auth=settings.auth,
             )
         )
-        Supervisor(system, environment.for_child(overrides)).run()
+        Supervisor(system, environment.for_child(overrides), processes).run()
 
 
 @main.command()

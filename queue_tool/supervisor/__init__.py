@@ -1,5 +1,6 @@
 """The supervisor: one process that starts and watches the others."""
 
-from queue_tool.supervisor.supervisor import Supervisor
+from queue_tool.supervisor.prepared import prepared
+from queue_tool.supervisor.supervisor import Supervisor, parts
 
-__all__ = ["Supervisor"]
+__all__ = ["Supervisor", "parts", "prepared"]

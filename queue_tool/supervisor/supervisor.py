@@ -23,11 +23,12 @@ from queue_tool.host import doorbell, lifeline, processes, readiness, valkey
 from queue_tool.host.lifeline import Lifeline
 from queue_tool.host.readiness import Readiness
 from queue_tool.model import events
-from queue_tool.model.settings import INLINE
+from queue_tool.model.settings import INLINE, Settings
 from queue_tool.model.telemetry import Telemetry
 from queue_tool.runtime import Runtime
 from queue_tool.services.keys import Keys
-from queue_tool.supervisor.child import Child, kill_group, kill_if_running, terminate
+from queue_tool.supervisor.child import Child, Process, kill_group, kill_if_running, terminate
+from queue_tool.supervisor.prepared import PreparedProcesses
 from queue_tool.supervisor.sweeping import sweep_until
 
 MAX_FAILED_STARTS = 5
@@ -52,12 +53,24 @@ _STOP = "stop"
 _NEW_CODE = "new code"
 
 
+def parts(settings: Settings) -> list[str]:
+    """Return the command of each worker and of the web process, if there is one."""
+    return ["worker"] * (0 if settings.redis_url == INLINE else settings.workers) + ["web"] * bool(settings.web)
+
+
 class Supervisor:
     """Runs all parts of `queue-tool up`."""
 
-    def __init__(self, runtime: Runtime, environment: Mapping[str, str]) -> None:
-        """Plan the children. Nothing is started yet. `environment` is what the children get."""
+    def __init__(self, runtime: Runtime, environment: Mapping[str, str], prepared: PreparedProcesses) -> None:
+        """Plan the children. Nothing is started yet.
+
+        Args:
+            runtime: the runtime of this process.
+            environment: the environment of the children.
+            prepared: forks that become the first processes of workers and web, with the same environment.
+        """
         self._runtime = runtime
+        self._prepared = prepared
         self._telemetry: Telemetry = runtime.telemetry
         self._environment = dict(environment)
         self._lifeline = Lifeline()
@@ -70,7 +83,7 @@ class Supervisor:
         ] if settings.embedded else []  # fmt: skip
         self._workers = [
             Child(f"worker-{number}", partial(self._command, "worker"), settings.drain + WRITE_TIME)
-            for number in range(1, 1 + (0 if settings.redis_url == INLINE else settings.workers))
+            for number in range(1, 1 + parts(settings).count("worker"))
         ]
         self._leaving: list[Child] = []  # replaced workers that still drain, the oldest first
         self._web = [Child("web", partial(self._command, "web"), settings.drain)] if settings.web else []
@@ -114,9 +127,9 @@ class Supervisor:
         readiness.report(ready.writing)
         return process
 
-    def _command(self, name: str, ready: Readiness) -> subprocess.Popen[bytes]:
+    def _command(self, name: str, ready: Readiness) -> Process:
         ends = {lifeline.VARIABLE: self._lifeline.reading, readiness.VARIABLE: ready.writing}
-        return subprocess.Popen(
+        return self._prepared.start(name, ends) or subprocess.Popen(
             processes.python("queue_tool", name),
             env=self._environment | {variable: str(descriptor) for variable, descriptor in ends.items()},
             pass_fds=list(ends.values()),
@@ -131,7 +144,7 @@ class Supervisor:
         self._telemetry.emit(events.ChildStarted(child=child.name, pid=child.process.pid))
         threading.Thread(target=self._await_end, args=[child, child.process], daemon=True).start()
 
-    def _await_end(self, child: Child, process: subprocess.Popen[bytes]) -> None:
+    def _await_end(self, child: Child, process: Process) -> None:
         try:
             if hasattr(os, "waitid"):  # no other process gets its pid, and thus its group id, before it is reaped
                 os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
@@ -153,7 +166,7 @@ class Supervisor:
             else:
                 self._handle_end(message, message.process)
 
-    def _handle_end(self, child: Child, process: subprocess.Popen[bytes]) -> None:
+    def _handle_end(self, child: Child, process: Process) -> None:
         """Handle the end of a child. Its pid may belong to another process from now on."""
         child.process = None
         lived, was_ready = time.monotonic() - child.born, child.was_ready()
@@ -172,7 +185,7 @@ class Supervisor:
             self._dismiss(old, old.process)
             self._restart(self._workers[place])
 
-    def _dismiss(self, child: Child, process: subprocess.Popen[bytes]) -> None:
+    def _dismiss(self, child: Child, process: Process) -> None:
         """Let a worker drain and end for good. It gets as much time as when everything stops."""
         child.replaced = True
         self._telemetry.emit(events.ChildReplaced(child=child.name))
