@@ -13,11 +13,10 @@ from typing import Any, Self
 from queue_tool import environment
 from queue_tool.broker import Broker, InlineBroker, RqBroker
 from queue_tool.errors import BadTaskType, BrokerAway, BrokerOfAnother, StoreAway
-from queue_tool.execution import own_types
-from queue_tool.execution.builtin import builtin_types
 from queue_tool.host import data_dir, logs, put_aside, valkey
 from queue_tool.host.begun import BegunFiles
 from queue_tool.host.clock import CLOCK
+from queue_tool.known_types import load_types
 from queue_tool.model.batch import Judge, judge_of
 from queue_tool.model.clock import Clock
 from queue_tool.model.context import Context
@@ -293,18 +292,6 @@ def upgrade_database(settings: Settings) -> str:
     with closing(open_store(settings, migrate=True)) as store:
         revision = migrations.current(store.database)
     return f"The database {without_secrets(settings.database)} is ready, at revision {revision}."
-
-
-def load_types(settings: Settings, telemetry: Telemetry | None = None) -> TaskTypes:
-    """Return the built-in task types and the user's own.
-
-    Raises:
-        BadTaskType: a source of the user's task types cannot be imported, or declares one that cannot be used.
-    """
-    types = TaskTypes(builtin_types(settings.max_valor))
-    own_types.load(types, settings.tasks, telemetry or Telemetry())
-    logs.reclaim()
-    return types
 
 
 def redis_url(settings: Settings) -> str:

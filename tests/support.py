@@ -211,7 +211,7 @@ class System:
 
     @property
     def is_fork(self) -> bool:
-        """Return whether the supervisor is a fork of the warm interpreter. Its children are always new processes."""
+        """Return whether the supervisor is a fork of the warm interpreter. Restarted children are new processes."""
         return not self.program and not self.descriptors
 
     def start(self) -> None:

@@ -129,7 +129,8 @@ def _await_start(name: str, connection: socket.socket, overrides: Mapping[str, s
     os.close(nothing)
     if not sys.flags.safe_path:
         del sys.path[0]  # the directory of the script, or the current one: `python -P` has none
-    sys.modules["__main__"] = import_module("queue_tool.__main__")  # what children of multiprocessing import
+    sys.modules["__main__"] = main = import_module("queue_tool.__main__")  # what children of multiprocessing import
+    sys.argv = [str(main.__file__), name]
     for module in IMPORTS[name]:
         import_module(module)
     variables, descriptors, _, _ = socket.recv_fds(connection, 1024, 2)

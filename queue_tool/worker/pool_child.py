@@ -17,11 +17,11 @@ from queue_tool.execution.process_tree import end_with_parent
 from queue_tool.execution.sending import PipeSender
 from queue_tool.host import logs, output
 from queue_tool.host.clock import CLOCK
+from queue_tool.known_types import load_types
 from queue_tool.model import json_text
 from queue_tool.model.context import Context
 from queue_tool.model.run import Run
 from queue_tool.model.task_types import TaskTypes
-from queue_tool.runtime import load_types
 from queue_tool.worker.surroundings import Surroundings
 
 

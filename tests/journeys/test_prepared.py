@@ -30,6 +30,7 @@ def become(command):
         "port": os.environ["QUEUE_TOOL_PORT"],
         "searches_here": "" in sys.path,
         "main": sys.modules["__main__"].__name__,
+        "arguments": sys.argv[1:],
     }).encode())
     os._exit(7)
 
@@ -83,6 +84,7 @@ def test_a_started_fork_is_like_a_new_process(tmp_path: Path) -> None:
             "port": "1",
             "searches_here": False,
             "main": "queue_tool.__main__",
+            "arguments": ["web"],
         },
         "second": True,
         "left": 0,

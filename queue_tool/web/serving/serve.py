@@ -14,8 +14,8 @@ from queue_tool.environment import inherited_descriptor, take_descriptor
 from queue_tool.host import readiness
 from queue_tool.host.lifeline import VARIABLE, Lifeline, watch
 from queue_tool.host.ports import require_free
+from queue_tool.known_types import load_types
 from queue_tool.model.settings import Settings
-from queue_tool.runtime import load_types
 
 THREADS = 32
 """Requests that one process handles at the same time, in addition to requests that wait. Threads start on demand.
