@@ -2,7 +2,8 @@
 
 Most of the start of a part is imports, and the supervisor has imported most of what its parts need. So it forks them
 before it opens any file, socket, database or thread. Each fork imports the rest of its part, and waits until the
-supervisor starts it. Restarted parts are new processes, with the code that is installed then.
+supervisor starts it. Restarted parts are new processes, with the code that is installed then. They run with
+`python -P`; a fork cannot get that flag, so it only drops what `-P` leaves out of its own search for modules.
 
 Only Linux has this: on macOS, system libraries may use threads before the fork.
 """

@@ -58,18 +58,23 @@ def result_of(system: System, task_type: str) -> list[object]:
     return result
 
 
+def require_found(system: System) -> None:
+    """Require that both lanes find the user's modules, and that Pythons which a task starts inherit nothing.
+
+    The worker has no -P: it is a fork of `queue-tool up`, or `queue-tool worker`. Its fork server is safe.
+    """
+    for task_type in ("plain", "apart"):
+        assert result_of(system, task_type) == [task_type == "apart", False, str(system.directory), "found"]
+
+
 def test_no_file_of_the_current_directory_runs_unless_it_is_named(poisoned: System) -> None:
     system, here = poisoned, str(poisoned.directory)
     system.start()
-    for task_type in ("plain", "apart"):
-        assert result_of(system, task_type) == [True, False, here, "found"]
+    require_found(system)
     os.kill(system.child("worker-1"), signal.SIGSTOP)
     alone = subprocess.Popen([SCRIPT, "worker"], cwd=here, env=clean_environment(**system.settings))
     try:
-        for task_type in ("plain", "apart"):  # its own command has no -P, but that of its fork server is safe
-            safe, inherited, last, word = result_of(system, task_type)
-            assert (inherited, last, word) == (False, here, "found")
-            assert safe is (task_type == "apart")
+        require_found(system)
         alone.terminate()
         assert alone.wait(LIMIT) == 0
     finally:
