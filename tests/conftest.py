@@ -20,6 +20,7 @@ from queue_tool.host import collector, valkey
 from queue_tool.model import settings as words_of_settings
 from queue_tool.model.telemetry import Event, Telemetry
 from queue_tool.runtime import Runtime, open_runtime
+from queue_tool.services.ask import Ask
 from queue_tool.store import Store, migrations
 from queue_tool.store.engine.database import Database
 from queue_tool.web import create_app
@@ -257,7 +258,7 @@ def hasty(runtime: Runtime) -> Iterator[Runtime]:
         runtime,
         store=store,
         submit=replace(runtime.submit, store=store),
-        ask=replace(runtime.ask, store=store),
+        ask=Ask(store=store),
         runner=replace(runtime.runner, store=store),
     )
     store.close()

@@ -152,6 +152,13 @@ class NewBatch:
         return {kind: task.list for kind, task in kinds.items() if not task.options.must_wait(self.created_at)}
 
     @property
+    def scheduled(self) -> int:
+        """Return how many of the tasks wait for their due time."""
+        return sum(
+            task.options.timing.due_at is not None and task.options.must_wait(self.created_at) for task in self.accepted
+        )
+
+    @property
     def unique_keys(self) -> list[tuple[str, str]]:
         """Return task type and unique key of each task that has a unique key."""
         return [(task.task_type.name, task.options.unique_key) for task in self.accepted if task.options.unique_key]
@@ -176,7 +183,7 @@ class Batch:
     accepted: int
     rejected: int
     open: int  # tasks that have not ended
-    counts: Mapping[State, int]  # empty in lists of batches: counting reads all tasks
+    counts: Mapping[State, int]  # empty in lists of batches
     created_at: datetime
     finished_at: datetime | None  # when the last open task ended
     label: Label = UNNAMED

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
@@ -13,16 +12,24 @@ from queue_tool.model.batch import Batch
 from queue_tool.model.details import Details, ElementResult
 from queue_tool.model.states import State
 from queue_tool.model.task import Status
+from queue_tool.services.together import Together
 from queue_tool.store import Store, Totals
 
 Found = TypeVar("Found")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """Answers queries about tasks and batches."""
 
-    store: Store
+    def __init__(self, *, store: Store) -> None:
+        """Use this store."""
+        self.store = store
+        self._batches = Together[str, Batch | None](store.batches.get_all)
+
+    @property
+    def waiting(self) -> int:
+        """Return how many queries for batches wait for the next read, which answers all of them."""
+        return self._batches.waiting
 
     def task(self, token: str) -> Status:
         """Return the status of a task.
@@ -51,14 +58,15 @@ class Ask:
         return [known.get(token) for token in wanted]
 
     def batch(self, public_id: str) -> Batch:
-        """Return the status of a batch.
+        """Return the status of a batch. All queries that come while one is answered share the next read.
 
         Raises:
             BatchNotFound: no batch has this id.
         """
-        if not tokens.is_well_formed(public_id):
+        found = self._batches(public_id) if tokens.is_well_formed(public_id) else None
+        if found is None:
             raise BatchNotFound
-        return self.store.batches.get(public_id)
+        return found
 
     def results(self, batch: str) -> Iterator[ElementResult]:
         """Return the result of each element of a batch, in the order sent; they are read while the caller iterates.

@@ -68,6 +68,7 @@ class Submitter:
         Raises:
             TooManyWaiting: more than `max_waiting` tasks would be queued.
             StoreAway: the database is busy or away; nothing was stored.
+            CommitUnknown: the database went away during the commit, and it is not known whether this was stored.
         """
         (added,) = self.keep_each([addition])
         if isinstance(added, Failed):

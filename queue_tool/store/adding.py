@@ -118,7 +118,7 @@ def _batch_row(new: NewBatch, *, held: bool) -> dict[str, object]:
     pushable = not held and any(not task.options.must_wait(new.created_at) for task in new.accepted)
     return {
         "public_id": new.id,
-        **ends.of_new_batch(len(new.accepted), new.created_at),
+        **ends.of_new_batch(len(new.accepted), new.scheduled, new.created_at),
         "rejected": len(new.refused),
         "created_at": now,
         "pushed_at": None if pushable else now,

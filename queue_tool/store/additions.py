@@ -12,10 +12,11 @@ from itertools import groupby
 
 from sqlalchemy import Connection
 
-from queue_tool.errors import TooManyWaiting
+from queue_tool.errors import CommitUnknown, FailureKind, StoreAway, TooManyWaiting
 from queue_tool.model.batch import IdempotencyKey, NewBatch, NewTask, Refused, refuse_duplicate
 from queue_tool.store import held_lists, unique
 from queue_tool.store.adding import NewTasks, add_batch, add_many, add_tasks
+from queue_tool.store.committed import Row, of_batch, of_task, was_committed
 from queue_tool.store.engine.database import Database
 from queue_tool.store.idempotency import Remembered, lock_and_recall, lock_keys, remember
 from queue_tool.store.pushed_tickets import PushedTickets, mark_pushed
@@ -126,16 +127,37 @@ class Additions:
 
         Raises:
             StoreAway: the database is busy or away; nothing was stored.
+            CommitUnknown: the database went away during the commit, and it is not known whether all or nothing was
+                stored.
         """
-        with self._database.write() as connection:
-            _lock(connection, requests)
-            if pushed:
-                mark_pushed(connection, pushed)
-            return [
-                added
-                for are_plain, group in groupby(requests, key=_is_small_and_plain)
-                for added in self._add_group(connection, list(group), max_waiting, are_plain=are_plain)
-            ]
+        answers: list[Added] = []
+        try:
+            with self._database.write() as connection:
+                _lock(connection, requests)
+                if pushed:
+                    mark_pushed(connection, pushed)
+                answers += [
+                    added
+                    for are_plain, group in groupby(requests, key=_is_small_and_plain)
+                    for added in self._add_group(connection, list(group), max_waiting, are_plain=are_plain)
+                ]
+        except CommitUnknown as error:
+            self._require_committed(requests, answers, error)
+        return answers
+
+    def _require_committed(self, requests: Sequence[Addition], answers: Sequence[Added], error: CommitUnknown) -> None:
+        """Return if the transaction of these requests was committed. If it added nothing, its answers hold as well.
+
+        Raises:
+            StoreAway: it was not committed.
+            CommitUnknown: that cannot be found out now.
+        """
+        rows = [row for request, added in zip(requests, answers, strict=True) if (row := _row_of(request, added))]
+        is_there = was_committed(self._database, rows[0]) if rows else True
+        if is_there is None:
+            raise error
+        if not is_there:
+            raise StoreAway.because(FailureKind.AWAY) from error.__cause__
 
     def record_pushed(self, pushed: PushedTickets) -> None:
         """Record that tickets are in Redis. If the record is lost, they are pushed again, which is harmless."""
@@ -211,6 +233,15 @@ def _lock(connection: Connection, requests: Sequence[Addition]) -> None:
     lock_keys(connection, [request.key for request in requests if request.key])
     if any(task.options.unique_key is not None for request in requests for task in request.tasks):
         unique.lock_keys(connection)
+
+
+def _row_of(request: Addition, added: Added) -> Row | None:
+    """Return a row that this request has added, or None if it has added none."""
+    if added.before or added.duplicate or added.refused_whole or added.error:
+        return None
+    if isinstance(request, AddTask):
+        return of_task(request.new.token)
+    return of_batch(request.new.id) if request.new.elements else None
 
 
 def _is_small_and_plain(request: Addition) -> bool:

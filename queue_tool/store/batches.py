@@ -1,4 +1,7 @@
-"""Batches in the store: read a batch with its counts, list batches. `additions.py` adds them."""
+"""Batches in the store: read a batch with its counts, and list batches.
+
+`additions.py` adds batches, and `ends.py` keeps their counts.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, or_, select, update
+from sqlalchemy import Row, Text, bindparam, func, or_, select, update
 
 from queue_tool.errors import BatchNotFound
 from queue_tool.model import json_text
@@ -15,8 +18,9 @@ from queue_tool.model.schema import FieldError
 from queue_tool.model.states import State
 from queue_tool.store.engine.database import Database, micros, moment, moment_or_none
 from queue_tool.store.engine.lookup import Lookup, exists_query
+from queue_tool.store.engine.rows import as_rows, is_among
 from queue_tool.store.labels import counted, labeled
-from queue_tool.store.tables import batches, refusals, tasks
+from queue_tool.store.tables import batches, in_state, refusals, tasks
 
 
 class Batches:
@@ -25,6 +29,7 @@ class Batches:
     def __init__(self, database: Database) -> None:
         """Use this database."""
         self._database = database
+        self._with_running = Lookup(database, WITH_RUNNING)
         self._any_unpushed = Lookup(database, exists_query(batches.c.pushed_at.is_(None)))
 
     def get(self, public_id: str) -> Batch:
@@ -33,12 +38,16 @@ class Batches:
         Raises:
             BatchNotFound: no batch has this id.
         """
-        with self._database.read() as connection:
-            row = connection.execute(select(batches).where(batches.c.public_id == public_id)).first()
-            if row is None:
-                raise BatchNotFound
-            counted = {each.state: each.number for each in connection.execute(_COUNTS, {"batch_id": row.id})}
-        return _batch(row, {state: counted.get(state.value, 0) for state in State})
+        (found,) = self.get_all([public_id])
+        if found is None:
+            raise BatchNotFound
+        return found
+
+    def get_all(self, public_ids: Sequence[str]) -> list[Batch | None]:
+        """Return the batch of each id with its counts, or None for an unknown id, all at one moment."""
+        rows = self._with_running.all(**as_rows(dict.fromkeys(public_ids)))
+        found = {row.public_id: _batch(row, _counts(row)) for row in rows}
+        return [found.get(public_id) for public_id in public_ids]
 
     def page(self, label: Label, limit: int, before: int | None = None) -> tuple[list[Batch], int | None]:
         """Return a page of batches, the newest first, without the counts of their states.
@@ -120,17 +129,35 @@ _MARK_PUSH_FAILED = (
     update(batches).where(batches.c.public_id == bindparam("id_of_batch")).values(push_failed_at=bindparam("now"))
 )
 
-_COUNTS = (
-    select(tasks.c.state, func.count().label("number"))
-    .where(tasks.c.batch_id == bindparam("batch_id"))
-    .group_by(tasks.c.state)
+_RUNNING = (
+    select(func.count())
+    # with `+ 0`, no database reads all tasks of the batch to find the few that are running
+    .where(in_state(State.RUNNING), tasks.c.batch_id + 0 == batches.c.id)
+    .correlate(batches)
+    .scalar_subquery()
 )
+
+WITH_RUNNING = select(batches, _RUNNING.label("running")).where(
+    is_among(batches.c.public_id, bindparam("rows", type_=Text))
+)
+
+
+def _counts(row: Any) -> dict[State, int]:
+    """Return the counts by state of a row of `WITH_RUNNING`."""
+    return {
+        State.SCHEDULED: row.scheduled,
+        State.QUEUED: row.open - row.running - row.scheduled,
+        State.RUNNING: row.running,
+        State.FINISHED: row.accepted - row.open - row.failed - row.canceled,
+        State.FAILED: row.failed,
+        State.CANCELED: row.canceled,
+    }
 
 
 _NOT_COUNTED: Mapping[State, int] = {}
 
 
-def _batch(row: Row[Any], counts: Mapping[State, int] = _NOT_COUNTED) -> Batch:
+def _batch(row: Any, counts: Mapping[State, int] = _NOT_COUNTED) -> Batch:
     return Batch(
         id=row.public_id,
         accepted=row.accepted,

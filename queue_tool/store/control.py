@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from queue_tool.model.filter import Filter
 from queue_tool.model.states import Move, State
@@ -17,7 +17,7 @@ from queue_tool.store.engine.database import Database, micros
 from queue_tool.store.filtering import conditions
 from queue_tool.store.moves import lock_tokens
 from queue_tool.store.removal import remove
-from queue_tool.store.tables import in_state, tasks
+from queue_tool.store.tables import tasks
 from queue_tool.store.tasks import CHUNK, chunks
 from queue_tool.store.tickets import TICKET_COLUMNS, ticket_of
 
@@ -48,20 +48,18 @@ class Control:
             now: when the tasks end.
             key: the name of the API key that cancels them, if there is one.
         """
-        rows: list[tuple[Row[Any], bool]] = []
+        rows: list[tuple[Row[Any], State]] = []
         parameters = {"now": micros(now), "by": by, "reason": reason, "key": key}
         with self._database.write() as connection:
             for chunk in chunks(sorted(tokens)):
                 lock_tokens(connection, chunk)
-                running = set(connection.execute(_RUNNING_OF, {"tokens": chunk}).scalars())
+                before = _states_before(connection, chunk)
                 canceled = connection.execute(_CANCEL, parameters | {"tokens": chunk})
-                rows += [(row, row.token in running) for row in canceled]
-            ending = ends.Ending(connection, now)
-            ending.add(Move.CANCEL, (row.batch_id for row, _ in rows))
-            finished = ending.close()
+                rows += [(row, before[row.token]) for row in canceled]
+            finished = _count(connection, Move.CANCEL, rows, now)
         return Canceled(
             tickets=tuple(ticket_of(row) for row, _ in rows),
-            running=frozenset(row.token for row, was_running in rows if was_running),
+            running=frozenset(row.token for row, before in rows if before is State.RUNNING),
             finished=finished,
         )
 
@@ -71,7 +69,7 @@ class Control:
         A task is not reopened if another task uses its unique key now. How a task ended stays on record as an attempt,
         but the attempts so far no longer count towards the task's maximum.
         """
-        rows: list[Row[Any]] = []
+        rows: list[tuple[Row[Any], State]] = []
         with self._database.write() as connection:
             unique.lock_keys(connection)
             for chunk in chunks(sorted(tokens)):
@@ -79,9 +77,10 @@ class Control:
                 taken = unique.taken_from(connection, chunk)
                 free = [token for token in chunk if token not in taken]
                 attempts.add_canceled(connection, free)
-                rows += connection.execute(_REOPEN, {"tokens": free}).all()
-            ends.reopen_batches(connection, (row.batch_id for row in rows))
-        return tuple(ticket_of(row) for row in rows)
+                before = _states_before(connection, free)
+                rows += [(row, before[row.token]) for row in connection.execute(_REOPEN, {"tokens": free})]
+            _count(connection, Move.REOPEN, rows)
+        return tuple(ticket_of(row) for row, _ in rows)
 
     def remove(self, tokens: Sequence[str]) -> int:
         """Remove ended tasks with all of their rows. Return how many were removed."""
@@ -105,6 +104,21 @@ class Control:
             yield [row.token for row in rows]
 
 
+def _states_before(connection: Connection, tokens: Sequence[str]) -> dict[str, State]:
+    """Return the state of each task. The transaction has locked the tasks, so none of them changes before its move."""
+    return {token: State(state) for token, state in connection.execute(_STATES_OF, {"tokens": tokens})}
+
+
+def _count(
+    connection: Connection, move: Move, moved: Sequence[tuple[Row[Any], State]], now: datetime | None = None
+) -> tuple[str, ...]:
+    """Change the counts of the batches of moved tasks. Return the ids of the batches that finished."""
+    changes = ends.BatchChanges(connection, now)
+    for state in {before for _, before in moved}:
+        changes.add(move, (row.batch_id for row, before in moved if before is state), before=state)
+    return changes.apply()
+
+
 _CANCEL = (
     ends.closing(Move.CANCEL)
     .where(tasks.c.token.in_(bindparam("tokens", expanding=True)))
@@ -116,9 +130,7 @@ _CANCEL = (
     .returning(*TICKET_COLUMNS, tasks.c.batch_id)
 )
 
-_RUNNING_OF = select(tasks.c.token).where(
-    tasks.c.token.in_(bindparam("tokens", expanding=True)), in_state(State.RUNNING, keyed=True)
-)
+_STATES_OF = select(tasks.c.token, tasks.c.state).where(tasks.c.token.in_(bindparam("tokens", expanding=True)))
 
 _REOPEN = (
     ends.reopening(Move.REOPEN)

@@ -1,7 +1,7 @@
-"""Ends: the one way by which tasks and batches close, reopen and disappear.
+"""Ends: the one way by which tasks and batches close, reopen and disappear, and by which batches are counted.
 
-No other module of the store writes the columns `open`, `accepted` and `finished_at`. What must follow from an end is
-written here too, in the transaction that closes the task or the batch.
+No other module of the store writes the columns `open`, `accepted`, `scheduled`, `failed`, `canceled` and `finished_at`
+of batches. What must follow from an end is written here too, in the transaction that closes the task or the batch.
 """
 
 from __future__ import annotations
@@ -11,16 +11,21 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Update, bindparam, case, update
+from sqlalchemy import BigInteger, Connection, Update, bindparam, case, select, update
 
-from queue_tool.model.states import Move
-from queue_tool.store.engine.database import micros
+from queue_tool.model.states import MOVES, Move, State
+from queue_tool.store.engine.database import micros, micros_or_none
+from queue_tool.store.engine.locks import lock_rows
+from queue_tool.store.engine.rows import as_rows, field
 from queue_tool.store.moves import closes, move_of, reopens
 from queue_tool.store.tables import batches
 
+COUNTED = (State.SCHEDULED, State.FAILED, State.CANCELED)
+"""The states whose tasks each batch counts in a column. The other counts follow from these, `open` and `accepted`."""
+
 
 def closing(move: Move, *, keyed: bool = True) -> Update:
-    """Return the UPDATE of a move that ends tasks. The caller passes what it changed to an `Ending`.
+    """Return the UPDATE of a move that ends tasks. The caller passes what it changed to a `BatchChanges`.
 
     Its parameter `now` is the time at which the tasks end, as it is stored.
 
@@ -34,7 +39,7 @@ def closing(move: Move, *, keyed: bool = True) -> Update:
 
 
 def reopening(move: Move) -> Update:
-    """Return the UPDATE of a move that reopens ended tasks. The caller passes what it changed to `reopen_batches`."""
+    """Return the UPDATE of a move that reopens ended tasks. The caller passes what it changed to a `BatchChanges`."""
     if not reopens(move):
         raise ValueError(f"the move {move.value!r} reopens no task")
     return move_of(move).values(
@@ -42,78 +47,101 @@ def reopening(move: Move) -> Update:
     )
 
 
-class Ending:
-    """The tasks that one transaction ends. It closes the batches of which no task is open any more."""
+class BatchChanges:
+    """What one transaction changes in the counts of batches. It closes the batches that have no open task left."""
 
-    def __init__(self, connection: Connection, now: datetime) -> None:
-        """Start without ended tasks.
+    def __init__(self, connection: Connection, now: datetime | None = None) -> None:
+        """Start without changes.
 
         Args:
             connection: the connection of a transaction that writes.
-            now: the time at which the tasks end.
+            now: the time at which tasks end; None if no task ends.
         """
         self._connection = connection
-        self._now = micros(now)
-        self._ended: Counter[int | None] = Counter()
+        self._now = micros_or_none(now)
+        self._moved: dict[tuple[State, State], Counter[int | None]] = {}
 
-    def add(self, move: Move, batch_ids: Iterable[int | None]) -> None:
-        """Note tasks that a move has changed. A move that ends no task is ignored.
+    def add(self, move: Move, batch_ids: Iterable[int | None], before: State | None = None) -> None:
+        """Note tasks that a move has changed.
 
         Args:
             move: the change of state.
             batch_ids: the batch row of each task; None for a task without a batch.
+            before: the state that these tasks had. It may be left out if the move has only one source.
         """
-        if closes(move):
-            self._ended.update(batch_ids)
+        transition = MOVES[move]
+        if before is None:
+            (before,) = transition.sources
+        self._moved.setdefault((before, transition.target), Counter()).update(batch_ids)
 
-    def close(self) -> tuple[str, ...]:
-        """Subtract the ended tasks from the open tasks of their batches. Return the ids of the batches that finished.
+    def apply(self) -> tuple[str, ...]:
+        """Change the counts of the batches. Return the ids of the batches that finished.
 
         Call it once, after all changes of tasks. Batches are updated in the order of their ids.
         """
-        finished: list[str] = []
-        for batch_id, count in _in_order(self._ended):
-            row = self._connection.execute(_CLOSE, {"batch": batch_id, "count": count, "now": self._now}).one()
-            if row.open == 0:
-                finished.append(row.public_id)
-        return tuple(finished)
+        rows = self._rows()
+        if not rows:
+            return ()
+        if len(rows) > 1:  # a row that is updated alone needs no lock before
+            lock_rows(self._connection, _LOCK, rows)
+        changed = self._connection.execute(_CHANGE, as_rows(rows) | {"now": self._now})
+        return tuple(public_id for public_id, still_open in changed if still_open == 0)
+
+    def _rows(self) -> list[list[int]]:
+        """Return for each batch its row, and what is added to `open` and to the counts of `COUNTED`."""
+        rows: dict[int, list[int]] = {}
+        for (before, after), moved in self._moved.items():
+            added = _added(before, after)
+            if not any(added):
+                continue
+            for batch_id, count in _in_order(moved):
+                row = rows.setdefault(batch_id, [batch_id, *(0 for _ in added)])
+                for place, each in enumerate(added, start=1):
+                    row[place] += each * count
+        return [rows[batch_id] for batch_id in sorted(rows)]
 
 
-def of_new_batch(accepted: int, now: datetime) -> dict[str, object]:
+def of_new_batch(accepted: int, scheduled: int, now: datetime) -> dict[str, object]:
     """Return the columns of a new batch that count its tasks. A batch whose elements were all refused is finished.
 
     Args:
         accepted: how many tasks the batch has.
+        scheduled: how many of them wait for their due time.
         now: when it was submitted.
     """
-    return {"accepted": accepted, "open": accepted, "finished_at": None if accepted else micros(now)}
+    return {
+        "accepted": accepted,
+        "open": accepted,
+        "scheduled": scheduled,
+        "finished_at": None if accepted else micros(now),
+    }
 
 
-def reopen_batches(connection: Connection, batch_ids: Iterable[int | None]) -> None:
-    """Add reopened tasks to the open tasks of their batches. Batches are updated in the order of their ids.
-
-    Args:
-        connection: the connection of a transaction that writes.
-        batch_ids: the batch row of each task; None for a task without a batch.
-    """
-    for batch_id, count in _in_order(Counter(batch_ids)):
-        connection.execute(_REOPEN, {"batch": batch_id, "count": count})
-
-
-def forget_tasks(connection: Connection, batch_ids: Iterable[int | None]) -> list[int]:
+def forget_tasks(connection: Connection, removed: Iterable[tuple[int | None, State]]) -> list[int]:
     """Subtract removed tasks from the counts of their batches. Batches are updated in the order of their ids.
 
     Args:
         connection: the connection of a transaction that writes.
-        batch_ids: the batch row of each removed task, which had ended; None for a task without a batch.
+        removed: the batch row of each removed task and the state in which it had ended; None for a task without a
+            batch.
 
     Returns:
         The rows of the batches that lost tasks.
     """
-    lost = _in_order(Counter(batch_ids))
-    for batch_id, count in lost:
-        connection.execute(_FORGET, {"batch": batch_id, "count": count})
-    return [batch_id for batch_id, _ in lost]
+    states: dict[int, Counter[State]] = {}
+    for batch_id, state in removed:
+        if batch_id is not None:
+            states.setdefault(batch_id, Counter())[state] += 1
+    for batch_id in sorted(states):
+        lost = states[batch_id]
+        counts = {"count": lost.total(), "failed_count": lost[State.FAILED], "canceled_count": lost[State.CANCELED]}
+        connection.execute(_FORGET, {"batch": batch_id} | counts)
+    return sorted(states)
+
+
+def _added(before: State, after: State) -> tuple[int, ...]:
+    """Return what a move between two states adds to `open` and to the counts of `COUNTED`."""
+    return before.ended - after.ended, *((after is state) - (before is state) for state in COUNTED)
 
 
 def _in_order(counted: Mapping[int | None, int]) -> list[tuple[int, int]]:
@@ -121,16 +149,33 @@ def _in_order(counted: Mapping[int | None, int]) -> list[tuple[int, int]]:
     return sorted((batch_id, count) for batch_id, count in counted.items() if batch_id is not None)
 
 
-_COUNT: Any = bindparam("count", type_=BigInteger)
+_ID = field(0, BigInteger())
 
-_LEFT = batches.c.open - _COUNT
+_LOCK = select(batches.c.id).where(batches.c.id.in_(select(_ID))).order_by(batches.c.id).with_for_update()
 
-_OF_BATCH = update(batches).where(batches.c.id == bindparam("batch"))
+_OPEN = batches.c.open + field(1, BigInteger())
 
-_CLOSE = _OF_BATCH.values(
-    open=_LEFT, finished_at=case((_LEFT == 0, bindparam("now", type_=BigInteger)), else_=None)
-).returning(batches.c.public_id, batches.c.open)
+_CHANGE = (
+    update(batches)
+    .where(batches.c.id == _ID)
+    .values(
+        {state.value: batches.c[state.value] + field(place, BigInteger()) for place, state in enumerate(COUNTED, 2)}
+    )
+    .values(open=_OPEN, finished_at=case((_OPEN == 0, bindparam("now", type_=BigInteger)), else_=None))
+    .returning(batches.c.public_id, batches.c.open)
+)
 
-_REOPEN = _OF_BATCH.values(open=batches.c.open + _COUNT, finished_at=None)
 
-_FORGET = _OF_BATCH.values(accepted=batches.c.accepted - _COUNT)
+def _bound(name: str) -> Any:
+    return bindparam(name, type_=BigInteger)
+
+
+_FORGET = (
+    update(batches)
+    .where(batches.c.id == bindparam("batch"))
+    .values(
+        accepted=batches.c.accepted - _bound("count"),
+        failed=batches.c.failed - _bound("failed_count"),
+        canceled=batches.c.canceled - _bound("canceled_count"),
+    )
+)

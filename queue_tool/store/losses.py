@@ -43,13 +43,13 @@ def take_back(
     back = [row for owner, tickets in begun.items() for row in _put_back(connection, owner, tickets)]
     attempts.add_lost(connection, owners, now)
     given_up = connection.execute(_GIVE_UP, parameters | {"now": micros(now)}).all()
-    ending = ends.Ending(connection, now)
-    ending.add(Move.GIVE_UP, (row.batch_id for row in given_up))
+    changes = ends.BatchChanges(connection, now)
+    changes.add(Move.GIVE_UP, (row.batch_id for row in given_up))
     rows = connection.execute(_LOSE, parameters).all()
     return TakenBack(
         tickets=tuple(ticket_of(row) for row in (*rows, *back)),
         given_up=tuple(row.token for row in given_up),
-        finished=ending.close(),
+        finished=changes.apply(),
     )
 
 

@@ -19,7 +19,9 @@ def remove(connection: Connection, condition: ColumnElement[bool]) -> int:
     """
     lock_tasks(connection, in_state(*ENDED) & condition)
     gone = connection.execute(
-        delete(tasks).where(in_state(*ENDED), condition).returning(tasks.c.id, tasks.c.token, tasks.c.batch_id)
+        delete(tasks)
+        .where(in_state(*ENDED), condition)
+        .returning(tasks.c.id, tasks.c.token, tasks.c.batch_id, tasks.c.state)
     ).all()
     tokens = [row.token for row in gone]
     if gone:
@@ -27,7 +29,7 @@ def remove(connection: Connection, condition: ColumnElement[bool]) -> int:
     for table in (attempts, events):  # a used Idempotency-Key stays for its lifetime: a repetition must not run again
         if tokens:
             connection.execute(delete(table).where(table.c.token.in_(tokens)))
-    for batch_id in ends.forget_tasks(connection, (row.batch_id for row in gone)):
+    for batch_id in ends.forget_tasks(connection, ((row.batch_id, State(row.state)) for row in gone)):
         remove_batches(connection, (batches.c.id == batch_id) & (batches.c.rejected == 0))
     return len(gone)
 

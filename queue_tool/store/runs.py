@@ -214,7 +214,7 @@ def _claim(connection: Connection, runs: Sequence[tuple[str, int]], owner: int, 
 
 def _settle(connection: Connection, outcomes: Sequence[Outcome], owner: int, now: datetime) -> Settled:
     tokens: list[str] = []
-    ending = ends.Ending(connection, now)
+    changes = ends.BatchChanges(connection, now)
     for move in dict.fromkeys(outcome.move for outcome in outcomes):
         rows = [
             (
@@ -231,10 +231,10 @@ def _settle(connection: Connection, outcomes: Sequence[Outcome], owner: int, now
         ]
         changed = connection.execute(_SETTLE[move], {"run_owner": owner, "now": micros(now)} | as_rows(rows)).all()
         tokens += [token for token, _ in changed]
-        ending.add(move, (batch_id for _, batch_id in changed))
+        changes.add(move, (batch_id for _, batch_id in changed))
     settled = frozenset(tokens)
     attempts.add(connection, [outcome for outcome in outcomes if outcome.code and outcome.token in settled], owner, now)
-    return Settled(tokens=settled, finished=ending.close())
+    return Settled(tokens=settled, finished=changes.apply())
 
 
 def _store_notes(connection: Connection, notes: Sequence[Note], owner: int, now: datetime) -> None:

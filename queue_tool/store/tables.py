@@ -42,6 +42,9 @@ batches = Table(
     Column("accepted", Integer, nullable=False),
     Column("rejected", Integer, nullable=False),
     Column("open", Integer, nullable=False),  # unfinished tasks; at zero the batch is finished
+    Column("scheduled", Integer, nullable=False, server_default="0"),  # tasks in this state, as in the next two columns
+    Column("failed", Integer, nullable=False, server_default="0"),
+    Column("canceled", Integer, nullable=False, server_default="0"),
     Column("created_at", BigInteger, nullable=False),
     Column("pushed_at", BigInteger),  # when all tickets were known to be in Redis; NULL: push them again
     Column("push_failed_at", BigInteger),  # when a push failed, so that no process is still pushing

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Text, bindparam, select
 
-from queue_tool.model.states import Code, Move, State
+from queue_tool.model.states import MOVES, Code, Move, State
 from queue_tool.store import ends
 from queue_tool.store.engine.database import Database, micros
 from queue_tool.store.engine.lookup import Lookup, exists_query
+from queue_tool.store.engine.rows import as_rows, is_among
 from queue_tool.store.moves import lock_tasks, update_for
 from queue_tool.store.removal import remove, remove_batches
 from queue_tool.store.tables import batches, in_state, tasks
@@ -51,7 +52,11 @@ class Upkeep:
             return 0
         with self._database.write() as connection:
             lock_tasks(connection, tasks.c.id.in_(_DUE.params(parameters)))
-            return len(connection.execute(_COME_DUE, parameters).all())
+            queued = connection.execute(_COME_DUE, parameters).scalars().all()
+            changes = ends.BatchChanges(connection)
+            changes.add(Move.COME_DUE, queued)
+            changes.apply()
+        return len(queued)
 
     def expire(self, now: datetime, limit: int) -> Expired:
         """Fail the tasks that expired before they were started."""
@@ -59,12 +64,13 @@ class Upkeep:
         if self._is_late.first(now=micros(now), most=1) is None:
             return Expired(tokens=(), finished=())
         with self._database.write() as connection:
-            lock_tasks(connection, tasks.c.id.in_(_LATE.params(parameters)))
-            rows = connection.execute(_EXPIRE, parameters).all()
-            ending = ends.Ending(connection, now)
-            ending.add(Move.EXPIRE, (row.batch_id for row in rows))
-            finished = ending.close()
-        return Expired(tokens=tuple(row.token for row in rows), finished=finished)
+            late = connection.execute(_LOCK_LATE, parameters).all()
+            changes = ends.BatchChanges(connection, now)
+            for state in MOVES[Move.EXPIRE].sources:
+                changes.add(Move.EXPIRE, (row.batch_id for row in late if row.state == state), before=state)
+            connection.execute(_EXPIRE, {"now": micros(now)} | as_rows(row.token for row in late))
+            finished = changes.apply()
+        return Expired(tokens=tuple(row.token for row in late), finished=finished)
 
     def forget(self, ended_before: datetime, after: int, limit: int) -> Removed:
         """Check up to `limit` tasks after a row, and remove those that ended before a time.
@@ -111,13 +117,20 @@ _LATE = (
     .limit(bindparam("most"))
 )
 
-_COME_DUE = update_for(Move.COME_DUE).where(tasks.c.id.in_(_DUE)).values(pushed_at=None).returning(tasks.c.id)
+_COME_DUE = update_for(Move.COME_DUE).where(tasks.c.id.in_(_DUE)).values(pushed_at=None).returning(tasks.c.batch_id)
+
+_LOCK_LATE = (
+    select(tasks.c.token, tasks.c.batch_id, tasks.c.state)
+    .where(tasks.c.id.in_(_LATE), in_state(State.QUEUED, State.SCHEDULED, keyed=True))
+    .order_by(tasks.c.token)
+    .with_for_update()
+)
+"""The late tasks, which are locked as `lock_tasks` locks them, with the state that they had."""
 
 _EXPIRE = (
     ends.closing(Move.EXPIRE)
-    .where(tasks.c.id.in_(_LATE))
+    .where(is_among(tasks.c.token, bindparam("rows", type_=Text)))
     .values(code=Code.EXPIRED.value, error=EXPIRED)
-    .returning(tasks.c.token, tasks.c.batch_id)
 )
 
 _OLD_BATCH = exists_query((batches.c.finished_at < bindparam("before")) & (batches.c.accepted == 0))

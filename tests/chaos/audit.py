@@ -117,7 +117,10 @@ _HALVES = """SELECT public_id FROM batches WHERE accepted <> (SELECT count(*) FR
     OR rejected <> (SELECT count(*) FROM refusals WHERE batch_id = batches.id)"""
 
 _COUNTS = """SELECT public_id FROM batches WHERE open <> (SELECT count(*) FROM tasks WHERE batch_id = batches.id
-    AND state NOT IN ('finished', 'failed', 'canceled')) OR (open = 0) <> (finished_at IS NOT NULL)"""
+    AND state NOT IN ('finished', 'failed', 'canceled')) OR (open = 0) <> (finished_at IS NOT NULL)
+    OR scheduled <> (SELECT count(*) FROM tasks WHERE batch_id = batches.id AND state = 'scheduled')
+    OR failed <> (SELECT count(*) FROM tasks WHERE batch_id = batches.id AND state = 'failed')
+    OR canceled <> (SELECT count(*) FROM tasks WHERE batch_id = batches.id AND state = 'canceled')"""
 
 
 def _repeat_lost_requests(site: Site, sent: Sent) -> int:

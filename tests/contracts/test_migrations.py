@@ -13,7 +13,7 @@ from sqlalchemy import inspect
 
 from queue_tool.errors import SchemaOutdated
 from queue_tool.model.states import State
-from queue_tool.store import migrations
+from queue_tool.store import Store, migrations
 from queue_tool.store.engine.database import Database
 from queue_tool.store.indexes import metadata
 from tests.contracts.any_tables import Row, Rows, contents, fill, schema_of, tables_of
@@ -152,6 +152,32 @@ def _found(database: Database) -> tuple[dict[str, dict[str, str]], dict[str, Row
     with database.read() as connection:
         found = inspect(connection)
         return schema_of(found), contents(connection, tables_of(found))
+
+
+def test_the_migration_to_counts_counts_the_tasks_of_each_batch(database: Database) -> None:
+    migrations.upgrade(database)
+    migrations.downgrade(database, COUNTS_BEFORE)
+    states = ["scheduled", "failed", "failed", "canceled", "queued", "running", "finished", "finished"]
+    with database.write() as connection:
+        for number in (1, 2):
+            connection.exec_driver_sql(_OLD_BATCH.format(number, 8 if number == 1 else 0))
+        for number, state in enumerate(states):
+            connection.exec_driver_sql(_OLD_TASK.format(number, state))
+    migrations.upgrade(database)
+    store = Store(database)
+    assert store.batches.get("1").counts == {state: states.count(state.value) for state in State}
+    assert store.batches.get("2").counts == dict.fromkeys(State, 0)
+
+
+COUNTS_BEFORE = str(next(step for step in STEPS if "counts of a batch" in (step.doc or "")).down_revision)
+"""The revision before the one that adds the counts."""
+
+_OLD_BATCH = """INSERT INTO batches (id, public_id, accepted, rejected, open, created_at)
+    VALUES ({0}, '{0}', {1}, 0, {1} * 3 / 8, 0)"""
+
+_OLD_TASK = """INSERT INTO tasks
+    (token, batch_id, position, task_type, priority, lane, data, state, run, attempt, losses, created_at)
+    VALUES ('t{0}', 1, {0}, 'x', 'normal', 'threads', '1', '{1}', 1, 1, 0, 0)"""
 
 
 def test_the_newest_migration_is_alembics_head() -> None:

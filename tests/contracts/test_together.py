@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from queue_tool.execution.builtin import sleep_type
 from queue_tool.model.batch import judge_of, new_batch
@@ -18,7 +18,7 @@ from queue_tool.model.states import Code, Move, State
 from queue_tool.services.submit import make_tokens
 from queue_tool.store import Store
 from queue_tool.store.engine.database import Database
-from queue_tool.store.tables import tasks
+from queue_tool.store.tables import batches, tasks
 from tests.adding import add_to
 from tests.runs import claim_runs, settle_runs
 from tests.support import LIMIT
@@ -26,6 +26,14 @@ from tests.support import LIMIT
 SLEEP = sleep_type(60)
 WORKERS = 8
 ROUNDS = 6
+
+
+def counted(store: Store, batch: str) -> dict[State, int]:
+    """Count the tasks of a batch by their states."""
+    of_batch = select(batches.c.id).where(batches.c.public_id == batch).scalar_subquery()
+    query = select(tasks.c.state, func.count()).where(tasks.c.batch_id == of_batch).group_by(tasks.c.state)
+    with store.database.read() as connection:
+        return dict.fromkeys(State, 0) | {State(state): number for state, number in connection.execute(query)}
 
 
 def test_a_claim_waits_for_a_transaction_that_marks_the_task_as_pushed_and_then_gets_it(migrated_url: str) -> None:
@@ -96,6 +104,7 @@ def test_eight_threads_claim_settle_and_cancel_in_the_same_batches(migrated_url:
     assert states[State.RUNNING] == 0
     for batch_id in {status.batch for token in tokens[::200] if (status := store.tasks.status(token))}:
         batch_now = store.batches.get(batch_id or "")
+        assert batch_now.counts == counted(store, batch_now.id)
         assert sum(batch_now.counts.values()) == batch_now.accepted
         assert (batch_now.finished_at is None) == (batch_now.counts[State.QUEUED] > 0)
     store.close()

@@ -192,6 +192,8 @@ class Life(RuleBasedStateMachine):
         for row in self.rows("SELECT id, public_id, accepted, rejected, open, finished_at FROM batches"):
             row_id, public_id, accepted, rejected, still_open, finished_at = row
             batch = self.store.batches.get(public_id)
+            found = dict(self.rows("SELECT state, count(*) FROM tasks WHERE batch_id = ? GROUP BY state", row_id))
+            assert batch.counts == {state: found.get(state, 0) for state in State}
             assert sum(batch.counts.values()) == accepted
             assert rejected == self.batches[public_id]
             assert still_open == sum(count for state, count in batch.counts.items() if not state.ended)

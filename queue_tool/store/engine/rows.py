@@ -126,6 +126,13 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, An
         connection.execute(insert(table).on_conflict_do_nothing(), rows)
 
 
+def insert_if_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+    """Insert a row; return False if its key exists already. Wait for a transaction that has inserted the same key."""
+    insert = _insert_of(connection)
+    added = insert(table).on_conflict_do_nothing().returning(literal_column("1"))
+    return connection.execute(added, dict(row)).first() is not None
+
+
 def _insert_of(connection: Connection) -> Callable[[Table], Any]:
     """Return the INSERT of the connection's dialect. Only that dialect is imported, to keep process starts fast."""
     if is_postgres(connection):
