@@ -38,14 +38,14 @@ class _Link:
 
     def backward(self) -> None:
         """Forward what the server answers."""
-        for data in _received(self.server):
+        for data in received(self.server):
             with suppress(OSError):
                 if not self.is_cut.is_set():
                     self.client.sendall(data)
-        _close(self.server)
+        close(self.server)
         self.has_ended.set()
         if not self.is_cut.is_set():
-            _close(self.client)
+            close(self.client)
 
 
 class Cutter:
@@ -92,28 +92,28 @@ class Cutter:
                 threading.Thread(target=link.backward, daemon=True).start()
 
     def _forward(self, link: _Link) -> None:
-        for data in _received(link.client):
+        for data in received(link.client):
             how = self._taken() if data.endswith(COMMIT) else None
             if how is not None:
                 self._cut(link, how, data)
                 return
             link.server.sendall(data)
-        _close(link.server)
+        close(link.server)
 
     def _cut(self, link: _Link, how: Cut, commit: bytes) -> None:
         link.is_cut.set()
         self._is_dark = how is Cut.DARK
         if how is Cut.LATE:
             self._another.clear()
-            _close(link.client)
+            close(link.client)
             self._another.wait(LIMIT)
         if how is Cut.LOST:
-            _close(link.server)
+            close(link.server)
         else:
             link.server.sendall(commit)
             link.server.shutdown(socket.SHUT_WR)
         link.has_ended.wait(LIMIT)
-        _close(link.client)
+        close(link.client)
 
     def _taken(self) -> Cut | None:
         with self._lock:
@@ -131,7 +131,8 @@ def cutter(folder: Path, server: Path) -> Iterator[Cutter]:
         made.close()
 
 
-def _received(source: socket.socket) -> Iterator[bytes]:
+def received(source: socket.socket) -> Iterator[bytes]:
+    """Return what comes, until the other end has closed the connection."""
     return iter(lambda: _read(source), b"")
 
 
@@ -142,7 +143,8 @@ def _read(source: socket.socket) -> bytes:
         return b""
 
 
-def _close(end: socket.socket) -> None:
+def close(end: socket.socket) -> None:
+    """End a connection in both directions."""
     with suppress(OSError):
         end.shutdown(socket.SHUT_RDWR)
     end.close()

@@ -1,4 +1,4 @@
-"""The counts of a batch: how many of its tasks are scheduled, failed and canceled.
+"""The counts of a batch: how many of its tasks are scheduled, failed and canceled. Which tasks are being pushed.
 
 Revision: 0012, after 0011.
 """
@@ -37,10 +37,15 @@ def upgrade() -> None:
     op.execute(COUNT)
     op.drop_index("ix_tasks_running", "tasks")
     _running("owner", "batch_id")
+    where = sa.text("state = 'queued' AND pushed_at < 0")
+    op.create_index("ix_tasks_being_pushed", "tasks", ["id"], sqlite_where=where, postgresql_where=where)
 
 
 def downgrade() -> None:
     """Revert the migration. The counts are lost; an earlier version counts the tasks at each request."""
+    op.drop_index("ix_tasks_being_pushed", "tasks")
+    op.execute("UPDATE tasks SET pushed_at = NULL WHERE pushed_at < 0")
+    op.execute("UPDATE batches SET push_failed_at = NULL WHERE push_failed_at < 0")
     op.drop_index("ix_tasks_running", "tasks")
     _running("owner")
     for name in reversed(COUNTED):

@@ -221,9 +221,11 @@ class Submit:
     def _postpone(self, push: Push, error: BrokerAway) -> None:
         token = None if push.batch else push.tickets[0].token
         self.telemetry.emit(events.PushPostponed(batch=push.batch, token=token, reason=error.sentence))
-        if push.batch is not None:
-            with contextlib.suppress(StoreAway):  # then the sweeper pushes them after `SUBMIT_GRACE`
+        with contextlib.suppress(StoreAway):  # then the sweeper pushes them after `SUBMIT_GRACE`
+            if push.batch is not None:
                 self.store.batches.mark_push_failed(push.batch, self.clock.now())
+            else:
+                self.store.tickets.end_grace([ticket.token for ticket in push.tickets])
 
 
 def make_tokens(count: int, now: datetime) -> list[str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from queue_tool.broker import Broker
 from queue_tool.errors import BrokerAway, StoreAway
+from queue_tool.host import senders
 from queue_tool.model.clock import Clock
 from queue_tool.model.ticket import Ticket
 from queue_tool.services.together import Failed, Together
@@ -112,7 +113,7 @@ class Submitter:
     def _add(self, additions: Sequence[Addition]) -> Sequence[Added]:
         unrecorded = self._take_unrecorded()
         try:
-            return self._store.additions.add(additions, self._max_waiting, self._pushed(unrecorded))
+            return self._store.additions.add(additions, self._max_waiting, self._pushed(unrecorded), senders.own())
         except BaseException:
             with self._lock:
                 self._unrecorded += unrecorded

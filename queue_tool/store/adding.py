@@ -38,16 +38,19 @@ FORMS = 64
 """Forms of the statement that are kept: one for each set of columns in which the tasks of a batch differ."""
 
 
-def add_batch(connection: Connection, new: NewBatch, *, held: bool) -> int:
+def add_batch(connection: Connection, new: NewBatch, *, held: bool, sender: int = 0) -> int:
     """Add a batch with its tasks, tags, refusals and labels. Return the id of the batch's row.
 
     Args:
         connection: the connection of a transaction that writes.
         new: the batch.
         held: whether its tickets wait in the database until Redis has room.
+        sender: the number of the process that pushes them next; 0: a sweeper does it.
     """
-    batch_id: int = connection.execute(insert(batches).returning(batches.c.id), _batch_row(new, held=held)).scalar_one()
-    add_tasks(connection, new.accepted, batch_id, new.created_at, unpushed=held)
+    row = _batch_row(new, held=held, sender=sender)
+    batch_id: int = connection.execute(insert(batches).returning(batches.c.id), row).scalar_one()
+    pushed_at = None if held else micros(new.created_at)
+    add_tasks(connection, new.accepted, batch_id, new.created_at, pushed_at)
     if new.refused:
         connection.execute(insert(refusals), _refusal_rows(new.refused, batch_id))
     if new.label.metadata:
@@ -57,7 +60,7 @@ def add_batch(connection: Connection, new: NewBatch, *, held: bool) -> int:
 
 
 def add_tasks(
-    connection: Connection, new: Sequence[NewTask], batch_id: int | None, now: datetime, *, unpushed: bool
+    connection: Connection, new: Sequence[NewTask], batch_id: int | None, now: datetime, pushed_at: int | None
 ) -> None:
     """Add tasks with their tags, in the given order.
 
@@ -66,13 +69,12 @@ def add_tasks(
         new: the tasks.
         batch_id: the row of their batch, if they have one.
         now: when the tasks were submitted.
-        unpushed: whether to mark each ticket as not pushed yet. Otherwise the batch's row says whether all of them
-            are pushed.
+        pushed_at: the column of this name. The batch's row says whether all tickets of a batch are pushed.
     """
     shared: dict[str, object] = {"batch_id": batch_id, "created_at": micros(now)}
     for start in range(0, len(new), ROWS):
         part = new[start : start + ROWS]
-        alike, different = _columns(part, now, None if unpushed else micros(now))
+        alike, different = _columns(part, now, pushed_at)
         texts = (_text(task.data) for task in part)
         rows = zip(
             (task.token for task in part), (task.index for task in part), texts, *different.values(), strict=True
@@ -89,6 +91,12 @@ class NewTasks:
     batch: NewBatch | None  # None: a task without a batch
     created_at: datetime
     held: bool  # whether its tickets wait in the database until Redis has room
+    sender: int = 0  # the number of the process that pushes the tickets next; 0: a sweeper does it
+
+
+def being_pushed(sender: int, *, held: bool) -> int | None:
+    """Return the column `pushed_at` of a new task without a batch, which its sender pushes next."""
+    return -sender if sender and not held else None
 
 
 def add_many(connection: Connection, requests: Sequence[NewTasks]) -> None:
@@ -98,7 +106,7 @@ def add_many(connection: Connection, requests: Sequence[NewTasks]) -> None:
         connection: the connection of a transaction that writes.
         requests: the tasks of each request.
     """
-    rows = [_batch_row(each.batch, held=each.held) for each in requests if each.batch is not None]
+    rows = [_batch_row(each.batch, held=each.held, sender=each.sender) for each in requests if each.batch is not None]
     if rows:
         connection.execute(insert(batches), rows)
     connection.execute(_ADD_MIXED, as_rows(row for each in requests for row in _mixed_rows(each)))
@@ -107,13 +115,16 @@ def add_many(connection: Connection, requests: Sequence[NewTasks]) -> None:
 
 def _mixed_rows(request: NewTasks) -> Iterator[tuple[object, ...]]:
     batch, now = request.batch, request.created_at
-    pushed_at = None if request.held or batch is None else micros(now)
+    if batch is None:
+        pushed_at = being_pushed(request.sender, held=request.held)
+    else:
+        pushed_at = None if request.held else micros(now)
     for task in request.tasks:
         own = _own(task, now, pushed_at)
         yield task.token, task.index, _text(task.data), *own, batch and batch.id, micros(now)
 
 
-def _batch_row(new: NewBatch, *, held: bool) -> dict[str, object]:
+def _batch_row(new: NewBatch, *, held: bool, sender: int) -> dict[str, object]:
     now = micros(new.created_at)
     pushable = not held and any(not task.options.must_wait(new.created_at) for task in new.accepted)
     return {
@@ -122,6 +133,7 @@ def _batch_row(new: NewBatch, *, held: bool) -> dict[str, object]:
         "rejected": len(new.refused),
         "created_at": now,
         "pushed_at": None if pushable else now,
+        "push_failed_at": -sender if sender and pushable else None,
         "name": new.label.name,
         "metadata": _text(dict(new.label.metadata)) if new.label.metadata else None,
     }

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from queue_tool.errors import CommitUnknown, FailureKind, StoreAway, TooManyWaiting
 from queue_tool.model.batch import IdempotencyKey, NewBatch, NewTask, Refused, refuse_duplicate
 from queue_tool.store import held_lists, unique
-from queue_tool.store.adding import NewTasks, add_batch, add_many, add_tasks
+from queue_tool.store.adding import NewTasks, add_batch, add_many, add_tasks, being_pushed
 from queue_tool.store.committed import Row, of_batch, of_task, was_committed
 from queue_tool.store.engine.database import Database
 from queue_tool.store.idempotency import Remembered, lock_and_recall, lock_keys, remember
@@ -113,7 +113,7 @@ class Additions:
         self._waiting = WaitingCount()
 
     def add(
-        self, requests: Sequence[Addition], max_waiting: int = 0, pushed: PushedTickets | None = None
+        self, requests: Sequence[Addition], max_waiting: int = 0, pushed: PushedTickets | None = None, sender: int = 0
     ) -> list[Added]:
         """Add what the requests bring in one transaction, one request after the other.
 
@@ -121,6 +121,8 @@ class Additions:
             requests: the requests, in the order in which they came.
             max_waiting: the most tasks that may be queued; 0 means no limit.
             pushed: tickets that are in Redis by now, which this transaction records too.
+            sender: the number of the process that pushes the tickets next. Sweepers leave them to it for a while; 0:
+                they do not.
 
         Returns:
             For each request, what was done with it.
@@ -139,7 +141,7 @@ class Additions:
                 answers += [
                     added
                     for are_plain, group in groupby(requests, key=_is_small_and_plain)
-                    for added in self._add_group(connection, list(group), max_waiting, are_plain=are_plain)
+                    for added in self._add_group(connection, list(group), max_waiting, sender, are_plain=are_plain)
                 ]
         except CommitUnknown as error:
             self._require_committed(requests, answers, error)
@@ -165,22 +167,22 @@ class Additions:
             mark_pushed(connection, pushed)
 
     def _add_group(
-        self, connection: Connection, group: Sequence[Addition], most: int, *, are_plain: bool
+        self, connection: Connection, group: Sequence[Addition], most: int, sender: int, *, are_plain: bool
     ) -> Iterable[Added]:
         total = sum(len(request.tasks) for request in group)
         if are_plain and len(group) > 1 and self._waiting.has_room(connection, total, most):
-            return _add_together(connection, group)
-        return [self._add(connection, request, most) for request in group]
+            return _add_together(connection, group, sender)
+        return [self._add(connection, request, most, sender) for request in group]
 
-    def _add(self, connection: Connection, request: Addition, most: int) -> Added:
+    def _add(self, connection: Connection, request: Addition, most: int, sender: int) -> Added:
         try:
             if isinstance(request, AddBatch):
-                return self._add_batch(connection, request, most)
-            return self._add_task(connection, request, most)
+                return self._add_batch(connection, request, most, sender)
+            return self._add_task(connection, request, most, sender)
         except TooManyWaiting as error:  # nothing of this request was added
             return Added(error=error)
 
-    def _add_batch(self, connection: Connection, request: AddBatch, most: int) -> Added:
+    def _add_batch(self, connection: Connection, request: AddBatch, most: int, sender: int) -> Added:
         new, instead = request.new, None
         if new.idempotency and (before := lock_and_recall(connection, new.idempotency, new.created_at)):
             return Added(before=before)
@@ -190,12 +192,12 @@ class Additions:
             return Added(instead=new, refused_whole=True)
         self._waiting.require_room(connection, len(new.accepted), most)
         held = held_lists.hold_and_check(connection, request.hold, new.lists, new.created_at)
-        batch_id = add_batch(connection, new, held=held) if new.elements else None
+        batch_id = add_batch(connection, new, held=held, sender=sender) if new.elements else None
         if new.idempotency:
             remember(connection, new.idempotency, new.created_at, batch_id=batch_id, batch=new if batch_id else None)
         return Added(instead=instead, held=held)
 
-    def _add_task(self, connection: Connection, request: AddTask, most: int) -> Added:
+    def _add_task(self, connection: Connection, request: AddTask, most: int, sender: int) -> Added:
         new, now, key = request.new, request.now, request.key
         if key and (before := lock_and_recall(connection, key, now)):
             return Added(before=before)
@@ -206,13 +208,13 @@ class Additions:
                 return Added(duplicate=refuse_duplicate(new, owner))
         self._waiting.require_room(connection, 1, most)
         held = held_lists.hold_and_check(connection, request.hold, {new.list}, now)
-        add_tasks(connection, [new], None, now, unpushed=True)
+        add_tasks(connection, [new], None, now, being_pushed(sender, held=held))
         if key:
             remember(connection, key, now, token=new.token)
         return Added(held=held)
 
 
-def _add_together(connection: Connection, group: Sequence[Addition]) -> list[Added]:
+def _add_together(connection: Connection, group: Sequence[Addition], sender: int) -> list[Added]:
     """Add requests that do not depend on each other, with as many statements as one request needs."""
     names = [{task.list for task in request.tasks} for request in group]
     held = {name for name in sorted(set().union(*names)) if held_lists.is_held(connection, name)}
@@ -221,7 +223,7 @@ def _add_together(connection: Connection, group: Sequence[Addition]) -> list[Add
     add_many(
         connection,
         [
-            NewTasks(tasks=tasks, batch=batch, created_at=at, held=answer.held)
+            NewTasks(tasks=tasks, batch=batch, created_at=at, held=answer.held, sender=sender)
             for (tasks, batch, at), answer in zip(parts, answers, strict=True)
         ],
     )

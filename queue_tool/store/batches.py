@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Text, bindparam, func, or_, select, update
+from sqlalchemy import Row, Text, bindparam, func, select, update
 
 from queue_tool.errors import BatchNotFound
 from queue_tool.model import json_text
@@ -21,6 +21,10 @@ from queue_tool.store.engine.lookup import Lookup, exists_query
 from queue_tool.store.engine.rows import as_rows, is_among
 from queue_tool.store.labels import counted, labeled
 from queue_tool.store.tables import batches, in_state, refusals, tasks
+
+
+def _unknown(_sender: int) -> None:
+    """Say of no process whether it lives."""
 
 
 class Batches:
@@ -95,35 +99,40 @@ class Batches:
         elements += [refused_of(row) for row in bad]
         return sorted(elements, key=lambda element: element.index)
 
-    def unpushed(self, now: datetime, grace: timedelta) -> list[str]:
+    def unpushed(self, now: datetime, grace: timedelta, lives: Callable[[int], bool | None] = _unknown) -> list[str]:
         """Return the ids of batches whose tickets must be pushed, the oldest first.
 
         Args:
             now: the current time.
             grace: how long after its creation a batch is left out, because its first push may be in progress. A batch
-                whose push failed is returned at once. A batch from the future is also returned, because then the clock
-                was set back.
+                whose push failed or whose sender has ended is returned at once. A batch from the future is also
+                returned, because then the clock was set back.
+            lives: returns whether the process with a number is alive; None if that is not known.
         """
         if self._any_unpushed.first() is None:
             return []
-        created = batches.c.created_at
-        not_being_pushed = or_(
-            batches.c.push_failed_at.is_not(None), created < micros(now - grace), created > micros(now)
-        )
         with self._database.read() as connection:
-            return list(
-                connection.execute(
-                    select(batches.c.public_id)
-                    .where(batches.c.pushed_at.is_(None), not_being_pushed)
-                    .order_by(batches.c.id)
-                ).scalars()
-            )
+            rows = connection.execute(_UNPUSHED).all()
+        senders = {-row.push_failed_at for row in rows if (row.push_failed_at or 0) < 0}
+        gone = {sender for sender in senders if lives(sender) is False}
+        in_grace = range(micros(now - grace), micros(now) + 1)
+        return [
+            row.public_id
+            for row in rows
+            if row.created_at not in in_grace or (row.push_failed_at or 0) > 0 or -(row.push_failed_at or 0) in gone
+        ]
 
     def mark_push_failed(self, public_id: str, now: datetime) -> None:
         """Record that tickets of a batch may be missing in Redis, and that no process is pushing them."""
         with self._database.write(durable=False) as connection:
             connection.execute(_MARK_PUSH_FAILED, {"id_of_batch": public_id, "now": micros(now)})
 
+
+_UNPUSHED = (
+    select(batches.c.public_id, batches.c.created_at, batches.c.push_failed_at)
+    .where(batches.c.pushed_at.is_(None))
+    .order_by(batches.c.id)
+)
 
 _MARK_PUSH_FAILED = (
     update(batches).where(batches.c.public_id == bindparam("id_of_batch")).values(push_failed_at=bindparam("now"))

@@ -13,7 +13,8 @@ from sqlalchemy import Table
 
 from queue_tool.errors import StoreAway
 from queue_tool.model.states import State
-from queue_tool.store.engine.database import Database
+from queue_tool.store import ends
+from queue_tool.store.engine.database import Database, moment
 from queue_tool.store.engine.rows import insert_if_new
 from queue_tool.store.tables import batches, tasks
 
@@ -28,7 +29,7 @@ Row = tuple[Table, Mapping[str, Any]]
 
 def of_batch(public_id: str) -> Row:
     """Return a row that can only be added if the batch with this id was not."""
-    return batches, {"public_id": public_id, "accepted": 0, "rejected": 0, "open": 0, "created_at": 0}
+    return batches, {"public_id": public_id, "rejected": 0, "created_at": 0, **ends.of_new_batch(0, 0, moment(0))}
 
 
 def of_task(token: str) -> Row:

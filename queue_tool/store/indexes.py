@@ -22,6 +22,7 @@ partial_index("ix_tasks_owner", "owner IS NOT NULL AND state <> 'running'", task
 partial_index("ix_tasks_queued", "state = 'queued'", tasks.c.id)
 partial_index("ix_tasks_urgent", "state = 'queued' AND priority <> 'normal'", tasks.c.priority, tasks.c.id)
 partial_index("ix_tasks_unpushed", "state = 'queued' AND pushed_at IS NULL", tasks.c.priority, tasks.c.lane, tasks.c.id)
+partial_index("ix_tasks_being_pushed", "state = 'queued' AND pushed_at < 0", tasks.c.id)
 partial_index("ix_tasks_running", "state = 'running'", tasks.c.owner, tasks.c.batch_id)
 partial_index("ix_tasks_scheduled", "state = 'scheduled'", tasks.c.due_at)
 partial_index("ix_tasks_waiting", "state = 'scheduled'", tasks.c.id)

@@ -47,7 +47,7 @@ batches = Table(
     Column("canceled", Integer, nullable=False, server_default="0"),
     Column("created_at", BigInteger, nullable=False),
     Column("pushed_at", BigInteger),  # when all tickets were known to be in Redis; NULL: push them again
-    Column("push_failed_at", BigInteger),  # when a push failed, so that no process is still pushing
+    Column("push_failed_at", BigInteger),  # when a push failed; negative: minus the number of the process that pushes
     Column("finished_at", BigInteger),
     Column("name", Text),
     Column("metadata", Text),  # JSON text of an object of texts; also in `labels`, for filters
@@ -78,7 +78,7 @@ tasks = Table(
     Column("attempt", Integer, nullable=False),
     Column("losses", Integer, nullable=False),
     Column("created_at", BigInteger, nullable=False),
-    Column("pushed_at", BigInteger),  # NULL: the ticket of this run must be pushed
+    Column("pushed_at", BigInteger),  # NULL: a sweeper must push it; negative: see `adding.being_pushed`
     Column("started_at", BigInteger),
     Column("finished_at", BigInteger),
     Column("code", Text),

@@ -7,15 +7,29 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, exists, func, literal, or_, select, union_all, update
+from sqlalchemy import (
+    Row,
+    Select,
+    Text,
+    bindparam,
+    exists,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
 from queue_tool.model.queues import Lane, Priority
 from queue_tool.model.states import State
 from queue_tool.model.ticket import Ticket
 from queue_tool.store import held_lists
-from queue_tool.store.engine.database import Database, micros, moment_or_none
+from queue_tool.store.engine.database import Database, micros, moment, moment_or_none
 from queue_tool.store.engine.lookup import Lookup, exists_query
-from queue_tool.store.moves import lock_tasks
+from queue_tool.store.engine.rows import as_rows, is_among
+from queue_tool.store.moves import lock_tasks, lock_tokens
 from queue_tool.store.tables import batches, in_state, tasks
 from queue_tool.store.tasks import chunks
 
@@ -31,6 +45,15 @@ class TicketPage:
     last: int  # id of the last row
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeingPushed:
+    """A task without a batch whose sender pushes its ticket."""
+
+    token: str
+    sender: int  # the number of the process
+    created_at: datetime
+
+
 class Tickets:
     """The tickets of all tasks."""
 
@@ -38,6 +61,7 @@ class Tickets:
         """Use this database."""
         self._database = database
         self._any_unpushed = Lookup(database, exists_query(in_state(State.QUEUED) & tasks.c.pushed_at.is_(None)))
+        self._being_pushed = Lookup(database, _BY_SENDERS)
         self._any_held = Lookup(database, held_lists.ANY)
 
     def lists_unpushed(self) -> list[str]:
@@ -50,6 +74,19 @@ class Tickets:
     def unpushed(self, name: str, limit: int) -> tuple[Ticket, ...]:
         """Return up to `limit` tickets of a list that must be pushed, the oldest first."""
         return self._page(_UNPUSHED[name], limit).tickets
+
+    def being_pushed(self, limit: int) -> list[BeingPushed]:
+        """Return up to `limit` queued tasks without a batch that their senders push, the oldest first."""
+        return [
+            BeingPushed(token=row.token, sender=-row.pushed_at, created_at=moment(row.created_at))
+            for row in self._being_pushed.all(most=limit)
+        ]
+
+    def end_grace(self, tokens: Sequence[str]) -> None:
+        """Let the sweepers push the tickets of these tasks, because their senders do not."""
+        with self._database.write(durable=False) as connection:
+            lock_tokens(connection, tokens)
+            connection.execute(_END_GRACE, as_rows(tokens))
 
     def hold(self, batch: str, after: int, now: datetime) -> None:
         """Hold the tickets of a batch in the database, because Redis has no room for them.
@@ -147,8 +184,24 @@ TICKET_COLUMNS = (tasks.c.id, tasks.c.token, tasks.c.run, tasks.c.priority, task
 _TICKETS = select(*TICKET_COLUMNS).where(in_state(State.QUEUED)).order_by(tasks.c.id)
 
 _SHOULD_WAIT = _TICKETS.outerjoin_from(tasks, batches, batches.c.id == tasks.c.batch_id).where(
-    tasks.c.pushed_at.is_not(None),
+    tasks.c.pushed_at >= 0,
     or_(tasks.c.run > 1, tasks.c.batch_id.is_(None), batches.c.pushed_at.is_not(None)),
+)
+
+# The condition is a literal, so that both databases use its partial index.
+_HAS_SENDER = in_state(State.QUEUED) & (tasks.c.pushed_at < literal_column("0"))
+
+_BY_SENDERS = (
+    select(tasks.c.token, tasks.c.pushed_at, tasks.c.created_at)
+    .where(_HAS_SENDER)
+    .order_by(tasks.c.id)
+    .limit(bindparam("most"))
+)
+
+_END_GRACE = (
+    update(tasks)
+    .where(is_among(tasks.c.token, bindparam("rows", type_=Text)), tasks.c.pushed_at + 0 < 0)
+    .values(pushed_at=None)
 )
 
 _OLDEST = select(tasks.c.created_at).where(in_state(State.QUEUED)).order_by(tasks.c.id).limit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from rq.serializers import JSONSerializer
 from queue_tool.broker import RqBroker
 from queue_tool.broker.stamping import FUNCTION
 from queue_tool.errors import StoreAway
+from queue_tool.host import senders
 from queue_tool.model import events
 from queue_tool.model.batch import Accepted, judge_of, new_batch
 from queue_tool.model.clock import Clock
@@ -28,7 +30,7 @@ from queue_tool.runtime import Runtime
 from queue_tool.services.owner import describe
 from queue_tool.services.submit import make_tokens
 from queue_tool.services.sweep.sweep import Sweep
-from queue_tool.store import Process, PushedTickets
+from queue_tool.store import AddBatch, AddTask, Process, PushedTickets
 from tests.adding import add_to
 from tests.conftest import News, RuntimeFactory
 from tests.runs import claim_runs
@@ -122,6 +124,37 @@ def test_a_batch_that_is_being_pushed_is_not_pushed_twice(world: World, redis: R
     world.sweep()
     world.sweep()
     assert waiting(redis) == tokens[1:]
+
+
+@pytest.mark.parametrize("single", [True, False])
+@pytest.mark.parametrize(("sender", "elsewhere"), [("lives", False), ("has ended", False), ("has ended", True)])
+def test_what_is_being_pushed_is_left_to_its_sender_while_that_lives(
+    world: World, redis: Redis, sender: str, elsewhere: bool, single: bool
+) -> None:
+    child = subprocess.Popen(["true"])
+    child.wait()
+    own = senders.own() if sender == "lives" else senders.number(child.pid)
+    judge = world.runtime.of_type("sleep")
+    batch = new_batch([GOOD], judge, make_tokens(2, world.now), world.now)
+    (task,) = batch.accepted
+    added = AddTask(new=task, now=world.now) if single else AddBatch(new=batch)
+    other_machine = 1 << senders.PID_BITS if elsewhere else 0
+    world.runtime.store.additions.add([added], sender=own ^ other_machine)
+    at_once = [task.token] if sender == "has ended" and not elsewhere else []
+    for seconds, pushed in ((0, at_once), (19, at_once), (2, [task.token]), (20, [task.token])):
+        world.wait(seconds)
+        world.sweep()
+        assert waiting(redis) == pushed
+
+
+def test_a_single_task_whose_push_failed_is_not_left_to_its_sender(
+    make_runtime: RuntimeFactory, redis: Redis, valkey_server: str
+) -> None:
+    away = make_runtime(REDIS_URL=f"redis://127.0.0.1:{free_port()}")
+    sent = away.submit.single(GOOD, away.of_type("sleep"))
+    assert isinstance(sent, Accepted)
+    World(make_runtime(REDIS_URL=valkey_server)).sweep()
+    assert waiting(redis) == [sent.token]
 
 
 def test_tasks_submitted_during_the_first_audit_are_not_pushed_twice(world: World, redis: Redis) -> None:

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from queue_tool.broker import Broker
+from queue_tool.host import senders
 from queue_tool.model.clock import Clock
 from queue_tool.model.ticket import Ticket
 from queue_tool.store import PushedTickets, Store
 
-SUBMIT_GRACE = timedelta(seconds=10)
-"""How long the process that accepted a batch may take to push it. After that, the sweeper pushes it.
+SUBMIT_GRACE = timedelta(seconds=20)
+"""How long the process that accepted a batch or a task may take to push it. After that, the sweeper pushes it.
 
-If a failed push is recorded, the sweeper does not wait. If the process was killed before its push, its tasks wait that
-long. A push that takes longer may be done twice. Then the second ticket of a task is dropped.
+If a failed push is recorded or the process has ended, the sweeper does not wait.
 """
 
 PAGE = 5000
@@ -50,6 +50,7 @@ class Push:
             StoreAway: the database is busy or away.
         """
         room = _Room(broker=self.broker, most=self.max_pushed)
+        self._end_graces()
         pushed = self._batches(room)
         for name in self.store.tickets.lists_unpushed():
             pushed += self._list(name, room)
@@ -59,6 +60,19 @@ class Push:
         """Push these tickets, and record it."""
         self.broker.push(tickets)
         self.store.additions.record_pushed(PushedTickets(at=self.clock.now(), tickets=tickets))
+
+    def _end_graces(self) -> None:
+        """Take over the tasks without a batch that their senders do not push any more."""
+        now = self.clock.now()
+        waiting = self.store.tickets.being_pushed(PAGE)
+        alive = {sender: senders.lives(sender) for sender in {task.sender for task in waiting}}
+        over = [
+            task.token
+            for task in waiting
+            if not now - SUBMIT_GRACE <= task.created_at <= now or alive[task.sender] is False
+        ]
+        if over:
+            self.store.tickets.end_grace(over)
 
     def _list(self, name: str, room: _Room) -> int:
         """Push the tickets of one list that wait in the store; return how many were pushed."""
@@ -74,7 +88,7 @@ class Push:
 
     def _batches(self, room: _Room) -> int:
         """Push the batches for which no complete push is recorded; return how many tickets were pushed."""
-        batches = self.store.batches.unpushed(self.clock.now(), SUBMIT_GRACE)
+        batches = self.store.batches.unpushed(self.clock.now(), SUBMIT_GRACE, senders.lives)
         if not batches:
             return 0
         present = self.broker.queued()  # an interrupted push may have put some of them there
