@@ -1,6 +1,7 @@
 """Benchmarks of this service and its peers.
 
-    python -m bench [--quick] [submit] [small] [tasks] [drain] [isolated] [check] [messages] [memory] [idle] [postgres]
+    python -m bench [--quick] [submit] [small] [tasks] [drain] [isolated] [check] [counts] [messages] [memory] [idle]
+        [postgres]
 
 Without a name, all parts run. A complete run without --quick writes docs/benchmark.md and docs/benchmark.svg.
 """
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from bench import (
     check,
+    counts,
     drain,
     environments,
     idle,
@@ -41,6 +43,7 @@ PARTS: dict[str, Callable[..., list[Table]]] = {
     "drain": drain.run,
     "isolated": isolated.run,
     "check": check.run,
+    "counts": counts.run,
     "messages": messages.run,
     "memory": memory.run,
     "idle": idle.run,

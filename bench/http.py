@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import selectors
 import socket
 import statistics
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -129,6 +131,35 @@ def slow_clients(url: str, count: int) -> Iterator[None]:
             client = stack.enter_context(socket.create_connection((parts.hostname, parts.port), timeout=60))
             client.sendall(f"{head}Content-Length: 1000\r\n\r\n{{".encode())
         yield
+
+
+@contextmanager
+def waiting_clients(url: str, count: int) -> Iterator[None]:
+    """During the block, keep clients that wait for the end of a batch (`Prefer: wait`), again after each answer."""
+    parts = urlsplit(url)
+    sent = f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nPrefer: wait=60\r\n\r\n".encode()
+    ended = threading.Event()
+
+    def wait_again(ready: selectors.BaseSelector) -> None:
+        while not ended.is_set():
+            for key, _ in ready.select(0.1):
+                answer = key.fileobj.recv(1 << 16)  # type: ignore[union-attr] # it is a socket
+                if not answer or b"Finalizado" in answer:
+                    ready.unregister(key.fileobj)
+                elif answer.endswith(b"}"):
+                    key.fileobj.sendall(sent)  # type: ignore[union-attr] # it is a socket
+
+    with ExitStack() as stack:
+        ready = stack.enter_context(selectors.DefaultSelector())
+        for _ in range(count):
+            client = stack.enter_context(socket.create_connection((parts.hostname, parts.port), timeout=60))
+            client.sendall(sent)
+            ready.register(client, selectors.EVENT_READ)
+        thread = threading.Thread(target=wait_again, args=[ready])
+        thread.start()
+        yield
+        ended.set()
+        thread.join()
 
 
 def load(url: str, connections: int, seconds: float, method: str = "GET", body: bytes = b"") -> Load:
