@@ -61,7 +61,7 @@ class Tickets:
         """Use this database."""
         self._database = database
         self._any_unpushed = Lookup(database, exists_query(in_state(State.QUEUED) & tasks.c.pushed_at.is_(None)))
-        self._being_pushed = Lookup(database, _BY_SENDERS)
+        self._being_pushed = Lookup(database, BY_SENDERS)
         self._any_held = Lookup(database, held_lists.ANY)
 
     def lists_unpushed(self) -> list[str]:
@@ -191,7 +191,7 @@ _SHOULD_WAIT = _TICKETS.outerjoin_from(tasks, batches, batches.c.id == tasks.c.b
 # The condition is a literal, so that both databases use its partial index.
 _HAS_SENDER = in_state(State.QUEUED) & (tasks.c.pushed_at < literal_column("0"))
 
-_BY_SENDERS = (
+BY_SENDERS = (
     select(tasks.c.token, tasks.c.pushed_at, tasks.c.created_at)
     .where(_HAS_SENDER)
     .order_by(tasks.c.id)

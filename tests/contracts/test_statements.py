@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import literal, select
+import pytest
+from sqlalchemy import Select, literal, select
 
 from queue_tool.store.batches import WITH_RUNNING
 from queue_tool.store.engine.database import Database
 from queue_tool.store.engine.rows import as_rows
+from queue_tool.store.tickets import BY_SENDERS
 
 
 def test_a_statement_is_compiled_once_for_all_sqlite_databases_of_a_process(tmp_path: Path) -> None:
@@ -26,14 +29,23 @@ def test_a_statement_is_compiled_once_for_all_sqlite_databases_of_a_process(tmp_
     assert found == [(1, "CACHE_MISS")] + 3 * [(1, "CACHE_HIT")]
 
 
-def test_a_batch_is_read_without_reading_its_tasks(migrated_url: str) -> None:
+@pytest.mark.parametrize(
+    ("statement", "parameters", "used"),
+    [
+        (WITH_RUNNING, as_rows(["a"]), ("ix_tasks_running", "batches_public_id|sqlite_autoindex_batches_1")),
+        (BY_SENDERS, {"most": 1}, ("ix_tasks_being_pushed",)),
+    ],
+)
+def test_what_is_read_often_does_not_read_all_tasks(
+    migrated_url: str, statement: Select[Any], parameters: dict[str, object], used: tuple[str, ...]
+) -> None:
     database = Database(migrated_url)
-    compiled = database.compiled(WITH_RUNNING)
+    compiled = database.compiled(statement)
     explain = "EXPLAIN QUERY PLAN" if database.is_file else "EXPLAIN"
-    parameters = compiled.params | as_rows(["a"])
-    sent = [parameters[name] for name in compiled.positiontup or ()] if compiled.positional else parameters
+    known = compiled.params | parameters
+    sent = [known[name] for name in compiled.positiontup or ()] if compiled.positional else known
     plan = str(database.all_rows(f"{explain} {compiled}", sent))
     database.close()
-    assert "ix_tasks_running" in plan
-    assert "ix_tasks_batch_id" not in plan
-    assert "uq_batches_public_id" in plan or "sqlite_autoindex_batches_1" in plan
+    for index in used:
+        assert re.search(index, plan), plan
+    assert set(re.findall(r"ix_tasks_\w+", plan)) <= {*used}
