@@ -383,9 +383,7 @@ LINES = ("application/x-ndjson", "application/jsonl")
 
 @pytest.mark.parametrize("kind", [*LINES, "application/x-ndjson; charset=utf-8"])
 @pytest.mark.parametrize(("path", "wrap"), [("/api", False), ("/tasks", True)])
-def test_an_array_may_be_sent_as_one_element_on_each_line(
-    client: Any, path: str, kind: str, *, wrap: bool
-) -> None:
+def test_an_array_may_be_sent_as_one_element_on_each_line(client: Any, path: str, kind: str, *, wrap: bool) -> None:
     elements: list[Any] = [
         {"item": "a\n", "valor": 0},
         {"item": "b", "valor": "x"},
