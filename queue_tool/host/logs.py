@@ -5,17 +5,12 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import TextIO
 
-import orjson
-from click import unstyle
-
-from queue_tool.execution.current_task import CurrentTask, current_task
+from queue_tool.execution.current_task import CurrentTask
 from queue_tool.host import greeting
-from queue_tool.host.current_request import current_id
+from queue_tool.host.log_lines import OURS, EventRecord, JsonLines, TerminalLines, TextLines
 from queue_tool.model import events
-from queue_tool.model.bounded_text import described, encodable
 from queue_tool.model.events import EVENTS
 from queue_tool.model.telemetry import Event, Level, Telemetry, fields
 
@@ -29,7 +24,7 @@ OUTPUTS = ("stdout", "stderr")
 """The logger names in the lines that tasks write to their output."""
 
 _root = logging.getLogger()
-_logger = logging.getLogger("queue_tool")
+_logger = logging.getLogger(OURS)
 _handler: _Handler | None = None
 """Writes this process's log. None in a process whose log is not ours, for example in a user's program."""
 
@@ -64,7 +59,7 @@ def configure(process: str, level: str, style: str) -> None:
     global _handler  # noqa: PLW0603 - a process has one log
     stream = sys.__stderr__ or sys.stderr
     _handler = _Handler(stream)
-    lines = _JsonLines if style == "json" else _TerminalLines if stream.isatty() else _TextLines
+    lines = JsonLines if style == "json" else TerminalLines if stream.isatty() else TextLines
     _handler.setFormatter(lines(process))
     _handler.setLevel(level.upper())
     _handler.addFilter(_is_no_double)
@@ -177,6 +172,9 @@ def listen(event: Event) -> None:
     """
     if not _logger.isEnabledFor(event.level):
         return
+    if _handler is not None and _logger.handlers == [_handler] and not (_logger.propagate or _logger.filters):
+        _handler.write(EventRecord(event))  # nobody else reads it
+        return
     record = logging.LogRecord(_logger.name, event.level, "", 0, event.title, None, None)
     record.queue_tool_fields = fields(event)
     _logger.handle(record)
@@ -189,97 +187,14 @@ def _is_no_access_line(record: logging.LogRecord) -> bool:
 class _Handler(logging.StreamHandler[TextIO]):
     """Writes lines to stderr. When stderr cannot be written to, the lines are lost and the process continues."""
 
+    def write(self, record: logging.LogRecord) -> None:
+        """Write a line without asking the filters."""
+        self.acquire()
+        try:
+            self.emit(record)
+        finally:
+            self.release()
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's
         if not isinstance(sys.exc_info()[1], OSError | ValueError):  # ValueError: the stream is closed
             super().handleError(record)
-
-
-class _TextLines(logging.Formatter):
-    """Lines for people: time, level, process, what happened, and the fields as name=value."""
-
-    def __init__(self, process: str) -> None:
-        super().__init__()
-        self._process = process
-
-    def format(self, record: logging.LogRecord) -> str:
-        pairs = "".join(f" {name}={_shown(value)}" for name, value in _fields(record).items())
-        return "\n".join([f"{self._head(record)} {_message(record)}{pairs}", *_traces(self, record)])
-
-    def _head(self, record: logging.LogRecord) -> str:
-        return f"{_time(record)} {record.levelname.lower():7} {self._label(record)}"
-
-    def _label(self, record: logging.LogRecord) -> str:
-        return f"{_process(record, self._process)}[{record.process}]"
-
-
-class _TerminalLines(_TextLines):
-    """Lines for a terminal: aligned, without the date, and without the level if it is "info"."""
-
-    def _head(self, record: logging.LogRecord) -> str:
-        time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
-        level = "" if record.levelno == logging.INFO else f" {record.levelname.lower()}:"
-        return f"{time}  {self._label(record):<14}{level}"
-
-
-class _JsonLines(logging.Formatter):
-    """Lines for log collectors: one JSON object each."""
-
-    def __init__(self, process: str) -> None:
-        super().__init__()
-        self._process = process
-
-    def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, object] = {
-            "time": _time(record),
-            "level": record.levelname.lower(),
-            "process": _process(record, self._process),
-            "pid": record.process,
-            "event": _message(record),
-            **_fields(record),
-        }
-        traces = _traces(self, record)
-        if traces:
-            line["traceback"] = "\n".join(traces)
-        return orjson.dumps(line, default=str).decode()
-
-
-def _process(record: logging.LogRecord, own: str) -> str:
-    """Return the name of the process that wrote a record: `own`, or the isolated process that printed it."""
-    name: str = getattr(record, "queue_tool_process", own)
-    return name
-
-
-def _message(record: logging.LogRecord) -> str:
-    try:
-        text = record.getMessage()
-    except Exception as error:  # noqa: BLE001 - the arguments are the user's, and may not fit
-        text = f"{record.msg} (this line cannot be completed: {described(error)})"
-    return encodable(unstyle(text).rstrip("\n"))  # Flask's own server writes color codes
-
-
-def _traces(lines: logging.Formatter, record: logging.LogRecord) -> list[str]:
-    """Return the traceback and the stack that a record brings, if it brings any."""
-    traces = [lines.formatException(record.exc_info)] if record.exc_info else []
-    return [encodable(trace) for trace in [*traces, *([record.stack_info] if record.stack_info else [])]]
-
-
-def _fields(record: logging.LogRecord) -> dict[str, object]:
-    """Return the fields of the event, with logger, token and task type if a task or another program's code logs."""
-    fields: dict[str, object] = {}
-    if record.name.partition(".")[0] != _logger.name:
-        fields["logger"] = record.name
-    task: CurrentTask | None = getattr(record, "queue_tool_task", None) or current_task()
-    if task is not None:
-        fields |= {"token": task.token, "task_type": task.task_type}
-    fields |= getattr(record, "queue_tool_fields", {})
-    request_id = current_id()
-    return fields if request_id is None else {**fields, "request_id": request_id}
-
-
-def _time(record: logging.LogRecord) -> str:
-    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _shown(value: object) -> str:
-    text = f"{value:.3f}" if isinstance(value, float) else str(value)
-    return text if text and text.isprintable() and " " not in text else repr(text)
