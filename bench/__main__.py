@@ -1,7 +1,7 @@
 """Benchmarks of this service and its peers.
 
-    python -m bench [--quick] [submit] [small] [tasks] [drain] [isolated] [check] [counts] [messages] [memory] [idle]
-        [postgres]
+    python -m bench [--quick] [submit] [small] [tasks] [drain] [plain] [isolated] [check] [counts] [messages] [memory]
+        [idle] [postgres]
 
 Without a name, all parts run. A complete run without --quick writes docs/benchmark.md and docs/benchmark.svg.
 """
@@ -26,6 +26,7 @@ from bench import (
     memory,
     messages,
     page,
+    plain,
     postgres,
     small,
     submit,
@@ -41,6 +42,7 @@ PARTS: dict[str, Callable[..., list[Table]]] = {
     "small": small.run,
     "tasks": task_requests.run,
     "drain": drain.run,
+    "plain": plain.run,
     "isolated": isolated.run,
     "check": check.run,
     "counts": counts.run,

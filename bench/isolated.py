@@ -50,7 +50,7 @@ def run(folder: Path, *, quick: bool) -> list[Table]:
 
 
 def _celery(url: str, folder: Path, function: str, count: int) -> Result:
-    done = _no_marks(folder)
+    done = no_marks(folder)
     with Redis.from_url(url) as client:
         client.flushall()
         CELERY.fill(url, done, count, f"fill_{function}")
@@ -59,7 +59,7 @@ def _celery(url: str, folder: Path, function: str, count: int) -> Result:
 
 
 def _loop(url: str, folder: Path, count: int) -> Result:
-    done, half = _no_marks(folder), count // 2
+    done, half = no_marks(folder), count // 2
     with Redis.from_url(url) as client, _looping(folder, done, half) as pids:
         return _timed(client, 2 * half, done, pids)
 
@@ -68,15 +68,15 @@ def _loop(url: str, folder: Path, count: int) -> Result:
 def _looping(folder: Path, done: Path, count: int) -> Iterator[list[int]]:
     command = [sys.executable, "-c", f"import functions; functions.loop({count})"]
     with ExitStack() as stack:
-        started = [process(command, SCRIPTS, folder / "loop.log", **_variables(done)) for _ in range(2)]
+        started = [process(command, SCRIPTS, folder / "loop.log", **variables(done)) for _ in range(2)]
         yield [stack.enter_context(each).pid for each in started]
 
 
 def _ours(folder: Path, function: str, count: int, **options: str) -> Result:
-    options, variables = options | {"TASKS": "own_tasks"}, _variables(_no_marks(folder))
+    options, environment = options | {"TASKS": "own_tasks"}, variables(no_marks(folder))
     with (
         submitted(folder, count, valor=0, task_type=function, **options) as (runtime, client),
-        working(folder, 1, variables, **options) as pids,
+        working(folder, 1, environment, **options) as pids,
     ):
         drained = timed(client, count, lambda: still_open(runtime), pids)
         return Result(drained=drained, memory=sum(map(shared_out, pids)))
@@ -87,13 +87,15 @@ def _timed(client: Redis, count: int, done: Path, pids: list[int]) -> Result:
     return Result(drained=drained, memory=sum(map(shared_out, pids)))
 
 
-def _no_marks(folder: Path) -> Path:
+def no_marks(folder: Path) -> Path:
+    """Return the file in which the functions mark each call, emptied."""
     done = folder / "done"
     done.write_bytes(b"")
     return done
 
 
-def _variables(done: Path) -> dict[str, str]:
+def variables(done: Path) -> dict[str, str]:
+    """Return the environment of a process that finds the functions and marks their calls in this file."""
     return {"BENCH_DONE": str(done), "PYTHONPATH": str(SCRIPTS), "PYTHONDONTWRITEBYTECODE": "1"}
 
 

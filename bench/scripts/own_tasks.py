@@ -1,4 +1,6 @@
-"""Ours: the same functions as isolated task types."""
+"""Ours: the same functions as task types."""
+
+import time
 
 import functions
 
@@ -15,3 +17,21 @@ def mark(_):
 def compute(_):
     """Compute, and write a mark."""
     functions.compute()
+
+
+@task("plain_mark")
+def plain_mark(_):
+    """Write a mark."""
+    functions.mark()
+
+
+@task("async_mark")
+async def async_mark(_):
+    """Write a mark."""
+    functions.mark()
+
+
+@task("nap")
+def nap(_):
+    """Wait for a moment."""
+    time.sleep(0.2)

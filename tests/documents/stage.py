@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from tests.documents.blocks import ROOT
@@ -69,11 +70,17 @@ class Started:
         return self._process.poll() is None
 
     def interrupt(self) -> None:
-        """Press Ctrl-C, and wait for its end; kill what does not end within LIMIT seconds."""
-        if self.runs:
-            os.killpg(self._process.pid, signal.SIGINT)
+        """Press Ctrl-C, and wait for its end; kill what does not end within LIMIT seconds.
+
+        After a while it is pressed again: the first one may only have ended a command in a command, as `$(command)`.
+        """
         try:
-            self._process.wait(LIMIT)
+            for _ in range(2):
+                if self.runs:
+                    os.killpg(self._process.pid, signal.SIGINT)
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(LIMIT / 2)
+            assert not self.runs, self.output
         finally:
             if self.runs:
                 os.killpg(self._process.pid, signal.SIGKILL)

@@ -21,7 +21,7 @@ LAST = [f"held.{name}" for name in ("logs_without_end", "in_a_library", "spins",
 
 FIRST = sorted(name for name in declared if name.startswith("held.") and name not in LAST)
 
-PARTS = ("\0web\0", "valkey", "guardian")
+PARTS = ("\0web\0", "queue-tool web\0", "valkey", "guardian")
 """What the command lines of the processes that run no task contain."""
 
 

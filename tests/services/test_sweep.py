@@ -115,7 +115,7 @@ def test_a_batch_that_is_being_pushed_is_not_pushed_twice(world: World, redis: R
     store = world.runtime.store
     add_to(store, new_batch([GOOD] * 3, world.runtime.of_type("sleep"), tokens, world.now))
     world.sweep()
-    world.wait(9)
+    world.wait(19)
     world.sweep()
     assert waiting(redis) == []
     # The web process has pushed only this part.

@@ -30,7 +30,7 @@ def results(site: Site, tokens: list[str]) -> list[Any]:
 
 
 def test_what_a_task_leaves_is_undone_or_ends_with_its_process(site: Site, tmp_path: Path) -> None:
-    worker = site.start(TASKS=MODULE, ISOLATED="1", ISOLATED_MEMORY="180 MiB")
+    worker = site.start(TASKS=MODULE, ISOLATED="1", ISOLATED_MEMORY="150 MiB")
     looks = site.send("pool.look", [""])
     acts = {}
     for name in RESTORED | REPLACED:

@@ -11,7 +11,7 @@ from redis import Redis
 
 from queue_tool.host.logs import OUTPUTS
 from queue_tool.model.outcome import MOST_LINES
-from queue_tool.model.states import State
+from queue_tool.model.states import MOST_LOSSES, State
 from tests.conftest import RuntimeFactory
 from tests.worker.tools import talkers
 from tests.worker.tools.place import LANES, Place
@@ -33,7 +33,7 @@ def test_each_line_that_a_task_prints_or_logs_comes_once_with_its_task_and_proce
         {lane: talking.send(f"{kind}.{lane}", [lane])[0] for lane in LANES} for kind in ("logs", "prints")
     )
     dying = talking.send("dies", ["exit", "kill"])
-    talking.await_(lambda: not talking.open())
+    talking.await_end()
     talking.stop(worker)
     found = [json.loads(line) for line in talking.whole_log.splitlines()]
     assert all(line["time"] and line["pid"] for line in found)
@@ -64,10 +64,12 @@ def test_each_line_that_a_task_prints_or_logs_comes_once_with_its_task_and_proce
         assert [line["event"] for line in found].count(f"from a thread {lane}") == 1
     for token in dying:
         mine = [line for line in found if line.get("token") == token and "logger" in line]
-        by_logger = {name: [line["event"] for line in mine if line["logger"] == name] for name in OUTPUTS}
-        assert by_logger == {"stdout": ["before", "program", "raw", "unended"], "stderr": ["to stderr"]}
-        assert [line["event"] for line in mine if line["logger"] == "mine"] == ["about to die"]
-        assert len({line["pid"] for line in mine} | {worker.pid}) == 2
+        runs = {line["pid"]: [each for each in mine if each["pid"] == line["pid"]] for line in mine}
+        assert len(runs.keys() - {worker.pid}) == len(runs) == MOST_LOSSES
+        for lines in runs.values():
+            by_logger = {name: [line["event"] for line in lines if line["logger"] == name] for name in OUTPUTS}
+            assert by_logger == {"stdout": ["before", "program", "raw", "unended"], "stderr": ["to stderr"]}
+            assert [line["event"] for line in lines if line["logger"] == "mine"] == ["about to die"]
         assert found.index(mine[-1]) < next(
             n for n, line in enumerate(found) if line["event"] == "task failed" and line["token"] == token
         )
