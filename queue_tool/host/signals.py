@@ -56,19 +56,22 @@ class Signals:
             os.close(self._reading)
             os.close(self._writing)
 
-    def hear(self, on_signal: Callable[[bool], None]) -> None:
+    def hear(self, on_signal: Callable[[bool], None], on_ready: Callable[[], None]) -> None:
         """Report each signal until `end` is called. Threads that may start processes must have been started before.
 
         Args:
             on_signal: called for each signal. Its argument is whether this process or a descendant of it is known to
                 have sent the signal.
+            on_ready: called when senders are known from now on. Descendants must not send a signal before.
         """
         if not self._names or not hasattr(signal, "sigwaitinfo"):  # for example on macOS: the sender is not known
+            on_ready()
             self._hear_others(on_signal)
             return
         others = threading.Thread(target=self._hear_others, args=[on_signal], name="signals", daemon=True)
         others.start()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, self._names)  # in this thread only
+        on_ready()
         while not self._has_ended:
             sender = signal.sigwaitinfo(self._names).si_pid
             if not self._has_ended:

@@ -48,7 +48,7 @@ def add_batch(connection: Connection, new: NewBatch, *, held: bool, sender: int 
         sender: the number of the process that pushes them next; 0: a sweeper does it.
     """
     row = _batch_row(new, held=held, sender=sender)
-    batch_id: int = connection.execute(insert(batches).returning(batches.c.id), row).scalar_one()
+    batch_id: int = connection.execute(_ADD_BATCH, row).scalar_one()
     pushed_at = None if held else micros(new.created_at)
     add_tasks(connection, new.accepted, batch_id, new.created_at, pushed_at)
     if new.refused:
@@ -108,7 +108,7 @@ def add_many(connection: Connection, requests: Sequence[NewTasks]) -> None:
     """
     rows = [_batch_row(each.batch, held=each.held, sender=each.sender) for each in requests if each.batch is not None]
     if rows:
-        connection.execute(insert(batches), rows)
+        connection.execute(_ADD_BATCHES, rows)
     connection.execute(_ADD_MIXED, as_rows(row for each in requests for row in _mixed_rows(each)))
     _add_tags(connection, [task for each in requests for task in each.tasks])
 
@@ -191,6 +191,9 @@ def _own(task: NewTask, now: datetime, pushed_at: int | None) -> tuple[object, .
         options.unique_key,
     )
 
+
+_ADD_BATCHES = insert(batches)
+_ADD_BATCH = insert(batches).returning(batches.c.id)
 
 _QUEUED, _SCHEDULED = State.QUEUED.value, State.SCHEDULED.value
 

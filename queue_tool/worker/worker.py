@@ -171,9 +171,11 @@ class Worker(BaseWorker):
         sys.setswitchinterval(SWITCH_EVERY)
         loop, signals = LoopThread(), Signals()
         results: list[int | BaseException] = []
+        knows_senders = threading.Event()
         self._drain = runtime.settings.drain
 
         def pump() -> None:
+            knows_senders.wait()  # otherwise a task could stop this worker, and nobody would know that it did
             try:
                 results.append(self._run_pump(runtime, loop, burst=burst, most=most))
             except BaseException as error:  # noqa: BLE001 - a worker without its pump must end and report why
@@ -182,7 +184,7 @@ class Worker(BaseWorker):
 
         with signals.receiving(signal.SIGTERM, signal.SIGINT):
             threading.Thread(target=pump, name="pump", daemon=True).start()
-            signals.hear(self._stop_sooner)
+            signals.hear(self._stop_sooner, knows_senders.set)
         loop.close(CLEANUP_TIMEOUT)
         (result,) = results
         if isinstance(result, BaseException):

@@ -80,11 +80,18 @@ class Grouped:
         return None if order is None else Ordered(request, order)
 
     def _answer(self, request: Request, reply: Reply[Any] | Failed) -> Answer:
-        if isinstance(reply, Failed):
-            if isinstance(reply.error, QueueToolError):
-                return reply.error
-            _log.error("unexpected error in POST %s", request.path, exc_info=reply.error)
+        """Return the answer to a request that was carried out. It raises no error: nobody may carry it out again."""
+        try:
+            if isinstance(reply, Failed):
+                raise reply.error
+            return self._response(request, reply)
+        except QueueToolError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - the client must get an answer
+            _log.error("unexpected error in POST %s", request.path, exc_info=error)
             return QueueToolError()
+
+    def _response(self, request: Request, reply: Reply[Any]) -> Ready:
         ready = _ready(reply, request.id)
         if self._system.telemetry.hears(events.Requested):
             took = (time.perf_counter() - request.began) * 1000
