@@ -5,7 +5,7 @@ If a broker loses tickets, no task is lost: the store knows which tickets should
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Protocol
 
 from queue_tool.broker.inline import InlineBroker
@@ -66,6 +66,20 @@ class Broker(Protocol):
 
         Raises:
             BrokerAway: the broker does not answer.
+        """
+
+    def held(self) -> set[str]:
+        """Return the ids of all tickets that workers hold.
+
+        Raises:
+            BrokerAway: the broker does not answer.
+        """
+
+    def drop(self, tickets: Container[str]) -> None:
+        """Remove these tickets, whoever holds them.
+
+        Raises:
+            BrokerAway: some of them may still be there.
         """
 
     def incarnation(self) -> str:

@@ -5,7 +5,7 @@ It is for tests of applications that use this service, and for trying the servic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from queue_tool.model.ticket import Ticket
 
@@ -47,6 +47,13 @@ class InlineBroker:
     def queued(self) -> set[str]:
         """Return nothing: no ticket ever waits."""
         return set()
+
+    def held(self) -> set[str]:
+        """Return nothing: no worker holds a ticket."""
+        return set()
+
+    def drop(self, tickets: Container[str]) -> None:
+        """Do nothing: nothing is held."""
 
     def incarnation(self) -> str:
         """Return a constant: no ticket can be lost."""

@@ -6,7 +6,7 @@ id contains token and run. It is JSON, never pickle.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
@@ -22,14 +22,14 @@ from rq.exceptions import InvalidJobOperation
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from queue_tool.broker import foreign as foreign_jobs
-from queue_tool.broker import keys, marker
+from queue_tool.broker import keys, marker, started
 from queue_tool.broker.breaker import Breaker
 from queue_tool.broker.failures import failures_named
 from queue_tool.broker.stamping import Stamps
+from queue_tool.broker.started import ANY_BYTES
 from queue_tool.errors import BrokerAway
 from queue_tool.model.queues import LISTS
-from queue_tool.model.ticket import Ticket, read_ticket_id
+from queue_tool.model.ticket import Ticket
 
 CONNECT_TIMEOUT = 1.0
 """Seconds in which Redis must accept a connection."""
@@ -39,12 +39,6 @@ ANSWER_TIMEOUT = 1.0
 
 READ_TIMEOUT = 10.0
 """Seconds in which Redis must answer the sweeper, which reads every list."""
-
-ANY_BYTES = "latin-1"
-"""The encoding for reading ids. A ticket's id is ASCII, but other programs may put any bytes into our lists."""
-
-CHUNK = 1000
-"""The maximum number of tickets in one command."""
 
 
 def connect(url: str, answer_timeout: float) -> Redis:
@@ -164,7 +158,7 @@ class RqBroker:
         left: set[str] = set()
         with self._guarded():
             for name in LISTS:
-                left |= self._forget_started(name, names)
+                left |= started.forget(self._reader, name, names)
             workers = [keys.worker(name) for name in names]
             with self._reader.pipeline() as pipeline:
                 pipeline.srem(keys.WORKERS, *workers)
@@ -174,37 +168,23 @@ class RqBroker:
                 pipeline.execute()
         return left
 
-    def _forget_started(self, name: str, workers: Sequence[str]) -> set[str]:
-        """Remove what these workers had taken from a list: tickets with their jobs. Other jobs are refused.
+    def held(self) -> set[str]:
+        """Return the ids of all tickets that workers hold.
 
-        Returns:
-            The ids of the tickets.
+        Raises:
+            BrokerAway: Redis does not answer.
         """
-        registry = keys.started(name)
-        left: set[str] = set()
-        found: Any = self._reader.zrange(registry, 0, -1)
-        for worker in workers:
-            execution = f":{keys.execution_id(worker)}".encode()
-            jobs = [entry.removesuffix(execution) for entry in found if entry.endswith(execution)]
-            foreign = [job for job in jobs if not _is_ticket(job)]
-            foreign_jobs.refuse(self._reader, name, worker, foreign)
-            tickets = [job.decode() for job in jobs if _is_ticket(job)]
-            self._remove_started(registry, execution.decode(), tickets)
-            left.update(tickets)
-        return left
+        with self._guarded():
+            return started.held(self._reader)
 
-    def _remove_started(self, registry: str, execution: str, tickets: Sequence[str]) -> None:
-        """Remove tickets from a registry of started jobs, and all keys of their jobs."""
-        for start in range(0, len(tickets), CHUNK):
-            chunk = tickets[start : start + CHUNK]
-            with self._reader.pipeline() as pipeline:
-                pipeline.zrem(registry, *(f"{ticket}{execution}" for ticket in chunk))
-                pipeline.unlink(
-                    *(keys.job(ticket) for ticket in chunk),
-                    *(f"{keys.EXECUTIONS}{ticket}{execution}" for ticket in chunk),
-                    *(f"{keys.EXECUTIONS_OF_JOBS}{ticket}" for ticket in chunk),
-                )
-                pipeline.execute()
+    def drop(self, tickets: Container[str]) -> None:
+        """Remove these tickets, whoever holds them.
+
+        Raises:
+            BrokerAway: some of them may still be there.
+        """
+        with self._guarded():
+            started.drop(self._reader, tickets)
 
     def queued(self) -> set[str]:
         """Return the ids of all tickets that wait in a list. All lists are read in one transaction.
@@ -278,15 +258,6 @@ class RqBroker:
             job.delete()
         except (InvalidJobOperation, ValueError, ResponseError):  # the job does not exist, or is damaged
             self._redis.delete(job.key)
-
-
-def _is_ticket(job_id: bytes) -> bool:
-    """Return whether a job's id is that of a ticket."""
-    try:
-        read_ticket_id(job_id.decode(ANY_BYTES))
-    except ValueError:
-        return False
-    return True
 
 
 def _kinds(tickets: Iterable[Ticket]) -> Iterable[list[Ticket]]:

@@ -159,6 +159,17 @@ class Tickets:
                 found += [ticket_of(row) for row in rows if (row.token, row.run) in wanted]
         return tuple(found)
 
+    def unended(self, runs: Sequence[tuple[str, int]]) -> set[tuple[str, int]]:
+        """Return those of the given runs (token, run) that have not ended."""
+        found: set[tuple[str, int]] = set()
+        with self._database.read() as connection:
+            for chunk in chunks([token for token, _ in runs]):
+                open_runs = select(tasks.c.token, tasks.c.run).where(
+                    tasks.c.token.in_(chunk), tasks.c.finished_at.is_(None)
+                )
+                found |= {(row.token, row.run) for row in connection.execute(open_runs)}
+        return found & set(runs)
+
     def oldest_waiting(self) -> datetime | None:
         """Return when the oldest queued task was submitted, or None if no task is queued."""
         with self._database.read() as connection:

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from queue_tool.broker import foreign
 from queue_tool.broker.failures import sentence_of
-from queue_tool.broker.rq import ANY_BYTES
+from queue_tool.broker.started import ANY_BYTES
 from queue_tool.model import events
 from queue_tool.model.clock import Clock
 from queue_tool.model.queues import Lane

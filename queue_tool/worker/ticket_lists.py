@@ -17,7 +17,7 @@ from rq.utils import utcformat
 
 from queue_tool.broker import foreign, keys
 from queue_tool.broker.failures import full_ignored
-from queue_tool.broker.rq import ANY_BYTES
+from queue_tool.broker.started import ANY_BYTES
 from queue_tool.model.queues import Lane
 
 MOST_TICKETS = 1000

@@ -23,8 +23,9 @@ from queue_tool.host import senders
 from queue_tool.model import events
 from queue_tool.model.batch import Accepted, judge_of, new_batch
 from queue_tool.model.clock import Clock
+from queue_tool.model.outcome import Outcome
 from queue_tool.model.queues import Priority
-from queue_tool.model.states import State
+from queue_tool.model.states import Move, State
 from queue_tool.model.task_types import make_task_type
 from queue_tool.runtime import Runtime
 from queue_tool.services.owner import describe
@@ -33,7 +34,7 @@ from queue_tool.services.sweep.sweep import Sweep
 from queue_tool.store import AddBatch, AddTask, Process, PushedTickets
 from tests.adding import add_to
 from tests.conftest import News, RuntimeFactory
-from tests.runs import claim_runs
+from tests.runs import claim_runs, settle_runs
 from tests.support import free_port
 
 GOOD = {"item": "a", "valor": 0}
@@ -294,6 +295,27 @@ def test_after_a_wipe_of_redis_every_waiting_ticket_is_pushed_at_once(world: Wor
     world.sweep()
     assert waiting(redis) == sent
     assert news.of(events.SweptMissing) == [events.SweptMissing(tickets=1500)]
+
+
+def test_what_a_worker_holds_after_its_end_is_removed_when_redis_may_have_lost_the_removal(
+    world: World, redis: Redis
+) -> None:
+    ended, running, waits = world.send(3)
+    owner = world.worker("worker")
+    claim_runs(world.runtime.store, [(ended, 1), (running, 1)], owner, world.now)
+    settle_runs(world.runtime.store, [Outcome(token=ended, run=1, move=Move.FINISH, result="null")], owner, world.now)
+    entries = {f"{token}:execution": float("inf") for token in (ended, running, waits, "job-of-another-program")}
+    redis.zadd("rq:wip:default", entries)
+    redis.hset(f"rq:job:{ended}", "status", "started")
+    redis.set(f"rq:execution:{ended}:execution", "")
+    world.sweep()  # at its start the sweeper distrusts Redis, as after a restart of it
+    assert redis.zcard("rq:wip:default") == 4  # a worker may be about to remove it
+    world.wait(6)
+    world.sweep()
+    found: Any = redis.zrange("rq:wip:default", 0, -1)
+    left = {entry.decode() for entry in found}
+    assert left == entries.keys() - {f"{ended}:execution"}
+    assert not [*redis.scan_iter(f"*{ended}*")]
 
 
 def test_a_single_lost_ticket_is_pushed_again_after_two_audits(world: World, redis: Redis) -> None:

@@ -14,6 +14,7 @@ from queue_tool.model import events
 from queue_tool.model.clock import Clock
 from queue_tool.model.queues import Priority, lane_and_queue
 from queue_tool.model.telemetry import Telemetry
+from queue_tool.model.ticket import read_ticket_id
 from queue_tool.services.sweep.push import Push
 from queue_tool.store import Store
 
@@ -30,6 +31,10 @@ SHARE = 0.1
 """The maximum share of the time that audits may take: with millions of tickets, audits run less often."""
 
 
+LOOKS = 2
+"""How often the audit compares what workers hold with the store, after Redis was restarted or wiped."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Audit:
     """Compares the store with Redis. It remembers the result of its last audit."""
@@ -43,6 +48,8 @@ class Audit:
     _resumed: Mapping[Priority, datetime | None] = field(default_factory=dict, init=False)
     _next: float | None = field(default=None, init=False)
     _missed: frozenset[str] = field(default=frozenset(), init=False)  # ids of tickets: the last audit missed them
+    _looks: int = field(default=0, init=False)  # how often the audit still compares what workers hold
+    _ended: frozenset[str] = field(default=frozenset(), init=False)  # ids of tickets that they held after their end
     _doubtful: int = field(default=0, init=False)  # the last row whose ticket may have been lost in a disturbance
 
     def if_due(self) -> None:
@@ -57,14 +64,29 @@ class Audit:
         if is_undisturbed and self._next is not None and now < self._next:
             return
         if not is_undisturbed:
-            self._doubtful = self.store.tickets.last_row()
+            self._doubtful, self._looks = self.store.tickets.last_row(), LOOKS
         done = self._audit()
         if is_undisturbed and done >= self._doubtful:  # else a push may be recorded whose tickets were lost before
             self._doubtful = 0
+        if self._looks:
+            self._drop_ended()
         self._incarnation, self._resumed = incarnation, resumed
         seconds = self.clock.monotonic() - now
         soon = min(EVERY, max(AGAIN, seconds / AGAIN_SHARE))
-        self._next = now + max(soon if self._missed or self._doubtful else EVERY, seconds / SHARE)
+        is_unsure = self._missed or self._doubtful or self._looks
+        self._next = now + max(soon if is_unsure else EVERY, seconds / SHARE)
+
+    def _drop_ended(self) -> None:
+        """Remove the tickets of ended runs that workers hold: a restarted Redis may have lost their removal.
+
+        Only what two looks in a row found is removed: a worker may be about to remove the ticket itself.
+        """
+        held = {read_ticket_id(ticket): ticket for ticket in self.broker.held()}
+        unended = self.store.tickets.unended([*held])
+        ended = frozenset(ticket for run, ticket in held.items() if run not in unended)
+        self.broker.drop(ended & self._ended)
+        self._ended = ended - self._ended
+        self._looks -= 1
 
     def _audit(self) -> int:
         """Push every ticket that should be in Redis and is not. Skip paused queues.
