@@ -37,6 +37,12 @@ MAX_FAILED_STARTS = 5
 SHORT_LIFE = 10.0
 """Seconds. The delay before a restart grows with each shorter life of a child in a row."""
 
+LONGEST_DELAY = 5.0
+"""Seconds. The longest delay before a restart."""
+
+LONGEST_DELAY_AFTER_READY = 1.0
+"""Seconds. The longest delay if the child was ready: the system waits for it, and it has shown that it can start."""
+
 KILL_AFTER = 5.0
 """Seconds that a child gets beyond its own stop time before it is killed."""
 
@@ -215,7 +221,8 @@ class Supervisor:
             raise ChildKeepsDying(
                 f"{child.name} ended {MAX_FAILED_STARTS} times right after its start: see the lines above."
             )
-        later = threading.Timer(min(5.0, 0.1 * 2**child.short_lives), self._messages.put, [child])
+        longest = LONGEST_DELAY_AFTER_READY if was_ready else LONGEST_DELAY
+        later = threading.Timer(min(longest, 0.1 * 2**child.short_lives), self._messages.put, [child])
         later.daemon = True
         later.start()
 
