@@ -28,6 +28,7 @@ from queue_tool.model.telemetry import Telemetry
 from queue_tool.services.ask import Ask
 from queue_tool.services.cancel import Cancel
 from queue_tool.services.dead_letters import DeadLetters
+from queue_tool.services.filling import Filling
 from queue_tool.services.listing import Listing
 from queue_tool.services.messages import Messages
 from queue_tool.services.owner import Owner, lives_here
@@ -74,6 +75,7 @@ class Runtime:
     pause: Pause
     messages: Messages
     runner: Runner
+    filling: Filling
 
     def of_type(self, name: str, options: Options = PLAIN) -> Judge:
         """Return a judge for `submit`: it takes each value as the data of a task of this type, with these options.
@@ -93,7 +95,7 @@ class Runtime:
             telemetry=self.telemetry,
             clock=self.clock,
             lives_here=lives_here,
-            max_pushed=self.settings.max_pushed,
+            filling=self.filling,
             begun=BegunFiles(self.settings.data_dir),
             retention=timedelta(days=self.settings.retention_days) if self.settings.retention_days else None,
         )
@@ -181,6 +183,7 @@ def open_runtime(
 
     runner = _runner(settings, store, types, telemetry, clock, send=send_from_task)
     broker = _broker(settings, store, runner, owner)
+    filling = Filling(store=store, broker=broker, clock=clock, max_pushed=settings.max_pushed)
     submit = Submit(
         store=store,
         broker=broker,
@@ -188,7 +191,7 @@ def open_runtime(
         clock=clock,
         submitter=Submitter(store, broker, clock, settings.max_waiting, RECORD_WITHIN if kind in SENDERS else 0.0),
         max_batch=settings.max_batch,
-        max_pushed=settings.max_pushed,
+        filling=filling,
     )
     send = Send(submit=submit, types=types, clock=clock)
     wait = Wait(store, settings.max_waits)
@@ -210,6 +213,7 @@ def open_runtime(
         pause=Pause(store=store, telemetry=telemetry, clock=clock),
         messages=Messages(store, wait, telemetry, clock, settings.max_messages),
         runner=runner,
+        filling=filling,
     )
 
 

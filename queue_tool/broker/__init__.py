@@ -27,6 +27,15 @@ class Broker(Protocol):
             BrokerAway: some or all of the tickets may be missing.
         """
 
+    def push_first_runs(self, name: str, task_type: str, tokens: Sequence[str]) -> None:
+        """Put the tickets of the first runs of these tasks, all of one type, into a list, in this order.
+
+        It does the same as `push`, and saves the caller from making the tickets.
+
+        Raises:
+            BrokerAway: some or all of the tickets may be missing.
+        """
+
     def has_room(self, name: str, count: int, most: int) -> bool:
         """Return whether a list can take `count` more tickets without holding more than `most`.
 

@@ -90,12 +90,24 @@ class RqBroker:
         Raises:
             BrokerAway: some or all of the tickets may be missing.
         """
+        for kind in _kinds(tickets):
+            self._push_kind(kind[0].list, kind[0].task_type, [ticket.id for ticket in kind])
+
+    def push_first_runs(self, name: str, task_type: str, tokens: Sequence[str]) -> None:
+        """Put the tickets of the first runs of these tasks, all of one type, into a list, in this order.
+
+        Raises:
+            BrokerAway: some or all of the tickets may be missing.
+        """
+        if tokens:
+            self._push_kind(name, task_type, tokens)  # the id of the ticket of a first run is the token
+
+    def _push_kind(self, name: str, task_type: str, ids: Sequence[str]) -> None:
         with self._guarded():
             if not self._is_ours:
                 marker.read(self._redis, self._database)
                 self._is_ours = True
-            for kind in _kinds(tickets):
-                self._lengths[kind[0].list] = self._stamps.push(kind)
+            self._lengths[name] = self._stamps.push(name, task_type, ids)
 
     def has_room(self, name: str, count: int, most: int) -> bool:
         """Return whether a list can take `count` more tickets without holding more than `most`.

@@ -15,7 +15,6 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from queue_tool.broker import keys
-from queue_tool.model.ticket import Ticket
 
 FUNCTION = "queue_tool.worker.ticket.run"
 """The function that a stock RQ worker calls for a ticket."""
@@ -68,22 +67,26 @@ class Stamps:
         self._monotonic = monotonic
         self._made: dict[tuple[str, str], tuple[float, list[Any]]] = {}  # by list and task type: until when, and fields
 
-    def push(self, tickets: Sequence[Ticket]) -> int:
+    def push(self, name: str, task_type: str, ids: Sequence[str]) -> int:
         """Push tickets that differ only in their ids, in this order; return the length of the list afterwards.
+
+        Args:
+            name: the list.
+            task_type: the type of their tasks.
+            ids: the ids of the tickets, at least one.
 
         Raises:
             RedisError: some or all of the tickets may be missing.
         """
-        kind = tickets[0].list, tickets[0].task_type
-        queue = Queue(kind[0], connection=self._redis, serializer=JSONSerializer)
+        kind = name, task_type
+        queue = Queue(name, connection=self._redis, serializer=JSONSerializer)
         until, fields = self._made.get(kind, (0.0, []))
         length, made = 0, 0
         if self._monotonic() >= until:
             until = self._monotonic() + USED_FOR
-            (fields, length), made = _make(self._redis, queue, tickets[0]), 1
+            (fields, length), made = _make(self._redis, queue, ids[0], task_type), 1
             self._made[kind] = until, fields
-        ids = [ticket.id for ticket in tickets[made:]]
-        return _copy(self._redis, queue.key, ids, fields) if ids else length
+        return _copy(self._redis, queue.key, ids[made:], fields) if len(ids) > made else length
 
 
 def _copy(redis: Redis, queue: str, ids: Sequence[str], fields: Sequence[Any]) -> int:
@@ -98,23 +101,23 @@ def _copy(redis: Redis, queue: str, ids: Sequence[str], fields: Sequence[Any]) -
     return length
 
 
-def _make(redis: Redis, queue: Queue, ticket: Ticket) -> tuple[list[Any], int]:
+def _make(redis: Redis, queue: Queue, ticket: str, task_type: str) -> tuple[list[Any], int]:
     """Push a ticket through RQ; return its fields (each name, then its value) and the length of the list."""
     with redis.pipeline() as pipeline:
-        pipeline.delete(keys.job(ticket.id))  # an earlier push may have left parts of it
-        queue.enqueue_many([_job_data(ticket)], pipeline=pipeline)
-        pipeline.eval(_DROP_EMPTY_FIELDS, 1, keys.job(ticket.id))  # in this transaction, before a worker reads it
+        pipeline.delete(keys.job(ticket))  # an earlier push may have left parts of it
+        queue.enqueue_many([_job_data(ticket, task_type)], pipeline=pipeline)
+        pipeline.eval(_DROP_EMPTY_FIELDS, 1, keys.job(ticket))  # in this transaction, before a worker reads it
         pipeline.llen(queue.key)
         *_, fields, length = pipeline.execute()
     return fields, length
 
 
-def _job_data(ticket: Ticket) -> Any:
+def _job_data(ticket: str, task_type: str) -> Any:
     return Queue.prepare_data(
         FUNCTION,
-        job_id=ticket.id,
+        job_id=ticket,
         timeout=-1,  # we enforce deadlines ourselves: RQ's timeout works only in the main thread
         result_ttl=0,  # RQ deletes the job as soon as its function has returned
         failure_ttl=60,
-        description=ticket.task_type,
+        description=task_type,
     )

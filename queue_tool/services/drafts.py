@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -39,3 +39,4 @@ class Kept(Generic[Result]):
     result: Result
     batch: str | None = None  # the batch of the tickets
     tickets: Sequence[Ticket] = ()  # those that must be pushed now
+    in_line: Collection[str] = ()  # the lists for which the batch waits in line

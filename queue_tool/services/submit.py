@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,8 +27,8 @@ from queue_tool.model.batch import (
 )
 from queue_tool.model.clock import Clock
 from queue_tool.model.telemetry import Telemetry
-from queue_tool.model.ticket import Ticket
 from queue_tool.services.drafts import BatchDraft, Draft, Kept, TaskDraft
+from queue_tool.services.filling import Filling
 from queue_tool.services.submitter import Push, Submitter
 from queue_tool.services.together import Failed
 from queue_tool.store import AddBatch, Added, AddTask, Remembered, Store
@@ -45,7 +44,7 @@ class Submit:
     clock: Clock
     submitter: Submitter
     max_batch: int  # elements in one request
-    max_pushed: int  # tickets that one list may hold in Redis
+    filling: Filling
 
     def __call__(
         self,
@@ -105,7 +104,7 @@ class Submit:
         now = self.clock.now()
         new = new_batch(values, judge, make_tokens(len(values) + 1, now), now, key, label=label)
         tickets = new.tickets
-        held = self._lists_without_room(tickets)
+        held = self.filling.without_room(tickets)
         return BatchDraft(
             addition=AddBatch(new=new, hold=held, some_accepted=some_accepted and bool(values)), tickets=tickets
         )
@@ -130,10 +129,12 @@ class Submit:
             result=Submission(batch=batch.id, elements=batch.elements),
             batch=batch.id,
             tickets=() if added.held else tickets,
+            in_line=batch.lists if added.held else (),
         )
 
     def push(self, kept: Sequence[Kept[Any]]) -> None:
-        """Push the tickets of what was stored. If this fails, the sweeper does it later."""
+        """Push the tickets of what was stored, and fill the lists of batches in line. The sweeper does what fails."""
+        self.filling.try_to_fill({name for each in kept for name in each.in_line})
         pushes = [Push(tickets=each.tickets, batch=each.batch) for each in kept if each.tickets]
         if not pushes:
             return
@@ -177,7 +178,7 @@ class Submit:
         if isinstance(judged, Refused):
             return judged
         tickets = [] if judged.options.must_wait(now) else [judged.ticket]
-        held = self._lists_without_room(tickets)
+        held = self.filling.without_room(tickets)
         return TaskDraft(addition=AddTask(new=judged, now=now, key=key, hold=held), tickets=tickets)
 
     def kept_task(self, draft: TaskDraft, added: Added) -> Kept[Element]:
@@ -189,10 +190,6 @@ class Submit:
             return Kept(result=added.duplicate)
         self.telemetry.emit(events.TaskAccepted(token=new.token, task_type=new.task_type.name))
         return Kept(result=new, tickets=() if added.held else draft.tickets)
-
-    def _lists_without_room(self, tickets: Sequence[Ticket]) -> list[str]:
-        wanted = Counter(ticket.list for ticket in tickets)
-        return [name for name, count in wanted.items() if not self.broker.has_room(name, count, self.max_pushed)]
 
     def _repeated(self, before: Remembered, key: IdempotencyKey | None) -> Submission:
         """Return the same answer as the first time, from the stored batch."""

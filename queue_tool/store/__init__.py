@@ -14,6 +14,7 @@ from queue_tool.store.identity import identity_of
 from queue_tool.store.keys import Keys
 from queue_tool.store.listing import Listing, PageKey
 from queue_tool.store.losses import TakenBack
+from queue_tool.store.portions import Portion
 from queue_tool.store.pushed_tickets import PushedTickets
 from queue_tool.store.queues import Queues
 from queue_tool.store.results import Results
@@ -23,6 +24,7 @@ from queue_tool.store.tasks import Tasks
 from queue_tool.store.tickets import Tickets
 from queue_tool.store.totals import Totals, read_totals
 from queue_tool.store.upkeep import Upkeep
+from queue_tool.store.windows import LineState, Windows
 from queue_tool.store.workers import Process, Worker, Workers
 
 if TYPE_CHECKING:
@@ -36,7 +38,9 @@ __all__ = [
     "Addition",
     "Canceled",
     "Changes",
+    "LineState",
     "PageKey",
+    "Portion",
     "Process",
     "PushedTickets",
     "Remembered",
@@ -69,6 +73,7 @@ class Store:
         self.control = Control(database)
         self.upkeep = Upkeep(database)
         self.queues = Queues(database)
+        self.windows = Windows(database)
 
     @cached_property
     def messages(self) -> Messages:

@@ -26,7 +26,7 @@ from sqlalchemy.types import TypeEngine
 from queue_tool.model import json_text
 from queue_tool.model.batch import NewBatch, NewTask, Refused
 from queue_tool.model.states import State
-from queue_tool.store import ends
+from queue_tool.store import ends, line
 from queue_tool.store.engine.database import micros, micros_or_none
 from queue_tool.store.engine.rows import as_groups, as_rows, field, group, grouped, grouped_text
 from queue_tool.store.tables import batches, labels, refusals, tags, tasks
@@ -44,13 +44,14 @@ def add_batch(connection: Connection, new: NewBatch, *, held: bool, sender: int 
     Args:
         connection: the connection of a transaction that writes.
         new: the batch.
-        held: whether its tickets wait in the database until Redis has room.
+        held: whether its tickets wait in line until Redis has room.
         sender: the number of the process that pushes them next; 0: a sweeper does it.
     """
     row = _batch_row(new, held=held, sender=sender)
     batch_id: int = connection.execute(_ADD_BATCH, row).scalar_one()
-    pushed_at = None if held else micros(new.created_at)
-    add_tasks(connection, new.accepted, batch_id, new.created_at, pushed_at)
+    add_tasks(connection, new.accepted, batch_id, new.created_at, micros(new.created_at))
+    if held:
+        line.join(connection, [(new.id, name) for name in sorted(new.lists)])
     if new.refused:
         connection.execute(insert(refusals), _refusal_rows(new.refused, batch_id))
     if new.label.metadata:
@@ -69,7 +70,8 @@ def add_tasks(
         new: the tasks.
         batch_id: the row of their batch, if they have one.
         now: when the tasks were submitted.
-        pushed_at: the column of this name. The batch's row says whether all tickets of a batch are pushed.
+        pushed_at: the column of this name. For the tasks of a batch, the batch's row and its place in line say which of
+            them are pushed.
     """
     shared: dict[str, object] = {"batch_id": batch_id, "created_at": micros(now)}
     for start in range(0, len(new), ROWS):
@@ -90,7 +92,7 @@ class NewTasks:
     tasks: Sequence[NewTask]
     batch: NewBatch | None  # None: a task without a batch
     created_at: datetime
-    held: bool  # whether its tickets wait in the database until Redis has room
+    held: bool  # whether its tickets wait in line until Redis has room
     sender: int = 0  # the number of the process that pushes the tickets next; 0: a sweeper does it
 
 
@@ -111,14 +113,14 @@ def add_many(connection: Connection, requests: Sequence[NewTasks]) -> None:
         connection.execute(_ADD_BATCHES, rows)
     connection.execute(_ADD_MIXED, as_rows(row for each in requests for row in _mixed_rows(each)))
     _add_tags(connection, [task for each in requests for task in each.tasks])
+    held = [each for each in requests if each.held]
+    line.join(connection, [(each.batch.id, name) for each in held if each.batch for name in sorted(each.batch.lists)])
+    line.join_others(connection, [task.list for each in held if each.batch is None for task in each.tasks])
 
 
 def _mixed_rows(request: NewTasks) -> Iterator[tuple[object, ...]]:
     batch, now = request.batch, request.created_at
-    if batch is None:
-        pushed_at = being_pushed(request.sender, held=request.held)
-    else:
-        pushed_at = None if request.held else micros(now)
+    pushed_at = being_pushed(request.sender, held=request.held) if batch is None else micros(now)
     for task in request.tasks:
         own = _own(task, now, pushed_at)
         yield task.token, task.index, _text(task.data), *own, batch and batch.id, micros(now)
@@ -178,7 +180,7 @@ def _own(task: NewTask, now: datetime, pushed_at: int | None) -> tuple[object, .
         task.priority.value,
         kind.lane.value,
         _SCHEDULED if waits else _QUEUED,
-        # The batch's own `pushed_at` decides whether the tickets really are in Redis.
+        # The batch's own `pushed_at` and its place in line decide whether the tickets really are in Redis.
         None if waits else pushed_at,
         micros_or_none(timing.due_at),
         micros_or_none(timing.expires_at),

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from queue_tool.errors import CommitUnknown, FailureKind, StoreAway, TooManyWaiting
 from queue_tool.model.batch import IdempotencyKey, NewBatch, NewTask, Refused, refuse_duplicate
-from queue_tool.store import held_lists, unique
+from queue_tool.store import line, unique
 from queue_tool.store.adding import NewTasks, add_batch, add_many, add_tasks, being_pushed
 from queue_tool.store.committed import Row, of_batch, of_task, was_committed
 from queue_tool.store.engine.database import Database
@@ -31,7 +31,7 @@ class AddBatch:
     """A request to add a batch."""
 
     new: NewBatch
-    hold: Sequence[str] = ()  # lists that are full in Redis, so that their tickets wait in the database from now on
+    hold: Sequence[str] = ()  # lists without room in Redis, so that these tickets join the line
     some_accepted: bool = False  # whether a batch of which no element was accepted is not added
 
     @property
@@ -100,7 +100,7 @@ class Added:
     instead: NewBatch | None = None  # the batch as it was added, if unique keys were checked: without duplicates
     duplicate: Refused | None = None  # set if the task was not added: another task already uses the unique key
     refused_whole: bool = False  # whether nothing was added, because no element was accepted
-    held: bool = False  # whether its tickets wait in the database until Redis has room
+    held: bool = False  # whether its tickets wait in line until Redis has room
     error: TooManyWaiting | None = None  # set if nothing was added: the service is full
 
 
@@ -191,7 +191,7 @@ class Additions:
         if request.some_accepted and not new.accepted:
             return Added(instead=new, refused_whole=True)
         self._waiting.require_room(connection, len(new.accepted), most)
-        held = held_lists.hold_and_check(connection, request.hold, new.lists, new.created_at)
+        held = line.must_wait(connection, request.hold, new.lists)
         batch_id = add_batch(connection, new, held=held, sender=sender) if new.elements else None
         if new.idempotency:
             remember(connection, new.idempotency, new.created_at, batch_id=batch_id, batch=new if batch_id else None)
@@ -207,8 +207,9 @@ class Additions:
             if owner is not None:
                 return Added(duplicate=refuse_duplicate(new, owner))
         self._waiting.require_room(connection, 1, most)
-        held = held_lists.hold_and_check(connection, request.hold, {new.list}, now)
+        held = line.must_wait(connection, request.hold, {new.list})
         add_tasks(connection, [new], None, now, being_pushed(sender, held=held))
+        line.join_others(connection, [new.list] if held else [])
         if key:
             remember(connection, key, now, token=new.token)
         return Added(held=held)
@@ -217,7 +218,7 @@ class Additions:
 def _add_together(connection: Connection, group: Sequence[Addition], sender: int) -> list[Added]:
     """Add requests that do not depend on each other, with as many statements as one request needs."""
     names = [{task.list for task in request.tasks} for request in group]
-    held = {name for name in sorted(set().union(*names)) if held_lists.is_held(connection, name)}
+    held = {name for name in sorted(set().union(*names)) if line.is_in_line(connection, name)}
     answers = [Added(held=not held.isdisjoint(mine)) for mine in names]
     parts = [request.new_tasks for request in group]
     add_many(

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Update, bindparam, case, select, update
 
 from queue_tool.model.states import MOVES, Move, State
+from queue_tool.store import line
 from queue_tool.store.engine.database import micros, micros_or_none
 from queue_tool.store.engine.locks import lock_rows
 from queue_tool.store.engine.rows import as_rows, field
@@ -47,6 +48,10 @@ def reopening(move: Move) -> Update:
     )
 
 
+FROM_LINE = frozenset({Move.CANCEL, Move.EXPIRE})
+"""The moves that end tasks whose tickets may wait in line."""
+
+
 class BatchChanges:
     """What one transaction changes in the counts of batches. It closes the batches that have no open task left."""
 
@@ -60,6 +65,7 @@ class BatchChanges:
         self._connection = connection
         self._now = micros_or_none(now)
         self._moved: dict[tuple[State, State], Counter[int | None]] = {}
+        self._were_in_line = False
 
     def add(self, move: Move, batch_ids: Iterable[int | None], before: State | None = None) -> None:
         """Note tasks that a move has changed.
@@ -73,6 +79,7 @@ class BatchChanges:
         if before is None:
             (before,) = transition.sources
         self._moved.setdefault((before, transition.target), Counter()).update(batch_ids)
+        self._were_in_line |= move in FROM_LINE
 
     def apply(self) -> tuple[str, ...]:
         """Change the counts of the batches. Return the ids of the batches that finished.
@@ -85,7 +92,10 @@ class BatchChanges:
         if len(rows) > 1:  # a row that is updated alone needs no lock before
             lock_rows(self._connection, _LOCK, rows)
         changed = self._connection.execute(_CHANGE, as_rows(rows) | {"now": self._now})
-        return tuple(public_id for public_id, still_open in changed if still_open == 0)
+        finished = {batch_id: public_id for batch_id, public_id, still_open in changed if still_open == 0}
+        if self._were_in_line:
+            line.leave(self._connection, finished)
+        return tuple(finished.values())
 
     def _rows(self) -> list[list[int]]:
         """Return for each batch its row, and what is added to `open` and to the counts of `COUNTED`."""
@@ -162,7 +172,7 @@ _CHANGE = (
         {state.value: batches.c[state.value] + field(place, BigInteger()) for place, state in enumerate(COUNTED, 2)}
     )
     .values(open=_OPEN, finished_at=case((_OPEN == 0, bindparam("now", type_=BigInteger)), else_=None))
-    .returning(batches.c.public_id, batches.c.open)
+    .returning(batches.c.id, batches.c.public_id, batches.c.open)
 )
 
 

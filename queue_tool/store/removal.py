@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, Connection, delete
 
 from queue_tool.model.states import State
-from queue_tool.store import ends
+from queue_tool.store import ends, line
 from queue_tool.store.moves import lock_tasks
 from queue_tool.store.tables import attempts, batches, events, in_state, labels, refusals, tags, tasks
 
@@ -41,4 +41,5 @@ def remove_batches(connection: Connection, condition: ColumnElement[bool]) -> in
     for table in (refusals, labels):
         if gone:
             connection.execute(delete(table).where(table.c.batch_id.in_(gone)))
+    line.leave(connection, gone)
     return len(gone)

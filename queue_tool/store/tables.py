@@ -173,11 +173,26 @@ def not_running() -> ColumnElement[bool]:
     return and_(tasks.c.owner.is_not(None), tasks.c.state != literal_column("'running'"))
 
 
-held_lists = Table(
-    "held_lists",
+windows = Table(
+    "windows",
     metadata,
-    Column("list", Text, primary_key=True),  # the RQ queue whose tickets wait here until Redis has room
-    Column("since", BigInteger, nullable=False),
+    Column("batch_id", BigInteger, primary_key=True, autoincrement=False),  # 0: see `line.OTHERS`
+    Column("list", Text, primary_key=True),  # the RQ queue
+    Column("priority", Text, nullable=False),
+    Column("lane", Text, nullable=False),
+    Column("after", BigInteger, nullable=False),  # tasks.id: the tickets of the batch up to this row were pushed
+    Column("turn", BigInteger, nullable=False),  # the lowest one is next
+    Index("ix_windows_list_turn", "list", "turn"),
+)
+
+fillers = Table(
+    "fillers",
+    metadata,
+    Column("list", Text, primary_key=True),  # the RQ queue
+    Column("lease", BigInteger, nullable=False),  # the number of the last lease: a process has it while it fills
+    Column("until", BigInteger, nullable=False),  # when this lease ends, or when it was given up
+    Column("size", Integer, nullable=False),  # the window at the last fill; 0: there was none yet
+    Column("length", Integer, nullable=False),  # tickets in the list after the last fill
 )
 
 refusals = Table(

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    Connection,
     Row,
     Select,
     Text,
@@ -25,11 +26,11 @@ from sqlalchemy import (
 from queue_tool.model.queues import Lane, Priority
 from queue_tool.model.states import State
 from queue_tool.model.ticket import Ticket
-from queue_tool.store import held_lists
-from queue_tool.store.engine.database import Database, micros, moment, moment_or_none
+from queue_tool.store import line
+from queue_tool.store.engine.database import Database, moment, moment_or_none
 from queue_tool.store.engine.lookup import Lookup, exists_query
 from queue_tool.store.engine.rows import as_rows, is_among
-from queue_tool.store.moves import lock_tasks, lock_tokens
+from queue_tool.store.moves import lock_tokens
 from queue_tool.store.tables import batches, in_state, tasks
 from queue_tool.store.tasks import chunks
 
@@ -62,7 +63,6 @@ class Tickets:
         self._database = database
         self._any_unpushed = Lookup(database, exists_query(in_state(State.QUEUED) & tasks.c.pushed_at.is_(None)))
         self._being_pushed = Lookup(database, BY_SENDERS)
-        self._any_held = Lookup(database, held_lists.ANY)
 
     def lists_unpushed(self) -> list[str]:
         """Return the lists that have tickets to push, the most urgent list first."""
@@ -73,7 +73,8 @@ class Tickets:
 
     def unpushed(self, name: str, limit: int) -> tuple[Ticket, ...]:
         """Return up to `limit` tickets of a list that must be pushed, the oldest first."""
-        return self._page(_UNPUSHED[name], limit).tickets
+        with self._database.read() as connection:
+            return unpushed_of(connection, name, limit)
 
     def being_pushed(self, limit: int) -> list[BeingPushed]:
         """Return up to `limit` queued tasks without a batch that their senders push, the oldest first."""
@@ -87,31 +88,6 @@ class Tickets:
         with self._database.write(durable=False) as connection:
             lock_tokens(connection, tokens)
             connection.execute(_END_GRACE, as_rows(tokens))
-
-    def hold(self, batch: str, after: int, now: datetime) -> None:
-        """Hold the tickets of a batch in the database, because Redis has no room for them.
-
-        Args:
-            batch: the public id of the batch.
-            after: the row of the last task whose ticket was pushed; the tickets of later rows are held.
-            now: the current time.
-        """
-        with self._database.write() as connection:
-            row = connection.execute(select(batches.c.id).where(batches.c.public_id == batch)).one()
-            rest = (tasks.c.batch_id == row.id) & (tasks.c.id > after) & in_state(State.QUEUED)
-            lock_tasks(connection, rest)
-            found = connection.execute(
-                update(tasks).where(rest).values(pushed_at=None).returning(tasks.c.priority, tasks.c.lane)
-            )
-            held_lists.hold(connection, {list_of(*each) for each in {tuple(row) for row in found}}, now)
-            connection.execute(update(batches).where(batches.c.id == row.id).values(pushed_at=micros(now)))
-
-    def release_lists(self) -> bool:
-        """Release the held lists that have no waiting ticket left. Return whether any list is still held."""
-        if self._any_held.first() is None:
-            return False
-        with self._database.write() as connection:
-            return held_lists.release(connection)
 
     def pushes_done_until(self) -> int:
         """Return the last row up to which no first push is in progress.
@@ -140,7 +116,7 @@ class Tickets:
         return self._page(_TICKETS.where(tasks.c.batch_id == mine, tasks.c.id > after), limit)
 
     def waiting(self, after: int = 0, until: int = LAST, limit: int = 5000) -> TicketPage:
-        """Return a page of the tickets that should be in Redis. Tickets that are not pushed yet are left out.
+        """Return a page of the tickets that should be in Redis. Those in line and those not pushed yet are left out.
 
         Args:
             after: the row after which the page begins.
@@ -181,6 +157,11 @@ class Tickets:
         return TicketPage(tickets=tuple(ticket_of(row) for row in rows), last=rows[-1].id if rows else 0)
 
 
+def unpushed_of(connection: Connection, name: str, limit: int) -> tuple[Ticket, ...]:
+    """Return up to `limit` tickets of a list that must be pushed and belong to no batch in line, the oldest first."""
+    return tuple(ticket_of(row) for row in connection.execute(_UNPUSHED[name].limit(limit)))
+
+
 def ticket_of(row: Row[*tuple[Any, ...]]) -> Ticket:
     """Return the ticket of a row with `TICKET_COLUMNS`."""
     return Ticket(token=row.token, run=row.run, list=list_of(row.priority, row.lane), task_type=row.task_type)
@@ -196,6 +177,7 @@ _TICKETS = select(*TICKET_COLUMNS).where(in_state(State.QUEUED)).order_by(tasks.
 
 _SHOULD_WAIT = _TICKETS.outerjoin_from(tasks, batches, batches.c.id == tasks.c.batch_id).where(
     tasks.c.pushed_at >= 0,
+    ~line.IN_LINE,
     or_(tasks.c.run > 1, tasks.c.batch_id.is_(None), batches.c.pushed_at.is_not(None)),
 )
 
@@ -218,12 +200,11 @@ _END_GRACE = (
 _OLDEST = select(tasks.c.created_at).where(in_state(State.QUEUED)).order_by(tasks.c.id).limit(1)
 
 _LISTS_UNPUSHED = union_all(
-    *(select(literal(name)).where(exists().where(condition)) for name, condition in held_lists.UNPUSHED.items())
+    *(select(literal(name)).where(exists().where(condition)) for name, condition in line.UNPUSHED.items())
 )
 
 _UNPUSHED = {
-    name: select(*TICKET_COLUMNS).where(condition).order_by(tasks.c.id)
-    for name, condition in held_lists.UNPUSHED.items()
+    name: select(*TICKET_COLUMNS).where(condition).order_by(tasks.c.id) for name, condition in line.UNPUSHED.items()
 }
 
 _BEING_PUSHED = select(batches.c.id).where(batches.c.pushed_at.is_(None)).order_by(batches.c.id).limit(1)

@@ -15,19 +15,23 @@ PAUSE = 1.0
 """Seconds between two passes."""
 
 SHORT_PAUSE = 0.1
-"""Seconds between two passes while tickets wait for room in Redis. Workers free room all the time."""
+"""Seconds between two fills while tickets wait in line. Workers make room all the time, and RQ's own do not fill."""
 
 
 def sweep_until(stopping: threading.Event, runtime: Runtime) -> None:
     """Sweep repeatedly until the event is set. A failed pass does not prevent the next one."""
     sweep = runtime.sweep()
-    pause, last_fault = PAUSE, ""
-    while not stopping.wait(pause):
-        pause = PAUSE
+    next_pass, waits, last_fault = runtime.clock.monotonic() + PAUSE, False, ""
+    while not stopping.wait(SHORT_PAUSE if waits else PAUSE):
+        is_between = waits and runtime.clock.monotonic() < next_pass
+        waits = False
         try:
+            if is_between:
+                waits = sweep.fill()
+                continue
+            next_pass = runtime.clock.monotonic() + PAUSE
             runtime.settle_put_aside()
-            if sweep():
-                pause = SHORT_PAUSE
+            waits = sweep()
             last_fault = ""
         except QueueToolError as error:
             reason = error.reason if isinstance(error, StoreAway) else error.sentence

@@ -23,6 +23,7 @@ from queue_tool.model.ticket import Ticket, read_ticket_id
 from queue_tool.worker.active_runs import ActiveRun
 from queue_tool.worker.pauses import Pauses
 from queue_tool.worker.presence import Presence
+from queue_tool.worker.refill import Refill
 from queue_tool.worker.ticket_lists import Removable, TicketLists
 from queue_tool.worker.waker import Waker
 
@@ -57,6 +58,7 @@ class Intake:
         waker: Waker,
         pauses: Pauses,
         presence: Presence,
+        refill: Refill,
         telemetry: Telemetry,
         clock: Clock,
     ) -> None:
@@ -68,6 +70,7 @@ class Intake:
             waker: reports when an empty list gets a ticket.
             pauses: the paused lists, from which the intake takes nothing.
             presence: what RQ's tools see of this worker.
+            refill: fills the lists that are low.
             telemetry: receives the events.
             clock: the source of the time.
         """
@@ -76,6 +79,7 @@ class Intake:
         self._waker = waker
         self._pauses = pauses
         self._presence = presence
+        self._refill = refill
         self._telemetry = telemetry
         self._clock = clock
         self._may_have = set(served)  # lists that may have tickets
@@ -153,6 +157,8 @@ class Intake:
             self._retry_at = self._clock.monotonic() + SUSPENDED_FOR
             return False
         self._add_taken(answer, free)
+        for name, left in self._lists.left.items():
+            self._refill.took(name, self._served[name], left)
         self._refuse_foreign()
         return True
 

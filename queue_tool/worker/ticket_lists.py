@@ -58,7 +58,7 @@ end
 -- A full Redis must still allow this script to take tickets, because that makes room. Redis does not stop a script
 -- after its first write. So the first write deletes a key that never exists.
 redis.call('UNLINK', order.nothing)
-local taken = {}
+local taken, left = {}, {}
 for i, list in ipairs(order.take) do
   local most, jobs, odd = math.min(order.room[list.lane], 1000), {}, false
   if most > 0 then jobs = redis.call('LRANGE', list.queue, 0, most - 1) end
@@ -75,8 +75,9 @@ for i, list in ipairs(order.take) do
   end
   -- One string is read faster than a thousand. But other programs may put ids with spaces into a list.
   taken[i] = odd and jobs or table.concat(jobs, ' ')
+  left[i] = redis.call('LLEN', list.queue)
 end
-return taken
+return {taken, left}
 """
 
 _SHOW = """
@@ -148,6 +149,7 @@ class TicketLists:
         """
         self._redis = redis
         self._worker = worker
+        self.left: Mapping[str, int] = {}  # tickets that the last exchange left in the lists that it took from
         self._registries = {name: keys.started(name) for name in names}
         self._exchange = redis.register_script(_EXCHANGE)
         self._show = redis.register_script(_SHOW)
@@ -200,9 +202,12 @@ class TicketLists:
             ],
         }
         answer = self._exchange(args=[orjson.dumps(order)])
+        self.left = {}
         if answer is None:
             return None
-        return {name: _ids(jobs) for name, jobs in zip(wanted, answer, strict=True)}
+        taken, left = answer
+        self.left = dict(zip(wanted, left, strict=True))
+        return {name: _ids(jobs) for name, jobs in zip(wanted, taken, strict=True)}
 
     def show(self, began: Mapping[str, datetime]) -> None:
         """Show tickets as started in RQ's tools.

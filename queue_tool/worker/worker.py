@@ -51,6 +51,7 @@ from queue_tool.worker.pauses import Pauses
 from queue_tool.worker.pool_process import Limits
 from queue_tool.worker.presence import Presence
 from queue_tool.worker.pump import Pump
+from queue_tool.worker.refill import Refill
 from queue_tool.worker.ticket_lists import TicketLists
 from queue_tool.worker.waker import Waker
 from queue_tool.worker.watchdog import Watchdog
@@ -202,10 +203,21 @@ class Worker(BaseWorker):
             return 0
         noted = _note_begun(runtime, executors.values())
         waker = Waker(self.connection, served, self._inbox)
+        slots = {lane: executor.slots for lane, executor in executors.items()}
+        refill = Refill(runtime.filling, slots, runtime.clock, runtime.telemetry)
         self._pump = pump = Pump(
             runner=runtime.runner,
             owner=runtime.owner,
-            intake=self._intake(runtime, redis, served, waker, presence),
+            intake=Intake(
+                lists=self._lists(redis, served, runtime.store.identity()),
+                served=served,
+                waker=waker,
+                pauses=Pauses(runtime.store, served, runtime.clock),
+                presence=presence,
+                refill=refill,
+                telemetry=runtime.telemetry,
+                clock=runtime.clock,
+            ),
             executors=executors,
             inbox=self._inbox,
             clock=runtime.clock,
@@ -220,24 +232,12 @@ class Worker(BaseWorker):
             return pump.work(burst=burst, most=most)
         finally:
             waker.close()
+            refill.close()
             _put_aside(runtime, pump.unwritten())
             if presence.leave() and pump.left_nothing:  # otherwise the sweeper cleans up as for a dead worker
                 ticket.leave()
                 if noted is not None:
                     noted.remove()
-
-    def _intake(
-        self, runtime: Runtime, redis: Redis, served: Mapping[str, Lane], waker: Waker, presence: Presence
-    ) -> Intake:
-        return Intake(
-            lists=self._lists(redis, served, runtime.store.identity()),
-            served=served,
-            waker=waker,
-            pauses=Pauses(runtime.store, served, runtime.clock),
-            presence=presence,
-            telemetry=runtime.telemetry,
-            clock=runtime.clock,
-        )
 
     def _lists(self, redis: Redis, served: Iterable[str], database: str) -> TicketLists:
         """Return the ticket lists. The tests replace them in a worker that kills itself."""

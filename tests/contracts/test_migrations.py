@@ -65,7 +65,7 @@ def test_each_migration_goes_up_down_and_up_again_and_every_row_stays(database: 
 
         migrations.upgrade(database, revision)
         new_schema, kept_rows, new_rows = _filled(database, first=1001 + 2000 * number)
-        _require_kept(old_rows, kept_rows)
+        _require_kept(_without(old_rows, REMOVED.get(revision)), kept_rows)
 
         migrations.downgrade(database, before)
         found_schema, found_rows = _found(database)
@@ -74,7 +74,7 @@ def test_each_migration_goes_up_down_and_up_again_and_every_row_stays(database: 
 
         migrations.upgrade(database, revision)
         assert _found(database)[0] == new_schema, revision
-        _require_kept(found_rows, _found(database)[1])
+        _require_kept(_without(found_rows, REMOVED.get(revision)), _found(database)[1])
 
 
 def test_all_migrations_go_down_and_up_again_at_once_with_rows_in_every_table(database: Database) -> None:
@@ -104,6 +104,14 @@ def _before_0006(table: str, row: Row) -> Row | None:
 
 CHANGED_BY_DOWNGRADES: Mapping[str, Callable[[str, Row], Row | None]] = {"0004": _before_0004, "0006": _before_0006}
 """How a downgrade changes a row, apart from the columns that it drops; None if it must remove the row."""
+
+
+REMOVED: Mapping[str, str] = {"0013": "held_lists"}
+"""The table that an upgrade removes: its rows say only what the tasks' rows say too."""
+
+
+def _without(contents: Mapping[str, Rows], table: str | None) -> dict[str, Rows]:
+    return {name: rows for name, rows in contents.items() if name != table}
 
 
 def _as_before(revision: str, rows: Mapping[str, Rows]) -> dict[str, Rows]:

@@ -147,35 +147,6 @@ def test_the_count_of_waiting_tasks_includes_the_submits_and_claims_of_other_sto
     assert add_to(store, batch_of(GOOD), max_waiting=3) == Added()
 
 
-def test_a_batch_for_a_full_list_is_held_and_so_are_later_batches(store: Store) -> None:
-    first = batch_of(GOOD, GOOD)
-    assert add_to(store, first, hold=["default"]) == Added(held=True)
-    second = batch_of(GOOD)
-    assert add_to(store, second) == Added(held=True)
-    assert store.batches.unpushed(NOW + 2 * GRACE, GRACE) == []
-    assert store.tickets.waiting().tickets == ()
-    assert store.tickets.lists_unpushed() == ["default"]
-    store.tickets.release_lists()
-    third = batch_of(GOOD)
-    assert add_to(store, third) == Added(held=True)  # older tickets are still unpushed
-    held = [task.token for task in (*first.accepted, *second.accepted, *third.accepted)]
-    assert [ticket.token for ticket in unpushed(store)] == held
-    assert [ticket.token for ticket in store.tickets.unpushed("default", 2)] == held[:2]
-    record_pushed(store, unpushed(store), NOW)
-    assert store.tickets.lists_unpushed() == []
-    store.tickets.release_lists()
-    assert add_to(store, batch_of(GOOD)) == Added()
-
-
-def test_the_rest_of_a_batch_can_be_held(store: Store) -> None:
-    batch = added(store, *[GOOD] * 4)
-    first = store.tickets.waiting_in(batch.id, limit=1)
-    store.tickets.hold(batch.id, first.last, NOW)
-    assert [ticket.token for ticket in unpushed(store)] == [task.token for task in batch.accepted[1:]]
-    assert [ticket.token for ticket in store.tickets.waiting().tickets] == [batch.accepted[0].token]
-    assert add_to(store, batch_of(GOOD)) == Added(held=True)
-
-
 def test_a_time_without_a_zone_is_refused(store: Store) -> None:
     with pytest.raises(NaiveTime):
         add_to(store, batch_of(GOOD, at=NOW.replace(tzinfo=None)))

@@ -175,7 +175,10 @@ class Life(RuleBasedStateMachine):
             tickets = self.store.tickets.unpushed(name, 3)
             if not crash:
                 record_pushed(self.store, tickets, self.now)
-        self.store.tickets.release_lists()
+        for name in self.store.windows.lists_in_line():
+            lease = self.store.windows.lease(name, self.now)
+            if lease is not None and not crash:
+                self.store.windows.note(lease, self.store.windows.next(name, 3), 3, 0, self.now)
 
     @rule()
     def restart(self) -> None:

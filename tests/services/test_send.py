@@ -52,7 +52,7 @@ def send(runtime: Runtime) -> Iterator[Send]:
             clock=submit.clock,
             submitter=patient,
             max_batch=submit.max_batch,
-            max_pushed=submit.max_pushed,
+            filling=submit.filling,
         ),
         types=runtime.types,
         clock=runtime.clock,

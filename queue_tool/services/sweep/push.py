@@ -10,6 +10,7 @@ from queue_tool.broker import Broker
 from queue_tool.host import senders
 from queue_tool.model.clock import Clock
 from queue_tool.model.ticket import Ticket
+from queue_tool.services.filling import Filling
 from queue_tool.store import PushedTickets, Store
 
 SUBMIT_GRACE = timedelta(seconds=20)
@@ -21,16 +22,13 @@ If a failed push is recorded or the process has ended, the sweeper does not wait
 PAGE = 5000
 """The maximum number of tickets that are pushed and recorded together."""
 
-MAX_TICKETS = 100_000
-"""The maximum number of tickets of one list in one call: the caller has other work too."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pushed:
     """The result of a push."""
 
     tickets: int  # how many were pushed
-    held: bool  # whether other tickets still wait for room
+    waits: bool  # whether other tickets still wait in line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,21 +38,25 @@ class Push:
     store: Store
     broker: Broker
     clock: Clock
-    max_pushed: int  # tickets that one list may hold in Redis
+    filling: Filling
 
     def __call__(self) -> Pushed:
-        """Push tickets that were never pushed, that are for another run of their task, or that found no room before.
+        """Push tickets that were never pushed, or that are for another run of their task. Then fill the lists.
+
+        Tickets without room join the line of their list, and so do those of a list that has a line.
 
         Raises:
             BrokerAway: some tickets still wait in the store.
             StoreAway: the database is busy or away.
         """
-        room = _Room(broker=self.broker, most=self.max_pushed)
         self._end_graces()
+        in_line = frozenset(self.store.windows.lists_in_line())
+        room = _Room(filling=self.filling, in_line=in_line)
         pushed = self._batches(room)
         for name in self.store.tickets.lists_unpushed():
             pushed += self._list(name, room)
-        return Pushed(tickets=pushed, held=self.store.tickets.release_lists())
+        filled = self.filling.fill_all()
+        return Pushed(tickets=pushed + filled.tickets, waits=filled.waits)
 
     def tickets(self, tickets: Sequence[Ticket]) -> None:
         """Push these tickets, and record it."""
@@ -75,15 +77,17 @@ class Push:
             self.store.tickets.end_grace(over)
 
     def _list(self, name: str, room: _Room) -> int:
-        """Push the tickets of one list that wait in the store; return how many were pushed."""
+        """Push the tickets of one list that belong to no batch in line; return how many were pushed."""
         pushed = 0
-        while pushed < MAX_TICKETS and (fitting := min(PAGE, room.of(name))):
+        while fitting := min(PAGE, room.of(name)):
             page = self.store.tickets.unpushed(name, fitting)
-            if not page:
-                break
             self.tickets(page)
             room.take(page)
             pushed += len(page)
+            if len(page) < fitting:
+                return pushed
+        if self.store.tickets.unpushed(name, 1):
+            self.store.windows.join_others(name)
         return pushed
 
     def _batches(self, room: _Room) -> int:
@@ -95,13 +99,13 @@ class Push:
         return sum(self._batch(batch, present, room) for batch in batches)
 
     def _batch(self, batch: str, present: set[str], room: _Room) -> int:
-        """Push a batch; return how many tickets were pushed. Tickets that find no room wait in the store."""
+        """Push a batch; return how many tickets were pushed. Tickets that find no room join the line."""
         pushed, last = 0, 0
         page = self.store.tickets.waiting_in(batch)
         while page.tickets:
             absent = [ticket for ticket in page.tickets if ticket.id not in present]
             if not room.take(absent):
-                self.store.tickets.hold(batch, last, self.clock.now())
+                self.store.windows.join(batch, last, self.clock.now())
                 return pushed
             self.broker.push(absent)
             pushed, last = pushed + len(absent), page.last
@@ -114,14 +118,14 @@ class Push:
 class _Room:
     """How many tickets each list can still take. The broker is asked once for each list."""
 
-    broker: Broker
-    most: int
+    filling: Filling
+    in_line: frozenset[str]  # lists with a line: all other tickets must join it
     _left: dict[str, int] = field(default_factory=dict)
 
     def of(self, name: str) -> int:
         """Return how many more tickets a list can take."""
         if name not in self._left:
-            self._left[name] = max(0, self.most - self.broker.length(name))
+            self._left[name] = 0 if name in self.in_line else self.filling.room(name)
         return self._left[name]
 
     def take(self, tickets: Sequence[Ticket]) -> bool:

@@ -19,6 +19,7 @@ from queue_tool.model.clock import Clock
 from queue_tool.model.states import Code
 from queue_tool.model.telemetry import Telemetry
 from queue_tool.model.ticket import Ticket, read_ticket_id
+from queue_tool.services.filling import Filling
 from queue_tool.services.sweep.audit import Audit
 from queue_tool.services.sweep.due import Due
 from queue_tool.services.sweep.push import Push
@@ -57,7 +58,7 @@ class Sweep:
         telemetry: Telemetry,
         clock: Clock,
         lives_here: Callable[[Process], bool | None],
-        max_pushed: int,
+        filling: Filling,
         retention: timedelta | None = None,
         begun: BegunFiles | None = None,
     ) -> None:
@@ -69,7 +70,7 @@ class Sweep:
             telemetry: receives the events.
             clock: the time of day, and a monotonic time for the liveness of workers.
             lives_here: returns whether a process of this machine is alive; None for a process of another machine.
-            max_pushed: the maximum number of tickets that one list may hold in Redis.
+            filling: fills the lists in Redis from their lines.
             retention: how long ended tasks are kept; None keeps them forever.
             begun: says what dead workers had begun; None: all that they held counts as begun.
         """
@@ -79,15 +80,16 @@ class Sweep:
         self._clock = clock
         self._lives_here = lives_here
         self._begun = begun
+        self._filling = filling
         self._due = Due(store=store, telemetry=telemetry, clock=clock, retention=retention)
-        self._push = Push(store=store, broker=broker, clock=clock, max_pushed=max_pushed)
+        self._push = Push(store=store, broker=broker, clock=clock, filling=filling)
         self._pulses: dict[int, _Pulse] = {}
         self._audit = Audit(store=store, broker=broker, push=self._push, telemetry=telemetry, clock=clock)
         self._away: str | None = None  # the reason why the last push failed
         self._full_until = 0.0
 
     def __call__(self) -> bool:
-        """Make one pass. Return whether the next one should come soon, because tickets wait for room in Redis.
+        """Make one pass. Return whether tickets wait in line, so that `fill` should be called soon.
 
         Raises:
             StoreAway: the database is busy or away; the next pass continues.
@@ -98,16 +100,33 @@ class Sweep:
             return False
         try:
             self._audit.if_due()  # before new pushes: the tickets that Redis lost are older
-            held = self._push_unpushed()
+            waits = self._push_unpushed()
             self._away = None
-            return held
+            return waits
         except BrokerAway as error:  # a later pass pushes the tickets
-            if self._away != error.sentence:
-                self._telemetry.emit(events.Warned(reason=error.sentence))
-            self._away = error.sentence
-            if isinstance(error, BrokerFull):
-                self._full_until = self._clock.monotonic() + FULL_PAUSE
+            self._broker_failed(error)
             return False
+
+    def fill(self) -> bool:
+        """Fill the lists that have a line. Return whether this should be done again soon.
+
+        Raises:
+            StoreAway: the database is busy or away; the next pass continues.
+        """
+        if self._clock.monotonic() < self._full_until:
+            return False
+        try:
+            return self._filling.fill_all().waits
+        except BrokerAway as error:
+            self._broker_failed(error)
+            return False
+
+    def _broker_failed(self, error: BrokerAway) -> None:
+        if self._away != error.sentence:
+            self._telemetry.emit(events.Warned(reason=error.sentence))
+        self._away = error.sentence
+        if isinstance(error, BrokerFull):
+            self._full_until = self._clock.monotonic() + FULL_PAUSE
 
     # -- dead workers --------------------------------------------------------------------------------------
 
@@ -196,7 +215,7 @@ class Sweep:
         pushed = self._push()
         if pushed.tickets:
             self._telemetry.emit(events.SweptUnpushed(tickets=pushed.tickets))
-        return pushed.held
+        return pushed.waits
 
 
 def _identity(process: Process) -> tuple[str, int, str]:

@@ -121,7 +121,7 @@ class Site:
             telemetry=self.runtime.telemetry,
             clock=CLOCK,
             lives_here=lambda process: process.pid == worker.pid,
-            max_pushed=self.runtime.settings.max_pushed,
+            filling=self.runtime.filling,
         )()
 
     def locked(self) -> AbstractContextManager[None]:

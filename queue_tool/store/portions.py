@@ -1,0 +1,233 @@
+"""Portions: the next tickets of a line, as many as fit into the list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    select,
+    tuple_,
+    update,
+)
+
+from queue_tool.model.states import State
+from queue_tool.model.ticket import Ticket
+from queue_tool.model.window import TURN
+from queue_tool.store import line
+from queue_tool.store.engine.locks import lock_rows
+from queue_tool.store.engine.postgres import is_postgres
+from queue_tool.store.tables import batches, in_state, tasks, windows
+from queue_tool.store.tickets import unpushed_of
+
+PAGES = 4
+"""The most pages of a batch in one portion. Tasks that were canceled or claimed already give no tickets."""
+
+COUNTED = 1000
+"""The most batches in line that are counted."""
+
+BATCHES = 250
+"""The most batches in one portion, since small ones do not fill the room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a portion goes in one batch."""
+
+    batch_id: int
+    after: int  # the last task that was looked at
+    is_over: bool  # nothing of the batch waits in line after it
+
+
+@dataclass(slots=True, kw_only=True)
+class Portion:
+    """Tickets to push, and the cursors to move afterwards."""
+
+    name: str  # the list
+    first_runs: list[tuple[str, Sequence[str]]] = field(default_factory=list)  # task type and tokens, in their order
+    others: tuple[Ticket, ...] = ()  # tickets that belong to no batch in line
+    cursors: list[Cursor] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """Return how many tickets these are."""
+        return sum(len(tokens) for _, tokens in self.first_runs) + len(self.others)
+
+
+def next_portion(connection: Connection, name: str, room: int) -> Portion:
+    """Return the next tickets of the line of a list. Each batch gets at least `TURN` of them, if there is room.
+
+    Args:
+        connection: the connection of a transaction.
+        name: the list.
+        room: how many tickets fit into the list.
+    """
+    portion = Portion(name=name)
+    turn = max(TURN, room // max(1, connection.execute(_COUNT, {"list_name": name}).scalar_one()))
+    for row in connection.execute(_LINE, {"list_name": name, "most": BATCHES}).all():
+        wanted = min(turn, room - portion.count)
+        if wanted <= 0:
+            break
+        if row.batch_id == line.OTHERS:
+            portion.others = unpushed_of(connection, name, wanted)
+            portion.cursors.append(Cursor(line.OTHERS, 0, len(portion.others) < wanted))
+        elif row.open:
+            _add_batch(connection, portion, row, wanted)
+        else:
+            portion.cursors.append(Cursor(row.batch_id, row.after, is_over=True))
+    return portion
+
+
+def move(connection: Connection, name: str, cursors: Iterable[Cursor]) -> None:
+    """Move cursors to where a portion ended, and their batches to the end of the line or out of it.
+
+    The rows are locked in the order of the batches, as everywhere.
+    """
+    for cursor in sorted(cursors, key=lambda cursor: cursor.batch_id):
+        row = {"list_name": name, "batch": cursor.batch_id}
+        if not cursor.is_over:
+            connection.execute(_MOVE, row | {"last": cursor.after})
+        elif cursor.batch_id == line.OTHERS:
+            lock_rows(connection, _LOCK_OTHERS[name])  # a new task may have joined since the portion was read
+            connection.execute(_END_OTHERS[name])
+        else:
+            connection.execute(_END, row)
+
+
+def _add_batch(connection: Connection, portion: Portion, row: Any, wanted: int) -> None:
+    """Add the next tickets of a batch. A page looks at no more tasks than it wants tickets."""
+    after, found, is_over = row.after, 0, False
+    kind = {"of_batch": row.batch_id, "of_priority": row.priority, "of_lane": row.lane}
+    statements = page_for(connection)
+    for _ in range(PAGES):
+        most = wanted - found
+        values = kind | {"after": after, "most": most}
+        page = connection.execute(statements.as_one, values).one()
+        if page.tickets and page.first_type == page.last_type:
+            portion.first_runs.append((page.first_type, page.tokens.split(" ")))
+        elif page.tickets:
+            portion.first_runs += _by_type(connection.execute(statements.as_rows, values).all())
+        is_over = page.looked_at < most
+        after, found = page.last or after, found + page.tickets
+        if is_over or found == wanted:
+            break
+    portion.cursors.append(Cursor(row.batch_id, after, is_over))
+
+
+def _by_type(rows: Sequence[Any]) -> list[tuple[str, Sequence[str]]]:
+    tokens: dict[str, list[str]] = {}
+    for row in rows:
+        if row.is_ticket:
+            tokens.setdefault(row.task_type, []).append(row.token)
+    return list(tokens.items())
+
+
+_COUNT = select(func.count()).select_from(
+    select(windows.c.turn).where(windows.c.list == bindparam("list_name")).limit(COUNTED).subquery()
+)
+
+_LINE = (
+    select(windows.c.batch_id, windows.c.priority, windows.c.lane, windows.c.after, batches.c.open)
+    .outerjoin_from(windows, batches, batches.c.id == windows.c.batch_id)
+    .where(windows.c.list == bindparam("list_name"))
+    .order_by(windows.c.turn, windows.c.batch_id)
+    .limit(bindparam("most"))
+)
+
+_IS_TICKET = and_(
+    in_state(State.QUEUED, keyed=True),
+    tasks.c.run == 1,
+    tasks.c.pushed_at.is_not(None),  # a task that came due is one of the others
+    tasks.c.priority == bindparam("of_priority", type_=Text),
+    tasks.c.lane == bindparam("of_lane", type_=Text),
+)
+
+_BATCH: ColumnElement[Any] = bindparam("of_batch", type_=BigInteger)
+
+_AFTER: ColumnElement[Any] = bindparam("after", type_=BigInteger)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The statements for one page of a batch. The states of its tasks are no condition.
+
+    Otherwise the database would read on, past thousands of tasks that give no tickets.
+    """
+
+    as_rows: Select[Any]  # each task
+    as_one: Select[Any]  # the page in one row: a thousand rows take longer to read than to find
+
+
+def page_for(connection: Connection) -> Page:
+    """Return the statements for the connection's database."""
+    return _PAGES[is_postgres(connection)]
+
+
+def _page(*of_batch: ColumnElement[bool]) -> Page:
+    each = (
+        select(tasks.c.id, tasks.c.token, tasks.c.task_type, case((_IS_TICKET, 1), else_=0).label("is_ticket"))
+        .where(*of_batch)
+        .order_by(tasks.c.batch_id, tasks.c.id)
+        .limit(bindparam("most", type_=Integer))
+    )
+    page = each.subquery("page")
+    task_type = case((page.c.is_ticket == 1, page.c.task_type))
+    return Page(
+        each,
+        select(
+            func.count().label("looked_at"),
+            func.coalesce(func.sum(page.c.is_ticket), 0).label("tickets"),
+            func.max(page.c.id).label("last"),
+            func.min(task_type).label("first_type"),
+            func.max(task_type).label("last_type"),
+            func.aggregate_strings(case((page.c.is_ticket == 1, page.c.token)), " ").label("tokens"),
+        ),
+    )
+
+
+_PAGES = {
+    False: _page(tasks.c.batch_id == _BATCH, tasks.c.id > _AFTER),
+    # With `batch_id = ...`, PostgreSQL may read the tasks of all batches by their ids. SQLite cannot seek this range.
+    True: _page(tuple_(tasks.c.batch_id, tasks.c.id) > tuple_(_BATCH, _AFTER), tasks.c.batch_id <= _BATCH),
+}
+"""By whether the database is PostgreSQL. Both forms read on from the cursor, in the index on batches."""
+
+_OF_ROW = (windows.c.list == bindparam("list_name"), windows.c.batch_id == bindparam("batch"))
+
+_all = windows.alias("all_of_list")
+
+_MOVE = (
+    update(windows)
+    .where(*_OF_ROW)
+    .values(
+        after=bindparam("last"),
+        turn=select(func.max(_all.c.turn) + 1).where(_all.c.list == bindparam("list_name")).scalar_subquery(),
+    )
+)
+
+_END = delete(windows).where(*_OF_ROW)
+
+_LOCK_OTHERS = {
+    name: select(windows.c.turn).where(windows.c.list == name, windows.c.batch_id == line.OTHERS).with_for_update()
+    for name in line.KINDS
+}
+
+_END_OTHERS = {
+    name: delete(windows).where(
+        windows.c.list == name, windows.c.batch_id == line.OTHERS, ~exists().where(line.UNPUSHED[name])
+    )
+    for name in line.KINDS
+}
