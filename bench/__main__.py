@@ -1,7 +1,7 @@
 """Benchmarks of this service and its peers.
 
-    python -m bench [--quick] [submit] [small] [tasks] [drain] [plain] [isolated] [check] [counts] [messages] [memory]
-        [idle] [postgres]
+    python -m bench [--quick] [submit] [small] [tasks] [drain] [plain] [isolated] [check] [counts] [fair] [messages]
+        [memory] [idle] [postgres]
 
 Without a name, all parts run. A complete run without --quick writes docs/benchmark.md and docs/benchmark.svg.
 """
@@ -21,6 +21,7 @@ from bench import (
     counts,
     drain,
     environments,
+    fair,
     idle,
     isolated,
     memory,
@@ -50,6 +51,7 @@ PARTS: dict[str, Callable[..., list[Table]]] = {
     "memory": memory.run,
     "idle": idle.run,
     "postgres": postgres.run,
+    "fair": fair.run,
 }
 
 

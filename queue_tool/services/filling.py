@@ -31,7 +31,7 @@ class Filled:
     size: int = 0  # the window; 0: unknown
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(kw_only=True)
 class Filling:
     """Fills the lists of tickets. Any thread may use it."""
 

@@ -21,7 +21,9 @@ from queue_tool.model.outcome import Ended, Note, Outcome
 from queue_tool.model.queues import Lane
 from queue_tool.model.run import Run
 from queue_tool.runtime import Runtime
+from queue_tool.services.filling import Filled, Filling
 from queue_tool.services.run import RecordedAndClaimed, Runner
+from queue_tool.store import Portion
 from queue_tool.worker.executor import Executor
 from queue_tool.worker.isolated import IsolatedExecutor
 from queue_tool.worker.loop import LoopThread
@@ -119,14 +121,37 @@ class DoomedIsolated(IsolatedExecutor):
         return ended
 
 
+class DoomedFilling(Filling):
+    """The fills of a worker that dies between the steps of a fill."""
+
+    def __init__(self, real: Filling, doom: Doom) -> None:
+        """Use the same parts as the real one."""
+        super().__init__(store=real.store, broker=real.broker, clock=real.clock, max_pushed=real.max_pushed)
+        self._doom = doom
+
+    def fill(self, name: str, slots: int | None = None) -> Filled:
+        """Die after the push was noted."""
+        filled = super().fill(name, slots)
+        self._doom.at("after note", happens=filled.tickets)
+        return filled
+
+    def _pushed(self, lease: int, name: str, room: int) -> Portion:
+        """Die with the lease, before the push or after it."""
+        self._doom.at("before push", happens=True)
+        portion = super()._pushed(lease, name, room)
+        self._doom.at("before note", happens=portion.count)
+        return portion
+
+
 class DoomedWorker(Worker):
-    """A worker whose lists, runner and isolated lane can kill it."""
+    """A worker whose lists, fills, runner and isolated lane can kill it."""
 
     doom: Doom
 
     def _run_pump(self, runtime: Runtime, loop: LoopThread, *, burst: bool, most: int | None) -> int:
         known: dict[str, Any] = {field.name: getattr(runtime.runner, field.name) for field in fields(runtime.runner)}
         doomed = replace(runtime, runner=DoomedRunner(**known, doom=self.doom))
+        doomed = replace(doomed, filling=DoomedFilling(runtime.filling, self.doom))
         return super()._run_pump(doomed, loop, burst=burst, most=most)
 
     def _executors(
