@@ -75,7 +75,7 @@ class Queues:
             return _counts(connection)
 
     def waiting(self, wanted: Sequence[Priority], limit: int, place: int = 0, after: int = 0) -> WaitingPage:
-        """Return a page of the tasks that wait in some queues, in the order in which workers take them.
+        """Return a page of the tasks that wait in some queues, the oldest task of each queue first.
 
         Args:
             wanted: the queues, the most urgent first.

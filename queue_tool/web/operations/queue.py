@@ -20,9 +20,9 @@ routes = Group("queues", "Read the waiting tasks and the counts of each queue, p
 
 @routes.get("/queue", Role.READ, errors=(QueueNotFound,))
 def list_queue(query: QueueQuery) -> Reply[QueuePage]:
-    """List waiting tasks, next to start first.
+    """List waiting tasks, most urgent and oldest first.
 
-    The order is the one in which workers take the tasks. `queues` has the counts of each queue, also with the
+    Workers take the tasks of one batch in this order. Batches of the same priority take turns. `queues` has the counts of each queue, also with the
     parameter `queue`. Tasks that are `scheduled` are not in the list: they wait for their time, and not for a worker.
     """
     only = None if query.queue is None else _priority(query.queue)
