@@ -74,7 +74,7 @@ class Listing:
         )
 
     def waiting(self, only: Priority | None, limit: int = 50, cursor: str | None = None) -> QueuePage:
-        """Return a page of the queued tasks, the most urgent queue first, the oldest task first, and the counts of all queues.
+        """Return a page of the queued tasks, the most urgent queue first, and the counts of all queues.
 
         Args:
             only: the queue; None means all queues, the most urgent first.

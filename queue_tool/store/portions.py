@@ -8,10 +8,8 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    ColumnElement,
     Connection,
     Integer,
-    Select,
     Text,
     and_,
     bindparam,
@@ -20,7 +18,6 @@ from sqlalchemy import (
     exists,
     func,
     select,
-    tuple_,
     update,
 )
 
@@ -29,7 +26,7 @@ from queue_tool.model.ticket import Ticket
 from queue_tool.model.window import TURN
 from queue_tool.store import line
 from queue_tool.store.engine.locks import lock_rows
-from queue_tool.store.engine.postgres import is_postgres
+from queue_tool.store.engine.pages import in_group_after
 from queue_tool.store.tables import batches, in_state, tasks, windows
 from queue_tool.store.tickets import unpushed_of
 
@@ -111,15 +108,14 @@ def _add_batch(connection: Connection, portion: Portion, row: Any, wanted: int) 
     """Add the next tickets of a batch. A page looks at no more tasks than it wants tickets."""
     after, found, is_over = row.after, 0, False
     kind = {"of_batch": row.batch_id, "of_priority": row.priority, "of_lane": row.lane}
-    statements = page_for(connection)
     for _ in range(PAGES):
         most = wanted - found
         values = kind | {"after": after, "most": most}
-        page = connection.execute(statements.as_one, values).one()
+        page = connection.execute(PAGE, values).one()
         if page.tickets and page.first_type == page.last_type:
             portion.first_runs.append((page.first_type, page.tokens.split(" ")))
         elif page.tickets:
-            portion.first_runs += _by_type(connection.execute(statements.as_rows, values).all())
+            portion.first_runs += _by_type(connection.execute(_EACH, values).all())
         is_over = page.looked_at < most
         after, found = page.last or after, found + page.tickets
         if is_over or found == wanted:
@@ -155,55 +151,34 @@ _IS_TICKET = and_(
     tasks.c.lane == bindparam("of_lane", type_=Text),
 )
 
-_BATCH: ColumnElement[Any] = bindparam("of_batch", type_=BigInteger)
-
-_AFTER: ColumnElement[Any] = bindparam("after", type_=BigInteger)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """The statements for one page of a batch. The states of its tasks are no condition.
-
-    Otherwise the database would read on, past thousands of tasks that give no tickets.
-    """
-
-    as_rows: Select[Any]  # each task
-    as_one: Select[Any]  # the page in one row: a thousand rows take longer to read than to find
-
-
-def page_for(connection: Connection) -> Page:
-    """Return the statements for the connection's database."""
-    return _PAGES[is_postgres(connection)]
-
-
-def _page(*of_batch: ColumnElement[bool]) -> Page:
-    each = (
-        select(tasks.c.id, tasks.c.token, tasks.c.task_type, case((_IS_TICKET, 1), else_=0).label("is_ticket"))
-        .where(*of_batch)
-        .order_by(tasks.c.batch_id, tasks.c.id)
-        .limit(bindparam("most", type_=Integer))
+_EACH = (
+    select(tasks.c.id, tasks.c.token, tasks.c.task_type, case((_IS_TICKET, 1), else_=0).label("is_ticket"))
+    .where(
+        in_group_after(
+            tasks.c.batch_id,
+            tasks.c.id,
+            bindparam("of_batch", type_=BigInteger),
+            bindparam("after", type_=BigInteger),
+        )
     )
-    page = each.subquery("page")
-    task_type = case((page.c.is_ticket == 1, page.c.task_type))
-    return Page(
-        each,
-        select(
-            func.count().label("looked_at"),
-            func.coalesce(func.sum(page.c.is_ticket), 0).label("tickets"),
-            func.max(page.c.id).label("last"),
-            func.min(task_type).label("first_type"),
-            func.max(task_type).label("last_type"),
-            func.aggregate_strings(case((page.c.is_ticket == 1, page.c.token)), " ").label("tokens"),
-        ),
-    )
+    .order_by(tasks.c.batch_id, tasks.c.id)
+    .limit(bindparam("most", type_=Integer))
+)
+"""A page of a batch. The states of its tasks are no condition: the database would read on past thousands of them."""
 
+_page = _EACH.subquery("page")
 
-_PAGES = {
-    False: _page(tasks.c.batch_id == _BATCH, tasks.c.id > _AFTER),
-    # With `batch_id = ...`, PostgreSQL may read the tasks of all batches by their ids. SQLite cannot seek this range.
-    True: _page(tuple_(tasks.c.batch_id, tasks.c.id) > tuple_(_BATCH, _AFTER), tasks.c.batch_id <= _BATCH),
-}
-"""By whether the database is PostgreSQL. Both forms read on from the cursor, in the index on batches."""
+_task_type = case((_page.c.is_ticket == 1, _page.c.task_type))
+
+PAGE = select(
+    func.count().label("looked_at"),
+    func.coalesce(func.sum(_page.c.is_ticket), 0).label("tickets"),
+    func.max(_page.c.id).label("last"),
+    func.min(_task_type).label("first_type"),
+    func.max(_task_type).label("last_type"),
+    func.aggregate_strings(case((_page.c.is_ticket == 1, _page.c.token)), " ").label("tokens"),
+)
+"""A page as one row. A thousand rows would take longer to read than the database takes to find them."""
 
 _OF_ROW = (windows.c.list == bindparam("list_name"), windows.c.batch_id == bindparam("batch"))
 

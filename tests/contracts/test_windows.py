@@ -21,7 +21,7 @@ from queue_tool.model.task_types import make_task_type
 from queue_tool.services.submit import make_tokens
 from queue_tool.store import AddBatch, Added, AddTask, Portion, Process, Store
 from queue_tool.store.engine.database import Database
-from queue_tool.store.portions import PAGES, page_for
+from queue_tool.store.portions import PAGE, PAGES
 from queue_tool.store.tables import tasks, windows
 from tests.adding import add_to
 from tests.runs import claim_runs
@@ -231,9 +231,8 @@ def test_a_step_reads_only_its_own_rows_through_an_index(store: Store) -> None:
             connection.exec_driver_sql("ANALYZE tasks")
     values = {"of_batch": 2, "of_priority": "normal", "of_lane": "loop", "after": 0, "most": 500}
     with store.database.read() as connection:
-        statement = page_for(connection).as_one
-        page = connection.execute(statement, values).one()
-        sql = statement.params(values).compile(connection.engine, compile_kwargs={"literal_binds": True})
+        page = connection.execute(PAGE, values).one()
+        sql = PAGE.params(values).compile(connection.engine, compile_kwargs={"literal_binds": True})
         explain = "EXPLAIN QUERY PLAN" if store.database.is_file else "EXPLAIN (ANALYZE, COSTS OFF)"
         plan = "\n".join(str(line) for line in connection.execute(text(f"{explain} {sql}")))
     assert (page.looked_at, page.tickets) == (500, 0)

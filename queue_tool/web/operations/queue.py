@@ -22,8 +22,9 @@ routes = Group("queues", "Read the waiting tasks and the counts of each queue, p
 def list_queue(query: QueueQuery) -> Reply[QueuePage]:
     """List waiting tasks, most urgent and oldest first.
 
-    Workers take the tasks of one batch in this order. Batches of the same priority take turns. `queues` has the counts of each queue, also with the
-    parameter `queue`. Tasks that are `scheduled` are not in the list: they wait for their time, and not for a worker.
+    Workers take the tasks of one batch in this order. Batches of the same priority take turns. `queues` has the counts
+    of each queue, also with the parameter `queue`. Tasks that are `scheduled` are not in the list: they wait for their
+    time, and not for a worker.
     """
     only = None if query.queue is None else _priority(query.queue)
     page = runtime().list.waiting(only, query.limit, query.cursor)
