@@ -29,6 +29,7 @@ class Filled:
     tickets: int  # how many were pushed
     waits: bool  # whether anything waited in line for the list when this was checked
     size: int = 0  # the window; 0: unknown
+    is_busy: bool = False  # another process fills the list now
 
 
 @dataclass(kw_only=True)
@@ -86,12 +87,14 @@ class Filling:
         """
         state = self.store.windows.state(name, self.clock.now())
         if not state.waits or state.is_paused or state.is_leased:
-            return Filled(tickets=0, waits=state.waits)
+            return Filled(tickets=0, waits=state.waits, is_busy=state.is_leased and not state.is_paused)
         length = self.broker.length(name)
         size = window(state.last, length, largest(state.workers, self.max_pushed), slots)
-        lease = self.store.windows.lease(name, self.clock.now()) if is_low(length, size) else None
-        if lease is None:
+        if not is_low(length, size):
             return Filled(tickets=0, waits=True, size=size)
+        lease = self.store.windows.lease(name, self.clock.now())
+        if lease is None:
+            return Filled(tickets=0, waits=True, size=size, is_busy=True)
         portion = self._pushed(lease, name, size - length)
         self.store.windows.note(lease, portion, size, length + portion.count, self.clock.now())
         return Filled(tickets=portion.count, waits=True, size=size)
