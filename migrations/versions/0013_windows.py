@@ -29,13 +29,12 @@ def upgrade() -> None:
     )
     op.create_index("ix_windows_list_turn", "windows", ["list", "turn"])
     op.create_table(
-        "fillers",
+        "fills",
         sa.Column("list", Text, nullable=False),
-        sa.Column("lease", sa.BigInteger, nullable=False),
-        sa.Column("until", sa.BigInteger, nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
         sa.Column("size", sa.Integer, nullable=False),
         sa.Column("length", sa.Integer, nullable=False),
-        sa.PrimaryKeyConstraint("list", name="pk_fillers"),
+        sa.PrimaryKeyConstraint("list", name="pk_fills"),
     )
     op.drop_table("held_lists")
 
@@ -48,5 +47,5 @@ def downgrade() -> None:
         sa.Column("since", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("list", name="pk_held_lists"),
     )
-    op.drop_table("fillers")
+    op.drop_table("fills")
     op.drop_table("windows")

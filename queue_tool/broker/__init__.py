@@ -6,6 +6,7 @@ If a broker loses tickets, no task is lost: the store knows which tickets should
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from queue_tool.broker.inline import InlineBroker
@@ -40,6 +41,16 @@ class Broker(Protocol):
         """Return whether a list can take `count` more tickets without holding more than `most`.
 
         The answer may come from the length after the last push. If the length cannot be known, the answer is True.
+        """
+
+    def filling(self, name: str) -> AbstractContextManager[bool]:
+        """Return a context in which at most one process fills a list. Its value says whether this is the process.
+
+        The context may end before the block does, if the process stood still. Then two processes may push the same
+        tickets, which is harmless.
+
+        Raises:
+            BrokerAway: the broker does not answer.
         """
 
     def length(self, name: str) -> int:

@@ -5,7 +5,8 @@ It is for tests of applications that use this service, and for trying the servic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import contextmanager
 
 from queue_tool.model.ticket import Ticket
 
@@ -29,6 +30,11 @@ class InlineBroker:
     def push_first_runs(self, name: str, task_type: str, tokens: Sequence[str]) -> None:  # noqa: ARG002 - see below
         """Run the tasks, in this order; return when all of them have ended."""
         self._work([(token, 1) for token in tokens])
+
+    @contextmanager
+    def filling(self, name: str) -> Iterator[bool]:  # noqa: ARG002 - the signature of every broker
+        """Return a context whose value is True: no other process fills a list."""
+        yield True
 
     def has_room(self, name: str, count: int, most: int) -> bool:  # noqa: ARG002 - the signature of every broker
         """Return True: no ticket ever waits."""

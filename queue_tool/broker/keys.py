@@ -18,6 +18,9 @@ from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 MARKER = f"{RQ_KEY_PREFIX}:queue_tool:marker"
 """Names the database whose tickets this Redis carries: its identity, a slash, and a value that is new after a wipe."""
 
+FILLS = f"{RQ_KEY_PREFIX}:queue_tool:fill:"
+"""The prefix of the lock of a list that is being filled; the list's name follows."""
+
 NOTHING = f"{RQ_KEY_PREFIX}:queue_tool:nothing"
 """Never exists. A script that removes it counts as a script that has written, and may then write to a full Redis."""
 

@@ -15,7 +15,7 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.driver_info import DriverInfo
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ResponseError
+from redis.exceptions import LockError, ResponseError
 from redis.retry import Retry
 from rq.command import send_command
 from rq.exceptions import InvalidJobOperation
@@ -39,6 +39,9 @@ ANSWER_TIMEOUT = 1.0
 
 READ_TIMEOUT = 10.0
 """Seconds in which Redis must answer the sweeper, which reads every list."""
+
+FILL_TIME = 1.0
+"""Seconds after which a lock on the filling of a list is over, because its process is dead or stands still."""
 
 
 def connect(url: str, answer_timeout: float) -> Redis:
@@ -120,6 +123,23 @@ class RqBroker:
         with suppress(BrokerAway):
             return self.length(name) + count <= most
         return True
+
+    @contextmanager
+    def filling(self, name: str) -> Iterator[bool]:
+        """Return a context in which at most one process fills a list. Its value says whether this is the process.
+
+        Raises:
+            BrokerAway: Redis does not answer.
+        """
+        lock = self._redis.lock(f"{keys.FILLS}{name}", timeout=FILL_TIME, blocking=False, thread_local=False)
+        with self._guarded():
+            is_mine = lock.acquire()
+        try:
+            yield is_mine
+        finally:
+            if is_mine:  # if Redis is away, or the lock was over before, it needs no release
+                with suppress(BrokerAway), self._guarded(), suppress(LockError):
+                    lock.release()
 
     def length(self, name: str) -> int:
         """Return how many tickets wait in a list.

@@ -1,6 +1,6 @@
 """Filling: moves tickets from the lines in the store to the lists in Redis, so that each list holds about its window.
 
-Any process may fill any list, but only one fills a list at a time: it has the list's lease. Workers fill the lists that
+Any process may fill any list, but only one fills a list at a time: it has the list's lock. Workers fill the lists that
 they take from. A process that let a batch join a line fills its lists once. The sweeper does the rest.
 """
 
@@ -83,21 +83,18 @@ class Filling:
 
         Raises:
             BrokerAway: some of the tickets may be missing in Redis. They stay in line.
-            StoreAway: the database is busy or away. The lease may last until it is over.
+            StoreAway: the database is busy or away.
         """
         state = self.store.windows.state(name, self.clock.now())
-        if not state.waits or state.is_paused or state.is_leased:
-            return Filled(tickets=0, waits=state.waits, is_busy=state.is_leased and not state.is_paused)
+        if not state.waits or state.is_paused:
+            return Filled(tickets=0, waits=state.waits)
         length = self.broker.length(name)
         size = window(state.last, length, largest(state.workers, self.max_pushed), slots)
         if not is_low(length, size):
             return Filled(tickets=0, waits=True, size=size)
-        lease = self.store.windows.lease(name, self.clock.now())
-        if lease is None:
-            return Filled(tickets=0, waits=True, size=size, is_busy=True)
-        portion = self._pushed(lease, name, size - length)
-        self.store.windows.note(lease, portion, size, length + portion.count, self.clock.now())
-        return Filled(tickets=portion.count, waits=True, size=size)
+        with self.broker.filling(name) as is_mine:
+            pushed = self._filled(name, size) if is_mine else 0
+        return Filled(tickets=pushed, waits=True, size=size, is_busy=not is_mine)
 
     def try_to_fill(self, names: Iterable[str]) -> None:
         """Fill these lists. If that fails, the sweeper does it."""
@@ -115,15 +112,17 @@ class Filling:
         names = self.store.windows.lists_in_line()
         return Filled(tickets=sum(self.fill(name).tickets for name in names), waits=bool(names))
 
-    def _pushed(self, lease: int, name: str, room: int) -> Portion:
-        """Push the next portion of a line. If that fails, give up the lease, so that the next try need not wait."""
-        try:
-            portion = self.store.windows.next(name, room)
-            for task_type, tokens in portion.first_runs:
-                self.broker.push_first_runs(name, task_type, tokens)
-            self.broker.push(portion.others)
-        except (BrokerAway, StoreAway):
-            with contextlib.suppress(StoreAway):
-                self.store.windows.give_up(lease, name, self.clock.now())
-            raise
-        return portion
+    def _filled(self, name: str, size: int) -> int:
+        """Push the next portion of a line, and note it. Return how many tickets were pushed."""
+        length = self.broker.length(name)  # another process may have filled the list just now
+        if not is_low(length, size):
+            return 0
+        portion = self.store.windows.next(name, size - length)
+        self._push(portion)
+        self.store.windows.note(portion, size, length + portion.count, self.clock.now())
+        return portion.count
+
+    def _push(self, portion: Portion) -> None:
+        for task_type, tokens in portion.first_runs:
+            self.broker.push_first_runs(portion.name, task_type, tokens)
+        self.broker.push(portion.others)

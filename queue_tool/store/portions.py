@@ -45,6 +45,7 @@ class Cursor:
     """How far a portion goes in one batch."""
 
     batch_id: int
+    before: int  # where the portion began: the last task before it
     after: int  # the last task that was looked at
     is_over: bool  # nothing of the batch waits in line after it
 
@@ -80,28 +81,31 @@ def next_portion(connection: Connection, name: str, room: int) -> Portion:
             break
         if row.batch_id == line.OTHERS:
             portion.others = unpushed_of(connection, name, wanted)
-            portion.cursors.append(Cursor(line.OTHERS, 0, len(portion.others) < wanted))
+            portion.cursors.append(Cursor(line.OTHERS, 0, 0, len(portion.others) < wanted))
         elif row.open:
             _add_batch(connection, portion, row, wanted)
         else:
-            portion.cursors.append(Cursor(row.batch_id, row.after, is_over=True))
+            portion.cursors.append(Cursor(row.batch_id, row.after, row.after, is_over=True))
     return portion
 
 
-def move(connection: Connection, name: str, cursors: Iterable[Cursor]) -> None:
+def move(connection: Connection, name: str, cursors: Iterable[Cursor]) -> bool:
     """Move cursors to where a portion ended, and their batches to the end of the line or out of it.
 
-    The rows are locked in the order of the batches, as everywhere.
+    The rows are locked in the order of the batches, as everywhere. Return whether all cursors were where the portion
+    began. A cursor that was not stays.
     """
+    moved = True
     for cursor in sorted(cursors, key=lambda cursor: cursor.batch_id):
-        row = {"list_name": name, "batch": cursor.batch_id}
+        row = {"list_name": name, "batch": cursor.batch_id, "before": cursor.before}
         if not cursor.is_over:
-            connection.execute(_MOVE, row | {"last": cursor.after})
+            moved &= connection.execute(_MOVE, row | {"last": cursor.after}).rowcount == 1
         elif cursor.batch_id == line.OTHERS:
             lock_rows(connection, _LOCK_OTHERS[name])  # a new task may have joined since the portion was read
             connection.execute(_END_OTHERS[name])
         else:
-            connection.execute(_END, row)
+            moved &= connection.execute(_END, row).rowcount == 1
+    return moved
 
 
 def _add_batch(connection: Connection, portion: Portion, row: Any, wanted: int) -> None:
@@ -120,7 +124,7 @@ def _add_batch(connection: Connection, portion: Portion, row: Any, wanted: int) 
         after, found = page.last or after, found + page.tickets
         if is_over or found == wanted:
             break
-    portion.cursors.append(Cursor(row.batch_id, after, is_over))
+    portion.cursors.append(Cursor(row.batch_id, row.after, after, is_over))
 
 
 def _by_type(rows: Sequence[Any]) -> list[tuple[str, Sequence[str]]]:
@@ -180,7 +184,11 @@ PAGE = select(
 )
 """A page as one row. A thousand rows would take longer to read than the database takes to find them."""
 
-_OF_ROW = (windows.c.list == bindparam("list_name"), windows.c.batch_id == bindparam("batch"))
+_OF_ROW = (
+    windows.c.list == bindparam("list_name"),
+    windows.c.batch_id == bindparam("batch"),
+    windows.c.after == bindparam("before"),
+)
 
 _all = windows.alias("all_of_list")
 

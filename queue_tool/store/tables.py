@@ -185,14 +185,13 @@ windows = Table(
     Index("ix_windows_list_turn", "list", "turn"),
 )
 
-fillers = Table(
-    "fillers",
+fills = Table(
+    "fills",
     metadata,
     Column("list", Text, primary_key=True),  # the RQ queue
-    Column("lease", BigInteger, nullable=False),  # the number of the last lease: a process has it while it fills
-    Column("until", BigInteger, nullable=False),  # when this lease ends, or when it was given up
-    Column("size", Integer, nullable=False),  # the window at the last fill; 0: there was none yet
-    Column("length", Integer, nullable=False),  # tickets in the list after the last fill
+    Column("at", BigInteger, nullable=False),  # when it was filled last
+    Column("size", Integer, nullable=False),  # the window then
+    Column("length", Integer, nullable=False),  # tickets in the list after that
 )
 
 refusals = Table(

@@ -1,9 +1,9 @@
 """Windows in the store: what a filler reads and writes while it moves tickets from the lines to the lists in Redis.
 
-A filler takes the lease of a list, reads the next portion, and pushes it. Then it notes the portion: in one
-transaction, the cursors move and the lease ends. If it dies before that, the next filler begins at the same cursors as
-soon as the lease is over. It pushes some tickets again, which is harmless. So all tickets up to a cursor are known to
-be in Redis.
+A filler takes the lock of a list in Redis, reads the next portion, and pushes it. Then it notes the portion: the
+cursors move, if they are still where the portion began. If it dies before that, the next filler begins at the same
+cursors as soon as the lock is over. It pushes some tickets again, which is harmless. So all tickets up to a cursor are
+known to be in Redis.
 """
 
 from __future__ import annotations
@@ -21,11 +21,8 @@ from queue_tool.store.engine.lookup import Lookup
 from queue_tool.store.engine.rows import insert_new
 from queue_tool.store.portions import Portion, move, next_portion
 from queue_tool.store.pushed_tickets import PushedTickets, mark_pushed
-from queue_tool.store.tables import batches, fillers, queues, tasks, windows, workers
+from queue_tool.store.tables import batches, fills, queues, tasks, windows, workers
 from queue_tool.store.tickets import list_of
-
-LEASE = 2_000_000
-"""Microseconds after which a lease is over, because its filler is dead or stopped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +31,6 @@ class LineState:
 
     waits: bool  # something waits in line
     is_paused: bool
-    is_leased: bool  # a process fills the list now
     last: LastFill | None  # None: the list was never filled
     workers: int  # worker processes that live
 
@@ -60,7 +56,6 @@ class Windows:
         return LineState(
             waits=bool(row.waits),
             is_paused=bool(row.is_paused),
-            is_leased=row.ago is not None and row.ago < 0,
             last=LastFill(size=row.size, length=row.length, ago=max(0, row.ago) / 1e6) if row.size else None,
             workers=row.workers,
         )
@@ -91,18 +86,8 @@ class Windows:
             with self._database.write(durable=False) as connection:
                 line.join_others(connection, [name])
 
-    def lease(self, name: str, now: datetime) -> int | None:
-        """Take the lease of a list. Return its number, or None if another process has the lease."""
-        parameters = {"list_name": name, "now": micros(now)}
-        with self._database.write(durable=False) as connection:
-            number: int | None = connection.execute(_LEASE, parameters).scalar()
-            if number is None:
-                insert_new(connection, fillers, [{"list": name, "lease": 0, "until": 0, "size": 0, "length": 0}])
-                number = connection.execute(_LEASE, parameters).scalar()
-        return number
-
     def next(self, name: str, room: int) -> Portion:
-        """Return the next tickets of the line of a list. Only the process that has the list's lease calls this.
+        """Return the next tickets of the line of a list.
 
         Args:
             name: the list.
@@ -111,32 +96,26 @@ class Windows:
         with self._database.read() as connection:
             return next_portion(connection, name, room)
 
-    def note(self, lease: int, portion: Portion, size: int, length: int, now: datetime) -> bool:
-        """Record that a portion was pushed, and give up the lease.
+    def note(self, portion: Portion, size: int, length: int, now: datetime) -> bool:
+        """Record that a portion was pushed.
 
         Args:
-            lease: the number of the lease.
             portion: the tickets that are in Redis now.
             size: the window.
             length: tickets in the list after the push.
             now: the current time.
 
         Returns:
-            False if another process has the lease by now. It pushes the tickets again, and moves the cursors.
+            False if another process has moved the cursors since the portion was read. It has pushed these tickets too.
         """
-        known = {"list_name": portion.name, "number": lease, "now": micros(now)}
+        known = {"list_name": portion.name, "new_size": size, "new_length": length, "now": micros(now)}
         with self._database.write(durable=False) as connection:
             if portion.others:
                 mark_pushed(connection, PushedTickets(at=now, tickets=portion.others))
-            is_ours = connection.execute(_NOTE, known | {"new_size": size, "new_length": length}).first() is not None
-            if is_ours:
-                move(connection, portion.name, portion.cursors)
-        return is_ours
-
-    def give_up(self, lease: int, name: str, now: datetime) -> None:
-        """Give up a lease without moving a cursor, because the push failed."""
-        with self._database.write(durable=False) as connection:
-            connection.execute(_GIVE_UP, {"list_name": name, "number": lease, "now": micros(now)})
+            if connection.execute(_NOTE, known).rowcount == 0:
+                first = {"list": portion.name, "at": micros(now), "size": size, "length": length}
+                insert_new(connection, fills, [first])
+            return move(connection, portion.name, portion.cursors)
 
 
 _NOW = database_now(bindparam("now", type_=BigInteger))
@@ -155,21 +134,21 @@ _WORKERS = (
 )
 """Worker processes that live. Only our workers have a name."""
 
-_OF_LIST = fillers.c.list == bindparam("list_name")
+_OF_LIST = fills.c.list == bindparam("list_name")
 
 _STATE = select(
     case((exists().where(windows.c.list == bindparam("list_name")), 1), else_=0).label("waits"),
     case((_is_paused(bindparam("of_priority")), 1), else_=0).label("is_paused"),
-    select(fillers.c.size).where(_OF_LIST).scalar_subquery().label("size"),
-    select(fillers.c.length).where(_OF_LIST).scalar_subquery().label("length"),
-    select(_NOW - fillers.c.until).where(_OF_LIST).scalar_subquery().label("ago"),
+    select(fills.c.size).where(_OF_LIST).scalar_subquery().label("size"),
+    select(fills.c.length).where(_OF_LIST).scalar_subquery().label("length"),
+    select(_NOW - fills.c.at).where(_OF_LIST).scalar_subquery().label("ago"),
     _WORKERS,
 )
 
 _one_row = select(literal(1).label("number")).subquery("one_row")
 
-_SIZES = select(fillers.c.list, fillers.c.size, _WORKERS).select_from(
-    _one_row.outerjoin(fillers, _one_row.c.number == literal(1))
+_SIZES = select(fills.c.list, fills.c.size, _WORKERS).select_from(
+    _one_row.outerjoin(fills, _one_row.c.number == literal(1))
 )
 """It has a row even if no list was ever filled."""
 
@@ -194,20 +173,4 @@ _LOCK_UNPUSHED = (
 
 _KINDS_OF_BATCH = select(tasks.c.priority, tasks.c.lane).distinct().where(tasks.c.batch_id == bindparam("batch"))
 
-_LEASE = (
-    update(fillers)
-    .where(_OF_LIST, fillers.c.until <= _NOW)
-    .values(lease=fillers.c.lease + 1, until=_NOW + LEASE)
-    .returning(fillers.c.lease)
-)
-
-_HAS_LEASE = (_OF_LIST, fillers.c.lease == bindparam("number"))
-
-_NOTE = (
-    update(fillers)
-    .where(*_HAS_LEASE)
-    .values(until=_NOW, size=bindparam("new_size"), length=bindparam("new_length"))
-    .returning(fillers.c.lease)
-)
-
-_GIVE_UP = update(fillers).where(*_HAS_LEASE).values(until=_NOW)
+_NOTE = update(fills).where(_OF_LIST).values(at=_NOW, size=bindparam("new_size"), length=bindparam("new_length"))

@@ -67,7 +67,7 @@ class Refill:
             self._thread.start()
 
     def close(self) -> None:
-        """End the thread. Wait for the list that it fills now, so that its lease ends."""
+        """End the thread. Wait for the list that it fills now, so that its lock ends."""
         if self._thread is not None:
             self._low.put(None)
             self._thread.join()

@@ -89,6 +89,19 @@ def test_tickets_are_in_their_lists_in_order(rq_broker: RqBroker, server: str) -
     assert len(rq_broker.queued()) == 2502
 
 
+def test_one_process_at_a_time_fills_a_list(rq_broker: RqBroker, server: str) -> None:
+    with closing(RqBroker(server, DATABASE)) as other:
+        with rq_broker.filling("default") as first:
+            with other.filling("default") as second, other.filling("high") as elsewhere:
+                assert (first, second, elsewhere) == (True, False, True)
+            with other.filling("default") as again:  # the loser has not released the lock of the winner
+                assert not again
+            with Redis.from_url(server) as client:
+                client.flushall()  # a lock that is over needs no release
+        with other.filling("default") as next_one:
+            assert next_one
+
+
 @pytest.mark.parametrize("position", [0, 1, 1500])
 def test_rq_can_read_a_ticket_as_a_job(rq_broker: RqBroker, server: str, position: int) -> None:
     pushed = tickets(1501)

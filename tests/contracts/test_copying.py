@@ -100,7 +100,7 @@ def fill(store: Store) -> None:
     label = Label(name="import", metadata={"key": "value"})
     named = new_batch([GOOD], judge_of(SLEEP, options), make_tokens(2, NOW), NOW, label=label)
     add_to(store, named, hold=["default"])
-    assert store.windows.lease("default", NOW) is not None
+    assert store.windows.note(store.windows.next("default", 0), 5, 5, NOW)
     store.keys.add(ApiKey(id="k", name="printer", role=Role.SUBMIT, created_at=NOW), "digest")
     store.queues.pause(Priority.LOW, NOW)
     worker = store.workers.register(DEAD, NOW)

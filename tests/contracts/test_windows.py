@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -63,11 +63,9 @@ def handed_out(portion: Portion) -> list[str]:
 
 def fill(store: Store, room: int, *, now: datetime = NOW, noted: bool = True) -> list[str]:
     """Do what a filler does, except the push; return the tokens that it would push."""
-    lease = store.windows.lease(LIST, now)
-    assert lease is not None
     portion = store.windows.next(LIST, room)
     if noted:
-        assert store.windows.note(lease, portion, room, room, now)
+        assert store.windows.note(portion, room, room, now)
     return handed_out(portion)
 
 
@@ -114,22 +112,13 @@ def test_a_filler_that_dies_before_its_note_leaves_the_cursor_to_the_next_one_an
     store: Store,
 ) -> None:
     sent = in_line(store, 4)
-    late = store.windows.lease(LIST, NOW)
-    assert late is not None
-    portion = store.windows.next(LIST, 3)
-    assert store.windows.lease(LIST, NOW) is None
-    assert store.windows.state(LIST, NOW).is_leased
-    store.windows.give_up(late + 1, LIST, NOW)  # somebody else's lease
-    assert store.windows.lease(LIST, NOW) is None
-    end_lease(store, late)
+    late = store.windows.next(LIST, 3)
     assert fill(store, 3) == sent[:3]  # again, from the last note
-    assert not store.windows.note(late, portion, 3, 3, NOW)
-    assert fill(store, 3) == sent[3:]
-
-
-def end_lease(store: Store, lease: int) -> None:
-    """Let a lease end. To wait for its end would take seconds: giving it up has the same result for others."""
-    store.windows.give_up(lease, LIST, NOW)
+    assert not store.windows.note(late, 3, 3, NOW)
+    last = store.windows.next(LIST, 3)
+    assert handed_out(last) == sent[3:]
+    assert store.windows.note(last, 3, 3, NOW)
+    assert not store.windows.note(last, 3, 3, NOW)  # its row is gone
 
 
 def test_canceled_claimed_and_scheduled_tasks_are_passed_over_a_few_pages_at_a_time(store: Store) -> None:
@@ -198,7 +187,7 @@ def test_the_state_has_the_last_fill_and_the_workers_that_live(store: Store) -> 
     assert store.windows.sizes() == ({}, 0)
     in_line(store, 5)
     state = store.windows.state(LIST, NOW)
-    assert (state.waits, state.is_leased, state.last, state.workers) == (True, False, None, 0)
+    assert (state.waits, state.last, state.workers) == (True, None, 0)
     process = Process(kind="worker", host="h", machine="m", pid=1, pid_started="1", name="rq-name")
     gone = store.workers.register(process, NOW)
     store.workers.mark_gone([gone], NOW)
@@ -271,6 +260,7 @@ class World:
     redis: list[str] = field(default_factory=list)
     sent: list[list[str]] = field(default_factory=list)
     started: list[str] = field(default_factory=list)
+    late: list[Portion] = field(default_factory=list)  # of fillers that stand still
 
     def submit(self, chance: random.Random) -> None:
         count = chance.choice([1, 1, 3, 12])
@@ -292,23 +282,29 @@ class World:
         self.started += [token for token in dict.fromkeys(taken) if token in claimed]
 
     def fill(self, chance: random.Random) -> None:
-        lease = self.store.windows.lease(LIST, NOW)
-        assert lease is not None
         portion = self.store.windows.next(LIST, chance.randint(1, 6))
-        tokens, dies = handed_out(portion), chance.choice(["never", "never", "before push", "in push", "before note"])
-        if dies != "before push":
+        self.finish(portion, chance.choice(["never", "never", "before push", "in push", "before note", "is late"]))
+
+    def finish(self, portion: Portion, dies: str) -> None:
+        """Push and note a portion, unless the filler dies before, or is so late that others fill meanwhile."""
+        tokens = handed_out(portion)
+        if dies == "is late":
+            self.late.append(portion)
+        elif dies != "before push":
             self.redis += tokens[: len(tokens) // 2 if dies == "in push" else None]
         if dies == "never":
-            self.store.windows.note(lease, portion, 6, 6, NOW)
-        else:
-            end_lease(self.store, lease)
+            self.store.windows.note(portion, 6, 6, NOW)
+
+    def catch_up(self, chance: random.Random) -> None:
+        if self.late:
+            self.finish(self.late.pop(chance.randrange(len(self.late))), chance.choice(["never", "before note"]))
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_in_any_order_of_events_each_task_starts_once_and_each_batch_in_its_order(store: Store, seed: int) -> None:
     chance, world = random.Random(seed), World(store)  # noqa: S311 - it must be repeatable
     for _ in range(60):
-        chance.choice([world.submit, world.take, world.fill])(chance)
+        chance.choice([world.submit, world.take, world.fill, world.catch_up])(chance)
     while store.windows.lists_in_line() or world.redis:
         world.fill(chance)
         world.take(chance)
@@ -316,19 +312,3 @@ def test_in_any_order_of_events_each_task_starts_once_and_each_batch_in_its_orde
     for tokens in world.sent:
         assert [token for token in world.started if token in tokens] == tokens
     assert should_be_in_redis(store) == []
-
-
-def test_two_fillers_at_once_hand_out_each_ticket_once_and_in_order(store: Store, migrated_url: str) -> None:
-    sent, lists = in_line(store, 60), list[str]()
-    with closing(Store(Database(migrated_url))) as other:
-        while rows_in_line(store):
-            leases: Sequence[tuple[Store, int | None]] = [
-                (each, each.windows.lease(LIST, NOW)) for each in (other, store)
-            ]
-            owners = [(each, lease) for each, lease in leases if lease is not None]
-            assert len(owners) == 1
-            ((filler, lease),) = owners
-            portion = filler.windows.next(LIST, 7)
-            lists += handed_out(portion)
-            assert filler.windows.note(lease, portion, 7, 7, NOW)
-    assert lists == sent

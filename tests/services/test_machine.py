@@ -176,9 +176,8 @@ class Life(RuleBasedStateMachine):
             if not crash:
                 record_pushed(self.store, tickets, self.now)
         for name in self.store.windows.lists_in_line():
-            lease = self.store.windows.lease(name, self.now)
-            if lease is not None and not crash:
-                self.store.windows.note(lease, self.store.windows.next(name, 3), 3, 0, self.now)
+            if not crash:
+                self.store.windows.note(self.store.windows.next(name, 3), 3, 0, self.now)
 
     @rule()
     def restart(self) -> None:

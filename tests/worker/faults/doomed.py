@@ -135,12 +135,11 @@ class DoomedFilling(Filling):
         self._doom.at("after note", happens=filled.tickets)
         return filled
 
-    def _pushed(self, lease: int, name: str, room: int) -> Portion:
-        """Die with the lease, before the push or after it."""
+    def _push(self, portion: Portion) -> None:
+        """Die with the lock, before the push or after it."""
         self._doom.at("before push", happens=True)
-        portion = super()._pushed(lease, name, room)
+        super()._push(portion)
         self._doom.at("before note", happens=portion.count)
-        return portion
 
 
 class DoomedWorker(Worker):
