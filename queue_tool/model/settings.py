@@ -212,7 +212,7 @@ class Settings:
     max_pushed: int = _setting(
         1_000_000,
         _whole(1),
-        "maximum number of tickets in Redis per list; usually it holds at most 2000 per worker, and the rest waits",
+        "maximum number of tickets in Redis per list; usually it holds at most 5000 per worker, and the rest waits",
     )
     max_waiting: int = _setting(
         0, _whole(0), "maximum number of waiting tasks; requests that exceed it get 429; 0 is no limit"

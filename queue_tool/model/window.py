@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-PER_WORKER = 2000
-"""The largest window for each worker process. Workers that run empty tasks are as fast with it as without a window."""
+FIRST = 2000
+"""The window of a list that was never filled: its workers may be fast or slow."""
+
+PER_WORKER = 5000
+"""The largest window for each worker process. Workers that run empty tasks take so many in about half a second, and a
+fill takes a tenth of a second, so they are as fast with it as without a window."""
 
 SMALLEST = 64
 """The smallest window, if the lane has at least half as many slots."""
@@ -41,13 +45,13 @@ def window(last: LastFill | None, length: int, most: int, slots: int | None = No
     """Return the window of a list: what its workers take in `WORK` seconds, as measured since the last fill.
 
     Args:
-        last: the last fill; None: the list was never filled, and its workers may be fast.
+        last: the last fill; None: the list was never filled.
         length: tickets in the list.
         most: the largest window that the list may have.
         slots: slots of the lane in one worker; None: unknown.
     """
     if last is None:
-        return most
+        return min(FIRST, most)
     if length == 0:  # the workers were faster than the window
         return min(most, 2 * last.size)
     taken = max(0, last.length - length)

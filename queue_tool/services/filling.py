@@ -15,7 +15,7 @@ from queue_tool.broker import Broker
 from queue_tool.errors import BrokerAway, StoreAway
 from queue_tool.model.clock import Clock
 from queue_tool.model.ticket import Ticket
-from queue_tool.model.window import is_low, largest, window
+from queue_tool.model.window import FIRST, is_low, largest, window
 from queue_tool.store import Portion, Store
 
 REMEMBERED = 1.0
@@ -54,7 +54,7 @@ class Filling:
         if self._read_at is None or now - self._read_at >= REMEMBERED:
             self._sizes, workers = self.store.windows.sizes()
             self._largest, self._read_at = largest(workers, self.max_pushed), now
-        return min(self._sizes.get(name, self._largest), self._largest)
+        return min(self._sizes.get(name, FIRST), self._largest)
 
     def without_room(self, tickets: Sequence[Ticket]) -> list[str]:
         """Return the lists that have no room for their tickets among these.

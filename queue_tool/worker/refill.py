@@ -17,7 +17,7 @@ from queue_tool.model import events
 from queue_tool.model.clock import Clock
 from queue_tool.model.queues import Lane
 from queue_tool.model.telemetry import Telemetry
-from queue_tool.model.window import PER_WORKER, is_low
+from queue_tool.model.window import FIRST, is_low
 from queue_tool.services.filling import Filling
 
 REST = 0.05
@@ -59,7 +59,7 @@ class Refill:
 
     def took(self, name: str, lane: Lane, left: int) -> None:
         """Note how many tickets a take left in a list. Only the pump calls this."""
-        if not is_low(left, self._sizes.get(name, PER_WORKER)) or name in self._pending:
+        if not is_low(left, self._sizes.get(name, FIRST)) or name in self._pending:
             return
         self._check(name, lane)
         if self._thread is None:
