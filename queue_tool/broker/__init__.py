@@ -19,7 +19,7 @@ __all__ = ["Broker", "InlineBroker", "RqBroker"]
 class Broker(Protocol):
     """The operations of every broker. Each method is safe to repeat."""
 
-    gathers: bool  # whether one push of the tickets of many callers is faster than a push for each caller
+    has_lists: bool  # whether tickets wait in lists; then one push for many callers is faster than a push for each
 
     def push(self, tickets: Sequence[Ticket]) -> None:
         """Put tickets into their lists, in this order.
@@ -37,11 +37,8 @@ class Broker(Protocol):
             BrokerAway: some or all of the tickets may be missing.
         """
 
-    def has_room(self, name: str, count: int, most: int) -> bool:
-        """Return whether a list can take `count` more tickets without holding more than `most`.
-
-        The answer may come from the length after the last push. If the length cannot be known, the answer is True.
-        """
+    def last_length(self, name: str) -> int:
+        """Return how many tickets waited in a list after this process's last push or query; 0 if there was none."""
 
     def filling(self, name: str) -> AbstractContextManager[bool]:
         """Return a context in which at most one process fills a list. Its value says whether this is the process.

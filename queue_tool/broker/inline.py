@@ -17,7 +17,7 @@ Work = Callable[[Sequence[tuple[str, int]]], None]
 class InlineBroker:
     """Runs tasks in the thread that pushes their tickets."""
 
-    gathers = False
+    has_lists = False
 
     def __init__(self, work: Work) -> None:
         """Keep the callback that runs tasks."""
@@ -36,9 +36,9 @@ class InlineBroker:
         """Return a context whose value is True: no other process fills a list."""
         yield True
 
-    def has_room(self, name: str, count: int, most: int) -> bool:  # noqa: ARG002 - the signature of every broker
-        """Return True: no ticket ever waits."""
-        return True
+    def last_length(self, name: str) -> int:  # noqa: ARG002 - the signature of every broker
+        """Return 0: no ticket ever waits."""
+        return 0
 
     def length(self, name: str) -> int:  # noqa: ARG002 - the signature of every broker
         """Return 0: no ticket ever waits."""

@@ -70,7 +70,7 @@ def _driver() -> DriverInfo:
 class RqBroker:
     """The broker on Redis or Valkey."""
 
-    gathers = True
+    has_lists = True
 
     def __init__(self, url: str, database: str) -> None:
         """Prepare clients; nothing is connected yet.
@@ -112,17 +112,9 @@ class RqBroker:
                 self._is_ours = True
             self._lengths[name] = self._stamps.push(name, task_type, ids)
 
-    def has_room(self, name: str, count: int, most: int) -> bool:
-        """Return whether a list can take `count` more tickets without holding more than `most`.
-
-        Redis is queried only if the last known length leaves no room. So tickets that other processes have pushed
-        since then are overlooked until the next push, which returns the real length.
-        """
-        if self._lengths.get(name, 0) + count <= most:
-            return True
-        with suppress(BrokerAway):
-            return self.length(name) + count <= most
-        return True
+    def last_length(self, name: str) -> int:
+        """Return how many tickets waited in a list after this process's last push or query; 0 if there was none."""
+        return self._lengths.get(name, 0)
 
     @contextmanager
     def filling(self, name: str) -> Iterator[bool]:

@@ -18,6 +18,9 @@ from queue_tool.model.ticket import Ticket
 from queue_tool.model.window import FIRST, is_low, largest, window
 from queue_tool.store import Portion, Store
 
+FULL_FOR = 0.1
+"""Seconds for which a list counts as full that was at least half full, so that small requests do not query Redis."""
+
 REMEMBERED = 1.0
 """Seconds for which the windows are remembered, so that a request does not read them."""
 
@@ -43,6 +46,7 @@ class Filling:
     _sizes: dict[str, int] = field(default_factory=dict, init=False)
     _largest: int = field(default=0, init=False)
     _read_at: float | None = field(default=None, init=False)  # monotonic
+    _full_until: dict[str, float] = field(default_factory=dict, init=False)  # monotonic: until when a list is full
 
     def size(self, name: str) -> int:
         """Return the window of a list, as it was not long ago.
@@ -63,7 +67,30 @@ class Filling:
             StoreAway: the database is busy or away.
         """
         wanted = Counter(ticket.list for ticket in tickets)
-        return [name for name, count in wanted.items() if not self.broker.has_room(name, count, self.size(name))]
+        return [name for name, count in wanted.items() if not self._has_room(name, count)]
+
+    def _has_room(self, name: str, count: int) -> bool:
+        """Return whether a list has room for so many more tickets.
+
+        Redis is queried only if the last known length leaves no room. So tickets that other processes have pushed since
+        then are overlooked until the next push, which returns the real length. A full list is not queried for a while.
+        If the length cannot be known, the answer is True.
+        """
+        if self._is_full(name):
+            return False
+        size = self.size(name)
+        if not self.broker.has_lists or self.broker.last_length(name) + count <= size:
+            return True
+        try:
+            length = self.broker.length(name)
+        except BrokerAway:
+            return True
+        if not is_low(length, size):
+            self._full_until[name] = self.clock.monotonic() + FULL_FOR
+        return length + count <= size
+
+    def _is_full(self, name: str) -> bool:
+        return self.clock.monotonic() < self._full_until.get(name, 0.0)
 
     def room(self, name: str) -> int:
         """Return how many tickets fit into a list.
@@ -99,8 +126,9 @@ class Filling:
     def try_to_fill(self, names: Iterable[str]) -> None:
         """Fill these lists. If that fails, the sweeper does it."""
         for name in names:
-            with contextlib.suppress(BrokerAway, StoreAway):
-                self.fill(name)
+            if not self._is_full(name):
+                with contextlib.suppress(BrokerAway, StoreAway):
+                    self.fill(name)
 
     def fill_all(self) -> Filled:
         """Fill all lists that have a line, except those of paused queues.

@@ -93,7 +93,7 @@ class Submitter:
         Raises:
             BrokerAway: some of them may be missing in Redis. The sweeper pushes them later.
         """
-        sent: Sequence[Failed | None] = self._send.each(pushes) if self._broker.gathers else self._push(pushes)
+        sent: Sequence[Failed | None] = self._send.each(pushes) if self._broker.has_lists else self._push(pushes)
         self._note([push for push, outcome in zip(pushes, sent, strict=True) if outcome is None])
         for outcome in sent:
             if outcome is not None:

@@ -49,8 +49,12 @@ def add_batch(connection: Connection, new: NewBatch, *, held: bool, sender: int 
     """
     row = _batch_row(new, held=held, sender=sender)
     batch_id: int = connection.execute(_ADD_BATCH, row).scalar_one()
-    add_tasks(connection, new.accepted, batch_id, new.created_at, micros(new.created_at))
-    if held:
+    waits_with_others = held and len(new.accepted) <= line.SMALL
+    pushed_at = None if waits_with_others else micros(new.created_at)
+    add_tasks(connection, new.accepted, batch_id, new.created_at, pushed_at)
+    if waits_with_others:
+        line.join_others(connection, new.lists)
+    elif held:
         line.join(connection, [(new.id, name) for name in sorted(new.lists)])
     if new.refused:
         connection.execute(insert(refusals), _refusal_rows(new.refused, batch_id))
@@ -113,14 +117,15 @@ def add_many(connection: Connection, requests: Sequence[NewTasks]) -> None:
         connection.execute(_ADD_BATCHES, rows)
     connection.execute(_ADD_MIXED, as_rows(row for each in requests for row in _mixed_rows(each)))
     _add_tags(connection, [task for each in requests for task in each.tasks])
-    held = [each for each in requests if each.held]
-    line.join(connection, [(each.batch.id, name) for each in held if each.batch for name in sorted(each.batch.lists)])
-    line.join_others(connection, [task.list for each in held if each.batch is None for task in each.tasks])
+    line.join_others(connection, {task.list for each in requests if each.held for task in each.tasks})
 
 
 def _mixed_rows(request: NewTasks) -> Iterator[tuple[object, ...]]:
     batch, now = request.batch, request.created_at
-    pushed_at = being_pushed(request.sender, held=request.held) if batch is None else micros(now)
+    if batch is None:
+        pushed_at = being_pushed(request.sender, held=request.held)
+    else:
+        pushed_at = None if request.held else micros(now)
     for task in request.tasks:
         own = _own(task, now, pushed_at)
         yield task.token, task.index, _text(task.data), *own, batch and batch.id, micros(now)

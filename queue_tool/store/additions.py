@@ -22,9 +22,6 @@ from queue_tool.store.idempotency import Remembered, lock_and_recall, lock_keys,
 from queue_tool.store.pushed_tickets import PushedTickets, mark_pushed
 from queue_tool.store.waiting_count import WaitingCount
 
-SMALL = 100
-"""Elements of a request that is added by the same statements as other requests."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddBatch:
@@ -54,7 +51,7 @@ class AddBatch:
         """Return whether nothing that is already there can change what is added, and only tasks are added."""
         new = self.new
         labeled = bool(new.label.metadata)
-        return bool(new.accepted) and not (new.idempotency or new.refused or labeled or self.hold or new.unique_keys)
+        return bool(new.accepted) and not (new.idempotency or new.refused or labeled or new.unique_keys)
 
     @property
     def new_tasks(self) -> tuple[Sequence[NewTask], NewBatch | None, datetime]:
@@ -81,7 +78,7 @@ class AddTask:
     @property
     def is_plain(self) -> bool:
         """Return whether nothing that is already there can change what is added."""
-        return not (self.key or self.hold or self.new.options.unique_key)
+        return not (self.key or self.new.options.unique_key)
 
     @property
     def new_tasks(self) -> tuple[Sequence[NewTask], NewBatch | None, datetime]:
@@ -218,7 +215,8 @@ class Additions:
 def _add_together(connection: Connection, group: Sequence[Addition], sender: int) -> list[Added]:
     """Add requests that do not depend on each other, with as many statements as one request needs."""
     names = [{task.list for task in request.tasks} for request in group]
-    held = {name for name in sorted(set().union(*names)) if line.is_in_line(connection, name)}
+    held = {name for request in group for name in request.hold}
+    held |= {name for name in sorted(set().union(*names) - held) if line.is_in_line(connection, name)}
     answers = [Added(held=not held.isdisjoint(mine)) for mine in names]
     parts = [request.new_tasks for request in group]
     add_many(
@@ -248,4 +246,4 @@ def _row_of(request: Addition, added: Added) -> Row | None:
 
 
 def _is_small_and_plain(request: Addition) -> bool:
-    return request.size <= SMALL and request.is_plain
+    return request.size <= line.SMALL and request.is_plain

@@ -1,8 +1,8 @@
 """The line of a list: the batches whose tickets are not all in Redis, in the order of their turns.
 
 Each of these batches has a row in `windows` for each list. The row's cursor `after` is the last task whose ticket was
-pushed. All other tickets of the list are one more flow, which has the row of `OTHERS`: tasks without a batch, and tasks
-that are due, retried, put back or reopened. These tickets are marked one by one, with `pushed_at`.
+pushed. All other tickets of the list are one more flow, which has the row of `OTHERS`: tasks without a batch or of a
+small one, and tasks that are due, retried, put back or reopened. These tickets are marked one by one, with `pushed_at`.
 
 While a list has a line, all new tickets of the list join it. Otherwise the line would never end.
 """
@@ -33,6 +33,9 @@ from queue_tool.store.tables import batches, in_state, tasks, windows
 
 OTHERS = 0
 """The batch id of the flow of tickets that belong to no batch in line. No batch has this id."""
+
+SMALL = 100
+"""The most tasks of a batch that waits with the others and has no turn of its own."""
 
 
 def must_wait(connection: Connection, full: Collection[str], names: Collection[str]) -> bool:

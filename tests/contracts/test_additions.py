@@ -22,8 +22,8 @@ from queue_tool.model.options import PLAIN, Options
 from queue_tool.services.submit import make_tokens
 from queue_tool.services.submitter import Push, Submitter
 from queue_tool.store import AddBatch, Added, Addition, AddTask, Store
-from queue_tool.store.additions import SMALL
 from queue_tool.store.engine.database import Database
+from queue_tool.store.line import SMALL
 from queue_tool.store.tables import batches, tasks
 from tests.support import LIMIT, eventually
 

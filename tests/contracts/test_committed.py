@@ -16,8 +16,8 @@ from queue_tool.model.batch import IdempotencyKey, NewTask, judge_of, new_batch
 from queue_tool.model.options import Options
 from queue_tool.services.submit import make_tokens
 from queue_tool.store import AddBatch, Addition, AddTask, Store
-from queue_tool.store.additions import SMALL
 from queue_tool.store.engine.database import Database
+from queue_tool.store.line import SMALL
 from tests.cutter import Cut, Cutter, cutter
 from tests.postgres import Cluster
 

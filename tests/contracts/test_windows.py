@@ -21,6 +21,7 @@ from queue_tool.model.task_types import make_task_type
 from queue_tool.services.submit import make_tokens
 from queue_tool.store import AddBatch, Added, AddTask, Portion, Process, Store
 from queue_tool.store.engine.database import Database
+from queue_tool.store.line import SMALL
 from queue_tool.store.portions import PAGE, PAGES
 from queue_tool.store.tables import tasks, windows
 from tests.adding import add_to
@@ -79,9 +80,9 @@ def rows_in_line(store: Store) -> int:
 
 
 def test_while_a_batch_waits_all_new_tickets_join_the_line_and_nothing_is_missed_in_redis(store: Store) -> None:
-    first = in_line(store, 2)
+    first = in_line(store, SMALL + 1)
     alone, added = single(store)
-    second, third, other = batch_of(1), batch_of(1), batch_of(2)
+    second, third, other = batch_of(1), batch_of(1), batch_of(SMALL + 1)
     assert (added.held, add_to(store, second).held) == (True, True)
     answers = store.additions.add([AddBatch(new=third), AddBatch(new=other)])
     assert [answer.held for answer in answers] == [True, True]
@@ -89,10 +90,12 @@ def test_while_a_batch_waits_all_new_tickets_join_the_line_and_nothing_is_missed
     assert should_be_in_redis(store) == []
     assert store.windows.lists_in_line() == [LIST]
 
-    wanted = [*first, alone, *(task.token for each in (second, third, other) for task in each.accepted)]
-    assert fill(store, 3) == wanted[:3]
-    assert should_be_in_redis(store) == wanted[:3]
-    assert fill(store, 100) == wanted[3:]
+    small = [alone, second.accepted[0].token, third.accepted[0].token]
+    wanted = [*first, *(task.token for task in other.accepted), *small]  # of one fill, the small ones come last
+    assert rows_in_line(store) == 3  # the two large batches, and all others together
+    assert fill(store, len(first)) == first
+    assert should_be_in_redis(store) == first
+    assert fill(store, 500) == wanted[len(first) :]
     assert rows_in_line(store) == 0
     assert store.windows.lists_in_line() == []
     assert sorted(should_be_in_redis(store)) == sorted(wanted)
@@ -103,7 +106,7 @@ def test_batches_take_turns_of_at_least_five_hundred(store: Store) -> None:
     large, other = in_line(store, 1200), in_line(store, 600)
     small = in_line(store, 10)
     assert fill(store, 1000) == [*large[:500], *other[:500]]
-    assert fill(store, 400) == [*small, *large[500:890]]
+    assert fill(store, 400) == [*large[500:890], *small]
     assert fill(store, 2000) == [*other[500:], *large[890:]]
     assert rows_in_line(store) == 0
 
@@ -111,24 +114,24 @@ def test_batches_take_turns_of_at_least_five_hundred(store: Store) -> None:
 def test_a_filler_that_dies_before_its_note_leaves_the_cursor_to_the_next_one_and_a_late_note_is_ignored(
     store: Store,
 ) -> None:
-    sent = in_line(store, 4)
-    late = store.windows.next(LIST, 3)
-    assert fill(store, 3) == sent[:3]  # again, from the last note
+    sent = in_line(store, SMALL + 1)
+    late = store.windows.next(LIST, SMALL)
+    assert fill(store, SMALL) == sent[:SMALL]  # again, from the last note
     assert not store.windows.note(late, 3, 3, NOW)
     last = store.windows.next(LIST, 3)
-    assert handed_out(last) == sent[3:]
+    assert handed_out(last) == sent[SMALL:]
     assert store.windows.note(last, 3, 3, NOW)
     assert not store.windows.note(last, 3, 3, NOW)  # its row is gone
 
 
 def test_canceled_claimed_and_scheduled_tasks_are_passed_over_a_few_pages_at_a_time(store: Store) -> None:
-    sent = in_line(store, 40)
+    sent = in_line(store, SMALL + 40)
     store.control.cancel(sent[:30], "me", "", NOW)
     claim_runs(store, [(sent[30], 1)], owner=1, now=NOW)
     assert fill(store, 5) == []  # it reads few pages, and they give no ticket
     assert fill(store, 5) == sent[31:36]
     assert 5 * PAGES < 30 < 2 * 5 * PAGES
-    assert fill(store, 50) == sent[36:]
+    assert fill(store, 500) == sent[36:]
     later = Options(timing=Timing(due_at=NOW + timedelta(seconds=5)))
 
     def judge(options: Any, index: int, token: str) -> NewTask | Refused:
@@ -148,24 +151,24 @@ def test_canceled_claimed_and_scheduled_tasks_are_passed_over_a_few_pages_at_a_t
 @pytest.mark.parametrize("way", ["cancel", "expire", "retention"])
 def test_a_batch_of_which_nothing_waits_leaves_the_line(store: Store, way: str) -> None:
     late = NOW + timedelta(days=1)
-    tokens = in_line(store, 3, Options(timing=Timing(expires_at=NOW + timedelta(hours=1))))
+    tokens = in_line(store, SMALL + 3, Options(timing=Timing(expires_at=NOW + timedelta(hours=1))))
     if way == "expire":
-        store.upkeep.expire(late, 10)
+        store.upkeep.expire(late, 500)
     else:
         store.control.cancel(tokens, "me", "", NOW)
     if way == "retention":
-        store.upkeep.forget(late, 0, 10)
+        store.upkeep.forget(late, 0, 500)
         store.upkeep.forget_batches(late)
     assert rows_in_line(store) == 0
 
 
 def test_a_canceled_batch_whose_tasks_run_again_joins_as_one_of_the_others(store: Store) -> None:
-    first = in_line(store, 3)
+    first = in_line(store, SMALL + 3)
     store.control.cancel(first[1:], "me", "", NOW)
     store.control.reopen(first[1:])
-    other = in_line(store, 2)
+    other = in_line(store, SMALL + 2)
     store.windows.join_others(LIST)
-    assert fill(store, 10) == [first[0], *other, *first[1:]]
+    assert fill(store, 500) == [first[0], *other, *first[1:]]
     assert sorted(should_be_in_redis(store)) == sorted([*first, *other])
 
 
@@ -263,26 +266,26 @@ class World:
     late: list[Portion] = field(default_factory=list)  # of fillers that stand still
 
     def submit(self, chance: random.Random) -> None:
-        count = chance.choice([1, 1, 3, 12])
+        count = chance.choice([1, 1, 3, SMALL + 30])
         if count == 1 and chance.random() < 0.5:
             token, added = single(self.store)
             tokens = [token]
         else:
             new = batch_of(count)
-            added = add_to(self.store, new, hold=[LIST] if len(self.redis) + count > 6 else [])
+            added = add_to(self.store, new, hold=[LIST] if len(self.redis) + count > 60 else [])
             tokens = [task.token for task in new.accepted]
         self.sent.append(tokens)
         if not added.held:
             self.redis += tokens
 
     def take(self, chance: random.Random) -> None:
-        count = chance.randint(1, 4)
+        count = chance.randint(1, 40)
         taken, self.redis = self.redis[:count], self.redis[count:]
         claimed = {task.token for task in claim_runs(self.store, [(token, 1) for token in taken], 1, NOW)}
         self.started += [token for token in dict.fromkeys(taken) if token in claimed]
 
     def fill(self, chance: random.Random) -> None:
-        portion = self.store.windows.next(LIST, chance.randint(1, 6))
+        portion = self.store.windows.next(LIST, chance.randint(1, 60))
         self.finish(portion, chance.choice(["never", "never", "before push", "in push", "before note", "is late"]))
 
     def finish(self, portion: Portion, dies: str) -> None:
