@@ -42,6 +42,7 @@ from queue_tool.services.sweep.sweep import Sweep
 from queue_tool.services.wait import Wait
 from queue_tool.store import Store, migrations
 from queue_tool.store.engine.database import Database
+from queue_tool.store.finishing import finish_restore
 
 STORE_PAUSE = 0.5
 """Seconds before the next try if an outcome could not be recorded."""
@@ -270,16 +271,31 @@ def open_store(settings: Settings, *, migrate: bool = False) -> Store:
 
     Raises:
         DataDirUnusable: the data directory cannot be written to.
+        DatabaseReplaced: another file was put in the place of the database by hand.
         SchemaOutdated: the database has another schema version, and `migrate` is false.
         StoreAway: the database is locked.
     """
-    data_dir.prepare(settings.data_dir)
-    database = Database(settings.database)
+    database = open_database(settings)
     if migrate:
         migrations.upgrade(database)
     else:
         migrations.require_current(database)
     return Store(database)
+
+
+def open_database(settings: Settings) -> Database:
+    """Return the database, whatever its schema version. An interrupted restore is finished first.
+
+    Raises:
+        DataDirUnusable: the data directory cannot be written to.
+        DatabaseReplaced: another file was put in the place of the database by hand.
+        StoreAway: the database is locked.
+    """
+    data_dir.prepare(settings.data_dir)
+    database = Database(settings.database)
+    finish_restore(database, settings.data_dir.absolute() / put_aside.FOLDER)
+    database.require_same_file()
+    return database
 
 
 def upgrade_database(settings: Settings) -> str:

@@ -77,6 +77,7 @@ def _supervise(settings: Settings, overrides: dict[str, str], processes: Prepare
         if settings.web:
             ports.require_free(settings.host, settings.port)
         system = runtime.open_runtime(settings, telemetry, "sweeper", migrate=True)
+        system.store.database.renew_generation()
         telemetry.emit(
             events.Started(
                 version=__version__,
@@ -132,6 +133,7 @@ def sweep() -> None:
     settings = environment.load_settings()
     telemetry = runtime.start_logging("sweep", settings)
     system = runtime.open_runtime(settings, telemetry, "sweeper")
+    system.store.database.renew_generation()
     stopping = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stopping.set())

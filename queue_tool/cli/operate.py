@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from queue_tool.cli.backup import backup, restore
 from queue_tool.cli.copy import copy
 from queue_tool.model.access import KEY_ROLES
 
@@ -29,6 +30,8 @@ def upgrade() -> None:
 
 
 db.add_command(copy)
+db.add_command(backup)
+db.add_command(restore)
 
 
 @click.group()

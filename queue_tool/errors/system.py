@@ -83,6 +83,24 @@ class SchemaOutdated(QueueToolError):
     code = "schema_outdated"
 
 
+class DatabaseReplaced(QueueToolError):
+    """The database file was put in place by hand. Move it away, then run `queue-tool db restore` with it."""
+
+    code = "database_replaced"
+
+
+class CannotBackUp(QueueToolError):
+    """The backup cannot be written."""
+
+    code = "cannot_back_up"
+
+
+class CannotRestore(QueueToolError):
+    """The backup cannot be restored. The database is unchanged."""
+
+    code = "cannot_restore"
+
+
 class CannotCopy(QueueToolError):
     """Only a SQLite database can be copied, and only to a PostgreSQL database."""
 

@@ -12,9 +12,10 @@ from sqlalchemy import Connection, Engine, PoolProxiedConnection, Select
 from sqlalchemy.engine import make_url
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from queue_tool.errors import CommitUnknown, FailureKind, StoreAway
+from queue_tool.errors import CommitUnknown, DatabaseReplaced, FailureKind, StoreAway
 from queue_tool.model.times import require_time_zone
 from queue_tool.store.engine.failures import failures_named
+from queue_tool.store.engine.generation import FileReplaced
 from queue_tool.store.engine.postgres import Postgres
 from queue_tool.store.engine.sqlite import Sqlite
 
@@ -52,6 +53,12 @@ class Backend(Protocol):
 
     def exists(self) -> bool:
         """Return whether the database exists. A missing database has no tables."""
+
+    def require_same_file(self) -> None:
+        """Check that the database is the one that the system used last, if it is a file."""
+
+    def renew_generation(self) -> None:
+        """Mark the database as the one that the system uses from now on, if it is a file."""
 
     def close(self) -> None:
         """Close every connection. A connection in use is closed when it is returned."""
@@ -175,6 +182,26 @@ class Database:
     def exists(self) -> bool:
         """Return whether the database exists."""
         return self._backend.exists()
+
+    def require_same_file(self) -> None:
+        """Check that no other file was put in the place of a SQLite database by hand.
+
+        Raises:
+            DatabaseReplaced: another file is there, or none. The message says what to do.
+        """
+        try:
+            self._backend.require_same_file()
+        except FileReplaced as error:
+            raise DatabaseReplaced(str(error)) from None
+
+    def renew_generation(self) -> None:
+        """Mark a SQLite database as the one that the system uses from now on. Earlier copies of it do not fit then.
+
+        Raises:
+            StoreAway: the database cannot be written.
+        """
+        with failures_named():
+            self._backend.renew_generation()
 
     def close(self) -> None:
         """Close every connection. A connection in use is closed when it is returned."""

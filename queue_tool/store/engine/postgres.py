@@ -93,6 +93,12 @@ class Postgres:
         """Return True without a check. If the database is missing, the first query raises an error."""
         return True
 
+    def require_same_file(self) -> None:
+        """Do nothing: the server looks after its files."""
+
+    def renew_generation(self) -> None:
+        """Do nothing, for the same reason."""
+
     def close(self) -> None:
         """Close every connection. A connection in use is closed when it is returned."""
         for engine in (self._writer, self.reader, self.autocommit):

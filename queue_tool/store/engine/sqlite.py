@@ -6,6 +6,7 @@ would fail at once if another transaction wrote in between, whatever the timeout
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -27,6 +28,8 @@ from sqlalchemy import (
 from sqlalchemy.engine import make_url
 from sqlalchemy.util import LRUCache
 
+from queue_tool.store.engine import generation
+from queue_tool.store.engine.generation import Mark
 from queue_tool.store.engine.pools import borrow, retire
 from queue_tool.store.engine.write_lock import WriteLock
 
@@ -52,6 +55,8 @@ class Sqlite:
         self._relaxed_writer = self._writer.execution_options(synchronous="NORMAL")
         self.reader = self.autocommit = _engine(url, "BEGIN", timeout, pool_size=8, max_overflow=64)
         self._file: tuple[int, int] | None = None  # device and inode of the file that the connections have open
+        self._changed_at = 0  # nanoseconds: when the file was written last, as far as its header was checked
+        self._descriptor = -1  # of the file, opened by SQLite; it may be closed by now
 
     @contextmanager
     def writing(self, *, durable: bool, unhurried: bool) -> Iterator[Connection]:  # noqa: ARG002 - SQLite ends no statement
@@ -99,13 +104,58 @@ class Sqlite:
 
         Raises:
             FileNotFoundError: there is no file at the path.
+            FileReplaced: another file was put there by hand, beside files of the old one.
         """
         found = self._path.stat()
         file = found.st_dev, found.st_ino
-        if self._file is not None and self._file != file:
+        if self._file == file:
+            if found.st_mtime_ns != self._changed_at:  # a checkpoint, or another file was copied over this one
+                self._require_same_content(found)
+                self._changed_at = found.st_mtime_ns
+            return
+        if self._file is not None:
+            generation.require_same(self._path)
             retire(self._writer)
             retire(self.reader)
         self._file = file
+
+    def _require_same_content(self, found: os.stat_result) -> None:
+        """Check the header of the open file.
+
+        Raises:
+            FileReplaced: another file was copied over it.
+        """
+        header = generation.header_at(self._descriptor, found)
+        if header is None:
+            self._descriptor = descriptor = generation.open_descriptor(found) or -1
+            header = generation.header_at(descriptor, found)
+        mark = generation.read_mark(self._path)
+        if header is not None and mark is not None and not mark.fits(header):
+            generation.require_same(self._path)
+
+    def require_same_file(self) -> None:
+        """Check that the file at the path is the one that the system used last.
+
+        Raises:
+            FileReplaced: another file is there, or none.
+        """
+        generation.require_same(self._path)
+
+    def renew_generation(self) -> None:
+        """Give the file a new generation: copies that were made before do not fit any more."""
+        new = generation.new_generation()
+        with self._lock.hold():
+            self._follow_file()
+            mark, header = generation.read_mark(self._path), generation.read_header(self._path)
+            known = {*(mark.generations if mark else ()), *([header.generation] if header else ())}
+            generation.write_mark(self._path, Mark(generations=(*known, new), schema_version=0))
+            with borrow(self._writer) as connection:
+                driver: Any = connection.driver_connection
+                for pragma in ("synchronous=FULL", f"user_version={new}", "wal_checkpoint(PASSIVE)"):
+                    driver.execute(f"PRAGMA {pragma}").close()
+            written = generation.read_header(self._path)
+            if written is not None and written.generation == new:  # no reader held the checkpoint up
+                generation.write_mark(self._path, Mark(generations=(new,), schema_version=written.schema_version))
 
     def close(self) -> None:
         """Close every connection. A connection in use is closed when it is returned."""
