@@ -16,8 +16,8 @@ from sqlalchemy.exc import DBAPIError
 
 from queue_tool.errors import CannotBackUp, CannotRestore, QueueToolError, StoreAway
 from queue_tool.store import migrations
+from queue_tool.store.engine import file_copies as copies
 from queue_tool.store.engine import replacing
-from queue_tool.store.engine import sqlite_copies as copies
 from queue_tool.store.engine.database import TIMEOUT, Database
 from queue_tool.store.engine.failures import failures_named
 from queue_tool.store.engine.generation import beside, new_generation, sync_folder

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Executable, insert, literal, update
 
 from queue_tool.model.states import Move, State
 from queue_tool.store.engine.database import micros
-from queue_tool.store.engine.sqlite_copies import move_ids_on
+from queue_tool.store.engine.file_copies import move_ids_on
 from queue_tool.store.moves import update_for
 from queue_tool.store.tables import batches, identity, in_state, tasks, workers
 from queue_tool.store.workers import ALIVE

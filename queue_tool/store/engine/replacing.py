@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,14 +27,13 @@ def unused(path: Path, timeout: float) -> Iterator[None]:
     Raises:
         DatabaseInUse: a process has the database open.
     """
-    with WriteLock(beside(path, ".write-lock"), timeout).hold():
-        with suppress(FileNotFoundError), path.open("r+b") as file:
+    with WriteLock(beside(path, ".write-lock"), timeout).hold(), ExitStack() as opened:
+        if path.exists():
+            file = opened.enter_context(path.open("r+b"))
             try:
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, _LOCK_BYTES[1], _LOCK_BYTES[0])
             except OSError:
                 raise DatabaseInUse(f"A process still uses {path}: stop it first.") from None
-            yield
-            return
         yield
 
 

@@ -40,7 +40,7 @@ def problem_of(path: Path) -> str | None:
     """Return the first problem that SQLite finds in a database file. None if it finds none. It reads every page."""
     with closing(_opened(path, mode="ro")) as reading:
         found = str(reading.execute("PRAGMA integrity_check(1)").fetchone()[0])
-    return None if found == "ok" else found
+    return None if found == "ok" else found.splitlines()[-1].rstrip(".")  # the lines before say which database
 
 
 @contextmanager
