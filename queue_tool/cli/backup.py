@@ -13,7 +13,7 @@ from queue_tool.errors import BrokerAway
 
 if TYPE_CHECKING:
     from queue_tool.model.settings import Settings
-    from queue_tool.store.backup import Content
+    from queue_tool.store.backup import Content, Restored
     from queue_tool.store.engine.database import Database
 
 _FILE = click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
@@ -48,7 +48,8 @@ def backup(file: Path, force: bool) -> None:
 def restore(file: Path, keep_identity: bool) -> None:
     """Put the backup FILE in the place of the database, while the system is stopped.
 
-    The old files are moved to a folder beside the database. Redis belongs to the restored database from then on.
+    The old files are moved to a folder beside the database; PostgreSQL's tables are dumped to the data directory.
+    Redis belongs to the restored database from then on.
     """
     from queue_tool import environment
     from queue_tool.host import data_dir
@@ -61,16 +62,40 @@ def restore(file: Path, keep_identity: bool) -> None:
     data_dir.prepare(settings.data_dir)
     with data_dir.Ownership(settings.data_dir.absolute()), closing(Database(settings.database)) as database:
         finish_restore(database, _outcomes(settings))
-        done = backups.restore(database, file, _outcomes(settings), CLOCK.now(), keep_identity=keep_identity)
+        if database.is_file:
+            done = backups.restore(database, file, _outcomes(settings), CLOCK.now(), keep_identity=keep_identity)
+        else:
+            done = _restore_on_server(settings, database, file, keep_identity=keep_identity)
     click.echo(f"The database is restored from {file}: {_described(done.content)}.")
     click.echo(f"{done.running} tasks were running at the time of the backup and are queued again.")
-    click.echo(f"The old files are in {done.aside}.")
+    if done.aside is not None:
+        click.echo(f"What was there before is in {done.aside}.")
     _take_redis_over(settings, done.content.identity)
 
 
-def _back_up(database: Database, file: Path, *, force: bool) -> Content:
-    from queue_tool.store import backup as backups
+def _restore_on_server(settings: Settings, database: Database, file: Path, *, keep_identity: bool) -> Restored:
+    """Restore on a server, after a dump of the old tables to the data directory. The old outcomes are moved there."""
+    from queue_tool import environment
+    from queue_tool.host.clock import CLOCK
+    from queue_tool.store import dump
 
+    now, variables = CLOCK.now(), environment.for_child({})
+    name = settings.data_dir.absolute() / f"before-restore-{now:%Y%m%dT%H%M%S.%f}Z"
+    old = name.with_name(f"{name.name}.dump")
+    done = dump.restore(database, file, variables, old, now, keep_identity=keep_identity)
+    if _outcomes(settings).exists():
+        name.mkdir(mode=0o700)
+        _outcomes(settings).rename(name / _outcomes(settings).name)
+    return done
+
+
+def _back_up(database: Database, file: Path, *, force: bool) -> Content:
+    from queue_tool import environment
+    from queue_tool.store import backup as backups
+    from queue_tool.store import dump
+
+    if not database.is_file:
+        return dump.back_up(database, file, environment.for_child({}), force=force)
     with click.progressbar(length=1, label="copied", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
 
         def show(copied: int, total: int) -> None:

@@ -42,7 +42,7 @@ class Restored:
 
     content: Content  # of the database that is in place now
     running: int  # tasks that were running at the time of the backup, and are queued again
-    aside: Path  # the folder of the old files
+    aside: Path | None  # the folder of the old files, or the dump of the old tables; None: there were none
 
 
 def back_up(database: Database, file: Path, progress: copies.Progress, *, force: bool) -> Content:
@@ -117,7 +117,6 @@ def restore(database: Database, file: Path, outcomes: Path, now: datetime, *, ke
         content = _checked(new, CannotRestore, f"The file {file}")
         new.rename(beside(path, replacing.RESTORED))
         aside = replacing.replace(path, outcomes)
-        assert aside is not None  # noqa: S101 - the copy was there a moment ago
     return Restored(content=content, running=running, aside=aside)
 
 
