@@ -89,7 +89,7 @@ def commands(command: click.Command, name: str = "queue-tool") -> Iterator[tuple
 
 def test_the_commands_and_their_options() -> None:
     table = rows("docs/configuration.md", "command")
-    documented = {_NAME.findall(row[0])[0]: set(re.findall(r"`(--\w+)", row[1])) for row in table}
+    documented = {_NAME.findall(row[0])[0]: set(re.findall(r"`(--[\w-]+)", row[1])) for row in table}
     of_flask = {name for name in documented if name.startswith("flask ")}
     assert of_flask == {"flask --app queue_tool run", f"flask --app queue_tool {create_db.name}"}
     assert {name: documented[name] for name in documented.keys() - of_flask} == dict(commands(main))

@@ -151,8 +151,10 @@ class Sqlite:
             generation.write_mark(self._path, Mark(generations=(*known, new), schema_version=0))
             with borrow(self._writer) as connection:
                 driver: Any = connection.driver_connection
-                for pragma in ("synchronous=FULL", f"user_version={new}", "wal_checkpoint(PASSIVE)"):
-                    driver.execute(f"PRAGMA {pragma}").close()
+                (timeout,) = driver.execute("PRAGMA busy_timeout").fetchone()
+                pragmas = ("synchronous=FULL", f"user_version={new}", "busy_timeout=0", "wal_checkpoint(TRUNCATE)")
+                for pragma in (*pragmas, f"busy_timeout={timeout}"):  # the checkpoint does not wait for readers
+                    driver.execute(f"PRAGMA {pragma}").fetchall()
             written = generation.read_header(self._path)
             if written is not None and written.generation == new:  # no reader held the checkpoint up
                 generation.write_mark(self._path, Mark(generations=(new,), schema_version=written.schema_version))
