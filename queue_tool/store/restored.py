@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from sqlalchemy import Connection, Executable, insert, literal, update
+from sqlalchemy import Connection, Executable, delete, insert, literal, update
 
 from queue_tool.model.states import Move, State
 from queue_tool.store.engine.database import micros
 from queue_tool.store.engine.file_copies import move_ids_on
 from queue_tool.store.moves import update_for
-from queue_tool.store.tables import batches, identity, in_state, tasks, workers
+from queue_tool.store.tables import batches, identity, in_state, tasks, windows, workers
 from queue_tool.store.workers import ALIVE
 
 SKIPPED = 1_000_000
@@ -36,6 +36,7 @@ def statements(new_identity: str | None, now: datetime) -> Iterator[Executable]:
     yield update_for(Move.PUT_BACK, keyed=False)
     # Redis has other tickets than at the time of the backup, so a sweeper pushes all of them
     yield update(tasks).where(in_state(State.QUEUED)).values(pushed_at=None)
+    yield delete(windows)  # their cursors speak of the old Redis
     yield update(batches).where(batches.c.pushed_at.is_(None)).values(pushed_at=literal(micros(now)))
     yield update(batches).where(batches.c.push_failed_at < 0).values(push_failed_at=None)
     yield update(workers).where(ALIVE).values(gone_at=literal(micros(now)))
