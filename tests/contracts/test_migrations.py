@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import Table, inspect
 
 from queue_tool.errors import SchemaOutdated
 from queue_tool.model.states import State
@@ -59,27 +60,30 @@ STEPS = list(reversed([*ScriptDirectory(str(migrations.folder())).walk_revisions
 
 def test_each_migration_goes_up_down_and_up_again_and_every_row_stays(database: Database) -> None:
     migrations.upgrade(database, "base")
+    old = _found(database)
     for number, step in enumerate(STEPS):
         revision, before = step.revision, str(step.down_revision or "base")
-        old_schema, _, old_rows = _filled(database, first=1 + 2000 * number)
+        old_rows = _filled(database, old.tables, first=1 + 2000 * number)
 
         migrations.upgrade(database, revision)
-        new_schema, kept_rows, new_rows = _filled(database, first=1001 + 2000 * number)
-        _require_kept(_without(old_rows, REMOVED.get(revision)), kept_rows)
+        new = _found(database)
+        _require_kept(_without(old_rows, REMOVED.get(revision)), new.rows)
+        new_rows = _filled(database, new.tables, first=1001 + 2000 * number)
 
         migrations.downgrade(database, before)
-        found_schema, found_rows = _found(database)
-        assert found_schema == old_schema, revision
-        _require_kept(_as_before(revision, new_rows), found_rows, dropped=_added(old_rows, new_rows))
+        found = _found(database)
+        assert found.schema == old.schema, revision
+        _require_kept(_as_before(revision, new_rows), found.rows, dropped=_added(old_rows, new_rows))
 
         migrations.upgrade(database, revision)
-        assert _found(database)[0] == new_schema, revision
-        _require_kept(_without(found_rows, REMOVED.get(revision)), _found(database)[1])
+        old = _found(database)
+        assert old.schema == new.schema, revision
+        _require_kept(_without(found.rows, REMOVED.get(revision)), old.rows)
 
 
 def test_all_migrations_go_down_and_up_again_at_once_with_rows_in_every_table(database: Database) -> None:
     migrations.upgrade(database)
-    _filled(database)
+    _filled(database, _found(database).tables)
     migrations.downgrade(database, "base")
     assert migrations.current(database) is None
     migrations.upgrade(database)
@@ -144,22 +148,28 @@ def _require_kept(before: Mapping[str, Rows], after: Mapping[str, Rows], dropped
             assert {column: found.get(column, "missing") for column in expected} == expected, (table, key)
 
 
-def _filled(database: Database, first: int = 1) -> tuple[dict[str, dict[str, str]], dict[str, Rows], dict[str, Rows]]:
-    """Add rows; return the schema, and the rows before and after. Reading the schema takes most of the time."""
+@dataclass(frozen=True)
+class Found:
+    """What a database has at a revision. Reading the schema takes most of the time."""
+
+    schema: dict[str, dict[str, str]]
+    tables: list[Table]
+    rows: dict[str, Rows]
+
+
+def _found(database: Database) -> Found:
     with database.read() as connection:
         found = inspect(connection)
-        schema, tables = schema_of(found), tables_of(found)
-        before = contents(connection, tables)
+        tables = tables_of(found)
+        return Found(schema_of(found), tables, contents(connection, tables))
+
+
+def _filled(database: Database, tables: list[Table], first: int = 1) -> dict[str, Rows]:
+    """Add rows; return the rows that the tables then have."""
     with database.write() as connection:
         fill(connection, tables, first)
     with database.read() as connection:
-        return schema, before, contents(connection, tables)
-
-
-def _found(database: Database) -> tuple[dict[str, dict[str, str]], dict[str, Rows]]:
-    with database.read() as connection:
-        found = inspect(connection)
-        return schema_of(found), contents(connection, tables_of(found))
+        return contents(connection, tables)
 
 
 def test_the_migration_to_counts_counts_the_tasks_of_each_batch(database: Database) -> None:

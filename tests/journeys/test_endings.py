@@ -58,8 +58,9 @@ def system(
     request: pytest.FixtureRequest, start: str, made: dict[str, System], tmp_path_factory: pytest.TempPathFactory
 ) -> System:
     """The running system of this test's way to start; it is started again if the previous test ended it."""
-    for name in made.keys() - {start}:
-        made[name].kill_all()
+    for other in made.keys() - {start}:
+        if not made[other].is_fork:  # Flask's reloader looks at all files again and again
+            made[other].kill_all()
     if start not in made:
         made[start] = STARTS[start](tmp_path_factory.mktemp("system"))
         made[start].settings |= {"DRAIN": "1", "LOG_LEVEL": "debug"}  # at this level, each settled task is a log line
