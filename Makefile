@@ -1,8 +1,8 @@
 # Each target works in a fresh clone and needs only Python 3.11 or later.
 PYTHON ?= python3
 BIN := .venv/bin
-# Parallel test processes. Many tests wait for other processes, so 4 is good even on a machine with 2 cores.
-AT_ONCE ?= 4
+# Parallel test processes. Many tests wait for other processes, so 6 is good even on a machine with 2 cores.
+AT_ONCE ?= 6
 # Many container images set this. Then each of the hundreds of processes of the tests would compile all its imports.
 unexport PYTHONDONTWRITEBYTECODE
 
