@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from queue_tool.errors import BadSetting
+from queue_tool.model.urls import INLINE, database_url, is_plain, redis_url, without_secrets
+
+__all__ = ["INLINE", "Described", "Settings", "database_url", "described", "read", "unknown", "without_secrets"]
 
 PREFIX = "QUEUE_TOOL_"
-
-INLINE = "inline:"
-"""The Redis URL that means "no Redis": tasks run inside the request that submits them."""
 
 LONGEST = 10**9
 """Seconds, about thirty years: the maximum of every time setting."""
@@ -26,12 +26,17 @@ LONGEST = 10**9
 LONGEST_DAYS = 36_500
 """Days, about a hundred years."""
 
+MOST = 10**12
+"""The maximum of every number that has no other one."""
+
 FEWEST_ISOLATED = 4
 """The default number of isolated processes on a machine with few processors: some of them wait."""
 
 _SIZES = {"kib": 2**10, "mib": 2**20, "gib": 2**30, "": 1}
 _IS_SMALL_NUMBER = re.compile("[0-9]{1,15}").fullmatch
 _MAX_PORT = 65535
+_SHOWN = 80
+"""The most characters of a wrong text that a sentence quotes."""
 
 
 # -- reading a text; each function raises ValueError with a description of a valid text --------------------
@@ -44,20 +49,19 @@ def _text(text: str) -> str:
 
 
 def _path(text: str) -> Path:
-    return Path(_text(text)).expanduser()
+    try:
+        return Path(_text(text)).expanduser()
+    except RuntimeError:  # `~name` without such a user
+        raise ValueError("the path of a directory; `~` needs the name of a user of this machine") from None
 
 
 def _whole(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
     wanted = f"a whole number from {minimum} to {maximum}" if maximum else f"a whole number of at least {minimum}"
 
     def read(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            raise ValueError(wanted) from None
-        if number < minimum or (maximum is not None and number > maximum):
+        if not _IS_SMALL_NUMBER(text.strip()) or not minimum <= int(text) <= (maximum or MOST):
             raise ValueError(wanted)
-        return number
+        return int(text)
 
     return read
 
@@ -105,55 +109,6 @@ def _names(text: str) -> tuple[str, ...]:
     return names
 
 
-def database_url(text: str) -> str:
-    """Return the URL of a database in the form that the store uses.
-
-    Raises:
-        ValueError: the text is not such a URL. The error describes a valid URL and never quotes the text.
-    """
-    url = text.strip()
-    if url.startswith("sqlite:///") and url.removeprefix("sqlite:///").strip():
-        return url
-    if url.startswith(("postgresql://", "postgres://")) and url.partition("://")[2]:
-        return _postgres_url(url.replace("postgres://", "postgresql://", 1))
-    raise ValueError("`sqlite:///` and the path of a file, or `postgresql://` and a database")
-
-
-def _postgres_url(url: str) -> str:
-    wanted = (
-        "a URL with a numeric port and a percent-encoded password (only letters, digits, `-`, `_`, `.` and `~` need no "
-        "encoding)"
-    )
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        raise ValueError(wanted) from None
-    if (
-        url.count("@") > parts.netloc.count("@") or parts.netloc.count("@") > 1
-    ):  # an "@" of the password that is not encoded
-        raise ValueError(wanted)
-    return url
-
-
-def _redis_url(text: str) -> str:
-    wanted = f"a URL that starts with `redis://`, `rediss://` or `unix://`, or `{INLINE}`"
-    if text.strip() == INLINE:
-        return INLINE
-    try:
-        parts = urlsplit(text.strip())
-        _ = parts.port
-    except ValueError:
-        raise ValueError(wanted) from None
-    if not text.strip().startswith(("redis://", "rediss://", "unix://")):
-        raise ValueError(wanted)
-    if parts.scheme == "unix" and not parts.path:
-        raise ValueError("`unix://` and the path of a socket")
-    if parts.scheme != "unix" and "@" in parts.path:
-        raise ValueError("a URL with `%2F` for every `/` in the password")
-    return text.strip()
-
-
 # -- the settings ------------------------------------------------------------------------------------------
 
 
@@ -174,7 +129,7 @@ class Settings:
     )
     redis_url: str | None = _setting(
         None,
-        _redis_url,
+        redis_url,
         "`redis://`, `rediss://` or `unix://`; `inline:` runs tasks in the request, for tests",
         "an embedded Valkey in the data directory",
     )
@@ -284,10 +239,12 @@ def read(texts: Mapping[str, str]) -> Settings:
         text = texts.get(name, "")
         if not text:
             continue
+        if not is_plain(text.strip()):
+            raise BadSetting(f"{name} must be one line of UTF-8 text, without control characters.")
         try:
             values[setting.name] = setting.metadata["read"](text)
         except ValueError as wanted:
-            got = "" if name.endswith("_URL") else f", not {text!r}"
+            got = "" if name.endswith("_URL") else f", not {_shortened(text)!r}"
             raise BadSetting(f"{name} must be {wanted}{got}.") from None
     return Settings(**values)
 
@@ -298,13 +255,8 @@ def unknown(texts: Mapping[str, str]) -> list[str]:
     return sorted(name for name in texts if name.startswith(PREFIX) and name not in known)
 
 
-def without_secrets(url: str) -> str:
-    """Return a URL that is safe to show: without user, password and query."""
-    scheme, separator, rest = url.partition("://")
-    rest = rest.partition("?")[0]
-    if "@" in rest and scheme != "sqlite":
-        rest = f"***@{rest.rpartition('@')[2]}"
-    return f"{scheme}{separator}{rest}"
+def _shortened(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _name_of(field_name: str) -> str:
