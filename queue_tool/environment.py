@@ -12,12 +12,16 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from queue_tool.errors import BadSetting
 from queue_tool.host import doorbell, lifeline, readiness
 from queue_tool.model import settings
 from queue_tool.model.settings import Settings
 
 _BETWEEN_PROCESSES = frozenset({lifeline.VARIABLE, doorbell.VARIABLE, readiness.VARIABLE})
 """Variables with which our own processes pass something to their children; they are not settings."""
+
+FILE = Path(".env")
+"""The file with settings, in the current directory."""
 
 _SAFE_PATH, _OURS = "PYTHONSAFEPATH", "queue-tool"
 
@@ -29,7 +33,10 @@ def load_settings(overrides: Mapping[str, str] | None = None) -> Settings:
         BadSetting: a setting has a value that cannot be used.
     """
     chosen = settings.read(_variables() | dict(overrides or {}))
-    return replace(chosen, data_dir=chosen.data_dir.absolute())  # even if a task changes the working directory later
+    try:
+        return replace(chosen, data_dir=chosen.data_dir.absolute())  # even if a task changes the directory later
+    except FileNotFoundError:
+        raise BadSetting("The current directory no longer exists: start in another one.") from None
 
 
 def unknown_settings() -> list[str]:
@@ -116,5 +123,10 @@ def _stored() -> Mapping[object, object]:
 
 def _variables() -> dict[str, str]:
     """Return the variables of the environment and of `.env` in the current directory; the environment wins."""
-    file = {name: value for name, value in dotenv_values(Path(".env")).items() if value is not None}
-    return file | dict(os.environ)
+    try:
+        found = dotenv_values(FILE, encoding="utf-8-sig")  # an editor may have put a byte order mark in front
+    except UnicodeDecodeError:
+        raise BadSetting(f"The file {FILE} of the current directory must be UTF-8 text.") from None
+    except OSError as error:
+        raise BadSetting(f"The file {FILE} of the current directory cannot be read: {error.strerror}.") from None
+    return {name: value for name, value in found.items() if value is not None} | dict(os.environ)

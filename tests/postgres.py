@@ -158,11 +158,11 @@ def _keeper(folder: Path, where: Path) -> subprocess.Popen[bytes]:
         stderr=subprocess.DEVNULL,
         cwd="/",
         start_new_session=True,
-        **_account(),
+        **account(),
     )
 
 
-def _account() -> dict[str, Any]:
+def account() -> dict[str, Any]:
     """Return the arguments that start a program as the user postgres if this is root: PostgreSQL refuses to be root."""
     if os.geteuid():
         return {}
@@ -178,7 +178,7 @@ def _run(program: Path, *words: str) -> None:
         stderr=subprocess.PIPE,
         cwd="/",
         check=False,
-        **_account(),
+        **account(),
     )
     if done.returncode:
         raise subprocess.CalledProcessError(done.returncode, [program, *words], stderr=done.stderr)

@@ -14,6 +14,7 @@ import contextlib
 import fcntl
 import os
 import signal
+import socket as socket_module
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ import time
 from pathlib import Path
 
 from queue_tool.host import data_dir, files, lifeline, processes
+from queue_tool.host.signals import OF_SUPERVISOR
 
 PID_FILE = "server.pid"
 LOCK = "guardian.lock"
@@ -35,13 +37,15 @@ def main() -> int:
     """Run the server until it ends or the owner is gone. Return the exit code."""
     directory, socket, command = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
     owner_gone = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: None)  # a service manager sends it to all processes at once
+    signal.signal(OF_SUPERVISOR, lambda *_: owner_gone.set())
     lifeline.watch(sys.stdin.fileno(), owner_gone.set)
     if not await_lock(directory, owner_gone):
         return 1
-    end_leftover(directory)
+    end_leftover(directory, socket)
     data_dir.make_private(socket.parent)
     try:
-        return _guard(directory, command, owner_gone)
+        return _guard(directory, socket, command, owner_gone)
     finally:
         _clean_up(directory, socket)
 
@@ -67,7 +71,7 @@ def guardian_pid(directory: Path) -> int | None:
         return None
 
 
-def end_leftover(directory: Path) -> None:
+def end_leftover(directory: Path, socket: Path) -> None:
     """End a server whose guardian was killed, if the server still runs."""
     try:
         pid_text, _, started = files.read(directory / PID_FILE).decode("ascii").split(" ", 2)
@@ -75,31 +79,41 @@ def end_leftover(directory: Path) -> None:
     except (OSError, ValueError):
         return
     until = time.monotonic() + STOP_TIMEOUT
-    stop_signal = signal.SIGTERM
+    if processes.is_alive(pid, started):
+        _ask_to_end(socket)
     while processes.is_alive(pid, started):
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, stop_signal)
-        stop_signal = signal.SIGTERM if time.monotonic() < until else signal.SIGKILL
+            os.kill(pid, signal.SIGTERM if time.monotonic() < until else signal.SIGKILL)
         time.sleep(PAUSE)
 
 
-def _guard(directory: Path, command: list[str], owner_gone: threading.Event) -> int:
+def _guard(directory: Path, socket: Path, command: list[str], owner_gone: threading.Event) -> int:
+    # The server inherits the mask, so that it outlives a signal to all processes: the workers still need it.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, OF_SUPERVISOR))
     server = subprocess.Popen(command, cwd=directory, stdin=subprocess.DEVNULL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     files.write(directory / PID_FILE, f"{server.pid} {os.getpid()} {processes.started(server.pid)}".encode())
-    for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(name, lambda *_: owner_gone.set())
     # In a thread, because the main thread already waits for the server.
-    threading.Thread(target=_end, args=[server, owner_gone], daemon=True).start()
+    threading.Thread(target=_end, args=[server, socket, owner_gone], daemon=True).start()
     return server.wait()
 
 
-def _end(server: subprocess.Popen[bytes], owner_gone: threading.Event) -> None:
+def _end(server: subprocess.Popen[bytes], socket: Path, owner_gone: threading.Event) -> None:
     owner_gone.wait()
-    server.terminate()
+    _ask_to_end(socket)
     with contextlib.suppress(subprocess.TimeoutExpired):
         server.wait(STOP_TIMEOUT)
         return
     server.kill()
+
+
+def _ask_to_end(path: Path) -> None:
+    """Ask a server to write its files and end. It takes the command also while it reads its files."""
+    with contextlib.suppress(OSError), socket_module.socket(socket_module.AF_UNIX) as client:
+        client.settimeout(PAUSE)
+        client.connect(str(path))
+        client.sendall(b"SHUTDOWN\r\n")
+        client.recv(64)  # a server that begins to end closes the connection
 
 
 def _clean_up(directory: Path, socket: Path) -> None:

@@ -19,6 +19,9 @@ from typing import Any
 
 from queue_tool.host import processes
 
+OF_SUPERVISOR = signal.SIGUSR2
+"""The signal by which the supervisor ends workers and Valkey: a service manager may send SIGTERM to all processes."""
+
 _THE_END = 0
 """The byte after which nothing more is read. No signal has this number."""
 
@@ -40,9 +43,10 @@ class Signals:
         """Receive these signals until the end of the block. Outside the main thread, no signal arrives."""
         before = {}
         with contextlib.suppress(ValueError):
-            for name in names:
+            wanted = [name for name in names if name != signal.SIGINT or signal.getsignal(name) is not signal.SIG_IGN]
+            for name in wanted:  # a shell ignores SIGINT for a program in its background
                 before[name] = signal.signal(name, lambda *_: None)
-            self._names, self._receiver = names, threading.get_ident()
+            self._names, self._receiver = tuple(wanted), threading.get_ident()
             signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
             keep_from_children()
         try:
@@ -56,12 +60,12 @@ class Signals:
             os.close(self._reading)
             os.close(self._writing)
 
-    def hear(self, on_signal: Callable[[bool], None], on_ready: Callable[[], None]) -> None:
+    def hear(self, on_signal: Callable[[int, bool], None], on_ready: Callable[[], None]) -> None:
         """Report each signal until `end` is called. Threads that may start processes must have been started before.
 
         Args:
-            on_signal: called for each signal. Its argument is whether this process or a descendant of it is known to
-                have sent the signal.
+            on_signal: called for each signal with its number, and whether this process or a descendant of it is known
+                to have sent it.
             on_ready: called when senders are known from now on. Descendants must not send a signal before.
         """
         if not self._names or not hasattr(signal, "sigwaitinfo"):  # for example on macOS: the sender is not known
@@ -73,17 +77,17 @@ class Signals:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, self._names)  # in this thread only
         on_ready()
         while not self._has_ended:
-            sender = signal.sigwaitinfo(self._names).si_pid
+            found = signal.sigwaitinfo(self._names)
             if not self._has_ended:
-                on_signal(processes.descends_from(sender, os.getpid()))
+                on_signal(found.si_signo, processes.descends_from(found.si_pid, os.getpid()))
         self._is_woken.wait()  # the signal that wakes this thread must not arrive when its handler is gone
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         others.join()
 
-    def _hear_others(self, on_signal: Callable[[bool], None]) -> None:
+    def _hear_others(self, on_signal: Callable[[int, bool], None]) -> None:
         """Report the signals that other threads receive."""
-        while os.read(self._reading, 1)[0] != _THE_END:
-            on_signal(False)
+        while (number := os.read(self._reading, 1)[0]) != _THE_END:
+            on_signal(number, False)
 
     def end(self) -> None:
         """Let `hear` return. Call this once, from another thread."""
@@ -99,6 +103,7 @@ class Signals:
 _DEFAULTS: dict[signal.Signals, Any] = {
     signal.SIGTERM: signal.SIG_DFL,
     signal.SIGINT: signal.default_int_handler,
+    OF_SUPERVISOR: signal.SIG_DFL,
 }
 """The signals that this module keeps from children, and Python's default handlers of them."""
 

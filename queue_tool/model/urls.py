@@ -37,7 +37,42 @@ POSTGRES_NUMBERS = frozenset(
 """The options of libpq that are whole numbers."""
 
 POSTGRES_OPTIONS = POSTGRES_NUMBERS | frozenset(
-    ["application_name", "channel_binding", "client_encoding", "dbname", "fallback_application_name", "gssdelegation", "gssencmode", "gsslib", "host", "hostaddr", "krbsrvname", "load_balance_hosts", "options", "passfile", "password", "port", "require_auth", "requirepeer", "service", "ssl_max_protocol_version", "ssl_min_protocol_version", "sslcert", "sslcertmode", "sslcompression", "sslcrl", "sslcrldir", "sslkey", "sslmode", "sslnegotiation", "sslpassword", "sslrootcert", "sslsni", "target_session_attrs", "user"]
+    [
+        "application_name",
+        "channel_binding",
+        "client_encoding",
+        "dbname",
+        "fallback_application_name",
+        "gssdelegation",
+        "gssencmode",
+        "gsslib",
+        "host",
+        "hostaddr",
+        "krbsrvname",
+        "load_balance_hosts",
+        "options",
+        "passfile",
+        "password",
+        "port",
+        "require_auth",
+        "requirepeer",
+        "service",
+        "ssl_max_protocol_version",
+        "ssl_min_protocol_version",
+        "sslcert",
+        "sslcertmode",
+        "sslcompression",
+        "sslcrl",
+        "sslcrldir",
+        "sslkey",
+        "sslmode",
+        "sslnegotiation",
+        "sslpassword",
+        "sslrootcert",
+        "sslsni",
+        "target_session_attrs",
+        "user",
+    ]
 )
 """The options that a URL of PostgreSQL may have (libpq, "Parameter Key Words")."""
 

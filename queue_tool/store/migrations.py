@@ -73,12 +73,21 @@ def upgrade_within(connection: Connection, revision: str = "head") -> None:
     """
     lock_name(connection, LOCK)
     found = version_of(connection)
+    _require_known(found)
+    _run(connection, "upgrade", revision)
+
+
+def _require_known(found: str | None) -> None:
+    """Check that the database was not upgraded by a newer version of this program.
+
+    Raises:
+        SchemaOutdated: it was.
+    """
     if found is not None and found > head():
         raise SchemaOutdated(
             f"The database is at revision {found}, which is newer than this version of Queue Tool: "
             "install a newer version."
         )
-    _run(connection, "upgrade", revision)
 
 
 def downgrade(database: Database, revision: str) -> None:
@@ -99,6 +108,7 @@ def require_current(database: Database) -> None:
         SchemaOutdated: the database has another revision, or no tables yet.
     """
     found = current(database)
+    _require_known(found)
     if found != head():
         have = f"is at revision {found}" if found else "has no tables yet"
         raise SchemaOutdated(

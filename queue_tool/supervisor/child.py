@@ -35,6 +35,7 @@ class Child:
     name: str
     start: Callable[[Readiness], Process]
     patience: float  # seconds that the child may take to stop
+    stop_with: signal.Signals = signal.SIGTERM
     process: Process | None = None  # None: not started yet, or dead and waiting for its restart
     born: float = 0.0
     readiness: Readiness | None = None  # of the current process
@@ -54,7 +55,7 @@ def terminate(child: Child, process: Process) -> None:
     """Ask a child's process to end, if it still runs."""
     if not child.gone.is_set():
         with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGTERM)  # Popen.terminate would reap it, but another thread does that
+            os.kill(process.pid, child.stop_with)  # Popen.terminate would reap it, but another thread does that
 
 
 def kill_if_running(child: Child, process: Process) -> None:

@@ -22,6 +22,7 @@ from queue_tool.errors import ChildKeepsDying, QueueToolError, StoreAway
 from queue_tool.host import doorbell, lifeline, processes, readiness, valkey
 from queue_tool.host.lifeline import Lifeline
 from queue_tool.host.readiness import Readiness
+from queue_tool.host.signals import OF_SUPERVISOR
 from queue_tool.model import events
 from queue_tool.model.settings import INLINE, Settings
 from queue_tool.model.telemetry import Telemetry
@@ -85,10 +86,10 @@ class Supervisor:
         self._kill_now = False
         settings = runtime.settings
         self._valkey = [
-            Child("valkey", self._start_valkey, KILL_AFTER * 2)
+            Child("valkey", self._start_valkey, KILL_AFTER * 2, OF_SUPERVISOR)
         ] if settings.embedded else []  # fmt: skip
         self._workers = [
-            Child(f"worker-{number}", partial(self._command, "worker"), settings.drain + WRITE_TIME)
+            Child(f"worker-{number}", partial(self._command, "worker"), settings.drain + WRITE_TIME, OF_SUPERVISOR)
             for number in range(1, 1 + parts(settings).count("worker"))
         ]
         self._leaving: list[Child] = []  # replaced workers that still drain, the oldest first
@@ -102,7 +103,8 @@ class Supervisor:
             QueueToolError: a part cannot be started.
         """
         for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(name, self._on_signal)
+            if signal.getsignal(name) is not signal.SIG_IGN:  # as by `nohup`, or by a shell for its background
+                signal.signal(name, self._on_signal)
         owner, bell = inherited_descriptor(lifeline.VARIABLE), inherited_descriptor(doorbell.VARIABLE)
         if owner is not None:
             lifeline.watch(owner, lambda: os.kill(os.getpid(), signal.SIGTERM))
@@ -187,7 +189,7 @@ class Supervisor:
         for place, old in enumerate(self._workers):
             if old.process is None:  # dead: its restart, which is due soon, loads the new code
                 continue
-            self._workers[place] = Child(old.name, old.start, old.patience, proved=old.proved)
+            self._workers[place] = Child(old.name, old.start, old.patience, OF_SUPERVISOR, proved=old.proved)
             self._dismiss(old, old.process)
             self._restart(self._workers[place])
 

@@ -49,6 +49,7 @@ def work(kind: type[Worker] = Worker) -> None:
     runtime = ticket.join(worker.name)
     descriptor = inherited_descriptor(lifeline.VARIABLE)
     if descriptor is not None:
+        worker.has_supervisor = True
         lifeline.watch(descriptor, lambda: worker.stop(min(settings.drain, ORPHAN_DRAIN)))
     collector.freeze_existing()
     code = 1

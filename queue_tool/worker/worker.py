@@ -31,7 +31,7 @@ from queue_tool.host import begun, put_aside
 from queue_tool.host.begun import Begun
 from queue_tool.host.clock import CLOCK
 from queue_tool.host.processes import processors
-from queue_tool.host.signals import Signals
+from queue_tool.host.signals import OF_SUPERVISOR, Signals
 from queue_tool.host.working_directory import WorkingDirectory
 from queue_tool.model import events
 from queue_tool.model.outcome import Outcome
@@ -64,6 +64,9 @@ ANSWER_TIMEOUT = 5.0
 LISTEN_AGAIN_AFTER = 2.0
 """Seconds before the worker listens for commands again after a failure. RQ waits as long."""
 
+SHUTDOWN = 0
+"""Stands for RQ's command among the numbers of signals."""
+
 SHOWN = 80
 """The most bytes of a message that a log line shows."""
 
@@ -86,6 +89,8 @@ class Worker(BaseWorker):
         self._must_stop = threading.Event()
         self._pump: Pump | None = None
         self._drain = 0.0  # seconds
+        self._wishes: set[int] = set()  # the signals that told this worker to stop
+        self.has_supervisor = False  # which ends it by a signal of its own
         self.on_ready: Callable[[], None] = lambda: None
 
     def describe_this_process(self) -> None:
@@ -139,7 +144,7 @@ class Worker(BaseWorker):
         if not isinstance(payload, dict) or not isinstance(payload.get("command"), str):
             raise TypeError("it is not a command")
         if payload["command"] == "shutdown":  # RQ would send a signal, as if a task of this worker had sent it
-            self._stop_sooner()
+            self._stop_sooner(SHUTDOWN, False)
             return
         if payload["command"] not in ("stop-job", "stop-execution"):
             super().handle_payload(message)
@@ -152,9 +157,18 @@ class Worker(BaseWorker):
             ticket.join().cancel([token], by="rq", reason=payload["command"])
             self._inbox.canceled(job_id)
 
-    def _stop_sooner(self, by_itself: bool = False) -> None:
-        """Stop after the drain, or at once if this worker stops already."""
-        self.stop(0 if self._must_stop.is_set() else self._drain, by_itself=by_itself)
+    def _stop_sooner(self, wish: int, by_itself: bool) -> None:
+        """Stop after the drain, or at once if this worker has been told before.
+
+        A supervisor and a service manager may both tell it to stop, each by its own signal. That counts as one.
+
+        Args:
+            wish: the number of the signal, or `SHUTDOWN`.
+            by_itself: whether a task of this worker, and no operator, makes it stop.
+        """
+        again = wish in self._wishes if self.has_supervisor else self._must_stop.is_set()
+        self._wishes.add(wish)
+        self.stop(0 if again else self._drain, by_itself=by_itself)
 
     def _pubsub_exception_handler(self, exc: Exception, pubsub: Any, pubsub_thread: Any) -> None:
         """Continue to listen after a failure of any kind. RQ's own method does so only for a lost connection."""
@@ -183,7 +197,8 @@ class Worker(BaseWorker):
                 results.append(error)
             signals.end()
 
-        with signals.receiving(signal.SIGTERM, signal.SIGINT):
+        names = (signal.SIGTERM, signal.SIGINT, *([OF_SUPERVISOR] if self.has_supervisor else ()))
+        with signals.receiving(*names):
             threading.Thread(target=pump, name="pump", daemon=True).start()
             signals.hear(self._stop_sooner, knows_senders.set)
         loop.close(CLEANUP_TIMEOUT)

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from queue_tool.errors import StoreAway
+from queue_tool.store import migrations
 from queue_tool.store.engine.database import Changes, Database
-from tests.past_the_store import rows
+from tests.past_the_store import opened, rows
 from tests.postgres import Cluster
-from tests.support import run_command
+from tests.support import clean_environment, run_command
+from tests.warm import interpreter
 
 
 @pytest.fixture
@@ -87,3 +89,33 @@ def test_an_upgrade_without_permission_to_create_tables_prints_one_sentence(clus
     assert done.stderr == "queue-tool: The database cannot be used: permission denied for schema public.\n"
     cluster.drop(name)
     cluster.run(f"DROP ROLE {name}")
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_of_another_encoding_is_refused_in_one_sentence(cluster: Cluster, encoding: str) -> None:
+    name = f"test_{encoding.lower()}"
+    cluster.run(f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' LOCALE_PROVIDER libc TEMPLATE template0")
+    database = Database(cluster.url(name))
+    with pytest.raises(StoreAway, match=f"the encoding {encoding}: create one with `ENCODING 'UTF8'`") as refused:
+        migrations.upgrade(database)
+    assert refused.value.for_operator == refused.value.sentence
+    database.close()
+
+
+def test_the_options_of_a_url_and_of_the_environment_are_obeyed(cluster: Cluster, tmp_path: Path) -> None:
+    name = cluster.new_database()
+    url = cluster.url(name)
+    with opened(url) as connection:
+        connection.execute("CREATE SCHEMA by_url")
+        connection.execute("CREATE SCHEMA by_environment")
+    environment = clean_environment(DATABASE_URL=url) | {"PGOPTIONS": "-c search_path=by_environment"}
+    made = interpreter().run(["-m", "queue_tool", "db", "upgrade"], cwd=tmp_path, env=environment, timeout=60)
+    assert made.returncode == 0, made.stderr
+    database = Database(f"{url}&options=-csearch_path%3Dby_url%20-clock_timeout%3D1&application_name=mine")
+    migrations.upgrade(database)
+    with database.write() as connection:
+        seen = "SELECT current_setting('application_name'), current_setting('lock_timeout'), current_setting('jit')"
+        assert connection.exec_driver_sql(seen).one() == ("mine", "5s", "off")  # ours are needed, so they win
+    database.close()
+    found = "SELECT DISTINCT table_schema FROM information_schema.tables WHERE table_name IN ('tasks', 'batches')"
+    assert sorted(rows(url, found)) == [("by_environment",), ("by_url",)]

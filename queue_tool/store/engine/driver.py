@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from psycopg import Connection, OperationalError
+from psycopg import Connection, OperationalError, errors
 from psycopg.abc import PQGen
 
 Result = TypeVar("Result")
@@ -25,6 +25,13 @@ class BoundedConnection(Connection[Any]):
     on_answer: Callable[[], object] = staticmethod(lambda: None)
     """Called after each answer."""
 
+    is_shared: bool = False
+    """Whether a pooler shares the server's sessions among clients. Then nothing is prepared."""
+
+    def share(self) -> None:
+        """Note that a pooler shares the server's sessions."""
+        self.is_shared, self.prepare_threshold = True, None
+
     def wait(self, gen: PQGen[Result], *args: Any, **options: Any) -> Result:
         """Wait for the end of a statement.
 
@@ -32,7 +39,11 @@ class BoundedConnection(Connection[Any]):
             OperationalError: the server has not answered in time. The connection is closed, because the answer may
                 still come.
         """
-        return super().wait(self._bounded(gen), *args, **options)
+        try:
+            return super().wait(self._bounded(gen), *args, **options)
+        except (errors.DuplicatePreparedStatement, errors.InvalidSqlStatementName):
+            self.share()  # another client of the pooler has prepared a statement of this name, or this one elsewhere
+            raise
 
     def _bounded(self, steps: PQGen[Result]) -> PQGen[Result]:
         """Take the driver's steps of a statement. The driver resumes a step ten times a second without news."""

@@ -42,8 +42,10 @@ SQLSTATES: Mapping[str, FailureKind] = {
     "25006": REFUSES,  # read_only_sql_transaction: `default_transaction_read_only`, or a standby server
     "25P03": AWAY,  # idle_in_transaction_session_timeout: the server has ended the session
     "25P04": BUSY,  # transaction_timeout
+    "26000": BUSY,  # invalid_sql_statement_name: a pooler has changed the session; the next try prepares nothing
     "40003": AWAY,  # statement_completion_unknown
     "42501": REFUSES,  # insufficient_privilege
+    "42P05": BUSY,  # duplicate_prepared_statement: as 26000
     "42P01": REFUSES,  # undefined_table: another database than ours, or one without tables
     "53300": BUSY,  # too_many_connections
     "55000": REFUSES,  # object_not_in_prerequisite_state: for example, the database accepts no connections

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from importlib.util import find_spec
 from typing import Any
 
 from sqlalchemy import Column, Connection, Engine, NullPool, PoolProxiedConnection, Table, create_engine, event, text
+from sqlalchemy.engine import make_url
 
 from queue_tool.errors import CannotCopy, DriverMissing, FailureKind, StoreAway
 from queue_tool.store.engine.failures import failures_named
@@ -30,6 +31,9 @@ _WHEN_THE_NETWORK_IS_CUT = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,  # milliseconds for which sent data may stay unacknowledged
 }
+
+_FOR_EVERY_TRANSACTION = {"timezone": "UTC", "jit": "off", "enable_seqscan": "off"}
+"""Parameters of the server: the plans must not depend on how full the tables were at their last analysis."""
 
 
 class Postgres:
@@ -114,17 +118,6 @@ class Postgres:
             **options,
         )
         self._places[engine] = Places(self._server, MOST)
-
-        def connect(_dialect: object, _record: object, arguments: Any, options: Any) -> Any:
-            from queue_tool.store.engine.driver import BoundedConnection
-
-            connection = BoundedConnection.connect(*arguments, **options)
-            connection.patience = statement_timeout + self._timeout
-            connection.on_answer = self._server.note_answer
-            self._server.note_answer()
-            return connection
-
-        event.listen(engine, "do_connect", connect)
         return engine
 
     @cached_property
@@ -134,15 +127,37 @@ class Postgres:
 
     def _engine(self, statement_timeout: float, **options: Any) -> Engine:
         """Return an engine whose server ends a statement after so many seconds, or never if the number is 0."""
-        limits = {"lock_timeout": self._timeout, "statement_timeout": statement_timeout}
-        words = [f"-c {name}={int(seconds * 1000)}" for name, seconds in limits.items()]
-        connect_args: dict[str, Any] = {
-            "connect_timeout": max(1, int(self._timeout)),
-            "options": " ".join([*words, "-c timezone=UTC -c jit=off -c enable_seqscan=off"]),
-        }
-        return create_engine(
-            self._url, connect_args=connect_args | _WHEN_THE_NETWORK_IS_CUT, hide_parameters=True, **options
+        given = make_url(self._url).query  # what the operator has put into the URL wins
+        defaults = {"connect_timeout": max(1, int(self._timeout))} | _WHEN_THE_NETWORK_IS_CUT
+        engine = create_engine(
+            self._url,
+            connect_args={name: value for name, value in defaults.items() if name not in given},
+            hide_parameters=True,
+            **options,
         )
+        limits = {"lock_timeout": self._timeout, "statement_timeout": statement_timeout}
+        milliseconds = {name: str(int(seconds * 1000)) for name, seconds in limits.items()}
+        self._set_sessions(engine, milliseconds | _FOR_EVERY_TRANSACTION, statement_timeout)
+        return engine
+
+    def _set_sessions(self, engine: Engine, parameters: Mapping[str, str], statement_timeout: float) -> None:
+        """Let each connection of an engine have these parameters of the server, and end when no answer comes."""
+        from queue_tool.store.engine.driver import BoundedConnection
+        from queue_tool.store.engine.session import Session
+
+        session = Session(parameters)
+
+        def connect(_dialect: object, _record: object, arguments: Any, options: Any) -> Any:
+            connection = BoundedConnection.connect(*arguments, **options)
+            connection.patience = self._timeout
+            self._server.note_answer()
+            session.open(connection)
+            connection.patience = statement_timeout + self._timeout if statement_timeout else float("inf")
+            connection.on_answer = self._server.note_answer
+            return connection
+
+        event.listen(engine, "do_connect", connect)
+        event.listen(engine, "begin", lambda connection: session.begin(connection.connection.driver_connection))
 
 
 def is_postgres(connection: Connection) -> bool:
