@@ -57,7 +57,7 @@ def override(overrides: Mapping[str, str]) -> None:
 def inherited_descriptor(variable: str) -> int | None:
     """Return the file descriptor that the parent process passed in this variable; None if it passed none."""
     descriptor = os.environ.get(variable)
-    return int(descriptor) if descriptor else None
+    return int(descriptor) if descriptor is not None and descriptor.isdecimal() else None
 
 
 def take_descriptor(variable: str) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,15 +13,21 @@ import click
 from queue_tool import __version__
 from queue_tool.cli.operate import db, keys
 from queue_tool.errors import BadSetting, QueueToolError
-from queue_tool.host import collector
+from queue_tool.host import collector, descriptors, ports
 
 if TYPE_CHECKING:
     from queue_tool.model.settings import Settings
     from queue_tool.supervisor.prepared import PreparedProcesses
 
+HOST = "QUEUE_TOOL_HOST"
+
 
 class _Commands(click.Group):
     """A group of commands. A command that fails prints one sentence and exits with code 1."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        descriptors.open_standard()
+        return super().main(*args, **options)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -53,7 +60,8 @@ def up(host: str | None, port: str | None, workers: str | None) -> None:
     from queue_tool import environment, supervisor
 
     overrides = _overrides(HOST=host, PORT=port, WORKERS=workers)
-    settings = environment.load_settings(overrides)
+    settings = _with_address(environment.load_settings(overrides))
+    overrides |= {HOST: settings.host}
     with supervisor.prepared(supervisor.parts(settings), overrides, _become) as processes:
         _supervise(settings, overrides, processes)
 
@@ -66,7 +74,7 @@ def _become(command: str) -> None:
 def _supervise(settings: Settings, overrides: dict[str, str], processes: PreparedProcesses) -> None:
     """Run the whole system with these settings."""
     from queue_tool import environment, runtime
-    from queue_tool.host import data_dir, ports
+    from queue_tool.host import data_dir
     from queue_tool.model import events
     from queue_tool.model.settings import without_secrets
     from queue_tool.supervisor import Supervisor
@@ -103,7 +111,8 @@ def web(host: str | None, port: str | None) -> None:
     from queue_tool.web.serving.serve import require_startable, serve
 
     environment.override(_overrides(HOST=host, PORT=port))
-    settings = environment.load_settings()
+    settings = _with_address(environment.load_settings())
+    environment.override({HOST: settings.host})
     telemetry = runtime.start_logging("web", settings)
     migrate = settings.embedded and not environment.has_owner()
     with closing(runtime.open_store(settings, migrate=migrate)) as store:
@@ -152,6 +161,11 @@ def redis_url() -> None:
     if settings.redis_url == INLINE:
         raise BadSetting(f"QUEUE_TOOL_REDIS_URL is `{INLINE}`: there is no Redis.")
     click.echo(runtime.redis_url(settings))
+
+
+def _with_address(settings: Settings) -> Settings:
+    """Return the settings with the address that the host stands for."""
+    return replace(settings, host=ports.resolved(settings.host)) if settings.web else settings
 
 
 def _overrides(**options: str | None) -> dict[str, str]:

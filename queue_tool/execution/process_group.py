@@ -12,6 +12,9 @@ from typing import Protocol
 MOMENT = 1.0
 """Seconds that a process group may take to end after SIGTERM. Then SIGKILL ends it."""
 
+ORDERS = frozenset((-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, 255))
+"""The exit codes of a process that somebody has told to end. 255: the fork server, which knows the code, ended too."""
+
 PAUSE = 0.01
 """Seconds between two checks whether a group has ended."""
 

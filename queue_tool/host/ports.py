@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 import socket
 
-from queue_tool.errors import PortTaken
+from queue_tool.errors import BadSetting, PortTaken
+
+
+def resolved(host: str) -> str:
+    """Return the address that a host of the settings stands for. A name of this machine itself is its IPv4 address.
+
+    Raises:
+        BadSetting: no address belongs to the name, or several do.
+    """
+    with contextlib.suppress(ValueError):
+        return str(ipaddress.ip_address(host))
+    try:
+        found = {ipaddress.ip_address(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    except (OSError, ValueError) as error:  # a UnicodeError is a ValueError
+        reason = error.strerror if isinstance(error, OSError) else "it is no name"
+        raise BadSetting(f"QUEUE_TOOL_HOST must be an address or a name of this machine: {reason}.") from None
+    addresses = sorted(found, key=lambda address: (address.version, str(address)))
+    if len(addresses) > 1 and not all(address.is_loopback for address in addresses):
+        listed = ", ".join(map(str, addresses))
+        raise BadSetting(f"QUEUE_TOOL_HOST must be one address, and this name has several: choose one of {listed}.")
+    return str(addresses[0])
 
 
 def require_free(host: str, port: int) -> None:

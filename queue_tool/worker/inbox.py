@@ -27,7 +27,7 @@ class Inbox:
         self._filled: deque[str] = deque()
         self._noted: dict[str, Context] = {}
         self.finish_by: float | None = None  # monotonic; None until `finish` is called
-        self.was_told_to_finish = False  # by an operator or the supervisor
+        self._told = threading.Event()
 
     # -- put in, by any thread -----------------------------------------------------------------------------
 
@@ -66,10 +66,20 @@ class Inbox:
             within: seconds.
             by_itself: whether the worker ends by itself, or because of its tasks. Otherwise it was told to end.
         """
-        self.was_told_to_finish = self.was_told_to_finish or not by_itself
+        if not by_itself:
+            self._told.set()
         until = self._clock.monotonic() + within
         self.finish_by = until if self.finish_by is None else min(until, self.finish_by)
         self._wake()
+
+    @property
+    def was_told_to_finish(self) -> bool:
+        """Return whether an operator or the supervisor told the worker to end."""
+        return self._told.is_set()
+
+    def await_order(self, seconds: float) -> None:
+        """Wait until an operator or the supervisor tells the worker to end, at most for this time."""
+        self._told.wait(seconds)
 
     def _wake(self) -> None:
         if not self._changed.is_set():

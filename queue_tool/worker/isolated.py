@@ -19,13 +19,16 @@ from queue_tool.environment import children_search_safely
 from queue_tool.execution.guard import Guard
 from queue_tool.host.working_directory import WorkingDirectory
 from queue_tool.model.context import Context
-from queue_tool.model.outcome import Ended
+from queue_tool.model.outcome import NOT_BEGUN, Ended, Failed
 from queue_tool.model.run import Run
-from queue_tool.model.states import MOST_TOGETHER, TOGETHER_FROM
+from queue_tool.model.states import MOST_TOGETHER, TOGETHER_FROM, Code
 from queue_tool.worker.executors import ThreadExecutor
 from queue_tool.worker.inbox import Inbox
 from queue_tool.worker.pool_process import Limits, PoolProcess
 from queue_tool.worker.suspects import Company, SharedProcess, is_tainted, shares_process
+
+SAME_ORDER = 0.5
+"""Seconds between the signals that a service manager sends to all processes at once."""
 
 
 class IsolatedExecutor(ThreadExecutor):
@@ -110,11 +113,18 @@ class IsolatedExecutor(ThreadExecutor):
         fresh = run.task_type.fresh or run.task.losses >= TOGETHER_FROM
         ended: Ended | None = None
         while ended is None:
-            process = self._process(fresh=fresh)
+            try:
+                process = self._process(fresh=fresh)
+            except (EOFError, ConnectionError):  # the fork server was told to end, perhaps together with this worker
+                self._inbox.await_order(SAME_ORDER)
+                if self._inbox.was_told_to_finish:
+                    return NOT_BEGUN
+                process = self._process(fresh=fresh)  # the standard library starts another fork server
             self._busy[ticket] = process
             self.note_call(slot, ticket)
             try:
                 ended = process.do(run, context)
+                self._await_same_order(process, ended, context)
             finally:
                 del self._busy[ticket]
                 if fresh or not process.is_usable:
@@ -185,9 +195,19 @@ class IsolatedExecutor(ThreadExecutor):
         process = company.process.result()
         self.note_call(slot, ticket)
         ended = process.do(number, run, context)
+        self._await_same_order(process, ended, context)
         if is_tainted(ended):
             company.close()
         return ended
+
+    def _await_same_order(self, process: PoolProcess | SharedProcess, ended: Ended | None, context: Context) -> None:
+        """Wait a moment if a process was told to end: a service manager may tell this worker too, a little later.
+
+        Then the pump puts the run back. Otherwise the task has lost its process.
+        """
+        is_lost = isinstance(ended, Failed) and ended.code is Code.WORKER_LOST
+        if is_lost and process.was_told_to_end and not context.canceled.is_set():
+            self._inbox.await_order(SAME_ORDER)
 
     def _process(self, *, fresh: bool) -> PoolProcess:
         """Return a process that has nothing to do. It may have died."""

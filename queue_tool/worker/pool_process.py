@@ -77,6 +77,11 @@ class PoolProcess:
         """Return whether the process may get another task. It may have died since its last one."""
         return self._is_usable and self._done < self._limits.tasks
 
+    @property
+    def was_told_to_end(self) -> bool:
+        """Return whether a signal that tells a process to end has ended it."""
+        return self._child.exitcode in process_group.ORDERS
+
     def do(self, run: Run, context: Context) -> Ended | None:
         """Let the process do the task of a run, and wait until it has ended. A canceled run does not begin.
 

@@ -61,10 +61,15 @@ class SharedProcess:
         self.pid = child.pid
         self._child = child
         guard.watch(self.pid)
-        shared = _Child(child)
+        self._shared = shared = _Child(child)
         self._hearings = [
             Hearing(shared, heard, asking) for (_, asking), (heard, _) in zip(requests, reports, strict=True)
         ]
+
+    @property
+    def was_told_to_end(self) -> bool:
+        """Return whether a signal that tells a process to end has ended it."""
+        return self._shared.exitcode in process_group.ORDERS
 
     def do(self, number: int, run: Run, context: Context) -> Ended:
         """Let the process do the task of a run, and wait until it has ended. A task at its deadline runs on.

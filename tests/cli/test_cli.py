@@ -6,13 +6,15 @@ import http.client
 import json
 import re
 import socket
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
 
 from queue_tool import __version__
-from queue_tool.host import valkey
+from queue_tool.host import ports, valkey
 from tests.support import LIMIT, PROGRAM, System, free_port, run_command
 
 COMMANDS = ("up", "web", "worker", "sweep", "db", "keys", "redis-url")
@@ -70,6 +72,32 @@ def test_an_invalid_setting_prevents_the_start_with_a_sentence_that_names_it(
     sentence = the_one_sentence(run_command("up", cwd=tmp_path, within=60, **{name: text}))
     assert f"QUEUE_TOOL_{name}" in sentence
     assert "hunter2" not in sentence
+
+
+@pytest.mark.parametrize("content", ["QUEUE_TOOL_PORT=1".encode("utf-16"), b"QUEUE_TOOL_DATA_DIR=caf\xe9"])
+def test_an_env_file_that_is_not_utf_8_is_refused_in_a_sentence(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / ".env").write_bytes(content)
+    assert ".env of the current directory must be UTF-8 text" in the_one_sentence(run_command("worker", cwd=tmp_path))
+
+
+def test_a_byte_order_mark_hides_no_setting(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("QUEUE_TOOL_REDIS_URL=redis://from-the-file:1\n", "utf-8-sig")
+    assert run_command("redis-url", cwd=tmp_path).stdout == "redis://from-the-file:1\n"
+
+
+@pytest.mark.parametrize("host", ["no-such-name.invalid", "127.0.0.1:80", "a" * 64, "http://localhost", "*", "[::1]"])
+def test_a_host_that_is_no_address_and_no_name_is_refused_in_a_sentence(tmp_path: Path, host: str) -> None:
+    sentence = the_one_sentence(run_command("up", "--host", host, cwd=tmp_path))
+    assert sentence.startswith("queue-tool: QUEUE_TOOL_HOST must be an address or a name of this machine: ")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [("localhost", "127.0.0.1"), ("127.1", "127.0.0.1"), ("::1", "::1"), ("192.0.2.1", "192.0.2.1")],
+)
+def test_a_host_stands_for_one_address(host: str, address: str) -> None:
+    assert ports.resolved(host) == address
 
 
 def test_the_error_for_an_invalid_option_names_its_setting(tmp_path: Path) -> None:
@@ -149,6 +177,26 @@ def test_the_database_is_upgraded_and_a_second_upgrade_changes_nothing(tmp_path:
 def test_a_command_on_an_outdated_database_asks_for_the_upgrade(tmp_path: Path, command: str) -> None:
     done = run_command(command, cwd=tmp_path, program=PROGRAM, REDIS_URL=AWAY, PORT=str(free_port()))
     assert "`queue-tool db upgrade`" in the_one_sentence(done)
+
+
+@pytest.mark.parametrize("words", [["up"], ["web"], ["worker"], ["sweep"], ["db", "upgrade"], ["keys", "list"]])
+def test_a_program_that_is_older_than_its_database_says_so(tmp_path: Path, words: list[str], newer: bytes) -> None:
+    (tmp_path / "instance").mkdir(mode=0o700)
+    (tmp_path / "instance" / "queue_tool.db").write_bytes(newer)
+    sentence = the_one_sentence(run_command(*words, cwd=tmp_path, REDIS_URL=AWAY, PORT=str(free_port())))
+    assert "is at revision 9999, which is newer than this version of Queue Tool: install a newer version" in sentence
+
+
+@pytest.fixture(scope="module")
+def newer(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The file of a database that a newer version has upgraded."""
+    path = tmp_path_factory.mktemp("newer") / "newer.db"
+    path.write_bytes(migrated_database.read_bytes())
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+        connection.execute("PRAGMA journal_mode=DELETE")
+    return path.read_bytes()
 
 
 # -- keys --------------------------------------------------------------------------------------------------
