@@ -21,7 +21,7 @@ import threading
 import time
 from pathlib import Path
 
-from queue_tool.host import data_dir, files, lifeline, processes
+from queue_tool.host import data_dir, files, lifeline, processes, signals
 from queue_tool.host.signals import OF_SUPERVISOR
 
 PID_FILE = "server.pid"
@@ -38,7 +38,8 @@ def main() -> int:
     directory, socket, command = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
     owner_gone = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: None)  # a service manager sends it to all processes at once
-    signal.signal(OF_SUPERVISOR, lambda *_: owner_gone.set())
+    signal.signal(OF_SUPERVISOR, lambda *_: None)
+    signals.wake(lambda number: owner_gone.set() if number == OF_SUPERVISOR else None)
     lifeline.watch(sys.stdin.fileno(), owner_gone.set)
     if not await_lock(directory, owner_gone):
         return 1

@@ -26,6 +26,23 @@ _THE_END = 0
 """The byte after which nothing more is read. No signal has this number."""
 
 
+def wake(then: Callable[[int], None]) -> None:
+    """Call a function in a thread of its own at each signal that has a handler, with the signal's number.
+
+    The kernel may deliver a signal to any thread, for example after SIGSTOP and SIGCONT. If the main thread waits then,
+    nothing else would wake it, and the signal's handler would not run.
+    """
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+
+    def hear() -> None:
+        while True:
+            then(os.read(reading, 1)[0])
+
+    threading.Thread(target=hear, name="signals", daemon=True).start()
+
+
 class Signals:
     """Receives signals until another thread of this process calls `end`."""
 

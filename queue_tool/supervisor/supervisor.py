@@ -19,7 +19,7 @@ from functools import partial
 
 from queue_tool.environment import inherited_descriptor
 from queue_tool.errors import ChildKeepsDying, QueueToolError, StoreAway
-from queue_tool.host import doorbell, lifeline, processes, readiness, valkey
+from queue_tool.host import doorbell, lifeline, processes, readiness, signals, valkey
 from queue_tool.host.lifeline import Lifeline
 from queue_tool.host.readiness import Readiness
 from queue_tool.host.signals import OF_SUPERVISOR
@@ -58,6 +58,7 @@ WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - only compared, never bound
 
 _STOP = "stop"
 _NEW_CODE = "new code"
+_WAKE = "a signal has come, and its handler runs before anything else"
 
 
 def parts(settings: Settings) -> list[str]:
@@ -105,6 +106,7 @@ class Supervisor:
         for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             if signal.getsignal(name) is not signal.SIG_IGN:  # as by `nohup`, or by a shell for its background
                 signal.signal(name, self._on_signal)
+        signals.wake(lambda _number: self._messages.put(_WAKE))
         owner, bell = inherited_descriptor(lifeline.VARIABLE), inherited_descriptor(doorbell.VARIABLE)
         if owner is not None:
             lifeline.watch(owner, lambda: os.kill(os.getpid(), signal.SIGTERM))
@@ -167,6 +169,8 @@ class Supervisor:
             message = self._messages.get()
             if message == _NEW_CODE:
                 self._replace_workers()
+            elif message == _WAKE:
+                continue
             elif isinstance(message, str):
                 return
             elif message.process is None:

@@ -75,7 +75,9 @@ def test_it_outlives_its_terminal_if_hangups_are_ignored_and_needs_no_standard_d
 def test_it_ends_in_order_with_its_terminal(system: System) -> None:
     terminal = Terminal(system, PLAIN)
     await_live(system)
+    terminal.process.send_signal(signal.SIGSTOP)  # afterwards any thread may get the next signal
     terminal.close()
+    terminal.process.send_signal(signal.SIGCONT)
     assert terminal.process.wait(LIMIT) == 0
     assert system.pids() == {}
 
