@@ -292,6 +292,9 @@ def open_database(settings: Settings) -> Database:
         StoreAway: the database is locked.
     """
     data_dir.prepare(settings.data_dir)
+    temporary = data_dir.temporary(settings.data_dir)
+    if temporary is not None:
+        environment.override({"TMPDIR": str(temporary)})
     database = Database(settings.database)
     finish_restore(database, settings.data_dir.absolute() / put_aside.FOLDER)
     database.require_same_file()

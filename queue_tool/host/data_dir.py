@@ -20,6 +20,9 @@ _log = logging.getLogger("queue_tool.host")
 LOCK = "owner.lock"
 """The lock file. The process that holds the lock may run a whole system, and its pid is the file's text."""
 
+LONGEST_FOLDER = 60
+"""The most bytes in the path of a folder in which libraries make directories with sockets."""
+
 
 def prepare(path: Path) -> Path:
     """Create the directory if it is missing, check who else can write there, and return its absolute path.
@@ -89,6 +92,33 @@ def make_private(folder: Path) -> None:
         raise DataDirUnusable(f"{folder} must be a directory of this user.")
     if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         _set_right(folder, found.st_mode & stat.S_IRWXU)
+
+
+def temporary(path: Path) -> Path | None:
+    """Return a folder of the data directory for temporary files if the system has no usable one. Else return None.
+
+    Raises:
+        DataDirUnusable: the path is too long for the sockets in such a folder, or the folder cannot be made.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        tempfile.gettempdir()
+        return None
+    folder = path.absolute() / "tmp"
+    if len(os.fsencode(folder)) > LONGEST_FOLDER:
+        raise DataDirUnusable(no_room_for_sockets(path))
+    try:
+        make_private(folder)
+    except OSError as error:
+        raise DataDirUnusable(f"The data directory {path} cannot be used: {error.strerror}.") from None
+    return folder
+
+
+def no_room_for_sockets(path: Path) -> str:
+    """Return the sentence for a data directory with a long path on a system without a temporary directory."""
+    return (
+        f"The path of the data directory {path} is too long for sockets, and this system has no temporary directory "
+        "that can be written: set QUEUE_TOOL_DATA_DIR to a shorter path, or TMPDIR to a directory."
+    )
 
 
 def owner(path: Path) -> int | None:

@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
-from queue_tool.errors import NoEmbeddedServer
+from queue_tool.errors import DataDirUnusable, NoEmbeddedServer
 from queue_tool.host import processes
-from queue_tool.host.data_dir import make_private
+from queue_tool.host.data_dir import make_private, no_room_for_sockets
 from queue_tool.host.guardian import guardian_pid
 
 LONGEST_SOCKET_PATH = 100
@@ -33,12 +33,18 @@ def socket_path(data_dir: Path) -> Path:
 
     If the path is too long for a socket, a private directory under the system's temporary directory is used. Its name
     depends on the data directory, so every process finds the same one.
+
+    Raises:
+        DataDirUnusable: the path is too long, and there is no temporary directory.
     """
     path = _folder(data_dir) / "valkey.sock"
     if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
         return path
     name = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"queue-tool-{os.getuid()}-{name}" / "valkey.sock"
+    try:
+        return Path(tempfile.gettempdir()) / f"queue-tool-{os.getuid()}-{name}" / "valkey.sock"
+    except FileNotFoundError:
+        raise DataDirUnusable(no_room_for_sockets(data_dir)) from None
 
 
 def url(data_dir: Path) -> str:
