@@ -113,9 +113,9 @@ class UnsupportedMediaType(QueueToolError):
     """The Content-Type must be application/json."""
 
     code = "unsupported_media_type"
-    cause = "The header `Content-Type` is missing, or it is not `application/json`."
+    cause = "The header `Content-Type` is missing, or it is not `application/json`, or the body is compressed."
     remedy = (
-        "Send JSON, with `Content-Type: application/json`. `POST /api` and `POST /tasks` also take one element on each "
+        "Send JSON without `Content-Encoding`, with `Content-Type: application/json`. `POST /api` and `POST /tasks` also take one element on each "
         f"line, with `application/x-ndjson` or `application/jsonl`. {FAILS_AGAIN}"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import html
 import re
 from typing import Any
@@ -85,6 +86,20 @@ def test_a_browser_gets_a_page(broken: FlaskClient, request_line: str, status: i
     assert "<html" in answer.text
     assert f'href="/docs/errors#{code}"' in answer.text
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("path", ["/api", "/tasks", "/check", "/deadletter/retry"])
+@pytest.mark.parametrize("encoding", ["gzip", "br, gzip", "Deflate"])
+def test_a_compressed_body_is_refused_in_a_sentence_that_names_the_header(
+    client: FlaskClient, path: str, encoding: str
+) -> None:
+    body, headers = gzip.compress(b"[]"), {"Content-Type": "application/json"}
+    refused = client.post(path, data=body, headers=headers | {"Content-Encoding": encoding})
+    assert refused.json is not None
+    assert (refused.status_code, refused.json["code"]) == (415, "unsupported_media_type")
+    assert "Content-Encoding" in refused.json["message"]
+    plain = client.post(path, data=b"[]", headers=headers | {"Content-Encoding": "identity"})
+    assert plain.status_code != 415
 
 
 @pytest.mark.parametrize("accept", ["*/*", BROWSER])

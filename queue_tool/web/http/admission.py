@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 FORM = ("application/x-www-form-urlencoded", "multipart/form-data")
 """Media types that a browser sends for any page, without asking this server. A view that takes them checks the site."""
 
+PLAIN = "identity"
+"""The value of `Content-Encoding` that means no encoding (RFC 9110)."""
+
 SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
 """Methods that change nothing (RFC 9110)."""
 
@@ -42,7 +45,7 @@ def admit() -> None:
     Raises:
         Unauthorized: the request needs an API key, or its key is not valid.
         Forbidden: the role of its key is not sufficient, a page of another site sent it, or the route declares no role.
-        UnsupportedMediaType: the body has a media type that the route does not take.
+        UnsupportedMediaType: the body is compressed, or has a media type that the route does not take.
     """
     g.key_id = g.key_name = ""
     g.may = _everything
@@ -54,6 +57,8 @@ def admit() -> None:
     if needed is not Role.OPEN:
         _admit_to(needed)
     if request.method not in SAFE and has_body():
+        if request.headers.get("Content-Encoding", PLAIN).strip().lower() not in ("", PLAIN):
+            raise UnsupportedMediaType("The header Content-Encoding is not supported: send the body uncompressed.")
         taken = _types_taken(request.endpoint)
         if taken is not ANY and request.mimetype not in taken:
             raise UnsupportedMediaType
