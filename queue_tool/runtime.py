@@ -33,6 +33,7 @@ from queue_tool.services.listing import Listing
 from queue_tool.services.messages import Messages
 from queue_tool.services.owner import Owner, lives_here
 from queue_tool.services.pause import Pause
+from queue_tool.services.ready import Ready
 from queue_tool.services.reopen import Reopen
 from queue_tool.services.run import Runner
 from queue_tool.services.send import Send
@@ -77,6 +78,7 @@ class Runtime:
     messages: Messages
     runner: Runner
     filling: Filling
+    ready: Ready
 
     def of_type(self, name: str, options: Options = PLAIN) -> Judge:
         """Return a judge for `submit`: it takes each value as the data of a task of this type, with these options.
@@ -215,6 +217,7 @@ def open_runtime(
         messages=Messages(store, wait, telemetry, clock, settings.max_messages),
         runner=runner,
         filling=filling,
+        ready=Ready(store, broker, telemetry, clock),
     )
 
 

@@ -260,6 +260,7 @@ def hasty(runtime: Runtime) -> Iterator[Runtime]:
         submit=replace(runtime.submit, store=store),
         ask=Ask(store=store),
         runner=replace(runtime.runner, store=store),
+        ready=replace(runtime.ready, store=store),
     )
     store.close()
 

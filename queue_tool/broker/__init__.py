@@ -114,10 +114,10 @@ class Broker(Protocol):
         """
 
     def check(self) -> None:
-        """Do nothing if the broker answers.
+        """Do nothing if the broker can do all that the system needs.
 
         Raises:
-            BrokerAway: the broker does not answer.
+            BrokerAway: the broker does not answer or cannot do something. The sentence names it.
         """
 
     def close(self) -> None:

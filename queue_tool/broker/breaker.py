@@ -1,7 +1,7 @@
 """The breaker: after a failure, calls fail at once for a while, so that callers do not wait for a broker that is away.
 
-A full broker does not trip the breaker: it answers at once, and its other commands work. The same holds for a command
-that is wrong in itself, for example because another program has damaged a key.
+A broker that answers at once does not trip the breaker, because its other commands may work: it may be full, refuse a
+command for which the user has no right, or find a key that another program has damaged.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Breaker:
         try:
             yield
         except BrokerAway as error:
-            if error.kind in (FailureKind.FULL, FailureKind.WRONG):
+            if error.kind in (FailureKind.FULL, FailureKind.WRONG, FailureKind.REFUSES):
                 self._reset()
                 raise
             with self._lock:

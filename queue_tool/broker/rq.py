@@ -22,7 +22,7 @@ from rq.exceptions import InvalidJobOperation
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from queue_tool.broker import keys, marker, started
+from queue_tool.broker import keys, marker, needs, started
 from queue_tool.broker.breaker import Breaker
 from queue_tool.broker.failures import failures_named
 from queue_tool.broker.stamping import Stamps
@@ -228,8 +228,8 @@ class RqBroker:
             BrokerAway: Redis does not answer, or carries the tickets of another database.
         """
         with self._guarded():
-            server: Any = self._redis.info("server")
-            return f"{server['run_id']}/{marker.read(self._redis, self._database)}"
+            server = needs.incarnation(self._redis, self._reader)
+            return f"{server}/{marker.read(self._redis, self._database)}"
 
     def require_ours(self) -> None:
         """Raise an error if this Redis carries the tickets of another database.
@@ -251,13 +251,13 @@ class RqBroker:
             marker.take_over(self._redis, self._database)
 
     def check(self) -> None:
-        """Do nothing if Redis answers.
+        """Do nothing if Redis can do all that the system needs.
 
         Raises:
-            BrokerAway: Redis does not answer.
+            BrokerAway: Redis does not answer or cannot do something. The sentence names it.
         """
         with self._guarded():
-            self._redis.ping()
+            needs.require(self._redis)
 
     def close(self) -> None:
         """Close every connection."""

@@ -115,8 +115,8 @@ class UnsupportedMediaType(QueueToolError):
     code = "unsupported_media_type"
     cause = "The header `Content-Type` is missing, or it is not `application/json`, or the body is compressed."
     remedy = (
-        "Send JSON without `Content-Encoding`, with `Content-Type: application/json`. `POST /api` and `POST /tasks` also "
-        f"take one element on each line, with `application/x-ndjson` or `application/jsonl`. {FAILS_AGAIN}"
+        "Send JSON without `Content-Encoding`, with `Content-Type: application/json`. `POST /api` and `POST /tasks` "
+        f"also take one element on each line, with `application/x-ndjson` or `application/jsonl`. {FAILS_AGAIN}"
     )
 
 

@@ -10,7 +10,7 @@ from queue_tool.store.batches import Batches
 from queue_tool.store.control import Canceled, Control
 from queue_tool.store.engine.database import Changes, Database
 from queue_tool.store.idempotency import IdempotencyKeys, Remembered
-from queue_tool.store.identity import identity_of
+from queue_tool.store.identity import identity_of, try_write
 from queue_tool.store.keys import Keys
 from queue_tool.store.listing import Listing, PageKey
 from queue_tool.store.losses import TakenBack
@@ -92,6 +92,14 @@ class Store:
     def identity(self) -> str:
         """Return the unique id of this database. A copy of the database has the same id."""
         return identity_of(self.database)
+
+    def try_write(self) -> None:
+        """Write to the database, and change nothing.
+
+        Raises:
+            StoreAway: the database cannot be written to.
+        """
+        try_write(self.database)
 
     def totals(self) -> Totals:
         """Return how many batches, tasks and refused elements there are, all at one moment."""

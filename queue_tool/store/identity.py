@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import false, select, update
 
 from queue_tool.store.engine.database import Database
-from queue_tool.store.tables import identity
+from queue_tool.store.tables import identity, tasks
 
 
 def identity_of(database: Database) -> str:
@@ -17,3 +17,14 @@ def identity_of(database: Database) -> str:
     with database.read() as connection:
         value: str = connection.execute(select(identity.c.value)).scalar_one()
     return value
+
+
+def try_write(database: Database) -> None:
+    """Write to the database, and change nothing.
+
+    Raises:
+        StoreAway: the database is busy, read-only, full or away, or its user may not write.
+    """
+    with database.write(durable=False) as connection:
+        connection.execute(update(tasks).where(false()).values(state=tasks.c.state))  # needs the right, and no row
+        connection.execute(update(identity).values(value=identity.c.value))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from queue_tool.broker import Broker
-from queue_tool.errors import BrokerAway, BrokerFull
+from queue_tool.errors import BrokerAway, BrokerFull, BrokerOfAnother, FailureKind
 from queue_tool.host.begun import BegunFiles
 from queue_tool.model import events
 from queue_tool.model.clock import Clock
@@ -87,6 +87,7 @@ class Sweep:
         self._audit = Audit(store=store, broker=broker, push=self._push, telemetry=telemetry, clock=clock)
         self._away: str | None = None  # the reason why the last push failed
         self._full_until = 0.0
+        self._is_tried = False  # whether Redis could do all that the system needs
 
     def __call__(self) -> bool:
         """Make one pass. Return whether tickets wait in line, so that `fill` should be called soon.
@@ -99,8 +100,10 @@ class Sweep:
         if self._clock.monotonic() < self._full_until:
             return False
         try:
-            self._audit.if_due()  # before new pushes: the tickets that Redis lost are older
+            refused = self._audit_if_allowed()  # before new pushes: the tickets that Redis lost are older
             waits = self._push_unpushed()
+            if refused is not None:
+                raise refused
             self._away = None
             return waits
         except BrokerAway as error:  # a later pass pushes the tickets
@@ -127,6 +130,30 @@ class Sweep:
         self._away = error.sentence
         if isinstance(error, BrokerFull):
             self._full_until = self._clock.monotonic() + FULL_PAUSE
+
+    def _audit_if_allowed(self) -> BrokerAway | None:
+        """Try Redis once after its start, and run an audit. Return the error if Redis refuses one of them.
+
+        Raises:
+            BrokerAway: Redis does not answer, is busy, or carries the tickets of another database.
+        """
+        refused: BrokerAway | None = None
+        for step in (self._try_broker, self._audit.if_due):
+            try:
+                step()
+            except BrokerOfAnother:
+                raise
+            except BrokerAway as error:
+                if error.kind is not FailureKind.REFUSES:
+                    raise
+                refused = refused or error
+        return refused
+
+    def _try_broker(self) -> None:
+        """Try all that the system needs from Redis, until it succeeds once."""
+        if not self._is_tried:
+            self._broker.check()
+            self._is_tried = True
 
     # -- dead workers --------------------------------------------------------------------------------------
 

@@ -9,12 +9,11 @@ from queue_tool.model.access import Role
 from queue_tool.model.payloads.service import Alive, Checks, Readiness
 from queue_tool.model.settings import INLINE
 from queue_tool.services.owner import lives_here
+from queue_tool.services.ready import OK
 from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.operation import Answer, Group, Reply
 
 routes = Group("health", "Probes for monitoring. They need no API key.")
-
-OK = "ok"
 
 
 @routes.get("/health/live", Role.OPEN, takes_any_query=True)
@@ -36,12 +35,12 @@ def is_alive() -> Alive:
 def is_ready() -> Reply[Readiness]:
     """Check whether the whole service can work.
 
-    Checks the database, Redis and the workers. If one of them cannot do its work, the status is 503 and `checks` says
-    why. Tasks are accepted while Redis is away, as long as the database works.
+    Tries a write to the database, a write, a script and a channel of Redis, at most once a second, and checks the
+    workers. If one of them cannot do its work, the status is 503 and `checks` says why. Tasks are accepted while Redis
+    is away, as long as the database works.
     """
-    checks = Checks(
-        database=_state_of(_database), broker=_state_of(runtime().broker.check), workers=_state_of(_workers)
-    )
+    database, broker = runtime().ready()
+    checks = Checks(database=database, broker=broker, workers=_state_of(_workers))
     if checks == Checks(database=OK, broker=OK, workers=OK):
         return Reply(body=Readiness(status="ok", checks=checks, lag=_lag()))
     return Reply(body=Readiness(status="unavailable", checks=checks, lag=_lag()), status=503)
@@ -65,10 +64,6 @@ def _lag() -> float | None:
         return runtime().ask.lag(runtime().clock.now())
     except QueueToolError:
         return None
-
-
-def _database() -> None:
-    runtime().store.keys.exist()
 
 
 def _workers() -> None:
