@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from queue_tool.broker import RqBroker, needs
 from queue_tool.errors import BrokerAway
 from queue_tool.model import events
 from tests.conftest import News, RuntimeFactory, application
+from tests.documents.blocks import ROOT
 from tests.past_the_store import rows
 from tests.postgres import Cluster
 from tests.server import Server
@@ -23,7 +25,7 @@ from tests.worker.faults.site import TASKS, Site
 
 pytestmark = pytest.mark.sqlite  # the tests choose their databases themselves
 
-ALL = ("~*", "&*", "+@all")
+PAGE = ROOT / "docs" / "redis-and-rq.md"
 
 
 def user(server: Server, *rules: str) -> str:
@@ -63,8 +65,17 @@ def test_a_missing_right_is_named_and_logged_once(
     assert [event.reason for event in news.of(events.Warned)] == [f"not ready: {states['broker']}"]
 
 
-def test_a_user_without_info_lacks_nothing(site: Site, server: Server, make_runtime: RuntimeFactory) -> None:
-    url = user(server, *ALL, "-info")
+def documented() -> list[str]:
+    """Return the rights of a user of Redis that the documentation lists."""
+    (found,) = re.findall(r"`ACL SETUSER queue_tool on >PASSWORD ([^`]+)`", PAGE.read_text("utf-8"))
+    rules: list[str] = found.split()
+    return rules
+
+
+def test_a_user_with_the_documented_rights_but_info_lacks_nothing(
+    site: Site, server: Server, make_runtime: RuntimeFactory
+) -> None:
+    url = user(server, *documented(), "-info")
     limited = make_runtime(REDIS_URL=url, TASKS=TASKS)
     assert checks(application(limited).test_client())[1]["broker"] == "ok"
     sent = site.sleepers(3)
@@ -74,6 +85,9 @@ def test_a_user_without_info_lacks_nothing(site: Site, server: Server, make_runt
     worker = site.start(REDIS_URL=url)
     site.await_end()
     site.stop(worker)
+    assert "permission" not in site.log
+    assert "refuses" not in site.log
+    site.require_clean_redis()
 
 
 @pytest.mark.parametrize(
