@@ -12,8 +12,9 @@ from typing import Any, Self
 
 from queue_tool import environment
 from queue_tool.broker import Broker, InlineBroker, RqBroker
+from queue_tool.databases import open_store
 from queue_tool.errors import BadTaskType, BrokerAway, BrokerOfAnother, StoreAway
-from queue_tool.host import data_dir, logs, put_aside, valkey
+from queue_tool.host import logs, put_aside, valkey
 from queue_tool.host.begun import BegunFiles
 from queue_tool.host.clock import CLOCK
 from queue_tool.known_types import load_types
@@ -22,7 +23,7 @@ from queue_tool.model.clock import Clock
 from queue_tool.model.context import Context
 from queue_tool.model.options import PLAIN, Options
 from queue_tool.model.sending import Sending
-from queue_tool.model.settings import INLINE, Settings, without_secrets
+from queue_tool.model.settings import INLINE, Settings
 from queue_tool.model.task_types import TaskTypes
 from queue_tool.model.telemetry import Telemetry
 from queue_tool.services.ask import Ask
@@ -41,9 +42,7 @@ from queue_tool.services.submit import Submit
 from queue_tool.services.submitter import Submitter
 from queue_tool.services.sweep.sweep import Sweep
 from queue_tool.services.wait import Wait
-from queue_tool.store import Store, migrations
-from queue_tool.store.engine.database import Database
-from queue_tool.store.finishing import finish_restore
+from queue_tool.store import Store
 
 STORE_PAUSE = 0.5
 """Seconds before the next try if an outcome could not be recorded."""
@@ -267,57 +266,6 @@ def require_own_redis(settings: Settings, store: Store) -> None:
         raise
     except BrokerAway:
         return
-
-
-def open_store(settings: Settings, *, migrate: bool = False) -> Store:
-    """Return the store; if `migrate` is true, upgrade the database first.
-
-    Raises:
-        DataDirUnusable: the data directory cannot be written to.
-        DatabaseReplaced: another file was put in the place of the database by hand.
-        SchemaOutdated: the database has another schema version, and `migrate` is false.
-        StoreAway: the database is locked.
-    """
-    database = open_database(settings)
-    if migrate:
-        migrations.upgrade(database)
-    else:
-        migrations.require_current(database)
-    return Store(database)
-
-
-def open_database(settings: Settings) -> Database:
-    """Return the database, whatever its schema version. An interrupted restore is finished first.
-
-    Raises:
-        DataDirUnusable: the data directory cannot be written to.
-        DatabaseReplaced: another file was put in the place of the database by hand.
-        StoreAway: the database is locked.
-    """
-    data_dir.prepare(settings.data_dir)
-    temporary = data_dir.temporary(settings.data_dir)
-    if temporary is not None:
-        environment.override({"TMPDIR": str(temporary)})
-    database = Database(settings.database)
-    finish_restore(database, settings.data_dir.absolute() / put_aside.FOLDER)
-    database.require_same_file()
-    return database
-
-
-def upgrade_database(settings: Settings) -> str:
-    """Create the database, or upgrade its tables to the version that this program needs.
-
-    Returns:
-        A sentence for the operator that names the database, without user and password, and its revision.
-
-    Raises:
-        DataDirUnusable: the data directory cannot be written to.
-        SchemaOutdated: the database is of a newer version of the program.
-        StoreAway: the database is locked or cannot be reached.
-    """
-    with closing(open_store(settings, migrate=True)) as store:
-        revision = migrations.current(store.database)
-    return f"The database {without_secrets(settings.database)} is ready, at revision {revision}."
 
 
 def redis_url(settings: Settings) -> str:

@@ -27,10 +27,10 @@ def backup(file: Path, force: bool) -> None:
 
     FILE is complete, or it is not there. Only this user can read it.
     """
-    from queue_tool import environment, runtime
+    from queue_tool import databases, environment
 
     settings = environment.load_settings()
-    with closing(runtime.open_database(settings)) as database:
+    with closing(databases.open_database(settings)) as database:
         made = _back_up(database, file, force=force)
     click.echo(f"{file} is a backup of the database: {_described(made)}.")
     waiting = len(list(_outcomes(settings).glob("*.json")))

@@ -104,7 +104,7 @@ def _supervise(settings: Settings, overrides: dict[str, str], processes: Prepare
 @_port
 def web(host: str | None, port: str | None) -> None:
     """Run only the web server, for the API and the pages."""
-    from queue_tool import environment, runtime
+    from queue_tool import databases, environment, runtime
     from queue_tool.host.clock import CLOCK
     from queue_tool.model import events
     from queue_tool.services.keys import Keys
@@ -115,7 +115,7 @@ def web(host: str | None, port: str | None) -> None:
     environment.override({HOST: settings.host})
     telemetry = runtime.start_logging("web", settings)
     migrate = settings.embedded and not environment.has_owner()
-    with closing(runtime.open_store(settings, migrate=migrate)) as store:
+    with closing(databases.open_store(settings, migrate=migrate)) as store:
         runtime.require_own_redis(settings, store)
         served = Keys(store=store, clock=CLOCK).served_without(settings.auth)
     require_startable(settings)  # a start that fails prints one sentence only

@@ -24,9 +24,9 @@ def db() -> None:
 @db.command()
 def upgrade() -> None:
     """Create the database, or upgrade its tables to the version that this program needs."""
-    from queue_tool import environment, runtime
+    from queue_tool import databases, environment
 
-    click.echo(runtime.upgrade_database(environment.load_settings()))
+    click.echo(databases.upgrade_database(environment.load_settings()))
 
 
 db.add_command(copy)
@@ -79,10 +79,10 @@ def revoke(key_id: str) -> None:
 @contextmanager
 def _keys() -> Iterator[Keys]:
     """Open the store and return the service for API keys."""
-    from queue_tool import environment, runtime
+    from queue_tool import databases, environment
     from queue_tool.host.clock import CLOCK
     from queue_tool.services.keys import Keys
 
     settings = environment.load_settings()
-    with closing(runtime.open_store(settings, migrate=settings.embedded)) as store:
+    with closing(databases.open_store(settings, migrate=settings.embedded)) as store:
         yield Keys(store=store, clock=CLOCK)

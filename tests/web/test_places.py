@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from queue_tool.databases import open_store
 from queue_tool.model import settings
 from queue_tool.model.access import ApiKey, Role, digest
-from queue_tool.runtime import open_store
 from tests.support import run_command
 
 

@@ -11,8 +11,8 @@ import click
 from flask import Flask
 from flask.cli import FlaskGroup, ScriptInfo
 
+from queue_tool.databases import upgrade_database
 from queue_tool.environment import load_settings
-from queue_tool.runtime import upgrade_database
 from queue_tool.web.serving import flask_run
 
 
