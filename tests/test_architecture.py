@@ -67,7 +67,7 @@ def _words_of(path: Path) -> Iterator[str]:
 
 
 def test_only_the_engine_of_the_store_depends_on_the_kind_of_database() -> None:
-    engine, addresses = ROOT / "queue_tool/store/engine", ROOT / "queue_tool/model/settings.py"
+    engine, addresses = ROOT / "queue_tool/store/engine", ROOT / "queue_tool/model/urls.py"
     knowing = {
         f"{path.relative_to(ROOT)}: {word}"
         for path in FILES

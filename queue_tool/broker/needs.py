@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from redis import Redis
-from redis.exceptions import NoPermissionError, RedisError
+from redis.exceptions import RedisError
 
+from queue_tool.broker.failures import kind_of
 from queue_tool.broker.keys import MARKER
 from queue_tool.errors import BrokerAway, FailureKind
 
@@ -134,5 +135,7 @@ def incarnation(redis: Redis, reader: Redis) -> str:
     try:
         server: Any = redis.info("server")
         return str(server["run_id"])
-    except NoPermissionError:
+    except RedisError as error:
+        if kind_of(error) is not FailureKind.REFUSES:
+            raise
         return f"connection {reader.client_id()}"
