@@ -82,6 +82,17 @@ STORY = (
     Step(request="POST /tasks/retry", body={"tokens": ["{failed}"], "dry_run": True}),
     Step(request="POST /batches/{second}/cancel", body={"by": "ana", "reason": "not needed"}),
     Step(request="POST /batches/{second}/retry"),
+    Step(
+        request="POST /batches",
+        body={"name": "import", "metadata": {"customer": "42"}, "task_type": "sleep"},
+        keep={"open": "/id"},
+    ),
+    Step(
+        request="POST /batches/{open}/elements?from=0",
+        body=[{"item": "item01", "valor": 0}, {"item": "item02", "valor": "0"}],
+    ),
+    Step(request="GET /batches/{open}/elements?from=1"),
+    Step(request="POST /batches/{open}/seal"),
     Step(request="POST /deadletter/retry", body={"filter": {"task_type": "simulate"}, "dry_run": True}),
     Step(request="DELETE /deadletter?older_than=604800"),
     Step(request="GET /queue?limit=1"),

@@ -32,7 +32,9 @@ from queue_tool.services.dead_letters import DeadLetters
 from queue_tool.services.filling import Filling
 from queue_tool.services.listing import Listing
 from queue_tool.services.messages import Messages
+from queue_tool.services.open_batches import OpenBatches
 from queue_tool.services.owner import Owner, lives_here
+from queue_tool.services.part_line import PartLine
 from queue_tool.services.pause import Pause
 from queue_tool.services.ready import Ready
 from queue_tool.services.reopen import Reopen
@@ -51,6 +53,9 @@ STORE_PAUSE = 0.5
 RECORD_WITHIN = 0.05
 """Seconds within which a process of `SENDERS` records what it has pushed, if no later request records it."""
 
+FILL_PAUSE = 0.02
+"""Seconds before the next check of a line that another process fills now."""
+
 SENDERS = ("web", "worker")
 """The kinds of processes in which many threads send tasks."""
 
@@ -67,6 +72,7 @@ class Runtime:
     broker: Broker
     owner: Owner
     submit: Submit
+    open_batches: OpenBatches
     ask: Ask
     list: Listing
     wait: Wait
@@ -206,6 +212,12 @@ def open_runtime(
         broker=broker,
         owner=owner,
         submit=submit,
+        open_batches=OpenBatches(
+            submit=submit,
+            types=types,
+            check_line=PartLine(store=store, broker=broker),
+            pause=lambda: time.sleep(FILL_PAUSE),
+        ),
         ask=Ask(store=store),
         list=Listing(store=store),
         wait=wait,

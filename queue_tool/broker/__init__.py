@@ -57,6 +57,13 @@ class Broker(Protocol):
             BrokerAway: the broker does not answer.
         """
 
+    def has_ticket(self, ticket_id: str) -> bool:
+        """Return whether a ticket waits in a list, or a worker has it.
+
+        Raises:
+            BrokerAway: the broker does not answer.
+        """
+
     def discard(self, tickets: Sequence[Ticket]) -> None:
         """Remove everything that is held for tickets that no worker needs any more.
 

@@ -44,6 +44,10 @@ class InlineBroker:
         """Return 0: no ticket ever waits."""
         return 0
 
+    def has_ticket(self, ticket_id: str) -> bool:  # noqa: ARG002 - the signature of every broker
+        """Return False: no ticket ever waits."""
+        return False
+
     def discard(self, tickets: Sequence[Ticket]) -> None:
         """Do nothing: nothing is held."""
 

@@ -144,6 +144,15 @@ class RqBroker:
             self._lengths[name] = length
             return int(length)
 
+    def has_ticket(self, ticket_id: str) -> bool:
+        """Return whether a ticket waits in a list, or a worker has it.
+
+        Raises:
+            BrokerAway: Redis does not answer.
+        """
+        with self._guarded():
+            return bool(self._redis.exists(keys.job(ticket_id)))
+
     def discard(self, tickets: Sequence[Ticket]) -> None:
         """Remove the jobs of tickets that no worker needs any more, from all places where RQ keeps them.
 

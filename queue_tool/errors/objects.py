@@ -110,6 +110,44 @@ class TaskNotRetried(QueueToolError):
     )
 
 
+class BatchSealed(QueueToolError):
+    """This batch is sealed: it takes no more elements."""
+
+    code = "batch_sealed"
+    cause = (
+        "The batch was sealed or canceled, or it got no elements for a day. "
+        "A batch that came in one request takes no more elements either."
+    )
+    remedy = f"Make another open batch with `POST /batches` and send the elements there. {FAILS_AGAIN}"
+
+
+class WrongStart(QueueToolError):
+    """The batch has another number of elements than `from` says."""
+
+    code = "wrong_start"
+    cause = (
+        "`from` is not the `total` of the open batch, and no earlier request brought the same bytes with the same "
+        "`from`. The key `total` of the answer says how many elements the batch has."
+    )
+    remedy = (
+        "Continue with the element whose index is `total`, and `from` with this value. "
+        f"`GET /batches/<batch>/elements` returns the answers that you did not get. {FAILS_AGAIN}"
+    )
+
+    total: int = 0
+
+    @classmethod
+    def because(cls, total: int) -> WrongStart:
+        """Return the error.
+
+        Args:
+            total: how many elements the batch has.
+        """
+        error = cls(f"The batch has {total} elements now: continue with `from={total}`.")
+        error.total = total
+        return error
+
+
 class UniqueKeyTaken(QueueToolError):
     """Another unfinished task has the same unique key."""
 

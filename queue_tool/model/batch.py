@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import TypedDict
 
 from queue_tool.model.options import PLAIN, Options
@@ -22,7 +23,7 @@ INVALID = "INVALID_JOB_REQUEST"
 class Accepted:
     """An element that became a task."""
 
-    index: int  # position in the request's array, from 0
+    index: int  # position in the batch, from 0
     token: str
     data: object
     custom_id: str | None = None
@@ -175,6 +176,14 @@ class NewBatch:
         return replace(self, **_split([_refuse_if_taken(element, owners) for element in self.elements]))
 
 
+class SealedBy(StrEnum):
+    """What sealed an open batch."""
+
+    REQUEST = "request"  # `POST /batches/{id}/seal`
+    CANCEL = "cancel"  # the batch was canceled
+    SWEEPER = "sweeper"  # it got no elements for a day
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """The current state of a batch. The counts of the six states and `rejected` add up to `total`."""
@@ -187,16 +196,20 @@ class Batch:
     created_at: datetime
     finished_at: datetime | None  # when the last open task ended
     label: Label = UNNAMED
+    is_open: bool = False  # whether it takes more elements
+    sealed_by: SealedBy | None = None  # None: it is open, or it came in one request
 
     @property
     def total(self) -> int:
-        """Return the number of elements in the request."""
+        """Return the number of elements that were sent so far."""
         return self.accepted + self.rejected
 
     @property
     def progress(self) -> float:
         """Return the share of elements that need no more work, from 0 to 1."""
-        return (self.total - self.open) / self.total if self.total else 1.0
+        if not self.total:
+            return 0.0 if self.is_open else 1.0
+        return (self.total - self.open) / self.total
 
     @property
     def message(self) -> str:
@@ -231,6 +244,7 @@ def new_batch(
     idempotency: IdempotencyKey | None = None,
     *,
     label: Label = UNNAMED,
+    start: int = 0,
 ) -> NewBatch:
     """Check every value and return the batch.
 
@@ -241,9 +255,10 @@ def new_batch(
         created_at: the time of the request.
         idempotency: the request's Idempotency-Key, if it has one.
         label: the batch's name and metadata.
+        start: the index of the first value, if these are more elements of an open batch.
     """
     batch_id, *fresh = tokens
-    judged = [judge(value, index, token) for index, (value, token) in enumerate(zip(values, fresh, strict=True))]
+    judged = [judge(value, index, token) for index, (value, token) in enumerate(zip(values, fresh, strict=True), start)]
     return NewBatch(id=batch_id, created_at=created_at, idempotency=idempotency, label=label, **_split(judged))
 
 

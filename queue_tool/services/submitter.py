@@ -25,7 +25,8 @@ class Push:
     """The tickets of one request."""
 
     tickets: Sequence[Ticket]
-    batch: str | None  # the batch to which all of them belong
+    batch: str | None  # the batch whose tickets these are, all of them
+    part: tuple[int, int] | None = None  # the key of the part of an open batch whose tickets these are
 
 
 class Submitter:
@@ -99,6 +100,10 @@ class Submitter:
             if outcome is not None:
                 raise outcome.error
 
+    def record(self, done: Push) -> None:
+        """Record that nothing is left to push of a request, with the next transaction or a moment later."""
+        self._note([done])
+
     def _note(self, pushed: Sequence[Push]) -> None:
         """Let the next transaction record these pushes, or another one a moment later."""
         with self._lock:
@@ -153,7 +158,8 @@ class Submitter:
         return PushedTickets(
             at=self._clock.now(),
             batches=[push.batch for push in pushes if push.batch is not None],
-            tickets=[ticket for push in pushes if push.batch is None for ticket in push.tickets],
+            tickets=[ticket for push in pushes if push.batch is None and push.part is None for ticket in push.tickets],
+            parts=sorted(push.part for push in pushes if push.part is not None),
         )
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from queue_tool.store.additions import AddBatch, Added, Addition, Additions, AddTask
+from queue_tool.store.added import Added
+from queue_tool.store.additions import AddBatch, Addition, Additions, AddTask
 from queue_tool.store.batches import Batches
 from queue_tool.store.control import Canceled, Control
+from queue_tool.store.elements import AddElements
 from queue_tool.store.engine.database import Changes, Database
 from queue_tool.store.idempotency import IdempotencyKeys, Remembered
 from queue_tool.store.identity import identity_of, try_write
 from queue_tool.store.keys import Keys
 from queue_tool.store.listing import Listing, PageKey
 from queue_tool.store.losses import TakenBack
+from queue_tool.store.open_batches import OpenBatch, OpenBatches
+from queue_tool.store.parts import Part, Parts
 from queue_tool.store.portions import Portion
 from queue_tool.store.pushed_tickets import PushedTickets
 from queue_tool.store.queues import Queues
@@ -33,13 +37,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AddBatch",
+    "AddElements",
     "AddTask",
     "Added",
     "Addition",
     "Canceled",
     "Changes",
     "LineState",
+    "OpenBatch",
     "PageKey",
+    "Part",
     "Portion",
     "Process",
     "PushedTickets",
@@ -74,6 +81,8 @@ class Store:
         self.upkeep = Upkeep(database)
         self.queues = Queues(database)
         self.windows = Windows(database)
+        self.open_batches = OpenBatches(database)
+        self.parts = Parts(database)
 
     @cached_property
     def messages(self) -> Messages:

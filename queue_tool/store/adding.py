@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from queue_tool.model import json_text
-from queue_tool.model.batch import NewBatch, NewTask, Refused
+from queue_tool.model.batch import Label, NewBatch, NewTask, Refused
 from queue_tool.model.states import State
 from queue_tool.store import ends, line
 from queue_tool.store.engine.database import micros, micros_or_none
@@ -56,12 +56,27 @@ def add_batch(connection: Connection, new: NewBatch, *, held: bool, sender: int 
         line.join_others(connection, new.lists)
     elif held:
         line.join(connection, [(new.id, name) for name in sorted(new.lists)])
-    if new.refused:
-        connection.execute(insert(refusals), _refusal_rows(new.refused, batch_id))
-    if new.label.metadata:
-        rows = [{"key": key, "value": value, "batch_id": batch_id} for key, value in new.label.metadata.items()]
-        connection.execute(insert(labels), rows)
+    add_refusals(connection, new.refused, batch_id)
+    add_labels(connection, new.label, batch_id)
     return batch_id
+
+
+def add_refusals(connection: Connection, refused: Sequence[Refused], batch_id: int) -> None:
+    """Add the refused elements of a batch."""
+    if refused:
+        connection.execute(insert(refusals), _refusal_rows(refused, batch_id))
+
+
+def add_labels(connection: Connection, label: Label, batch_id: int) -> None:
+    """Add the metadata of a batch, for filters."""
+    if label.metadata:
+        rows = [{"key": key, "value": value, "batch_id": batch_id} for key, value in label.metadata.items()]
+        connection.execute(insert(labels), rows)
+
+
+def label_columns(label: Label) -> dict[str, str | None]:
+    """Return the columns of a batch that hold its label."""
+    return {"name": label.name, "metadata": _text(dict(label.metadata)) if label.metadata else None}
 
 
 def add_tasks(
@@ -141,8 +156,7 @@ def _batch_row(new: NewBatch, *, held: bool, sender: int) -> dict[str, object]:
         "created_at": now,
         "pushed_at": None if pushable else now,
         "push_failed_at": -sender if sender and pushable else None,
-        "name": new.label.name,
-        "metadata": _text(dict(new.label.metadata)) if new.label.metadata else None,
+        **label_columns(new.label),
     }
 
 

@@ -13,13 +13,16 @@ from itertools import groupby
 from sqlalchemy import Connection
 
 from queue_tool.errors import CommitUnknown, FailureKind, StoreAway, TooManyWaiting
-from queue_tool.model.batch import IdempotencyKey, NewBatch, NewTask, Refused, refuse_duplicate
+from queue_tool.model.batch import IdempotencyKey, NewBatch, NewTask, refuse_duplicate
 from queue_tool.store import line, unique
+from queue_tool.store.added import Added
 from queue_tool.store.adding import NewTasks, add_batch, add_many, add_tasks, being_pushed
-from queue_tool.store.committed import Row, of_batch, of_task, was_committed
-from queue_tool.store.engine.database import Database
-from queue_tool.store.idempotency import Remembered, lock_and_recall, lock_keys, remember
-from queue_tool.store.pushed_tickets import PushedTickets, mark_pushed
+from queue_tool.store.committed import Row, of_batch, of_part, of_task, was_committed
+from queue_tool.store.elements import AddElements, add_elements, lock_batches
+from queue_tool.store.ends import Growth
+from queue_tool.store.engine.database import Database, moment
+from queue_tool.store.idempotency import lock_and_recall, lock_keys, remember
+from queue_tool.store.pushed_tickets import PushedTickets, mark_batches, mark_pushed, mark_tickets
 from queue_tool.store.waiting_count import WaitingCount
 
 
@@ -86,19 +89,19 @@ class AddTask:
         return (self.new,), None, self.now
 
 
-Addition = AddBatch | AddTask
+Addition = AddBatch | AddTask | AddElements
+
+
+NOTHING = PushedTickets(at=moment(0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Added:
-    """What was done with a request."""
+class _Limits:
+    """What holds for all requests of a transaction."""
 
-    before: Remembered | None = None  # set if nothing was added: the first use of the idempotency key
-    instead: NewBatch | None = None  # the batch as it was added, if unique keys were checked: without duplicates
-    duplicate: Refused | None = None  # set if the task was not added: another task already uses the unique key
-    refused_whole: bool = False  # whether nothing was added, because no element was accepted
-    held: bool = False  # whether its tickets wait in line until Redis has room
-    error: TooManyWaiting | None = None  # set if nothing was added: the service is full
+    most: int  # tasks that may be queued; 0 means no limit
+    sender: int  # the number of the process that pushes the tickets next; 0: a sweeper does it
+    growth: Growth  # what is added to open batches
 
 
 class Additions:
@@ -130,16 +133,16 @@ class Additions:
                 stored.
         """
         answers: list[Added] = []
+        growth, marks = Growth(), pushed or NOTHING
         try:
             with self._database.write() as connection:
                 _lock(connection, requests)
-                if pushed:
-                    mark_pushed(connection, pushed)
-                answers += [
-                    added
-                    for are_plain, group in groupby(requests, key=_is_small_and_plain)
-                    for added in self._add_group(connection, list(group), max_waiting, sender, are_plain=are_plain)
-                ]
+                mark_tickets(connection, marks)
+                for are_plain, group in groupby(requests, key=_is_small_and_plain):
+                    limits = _Limits(most=max_waiting, sender=sender, growth=growth)
+                    answers += self._add_group(connection, list(group), limits, are_plain=are_plain)
+                mark_batches(connection, marks, growth.batches)
+                growth.apply(connection)
         except CommitUnknown as error:
             self._require_committed(requests, answers, error)
         return answers
@@ -164,17 +167,23 @@ class Additions:
             mark_pushed(connection, pushed)
 
     def _add_group(
-        self, connection: Connection, group: Sequence[Addition], most: int, sender: int, *, are_plain: bool
+        self, connection: Connection, group: Sequence[Addition], limits: _Limits, *, are_plain: bool
     ) -> Iterable[Added]:
-        total = sum(len(request.tasks) for request in group)
-        if are_plain and len(group) > 1 and self._waiting.has_room(connection, total, most):
-            return _add_together(connection, group, sender)
-        return [self._add(connection, request, most, sender) for request in group]
+        plain = [request for request in group if are_plain and not isinstance(request, AddElements)]
+        total = sum(len(request.tasks) for request in plain)
+        if len(plain) > 1 and self._waiting.has_room(connection, total, limits.most):
+            return _add_together(connection, plain, limits.sender)
+        return [self._add(connection, request, limits) for request in group]
 
-    def _add(self, connection: Connection, request: Addition, most: int, sender: int) -> Added:
+    def _add(self, connection: Connection, request: Addition, limits: _Limits) -> Added:
+        most, sender = limits.most, limits.sender
         try:
             if isinstance(request, AddBatch):
                 return self._add_batch(connection, request, most, sender)
+            if isinstance(request, AddElements):
+                return add_elements(
+                    connection, request, most=most, sender=sender, waiting=self._waiting, growth=limits.growth
+                )
             return self._add_task(connection, request, most, sender)
         except TooManyWaiting as error:  # nothing of this request was added
             return Added(error=error)
@@ -212,7 +221,7 @@ class Additions:
         return Added(held=held)
 
 
-def _add_together(connection: Connection, group: Sequence[Addition], sender: int) -> list[Added]:
+def _add_together(connection: Connection, group: Sequence[AddBatch | AddTask], sender: int) -> list[Added]:
     """Add requests that do not depend on each other, with as many statements as one request needs."""
     names = [{task.list for task in request.tasks} for request in group]
     held = {name for request in group for name in request.hold}
@@ -230,16 +239,19 @@ def _add_together(connection: Connection, group: Sequence[Addition], sender: int
 
 
 def _lock(connection: Connection, requests: Sequence[Addition]) -> None:
-    """Lock all keys of the requests: first idempotency keys in their order, then the unique keys."""
+    """Lock idempotency keys in their order, then the unique keys, then the elements of open batches in their order."""
     lock_keys(connection, [request.key for request in requests if request.key])
     if any(task.options.unique_key is not None for request in requests for task in request.tasks):
         unique.lock_keys(connection)
+    lock_batches(connection, [request for request in requests if isinstance(request, AddElements)])
 
 
 def _row_of(request: Addition, added: Added) -> Row | None:
     """Return a row that this request has added, or None if it has added none."""
     if added.before or added.duplicate or added.refused_whole or added.error:
         return None
+    if isinstance(request, AddElements):
+        return of_part(*added.part.key) if added.part else None
     if isinstance(request, AddTask):
         return of_task(request.new.token)
     return of_batch(request.new.id) if request.new.elements else None

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy import Row, Text, bindparam, func, select, update
 
 from queue_tool.errors import BatchNotFound
 from queue_tool.model import json_text
-from queue_tool.model.batch import Accepted, Batch, Element, Label, Refused
+from queue_tool.model.batch import Accepted, Batch, Element, Label, Refused, SealedBy
 from queue_tool.model.schema import FieldError
 from queue_tool.model.states import State
 from queue_tool.store.engine.database import Database, micros, moment, moment_or_none
@@ -92,12 +92,7 @@ class Batches:
                 select(tasks.c.position, tasks.c.token, tasks.c.data, tasks.c.custom_id).where(tasks.c.batch_id == mine)
             ).all()
             bad = connection.execute(select(refusals).where(refusals.c.batch_id == mine)).all()
-        elements: list[Element] = [
-            Accepted(index=row.position, token=row.token, data=json_text.loads(row.data), custom_id=row.custom_id)
-            for row in good
-        ]
-        elements += [refused_of(row) for row in bad]
-        return sorted(elements, key=lambda element: element.index)
+        return in_order(good, bad)
 
     def unpushed(self, now: datetime, grace: timedelta, lives: Callable[[int], bool | None] = _unknown) -> list[str]:
         """Return the ids of batches whose tickets must be pushed, the oldest first.
@@ -155,12 +150,17 @@ def _counts(row: Any) -> dict[State, int]:
     """Return the counts by state of a row of `WITH_RUNNING`."""
     return {
         State.SCHEDULED: row.scheduled,
-        State.QUEUED: row.open - row.running - row.scheduled,
+        State.QUEUED: _unfinished(row) - row.running - row.scheduled,
         State.RUNNING: row.running,
-        State.FINISHED: row.accepted - row.open - row.failed - row.canceled,
+        State.FINISHED: row.accepted - _unfinished(row) - row.failed - row.canceled,
         State.FAILED: row.failed,
         State.CANCELED: row.canceled,
     }
+
+
+def _unfinished(row: Any) -> int:
+    """Return how many tasks of a batch have not ended. An open batch counts one more in `open`."""
+    return int(row.open) - (row.filled_at is not None)
 
 
 _NOT_COUNTED: Mapping[State, int] = {}
@@ -171,11 +171,13 @@ def _batch(row: Any, counts: Mapping[State, int] = _NOT_COUNTED) -> Batch:
         id=row.public_id,
         accepted=row.accepted,
         rejected=row.rejected,
-        open=row.open,
+        open=_unfinished(row),
         counts=counts,
         created_at=moment(row.created_at),
         finished_at=moment_or_none(row.finished_at),
         label=Label(name=row.name, metadata=_texts(row.metadata) if row.metadata else {}),
+        is_open=row.filled_at is not None,
+        sealed_by=SealedBy(row.sealed_by) if row.sealed_by else None,
     )
 
 
@@ -185,7 +187,17 @@ def _texts(text: str) -> dict[str, str]:
     return found
 
 
-def refused_of(row: Row[Any]) -> Refused:
+def in_order(accepted: Iterable[Row[*tuple[Any, ...]]], refused: Iterable[Row[*tuple[Any, ...]]]) -> list[Element]:
+    """Return the elements that rows of tasks and of refusals describe, in the order of the batch."""
+    elements: list[Element] = [
+        Accepted(index=row.position, token=row.token, data=json_text.loads(row.data), custom_id=row.custom_id)
+        for row in accepted
+    ]
+    elements += [refused_of(row) for row in refused]
+    return sorted(elements, key=lambda element: element.index)
+
+
+def refused_of(row: Row[*tuple[Any, ...]]) -> Refused:
     """Return the refused element that a row describes."""
     reasons = json_text.loads(row.errors)
     assert isinstance(reasons, list)  # noqa: S101 - the store wrote it in this form

@@ -7,12 +7,13 @@ of batches. What must follow from an end is written here too, in the transaction
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Update, bindparam, case, select, update
 
+from queue_tool.model.batch import NewBatch
 from queue_tool.model.states import MOVES, Move, State
 from queue_tool.store import line
 from queue_tool.store.engine.database import micros, micros_or_none
@@ -127,6 +128,62 @@ def of_new_batch(accepted: int, scheduled: int, now: datetime) -> dict[str, obje
     }
 
 
+def of_open_batch(now: datetime) -> dict[str, object]:
+    """Return the columns of a new open batch. Until it is sealed, its `open` is one more than its unfinished tasks."""
+    return of_new_batch(0, 0, now) | {"open": 1, "finished_at": None, "filled_at": micros(now)}
+
+
+class Growth:
+    """The elements that one transaction adds to open batches."""
+
+    def __init__(self) -> None:
+        """Start without elements."""
+        self._added: dict[str, Counter[str]] = {}  # by the public id of the batch
+        self._at = 0  # when the last of them came
+
+    def add(self, new: NewBatch) -> None:
+        """Note new elements of a batch."""
+        added = {"more": len(new.accepted), "more_rejected": len(new.refused), "more_scheduled": new.scheduled}
+        self._added.setdefault(new.id, Counter()).update(added)
+        self._at = max(self._at, micros(new.created_at))
+
+    @property
+    def batches(self) -> Sequence[str]:
+        """Return the public ids of the batches."""
+        return list(self._added)
+
+    def of(self, batch: str) -> int:
+        """Return how many elements were noted for a batch."""
+        added = self._added.get(batch, Counter())
+        return added["more"] + added["more_rejected"]
+
+    def apply(self, connection: Connection) -> None:
+        """Change the counts of the batches. The transaction has locked their rows."""
+        for batch, added in self._added.items():
+            connection.execute(_GROW, {"public": batch, "now": self._at, **added})
+
+
+def seal(connection: Connection, batch_id: int, by: str, now: datetime) -> tuple[bool, str | None]:
+    """Seal a batch if it is open.
+
+    Args:
+        connection: the connection of a transaction that writes and has locked the elements of the batch.
+        batch_id: the row of the batch.
+        by: what seals it.
+        now: the current time.
+
+    Returns:
+        Whether it was open, and its public id if it has no open task left, so that it is finished now.
+    """
+    row = connection.execute(_SEAL, {"batch": batch_id, "by": by, "now": micros(now)}).first()
+    if row is None:
+        return False, None
+    if row.open:
+        return True, None
+    line.leave(connection, [batch_id])
+    return True, str(row.public_id)
+
+
 def forget_tasks(connection: Connection, removed: Iterable[tuple[int | None, State]]) -> list[int]:
     """Subtract removed tasks from the counts of their batches. Batches are updated in the order of their ids.
 
@@ -179,6 +236,30 @@ _CHANGE = (
 def _bound(name: str) -> Any:
     return bindparam(name, type_=BigInteger)
 
+
+_GROW = (
+    update(batches)
+    .where(batches.c.public_id == bindparam("public"))
+    .values(
+        accepted=batches.c.accepted + _bound("more"),
+        open=batches.c.open + _bound("more"),
+        rejected=batches.c.rejected + _bound("more_rejected"),
+        scheduled=batches.c.scheduled + _bound("more_scheduled"),
+        filled_at=_bound("now"),
+    )
+)
+
+_SEAL = (
+    update(batches)
+    .where(batches.c.id == bindparam("batch"), batches.c.filled_at.is_not(None))
+    .values(
+        open=batches.c.open - 1,
+        finished_at=case((batches.c.open == 1, _bound("now")), else_=None),
+        filled_at=None,
+        sealed_by=bindparam("by"),
+    )
+    .returning(batches.c.public_id, batches.c.open)
+)
 
 _FORGET = (
     update(batches)

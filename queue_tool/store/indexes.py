@@ -7,13 +7,15 @@ does not need them. The migrations create the same indexes, and a test compares 
 from __future__ import annotations
 
 from queue_tool.store.engine.schema import partial_index
-from queue_tool.store.tables import LIVE, batches, messages, metadata, tasks
+from queue_tool.store.tables import LIVE, batches, messages, metadata, parts, tasks
 
 __all__ = ["metadata"]
 
 
 partial_index("ix_batches_unpushed", "pushed_at IS NULL", batches.c.id)
 partial_index("ix_batches_name", "name IS NOT NULL", batches.c.name, batches.c.id)
+partial_index("ix_batches_filled", "filled_at IS NOT NULL", batches.c.filled_at)
+partial_index("ix_parts_unpushed", "sender IS NOT NULL", parts.c.batch_id, parts.c.start)
 partial_index("ix_messages_waiting", "leased_until IS NULL", messages.c.queue, messages.c.id)
 partial_index("ix_messages_leased", "leased_until IS NOT NULL", messages.c.queue, messages.c.leased_until)
 partial_index("ix_messages_receipt", "receipt IS NOT NULL", messages.c.receipt, unique=True)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Connection, delete
+from sqlalchemy import ColumnElement, Connection, delete, exists
 
 from queue_tool.model.states import State
 from queue_tool.store import ends, line
 from queue_tool.store.moves import lock_tasks
-from queue_tool.store.tables import attempts, batches, events, in_state, labels, refusals, tags, tasks
+from queue_tool.store.tables import attempts, batches, events, in_state, labels, parts, refusals, tags, tasks
 
 ENDED = tuple(state for state in State if state.ended)
+
+_IN_UNFINISHED = exists().where(batches.c.id == tasks.c.batch_id, batches.c.finished_at.is_(None))
 
 
 def remove(connection: Connection, condition: ColumnElement[bool]) -> int:
     """Remove the ended tasks that satisfy a condition. Return how many were removed.
 
-    A batch is removed too if it has no task left and no refusals.
+    Tasks of a batch that has not ended stay. A batch is removed too if it has no task left and no refusals.
     """
+    condition &= ~_IN_UNFINISHED
     lock_tasks(connection, in_state(*ENDED) & condition)
     gone = connection.execute(
         delete(tasks)
@@ -38,7 +41,7 @@ def remove_batches(connection: Connection, condition: ColumnElement[bool]) -> in
     """Remove the finished batches that satisfy a condition and have no task left. Return how many were removed."""
     empty = (batches.c.accepted == 0) & batches.c.finished_at.is_not(None)
     gone = list(connection.execute(delete(batches).where(empty, condition).returning(batches.c.id)).scalars())
-    for table in (refusals, labels):
+    for table in (refusals, labels, parts):
         if gone:
             connection.execute(delete(table).where(table.c.batch_id.in_(gone)))
     line.leave(connection, gone)

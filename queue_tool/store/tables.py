@@ -51,6 +51,9 @@ batches = Table(
     Column("finished_at", BigInteger),
     Column("name", Text),
     Column("metadata", Text),  # JSON text of an object of texts; also in `labels`, for filters
+    Column("task_type", Text),  # an open batch whose elements are the data of this type; NULL: they are task objects
+    Column("filled_at", BigInteger),  # while the batch is open: when it last got elements; NULL: it gets no more
+    Column("sealed_by", Text),  # what sealed a batch that was open, one of `model.batch.SealedBy`
 )
 
 labels = Table(
@@ -184,6 +187,21 @@ windows = Table(
     Column("turn", BigInteger, nullable=False),  # the lowest one is next
     Index("ix_windows_list_turn", "list", "turn"),
 )
+
+parts = Table(
+    "parts",
+    metadata,
+    Column("batch_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("start", Integer, primary_key=True, autoincrement=False),  # the index of its first element
+    Column("count", Integer, nullable=False),  # its elements
+    Column("digest", Text, nullable=False),  # of the body of its request
+    Column("after", BigInteger, nullable=False),  # tasks.id: its tasks are those of the batch after this row,
+    Column("last", BigInteger, nullable=False),  # up to this row
+    Column("in_line", Integer, nullable=False),  # 1: its tickets wait behind others of the batch, in the same line
+    Column("sender", BigInteger),  # the number of the process that pushes its tickets; 0: a sweeper; NULL: it is done
+    Column("created_at", BigInteger, nullable=False),
+)
+"""The requests that brought the elements of batches that are, or were, open."""
 
 fills = Table(
     "fills",

@@ -31,7 +31,7 @@ from queue_tool.store.engine.database import Database, moment, moment_or_none
 from queue_tool.store.engine.lookup import Lookup, exists_query
 from queue_tool.store.engine.rows import as_rows, is_among
 from queue_tool.store.moves import lock_tokens
-from queue_tool.store.tables import batches, in_state, tasks
+from queue_tool.store.tables import batches, in_state, parts, tasks
 from queue_tool.store.tasks import chunks
 
 LAST = 2**63 - 1
@@ -95,8 +95,8 @@ class Tickets:
         A ticket of an earlier row that is missing in Redis is lost.
         """
         with self._database.read() as connection:
-            last: int = connection.execute(_PUSHES_DONE_UNTIL).scalar_one()
-        return last
+            rows: list[int] = [row for row in connection.execute(_PUSHES_DONE_UNTIL).one() if row is not None]
+        return min(rows)
 
     def last_row(self) -> int:
         """Return the row of the latest task; 0 if there is none."""
@@ -212,9 +212,7 @@ _BEING_PUSHED = select(batches.c.id).where(batches.c.pushed_at.is_(None)).order_
 _LAST_ROW = select(func.coalesce(func.max(tasks.c.id), 0))
 
 _PUSHES_DONE_UNTIL = select(
-    func.coalesce(
-        select(func.min(tasks.c.id) - 1).where(tasks.c.batch_id == _BEING_PUSHED.scalar_subquery()).scalar_subquery(),
-        select(func.max(tasks.c.id)).scalar_subquery(),
-        0,
-    )
+    select(func.min(tasks.c.id) - 1).where(tasks.c.batch_id == _BEING_PUSHED.scalar_subquery()).scalar_subquery(),
+    select(func.min(parts.c.after)).where(parts.c.sender.is_not(None)).scalar_subquery(),
+    func.coalesce(select(func.max(tasks.c.id)).scalar_subquery(), 0),
 )

@@ -75,6 +75,8 @@ class Upkeep:
     def forget(self, ended_before: datetime, after: int, limit: int) -> Removed:
         """Check up to `limit` tasks after a row, and remove those that ended before a time.
 
+        Tasks of a batch that has not ended stay.
+
         Args:
             ended_before: tasks that ended before this time are removed.
             after: the row after which this step begins; 0 for the first step.
@@ -85,10 +87,11 @@ class Upkeep:
         if not rows:
             return Removed(tasks=0, last=0)
         old = [row.id for row in rows if row.finished_at is not None and row.finished_at < micros(ended_before)]
+        removed = 0
         if old:
             with self._database.write() as connection:
-                remove(connection, tasks.c.id.in_(old))
-        return Removed(tasks=len(old), last=rows[-1].id)
+                removed = remove(connection, tasks.c.id.in_(old))
+        return Removed(tasks=removed, last=rows[-1].id)
 
     def forget_batches(self, ended_before: datetime) -> int:
         """Remove the batches that finished before a time and have no task left. Return how many were removed."""

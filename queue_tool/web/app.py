@@ -38,6 +38,7 @@ from queue_tool.web.operations import (
     earlier_systems,
     health,
     messages,
+    open_batches,
     openapi,
     queue,
     results,
@@ -63,6 +64,7 @@ def groups() -> list[Group]:
     for_programs = (
         api,
         batches,
+        open_batches,
         results,
         check,
         tasks,

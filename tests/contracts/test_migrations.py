@@ -106,7 +106,18 @@ def _before_0006(table: str, row: Row) -> Row | None:
     return row
 
 
-CHANGED_BY_DOWNGRADES: Mapping[str, Callable[[str, Row], Row | None]] = {"0004": _before_0004, "0006": _before_0006}
+def _before_0014(table: str, row: Row) -> Row | None:
+    """Return the row before 0014, which had no open batches: the downgrade seals them."""
+    if table == "batches" and row["filled_at"] is not None:
+        return {**row, "open": row["open"] - 1, "finished_at": row["filled_at"] if row["open"] == 1 else None}
+    return row
+
+
+CHANGED_BY_DOWNGRADES: Mapping[str, Callable[[str, Row], Row | None]] = {
+    "0004": _before_0004,
+    "0006": _before_0006,
+    "0014": _before_0014,
+}
 """How a downgrade changes a row, apart from the columns that it drops; None if it must remove the row."""
 
 

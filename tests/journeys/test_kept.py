@@ -54,22 +54,26 @@ def url_of(system: System) -> str:
 
 
 def body_of(step: str, name: str) -> Any:
-    """Return a batch of two tasks for the name `a`, of one for `b`, and a task without a batch for `c`."""
+    """Return what a request sends: two tasks for the name `a`, one for `b`, the same for `e`, and a single task for `c`."""
     tasks = [{"task_type": f"kept.{step}", "data": name + number} for number in ("1", "2")]
-    return {"a": tasks, "b": tasks[:1], "c": tasks[0]}[name]
+    return {"a": tasks, "b": tasks[:1], "c": tasks[0], "e": tasks[:1]}[name]
 
 
-def send(system: System, step: str, name: str) -> Answer | None:
-    """Send one of three requests, of which `a` has no Idempotency-Key; return None if no answer comes."""
-    headers = {} if name == "a" else {"Idempotency-Key": f"{step} {name}"}
+def send(system: System, batch: str, step: str, name: str) -> Answer | None:
+    """Send one of four requests; return None if no answer comes.
+
+    `a` has no Idempotency-Key, and `e` sends an element to an open batch, which has one element of each step before.
+    """
+    headers = {} if name in "ae" else {"Idempotency-Key": f"{step} {name}"}
+    path = f"/batches/{batch}/elements?from={kept.STEPS.index(step)}" if name == "e" else "/tasks"
     try:
-        return http("POST", system.url("/tasks"), body_of(step, name), headers)
+        return http("POST", system.url(path), body_of(step, name), headers)
     except OSError:
         return None
 
 
 def tokens_of(answer: Answer) -> list[str]:
-    assert answer.status in (201, 202), answer
+    assert answer.status in (200, 201, 202), answer
     found: Any = answer.json
     return [line["hash"] for line in found["processing_items"]] if "processing_items" in found else [found["token"]]
 
@@ -159,28 +163,32 @@ def test_a_kill_at_any_step_of_keeping_requests_leaves_nothing_half_done(stopped
     note(url, "ends", "token", **watch)
     system.start()
     expected: list[str] = []
-    with ThreadPoolExecutor(3) as clients:
+    made: Any = http("POST", system.url("/batches"), {}).json
+    batch = made["id"]
+    with ThreadPoolExecutor(4) as clients:
         for step in kept.STEPS:
             web = system.child("web")
             with prepared(step, system, proxy):
-                sent = {name: clients.submit(send, system, step, name) for name in "abc"}
+                sent = {name: clients.submit(send, system, batch, step, name) for name in "abce"}
                 kill_at(step, system, proxy, list(sent.values()))
             eventually(lambda: system.child("web") != web and http("GET", system.url("/health/live")).status == 200)  # noqa: B023 - called here
             answers = {name: each.result() for name, each in sent.items()}
             assert any(answers.values()) == (step == "answered"), (step, answers)
             expected += [token for answer in answers.values() if answer for token in tokens_of(answer)]
-            again = {name: send(system, step, name) for name in "bc"}
+            again = {name: send(system, batch, step, name) for name in "bce"}
             repeated = [token for answer in again.values() if answer for token in tokens_of(answer)]
-            assert len(repeated) == 2
+            assert len(repeated) == 3
             expected += repeated
     unfinished = f"SELECT token FROM tasks WHERE state NOT IN {ENDED}"  # noqa: S608 - all of it is ours
     eventually(lambda: rows(url, unfinished) == [])
+    sealed: Any = http("POST", system.url(f"/batches/{batch}/seal")).json
+    assert (sealed["message"], sealed["total"]) == ("Finalizado", len(kept.STEPS))
     assert dict(rows(url, "SELECT token, state FROM tasks")).items() >= dict.fromkeys(expected, "finished").items()
     ends = Counter(token for (token,) in rows(url, "SELECT token FROM ends"))
     assert set(ends.values()) == {1}
     counts = Counter((kind, data) for kind, data in rows(url, "SELECT task_type, data FROM tasks"))
     for step in kept.STEPS:
-        found = {name: counts[f"kept.{step}", f'"{name}"'] for name in ("a1", "a2", "b1", "c1")}
-        assert (found["b1"], found["c1"]) == (1, 1)  # the same request was sent twice
+        found = {name: counts[f"kept.{step}", f'"{name}"'] for name in ("a1", "a2", "b1", "c1", "e1")}
+        assert (found["b1"], found["c1"], found["e1"]) == (1, 1, 1)  # the same request was sent twice
         assert found["a1"] == found["a2"] <= 1
     system.stop()

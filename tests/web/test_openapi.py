@@ -200,6 +200,9 @@ FORMED = ("cursor", "task_type", "job_id")
 """Parameters whose values the document cannot list: the server made them, or a user's module did."""
 
 
+CONFLICT = 409
+"""The status of a request that is right, but not now: the batch of the test takes no more elements."""
+
 SENT: dict[str, Any] = {"/api/queue/push": {"message": 1}, "/api/queue/pop": {}}
 """The bodies of the POST operations that take no array."""
 
@@ -221,7 +224,8 @@ def test_a_query_parameter_is_accepted_exactly_if_its_schema_accepts_it(site: Si
                 known = path.replace("{batch}", batch)
                 body = SENT.get(path, [] if method == "POST" else None)
                 status = site.client.open(known, method=method, query_string=required | query, json=body).status_code
-                assert (status < 400) == schema.is_valid(value), (method, path, query, status)
+                is_accepted = status < 400 or status == CONFLICT
+                assert is_accepted == schema.is_valid(value), (method, path, query, status)
     assert len(tried) >= 12
 
 

@@ -57,10 +57,38 @@ class BatchAccepted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchRepeated(Event):
-    """A batch was submitted again with the same Idempotency-Key and got the same response as before."""
+    """A batch, or elements of an open batch, were submitted again and got the same response as before."""
 
     title = "batch repeated"
     batch: Annotated[str, "the id of the batch; missing if it has no elements"] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchOpened(Event):
+    """A new open batch is on disk. Other requests bring its elements."""
+
+    title = "batch opened"
+    batch: BatchId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElementsAccepted(Event):
+    """More elements of an open batch are on disk, with a task for each accepted one."""
+
+    title = "elements accepted"
+    batch: BatchId
+    start: Annotated[int, "the index of the first of these elements in the batch"]
+    accepted: Annotated[int, "the number of elements that became tasks"]
+    rejected: Annotated[int, "the number of elements that were refused"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchSealed(Event):
+    """An open batch takes no more elements."""
+
+    title = "batch sealed"
+    batch: BatchId
+    by: Annotated[str, "what sealed it: `request`, `cancel`, or `sweeper` if it got no elements for a day"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from queue_tool.model.batch import INVALID
+from queue_tool.model.batch import INVALID, SealedBy
 from queue_tool.model.payloads.fields import BatchId, Count, Item, Labels, Payload, Time
 from queue_tool.model.payloads.tasks import OwnId
 from queue_tool.model.states import FINISHED, IN_PROGRESS
@@ -49,7 +49,7 @@ class ReceivedElement(Payload, frozen=True, kw_only=True):
             f"`{INVALID}` if the element was refused."
         ),
     ]
-    index: Annotated[int, Meta(description="The position of the element in the array of the request, from 0.", ge=0)]
+    index: Annotated[int, Meta(description="The position of the element in the batch, from 0.", ge=0)]
     item: Annotated[
         Any, Meta(description="The value of the key `item` in the element; null if the element has no such key.")
     ]
@@ -85,6 +85,19 @@ class Received(Payload, frozen=True, kw_only=True):
             "only if a request with an `Idempotency-Key` was repeated."
         ),
     ] = UNSET
+    total: Annotated[
+        Count | UnsetType,
+        Meta(description="How many elements the open batch has after this request; only in its answers."),
+    ] = UNSET
+
+
+class KeptElements(Payload, frozen=True, kw_only=True):
+    """A page of the elements of a batch, as the answers to their requests listed them."""
+
+    items: Annotated[list[ReceivedElement], Meta(description="The elements, in the order of the batch.")]
+    next: Annotated[
+        int | None, Meta(description="The value of the parameter `from` for the next page; null on the last page.")
+    ]
 
 
 class BatchCounts(Payload, frozen=True, kw_only=True):
@@ -109,11 +122,16 @@ class BatchSummary(Payload, frozen=True, kw_only=True):
     ]
     status: Annotated[
         BatchStatus,
-        Meta(description="`finished` if all tasks have ended, even if some failed or were canceled; else `running`."),
+        Meta(
+            description="`finished` if all tasks have ended, even if some failed or were canceled, "
+            "and the batch is sealed; else `running`."
+        ),
     ]
     name: Annotated[str | None, Meta(description="The name of the batch in the request; null if it has none.")]
     metadata: Labels
-    total: Annotated[Count, Meta(description="How many elements the request had: `accepted` plus `rejected`.")]
+    total: Annotated[
+        Count, Meta(description="How many elements were sent: `accepted` plus `rejected`. It grows until `sealed`.")
+    ]
     accepted: Annotated[Count, Meta(description="How many elements became tasks.")]
     rejected: Annotated[Count, Meta(description="How many elements were refused.")]
     progress: Annotated[
@@ -125,6 +143,16 @@ class BatchSummary(Payload, frozen=True, kw_only=True):
         Meta(description="When the last task of the batch ended, in UTC (RFC 3339); null while `status` is `running`."),
     ]
     open: Annotated[Count, Meta(description="How many tasks of the batch have not ended.")]
+    sealed: Annotated[
+        bool, Meta(description="False while the batch takes more elements: see `POST /batches/{batch}/elements`.")
+    ]
+    sealed_by: Annotated[
+        SealedBy | None,
+        Meta(
+            description="What sealed an open batch: a `request`, a `cancel` of the batch, or the `sweeper`, because "
+            "the batch got no elements for 24 hours. Null if it is not sealed, or was never open."
+        ),
+    ]
 
 
 class Batch(BatchSummary, frozen=True, kw_only=True):
@@ -151,7 +179,7 @@ class BatchResult(Payload, frozen=True, kw_only=True):
     index: Annotated[
         int | None,
         Meta(
-            description="The position of the element in the array of the request, from 0; "
+            description="The position of the element in the batch, from 0; "
             "null in the last line of a stream that an error has cut off."
         ),
     ]

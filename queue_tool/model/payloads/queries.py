@@ -15,6 +15,9 @@ from queue_tool.model.queues import Priority
 from queue_tool.model.states import Code, State
 
 MOST_ON_A_PAGE = 1000
+MOST_ELEMENTS_ON_A_PAGE = 10_000
+MOST_ELEMENTS = 999_999_999
+"""The highest index of an element of an open batch."""
 
 ENDED = frozenset(state for state in State if state.ended)
 
@@ -181,6 +184,25 @@ class SubmitQuery(LabelQuery, frozen=True, kw_only=True):
             description="The task type of all tasks. The body, or each element of its array, is then the data itself."
         ),
     ] = None
+
+
+class FromQuery(Query, frozen=True, kw_only=True):
+    """Where elements of an open batch begin."""
+
+    start: Annotated[
+        int, Meta(description="The index of the first element: the `total` of the batch.", ge=0, le=MOST_ELEMENTS)
+    ] = field(name="from")
+
+
+class KeptQuery(Query, frozen=True, kw_only=True):
+    """Which elements of a batch."""
+
+    start: Annotated[int, Meta(description="The index of the first element of the page.", ge=0, le=MOST_ELEMENTS)] = (
+        field(default=0, name="from")
+    )
+    limit: Annotated[
+        int, Meta(description="The maximum number of elements on the page.", ge=1, le=MOST_ELEMENTS_ON_A_PAGE)
+    ] = 1000
 
 
 class BatchQuery(Paging, frozen=True, kw_only=True):

@@ -53,6 +53,30 @@ _EMPTY_FILTER: Mapping[str, Any] = {
 """JSON Schema: an empty filter needs `"all": true`."""
 
 
+class OpenBatchBody(Body, frozen=True, kw_only=True):
+    """The label of an open batch, and what its elements are."""
+
+    name: Annotated[
+        str | None,
+        Meta(description="The name of the batch, of 1 to 255 characters, for people and for `GET /batches`."),
+    ] = None
+    metadata: Annotated[
+        dict[str, str],
+        Meta(
+            description="The labels of the batch, for `GET /batches`: at most 20 keys with values, each of 1 to 255 "
+            "characters.",
+            extra_json_schema={"$ref": f"{REFERENCE}Labels"},
+        ),
+    ] = field(default_factory=dict)
+    task_type: Annotated[
+        str | None,
+        Meta(
+            description="The task type of all elements, which are then the data itself. "
+            "Without it, each element is a task object as in `POST /tasks`."
+        ),
+    ] = None
+
+
 class CheckBody(Payload, frozen=True, kw_only=True):
     """The tokens of the tasks to read. Other keys are ignored."""
 

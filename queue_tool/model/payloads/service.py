@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from queue_tool.model.payloads.batches import FieldProblem
-from queue_tool.model.payloads.fields import Payload
+from queue_tool.model.payloads.fields import Count, Payload
 
 
 class Alive(Payload, frozen=True, kw_only=True):
@@ -63,4 +63,8 @@ class Problem(Payload, frozen=True, kw_only=True):
     success: Annotated[bool | UnsetType, Meta(description="Always false; only in answers of message queues.")] = UNSET
     errors: Annotated[
         list[FieldProblem] | UnsetType, Meta(description="Why the task was refused; only with the code `bad_task`.")
+    ] = UNSET
+    total: Annotated[
+        Count | UnsetType,
+        Meta(description="How many elements the open batch has; only with the code `wrong_start`."),
     ] = UNSET

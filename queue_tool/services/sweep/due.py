@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from queue_tool.model import events
+from queue_tool.model.batch import SealedBy
 from queue_tool.model.clock import Clock
 from queue_tool.model.states import Code
 from queue_tool.model.telemetry import Telemetry
@@ -13,6 +14,9 @@ from queue_tool.store import Store
 
 PAGE = 1000
 """The maximum number of tasks that one transaction changes."""
+
+OPEN_FOR = timedelta(hours=24)
+"""How long an open batch may get no elements."""
 
 MAX_PAGES = 20
 """The maximum number of pages of due tasks in one call: the caller has other work too."""
@@ -41,8 +45,19 @@ class Due:
         self._expire()
         self._come_due()
         self.store.idempotency.forget(self.clock.now())
+        self._seal_idle()
         if self.retention is not None:
             self._forget(self.clock.now() - self.retention)
+
+    def _seal_idle(self) -> None:
+        """Seal the open batches that got no elements for a day."""
+        now = self.clock.now()
+        for batch in self.store.open_batches.idle(now, OPEN_FOR):
+            sealed = self.store.open_batches.seal(batch, SealedBy.SWEEPER, now, filled_before=now - OPEN_FOR)
+            if sealed.was_open:
+                self.telemetry.emit(events.BatchSealed(batch=batch, by=SealedBy.SWEEPER.value))
+            if sealed.is_finished:
+                self.telemetry.emit(events.BatchFinished(batch=batch))
 
     def _come_due(self) -> None:
         count = 0

@@ -11,6 +11,7 @@ from queue_tool.host import senders
 from queue_tool.model.clock import Clock
 from queue_tool.model.ticket import Ticket
 from queue_tool.services.filling import Filling
+from queue_tool.services.part_line import PartLine
 from queue_tool.store import PushedTickets, Store
 
 SUBMIT_GRACE = timedelta(seconds=20)
@@ -53,6 +54,7 @@ class Push:
         in_line = frozenset(self.store.windows.lists_in_line())
         room = _Room(filling=self.filling, in_line=in_line)
         pushed = self._batches(room)
+        self._parts()
         for name in self.store.tickets.lists_unpushed():
             pushed += self._list(name, room)
         filled = self.filling.fill_all()
@@ -97,6 +99,19 @@ class Push:
             return 0
         present = self.broker.queued()  # an interrupted push may have put some of them there
         return sum(self._batch(batch, present, room) for batch in batches)
+
+    def _parts(self) -> None:
+        """Take over the parts of open batches that their senders do not push any more.
+
+        A ticket that was never pushed is marked as such, so that it is pushed like those of single tasks.
+        """
+        now = self.clock.now()
+        check_line = PartLine(store=self.store, broker=self.broker)
+        for part in self.store.parts.unpushed(now, SUBMIT_GRACE, senders.lives):
+            if not part.in_line:
+                self.store.parts.hand_over(part, self.broker.queued(), now)
+            elif check_line(part, self.store.parts.lists(part)):
+                self.store.parts.finish(part.key, now)
 
     def _batch(self, batch: str, present: set[str], room: _Room) -> int:
         """Push a batch; return how many tickets were pushed. Tickets that find no room join the line."""

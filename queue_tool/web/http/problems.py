@@ -50,6 +50,8 @@ STATUSES: dict[str, int] = {
     errors.TaskEnded.code: 409,
     errors.TaskNotRetried.code: 409,
     errors.UniqueKeyTaken.code: 409,
+    errors.BatchSealed.code: 409,
+    errors.WrongStart.code: 409,
     errors.TaskRemoved.code: 410,
     errors.BodyTooLarge.code: 413,
     errors.TooManyItems.code: 413,
@@ -164,6 +166,7 @@ def problem_of(error: QueueToolError, status: int, request_id: str) -> Problem:
         message=error.sentence,
         request_id=request_id,
         errors=reasons,
+        total=error.total if isinstance(error, errors.WrongStart) else UNSET,
     )
 
 

@@ -19,6 +19,7 @@ _WORDS: dict[object, str] = {
     bool: "true or false",
     list[str]: "an array of strings",
     dict[str, Any]: "an object",
+    dict[str, str]: "an object of strings",
 }
 """What a value of a type is for users."""
 

@@ -207,6 +207,8 @@ def _batch(found: model.Batch) -> dict[str, Any]:
         "progress": found.progress,
         "created_at": rfc3339(found.created_at),
         "finished_at": rfc3339_or_none(found.finished_at),
+        "sealed": not found.is_open,
+        "sealed_by": found.sealed_by,
     }
 
 

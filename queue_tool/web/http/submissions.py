@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask import g, request
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from queue_tool.errors import BadIdempotencyKey
 from queue_tool.model.batch import INVALID, Accepted, Element, IdempotencyKey, Submission, item_of
@@ -20,13 +20,14 @@ REFUSED_WHOLE = 422
 """The status if every element was refused and nothing was kept."""
 
 
-def received(submission: Submission, status: int = 200) -> Reply[Received]:
-    """Return the response to a batch."""
-    elements = [_shown(element) for element in submission.elements]
+def received(submission: Submission, status: int = 200, total: int | UnsetType = UNSET) -> Reply[Received]:
+    """Return the response to a batch, or to more elements of an open batch, which then has `total` elements."""
+    elements = [shown(element) for element in submission.elements]
     if submission.batch is None:
         status = REFUSED_WHOLE if submission.is_refused_whole else status
         return Reply(body=Received(processing_items=elements), status=status)
-    body = Received(processing_items=elements, batch=submission.batch, removed=submission.removed or UNSET)
+    removed = submission.removed or UNSET
+    body = Received(processing_items=elements, batch=submission.batch, removed=removed, total=total)
     return Reply(body=body, status=status, headers={"Location": f"/batches/{submission.batch}"})
 
 
@@ -46,7 +47,8 @@ def idempotency_key(body: bytes) -> IdempotencyKey | None:
     )
 
 
-def _shown(element: Element) -> ReceivedElement:
+def shown(element: Element) -> ReceivedElement:
+    """Return what the response to a request says about one element."""
     custom_id = UNSET if element.custom_id is None else element.custom_id
     if isinstance(element, Accepted):
         return ReceivedElement(hash=element.token, index=element.index, item=item_of(element.data), custom_id=custom_id)

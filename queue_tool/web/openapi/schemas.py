@@ -168,6 +168,11 @@ def task_schemas(types: Mapping[str, TaskType], max_batch: int) -> Json:
             "the others are accepted.",
             "items": reference(data[MAIN_TYPE]),
         },
+        "OpenBatchElements": several
+        | {
+            "description": "Tasks, as in `POST /tasks`. For an open batch with a `task_type`: the data of each task.",
+            "items": {"anyOf": [reference("TaskRequest"), {"description": "The data of one task."}]},
+        },
         "TaskRequest": envelope | {"description": "One task.", "properties": properties, "allOf": choice},
         "PayloadRequest": envelope
         | {

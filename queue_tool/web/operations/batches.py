@@ -6,6 +6,7 @@ from flask import g
 
 from queue_tool.errors import BatchNotFound, PartlyChanged
 from queue_tool.model.access import Role
+from queue_tool.model.batch import SealedBy
 from queue_tool.model.filter import Filter
 from queue_tool.model.payloads.batches import Batch
 from queue_tool.model.payloads.lists import BatchPage
@@ -38,7 +39,7 @@ def get_batch(batch: str) -> Reply[Batch]:
     """Read the status and the counts of a batch.
 
     With `Prefer: wait=30` the server answers when the batch has ended, or after 30 seconds. A batch is `finished` when
-    all its tasks have ended, even if some failed. The counts add up to `total`.
+    all its tasks have ended, even if some failed, and it is sealed. The counts add up to `total`.
     """
     system = runtime()
     return answer_in_time(
@@ -54,10 +55,10 @@ def cancel_batch(batch: str, body: CancelBody) -> Changed:
     """Cancel all unfinished tasks of a batch.
 
     Tasks that have ended are not changed. The result of a running task is discarded, and its function is stopped if
-    the lane of the task type can do that. `matched` counts the tasks that had not ended.
+    the lane of the task type can do that. `matched` counts the tasks that had not ended. An open batch is sealed first.
     """
     system = runtime()
-    system.ask.batch(batch)
+    system.open_batches.seal(batch, SealedBy.CANCEL)
     changed = system.cancel.matching(Filter(batch=batch), requester(body.by), body.reason or "", key=g.key_name)
     return Changed(matched=changed.matched, changed=changed.changed)
 
