@@ -54,7 +54,7 @@ def url_of(system: System) -> str:
 
 
 def body_of(step: str, name: str) -> Any:
-    """Return what a request sends: two tasks for the name `a`, one for `b`, the same for `e`, and a single task for `c`."""
+    """Return two tasks for the name `a`, one for `b` and for `e`, and a task without a batch for `c`."""
     tasks = [{"task_type": f"kept.{step}", "data": name + number} for number in ("1", "2")]
     return {"a": tasks, "b": tasks[:1], "c": tasks[0], "e": tasks[:1]}[name]
 

@@ -136,7 +136,8 @@ def test_tasks_past_their_retention_are_removed_and_the_counts_still_add_up(worl
     world.due()
     assert world.state(old) is State.FAILED  # while its batch has not ended, it stays
     world.end(waiting)
-    world.due()  # the walk needs one more call to begin again
+    world.due()  # it finds the end of the walk
+    world.wait(timedelta(seconds=SCAN_EVERY))
     world.due()
     with pytest.raises(TaskNotFound):
         world.runtime.ask.task(old)
