@@ -31,7 +31,7 @@ from queue_tool.model.queues import Priority
 from queue_tool.model.states import Code, Move
 from queue_tool.services.owner import describe, lives_here
 from queue_tool.services.submit import make_tokens
-from queue_tool.store import Process, Store, migrations
+from queue_tool.store import AddElements, Process, Store, migrations
 from queue_tool.store.copy.copying import ROWS, Copied, copy
 from queue_tool.store.engine.database import Database
 from queue_tool.store.tables import metadata, tasks
@@ -101,6 +101,10 @@ def fill(store: Store) -> None:
     named = new_batch([GOOD], judge_of(SLEEP, options), make_tokens(2, NOW), NOW, label=label)
     add_to(store, named, hold=["default"])
     assert store.windows.note(store.windows.next("default", 0), 5, 5, NOW)
+    filled, token = make_tokens(2, NOW)
+    store.open_batches.add(filled, label, "sleep", NOW)
+    more = new_batch([GOOD], judge_of(SLEEP), [filled, token], NOW)
+    store.additions.add([AddElements(new=more, start=0, digest="d")], sender=1)
     store.keys.add(ApiKey(id="k", name="printer", role=Role.SUBMIT, created_at=NOW), "digest")
     store.queues.pause(Priority.LOW, NOW)
     worker = store.workers.register(DEAD, NOW)
