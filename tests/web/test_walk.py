@@ -132,7 +132,8 @@ class Walk:
         self.many("/deadletter/retry", None, changed, changed)
 
     def purge(self) -> None:
-        gone = [token for token, task in self.tasks.items() if task.state == "failed"]
+        unfinished = {task.batch for task in self.tasks.values() if task.state in LIVE} - {None}
+        gone = [token for token, task in self.tasks.items() if task.state == "failed" and task.batch not in unfinished]
         assert self.site.client.delete("/deadletter?older_than=0").json == {"removed": len(gone)}
         touched = {self.tasks.pop(token).batch for token in gone} - {None}
         for batch in touched:
