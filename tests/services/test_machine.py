@@ -20,14 +20,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from queue_tool.execution.builtin import sleep_type
-from queue_tool.model.batch import Accepted, judge_of, new_batch
+from queue_tool.model.batch import UNNAMED, Accepted, SealedBy, judge_of, new_batch
 from queue_tool.model.options import Options
 from queue_tool.model.outcome import Outcome
 from queue_tool.model.queues import Priority
 from queue_tool.model.states import MOST_LOSSES, MOVES, Code, Move, State
 from queue_tool.model.task import Timing
 from queue_tool.services.submit import make_tokens
-from queue_tool.store import Process, Store, migrations
+from queue_tool.store import AddElements, Process, Store, migrations
 from queue_tool.store.engine.database import Database
 from tests.adding import add_to, record_pushed
 from tests.runs import claim_runs, settle_runs
@@ -83,6 +83,7 @@ class Life(RuleBasedStateMachine):
         self.in_hand: dict[int, list[tuple[str, int]]] = {}
         self.workers = [self.new_worker(), self.new_worker()]
         self.removed: set[str] = set()
+        self.open_batch: str | None = None
 
     def teardown(self) -> None:
         if hasattr(self, "store"):
@@ -108,6 +109,24 @@ class Life(RuleBasedStateMachine):
         add_to(self.store, batch, hold=["default"] if held else [])
         self.batches[batch.id] = refused
         self.tokens += [element.token for element in batch.elements if isinstance(element, Accepted)]
+
+    @rule(count=st.integers(0, 3), held=st.booleans(), seals=st.booleans())
+    def fill(self, count: int, held: bool, seals: bool) -> None:
+        """Add elements to the open batch, or to a new one, and sometimes seal it."""
+        if self.open_batch is None:
+            self.open_batch = make_tokens(1, self.now)[0]
+            self.store.open_batches.add(self.open_batch, UNNAMED, None, self.now)
+            self.batches[self.open_batch] = 0
+        start = self.store.open_batches.get(self.open_batch).total
+        tokens = [self.open_batch, *make_tokens(count, self.now)]
+        new = new_batch([GOOD] * count, judge_of(SLEEP), tokens, self.now, start=start)
+        wanted = AddElements(new=new, start=start, digest="", hold=["default"] if held else [])
+        (added,) = self.store.additions.add([wanted])
+        assert (added.part is not None, added.error) == (count > 0, None)
+        self.tokens += [task.token for task in new.accepted]
+        if seals:
+            self.store.open_batches.seal(self.open_batch, SealedBy.REQUEST, self.now)
+            self.open_batch = None
 
     @rule(seconds=st.integers(1, 15))
     def wait(self, seconds: int) -> None:
@@ -198,7 +217,7 @@ class Life(RuleBasedStateMachine):
             assert batch.counts == {state: found.get(state, 0) for state in State}
             assert sum(batch.counts.values()) == accepted
             assert rejected == self.batches[public_id]
-            assert still_open == sum(count for state, count in batch.counts.items() if not state.ended)
+            assert still_open == batch.is_open + sum(count for state, count in batch.counts.items() if not state.ended)
             assert (still_open == 0) == (finished_at is not None), row_id
 
     @invariant()
