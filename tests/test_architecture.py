@@ -67,11 +67,12 @@ def _words_of(path: Path) -> Iterator[str]:
 
 
 def test_only_the_engine_of_the_store_depends_on_the_kind_of_database() -> None:
-    engine, addresses = ROOT / "queue_tool/store/engine", ROOT / "queue_tool/model/urls.py"
+    engine = ROOT / "queue_tool/store/engine"
+    addresses = {ROOT / "queue_tool/model/settings.py", ROOT / "queue_tool/model/urls.py"}
     knowing = {
         f"{path.relative_to(ROOT)}: {word}"
         for path in FILES
-        if engine not in path.parents and path != addresses
+        if engine not in path.parents and path not in addresses
         for word in _words_of(path)
         if KINDS_OF_DATABASE.search(word)
     }
