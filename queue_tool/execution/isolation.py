@@ -9,7 +9,7 @@ import select
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from multiprocessing.connection import Connection
@@ -38,6 +38,8 @@ class Report(NamedTuple):
 
     ended: Ended
     again: bool = False  # whether the child can do another task
+    times: tuple[float, float] | None = None  # when the function was called and has returned (monotonic), if reported
+    has_written: bool = False  # whether the run has written to stdout or stderr; then the child waits for a receipt
 
 
 class Hearing:
@@ -52,8 +54,8 @@ class Hearing:
             writing: the writing end of the pipe from which it reads; `close` closes it.
         """
         self.child = child
-        self._receiving = receiving
-        self._arriving = Lines(receiving.fileno())
+        self.receiving = receiving
+        self.arriving = Lines(receiving.fileno())
         self.dead = _descriptor_of_death(child)  # can be read when the child has ended
         self.outlet = Outlet(writing, self.dead)
         self._poll = select.poll()
@@ -71,17 +73,17 @@ class Hearing:
         while True:
             seconds = min(LONGEST_POLL, max(0.0, until - time.monotonic()))
             ready = self._poll.poll(math.ceil(seconds * 1000))
-            arrived = self._arriving.read()
+            arrived = self.arriving.read()
             for text in arrived or ():
-                report = self._read_message(text, context)
+                report = self.read_message(text, context)
                 if report is not None:
                     return report
             if (arrived is None and any(descriptor == self.dead for descriptor, _ in ready)) or (
                 time.monotonic() >= until
             ):
                 return None
-            if self._arriving.has_ended and self._has_pipe:  # but the child lives: it has closed its end
-                self._poll.unregister(self._receiving.fileno())
+            if self.arriving.has_ended and self._has_pipe:  # but the child lives: it has closed its end
+                self._poll.unregister(self.receiving.fileno())
                 self._has_pipe = False
 
     def outcome(self, context: Context, until: float, timeout: float | None) -> Report:
@@ -104,9 +106,9 @@ class Hearing:
         """Close the pipes. The child must have ended."""
         self.outlet.close()
         os.close(self.dead)
-        self._receiving.close()
+        self.receiving.close()
 
-    def _read_message(self, text: bytes, context: Context) -> Report | None:
+    def read_message(self, text: bytes, context: Context) -> Report | None:
         """Return how the run ended; None if the message brings progress and log lines, or asks to send a task."""
         try:
             message = json_text.loads(text)
@@ -115,7 +117,7 @@ class Hearing:
             return Report(Failed(code=Code.ERROR, error=sentence))
         match message:
             case {"returned": {"result": str(result)}, **rest}:
-                return Report(Returned(result=result), rest.get("again") is True)
+                return _report(Returned(result=result), rest)
             case {"notes": {"progress": progress, "note": str(note), "lines": list(lines)}}:
                 if isinstance(progress, int | float):
                     context.progress(progress, note)
@@ -128,7 +130,7 @@ class Hearing:
             }:
                 after: Any = fields.get("after")
                 failed = Failed(code=Code(code), error=error, traceback=trace, final=bool(final), after=after)
-                return Report(failed, rest.get("again") is True)
+                return _report(failed, rest)
             case {"send": dict(question)}:
                 with suppress(msgspec.ValidationError):
                     self._answer(msgspec.convert(question, Asked), context)
@@ -142,6 +144,16 @@ class Hearing:
             name=f"sending for {context.token}",
             daemon=True,
         ).start()
+
+
+def _report(ended: Ended, rest: Mapping[object, Any]) -> Report:
+    times = rest.get("times")
+    return Report(
+        ended,
+        rest.get("again") is True,
+        (float(times[0]), float(times[1])) if isinstance(times, list) else None,
+        rest.get("has_written") is True,
+    )
 
 
 def hear_child(
@@ -189,13 +201,23 @@ class Reporter:
         with self._lock:
             lines.write(self._descriptor, msgspec.json.encode({"send": question}))
 
-    def ended(self, ended: Ended, *, again: bool = False) -> None:
-        """Send how a run ended, and whether this process can do another task."""
+    def ended(
+        self, ended: Ended, *, again: bool = False, times: tuple[float, float] | None = None, has_written: bool = False
+    ) -> None:
+        """Send how a run ended.
+
+        Args:
+            ended: how it ended.
+            again: whether this process can do another task.
+            times: when the function was called and has returned (monotonic).
+            has_written: whether the run has written to stdout or stderr.
+        """
         with self._lock:
             kind, fields = (
                 ("failed", asdict(ended)) if isinstance(ended, Failed) else ("returned", {"result": ended.result})
             )
-            lines.write(self._descriptor, json_text.dumps({kind: fields, "again": again}))
+            message = {kind: fields, "again": again, "times": times, "has_written": has_written}
+            lines.write(self._descriptor, json_text.dumps(message))
 
 
 def answer_parent(pipes: tuple[Connection, Connection], context: Context, work: Callable[[Context], Ended]) -> None:

@@ -19,6 +19,11 @@ class Lines:
         self.has_ended = False  # no process has the writing end any more
         os.set_blocking(descriptor, False)
 
+    @property
+    def is_incomplete(self) -> bool:
+        """Return whether a part of a line has arrived, and its end has not."""
+        return any(self._parts)
+
     def read(self) -> list[bytes] | None:
         """Return the lines that one read completes, without their ends. None if there is nothing to read now."""
         try:

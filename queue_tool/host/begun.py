@@ -12,8 +12,9 @@ import mmap
 import os
 import struct
 from collections.abc import Callable
+from multiprocessing import reduction
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from queue_tool.errors import DataDirUnusable
 from queue_tool.host import files, processes
@@ -26,7 +27,10 @@ _ENTRY = struct.Struct("64s")
 
 
 class Entries(Protocol):
-    """Where the slots of one lane note what they have begun. Each slot has one entry."""
+    """Where the slots of one lane note what they have begun. A process that `multiprocessing` starts can get it, too.
+
+    Each function that a slot may have begun has an entry of its own.
+    """
 
     def note(self, slot: int, ticket: str) -> None:
         """Note that the function of this ticket is called now."""
@@ -51,15 +55,25 @@ NOWHERE: Entries = _Nowhere()
 class _Mapped:
     """A part of the mapped file."""
 
-    def __init__(self, mapped: mmap.mmap, first: int) -> None:
+    def __init__(self, mapped: mmap.mmap, descriptor: int, first: int) -> None:
         self._mapped = mapped
+        self._descriptor = descriptor
         self._first = first
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let a new process map the same file, even if it cannot open it by its path."""
+        return _mapped_again, (reduction.DupFd(self._descriptor), self._first)
 
     def note(self, slot: int, ticket: str) -> None:
         _ENTRY.pack_into(self._mapped, self._first + slot * _ENTRY.size, ticket.encode())
 
     def clear(self, slot: int) -> None:
         self._mapped[self._first + slot * _ENTRY.size] = 0
+
+
+def _mapped_again(duplicate: Any, first: int) -> _Mapped:
+    descriptor = duplicate.detach()
+    return _Mapped(mmap.mmap(descriptor, 0), descriptor, first)
 
 
 class Begun:
@@ -79,17 +93,18 @@ class Begun:
         make_private(data_dir / FOLDER)
         self._path = _path(data_dir, processes.machine(), os.getpid(), processes.own_pid_started())
         files.write(self._path, bytes(slots * _ENTRY.size))
-        descriptor = files.open_here(self._path, os.O_RDWR)
+        self._descriptor = files.open_here(self._path, os.O_RDWR)
         try:
-            self._mapped = mmap.mmap(descriptor, slots * _ENTRY.size)
-        finally:
-            os.close(descriptor)
+            self._mapped = mmap.mmap(self._descriptor, slots * _ENTRY.size)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
         self._given = 0
 
     def entries(self, slots: int) -> Entries:
         """Return the next so many entries, for one lane."""
         first, self._given = self._given, self._given + slots * _ENTRY.size
-        return _Mapped(self._mapped, first)
+        return _Mapped(self._mapped, self._descriptor, first)
 
     def remove(self) -> None:
         """Remove the file, because this process holds nothing any more. It stays mapped, for a function that stays."""

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from queue_tool.model.run import Run
 from queue_tool.worker.active_runs import ActiveRun
 from queue_tool.worker.executor import Executor
+from queue_tool.worker.means import Means
 
 LOOK_AHEAD = 0.05
 """Seconds of work that a lane claims ahead."""
@@ -33,9 +34,6 @@ WAIT = 1.0
 LATEST = 64
 """How many of the latest claimed runs show what the next ones will be."""
 
-WEIGHT = 0.1
-"""How much the latest run of a type changes the mean of the type."""
-
 
 class Ahead:
     """What one lane claims ahead, by the mean times of its task types. A type that has not ended yet counts as slow."""
@@ -47,15 +45,14 @@ class Ahead:
             executor: the executor of the lane.
         """
         self._executor = executor
-        self._means: dict[str, float] = {}  # seconds, by task type
+        self._means = Means()
         self._latest: deque[str] = deque(maxlen=LATEST)  # task types
         self._waiting: deque[ActiveRun] = deque()  # runs that may still wait for a slot, the oldest first
         self._pauses = False  # runs went back, so the next claim is for free slots only
 
     def ended(self, task_type: str, seconds: float) -> None:
         """Note how long the function of a run took."""
-        mean = self._means.get(task_type)
-        self._means[task_type] = seconds if mean is None else mean + WEIGHT * (seconds - mean)
+        self._means.ended(task_type, seconds)
 
     def room(self, free: int, now: float) -> int:
         """Return how many runs may be claimed now.
@@ -65,6 +62,15 @@ class Ahead:
             now: the present time (monotonic).
         """
         return free + self._most(now)
+
+    def is_fed(self, free: int, now: float) -> bool:
+        """Return whether at least half of what may wait for a slot does so.
+
+        Args:
+            free: the free slots; below zero while runs wait for a slot.
+            now: the present time (monotonic).
+        """
+        return -2 * free >= self._most(now) > 0
 
     def refused(self, runs: Sequence[ActiveRun], free: int) -> list[ActiveRun]:
         """Return those of the claimed runs that must not wait for a slot. Note the others, which are started now.
@@ -112,14 +118,14 @@ class Ahead:
         """Return how many runs may wait for a slot."""
         if self._pauses or not self._latest:
             return 0
-        mean = sum(self._means.get(task_type, math.inf) for task_type in self._latest) / len(self._latest)
+        mean = sum(map(self._means.of, self._latest)) / len(self._latest)
         if mean > SLOW:
             return 0
         moving = max(0, self._executor.slots - self._executor.busy_since(now - LOOK_AHEAD))
         return min(MOST, int(moving * LOOK_AHEAD / max(mean, 1e-6)))
 
     def _is_slow(self, run: Run) -> bool:
-        return self._means.get(run.task.task_type, math.inf) > MUCH_TOO_SLOW
+        return self._means.of(run.task.task_type) > MUCH_TOO_SLOW
 
     def _drop_begun(self) -> None:
         """Forget the oldest runs that do not wait any more."""

@@ -6,6 +6,7 @@ import codecs
 import os
 import select
 import threading
+from collections.abc import Callable
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
@@ -13,6 +14,7 @@ from multiprocessing.context import BaseContext
 from queue_tool.execution.current_task import CurrentTask
 from queue_tool.host import logs
 from queue_tool.host.lines import Lines
+from queue_tool.worker.board import Board
 
 PIECE = 65_536
 """The most bytes that are read at once."""
@@ -24,25 +26,31 @@ MOST_LEFT = 2**20
 class ChildOutput:
     """Two pipes from a child process: its stdout and its stderr. A thread of the worker reads them."""
 
-    def __init__(self, processes: BaseContext) -> None:
-        """Open the pipes. `senders` are for the child: its stdout and its stderr."""
+    def __init__(self, processes: BaseContext, board: Board, task: Callable[[], CurrentTask | None]) -> None:
+        """Open the pipes. `senders` are for the child: its stdout and its stderr.
+
+        Args:
+            processes: a context of `multiprocessing`.
+            board: shows the child when output is read.
+            task: returns the task whose run the child has begun last.
+        """
         stdout, stderr = processes.Pipe(duplex=False), processes.Pipe(duplex=False)
         self.senders = (stdout[1], stderr[1])
         self._receivers = {"stdout": stdout[0], "stderr": stderr[0]}
-        self._task: CurrentTask | None = None
+        self._board = board
+        self._task = task
         self._pipes: list[_Pipe] = []
         self._arrived = select.poll()
 
     def start(self, pid: int) -> None:
         """Start to read. The child has its ends of the pipes, and this process has closed them."""
-        self._pipes = [_Pipe(receiver, partial(self._log, name, pid)) for name, receiver in self._receivers.items()]
+        self._pipes = [
+            _Pipe(receiver, partial(self._log, name, pid), partial(self._board.note_read, number))
+            for number, (name, receiver) in enumerate(self._receivers.items())
+        ]
         for pipe in self._pipes:
             self._arrived.register(pipe.receiver.fileno(), select.POLLIN)
         threading.Thread(target=self._read, name=f"output of {pid}", daemon=True).start()
-
-    def begin(self, task: CurrentTask) -> None:
-        """Mark the lines that arrive from now on with this task."""
-        self._task = task
 
     def end(self) -> None:
         """Log what has been written until now, even a line without its end.
@@ -55,7 +63,7 @@ class ChildOutput:
                 pipe.flush()
 
     def _log(self, name: str, pid: int, text: str) -> None:
-        logs.write_output(name, self._task, text, child=pid)
+        logs.write_output(name, self._task(), text, child=pid)
 
     def _read(self) -> None:
         pipes = {pipe.receiver: pipe for pipe in self._pipes}
@@ -70,8 +78,9 @@ class ChildOutput:
 class _Pipe:
     """The reading end of one pipe, and the line that has not ended yet. Two threads may drain it."""
 
-    def __init__(self, receiver: Connection, emit: partial[None]) -> None:
+    def __init__(self, receiver: Connection, emit: partial[None], note_read: Callable[[], None]) -> None:
         self.receiver = receiver
+        self._note_read = note_read
         self._lines = Lines(emit)
         self._new_decoder()
         self._lock = threading.Lock()
@@ -84,6 +93,7 @@ class _Pipe:
         with self._lock:
             self.has_unlogged, left = True, MOST_LEFT
             while not self._ended and left > 0:
+                self._note_read()  # before the pipe is empty, so that the child sees the one or the other
                 try:
                     piece = os.read(self.receiver.fileno(), PIECE)
                 except BlockingIOError:

@@ -42,12 +42,21 @@ class Executor(Protocol):
     def shares(self, run: Run, /) -> bool:
         """Return whether a run may take such a place."""
 
+    @property
+    def is_ready(self) -> bool:
+        """Return whether runs could begin now. If not, the inbox is told when they can."""
+
     def busy_since(self, moment: float) -> int:
         """Return how many slots have been busy with one function since before this moment (monotonic)."""
 
 
 class SharesNothing:
-    """What an executor offers in which each run takes a slot of its own."""
+    """What an executor offers in which each run takes a slot of its own, and may begin at once."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Return True: runs may begin at once."""
+        return True
 
     @property
     def companions(self) -> int:

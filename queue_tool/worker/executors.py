@@ -295,9 +295,9 @@ class ThreadExecutor(SharesNothing):
         self.begun.clear(slot)
         self._report(ticket, ended)
 
-    def _report(self, ticket: str, ended: Ended) -> None:
-        """Report the end of a run. The pump ignores a second report."""
-        self._inbox.returned(ticket, ended, self._called_at.get(ticket))
+    def _report(self, ticket: str, ended: Ended, returned_at: float | None = None) -> None:
+        """Report the end of a run. The pump ignores a second report. `returned_at` is monotonic; None: now."""
+        self._inbox.returned(ticket, ended, self._called_at.get(ticket), returned_at)
         self._contexts.pop(ticket, None)
         self._called_at.pop(ticket, None)
 

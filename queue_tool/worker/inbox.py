@@ -31,15 +31,18 @@ class Inbox:
 
     # -- put in, by any thread -----------------------------------------------------------------------------
 
-    def returned(self, ticket: str, ended: Ended, called_at: float | None = None) -> None:
+    def returned(
+        self, ticket: str, ended: Ended, called_at: float | None = None, returned_at: float | None = None
+    ) -> None:
         """Report that the function of a run has returned.
 
         Args:
             ticket: the run's ticket.
             ended: how the run ended.
             called_at: when the function was called (monotonic); None: it was never called.
+            returned_at: when it returned (monotonic); None: now.
         """
-        self._returned.append((ticket, ended, called_at, self._clock.monotonic()))
+        self._returned.append((ticket, ended, called_at, returned_at or self._clock.monotonic()))
         self._wake()
 
     def canceled(self, ticket: str) -> None:
@@ -50,6 +53,10 @@ class Inbox:
     def filled(self, name: str) -> None:
         """Report that a list that was empty now has a ticket."""
         self._filled.append(name)
+        self._wake()
+
+    def ready(self) -> None:
+        """Report that a lane can begin runs now, which it could not before."""
         self._wake()
 
     def noted(self, context: Context) -> None:

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+import math
+import os
+import select
 import threading
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, NamedTuple
 
 from queue_tool.execution import process_group
 from queue_tool.execution.current_task import CurrentTask
 from queue_tool.execution.guard import Guard
-from queue_tool.execution.isolation import Hearing, Report, deadline_after
+from queue_tool.execution.isolation import Hearing, Report
+from queue_tool.execution.outlet import LONGEST_POLL
+from queue_tool.host.begun import Entries
 from queue_tool.host.working_directory import WorkingDirectory
 from queue_tool.model.context import Context
-from queue_tool.model.outcome import Ended
+from queue_tool.model.outcome import Ended, Failed, timed_out
 from queue_tool.model.run import Run
+from queue_tool.model.states import Code
 from queue_tool.worker import pool_child
+from queue_tool.worker.board import Board
 from queue_tool.worker.child_output import ChildOutput
-from queue_tool.worker.executors import CANCELED
+from queue_tool.worker.permits import RECEIVED, Permits
+
+READ_EVERY = 0.005
+"""Seconds between two looks at the reports of a process that has several runs, unless it rings. Each report would wake
+the worker otherwise, which takes as long as a short function."""
+
+
+MOST_RINGS = 1024
+"""Bytes that are read from the bell at once. If there are more, it rings again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +46,29 @@ class Limits:
     memory: int = 512 * 2**20  # bytes; beyond this another one takes its place
 
 
-class PoolProcess:
-    """One process. One thread at a time gives it a task; any thread may stop that task."""
+@dataclass(slots=True, eq=False)
+class Handed:
+    """A run that a process has, and whose end is not known."""
 
-    def __init__(self, forks: Any, guard: Guard, directory: WorkingDirectory, limits: Limits) -> None:
+    run: Run
+    context: Context  # receives the progress and the log lines
+    entry: int  # where the process notes that it has begun the run
+    number: int = 0  # in its process
+    handed_at: float = field(default_factory=time.monotonic)
+
+
+class Finished(NamedTuple):
+    """A run that has ended."""
+
+    handed: Handed
+    ended: Ended
+    times: tuple[float, float] | None = None  # when its function was called and has returned (monotonic), if known
+
+
+class PoolProcess:
+    """One process. One thread at a time gives it runs and hears it; any thread may stop a run, or take runs back."""
+
+    def __init__(self, forks: Any, guard: Guard, directory: WorkingDirectory, limits: Limits, begun: Entries) -> None:
         """Start the process.
 
         Args:
@@ -39,6 +76,7 @@ class PoolProcess:
             guard: ends the process group if this process is killed.
             directory: the directory in which tasks start.
             limits: how long the process is used.
+            begun: where it notes what it has begun.
 
         Raises:
             OSError: it cannot be started.
@@ -46,70 +84,124 @@ class PoolProcess:
         self._guard = guard
         self._limits = limits
         self._lock = threading.Lock()
-        self._ticket: str | None = None  # of the run that is in the process now
-        self._done = 0
-        self._is_usable = True
-        self._output = ChildOutput(forks)
-        self._start(forks, directory)
+        self._handed: dict[int, Handed] = {}  # by number, in order
+        self._left: list[Handed] = []  # taken back, but not returned yet
+        self._tasks: dict[int, CurrentTask] = {}  # by number
+        self._last_task: tuple[int, CurrentTask] | None = None  # ended, and no other one has begun
+        self._last_number = self._done = 0
+        self._returned_at = 0.0  # monotonic: when the last function returned
+        self.is_broken = False
+        self._board = Board()
+        self._output = ChildOutput(forks, self._board, self._current_task)
+        self._start(forks, directory, begun)
 
-    def _start(self, forks: Any, directory: WorkingDirectory) -> None:
-        (requests, requests_to), (receiving, reports) = forks.Pipe(duplex=False), forks.Pipe(duplex=False)
+    def _start(self, forks: Any, directory: WorkingDirectory, begun: Entries) -> None:
+        permits, requests, reports, bell = (forks.Pipe(duplex=False) for _ in range(4))
+        ends = pool_child.Ends(permits[0], requests[0], reports[1], bell[1], *self._output.senders)
+        self._permits = Permits(*permits)
         directory.leave_removed()  # the standard library reads the working directory
         self._child: BaseProcess = forks.Process(
             target=pool_child.serve,
-            args=(directory.path, requests, reports, self._output.senders, self._limits.memory),
+            args=(directory.path, ends, self._limits.memory, self._board, begun),
             name="isolated",
             daemon=True,
         )
         try:
             self._child.start()
         finally:
-            for theirs in (requests, reports, *self._output.senders):
+            for theirs in (ends.requests, ends.reports, ends.stdout, ends.stderr):  # the others are for both
                 theirs.close()
         assert self._child.pid is not None  # noqa: S101 - it was started
         self._pid = self._child.pid
         self._guard.watch(self._pid)
-        self._hearing = Hearing(self._child, receiving, requests_to)
+        self._hearing = Hearing(self._child, reports[0], requests[1])
+        self._bell = bell
+        os.set_blocking(bell[0].fileno(), False)
+        self._for_reports, self._for_bell = select.poll(), select.poll()
+        self._for_reports.register(self._hearing.receiving, select.POLLIN)
+        for poll in (self._for_reports, self._for_bell):
+            poll.register(self._hearing.dead, select.POLLIN)
+            poll.register(bell[0].fileno(), select.POLLIN)
         self._output.start(self._pid)
 
     @property
-    def is_usable(self) -> bool:
-        """Return whether the process may get another task. It may have died since its last one."""
-        return self._is_usable and self._done < self._limits.tasks
+    def room(self) -> int:
+        """Return how many more runs the process may get. It may have died since its last one."""
+        return 0 if self.is_broken else self._limits.tasks - self._done
 
     @property
     def was_told_to_end(self) -> bool:
         """Return whether a signal that tells a process to end has ended it."""
         return self._child.exitcode in process_group.ORDERS
 
-    def do(self, run: Run, context: Context) -> Ended | None:
-        """Let the process do the task of a run, and wait until it has ended. A canceled run does not begin.
+    @property
+    def count(self) -> int:
+        """Return how many runs the process has."""
+        return len(self._handed)
 
-        Return None if the process was dead before: then the run has not begun.
-
-        Args:
-            run: the run.
-            context: receives the progress and the log lines.
-        """
+    def current(self) -> tuple[Handed, float | None] | None:
+        """Return the run that has begun, or begins next, and when it was called (monotonic; None: not yet)."""
         with self._lock:
-            self._ticket = run.ticket
-        report: Report | None = Report(CANCELED, again=True)
-        try:
-            if not context.canceled.is_set():
-                report = self._called(run, context)
-        finally:
-            with self._lock:
-                self._ticket = None
-                self._is_usable = self._is_usable and report is not None and report.again
-        return report.ended if report is not None else None
+            head = next(iter(self._handed.values()), None)
+        if head is None:
+            return None
+        number, called_at = self._board.last_call()
+        return head, called_at if number == head.number else None
+
+    def hand(self, runs: Sequence[Handed]) -> list[Handed]:
+        """Give runs to the process, which does them in this order. Return those that are canceled already."""
+        with self._lock:
+            accepted = [handed for handed in runs if not handed.context.canceled.is_set()]
+            for handed in accepted:
+                self._last_number += 1
+                handed.number = self._last_number
+                self._handed[handed.number] = handed
+                self._tasks[handed.number] = CurrentTask(handed.run.task.token, handed.run.task.task_type)
+            self._done += len(accepted)
+            self._permits.give(handed.number for handed in accepted)
+        lines = b"".join(pool_child.request_of(handed.run, handed.number, handed.entry) for handed in accepted)
+        with suppress(BrokenPipeError):  # the next `hear` finds out that it is dead
+            self._hearing.outlet.write(lines, self._deadline())
+        return [handed for handed in runs if not handed.number]
+
+    def take_back(self, *, ring: bool = False) -> list[Handed]:
+        """Return the runs that have not begun. They never begin here. `ring` wakes the thread that hears it."""
+        with self._lock:
+            self._take_back()
+            left, self._left = self._left, []
+        if ring:
+            with suppress(BlockingIOError):  # it rings already
+                os.write(self._bell[1].fileno(), b"!")
+        return left
+
+    def hear(self) -> list[Finished]:
+        """Wait until the process reports something, for a moment if it has several runs. Return the ended runs.
+
+        If the process dies or reaches a deadline, the run that it does ends, too, and `take_back` returns the others.
+        """
+        until, found = self._deadline(), self.current()
+        is_dead = self._wait(until)
+        if finished := self._read():
+            return finished
+        if is_dead:
+            return self._lost(until)
+        return self._overdue(found[0]) if found is not None and time.monotonic() >= until else []
 
     def stop(self, ticket: str) -> None:
-        """End the process if it still does this run. This does not wait; the thread that waits for the run does."""
+        """End the process if it does this run. This does not wait; the thread that hears the process does."""
         with self._lock:
-            if self._ticket != ticket:
+            self._take_back()
+            if all(handed.run.ticket != ticket for handed in self._handed.values()):
                 return
-            self._is_usable = False
+            self.is_broken = True
         threading.Thread(target=process_group.end, args=(self._pid,), name=f"end of {ticket}", daemon=True).start()
+
+    def abandon(self) -> list[Handed]:
+        """Return all runs that have begun and whose end is not known."""
+        with self._lock:
+            self._take_back()
+            self.is_broken = True
+            return self._pop(list(self._handed))
 
     def end(self) -> None:
         """End the process and its group, and wait until they have ended."""
@@ -117,17 +209,98 @@ class PoolProcess:
         self._guard.leave(self._pid)
         self._hearing.close()
         self._output.end()
+        self._permits.close()
+        for bell in self._bell:
+            bell.close()
+        self._board.close()
 
-    def _called(self, run: Run, context: Context) -> Report | None:
-        until = deadline_after(run.timeout)
-        self._done += 1
-        self._output.begin(CurrentTask(run.task.token, run.task.task_type))
-        try:
-            self._hearing.outlet.write(pool_child.written(pool_child.request_of(run)), until)
-        except BrokenPipeError:
-            if self._done > 1:  # a new process that dies at once would do so again and again
-                return None
-        report = self._hearing.outcome(context, until, run.timeout)
-        if report.again:  # otherwise `end` ends the output, when the whole group has ended
+    def _take_back(self) -> None:
+        back = self._pop(self._permits.take_back())
+        self._done -= len(back)
+        self._left += back
+
+    def _pop(self, numbers: Iterable[int]) -> list[Handed]:
+        found = [handed for number in numbers if (handed := self._handed.pop(number, None)) is not None]
+        last = self._board.last_call()[0]
+        for handed in found:
+            task = self._tasks.pop(handed.number)
+            if handed.number == last:
+                self._last_task = handed.number, task
+        return found
+
+    def _current_task(self) -> CurrentTask | None:
+        """Return the task whose run the process has begun last: what it and its children write belongs to it."""
+        number = self._board.last_call()[0]
+        if self._last_task is not None and self._last_task[0] == number:
+            return self._last_task[1]
+        return self._tasks.get(number)
+
+    def _deadline(self) -> float:
+        """Return when the run that has begun, or begins next, reaches its deadline (monotonic)."""
+        found = self.current()
+        if found is None or found[0].run.timeout is None:
+            return math.inf
+        head, called_at = found
+        return (called_at or max(head.handed_at, self._returned_at)) + found[0].run.timeout
+
+    def _wait(self, until: float) -> bool:
+        """Wait until there is something to read, the process is dead, or the deadline. Return whether it is dead."""
+        seconds, poll = min(LONGEST_POLL, max(0.0, until - time.monotonic())), self._for_reports
+        if len(self._handed) > 1 and not self._hearing.arriving.is_incomplete:
+            seconds, poll = min(seconds, READ_EVERY), self._for_bell
+        ready = poll.poll(math.ceil(seconds * 1000))
+        found = [descriptor for descriptor, _ in ready]
+        if self._bell[0].fileno() in found:
+            with suppress(BlockingIOError):
+                os.read(self._bell[0].fileno(), MOST_RINGS)
+        return self._hearing.dead in found
+
+    def _read(self) -> list[Finished]:
+        """Read what the process has written. Return the runs that have ended."""
+        finished: list[Finished] = []
+        while (texts := self._hearing.arriving.read()) is not None:
+            for text in texts:
+                found = self.current()
+                report = self._hearing.read_message(text, found[0].context) if found is not None else None
+                if found is not None and report is not None:
+                    finished.append(self._ended(found[0], report))
+        if self._hearing.arriving.has_ended:  # but the child may live: it has closed its end
+            with suppress(KeyError):
+                self._for_reports.unregister(self._hearing.receiving)
+        return finished
+
+    def _ended(self, handed: Handed, report: Report) -> Finished:
+        if report.has_written and report.again:  # otherwise `end` ends the output, when the whole group has ended
             self._output.end()
-        return report
+            self._hearing.outlet.reply(RECEIVED)
+        if report.times is not None:
+            self._returned_at = report.times[1]
+        with self._lock:
+            self.is_broken = self.is_broken or not report.again
+            self._pop([handed.number])
+        return Finished(handed, report.ended, report.times)
+
+    def _lost(self, until: float) -> list[Finished]:
+        """Return what became of the run that the process did when it died. The others have not begun."""
+        found = self.current()
+        if not process_group.has_ended(self._child, until):
+            return self._overdue(found[0]) if found is not None else []
+        sentence = f"The task's own process ended with code {self._child.exitcode}."
+        lost = self.abandon()
+        with self._lock:
+            if not self._board.last_call()[0]:  # a new process that dies at once would do so again and again
+                lost += self._left[:1]
+                del self._left[:1]
+        return [Finished(handed, Failed(code=Code.WORKER_LOST, error=sentence)) for handed in lost]
+
+    def _overdue(self, head: Handed) -> list[Finished]:
+        """Return the run that has reached its deadline, unless it has ended meanwhile."""
+        with self._lock:
+            self._take_back()
+        if finished := self._read():
+            return finished
+        begun = self.abandon()
+        with self._lock:
+            overdue = [handed for handed in (*begun, *self._left) if handed is head]  # perhaps it has not even begun
+            self._left = [handed for handed in self._left if handed is not head]
+        return [Finished(handed, timed_out(handed.run.timeout)) for handed in overdue]

@@ -36,6 +36,10 @@ BATCH = 500
 GATHER = 0.003
 """Seconds between two transactions while there is work. Runs that end in between share the next transaction."""
 
+GATHER_FED = 0.02
+"""Seconds between two transactions while every busy lane has enough runs that wait for a slot: a transaction costs as
+much as some functions."""
+
 WAITED = 0.005
 """Seconds between the claim and the call of a function after which the task's start is put right."""
 
@@ -232,10 +236,13 @@ class Pump:
 
     def _gather(self, now: float) -> None:
         """Wait a moment if more runs may end soon, so that they share the transaction."""
-        soon = self._last_write + GATHER - now
-        if soon > 0 and len(self._active) and len(self._ended) < BATCH:
-            time.sleep(soon)
+        until = self._last_write + GATHER
+        while now < until and len(self._active) and len(self._ended) < BATCH:
+            time.sleep(min(GATHER, until - now))
             self._read_inbox()
+            now = self._clock.monotonic()
+            if self._returns.are_fed(now):
+                until = self._last_write + GATHER_FED
 
     def _store_failed(self, error: StoreAway, tickets: int) -> None:
         if not self._store_away_until:  # report the failure once, not at each try

@@ -55,6 +55,8 @@ class Returns:
 
     def room(self, lane: Lane, now: float) -> int:
         """Return how many runs a lane may claim now."""
+        if not self._executors[lane].is_ready:  # another worker may begin them now
+            return 0
         free, ahead = self._free(lane), self._ahead.get(lane)
         if ahead is None:
             return free
@@ -76,6 +78,10 @@ class Returns:
         for active in refused:
             self._return(active)
         return [active for active in runs if not active.goes_back]
+
+    def are_fed(self, now: float) -> bool:
+        """Return whether each lane with active runs has enough that wait for a slot."""
+        return all(self._is_fed(lane, executor, now) for lane, executor in self._executors.items())
 
     def note_end(self, active: ActiveRun, seconds: float) -> None:
         """Note how long the function of a run took."""
@@ -99,6 +105,10 @@ class Returns:
 
     def _free(self, lane: Lane) -> int:
         return self._active.free_slots(lane) + self._executors[lane].companions
+
+    def _is_fed(self, lane: Lane, executor: Executor, now: float) -> bool:
+        free, ahead = self._active.free_slots(lane), self._ahead.get(lane)
+        return free == executor.slots or (ahead is not None and ahead.is_fed(free, now))
 
     def _withdraw(self, lane: Lane, waiting: Sequence[ActiveRun]) -> None:
         for active in waiting:

@@ -19,7 +19,7 @@ from queue_tool.model.outcome import NOT_BEGUN, Ended, Failed
 from queue_tool.model.queues import Lane
 from queue_tool.model.run import Run
 from queue_tool.model.states import ALONE_FROM, MOST_TOGETHER, TOGETHER_FROM, Code
-from queue_tool.worker.pool_child import request_of, written
+from queue_tool.worker.pool_child import request_of
 from queue_tool.worker.suspects_child import serve_together
 
 
@@ -81,7 +81,7 @@ class SharedProcess:
         """
         hearing, until = self._hearings[number], deadline_after(run.timeout)
         try:
-            hearing.outlet.write(written(request_of(run)), until)
+            hearing.outlet.write(request_of(run), until)
         except BrokenPipeError:  # another task has ended it
             return NOT_BEGUN
         return hearing.outcome(context, until, run.timeout).ended

@@ -24,7 +24,8 @@ from queue_tool.execution.process_tree import end_with_parent
 from queue_tool.execution.sending import PipeSender
 from queue_tool.model import json_text
 from queue_tool.worker.loop import LoopThread
-from queue_tool.worker.pool_child import Request, context_of, known_types
+from queue_tool.worker.permits import Request
+from queue_tool.worker.pool_child import context_of, known_types
 from queue_tool.worker.watchdog import ASK_EVERY, GRACE
 
 _log = logging.getLogger("queue_tool.worker")
