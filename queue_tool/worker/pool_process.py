@@ -29,7 +29,7 @@ from queue_tool.worker.board import Board
 from queue_tool.worker.child_output import ChildOutput
 from queue_tool.worker.permits import RECEIVED, Permits
 
-READ_EVERY = 0.005
+READ_EVERY = 0.02
 """Seconds between two looks at the reports of a process that has several runs, unless it rings. Each report would wake
 the worker otherwise, which takes as long as a short function."""
 

@@ -1,0 +1,87 @@
+"""A process that has several runs is killed, canceled or slow: only the run that has begun is affected."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from queue_tool.model.states import State
+from tests.support import LIMIT
+from tests.worker.faults import brief, late_server
+from tests.worker.faults.site import Site, is_alive
+
+pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
+
+MODULE = brief.__name__
+
+OTHERS: list[object] = [[] for _ in range(40)]
+
+
+@pytest.mark.parametrize("killed", ["process", "worker"])
+def test_only_what_had_begun_is_charged_when_a_process_or_its_worker_is_killed(
+    site: Site, tmp_path: Path, killed: str
+) -> None:
+    note = tmp_path / "note"
+    worker = site.start(TASKS=MODULE, ISOLATED="1")
+    site.send("brief.pid", OTHERS)
+    site.await_end()  # their functions are known to be short
+    killer = [str(worker.pid if killed == "worker" else 0), str(note)]  # only one finds others behind it and no file
+    tokens = site.send("brief.pid", [*OTHERS, killer] * 5)
+    if killed == "worker":
+        assert worker.wait(LIMIT) == -signal.SIGKILL
+        running = site.tokens(State.RUNNING)
+        charged = site.begun() & running
+        assert running - charged
+        site.sweep()
+        worker = site.start(TASKS=MODULE, ISOLATED="1")
+    site.await_end()
+    if killed == "process":
+        charged = {note.read_text()}
+    assert note.read_text() in charged
+    assert {token for (token,) in site.rows("SELECT token FROM tasks WHERE losses > 0")} == charged
+    assert site.rows("SELECT token FROM tasks WHERE losses > 1 OR attempt > 1") == []
+    assert {site.task(token).state for token in tokens} == {State.FINISHED}
+    site.stop(worker)
+    site.require_each_task_ended_once()
+    site.require_clean_redis()
+
+
+def test_what_waits_behind_a_function_that_takes_long_runs_elsewhere_and_survives_its_cancel(
+    site: Site, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    worker = site.start(TASKS=MODULE, ISOLATED="2")
+    site.send("brief.pid", OTHERS)
+    site.await_end()
+    long, *others = site.send("brief.pid", [[str(gate)], *OTHERS])
+    site.await_end_of(others)
+    assert site.task(long).state is State.RUNNING
+    pids = {site.task(token).result for token in others}
+    site.runtime.cancel([long], by="test", reason="")
+    site.await_end()
+    later = site.send("brief.pid", [[str(gate.with_name("other"))], *OTHERS])
+    site.await_end_of(later[1:])
+    gate.with_name("other").touch()
+    site.await_end()
+    assert [site.task(token).state for token in (long, *later)] == [State.CANCELED] + [State.FINISHED] * len(later)
+    assert site.rows("SELECT token FROM tasks WHERE losses > 0 OR attempt > 1") == []
+    site.stop(worker)
+    site.await_(lambda: not any(is_alive(int(pid or 0)) for pid in pids))
+    site.require_each_task_ended_once()
+    site.require_clean_redis()
+
+
+def test_a_worker_claims_isolated_tasks_when_its_fork_server_can_start_processes(site: Site) -> None:
+    (isolated,) = site.send("late.isolated", [""])
+    threads = site.send("late.thread", [""])
+    worker = site.start(TASKS=late_server.__name__)
+    site.await_end_of(threads)
+    assert site.task(isolated).state is State.QUEUED
+    (site.directory / late_server.GATE).touch()
+    site.await_end()
+    assert site.task(isolated).state is State.FINISHED
+    site.stop(worker)
+    site.require_each_task_ended_once()
+    site.require_clean_redis()
