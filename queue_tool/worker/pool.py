@@ -10,6 +10,7 @@ import queue
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import islice
 from typing import Protocol
 
 from queue_tool.host.begun import NOWHERE
@@ -211,12 +212,13 @@ class PoolExecutor(ThreadExecutor):
         return following
 
     def _first_to_spare(self) -> tuple[str, Run] | None:
-        """Return the first waiting run, if more runs wait than there are free slots."""
-        if len(self._waiting) <= self.slots - len(self._busy_slots):
+        """Return the first waiting run that no free slot takes. So runs begin in order, as far as slots are free."""
+        free = self.slots - len(self._busy_slots)
+        if len(self._waiting) <= free:
             return None
         try:
-            return next(iter(self._waiting.items()))
-        except (StopIteration, RuntimeError):  # another thread has taken it
+            return next(islice(self._waiting.items(), free, None), None)
+        except RuntimeError:  # another thread has taken one meanwhile
             return None
 
     def _put_first(self, back: list[Handed]) -> None:

@@ -27,18 +27,11 @@ from queue_tool.worker.inbox import Inbox
 from queue_tool.worker.intake import Intake
 from queue_tool.worker.notebook import Notebook
 from queue_tool.worker.resignation import Resignation
-from queue_tool.worker.returns import Returns
+from queue_tool.worker.returns import GATHER, Returns
 from queue_tool.worker.watchdog import Watchdog
 
 BATCH = 500
 """The most runs that one transaction settles, and the most that it claims. More would lock the database for longer."""
-
-GATHER = 0.003
-"""Seconds between two transactions while there is work. Runs that end in between share the next transaction."""
-
-GATHER_FED = 0.02
-"""Seconds between two transactions while every busy lane has enough runs that wait for a slot: a transaction costs as
-much as some functions."""
 
 WAITED = 0.005
 """Seconds between the claim and the call of a function after which the task's start is put right."""
@@ -236,13 +229,12 @@ class Pump:
 
     def _gather(self, now: float) -> None:
         """Wait a moment if more runs may end soon, so that they share the transaction."""
-        until = self._last_write + GATHER
+        until = self._returns.gather_until(self._last_write, now)
         while now < until and len(self._active) and len(self._ended) < BATCH:
             time.sleep(min(GATHER, until - now))
             self._read_inbox()
             now = self._clock.monotonic()
-            if self._returns.are_fed(now):
-                until = self._last_write + GATHER_FED
+            until = self._returns.gather_until(self._last_write, now)
 
     def _store_failed(self, error: StoreAway, tickets: int) -> None:
         if not self._store_away_until:  # report the failure once, not at each try

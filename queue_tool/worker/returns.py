@@ -25,6 +25,12 @@ from queue_tool.worker.intake import Intake
 AHEAD = frozenset({Lane.THREADS, Lane.ISOLATED})
 """The lanes that may claim ahead: their executors let runs wait for a slot."""
 
+GATHER = 0.003
+"""Seconds between two transactions while there is work. Runs that end in between share the next transaction."""
+
+GATHER_FED = 0.02
+"""The same while every busy lane has enough runs that wait: a transaction costs as much as some functions."""
+
 
 class Returns:
     """Knows what waits for a slot, and takes it back. Only the pump calls it."""
@@ -79,9 +85,10 @@ class Returns:
             self._return(active)
         return [active for active in runs if not active.goes_back]
 
-    def are_fed(self, now: float) -> bool:
-        """Return whether each lane with active runs has enough that wait for a slot."""
-        return all(self._is_fed(lane, executor, now) for lane, executor in self._executors.items())
+    def gather_until(self, last_write: float, now: float) -> float:
+        """Return how long ends are gathered for the next transaction (monotonic). `last_write` is the last one."""
+        are_fed = all(self._is_fed(lane, executor, now) for lane, executor in self._executors.items())
+        return last_write + (GATHER_FED if are_fed else GATHER)
 
     def note_end(self, active: ActiveRun, seconds: float) -> None:
         """Note how long the function of a run took."""
