@@ -6,7 +6,15 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from queue_tool.errors import BadRequest, BrokerAway, IdempotencyKeyReused, StoreAway, TooManyItems, WrongStart
+from queue_tool.errors import (
+    BadRequest,
+    BatchNotFound,
+    BrokerAway,
+    IdempotencyKeyReused,
+    StoreAway,
+    TooManyItems,
+    WrongStart,
+)
 from queue_tool.model import events
 from queue_tool.model.batch import (
     Element,
@@ -21,6 +29,7 @@ from queue_tool.model.batch import (
 )
 from queue_tool.model.task_request import Requests
 from queue_tool.model.task_types import TaskTypes
+from queue_tool.model.tokens import is_well_formed
 from queue_tool.services.part_line import PartLine
 from queue_tool.services.submit import Submit, make_tokens
 from queue_tool.services.submitter import Push
@@ -89,6 +98,7 @@ class OpenBatches:
         """
         if len(values) > self.submit.max_batch:
             raise TooManyItems(f"The request has {len(values)} elements; the limit is {self.submit.max_batch}.")
+        _require_well_formed(batch)
         found = self._store.open_batches.get(batch)
         if start != found.total:  # another request may be adding elements, so a higher index is no error yet
             before = self._store.open_batches.part(batch, start)
@@ -112,6 +122,7 @@ class OpenBatches:
             BatchNotFound: no batch has this id.
             StoreAway: the database is busy or away.
         """
+        _require_well_formed(batch)
         self._store.batches.get(batch)
         found = self._store.open_batches.elements(batch, start, limit + 1)
         return found[:limit], found[limit].index if len(found) > limit else None
@@ -123,6 +134,7 @@ class OpenBatches:
             BatchNotFound: no batch has this id.
             StoreAway: the database is busy or away.
         """
+        _require_well_formed(batch)
         sealed = self._store.open_batches.seal(batch, by, self.submit.clock.now())
         if sealed.was_open:
             self.submit.telemetry.emit(events.BatchSealed(batch=batch, by=by.value))
@@ -183,3 +195,13 @@ class OpenBatches:
     def _leave_to_sweeper(self, part: Part) -> None:
         with contextlib.suppress(StoreAway):  # then the sweeper does it after `SUBMIT_GRACE`
             self._store.parts.end_grace(part.key)
+
+
+def _require_well_formed(batch: str) -> None:
+    """Check an id before the store gets it: PostgreSQL refuses texts with U+0000.
+
+    Raises:
+        BatchNotFound: no batch can have this id.
+    """
+    if not is_well_formed(batch):
+        raise BatchNotFound

@@ -108,11 +108,14 @@ def test_a_whole_batch_is_canceled_and_retried(site: Site) -> None:
     assert site.status(other) == "queued"
 
 
+@ON_BOTH
 def test_every_operation_on_an_unknown_batch_is_404(site: Site) -> None:
     for batch in (UNKNOWN, *ILL_FORMED, site.send()):
         for answer in (
             site.get(f"/batches/{batch}"),
-            *(site.post(f"/batches/{batch}/{verb}") for verb in ("cancel", "retry")),
+            site.get(f"/batches/{batch}/elements"),
+            site.post(f"/batches/{batch}/elements?from=0", [1]),
+            *(site.post(f"/batches/{batch}/{verb}") for verb in ("cancel", "retry", "seal")),
         ):
             assert problem(answer) == (404, "batch_not_found"), batch
     batch, (token,) = site.batch({})
