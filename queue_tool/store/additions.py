@@ -17,7 +17,7 @@ from queue_tool.model.batch import IdempotencyKey, NewBatch, NewTask, refuse_dup
 from queue_tool.store import line, unique
 from queue_tool.store.added import Added
 from queue_tool.store.adding import NewTasks, add_batch, add_many, add_tasks, being_pushed
-from queue_tool.store.committed import Row, of_batch, of_part, of_task, was_committed
+from queue_tool.store.committed import Row, of_batch, of_task, was_committed
 from queue_tool.store.elements import AddElements, add_elements, lock_batches
 from queue_tool.store.ends import Growth
 from queue_tool.store.engine.database import Database, moment
@@ -152,10 +152,11 @@ class Additions:
 
         Raises:
             StoreAway: it was not committed.
-            CommitUnknown: that cannot be found out now.
+            CommitUnknown: that cannot be found out, now or because it added only refused elements of open batches.
         """
         rows = [row for request, added in zip(requests, answers, strict=True) if (row := _row_of(request, added))]
-        is_there = was_committed(self._database, rows[0]) if rows else True
+        added_nothing = not any(added.part for added in answers)
+        is_there = was_committed(self._database, rows[0]) if rows else added_nothing or None
         if is_there is None:
             raise error
         if not is_there:
@@ -251,7 +252,9 @@ def _row_of(request: Addition, added: Added) -> Row | None:
     if added.before or added.duplicate or added.refused_whole or added.error:
         return None
     if isinstance(request, AddElements):
-        return of_part(*added.part.key) if added.part else None
+        # Not the row of the part: if this request was lost, one of another client may have added the same row since.
+        accepted = (added.instead or request.new).accepted if added.part else ()
+        return of_task(accepted[0].token) if accepted else None
     if isinstance(request, AddTask):
         return of_task(request.new.token)
     return of_batch(request.new.id) if request.new.elements else None

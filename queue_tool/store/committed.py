@@ -16,7 +16,7 @@ from queue_tool.model.states import State
 from queue_tool.store import ends
 from queue_tool.store.engine.database import Database, moment
 from queue_tool.store.engine.rows import insert_if_new
-from queue_tool.store.tables import batches, parts, tasks
+from queue_tool.store.tables import batches, tasks
 
 PAUSES = (0.0, 0.1, 0.3, 0.6, 1.0, 1.0)
 """Seconds before each try to find out. The requests of the transaction wait meanwhile."""
@@ -37,12 +37,6 @@ def of_task(token: str) -> Row:
     texts = dict.fromkeys(("task_type", "priority", "lane", "data"), "")
     numbers = dict.fromkeys(("position", "run", "attempt", "losses", "created_at"), 0)
     return tasks, {"token": token, "state": State.FINISHED.value} | texts | numbers
-
-
-def of_part(batch_id: int, start: int) -> Row:
-    """Return a row that can only be added if the elements of a batch from an index on were not."""
-    numbers = dict.fromkeys(("count", "after", "last", "in_line", "created_at"), 0)
-    return parts, {"batch_id": batch_id, "start": start, "digest": "", **numbers}
 
 
 def was_committed(database: Database, added: Row) -> bool | None:

@@ -12,10 +12,10 @@ import pytest
 
 from queue_tool.errors import CommitUnknown, StoreAway
 from queue_tool.execution.builtin import sleep_type
-from queue_tool.model.batch import IdempotencyKey, NewTask, judge_of, new_batch
+from queue_tool.model.batch import UNNAMED, IdempotencyKey, NewTask, judge_of, new_batch
 from queue_tool.model.options import Options
 from queue_tool.services.submit import make_tokens
-from queue_tool.store import AddBatch, Addition, AddTask, Store
+from queue_tool.store import AddBatch, AddElements, Addition, AddTask, Store
 from queue_tool.store.engine.database import Database
 from queue_tool.store.line import SMALL
 from tests.cutter import Cut, Cutter, cutter
@@ -50,6 +50,13 @@ def group(kind: str) -> list[Addition]:
     return [task, again, AddBatch(new=batch)] if kind == "mixed" else [AddBatch(new=batch)]
 
 
+def elements(store: Store, *values: object) -> AddElements:
+    """Return the request for the first elements of a new open batch."""
+    batch, *fresh = make_tokens(len(values) + 1, NOW)
+    assert store.open_batches.add(batch, UNNAMED, "sleep", NOW) is None
+    return AddElements(new=new_batch(values, judge_of(SLEEP), [batch, *fresh], NOW), start=0, digest="d")
+
+
 def ids(requests: list[Addition]) -> tuple[set[str], set[str]]:
     batches = {request.new.id for request in requests if isinstance(request, AddBatch)}
     return batches, {task.token for request in requests for task in request.tasks}
@@ -80,3 +87,31 @@ def test_a_commit_whose_connection_breaks_is_answered_as_what_became_of_it(
         found = [batch for batch in direct.batches.get_all(list(batches)) if batch]
         assert len(found) == (0 if how is Cut.LOST else len(batches))
         assert set(direct.tasks.states(list(tokens))) == (set() if how is Cut.LOST else tokens)
+
+
+def failure_of(store: Store, request: Addition) -> type[StoreAway] | None:
+    try:
+        store.additions.add([request])
+    except StoreAway as error:
+        return type(error)
+    return None
+
+
+@pytest.mark.parametrize(("how", "error"), [(Cut.LOST, StoreAway), (Cut.DONE, None)])
+def test_elements_whose_commit_breaks_are_known_by_their_tasks(
+    cluster: Cluster, database_name: str, proxy: tuple[Cutter, Path], how: Cut, error: type[StoreAway] | None
+) -> None:
+    """Not by their place in the batch, which another client may have filled meanwhile."""
+    cuts, folder = proxy
+    url = f"postgresql://postgres@/{database_name}?host={folder}"
+    with closing(Store(Database(url))) as store, closing(Store(Database(cluster.url(database_name)))) as direct:
+        mixed, refused = elements(direct, GOOD, None), elements(direct, None)
+        for request, raised in ((mixed, error), (refused, CommitUnknown)):
+            cuts.cut_next(how)
+            assert failure_of(store, request) is raised
+            assert not cuts.is_waiting
+            assert direct.open_batches.get(request.new.id).total == (
+                0 if how is Cut.LOST else len(request.new.elements)
+            )
+            (again,) = store.additions.add([request])  # the client repeats it, whatever it was told
+            assert (again.part is None) == (again.repeated is not None) == (how is Cut.DONE)
