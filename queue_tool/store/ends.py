@@ -16,6 +16,7 @@ from sqlalchemy import BigInteger, Connection, Update, bindparam, case, select, 
 from queue_tool.model.batch import NewBatch
 from queue_tool.model.states import MOVES, Move, State
 from queue_tool.store import line
+from queue_tool.store.engine.clock import database_now
 from queue_tool.store.engine.database import micros, micros_or_none
 from queue_tool.store.engine.locks import lock_rows
 from queue_tool.store.engine.rows import as_rows, field
@@ -130,7 +131,7 @@ def of_new_batch(accepted: int, scheduled: int, now: datetime) -> dict[str, obje
 
 def of_open_batch(now: datetime) -> dict[str, object]:
     """Return the columns of a new open batch. Until it is sealed, its `open` is one more than its unfinished tasks."""
-    return of_new_batch(0, 0, now) | {"open": 1, "finished_at": None, "filled_at": micros(now)}
+    return of_new_batch(0, 0, now) | {"open": 1, "finished_at": None, "filled_at": database_now(micros(now))}
 
 
 class Growth:
@@ -245,7 +246,7 @@ _GROW = (
         open=batches.c.open + _bound("more"),
         rejected=batches.c.rejected + _bound("more_rejected"),
         scheduled=batches.c.scheduled + _bound("more_scheduled"),
-        filled_at=_bound("now"),
+        filled_at=database_now(_bound("now")),
     )
 )
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, func, insert, select
+from sqlalchemy import BigInteger, bindparam, func, insert, select
 
 from queue_tool.errors import BatchNotFound, BatchSealed
 from queue_tool.model.batch import Element, IdempotencyKey, Label, NewBatch, SealedBy
 from queue_tool.store import ends, parts
 from queue_tool.store.adding import add_labels, label_columns
 from queue_tool.store.batches import in_order
+from queue_tool.store.engine.clock import database_now
 from queue_tool.store.engine.database import Database, micros
 from queue_tool.store.engine.lookup import Lookup
 from queue_tool.store.idempotency import Remembered, lock_and_recall, remember
@@ -61,7 +62,7 @@ class OpenBatches:
                 return before
             columns = {"public_id": public_id, "rejected": 0, "created_at": micros(now), "pushed_at": micros(now)}
             columns |= {"task_type": task_type, **label_columns(label), **ends.of_open_batch(now)}
-            batch_id: int = connection.execute(_ADD, columns).scalar_one()
+            batch_id: int = connection.execute(_ADD.values(columns)).scalar_one()
             add_labels(connection, label, batch_id)
             if key:
                 new = NewBatch(id=public_id, elements=(), accepted=(), refused=(), created_at=now)
@@ -106,14 +107,14 @@ class OpenBatches:
             bad = connection.execute(_REFUSED, values).all()
         return in_order(good, bad)[:most]
 
-    def seal(self, public_id: str, by: SealedBy, now: datetime, filled_before: datetime | None = None) -> Sealed:
+    def seal(self, public_id: str, by: SealedBy, now: datetime, patience: timedelta | None = None) -> Sealed:
         """Seal a batch: it takes no more elements. A batch that is sealed already is not changed.
 
         Args:
             public_id: the id of the batch.
             by: what seals it.
             now: the current time.
-            filled_before: if set, the batch is sealed only if it got no elements since then.
+            patience: if set, the batch is sealed only if it got no elements for this time.
 
         Raises:
             BatchNotFound: no batch has this id.
@@ -124,13 +125,22 @@ class OpenBatches:
             row = connection.execute(_GET, {"public": public_id}).first()
             if row is None:
                 raise BatchNotFound
-            is_busy = filled_before and row.filled_at is not None and row.filled_at >= micros(filled_before)
-            was_open, finished = (False, None) if is_busy else ends.seal(connection, row.id, by.value, now)
+            is_idle = (
+                patience is None
+                or connection.execute(
+                    select(_FILLED_BEFORE).where(batches.c.id == row.id), _times(now, patience)
+                ).scalar()
+            )
+            was_open, finished = ends.seal(connection, row.id, by.value, now) if is_idle else (False, None)
         return Sealed(was_open=was_open, is_finished=finished is not None)
 
     def idle(self, now: datetime, patience: timedelta) -> list[str]:
         """Return the ids of open batches that got no elements for this time."""
-        return [row.public_id for row in self._idle.all(before=micros(now - patience))]
+        return [row.public_id for row in self._idle.all(**_times(now, patience))]
+
+
+def _times(now: datetime, patience: timedelta) -> dict[str, int]:
+    return {"now": micros(now), "patience": patience // timedelta(microseconds=1)}
 
 
 _ADD = insert(batches).returning(batches.c.id)
@@ -170,9 +180,13 @@ _REFUSED = (
     .limit(bindparam("most"))
 )
 
+_FILLED_BEFORE = batches.c.filled_at < database_now(bindparam("now", type_=BigInteger)) - bindparam(
+    "patience", type_=BigInteger
+)
+
 _IDLE = (
     select(batches.c.public_id)
-    .where(batches.c.filled_at.is_not(None), batches.c.filled_at < bindparam("before"))
+    .where(batches.c.filled_at.is_not(None), _FILLED_BEFORE)
     .order_by(batches.c.filled_at)
     .limit(MOST_IDLE)
 )

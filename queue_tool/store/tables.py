@@ -52,7 +52,7 @@ batches = Table(
     Column("name", Text),
     Column("metadata", Text),  # JSON text of an object of texts; also in `labels`, for filters
     Column("task_type", Text),  # an open batch whose elements are the data of this type; NULL: they are task objects
-    Column("filled_at", BigInteger),  # while the batch is open: when it last got elements; NULL: it gets no more
+    Column("filled_at", BigInteger),  # when an open batch last got elements, by `database_now`; NULL: it is not open
     Column("sealed_by", Text),  # what sealed a batch that was open, one of `model.batch.SealedBy`
 )
 

@@ -204,8 +204,8 @@ def test_a_batch_that_gets_nothing_for_a_day_is_sealed(store: Store) -> None:
         connection.execute(update(batches).values(filled_at=micros(NOW - 2 * DAY)))
     add(store, request(busy, 0, 1))
     assert store.open_batches.idle(NOW, DAY) == [idle]
-    assert store.open_batches.seal(idle, SealedBy.SWEEPER, NOW, filled_before=NOW - DAY).is_finished
-    assert not store.open_batches.seal(busy, SealedBy.SWEEPER, NOW, filled_before=NOW - DAY).was_open
+    assert store.open_batches.seal(idle, SealedBy.SWEEPER, NOW, patience=DAY).is_finished
+    assert not store.open_batches.seal(busy, SealedBy.SWEEPER, NOW, patience=DAY).was_open
     assert store.batches.get(idle).sealed_by is SealedBy.SWEEPER
     assert store.batches.get(busy).is_open
 

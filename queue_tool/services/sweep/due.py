@@ -53,7 +53,7 @@ class Due:
         """Seal the open batches that got no elements for a day."""
         now = self.clock.now()
         for batch in self.store.open_batches.idle(now, OPEN_FOR):
-            sealed = self.store.open_batches.seal(batch, SealedBy.SWEEPER, now, filled_before=now - OPEN_FOR)
+            sealed = self.store.open_batches.seal(batch, SealedBy.SWEEPER, now, patience=OPEN_FOR)
             if sealed.was_open:
                 self.telemetry.emit(events.BatchSealed(batch=batch, by=SealedBy.SWEEPER.value))
             if sealed.is_finished:
