@@ -1,7 +1,7 @@
 """Benchmarks of this service and its peers.
 
-    python -m bench [--quick] [submit] [small] [tasks] [drain] [plain] [isolated] [check] [counts] [fair] [messages]
-        [memory] [idle] [postgres]
+    python -m bench [--quick] [submit] [small] [tasks] [drain] [plain] [isolated] [check] [counts] [fair] [streamed]
+        [messages] [memory] [idle] [postgres]
 
 Without a name, all parts run. A complete run without --quick writes docs/benchmark.md and docs/benchmark.svg.
 """
@@ -30,6 +30,7 @@ from bench import (
     plain,
     postgres,
     small,
+    streamed,
     submit,
     task_requests,
 )
@@ -52,6 +53,7 @@ PARTS: dict[str, Callable[..., list[Table]]] = {
     "idle": idle.run,
     "postgres": postgres.run,
     "fair": fair.run,
+    "streamed": streamed.run,
 }
 
 
