@@ -126,8 +126,8 @@ class WrongStart(QueueToolError):
 
     code = "wrong_start"
     cause = (
-        "`from` is not the `total` of the open batch, and no earlier request brought the same bytes with the same "
-        "`from`. The key `total` of the answer says how many elements the batch has."
+        "The value of `from` is not the `total` of the open batch, and no earlier request brought the same bytes with "
+        "it. The key `total` of the answer says how many elements the batch has."
     )
     remedy = (
         "Continue with the element whose index is `total`, and `from` with this value. "
