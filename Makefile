@@ -18,11 +18,10 @@ run: .venv/run ## install the dependencies into .venv and start the whole system
 test: .venv/test ## install the test tools, and run all tests that this machine supports
 	@$(BIN)/python -m pytest -q -n $(AT_ONCE) --dist worksteal
 
-# Chaos often waits, and lint never does, so they run at the same time.
+# Chaos often waits, and lint never does, so they run at the same time. So do the two test sessions, since many tests wait.
 check: .venv/lint ## run what CI runs: lint, all tests, the worker and system tests on PostgreSQL, one minute of chaos
 	@echo "== format, lint, types, imports; one minute of chaos" && $(MAKE) --no-print-directory --jobs=3 .compiled lint chaos QUICK=1
-	@echo "== tests" && $(MAKE) --no-print-directory test
-	@echo "== worker and system tests on PostgreSQL" && $(MAKE) --no-print-directory postgres
+	@echo "== tests; worker and system tests on PostgreSQL" && $(MAKE) --no-print-directory --jobs=2 --output-sync=target test postgres
 
 # In a fresh clone, each of the parallel test processes would compile all tests. It only saves time, so it never fails.
 .PHONY: .compiled
@@ -30,7 +29,7 @@ check: .venv/lint ## run what CI runs: lint, all tests, the worker and system te
 	@$(BIN)/python -m pytest -q --collect-only >/dev/null 2>&1 || true
 
 postgres: .venv/test ## run the worker and system tests again, on PostgreSQL
-	@$(BIN)/python -m pytest -q -n $(AT_ONCE) --dist worksteal --storage postgres tests/journeys tests/worker
+	@TEST_PORTS=10 $(BIN)/python -m pytest -q -n 3 --dist worksteal --storage postgres tests/journeys tests/worker
 
 soak: .venv/test ## run the tests that take minutes
 	@$(BIN)/python -m pytest -q tests/soak/soak_*.py

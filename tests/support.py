@@ -96,9 +96,10 @@ def _ports_of_this_process() -> Iterator[int]:
     """Iterate forever over ports that no outgoing connection and no other process of these tests uses.
 
     The kernel gives the ports from 32768 on to outgoing connections. Each worker of pytest-xdist has its own range
-    below that.
+    below that. A session beside another one begins with a later range (`TEST_PORTS`).
     """
-    first = 10_000 + 1_000 * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 20)
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = 10_000 + 1_000 * ((worker + int(os.environ.get("TEST_PORTS", "0"))) % 20)
     start = os.getpid() % 1_000  # two concurrent test sessions start at different ports
     return (first + (start + step) % 1_000 for step in itertools.count())
 

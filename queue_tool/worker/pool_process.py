@@ -91,6 +91,7 @@ class PoolProcess:
         self._last_number = self._done = 0
         self._returned_at = 0.0  # monotonic: when the last function returned
         self.is_broken = False
+        self._is_closed = False
         self._board = Board()
         self._output = ChildOutput(forks, self._board, self._current_task)
         self._start(forks, directory, begun)
@@ -169,9 +170,9 @@ class PoolProcess:
         with self._lock:
             self._take_back()
             left, self._left = self._left, []
-        if ring:
-            with suppress(BlockingIOError):  # it rings already
-                os.write(self._bell[1].fileno(), b"!")
+            if ring and not self._is_closed:
+                with suppress(BlockingIOError):  # it rings already
+                    os.write(self._bell[1].fileno(), b"!")
         return left
 
     def hear(self) -> list[Finished]:
@@ -209,12 +210,16 @@ class PoolProcess:
         self._guard.leave(self._pid)
         self._hearing.close()
         self._output.end()
-        self._permits.close()
-        for bell in self._bell:
-            bell.close()
+        with self._lock:  # another thread may want to take runs back just now
+            self._is_closed = True
+            self._permits.close()
+            for bell in self._bell:
+                bell.close()
         self._board.close()
 
     def _take_back(self) -> None:
+        if self._is_closed:
+            return
         back = self._pop(self._permits.take_back())
         self._done -= len(back)
         self._left += back
