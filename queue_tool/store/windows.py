@@ -171,6 +171,4 @@ _LOCK_UNPUSHED = (
     .with_for_update()
 )
 
-_KINDS_OF_BATCH = select(tasks.c.priority, tasks.c.lane).distinct().where(tasks.c.batch_id == bindparam("batch"))
-
 _NOTE = update(fills).where(_OF_LIST).values(at=_NOW, size=bindparam("new_size"), length=bindparam("new_length"))
