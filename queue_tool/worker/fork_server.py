@@ -6,7 +6,8 @@ import atexit
 import multiprocessing
 import threading
 from collections.abc import Callable
-from multiprocessing import forkserver
+from contextlib import suppress
+from multiprocessing import forkserver, resource_tracker
 from typing import Any
 
 from queue_tool.environment import children_search_safely
@@ -27,7 +28,8 @@ class ForkServer:
         self.forks: Any = multiprocessing.get_context("forkserver")
         self.forks.set_forkserver_preload(["queue_tool.worker.preload"])
         self.guard = Guard(self.forks)
-        atexit.register(self.guard.close)
+        atexit.register(self._stop)
+        atexit.register(self.guard.close)  # before the server: it is the last process that keeps the server alive
         self._starting = threading.Lock()
         self._started = False
         self._is_ready = threading.Event()
@@ -52,6 +54,17 @@ class ForkServer:
         """
         self._ensure_running()
         self.guard.start()
+
+    def _stop(self) -> None:
+        """Stop the server and its helper, and wait for their ends: a worker that has ended leaves no process behind.
+
+        A process that a task has left behind may keep them alive. Then the worker exits without them.
+        """
+        server: Any = forkserver._forkserver
+        helper: Any = resource_tracker._resource_tracker
+        for part in (server, helper):
+            with suppress(OSError):
+                part._stop()
 
     def _await_first(self, report: Callable[[], object]) -> None:
         """Wait until the server has started the guard: before, it loads the task types."""

@@ -228,17 +228,18 @@ class PoolProcess:
         found = [handed for number in numbers if (handed := self._handed.pop(number, None)) is not None]
         last = self._board.last_call()[0]
         for handed in found:
-            task = self._tasks.pop(handed.number)
-            if handed.number == last:
-                self._last_task = handed.number, task
+            if handed.number == last:  # another thread may look for it just now, so first the one, then the other
+                self._last_task = handed.number, self._tasks[handed.number]
+            del self._tasks[handed.number]
         return found
 
     def _current_task(self) -> CurrentTask | None:
         """Return the task whose run the process has begun last: what it and its children write belongs to it."""
         number = self._board.last_call()[0]
-        if self._last_task is not None and self._last_task[0] == number:
-            return self._last_task[1]
-        return self._tasks.get(number)
+        if (task := self._tasks.get(number)) is not None:
+            return task
+        last = self._last_task  # only now: what is popped from `_tasks` is already here
+        return last[1] if last is not None and last[0] == number else None
 
     def _deadline(self) -> float:
         """Return when the run that has begun, or begins next, reaches its deadline (monotonic)."""
