@@ -13,21 +13,25 @@ from contextlib import contextmanager
 
 from queue_tool.errors import BrokerAway, FailureKind
 
-PAUSE = 5.0
-"""Seconds after a failure in which calls are refused."""
+LONGEST_PAUSE = 5.0
+"""The most seconds after a failure in which calls are refused."""
+
+SHORTEST_PAUSE = 0.1
+"""The same for a call that failed at once, as when nothing listens: the next try costs nothing either."""
+
+FACTOR = 20
+"""The pause is so many times as long as the failed call. So callers spend at most a twentieth of their time on it."""
 
 
 class Breaker:
     """Lets calls through until one fails, then refuses all calls for a pause."""
 
-    def __init__(self, pause: float = PAUSE, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         """Let calls through at first.
 
         Args:
-            pause: seconds after a failure in which calls are refused.
             monotonic: a clock that returns seconds and never jumps.
         """
-        self._pause = pause
         self._monotonic = monotonic
         self._refuses_until: float | None = None
         self._reason: str | None = None
@@ -40,19 +44,22 @@ class Breaker:
         Raises:
             BrokerAway: this block raised it, or another block raised it less than a pause ago.
         """
+        began = self._monotonic()
         with self._lock:
             if self._refuses_until is not None:
-                if self._monotonic() < self._refuses_until:
+                if began < self._refuses_until:
                     raise BrokerAway(self._reason)
-                self._refuses_until = self._monotonic() + self._pause  # only this call tries; others are still refused
+                self._refuses_until = began + LONGEST_PAUSE  # only this call tries; others are still refused
         try:
             yield
         except BrokerAway as error:
             if error.kind in (FailureKind.FULL, FailureKind.WRONG, FailureKind.REFUSES):
                 self._reset()
                 raise
+            now = self._monotonic()
+            pause = min(LONGEST_PAUSE, max(SHORTEST_PAUSE, FACTOR * (now - began)))
             with self._lock:
-                self._refuses_until, self._reason = self._monotonic() + self._pause, error.sentence
+                self._refuses_until, self._reason = now + pause, error.sentence
             raise
         self._reset()
 

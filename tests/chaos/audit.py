@@ -51,7 +51,7 @@ class Findings:
     leftovers: list[str] = field(default_factory=list)  # keys and tickets of ended tasks in Redis
     messages: list[str] = field(default_factory=list)  # messages that were lost, or given twice
     unanswered: int = 0  # requests without an answer; each must be stored completely or not at all
-    recovery: float = 0.0  # seconds: the longest time in which no task ended
+    recovery: float = 0.0  # seconds: the longest time under load in which no task ended
     wait: Wait = field(default_factory=Wait)  # the longest delay of one task
     quiet_after: float = 0.0  # seconds from the last blow until everything had ended
 
@@ -78,7 +78,7 @@ def audit(site: Site, sent: Sent, havoc: Havoc) -> Findings:
         worker_lost=len(lost_with_workers),
         unanswered=unanswered,
         quiet_after=quiet_after,
-        recovery=_longest_standstill(site),
+        recovery=_longest_standstill(site, until=havoc.log[-1][0]),
         wait=longest_wait(site),
     )
     for token, kind in sent.expected.items():
@@ -151,8 +151,10 @@ def _states(site: Site, sent: Sent) -> dict[str, str]:
     return found
 
 
-def _longest_standstill(site: Site) -> float:
-    ends = [row[0] for row in site.rows("SELECT finished_at FROM tasks WHERE finished_at > 0 ORDER BY finished_at")]
+def _longest_standstill(site: Site, until: float) -> float:
+    """Return the longest time without an end, until the last blow: afterwards the clients rest."""
+    query = f"SELECT finished_at FROM tasks WHERE finished_at < {round(until * 1e6)} ORDER BY finished_at"  # noqa: S608 - a number
+    ends = [row[0] for row in site.rows(query)]
     return max(((after - before) / 1e6 for before, after in pairwise(ends)), default=0.0)
 
 

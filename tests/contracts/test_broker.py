@@ -186,28 +186,32 @@ def test_the_inline_broker_runs_tickets_at_once_and_in_order() -> None:
     assert done == [(ticket.token, 2) for ticket in tickets(3)]
 
 
-def test_the_breaker_tries_again_only_after_its_pause() -> None:
+@pytest.mark.parametrize(("seconds", "pause"), [(0.0, 0.1), (0.02, 0.4), (1.0, 5.0)])
+def test_the_breaker_tries_again_only_after_a_pause_that_follows_the_length_of_the_failed_call(
+    seconds: float, pause: float
+) -> None:
     clock = [0.0]
     tried: list[float] = []
-    breaker = Breaker(pause=5, monotonic=lambda: clock[0])
+    breaker = Breaker(monotonic=lambda: clock[0])
 
     def call(*, fails: bool) -> bool:
         try:
             with breaker.guard():
                 tried.append(clock[0])
                 if fails:
+                    clock[0] += seconds
                     raise BrokerAway
         except BrokerAway:
             return False
         return True
 
     assert [call(fails=True), call(fails=False)] == [False, False]
-    clock[0] = 4.9
+    clock[0] = seconds + 0.98 * pause
     assert not call(fails=False)
-    clock[0] = 5.1
+    clock[0] = again = seconds + 1.02 * pause
     assert call(fails=False)
     assert call(fails=False)
-    assert tried == [0.0, 5.1, 5.1]
+    assert tried == [0.0, again, again]
 
 
 # -- RQ's own commands -------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from redis import Redis
 
 from queue_tool.runtime import Runtime
 from queue_tool.store import Store
@@ -23,8 +24,10 @@ def storage(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.mark.timeout(600)
-def test_a_portion_costs_the_same_in_a_line_of_a_million(make_runtime: RuntimeFactory) -> None:
-    runtime = make_runtime()
+def test_a_portion_costs_the_same_in_a_line_of_a_million(
+    make_runtime: RuntimeFactory, redis: Redis, valkey_server: str
+) -> None:
+    runtime = make_runtime(REDIS_URL=valkey_server)
     send(runtime, 3000)
     send(runtime, 3000)
     few = work_for(runtime, portion)
