@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,7 +27,8 @@ from queue_tool.store.engine.database import Database
 from queue_tool.web import create_app
 from queue_tool.web.app import connect
 from tests import declared, warm
-from tests.postgres import Cluster, folder, programs
+from tests.made_once import made_once
+from tests.postgres import MIGRATED, Cluster, folder, programs
 from tests.postgres import cluster as run_cluster
 from tests.support import LIMIT, System, die_with_parent, eventually
 
@@ -84,9 +86,20 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def pytest_unconfigure() -> None:
+shared = pytest.StashKey[warm.Shared]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start one interpreter for the programs of all processes of pytest-xdist, in the process that starts them."""
+    if config.getoption("numprocesses", None):
+        config.stash[shared] = warm.Shared()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the interpreter that starts programs."""
     warm.close()
+    if shared in config.stash:
+        config.stash[shared].close()
 
 
 @pytest.fixture
@@ -163,31 +176,55 @@ def news() -> News:
 @pytest.fixture(scope="session")
 def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An SQLite database with empty tables. Tests copy it: the migrations take longer than most tests."""
-    path = tmp_path_factory.mktemp("database") / "queue_tool.db"
-    database = Database(f"sqlite:///{path}")
+
+    def make(place: Path) -> None:
+        migrate(f"sqlite:///{place / 'queue_tool.db'}")
+
+    return made_once(tmp_path_factory, "migrated", make) / "queue_tool.db"
+
+
+def migrate(url: str) -> None:
+    """Make the tables of a database."""
+    database = Database(url)
     migrations.upgrade(database)
     database.close()
-    return path
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A PostgreSQL server of this session, from the packages of the operating system."""
+def postgres_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data of a PostgreSQL server with one migrated database. To copy it is faster than to make it."""
     where = programs()
     if where is None:
         pytest.skip("no PostgreSQL on this machine")
-    with folder() as place, run_cluster(Path(place), where) as server:
+
+    def make(place: Path) -> None:
+        with folder() as first, run_cluster(Path(first), where) as server:
+            migrate(server.url(server.new_database(name=MIGRATED)))
+            server.copy_data(place / "data")
+
+    return made_once(tmp_path_factory, "postgres", make) / "data"
+
+
+@contextmanager
+def postgres_server(data: Path) -> Iterator[Cluster]:
+    """Run a PostgreSQL server of the operating system's packages on a copy of this data."""
+    where = programs()
+    assert where is not None
+    with folder() as place, run_cluster(Path(place), where, data=data) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def cluster(postgres_data: Path) -> Iterator[Cluster]:
+    """A PostgreSQL server of this session, from the packages of the operating system."""
+    with postgres_server(postgres_data) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def migrated_template(cluster: Cluster) -> str:
     """The name of a database on that server with empty tables, which tests copy."""
-    name = cluster.new_database()
-    database = Database(cluster.url(name))
-    migrations.upgrade(database)
-    database.close()
-    return name
+    return MIGRATED
 
 
 @pytest.fixture

@@ -28,6 +28,9 @@ COPY_STRATEGY_SINCE = 150_000
 LOCALE = ("--locale-provider=icu", "--icu-locale=en-US")
 """A locale that sorts as people do, not by bytes, and that needs no package of the system."""
 
+MIGRATED = "migrated"
+"""The database with empty tables on each server of the test session. Tests copy it."""
+
 _numbers = itertools.count(1)
 
 
@@ -48,9 +51,9 @@ class Cluster:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(statement.encode())
 
-    def new_database(self, template: str = "template0") -> str:
-        """Make a database from a template; return its name."""
-        name = f"test_{os.getpid()}_{next(_numbers)}"
+    def new_database(self, template: str = "template0", name: str = "") -> str:
+        """Make a database from a template; return its name. By default, no other database of this process has it."""
+        name = name or f"test_{os.getpid()}_{next(_numbers)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             quick = "STRATEGY file_copy" if connection.info.server_version >= COPY_STRATEGY_SINCE else ""
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} {quick}".encode())
@@ -95,6 +98,12 @@ class Cluster:
 
         eventually(tried)
 
+    def copy_data(self, place: Path) -> None:
+        """Copy the data to a folder, from which `cluster` can start another server."""
+        self.control("-m", "fast", "stop")
+        subprocess.run(["cp", "-a", self.folder / "data", place], check=True)
+        self.start()
+
     def control(self, *words: str) -> None:
         """Start or stop the server, and wait until that is done."""
         _run(self.programs / "pg_ctl", "-D", str(self.folder / "data"), "-w", *words)
@@ -116,20 +125,24 @@ def folder() -> TemporaryDirectory[str]:
 
 
 @contextmanager
-def cluster(folder: Path, where: Path, *, lasting: bool = False) -> Iterator[Cluster]:
+def cluster(folder: Path, where: Path, *, lasting: bool = False, data: Path | None = None) -> Iterator[Cluster]:
     """Run a server during a `with` block.
 
     Args:
         folder: an empty folder for the data and the socket.
         where: the folder of the server's programs.
         lasting: whether committed data survives a crash of the machine.
+        data: data to start with, from `Cluster.copy_data`; None: the server is new.
     """
     server = Cluster(folder=folder, programs=where, lasting=lasting)
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
-    data = str(folder / "data")
     keeper = _keeper(folder, where)
-    _run(where / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", *LOCALE)
+    if data is None:
+        place = str(folder / "data")
+        _run(where / "initdb", "-D", place, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", *LOCALE)
+    else:
+        subprocess.run(["cp", "-a", data, folder / "data"], check=True)
     server.start()
     try:
         yield server

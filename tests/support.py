@@ -215,6 +215,11 @@ class System:
         """Return whether the supervisor is a fork of the warm interpreter. Restarted children are new processes."""
         return not self.program and not self.descriptors
 
+    @property
+    def reloads(self) -> bool:
+        """Return whether a reloader looks at all files again and again."""
+        return False
+
     def start(self) -> None:
         """Start the system and wait until it answers."""
         self.begin()
@@ -333,9 +338,9 @@ class FlaskRun(System):
         return [flask, "--app", "queue_tool", "run", "--port", str(self.port), *self.options]
 
     @property
-    def is_fork(self) -> bool:
-        """Return whether it is a fork. Flask's reloader starts its command line again, so it needs one of its own."""
-        return "--debug" not in self.options
+    def reloads(self) -> bool:
+        """Return whether Flask's reloader looks at all files again and again."""
+        return "--debug" in self.options
 
 
 def items(count: int, valor: float = 0) -> list[dict[str, object]]:

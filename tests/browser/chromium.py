@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from tests.support import LIMIT
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request
 
@@ -41,8 +43,8 @@ FLAGS = (
     "--no-first-run",
 )
 
-WITHIN = 60.0
-"""Seconds that the steps of a test may take."""
+WITHIN = 4 * LIMIT
+"""Seconds that the steps of a test may take. Each of them may take LIMIT."""
 
 
 def program() -> str | None:
@@ -84,6 +86,7 @@ class Chromium:
 
     def _run(self, steps: Callable[[Window], Found]) -> Found:
         with self._browser.new_context(locale="en-US") as context:
+            context.set_default_timeout(1000 * LIMIT)
             return steps(Window(context.new_page()))
 
     def close(self) -> None:

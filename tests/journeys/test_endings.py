@@ -59,7 +59,7 @@ def system(
 ) -> System:
     """The running system of this test's way to start; it is started again if the previous test ended it."""
     for other in made.keys() - {start}:
-        if not made[other].is_fork:  # Flask's reloader looks at all files again and again
+        if made[other].reloads:
             made[other].kill_all()
     if start not in made:
         made[start] = STARTS[start](tmp_path_factory.mktemp("system"))

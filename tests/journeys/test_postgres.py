@@ -10,40 +10,25 @@ from pathlib import Path
 
 import pytest
 
-from queue_tool.store import migrations
-from queue_tool.store.engine.database import Database
+from tests.conftest import postgres_server
 from tests.past_the_store import rows
-from tests.postgres import Cluster, folder, programs
-from tests.postgres import cluster as run_cluster
+from tests.postgres import MIGRATED, Cluster
 from tests.support import Answer, System, eventually, http, items, tokens
 
 pytestmark = pytest.mark.sqlite  # always on a PostgreSQL of its own, so once is enough
 
 
 @pytest.fixture(scope="module")
-def mortal() -> Iterator[Cluster]:
+def mortal(postgres_data: Path) -> Iterator[Cluster]:
     """A PostgreSQL server that a test may kill; the test starts it again."""
-    where = programs()
-    if where is None:
-        pytest.skip("no PostgreSQL on this machine")
-    with folder() as place, run_cluster(Path(place), where) as server:
+    with postgres_server(postgres_data) as server:
         yield server
 
 
-@pytest.fixture(scope="module")
-def tables(mortal: Cluster) -> str:
-    """The name of a database on that server with empty tables, which tests copy."""
-    name = mortal.new_database()
-    database = Database(mortal.url(name))
-    migrations.upgrade(database)
-    database.close()
-    return name
-
-
 @pytest.fixture
-def system(new_system: System, mortal: Cluster, tables: str) -> System:
+def system(new_system: System, mortal: Cluster) -> System:
     """A whole system on that server, with two workers."""
-    new_system.settings |= {"DATABASE_URL": mortal.url(mortal.new_database(tables)), "WORKERS": "2"}
+    new_system.settings |= {"DATABASE_URL": mortal.url(mortal.new_database(MIGRATED)), "WORKERS": "2"}
     new_system.start()
     return new_system
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from tests.warm.client import Interpreter, Program
+from tests.warm.client import Interpreter, Program, Shared
 
-__all__ = ["Interpreter", "Program", "close", "interpreter"]
+__all__ = ["Interpreter", "Program", "Shared", "close", "interpreter"]
 
 
 @cache

@@ -18,6 +18,9 @@ from typing import IO, Any
 
 from tests.warm.server import NUMBER, Request
 
+SHARED = "TEST_WARM"
+"""The environment variable with the path of the socket of the shared interpreter."""
+
 
 class Program:
     """A started program, with the interface of `subprocess.Popen`."""
@@ -80,13 +83,14 @@ class Interpreter:
     def __init__(self) -> None:
         """Start the interpreter without waiting for its imports: the first program waits for them."""
         self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        if SHARED in os.environ:
+            self._requests = socket.socket(socket.AF_UNIX)
+            self._requests.connect(os.environ[SHARED])
+            return
         self._requests, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, str(Path(__file__).with_name("server.py")), str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-            )
+            self._process = _started("connection", theirs, stdin=subprocess.DEVNULL)
 
     def start(
         self,
@@ -149,5 +153,34 @@ class Interpreter:
 
     def close(self) -> None:
         """Stop the interpreter; it kills the programs that still run. It does the same when this process is killed."""
+        self._requests.shutdown(socket.SHUT_WR)
+        self._requests.recv(1)  # until the interpreter has closed its end
         self._requests.close()
-        self._process.wait()
+        if self._process is not None:
+            self._process.wait()
+
+
+class Shared:
+    """An interpreter that the processes of a test session share: each gets a fork of it. It ends with this process."""
+
+    def __init__(self) -> None:
+        """Start it, and show it to the processes that start from now on."""
+        self._folder = tempfile.TemporaryDirectory(prefix="warm")
+        path = str(Path(self._folder.name) / "s")
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen(64)
+            self._process = _started("listener", listener, stdin=subprocess.PIPE)
+        os.environ[SHARED] = path
+
+    def close(self) -> None:
+        """Stop it."""
+        del os.environ[SHARED]
+        self._process.communicate()
+        self._folder.cleanup()
+
+
+def _started(kind: str, connection: socket.socket, stdin: int) -> subprocess.Popen[bytes]:
+    server = str(Path(__file__).with_name("server.py"))
+    command = [sys.executable, server, kind, str(connection.fileno())]
+    return subprocess.Popen(command, pass_fds=[connection.fileno()], stdin=stdin)

@@ -1,12 +1,17 @@
-"""The warm interpreter, which forks programs: `python server.py DESCRIPTOR`.
+"""The warm interpreter, which forks programs: `python server.py connection|listener DESCRIPTOR`.
 
-DESCRIPTOR is the socket that requests come from. A request is a length of four bytes, sent with four file descriptors,
-and then that many bytes of JSON. The descriptors are the program's standard input, output and error, and a socket that
-delivers its pid and later its exit code to the caller.
+DESCRIPTOR is the socket that requests come from, or one that listens. Then each connection gets an interpreter of its
+own, a fork, until the standard input ends: so the processes of a test session share the time of the imports.
+
+A request is a length of four bytes, sent with four file descriptors, and then that many bytes of JSON. The descriptors
+are the program's standard input, output and error, and a socket that delivers its pid and later its exit code to the
+caller.
 """
 
 from __future__ import annotations
 
+import atexit
+import ctypes
 import gc
 import importlib
 import json
@@ -39,6 +44,8 @@ IMPORTED = (
 )
 """The modules that are imported before a fork. Their import has no side effects."""
 
+_imported: dict[str, ModuleType] = {}  # what was imported before the first fork
+
 NUMBER = struct.Struct("!i")
 """The format of a length, a pid and an exit code."""
 
@@ -55,6 +62,41 @@ class Request:
     environment: dict[str, str]
     own_session: bool
     cold: bool  # whether the fork starts a new interpreter, which has imported nothing
+
+
+def keep_imported() -> None:
+    """Keep the modules that are imported now, however a fork ends: see `leave_imported`."""
+    _imported.update(
+        (name, module)
+        for name, module in sys.modules.items()
+        if name not in ("__main__", "builtins", "codecs", "io", "sys") and not name.startswith("encodings")
+    )
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(_imported))
+
+
+def leave_imported() -> None:
+    """Hide the modules that were imported before the fork, when all else of a program has ended.
+
+    Otherwise the end of the interpreter would clear them one by one, and so copy the memory that the forks share: that
+    takes longer than many programs. What the program itself has made is ended as always.
+    """
+    for name in _imported:
+        sys.modules.pop(name, None)
+
+
+def share(listener: socket.socket) -> socket.socket | None:
+    """Fork at each connection. Return the connection in the fork, and None in this process when its input ends."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # then the kernel reaps the forks
+    while True:
+        ready, _, _ = select.select([listener, sys.stdin], [], [])
+        if sys.stdin in ready:
+            return None
+        connection, _ = listener.accept()
+        if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            listener.close()
+            return connection
+        connection.close()
 
 
 def serve(requests: socket.socket) -> Request | None:
@@ -134,6 +176,7 @@ def become(request: Request, descriptors: list[int], pipe: tuple[int, int]) -> N
 def run(words: list[str]) -> None:
     """Do what `python` does with these arguments."""
     found = [place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
+    sys.orig_argv[:] = [sys.executable, *words]  # with which Flask's reloader starts its child
     match words:
         case ["-m", module, *arguments]:
             sys.argv = [module, *arguments]
@@ -152,11 +195,15 @@ def run(words: list[str]) -> None:
 
 if __name__ == "__main__":
     sys.path.pop(0)  # the directory of this file
+    atexit.register(leave_imported)  # before all others, so that it is called last
     for name in IMPORTED:
         importlib.import_module(name)
+    keep_imported()
     gc.collect()
     gc.freeze()
-    program = serve(socket.socket(fileno=int(sys.argv[1])))
+    given = socket.socket(fileno=int(sys.argv[2]))
+    requests = share(given) if sys.argv[1] == "listener" else given
+    program = serve(requests) if requests is not None else None
     if program is not None and program.cold:
         os.execve(sys.executable, [sys.executable, *program.words], program.environment)  # noqa: S606 - it is Python
     elif program is not None:

@@ -18,8 +18,8 @@ COUNT = 5000
 ROUND_TRIPS = ("evalsha", "exec", "blmove")
 """Commands whose answer a worker waits for: its scripts, its heartbeats, and its blocking reads."""
 
-SHOWING = ("exists", "hset", "zadd", "sadd")
-"""Commands that show a ticket to RQ's tools once it has run for 0.1 s; on a busy machine some tickets run so long."""
+SHOWING = ("type", "hset", "hset", "zadd", "sadd")
+"""The commands that show one ticket to RQ's tools, once it has run for 0.1 s. On a busy machine many run so long."""
 
 
 def commands(place: Place) -> dict[str, int]:
@@ -34,6 +34,12 @@ def since(place: Place, before: dict[str, int]) -> dict[str, int]:
     return {name: calls - before.get(name, 0) for name, calls in commands(place).items() if calls > before.get(name, 0)}
 
 
+def without_showing(counts: dict[str, int]) -> dict[str, int]:
+    """Return the counts without the commands that show tickets: only these need the type of a key."""
+    shown = counts.get("type", 0)
+    return {name: max(0, calls - shown * SHOWING.count(name)) for name, calls in counts.items()}
+
+
 def test_a_task_costs_less_than_one_command_and_a_fiftieth_of_a_round_trip(place: Place) -> None:
     place.sleepers(COUNT)
     before = commands(place)
@@ -41,7 +47,7 @@ def test_a_task_costs_less_than_one_command_and_a_fiftieth_of_a_round_trip(place
     place.await_(lambda: place.count(State.FINISHED) == COUNT)
     place.await_(lambda: not place.jobs())
     counts = since(place, before)
-    assert sum(calls for name, calls in counts.items() if name not in SHOWING) / COUNT < 1
+    assert sum(without_showing(counts).values()) / COUNT < 1, counts
     assert sum(counts.get(name, 0) for name in ROUND_TRIPS) / COUNT < 0.02
     place.stop(worker)
 
