@@ -69,8 +69,9 @@ class ForkServer:
     def _await_first(self, report: Callable[[], object]) -> None:
         """Wait until the server has started the guard: before, it loads the task types."""
         try:
-            self.guard.start()
-        finally:  # if this failed, the runs say why
+            with suppress(OSError, EOFError):  # a signal may have ended the server: the next run starts another one
+                self.guard.start()
+        finally:
             self._is_ready.set()
             report()
 
