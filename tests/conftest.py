@@ -255,6 +255,18 @@ def new_database(request: pytest.FixtureRequest) -> dict[str, str]:
 
 
 @pytest.fixture
+def system_on_postgres(tmp_path: Path, cluster: Cluster, migrated_template: str) -> Iterator[System]:
+    """A whole system on PostgreSQL with two workers."""
+    url = cluster.url(cluster.new_database(migrated_template))
+    made = System(tmp_path, settings={"DATABASE_URL": url, "WORKERS": "2"})
+    try:
+        made.start()
+        yield made
+    finally:
+        made.kill_all()
+
+
+@pytest.fixture
 def make_runtime(request: pytest.FixtureRequest, tmp_path: Path, news: News, storage: str) -> Iterator[RuntimeFactory]:
     """A function that opens runtimes on one database of this test; it takes settings by their short names, as texts."""
     made: list[Runtime] = []

@@ -130,19 +130,10 @@ def test_a_cluster_is_named(cluster_node: str) -> None:
     broker.close()
 
 
-@pytest.fixture
-def system(tmp_path: Path, cluster: Cluster, migrated_template: str) -> Iterator[System]:
-    """A whole system on PostgreSQL with two workers."""
-    url = cluster.url(cluster.new_database(migrated_template))
-    made = System(tmp_path, settings={"DATABASE_URL": url, "WORKERS": "2"})
-    try:
-        made.start()
-        yield made
-    finally:
-        made.kill_all()
-
-
-def test_a_read_only_database_and_a_replica_lose_nothing_and_are_named(system: System, cluster: Cluster) -> None:
+def test_a_read_only_database_and_a_replica_lose_nothing_and_are_named(
+    system_on_postgres: System, cluster: Cluster
+) -> None:
+    system = system_on_postgres
     url = system.settings["DATABASE_URL"]
     name = url.partition("/@/")[2] or url.rpartition("@/")[2].partition("?")[0]
 

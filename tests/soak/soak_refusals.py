@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -21,18 +20,6 @@ EACH = 5
 """Tasks in a request."""
 
 UNFINISHED = "SELECT count(*) FROM tasks WHERE state <> 'finished'"
-
-
-@pytest.fixture
-def system(tmp_path: Path, cluster: Cluster, migrated_template: str) -> Iterator[System]:
-    """A whole system on PostgreSQL with two workers."""
-    url = cluster.url(cluster.new_database(migrated_template))
-    made = System(tmp_path, settings={"DATABASE_URL": url, "WORKERS": "2"})
-    try:
-        made.start()
-        yield made
-    finally:
-        made.kill_all()
 
 
 class Load:
@@ -80,8 +67,9 @@ def require_for_a_while(system: System, check: str, sentence: str) -> None:
 
 @pytest.mark.timeout(300)
 def test_half_a_minute_of_refusals_by_each_loses_nothing_and_starts_nothing_anew(
-    system: System, cluster: Cluster
+    system_on_postgres: System, cluster: Cluster
 ) -> None:
+    system = system_on_postgres
     url = system.settings["DATABASE_URL"]
     name = url.partition("/@/")[2] or url.rpartition("@/")[2].partition("?")[0]
     eventually(lambda: set(checks(system).values()) == {"ok"})
