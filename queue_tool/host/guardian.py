@@ -80,12 +80,12 @@ def end_leftover(directory: Path, socket: Path) -> None:
     except (OSError, ValueError):
         return
     until = time.monotonic() + STOP_TIMEOUT
-    if processes.is_alive(pid, started):
-        _ask_to_end(socket)
     while processes.is_alive(pid, started):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM if time.monotonic() < until else signal.SIGKILL)
+        _ask_to_end(socket)
         time.sleep(PAUSE)
+        if time.monotonic() > until:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def _guard(directory: Path, socket: Path, command: list[str], owner_gone: threading.Event) -> int:
@@ -100,11 +100,14 @@ def _guard(directory: Path, socket: Path, command: list[str], owner_gone: thread
 
 
 def _end(server: subprocess.Popen[bytes], socket: Path, owner_gone: threading.Event) -> None:
+    """End the server when the owner is gone. It is asked again and again: until it has its socket, it hears nothing."""
     owner_gone.wait()
-    _ask_to_end(socket)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        server.wait(STOP_TIMEOUT)
-        return
+    until = time.monotonic() + STOP_TIMEOUT
+    while time.monotonic() < until:
+        _ask_to_end(socket)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.wait(PAUSE)
+            return
     server.kill()
 
 

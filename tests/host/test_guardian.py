@@ -17,6 +17,18 @@ from queue_tool.host.guardian import guardian_pid
 from tests.damage import cut_last_line, empty, spoil
 from tests.support import LIMIT, eventually
 
+LATE = """
+import pathlib, socket, sys, threading
+pause = threading.Event().wait
+while not pathlib.Path("go").exists():
+    pause(0.02)
+with socket.socket(socket.AF_UNIX) as listening:
+    listening.bind(sys.argv[1])
+    listening.listen()
+    listening.accept()[0].recv(64)
+"""
+"""A server that is slow to open its socket, and ends when it is asked to."""
+
 
 def close_pipe(guardian: subprocess.Popen[bytes]) -> None:
     """Close the pipe to the guardian, as happens when its owner ends."""
@@ -34,6 +46,19 @@ def test_a_guardian_that_starts_while_the_previous_one_stops_waits_and_then_star
     close_pipe(second)
     assert second.wait(LIMIT) == 0
     assert not valkey.socket_path(tmp_path).exists()
+
+
+def test_a_server_whose_owner_ends_before_it_has_its_socket_ends_by_itself(tmp_path: Path) -> None:
+    valkey.start(tmp_path).communicate()
+    places = str(tmp_path / "valkey"), str(valkey.socket_path(tmp_path))
+    server = [sys.executable, "-c", LATE, str(valkey.socket_path(tmp_path))]
+    guardian = subprocess.Popen(
+        [sys.executable, "-m", "queue_tool.host.guardian", *places, *server], stdin=subprocess.PIPE
+    )
+    eventually(lambda: guardian_pid(tmp_path / "valkey") == guardian.pid)
+    close_pipe(guardian)
+    (tmp_path / "valkey" / "go").touch()
+    assert guardian.wait(LIMIT) == 0  # and not the code of a server that was killed
 
 
 def test_a_guardian_that_waits_for_the_lock_ends_with_its_owner_and_leaves_the_server_alone(tmp_path: Path) -> None:
