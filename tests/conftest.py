@@ -18,7 +18,9 @@ from flask import Flask
 from redis import Redis
 
 from queue_tool.host import collector, valkey
+from queue_tool.host.clock import CLOCK
 from queue_tool.model import settings as words_of_settings
+from queue_tool.model.clock import Clock
 from queue_tool.model.telemetry import Event, Telemetry
 from queue_tool.runtime import Runtime, open_runtime
 from queue_tool.services.ask import Ask
@@ -268,7 +270,10 @@ def system_on_postgres(tmp_path: Path, cluster: Cluster, migrated_template: str)
 
 @pytest.fixture
 def make_runtime(request: pytest.FixtureRequest, tmp_path: Path, news: News, storage: str) -> Iterator[RuntimeFactory]:
-    """A function that opens runtimes on one database of this test; it takes settings by their short names, as texts."""
+    """A function that opens runtimes on one database of this test; it takes settings by their short names, as texts.
+
+    It also takes a clock.
+    """
     made: list[Runtime] = []
     (tmp_path / "data").mkdir(mode=0o700)
     database = {}
@@ -279,10 +284,10 @@ def make_runtime(request: pytest.FixtureRequest, tmp_path: Path, news: News, sto
     else:
         shutil.copyfile(request.getfixturevalue("migrated_database"), tmp_path / "data" / "queue_tool.db")
 
-    def make(**settings: str) -> Runtime:
+    def make(*, clock: Clock = CLOCK, **settings: str) -> Runtime:
         texts = {"DATA_DIR": str(tmp_path / "data"), "REDIS_URL": "inline:", "MAX_ATTEMPTS": "1"} | database | settings
         chosen = words_of_settings.read({f"QUEUE_TOOL_{name}": text for name, text in texts.items()})
-        made.append(open_runtime(chosen, Telemetry(news), "test", migrate=True))
+        made.append(open_runtime(chosen, Telemetry(news), "test", migrate=True, clock=clock))
         return made[-1]
 
     yield make

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from queue_tool.broker import RqBroker
 from queue_tool.broker.stamping import FUNCTION
 from queue_tool.errors import StoreAway
 from queue_tool.host import senders
+from queue_tool.host.clock import CLOCK
 from queue_tool.model import events
 from queue_tool.model.batch import Accepted, judge_of, new_batch
 from queue_tool.model.clock import Clock
@@ -175,8 +177,9 @@ def test_tasks_submitted_during_the_first_audit_are_not_pushed_twice(world: Worl
 
 @pytest.fixture
 def capped(make_runtime: RuntimeFactory, redis: Redis, valkey_server: str) -> World:
-    redis.flushall()
-    return World(make_runtime(REDIS_URL=valkey_server, MAX_PUSHED="5"))
+    # A second passes between any two looks at the clock, so that nothing is remembered of a list that was full.
+    clock = Clock(now=CLOCK.now, monotonic=itertools.count().__next__)
+    return World(make_runtime(REDIS_URL=valkey_server, MAX_PUSHED="5", clock=clock))
 
 
 def take(redis: Redis, count: int) -> list[str]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from queue_tool import Context, task
+from queue_tool.model.states import MOST_LOSSES
 
 PAUSE = 0.02
 """Seconds between two checks for a file."""
@@ -53,9 +54,13 @@ def first_run_is_long_in_a_thread(data: object, context: Context) -> int:
     return context.run
 
 
+_waiting: list[str] = []  # the tokens of the tasks that `until` has begun in this process
+
+
 @task("hard.until")
 async def until(data: str, context: Context) -> int:
     """Wait for a file; return the run."""
+    _waiting.append(context.token)
     while not Path(data).exists():
         await asyncio.sleep(PAUSE)
     return context.run
@@ -250,8 +255,10 @@ async def unreadable(data: object) -> None:
 
 
 @task("hard.killer")
-def killer(data: object) -> None:
-    """End the whole process at once."""
+def killer(data: int, context: Context) -> None:
+    """End the whole process when `until` has begun for so many tasks in it; in the fourth run, end it at once."""
+    while context.run < MOST_LOSSES and len(_waiting) < data:
+        pause(PAUSE)
     os._exit(7)
 
 

@@ -58,8 +58,9 @@ def test_a_function_that_ignores_its_deadline_keeps_its_slot_until_it_returns(
 
 def test_a_worker_whose_threads_are_all_stuck_ends_and_can_be_replaced(site: Site, tmp_path: Path) -> None:
     worker = site.start(THREADS="2", DRAIN="1")
-    stuck = site.send("hard.deaf-in-a-thread", [str(tmp_path / "gate")] * 2)
     (other,) = site.send("hard.first-run-is-long", [None])
+    site.await_(lambda: site.count(State.RUNNING) == 1)
+    stuck = site.send("hard.deaf-in-a-thread", [str(tmp_path / "gate")] * 2)
     assert worker.wait(LIMIT) == 0
     assert [site.task(token).code for token in stuck] == [Code.TIMEOUT] * 2
     assert site.task(other).state is State.QUEUED

@@ -23,7 +23,7 @@ def test_a_refused_outcome_note_or_claim_affects_only_its_own_task(site: Site, t
     refuse(site.url, CONDITION)
     (tmp_path / "gate").touch()
     (tmp_path / "gate end").touch()
-    (never,) = site.send("hard.killer", [None])
+    (never,) = site.send("hard.killer", [0])
     healthy = site.send("hard.loop", ["before"] * 5)
     refused = site.send("hard.loop", ["a word", "mine"]) + site.send("hard.thread", ["a word"])
     healthy += site.send("hard.loop", ["after"] * 5) + site.send("hard.reports", [str(tmp_path / "gate")])
