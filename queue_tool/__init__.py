@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from flask import Flask
 
+    from queue_tool.client.asynchronous import AsyncBatch, AsyncClient
+    from queue_tool.client.blocking import Batch, Client
     from queue_tool.model.context import Context
     from queue_tool.model.filter import Filter
     from queue_tool.model.queues import Priority
@@ -20,11 +22,30 @@ if TYPE_CHECKING:
     from queue_tool.runtime import open  # noqa: A004 - users call it as `queue_tool.open()`
 
 __version__ = "0.1.0"
-__all__ = ["Abort", "Backoff", "Context", "Filter", "Priority", "Retry", "State", "create_app", "open", "task"]
+__all__ = [
+    "Abort",
+    "AsyncBatch",
+    "AsyncClient",
+    "Backoff",
+    "Batch",
+    "Client",
+    "Context",
+    "Filter",
+    "Priority",
+    "Retry",
+    "State",
+    "create_app",
+    "open",
+    "task",
+]
 
 _HOMES = {
     "Abort": "queue_tool.model.retry",
+    "AsyncBatch": "queue_tool.client.asynchronous",
+    "AsyncClient": "queue_tool.client.asynchronous",
     "Backoff": "queue_tool.model.retry",
+    "Batch": "queue_tool.client.blocking",
+    "Client": "queue_tool.client.blocking",
     "Context": "queue_tool.model.context",
     "Filter": "queue_tool.model.filter",
     "Priority": "queue_tool.model.queues",

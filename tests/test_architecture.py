@@ -33,11 +33,19 @@ def test_imports_point_only_to_lower_layers() -> None:
     assert linted.returncode == 0, linted.stdout
 
 
-def test_only_one_module_reads_the_environment() -> None:
+READERS = {
+    "queue_tool/environment.py",
+    # The clients run in other people's programs, which must not load the settings of the service.
+    "queue_tool/client/asynchronous.py",
+    "queue_tool/client/blocking.py",
+}
+
+
+def test_only_one_module_reads_the_environment_of_the_service() -> None:
     readers = {
         str(path.relative_to(ROOT)) for path in FILES if re.search(r"os\.environ|os\.getenv", path.read_text("utf-8"))
     }
-    assert readers == {"queue_tool/environment.py"}
+    assert readers == READERS
 
 
 @pytest.mark.parametrize("path", MODEL, ids=lambda path: path.stem)
@@ -203,11 +211,15 @@ def test_a_name_is_found_wherever_code_defines_it(source: str) -> None:
 
 @pytest.mark.parametrize(
     "imports",
-    ["from queue_tool import Context, Filter, Priority, State, task", "import queue_tool.worker.pool_child"],
-    ids=["the public names", "a process of the isolated lane"],
+    [
+        "from queue_tool import Context, Filter, Priority, State, task",
+        "import queue_tool.worker.pool_child",
+        "from queue_tool import AsyncClient, Client",
+    ],
+    ids=["the public names", "a process of the isolated lane", "the clients"],
 )
 def test_what_users_tasks_need_imports_no_vendor(imports: str) -> None:
-    vendors = "{'flask', 'redis', 'rq', 'sqlalchemy', 'granian'}"
+    vendors = "{'flask', 'redis', 'rq', 'sqlalchemy', 'granian', 'httpx', 'requests', 'urllib3', 'aiohttp'}"
     code = f"import sys; {imports}; print(*sorted({vendors} & set(sys.modules)))"
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == ""

@@ -25,6 +25,9 @@ class QueueToolError(Exception):
     )
     """What the client or the operator does now, and whether the client may send the same request again."""
 
+    request_id: str | None = None
+    """The id of the HTTP request, if the client got the error from the service: the service's log has it too."""
+
     def __init__(self, sentence: str | None = None, *, retry_after: int | None = None) -> None:
         """Create the error.
 

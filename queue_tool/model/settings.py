@@ -20,6 +20,9 @@ __all__ = ["INLINE", "Described", "Settings", "database_url", "described", "read
 
 PREFIX = "QUEUE_TOOL_"
 
+CLIENT_URL, CLIENT_KEY = "QUEUE_TOOL_URL", "QUEUE_TOOL_KEY"
+"""Variables that only clients read: where the service is, and their API key."""
+
 LONGEST = 10**9
 """Seconds, about thirty years: the maximum of every time setting."""
 
@@ -251,7 +254,7 @@ def read(texts: Mapping[str, str]) -> Settings:
 
 def unknown(texts: Mapping[str, str]) -> list[str]:
     """Return the names that start like settings but are none. Most likely they are misspelled."""
-    known = {_name_of(setting.name) for setting in fields(Settings)}
+    known = {_name_of(setting.name) for setting in fields(Settings)} | {CLIENT_URL, CLIENT_KEY}
     return sorted(name for name in texts if name.startswith(PREFIX) and name not in known)
 
 

@@ -1,0 +1,23 @@
+"""The methods that both clients have: those of all operations, and lists over all of their pages."""
+
+from __future__ import annotations
+
+from queue_tool.client import reading
+from queue_tool.client.endpoints import Listing
+from queue_tool.client.operations import Operations
+from queue_tool.client.reading import all_of
+from queue_tool.model.payloads.batches import BatchResult
+
+
+class Methods(Operations):
+    """The methods of a client."""
+
+    stream_results: Listing[[str], BatchResult] = Listing(
+        reading.stream_results, "Iterate over the results of a batch: `GET /batches/{batch}/results`."
+    )
+
+    tasks = all_of(Operations.list_tasks)
+    ended_tasks = all_of(Operations.list_results)
+    dead_letters = all_of(Operations.list_dead_letters)
+    waiting_tasks = all_of(Operations.list_queue)
+    batches = all_of(Operations.list_batches)
