@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,14 +22,17 @@ from queue_tool.model.batch import Judge, judge_of
 from queue_tool.model.clock import Clock
 from queue_tool.model.context import Context
 from queue_tool.model.options import PLAIN, Options
+from queue_tool.model.parent_results import WantedPage
 from queue_tool.model.sending import Sending
 from queue_tool.model.settings import INLINE, Settings
 from queue_tool.model.task_types import TaskTypes
 from queue_tool.model.telemetry import Telemetry
+from queue_tool.model.ticket import Ticket
 from queue_tool.services.ask import Ask
 from queue_tool.services.cancel import Cancel
 from queue_tool.services.dead_letters import DeadLetters
 from queue_tool.services.filling import Filling
+from queue_tool.services.follow import Follow
 from queue_tool.services.listing import Listing
 from queue_tool.services.messages import Messages
 from queue_tool.services.open_batches import OpenBatches
@@ -186,20 +189,27 @@ def open_runtime(
         opened.pop_all()  # nothing failed, so the store stays open
     owner = Owner(store, kind, clock, name, for_parent=for_parent)
 
-    def send_from_task(context: Context, sending: Sending) -> Any:
-        return send(context, sending)
+    def send_from_task(context: Context, request: Sending | WantedPage) -> Any:
+        return send(context, request)
 
-    runner = _runner(settings, store, types, telemetry, clock, send=send_from_task)
+    def follow_runs(made: Sequence[Ticket]) -> None:
+        follow(made)
+
+    runner = _runner(settings, store, types, telemetry, clock, send=send_from_task, follow=follow_runs)
     broker = _broker(settings, store, runner, owner)
     filling = Filling(store=store, broker=broker, clock=clock, max_pushed=settings.max_pushed)
+    submitter = Submitter(store, broker, clock, settings.max_waiting, RECORD_WITHIN if kind in SENDERS else 0.0)
+    follow = Follow(store=store, filling=filling, submitter=submitter, telemetry=telemetry)
     submit = Submit(
         store=store,
         broker=broker,
         telemetry=telemetry,
         clock=clock,
-        submitter=Submitter(store, broker, clock, settings.max_waiting, RECORD_WITHIN if kind in SENDERS else 0.0),
+        submitter=submitter,
         max_batch=settings.max_batch,
         filling=filling,
+        types=types,
+        follow=follow,
     )
     send = Send(submit=submit, types=types, clock=clock)
     wait = Wait(store, settings.max_waits)
@@ -221,8 +231,8 @@ def open_runtime(
         ask=Ask(store=store),
         list=Listing(store=store),
         wait=wait,
-        cancel=Cancel(store=store, broker=broker, telemetry=telemetry, clock=clock),
-        reopen=Reopen(store=store, telemetry=telemetry),
+        cancel=Cancel(store=store, broker=broker, telemetry=telemetry, clock=clock, follow=follow),
+        reopen=Reopen(store=store, telemetry=telemetry, clock=clock, follow=follow),
         dead_letters=DeadLetters(store=store, telemetry=telemetry, clock=clock),
         pause=Pause(store=store, telemetry=telemetry, clock=clock),
         messages=Messages(store, wait, telemetry, clock, settings.max_messages),
@@ -239,7 +249,8 @@ def _runner(
     telemetry: Telemetry,
     clock: Clock,
     *,
-    send: Callable[[Context, Sending], Any],
+    send: Callable[[Context, Sending | WantedPage], Any],
+    follow: Callable[[Sequence[Ticket]], None],
 ) -> Runner:
     return Runner(
         store=store,
@@ -250,6 +261,7 @@ def _runner(
         max_attempts=settings.max_attempts,
         chance=random.random,
         send=send,
+        follow=follow,
         retries=settings.redis_url != INLINE,
         pause=lambda: time.sleep(STORE_PAUSE),
     )

@@ -60,6 +60,17 @@ class BadTask(BadRequest):
         return error
 
 
+class BadContinuation(BadTask):
+    """`on_finished` is not valid. `errors` gives the reasons."""
+
+    code = "bad_continuation"
+    cause = (
+        "What should follow when a batch has ended is not a valid task, or an array of them: in the header "
+        "`On-Finished`, in the parameter `on_finished`, or in the body of `POST /batches`."
+    )
+    remedy = f"Correct each value whose `path` and `message` are in `errors`. {FAILS_AGAIN}"
+
+
 class NotSent(QueueToolError):
     """The task cannot be sent."""
 

@@ -14,16 +14,18 @@ import msgspec
 from queue_tool.errors import BY_CODE, BadTask, NotSent, QueueToolError
 from queue_tool.model.bounded_text import described
 from queue_tool.model.context import Context
+from queue_tool.model.parent_results import ResultPage, WantedPage
 from queue_tool.model.sending import Sending, Sent
 
 FORKED = "Only the process in which the task's function runs can send tasks: return the data to it, and send there."
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What the process of a task asks its parent to send."""
+    """What the process of a task asks its parent to do: to send, or to read results."""
 
     number: int  # of the question; the answer repeats it
-    sending: Sending
+    sending: Sending | None = None
+    wanted: WantedPage | None = None
 
 
 class _Error(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +39,7 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     token: str | None = None
     sent: Sent | None = None
+    page: ResultPage | None = None
     error: _Error | None = None
 
 
@@ -92,25 +95,28 @@ class PipeSender:
         """Return whether every question was answered. An exception of a signal handler may interrupt one."""
         return self._number == self._answered
 
-    def __call__(self, context: Context, sending: Sending) -> Any:  # noqa: ARG002 - the signature of every sender
-        """Send; return the token, or what became of each element.
+    def __call__(self, context: Context, request: Sending | WantedPage) -> Any:  # noqa: ARG002 - as every sender
+        """Send; return the token, or what became of each element. Or return a page of results.
 
         Raises:
             QueueToolError: what the parent raised.
         """
-        return carry_out(lambda: self._exchange(sending))
+        return carry_out(lambda: self._exchange(request))
 
-    def _exchange(self, sending: Sending) -> Any:
+    def _exchange(self, request: Sending | WantedPage) -> Any:
         if os.getpid() != self._pid:
             raise NotSent(FORKED)
         with self._lock:
             self._number += 1
-            self._asks.ask(Asked(number=self._number, sending=sending))
+            if isinstance(request, Sending):
+                self._asks.ask(Asked(number=self._number, sending=request))
+            else:
+                self._asks.ask(Asked(number=self._number, wanted=request))
             answer = self._read()
             self._answered = self._number
         if answer.error is not None:
             raise _raised(answer.error)
-        return answer.sent if answer.sent is not None else answer.token
+        return next((found for found in (answer.sent, answer.page) if found is not None), answer.token)
 
     def _read(self) -> _Answer:
         while True:
@@ -126,9 +132,11 @@ class PipeSender:
 
 
 def answer_to(asked: Asked, context: Context) -> bytes:
-    """Send what a child asks for; return the answer as a line for it. Every error is an answer."""
+    """Do what a child asks for; return the answer as a line for it. Every error is an answer."""
+    request = asked.sending or asked.wanted
+    assert request is not None  # noqa: S101 - a question has one of them
     try:
-        sent = context.send(context, asked.sending)
+        found = context.send(context, request)
     except QueueToolError as error:
         told = _Error(
             code=error.code,
@@ -138,12 +146,18 @@ def answer_to(asked: Asked, context: Context) -> bytes:
         )
         answer = _Answer(number=asked.number, error=told)
     except BaseException as error:  # noqa: BLE001 - the child waits for an answer
-        told = _Error(code=QueueToolError.code, sentence=f"The task could not be sent: {described(error)}.")
+        what = "The task could not be sent" if asked.sending else "The results could not be read"
+        told = _Error(code=QueueToolError.code, sentence=f"{what}: {described(error)}.")
         answer = _Answer(number=asked.number, error=told)
     else:
-        is_token = isinstance(sent, str)
-        answer = _Answer(number=asked.number, token=sent if is_token else None, sent=None if is_token else sent)
+        answer = _answer(asked.number, found)
     return msgspec.json.encode(answer) + b"\n"
+
+
+def _answer(number: int, found: str | Sent | ResultPage) -> _Answer:
+    if isinstance(found, str):
+        return _Answer(number=number, token=found)
+    return _Answer(number=number, page=found) if isinstance(found, ResultPage) else _Answer(number=number, sent=found)
 
 
 def _raised(error: _Error) -> QueueToolError:

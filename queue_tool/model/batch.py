@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypedDict
 
+from queue_tool.model.continuation import Continuation, Declared
 from queue_tool.model.options import PLAIN, Options
 from queue_tool.model.queues import Priority
 from queue_tool.model.schema import FieldError
@@ -131,6 +132,7 @@ class NewBatch:
     created_at: datetime
     idempotency: IdempotencyKey | None = None
     label: Label = UNNAMED
+    on_finished: Sequence[Continuation] = ()  # what follows when all tasks have ended
 
     @property
     def lists(self) -> set[str]:
@@ -198,6 +200,7 @@ class Batch:
     label: Label = UNNAMED
     is_open: bool = False  # whether it takes more elements
     sealed_by: SealedBy | None = None  # None: it is open, or it came in one request
+    on_finished: Sequence[Declared] = ()  # empty in lists of batches
 
     @property
     def total(self) -> int:
@@ -244,6 +247,7 @@ def new_batch(
     idempotency: IdempotencyKey | None = None,
     *,
     label: Label = UNNAMED,
+    on_finished: Sequence[Continuation] = (),
     start: int = 0,
 ) -> NewBatch:
     """Check every value and return the batch.
@@ -255,11 +259,19 @@ def new_batch(
         created_at: the time of the request.
         idempotency: the request's Idempotency-Key, if it has one.
         label: the batch's name and metadata.
+        on_finished: what follows when all tasks have ended.
         start: the index of the first value, if these are more elements of an open batch.
     """
     batch_id, *fresh = tokens
     judged = [judge(value, index, token) for index, (value, token) in enumerate(zip(values, fresh, strict=True), start)]
-    return NewBatch(id=batch_id, created_at=created_at, idempotency=idempotency, label=label, **_split(judged))
+    return NewBatch(
+        id=batch_id,
+        created_at=created_at,
+        idempotency=idempotency,
+        label=label,
+        on_finished=on_finished,
+        **_split(judged),
+    )
 
 
 def _split(elements: Sequence[NewTask | Refused]) -> _Elements:

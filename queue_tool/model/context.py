@@ -11,7 +11,9 @@ from typing import Any, NoReturn, Unpack
 
 from queue_tool.errors import NotSent
 from queue_tool.model.bounded_text import keepable
+from queue_tool.model.continuation import batch_in, task_in
 from queue_tool.model.outcome import MOST_LINES, Note
+from queue_tool.model.parent_results import ParentResults, WantedPage
 from queue_tool.model.sending import Sending, SendOptions, sending_of
 
 LONGEST_LINE = 2000
@@ -32,8 +34,8 @@ def ignore_news(_: Context) -> None:
     """Do nothing: the listener of a run whose notes are not read while it runs."""
 
 
-def refuse_to_send(_: Context, __: Sending) -> NoReturn:
-    """Refuse to send: no worker has made the context.
+def refuse_to_send(_: Context, __: Sending | WantedPage) -> NoReturn:
+    """Refuse to send, and to read results: no worker has made the context.
 
     Raises:
         NotSent: always.
@@ -61,7 +63,10 @@ class Context:
     )  # additional input for the function, in addition to its data
     canceled: threading.Event = field(default_factory=threading.Event)
     on_news: Callable[[Context], None] = field(default=ignore_news, repr=False)  # called when there are notes to take
-    send: Callable[[Context, Sending], Any] = field(default=refuse_to_send, repr=False)  # what `submit` calls
+    follows: str | None = None  # the batch or task that this task continues, as `model.continuation` writes it
+    send: Callable[[Context, Sending | WantedPage], Any] = field(
+        default=refuse_to_send, repr=False
+    )  # what `submit` and `results` call
     _notes: list[tuple[float, str]] = field(default_factory=list, init=False, repr=False)
     _lines: deque[str] = field(default_factory=lambda: deque(maxlen=MOST_LINES), init=False, repr=False)
     _logged: list[int] = field(default_factory=lambda: [0], init=False, repr=False)
@@ -132,6 +137,28 @@ class Context:
             QueueToolError: what `submit` raises, except for BadTask.
         """
         return self.send(self, sending_of(task_type, list(data), options, key=key, many=True))
+
+    @property
+    def parent_batch(self) -> str | None:
+        """Return the id of the batch that this task continues; None if it continues no batch."""
+        return batch_in(self.follows)
+
+    @property
+    def parent(self) -> str | None:
+        """Return the token of the task that this task continues; None if it continues no task."""
+        return task_in(self.follows)
+
+    def results(self) -> ParentResults:
+        """Return the results of what this task continues, in the order of the batch. They are read in pages.
+
+        A plain function reads them with `for`, an `async def` with `async for`.
+
+        Raises:
+            ValueError: the task is no continuation.
+        """
+        if self.follows is None:
+            raise ValueError("This task is no continuation, so there are no results to read.")
+        return ParentResults(self.follows, lambda wanted: self.send(self, wanted))
 
     def take_notes(self) -> Notes:
         """Return and clear what the run has reported since the last call. The function may report more meanwhile."""

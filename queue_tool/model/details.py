@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from queue_tool.model.continuation import Declared
 from queue_tool.model.outcome import Attempt
 from queue_tool.model.queues import Priority
 from queue_tool.model.task import Status
@@ -71,3 +72,5 @@ class Details(Summary):
     losses: int  # processes that died while they ran the task
     attempts: tuple[Attempt, ...]  # the attempts that did not succeed, oldest first
     lines: tuple[Line, ...]  # the last lines of its log
+    on_finished: Sequence[Declared] = ()  # its continuations
+    parent: str | None = None  # the batch or task that it follows: see `model.continuation`

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from queue_tool.model.queues import Priority
 from queue_tool.model.task import AT_ONCE, Timing
+
+if TYPE_CHECKING:
+    from queue_tool.model.continuation import Continuation
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +30,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     max_attempts: int | None = None
     unique_key: str | None = None  # at most one unfinished task per type may use this key
     timing: Timing = AT_ONCE
+    on_finished: tuple[Continuation, ...] = ()  # what follows when the task has ended
 
     def must_wait(self, now: datetime) -> bool:
         """Return whether the task must not start yet."""

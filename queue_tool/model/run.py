@@ -10,6 +10,7 @@ from typing import Any
 from queue_tool.model import json_text
 from queue_tool.model.context import Context, ignore_news, refuse_to_send
 from queue_tool.model.outcome import Ended
+from queue_tool.model.parent_results import WantedPage
 from queue_tool.model.sending import Sending
 from queue_tool.model.task import Claimed
 from queue_tool.model.task_types import TaskType
@@ -25,7 +26,7 @@ class Run:
     data: object = None
     timeout: float | None = None  # seconds; None: no limit
     ended: Ended | None = None  # set if the run ended before its function could be called
-    send: Callable[[Context, Sending], Any] = refuse_to_send  # for its context
+    send: Callable[[Context, Sending | WantedPage], Any] = refuse_to_send  # for its context
 
     @property
     def ticket(self) -> str:
@@ -51,5 +52,6 @@ class Run:
             deadline=self.deadline(called_at or task.started_at),
             parameters=json_text.loads(task.parameters) if task.parameters else {},  # type: ignore[arg-type] # an object
             on_news=on_news,
+            follows=task.parent,
             send=self.send,
         )

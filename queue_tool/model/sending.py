@@ -22,7 +22,10 @@ MOST_REASONS = 5
 
 
 class SendOptions(TypedDict, total=False):
-    """The options of tasks that a function sends: those of `POST /tasks`. All tasks of one call have the same."""
+    """The options of tasks that a function sends: those of `POST /tasks`. All tasks of one call have the same.
+
+    `on_finished` of `submit_many` is that of the batch.
+    """
 
     name: str | None
     custom_id: str | None
@@ -36,6 +39,7 @@ class SendOptions(TypedDict, total=False):
     run_at: datetime | str | None
     delay: float | timedelta | None
     expires_at: datetime | str | None
+    on_finished: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 
 class Sending(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,11 +112,12 @@ def sending_of(
     return Sending(task_type=task_type, data=text, options=chosen, many=many, key=key, digest=digest)
 
 
-def requests_of(sending: Sending) -> list[dict[str, Any]]:
-    """Return the tasks of a sending as the elements of `POST /tasks`."""
+def requests_of(sending: Sending) -> tuple[list[dict[str, Any]], object]:
+    """Return the tasks of a sending as the elements of `POST /tasks`, and `on_finished` of their batch."""
     options: Any = json_text.loads(sending.options)
     data: Any = json_text.loads(sending.data)
-    return [options | {"task_type": sending.task_type, "data": each} for each in data]
+    on_finished = options.pop("on_finished", None) if sending.many else None
+    return [options | {"task_type": sending.task_type, "data": each} for each in data], on_finished
 
 
 def refusal(task_type: str, errors: Sequence[FieldError]) -> BadTask:

@@ -36,6 +36,7 @@ class Claimed:
     forgiven: int = 0  # attempts before the last manual retry, which no longer count
     timeout: float | None = None  # seconds; 0: no limit; None: the value of the task type
     parameters: str | None = None  # JSON text of an object
+    parent: str | None = None  # the batch or task that it follows: see `model.continuation`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

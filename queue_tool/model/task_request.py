@@ -11,9 +11,11 @@ from typing import Any
 
 from queue_tool.model import json_text
 from queue_tool.model.batch import NewTask, Refused, item_of, judge
+from queue_tool.model.continuation import DEEPEST, Continuation
 from queue_tool.model.options import PLAIN, Options
 from queue_tool.model.payload_request import Translated, translate
 from queue_tool.model.queues import Priority
+from queue_tool.model.resolving import resolve, under
 from queue_tool.model.schema import FieldError, Schema
 from queue_tool.model.task import AT_ONCE, Timing
 from queue_tool.model.task_types import TaskType
@@ -47,6 +49,7 @@ class Requests:
 
     types: Mapping[str, TaskType]
     now: datetime
+    depth: int = 0  # of these requests in a chain of continuations
 
     def __call__(self, value: object, index: int, token: str) -> NewTask | Refused:
         """Return the new task of a request, or the refusal with its reasons."""
@@ -79,7 +82,18 @@ class Requests:
         if request.keys() <= WITHOUT_OPTIONS:
             return PLAIN  # one object for all such tasks: the store adds tasks with the same options faster
         timing = AT_ONCE if request.keys().isdisjoint(TIMES) else self._timing(request)
-        return timing if isinstance(timing, tuple) else _options(request, timing)
+        if isinstance(timing, tuple):
+            return timing
+        declared = request.get("on_finished")
+        followers, errors = ((), ()) if declared is None else self.continuations(declared)
+        return under("/on_finished", errors) or _options(request, timing, followers)
+
+    def continuations(self, value: object) -> tuple[tuple[Continuation, ...], tuple[FieldError, ...]]:
+        """Return the continuations that a value of `on_finished` describes, and the reasons if it is not valid."""
+        if value is not None and self.depth >= DEEPEST:
+            message = f"A chain has at most {DEEPEST} continuations, one after the other."
+            return (), (FieldError(path="", message=message),)
+        return resolve(value, replace(self, depth=self.depth + 1))
 
     def _timing(self, value: Mapping[str, Any]) -> Timing | tuple[FieldError, ...]:
         times: dict[str, datetime | None] = {}
@@ -95,7 +109,7 @@ class Requests:
         return Timing(due_at=times["run_at"], expires_at=times["expires_at"])
 
 
-def _options(value: Mapping[str, Any], timing: Timing) -> Options:
+def _options(value: Mapping[str, Any], timing: Timing, followers: tuple[Continuation, ...]) -> Options:
     get = value.get
     parameters, tags, priority, max_attempts = get("parameters"), get("tags"), get("priority"), get("max_attempts")
     return Options(
@@ -109,6 +123,7 @@ def _options(value: Mapping[str, Any], timing: Timing) -> Options:
         max_attempts=None if max_attempts is None else int(max_attempts),  # in JSON Schema, 2.0 is an integer
         unique_key=get("unique_key"),
         timing=timing,
+        on_finished=followers,
     )
 
 

@@ -13,7 +13,9 @@ from queue_tool.model.clock import Clock
 from queue_tool.model.filter import Filter
 from queue_tool.model.states import Move
 from queue_tool.model.telemetry import Telemetry
+from queue_tool.model.tokens import is_well_formed
 from queue_tool.services.bulk import Change, Changed, change_matching, change_these, count_only
+from queue_tool.services.follow import Follow
 from queue_tool.store import Canceled, Store
 
 LONGEST_TEXT = 1000
@@ -28,6 +30,7 @@ class Cancel:
     broker: Broker
     telemetry: Telemetry
     clock: Clock
+    follow: Follow
 
     def __call__(self, tokens: Sequence[str], by: str = "", reason: str = "", *, key: str | None = None) -> Canceled:
         """Cancel unfinished tasks, and send a stop command to the workers of the running ones.
@@ -68,24 +71,42 @@ class Cancel:
         return change_these(self.store, tokens, change, done)
 
     def matching(
-        self, wanted: Filter, by: str = "", reason: str = "", *, key: str | None = None, dry_run: bool = False
+        self,
+        wanted: Filter,
+        by: str = "",
+        reason: str = "",
+        *,
+        key: str | None = None,
+        dry_run: bool = False,
+        continues: bool = True,
     ) -> Changed:
         """Cancel all unfinished tasks that match a filter, one part per transaction. With `dry_run`, only count them.
+
+        Without `continues`, the continuations of these tasks do not run.
 
         Raises:
             PartlyChanged: the database became unavailable after some tasks were canceled.
             StoreAway: the database is busy or away, and nothing was changed.
         """
-        change, done = self._bulk(_kept(by), _kept(reason), key, dry_run=dry_run)
+        change, done = self._bulk(_kept(by), _kept(reason), key, dry_run=dry_run, continues=continues)
         return change_matching(self.store, wanted, Move.CANCEL, change, done)
 
+    def suppress(self, batch: str) -> None:
+        """Let nothing follow when a batch ends, unless it has ended or is reopened later. An unknown id does nothing.
+
+        Raises:
+            StoreAway: the database is busy or away, and nothing was changed.
+        """
+        if is_well_formed(batch):
+            self.store.control.suppress(batch)
+
     def _bulk(
-        self, by: str, reason: str, key: str | None, *, dry_run: bool
+        self, by: str, reason: str, key: str | None, *, dry_run: bool, continues: bool = True
     ) -> tuple[Change, Callable[[Changed], None]]:
         """Return the change of one part, and the function that reports all parts as one event."""
 
         def change(part: list[str]) -> int:
-            return len(self._cancel(part, by, reason, key).tickets)
+            return len(self._cancel(part, by, reason, key, continues=continues).tickets)
 
         def done(result: Changed) -> None:
             self.telemetry.emit(
@@ -96,10 +117,13 @@ class Cancel:
 
         return count_only if dry_run else change, done
 
-    def _cancel(self, tokens: Sequence[str], by: str, reason: str, key: str | None) -> Canceled:
-        canceled = self.store.control.cancel(tokens, by, reason, self.clock.now(), key or None)
+    def _cancel(
+        self, tokens: Sequence[str], by: str, reason: str, key: str | None, *, continues: bool = True
+    ) -> Canceled:
+        canceled = self.store.control.cancel(tokens, by, reason, self.clock.now(), key or None, continues=continues)
         for batch in canceled.finished:
             self.telemetry.emit(events.BatchFinished(batch=batch))
+        self.follow(canceled.made)
         running = [ticket for ticket in canceled.tickets if ticket.token in canceled.running]
         try:
             self.broker.stop(running)

@@ -14,6 +14,7 @@ from queue_tool.model.outcome import Note, Outcome
 from queue_tool.model.states import Code, Move
 from queue_tool.model.task import Claimed
 from queue_tool.model.telemetry import Telemetry
+from queue_tool.model.ticket import Ticket
 from queue_tool.store import Settled, SettledAndClaimed, Store
 
 REFUSED = "The database refused to keep what this run returned or raised. The log of its worker says why."
@@ -51,7 +52,7 @@ def settle_and_claim(
         alone.note(note)
     recorded = [alone.settle(outcome) for outcome in outcomes]
     claimed = alone.claim(runs)
-    settled = Settled(tokens=frozenset(alone.tokens), finished=tuple(alone.finished))
+    settled = Settled(tokens=frozenset(alone.tokens), finished=tuple(alone.finished), made=tuple(alone.made))
     return recorded, SettledAndClaimed(settled=settled, claimed=claimed)
 
 
@@ -65,6 +66,7 @@ class _Alone:
         self._now = now
         self.tokens: list[str] = []  # of the settled runs
         self.finished: list[str] = []  # ids of the batches that have no open task left
+        self.made: list[Ticket] = []  # tickets of continuations
 
     def note(self, note: Note) -> None:
         """Store what a run reports."""
@@ -101,6 +103,7 @@ class _Alone:
             return False
         self.tokens += changes.settled.tokens
         self.finished += changes.settled.finished
+        self.made += changes.settled.made
         return True
 
     def _try(

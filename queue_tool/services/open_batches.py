@@ -52,23 +52,28 @@ class OpenBatches:
     def _store(self) -> Store:
         return self.submit.store
 
-    def open(self, label: Label, task_type: str | None, key: IdempotencyKey | None = None) -> str:
+    def open(
+        self, label: Label, task_type: str | None, key: IdempotencyKey | None = None, on_finished: object = None
+    ) -> str:
         """Make an open batch without elements, and return its id. The same key returns the same id again.
 
         Args:
             label: the name and the metadata of the batch.
             task_type: the elements are the data of this type; None: they are task objects, as in `POST /tasks`.
             key: the request's Idempotency-Key, if it has one.
+            on_finished: what follows when it has ended, as in `Submit`.
 
         Raises:
             BadRequest: there is no such task type.
+            BadContinuation: `on_finished` is not valid.
             IdempotencyKeyReused: an earlier request used the key with another body.
             StoreAway: the database is busy or away.
         """
         self._require_type(task_type)
+        continuations = self.submit.continuations(on_finished)
         now = self.submit.clock.now()
         batch = make_tokens(1, now)[0]
-        before = self._store.open_batches.add(batch, label, task_type, now, key)
+        before = self._store.open_batches.add(batch, label, task_type, now, key, on_finished=continuations)
         if before is None:
             self.submit.telemetry.emit(events.BatchOpened(batch=batch))
             return batch
@@ -140,6 +145,7 @@ class OpenBatches:
             self.submit.telemetry.emit(events.BatchSealed(batch=batch, by=by.value))
         if sealed.is_finished:
             self.submit.telemetry.emit(events.BatchFinished(batch=batch))
+        self.submit.follow(sealed.made)
 
     def _judge(self, task_type: str | None) -> Judge:
         if task_type is None:

@@ -22,12 +22,14 @@ from queue_tool.model.bounded_text import described
 from queue_tool.model.clock import Clock
 from queue_tool.model.context import Context, take_note
 from queue_tool.model.outcome import Ended, Failed, Note, Outcome, Returned
+from queue_tool.model.parent_results import WantedPage
 from queue_tool.model.run import Run
 from queue_tool.model.sending import Sending
 from queue_tool.model.states import Code, Move
 from queue_tool.model.task import Claimed
 from queue_tool.model.task_types import TaskTypes
 from queue_tool.model.telemetry import Event, Telemetry
+from queue_tool.model.ticket import Ticket
 from queue_tool.services import one_by_one
 from queue_tool.services.unfinished import lose, put_back
 from queue_tool.store import Settled, Store
@@ -52,7 +54,8 @@ class Runner:
     timeout: float  # seconds; for task types without a timeout
     max_attempts: int  # for task types without a maximum
     chance: Callable[[], float]  # returns a random number from 0 to 1
-    send: Callable[[Context, Sending], Any]  # sends what functions send while they run
+    send: Callable[[Context, Sending | WantedPage], Any]  # sends for functions while they run, and reads results
+    follow: Callable[[Sequence[Ticket]], None]  # pushes continuations
     retries: bool = True  # False for the inline broker: nothing runs a task again when it is due
     pause: Callable[[], None]  # waits before the next try when the store was away
 
@@ -113,6 +116,7 @@ class Runner:
         )
         if outcomes:
             self._emit_ended(outcomes, changes.settled)
+            self.follow(changes.settled.made)
         if tickets:
             self._emit_started(tickets, changes.claimed)
         return RecordedAndClaimed(settled=changes.settled, runs=[self.load(task) for task in changes.claimed])

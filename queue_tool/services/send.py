@@ -13,6 +13,7 @@ from queue_tool.execution.sending import FORKED, carry_out
 from queue_tool.model.batch import Element, IdempotencyKey, Refused
 from queue_tool.model.clock import Clock
 from queue_tool.model.context import Context
+from queue_tool.model.parent_results import ResultPage, WantedPage
 from queue_tool.model.sending import Sending, Sent, SentElement, refusal, requests_of
 from queue_tool.model.task_request import Requests
 from queue_tool.model.task_types import TaskType
@@ -40,8 +41,10 @@ class Send:
     )
     _pid: int = field(default_factory=os.getpid, init=False)
 
-    def __call__(self, context: Context, sending: Sending) -> Any:
-        """Send; return the token, or what became of each element. On an event loop, return a coroutine that does it.
+    def __call__(self, context: Context, request: Sending | WantedPage) -> Any:
+        """Send; return the token, or what became of each element. Or return a page of results.
+
+        On an event loop, return a coroutine that does it.
 
         Raises:
             NotSent: this is another process, which must not use the connections of this one.
@@ -51,25 +54,27 @@ class Send:
         """
         if os.getpid() != self._pid:
             raise NotSent(FORKED)
-        return carry_out(lambda: self._persistently(context, sending), self._pool)
+        return carry_out(lambda: self._persistently(context, request), self._pool)
 
-    def _persistently(self, context: Context, sending: Sending) -> str | Sent:
+    def _persistently(self, context: Context, request: Sending | WantedPage) -> str | Sent | ResultPage:
         until = self.clock.monotonic() + TRY_FOR
         while True:
             try:
-                return self._send(context.token, sending)
+                if isinstance(request, WantedPage):
+                    return self.submit.store.results.page(request)
+                return self._send(context.token, request)
             except StoreAway as error:
-                may_be_kept = isinstance(error, CommitUnknown) and sending.key is None
+                may_be_kept = isinstance(error, CommitUnknown) and isinstance(request, Sending) and request.key is None
                 if may_be_kept or self.clock.monotonic() + PAUSE > until or context.canceled.wait(PAUSE):
                     raise
 
     def _send(self, parent: str, sending: Sending) -> str | Sent:
         judge, key = Requests(types=self.types, now=self.clock.now()), _key(parent, sending)
-        requests = requests_of(sending)
+        requests, on_finished = requests_of(sending)
         try:
             if not sending.many:
                 return _token(sending.task_type, self.submit.single(requests[0], judge, key))
-            submission = self.submit(requests, judge, key, some_accepted=True)
+            submission = self.submit(requests, judge, key, some_accepted=True, on_finished=on_finished)
         except IdempotencyKeyReused:
             raise IdempotencyKeyReused(
                 f"This task has used the key {sending.key!r} for other data in the last 24 hours: "

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from msgspec import structs
+
 from queue_tool.broker import Broker
-from queue_tool.errors import BrokerAway, IdempotencyKeyReused, StoreAway, TooManyItems
+from queue_tool.errors import BadContinuation, BrokerAway, IdempotencyKeyReused, StoreAway, TooManyItems
 from queue_tool.model import events, tokens
 from queue_tool.model.batch import (
     UNNAMED,
@@ -26,9 +28,15 @@ from queue_tool.model.batch import (
     new_batch,
 )
 from queue_tool.model.clock import Clock
+from queue_tool.model.continuation import Continuation
+from queue_tool.model.resolving import under
+from queue_tool.model.schema import FieldError
+from queue_tool.model.task_request import Requests
+from queue_tool.model.task_types import TaskType
 from queue_tool.model.telemetry import Telemetry
 from queue_tool.services.drafts import BatchDraft, Draft, Kept, TaskDraft
 from queue_tool.services.filling import Filling
+from queue_tool.services.follow import Follow
 from queue_tool.services.submitter import Push, Submitter
 from queue_tool.services.together import Failed
 from queue_tool.store import AddBatch, Added, AddTask, Remembered, Store
@@ -45,6 +53,8 @@ class Submit:
     submitter: Submitter
     max_batch: int  # elements in one request
     filling: Filling
+    types: Mapping[str, TaskType]  # for continuations
+    follow: Follow
 
     def __call__(
         self,
@@ -54,6 +64,7 @@ class Submit:
         *,
         label: Label = UNNAMED,
         some_accepted: bool = False,
+        on_finished: object = None,
     ) -> Submission:
         """Check every value, store the accepted ones as tasks of a batch, and push their tickets.
 
@@ -65,8 +76,11 @@ class Submit:
             key: the request's Idempotency-Key, if it has one.
             label: the name and the metadata of the batch.
             some_accepted: whether nothing is kept if every element is refused. Otherwise the batch keeps its refusals.
+            on_finished: what follows when all tasks have ended: a task as in `POST /tasks`, with the additional key
+                `when`, or a list of them.
 
         Raises:
+            BadContinuation: `on_finished` is not valid.
             TooManyItems: the request has more than `max_batch` elements.
             TooManyWaiting: more than `max_waiting` tasks would wait.
             IdempotencyKeyReused: an earlier request used the key with another body.
@@ -78,7 +92,9 @@ class Submit:
         before = self.store.idempotency.recall(key, now) if key else None
         if before is not None:
             return self._repeated(before, key)
-        draft = self.batch_draft(values, judge, key, label=label, some_accepted=some_accepted)
+        draft = self.batch_draft(
+            values, judge, key, label=label, some_accepted=some_accepted, on_finished=self.continuations(on_finished)
+        )
         if not values and key is None:
             return Submission(batch=None, elements=())
         if draft.addition.some_accepted and not draft.addition.new.accepted:
@@ -95,6 +111,7 @@ class Submit:
         *,
         label: Label = UNNAMED,
         some_accepted: bool = False,
+        on_finished: Sequence[Continuation] = (),
     ) -> BatchDraft:
         """Check every value, and store nothing yet. The arguments are those of a call.
 
@@ -102,12 +119,24 @@ class Submit:
         these steps itself can keep and push many requests at once.
         """
         now = self.clock.now()
-        new = new_batch(values, judge, make_tokens(len(values) + 1, now), now, key, label=label)
+        tokens = make_tokens(len(values) + 1, now)
+        new = new_batch(values, judge, tokens, now, key, label=label, on_finished=on_finished)
         tickets = new.tickets
         held = self.filling.without_room(tickets)
         return BatchDraft(
             addition=AddBatch(new=new, hold=held, some_accepted=some_accepted and bool(values)), tickets=tickets
         )
+
+    def continuations(self, on_finished: object) -> tuple[Continuation, ...]:
+        """Return the continuations that `on_finished` describes.
+
+        Raises:
+            BadContinuation: it is not valid.
+        """
+        found, errors = Requests(types=self.types, now=self.clock.now()).continuations(on_finished)
+        if errors:
+            raise _bad_continuation(under("/on_finished", errors))
+        return found
 
     def keep(self, drafts: Sequence[Draft]) -> list[Added | Failed]:
         """Store several drafts; return for each what was added, or the error because of which nothing was stored."""
@@ -125,6 +154,7 @@ class Submit:
             return Kept(result=Submission(batch=None, elements=batch.elements))
         self._emit_accepted(batch)
         tickets = batch.tickets if added.instead else draft.tickets
+        self.follow(added.made)
         return Kept(
             result=Submission(batch=batch.id, elements=batch.elements),
             batch=batch.id,
@@ -144,18 +174,22 @@ class Submit:
             for push in pushes:
                 self._postpone(push, error)
 
-    def single(self, value: object, judge: Judge, key: IdempotencyKey | None = None) -> Element:
+    def single(
+        self, value: object, judge: Judge, key: IdempotencyKey | None = None, *, on_finished: object = None
+    ) -> Element:
         """Check one value, store it as a task without a batch, and push its ticket.
 
         Args:
             value: the element.
             judge: decides whether it is accepted or refused.
             key: the request's Idempotency-Key, if it has one.
+            on_finished: what follows when the task has ended, if the value itself does not say it.
 
         Returns:
             The accepted element, or the refusal. If another task has its unique key, the refusal names that task.
 
         Raises:
+            BadContinuation: `on_finished` is not valid.
             TooManyWaiting: more than `max_waiting` tasks would wait.
             IdempotencyKeyReused: an earlier request used the key with another body.
             StoreAway: the database is busy or away.
@@ -164,19 +198,29 @@ class Submit:
         before = self.store.idempotency.recall(key, now) if key else None
         if before is not None:
             return self._repeated_single(before, key)
-        draft = self.task_draft(value, judge, key)
+        draft = self.task_draft(value, judge, key, self.continuations(on_finished))
         if isinstance(draft, Refused):
             return draft  # a refusal is not remembered: the client may send the key again with corrected data
         kept = self.kept_task(draft, self.submitter.keep(draft.addition))
         self.push([kept])
         return kept.result
 
-    def task_draft(self, value: object, judge: Judge, key: IdempotencyKey | None = None) -> TaskDraft | Refused:
+    def task_draft(
+        self,
+        value: object,
+        judge: Judge,
+        key: IdempotencyKey | None = None,
+        on_finished: tuple[Continuation, ...] = (),
+    ) -> TaskDraft | Refused:
         """Check one value, and store nothing yet. The arguments are those of `single`."""
         now = self.clock.now()
         judged = judge(value, 0, make_tokens(1, now)[0])
         if isinstance(judged, Refused):
             return judged
+        if on_finished:
+            options = judged.options
+            both = (*options.on_finished, *on_finished)
+            judged = replace(judged, options=structs.replace(options, on_finished=both))
         tickets = [] if judged.options.must_wait(now) else [judged.ticket]
         held = self.filling.without_room(tickets)
         return TaskDraft(addition=AddTask(new=judged, now=now, key=key, hold=held), tickets=tickets)
@@ -228,6 +272,13 @@ class Submit:
 def make_tokens(count: int, now: datetime) -> list[str]:
     """Return new tokens for this time. One call to the system's secure source provides all their random bits."""
     return tokens.make(int(now.timestamp() * 1000), os.urandom(tokens.ENTROPY_BYTES * count))
+
+
+def _bad_continuation(errors: Sequence[FieldError]) -> BadContinuation:
+    first = errors[0]
+    error = BadContinuation(f"`on_finished` is not valid: {first.path}: {first.message}")
+    error.errors = [asdict(each) for each in errors]
+    return error
 
 
 def request_digest(body: bytes, query: bytes = b"") -> str:

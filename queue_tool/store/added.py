@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from queue_tool.errors import QueueToolError
 from queue_tool.model.batch import NewBatch, Refused
+from queue_tool.model.ticket import Ticket
 from queue_tool.store.idempotency import Remembered
 from queue_tool.store.parts import Part
 
@@ -24,3 +25,4 @@ class Added:
     part: Part | None = None  # the elements that were added to an open batch
     repeated: Part | None = None  # set if nothing was added: an earlier request brought the same elements
     behind: Collection[str] = ()  # the lists for which the tickets wait behind others of the batch
+    made: Sequence[Ticket] = ()  # tickets of continuations, if a batch has ended at its birth

@@ -25,11 +25,14 @@ from sqlalchemy.types import TypeEngine
 
 from queue_tool.model import json_text
 from queue_tool.model.batch import Label, NewBatch, NewTask, Refused
+from queue_tool.model.continuation import Continuation, parent_of_batch
+from queue_tool.model.options import PLAIN
 from queue_tool.model.states import State
-from queue_tool.store import ends, line
+from queue_tool.store import continuing, ends, line
 from queue_tool.store.engine.database import micros, micros_or_none
-from queue_tool.store.engine.rows import as_groups, as_rows, field, group, grouped, grouped_text
-from queue_tool.store.tables import batches, labels, refusals, tags, tasks
+from queue_tool.store.engine.rows import as_rows, field
+from queue_tool.store.tables import batches, labels, refusals, tasks
+from queue_tool.store.tagging import add_tags
 
 ROWS = 5000
 """The most tasks that one statement adds."""
@@ -58,6 +61,7 @@ def add_batch(connection: Connection, new: NewBatch, *, held: bool, sender: int 
         line.join(connection, [(new.id, name) for name in sorted(new.lists)])
     add_refusals(connection, new.refused, batch_id)
     add_labels(connection, new.label, batch_id)
+    continuing.keep(connection, {parent_of_batch(new.id): new.on_finished})
     return batch_id
 
 
@@ -101,7 +105,7 @@ def add_tasks(
             (task.token for task in part), (task.index for task in part), texts, *different.values(), strict=True
         )
         connection.execute(_add(tuple(different)), shared | alike | as_rows(rows))
-    _add_tags(connection, new)
+    _add_more(connection, new)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +135,7 @@ def add_many(connection: Connection, requests: Sequence[NewTasks]) -> None:
     if rows:
         connection.execute(_ADD_BATCHES, rows)
     connection.execute(_ADD_MIXED, as_rows(row for each in requests for row in _mixed_rows(each)))
-    _add_tags(connection, [task for each in requests for task in each.tasks])
+    _add_more(connection, [task for each in requests for task in each.tasks])
     line.join_others(connection, {task.list for each in requests if each.held for task in each.tasks})
 
 
@@ -157,13 +161,20 @@ def _batch_row(new: NewBatch, *, held: bool, sender: int) -> dict[str, object]:
         "pushed_at": None if pushable else now,
         "push_failed_at": -sender if sender and pushable else None,
         **label_columns(new.label),
+        **continuing_columns(new.on_finished),
     }
 
 
-def _add_tags(connection: Connection, new: Sequence[NewTask]) -> None:
-    tagged = {task.token: task.options.tags for task in new if task.options.tags}
-    if tagged:
-        connection.execute(_ADD_TAGS, as_groups(tagged))
+def continuing_columns(on_finished: Sequence[Continuation]) -> dict[str, int]:
+    """Return the columns of a batch that say whether it has continuations."""
+    return {"continues": 1} if on_finished else {}
+
+
+def _add_more(connection: Connection, new: Sequence[NewTask]) -> None:
+    """Add what tasks have in other tables: their tags and their continuations."""
+    special = [task for task in new if task.options is not PLAIN]
+    add_tags(connection, {task.token: task.options.tags for task in special if task.options.tags})
+    continuing.keep_of_tasks(connection, special)
 
 
 def _text(value: object) -> str:
@@ -287,11 +298,4 @@ _ADD_MIXED = _insert(
         "batch_id": select(batches.c.id).where(batches.c.public_id == field(_AFTER_OWN)).scalar_subquery(),
         "created_at": field(_AFTER_OWN + 1, BigInteger()),
     }
-)
-
-_ADD_TAGS = insert(tags).from_select(
-    ["tag", "task_id"],
-    select(grouped_text, tasks.c.id)
-    .select_from(grouped.join(tasks, tasks.c.token == group))
-    .order_by(grouped_text, tasks.c.id),  # the order of the primary key, in which an index grows faster
 )

@@ -17,10 +17,11 @@ from queue_tool.model.batch import IdempotencyKey, NewBatch, NewTask, refuse_dup
 from queue_tool.store import line, unique
 from queue_tool.store.added import Added
 from queue_tool.store.adding import NewTasks, add_batch, add_many, add_tasks, being_pushed
+from queue_tool.store.closed import follow_new
 from queue_tool.store.committed import Row, of_batch, of_task, was_committed
 from queue_tool.store.elements import AddElements, add_elements, lock_batches
-from queue_tool.store.ends import Growth
 from queue_tool.store.engine.database import Database, moment
+from queue_tool.store.growth import Growth
 from queue_tool.store.idempotency import lock_and_recall, lock_keys, remember
 from queue_tool.store.pushed_tickets import PushedTickets, mark_batches, mark_pushed, mark_tickets
 from queue_tool.store.waiting_count import WaitingCount
@@ -54,7 +55,8 @@ class AddBatch:
         """Return whether nothing that is already there can change what is added, and only tasks are added."""
         new = self.new
         labeled = bool(new.label.metadata)
-        return bool(new.accepted) and not (new.idempotency or new.refused or labeled or new.unique_keys)
+        more = new.idempotency or new.refused or labeled or new.unique_keys or new.on_finished
+        return bool(new.accepted) and not more
 
     @property
     def new_tasks(self) -> tuple[Sequence[NewTask], NewBatch | None, datetime]:
@@ -200,9 +202,10 @@ class Additions:
         self._waiting.require_room(connection, len(new.accepted), most)
         held = line.must_wait(connection, request.hold, new.lists)
         batch_id = add_batch(connection, new, held=held, sender=sender) if new.elements else None
+        made = follow_new(connection, new) if batch_id else ()
         if new.idempotency:
             remember(connection, new.idempotency, new.created_at, batch_id=batch_id, batch=new if batch_id else None)
-        return Added(instead=instead, held=held)
+        return Added(instead=instead, held=held, made=made)
 
     def _add_task(self, connection: Connection, request: AddTask, most: int, sender: int) -> Added:
         new, now, key = request.new, request.now, request.key

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,8 +15,10 @@ from sqlalchemy import Row, Text, bindparam, func, select, update
 from queue_tool.errors import BatchNotFound
 from queue_tool.model import json_text
 from queue_tool.model.batch import Accepted, Batch, Element, Label, Refused, SealedBy
+from queue_tool.model.continuation import parent_of_batch
 from queue_tool.model.schema import FieldError
 from queue_tool.model.states import State
+from queue_tool.store.continuing import declared_by
 from queue_tool.store.engine.database import Database, micros, moment, moment_or_none
 from queue_tool.store.engine.lookup import Lookup, exists_query
 from queue_tool.store.engine.rows import as_rows, is_among
@@ -51,7 +54,15 @@ class Batches:
         """Return the batch of each id with its counts, or None for an unknown id, all at one moment."""
         rows = self._with_running.all(**as_rows(dict.fromkeys(public_ids)))
         found = {row.public_id: _batch(row, _counts(row)) for row in rows}
+        continuing = [row.public_id for row in rows if row.continues is not None]
+        if continuing:
+            found |= self._with_continuations([found[public_id] for public_id in continuing])
         return [found.get(public_id) for public_id in public_ids]
+
+    def _with_continuations(self, found: Sequence[Batch]) -> dict[str, Batch]:
+        with self._database.read() as connection:
+            declared = declared_by(connection, [parent_of_batch(batch.id) for batch in found])
+        return {batch.id: replace(batch, on_finished=declared[parent_of_batch(batch.id)]) for batch in found}
 
     def page(self, label: Label, limit: int, before: int | None = None) -> tuple[list[Batch], int | None]:
         """Return a page of batches, the newest first, without the counts of their states.
@@ -159,8 +170,11 @@ def _counts(row: Any) -> dict[State, int]:
 
 
 def _unfinished(row: Any) -> int:
-    """Return how many tasks of a batch have not ended. An open batch counts one more in `open`."""
-    return int(row.open) - (row.filled_at is not None)
+    """Return how many tasks of a batch have not ended. An open batch counts one more in `open`, and so does a held one.
+
+    A bulk retry holds a batch: see `holding`.
+    """
+    return int(row.open) - (row.filled_at is not None) - (row.reopening_until is not None)
 
 
 _NOT_COUNTED: Mapping[State, int] = {}

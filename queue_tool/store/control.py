@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from queue_tool.model.filter import Filter
 from queue_tool.model.states import Move, State
 from queue_tool.model.ticket import Ticket
-from queue_tool.store import attempts, ends, unique
+from queue_tool.store import attempts, ends, holding, unique
+from queue_tool.store.closed import Closed
 from queue_tool.store.engine.database import Database, micros
 from queue_tool.store.filtering import conditions
 from queue_tool.store.moves import lock_tokens
 from queue_tool.store.removal import remove
-from queue_tool.store.tables import tasks
+from queue_tool.store.tables import batches, tasks
 from queue_tool.store.tasks import CHUNK, chunks
 from queue_tool.store.tickets import TICKET_COLUMNS, ticket_of
 
@@ -29,6 +30,7 @@ class Canceled:
     tickets: tuple[Ticket, ...]  # the tickets of the canceled tasks
     running: frozenset[str]  # tokens of the canceled tasks that were running
     finished: tuple[str, ...]  # ids of the batches that have no open task left
+    made: tuple[Ticket, ...] = ()  # tickets of the continuations of what has ended
 
 
 class Control:
@@ -38,7 +40,16 @@ class Control:
         """Use this database."""
         self._database = database
 
-    def cancel(self, tokens: Sequence[str], by: str, reason: str, now: datetime, key: str | None = None) -> Canceled:
+    def cancel(
+        self,
+        tokens: Sequence[str],
+        by: str,
+        reason: str,
+        now: datetime,
+        key: str | None = None,
+        *,
+        continues: bool = True,
+    ) -> Canceled:
         """Cancel tasks. Tasks that had already ended and unknown tokens are missing in the result.
 
         Args:
@@ -47,6 +58,7 @@ class Control:
             reason: why the tasks are canceled, as stored with each task.
             now: when the tasks end.
             key: the name of the API key that cancels them, if there is one.
+            continues: whether the continuations of these tasks run.
         """
         rows: list[tuple[Row[Any], State]] = []
         parameters = {"now": micros(now), "by": by, "reason": reason, "key": key}
@@ -56,18 +68,32 @@ class Control:
                 before = _states_before(connection, chunk)
                 canceled = connection.execute(_CANCEL, parameters | {"tokens": chunk})
                 rows += [(row, before[row.token]) for row in canceled]
-            finished = _count(connection, Move.CANCEL, rows, now)
+            ended = _count(connection, Move.CANCEL, rows, now, continues=continues)
         return Canceled(
             tickets=tuple(ticket_of(row) for row, _ in rows),
             running=frozenset(row.token for row, before in rows if before is State.RUNNING),
-            finished=finished,
+            finished=ended.finished,
+            made=ended.made,
         )
 
-    def reopen(self, tokens: Sequence[str]) -> tuple[Ticket, ...]:
+    def suppress(self, batch: str) -> None:
+        """Let no continuation run when a batch ends, if it has not ended yet. To reopen it takes this back."""
+        with self._database.write() as connection:
+            connection.execute(_SUPPRESS, {"public": batch})
+
+    def reopen(
+        self, tokens: Sequence[str], now: datetime | None = None, held: set[int] | None = None
+    ) -> tuple[Ticket, ...]:
         """Queue failed and canceled tasks again. Return the tickets of the tasks that were queued.
 
         A task is not reopened if another task uses its unique key now. How a task ended stays on record as an attempt,
         but the attempts so far no longer count towards the task's maximum.
+
+        Args:
+            tokens: the tokens of the tasks.
+            now: the current time, with `held`.
+            held: the rows of batches that must not end before `release`, because more of their tasks will be reopened.
+                Those of these tasks are added. None: no batch is held.
         """
         rows: list[tuple[Row[Any], State]] = []
         with self._database.write() as connection:
@@ -79,8 +105,16 @@ class Control:
                 attempts.add_canceled(connection, free)
                 before = _states_before(connection, free)
                 rows += [(row, before[row.token]) for row in connection.execute(_REOPEN, {"tokens": free})]
+            if held is not None and now is not None:
+                held |= {row.batch_id for row, _ in rows if row.batch_id is not None}
+                holding.hold(connection, held, now)
             _count(connection, Move.REOPEN, rows)
         return tuple(ticket_of(row) for row, _ in rows)
+
+    def release(self, held: Iterable[int], now: datetime) -> Closed:
+        """Let batches end that `reopen` has held."""
+        with self._database.write() as connection:
+            return holding.release(connection, held, now)
 
     def remove(self, tokens: Sequence[str]) -> int:
         """Remove ended tasks with all of their rows. Return how many were removed."""
@@ -110,12 +144,19 @@ def _states_before(connection: Connection, tokens: Sequence[str]) -> dict[str, S
 
 
 def _count(
-    connection: Connection, move: Move, moved: Sequence[tuple[Row[Any], State]], now: datetime | None = None
-) -> tuple[str, ...]:
-    """Change the counts of the batches of moved tasks. Return the ids of the batches that finished."""
+    connection: Connection,
+    move: Move,
+    moved: Sequence[tuple[Row[Any], State]],
+    now: datetime | None = None,
+    *,
+    continues: bool = True,
+) -> Closed:
+    """Change the counts of the batches of moved tasks. Return what has ended."""
     changes = ends.BatchChanges(connection, now)
     for state in {before for _, before in moved}:
-        changes.add(move, (row.batch_id for row, before in moved if before is state), before=state)
+        rows = [row for row, before in moved if before is state]
+        continuing = [row.token for row in rows if row.continues and continues]
+        changes.add(move, (row.batch_id for row in rows), before=state, continuing=continuing)
     return changes.apply()
 
 
@@ -127,7 +168,7 @@ _CANCEL = (
         cancel_reason=bindparam("reason"),
         canceled_key=bindparam("key"),
     )
-    .returning(*TICKET_COLUMNS, tasks.c.batch_id)
+    .returning(*TICKET_COLUMNS, tasks.c.batch_id, tasks.c.continues)
 )
 
 _STATES_OF = select(tasks.c.token, tasks.c.state).where(tasks.c.token.in_(bindparam("tokens", expanding=True)))
@@ -142,5 +183,11 @@ _REOPEN = (
         due_at=None,
         expires_at=None,
     )
-    .returning(*TICKET_COLUMNS, tasks.c.batch_id)
+    .returning(*TICKET_COLUMNS, tasks.c.batch_id, tasks.c.continues)
+)
+
+_SUPPRESS = (
+    update(batches)
+    .where(batches.c.public_id == bindparam("public"), batches.c.finished_at.is_(None), batches.c.continues == 1)
+    .values(continues=0)
 )

@@ -10,10 +10,11 @@ from sqlalchemy import Connection, bindparam, insert, select
 
 from queue_tool.errors import BatchNotFound, BatchSealed, QueueToolError, WrongStart
 from queue_tool.model.batch import NewBatch, NewTask
-from queue_tool.store import ends, line, parts, unique
+from queue_tool.store import line, parts, unique
 from queue_tool.store.added import Added
 from queue_tool.store.adding import add_refusals, add_tasks
 from queue_tool.store.engine.database import micros
+from queue_tool.store.growth import Growth
 from queue_tool.store.parts import Part
 from queue_tool.store.tables import batches, tasks
 from queue_tool.store.tables import parts as table
@@ -56,7 +57,7 @@ def add_elements(
     most: int,
     sender: int,
     waiting: WaitingCount,
-    growth: ends.Growth,
+    growth: Growth,
 ) -> Added:
     """Add elements to an open batch, if it has as many as the request says.
 

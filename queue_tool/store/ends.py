@@ -1,7 +1,7 @@
 """Ends: the one way by which tasks and batches close, reopen and disappear, and by which batches are counted.
 
 No other module of the store writes the columns `open`, `accepted`, `scheduled`, `failed`, `canceled` and `finished_at`
-of batches. What must follow from an end is written here too, in the transaction that closes the task or the batch.
+of batches. What must follow from an end is written in the transaction that closes the task or the batch: see `closed`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Update, bindparam, case, select, update
 
-from queue_tool.model.batch import NewBatch
+from queue_tool.model.continuation import parent_of_task
 from queue_tool.model.states import MOVES, Move, State
 from queue_tool.store import line
+from queue_tool.store.closed import NOTHING, Closed, closed
 from queue_tool.store.engine.clock import database_now
 from queue_tool.store.engine.database import micros, micros_or_none
 from queue_tool.store.engine.locks import lock_rows
@@ -68,36 +69,57 @@ class BatchChanges:
         self._now = micros_or_none(now)
         self._moved: dict[tuple[State, State], Counter[int | None]] = {}
         self._were_in_line = False
+        self._reopens = False
+        self._ended: dict[str, bool] = {}  # tasks with continuations, as parents, and whether they failed
 
-    def add(self, move: Move, batch_ids: Iterable[int | None], before: State | None = None) -> None:
+    def add(
+        self,
+        move: Move,
+        batch_ids: Iterable[int | None],
+        before: State | None = None,
+        continuing: Iterable[str] = (),
+    ) -> None:
         """Note tasks that a move has changed.
 
         Args:
             move: the change of state.
             batch_ids: the batch row of each task; None for a task without a batch.
             before: the state that these tasks had. It may be left out if the move has only one source.
+            continuing: the tokens of those that have continuations, if the move ends them.
         """
         transition = MOVES[move]
         if before is None:
             (before,) = transition.sources
         self._moved.setdefault((before, transition.target), Counter()).update(batch_ids)
         self._were_in_line |= move in FROM_LINE
+        self._reopens |= move is Move.REOPEN
+        if transition.target.ended:
+            failed = transition.target is not State.FINISHED
+            self._ended.update((parent_of_task(token), failed) for token in continuing)
 
-    def apply(self) -> tuple[str, ...]:
-        """Change the counts of the batches. Return the ids of the batches that finished.
+    def apply(self) -> Closed:
+        """Change the counts of the batches. Return what has ended.
 
         Call it once, after all changes of tasks. Batches are updated in the order of their ids.
         """
         rows = self._rows()
-        if not rows:
-            return ()
+        finished = self._change(rows) if rows else ()
+        if not (finished or self._ended):
+            return NOTHING
+        assert self._now is not None  # noqa: S101 - something has ended
+        return closed(self._connection, finished, self._now, self._ended)
+
+    def _change(self, rows: Sequence[Sequence[int]]) -> Sequence[Any]:
+        """Change the counts of batches. Return the rows of those that finished."""
         if len(rows) > 1:  # a row that is updated alone needs no lock before
-            lock_rows(self._connection, _LOCK, rows)
+            lock_rows(self._connection, LOCK, rows)
         changed = self._connection.execute(_CHANGE, as_rows(rows) | {"now": self._now})
-        finished = {batch_id: public_id for batch_id, public_id, still_open in changed if still_open == 0}
+        finished = [row for row in changed if row.open == 0]
         if self._were_in_line:
-            line.leave(self._connection, finished)
-        return tuple(finished.values())
+            line.leave(self._connection, [row.id for row in finished])
+        if self._reopens:
+            self._connection.execute(_CONTINUE_AGAIN, as_rows(rows))
+        return finished
 
     def _rows(self) -> list[list[int]]:
         """Return for each batch its row, and what is added to `open` and to the counts of `COUNTED`."""
@@ -134,37 +156,7 @@ def of_open_batch(now: datetime) -> dict[str, object]:
     return of_new_batch(0, 0, now) | {"open": 1, "finished_at": None, "filled_at": database_now(micros(now))}
 
 
-class Growth:
-    """The elements that one transaction adds to open batches."""
-
-    def __init__(self) -> None:
-        """Start without elements."""
-        self._added: dict[str, Counter[str]] = {}  # by the public id of the batch
-        self._at = 0  # when the last of them came
-
-    def add(self, new: NewBatch) -> None:
-        """Note new elements of a batch."""
-        added = {"more": len(new.accepted), "more_rejected": len(new.refused), "more_scheduled": new.scheduled}
-        self._added.setdefault(new.id, Counter()).update(added)
-        self._at = max(self._at, micros(new.created_at))
-
-    @property
-    def batches(self) -> Sequence[str]:
-        """Return the public ids of the batches."""
-        return list(self._added)
-
-    def of(self, batch: str) -> int:
-        """Return how many elements were noted for a batch."""
-        added = self._added.get(batch, Counter())
-        return added["more"] + added["more_rejected"]
-
-    def apply(self, connection: Connection) -> None:
-        """Change the counts of the batches. The transaction has locked their rows."""
-        for batch, added in self._added.items():
-            connection.execute(_GROW, {"public": batch, "now": self._at, **added})
-
-
-def seal(connection: Connection, batch_id: int, by: str, now: datetime) -> tuple[bool, str | None]:
+def seal(connection: Connection, batch_id: int, by: str, now: datetime) -> tuple[bool, Closed]:
     """Seal a batch if it is open.
 
     Args:
@@ -174,15 +166,13 @@ def seal(connection: Connection, batch_id: int, by: str, now: datetime) -> tuple
         now: the current time.
 
     Returns:
-        Whether it was open, and its public id if it has no open task left, so that it is finished now.
+        Whether it was open, and what has ended: the batch, if it has no open task left.
     """
     row = connection.execute(_SEAL, {"batch": batch_id, "by": by, "now": micros(now)}).first()
-    if row is None:
-        return False, None
-    if row.open:
-        return True, None
+    if row is None or row.open:
+        return row is not None, NOTHING
     line.leave(connection, [batch_id])
-    return True, str(row.public_id)
+    return True, closed(connection, [row], micros(now))
 
 
 def forget_tasks(connection: Connection, removed: Iterable[tuple[int | None, State]]) -> list[int]:
@@ -219,7 +209,9 @@ def _in_order(counted: Mapping[int | None, int]) -> list[tuple[int, int]]:
 
 _ID = field(0, BigInteger())
 
-_LOCK = select(batches.c.id).where(batches.c.id.in_(select(_ID))).order_by(batches.c.id).with_for_update()
+LOCK = select(batches.c.id).where(batches.c.id.in_(select(_ID))).order_by(batches.c.id).with_for_update()
+
+_CLOSING = (batches.c.id, batches.c.public_id, batches.c.open, batches.c.continues)
 
 _OPEN = batches.c.open + field(1, BigInteger())
 
@@ -230,15 +222,17 @@ _CHANGE = (
         {state.value: batches.c[state.value] + field(place, BigInteger()) for place, state in enumerate(COUNTED, 2)}
     )
     .values(open=_OPEN, finished_at=case((_OPEN == 0, bindparam("now", type_=BigInteger)), else_=None))
-    .returning(batches.c.id, batches.c.public_id, batches.c.open)
+    .returning(*_CLOSING)
 )
+
+_CONTINUE_AGAIN = update(batches).where(batches.c.id.in_(select(_ID)), batches.c.continues == 0).values(continues=1)
 
 
 def _bound(name: str) -> Any:
     return bindparam(name, type_=BigInteger)
 
 
-_GROW = (
+GROW = (
     update(batches)
     .where(batches.c.public_id == bindparam("public"))
     .values(
@@ -259,8 +253,36 @@ _SEAL = (
         filled_at=None,
         sealed_by=bindparam("by"),
     )
-    .returning(batches.c.public_id, batches.c.open)
+    .returning(*_CLOSING)
 )
+
+_IS_HELD = batches.c.reopening_until.is_not(None)
+
+HOLD = (
+    update(batches)
+    .where(batches.c.id.in_(select(_ID)))
+    .values(
+        open=batches.c.open + case((_IS_HELD, 0), else_=1),
+        finished_at=None,
+        reopening_until=database_now(_bound("now")) + _bound("patience"),
+    )
+)
+
+RELEASE = (
+    update(batches)
+    .where(batches.c.id.in_(select(_ID)), _IS_HELD)
+    .values(
+        open=batches.c.open - 1,
+        finished_at=case((batches.c.open == 1, _bound("now")), else_=None),
+        reopening_until=None,
+    )
+    .returning(*_CLOSING)
+)
+
+IS_LATE = _IS_HELD & (batches.c.reopening_until < database_now(_bound("now")))
+"""The condition that a batch is held for too long."""
+
+RELEASE_LATE = RELEASE.where(IS_LATE)
 
 _FORGET = (
     update(batches)

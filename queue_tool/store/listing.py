@@ -12,11 +12,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, select, true, union
 
+from queue_tool.model.continuation import parent_of_task
 from queue_tool.model.details import Details, Line, Summary
 from queue_tool.model.filter import Filter
 from queue_tool.model.queues import Priority
 from queue_tool.model.states import State
 from queue_tool.store.attempts import attempt_of
+from queue_tool.store.continuing import declared_by
 from queue_tool.store.engine.database import Database, moment, moment_or_none
 from queue_tool.store.filtering import between, choices, matching_workers, plain_conditions
 from queue_tool.store.tables import attempts, batches, events, in_state, not_running, tags, tasks, workers
@@ -68,6 +70,8 @@ class Listing:
             tagged = tags_of(connection, [row.id])
             ended = connection.execute(select(attempts).where(attempts.c.token == token).order_by(attempts.c.id)).all()
             lines = connection.execute(_LINES, {"token": token}).all()
+            parent = parent_of_task(token)
+            declared = declared_by(connection, [parent])[parent] if row.continues else ()
         return Details(
             **summary_fields(row, tagged),
             index=row.position,
@@ -79,6 +83,8 @@ class Listing:
             losses=row.losses,
             attempts=tuple(map(attempt_of, ended)),
             lines=tuple(Line(run=line.run, at=moment(line.at), text=line.text) for line in reversed(lines)),
+            on_finished=declared,
+            parent=row.parent,
         )
 
     def count(self, wanted: Filter, most: int) -> int:

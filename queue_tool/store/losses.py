@@ -32,6 +32,7 @@ class TakenBack:
     tickets: tuple[Ticket, ...]  # tickets of the tasks that were queued again
     given_up: tuple[str, ...]  # tokens of the tasks that failed, because too many processes died while they ran them
     finished: tuple[str, ...]  # ids of the batches that have no open task left
+    made: tuple[Ticket, ...] = ()  # tickets of the continuations of what has ended
 
 
 def take_back(
@@ -44,12 +45,15 @@ def take_back(
     attempts.add_lost(connection, owners, now)
     given_up = connection.execute(_GIVE_UP, parameters | {"now": micros(now)}).all()
     changes = ends.BatchChanges(connection, now)
-    changes.add(Move.GIVE_UP, (row.batch_id for row in given_up))
+    continuing = [row.token for row in given_up if row.continues]
+    changes.add(Move.GIVE_UP, (row.batch_id for row in given_up), continuing=continuing)
     rows = connection.execute(_LOSE, parameters).all()
+    ended = changes.apply()
     return TakenBack(
         tickets=tuple(ticket_of(row) for row in (*rows, *back)),
         given_up=tuple(row.token for row in given_up),
-        finished=changes.apply(),
+        finished=ended.finished,
+        made=ended.made,
     )
 
 
@@ -81,5 +85,5 @@ _GIVE_UP = (
     ends.closing(Move.GIVE_UP, keyed=False)
     .where(tasks.c.owner.in_(bindparam("owners", expanding=True)), tasks.c.losses >= MOST_LOSSES - 1)
     .values(code=Code.WORKER_LOST.value, error=LOST_TOO_OFTEN)
-    .returning(tasks.c.token, tasks.c.batch_id)
+    .returning(tasks.c.token, tasks.c.batch_id, tasks.c.continues)
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,9 +10,12 @@ from sqlalchemy import BigInteger, bindparam, func, insert, select
 
 from queue_tool.errors import BatchNotFound, BatchSealed
 from queue_tool.model.batch import Element, IdempotencyKey, Label, NewBatch, SealedBy
-from queue_tool.store import ends, parts
-from queue_tool.store.adding import add_labels, label_columns
+from queue_tool.model.continuation import Continuation, parent_of_batch
+from queue_tool.model.ticket import Ticket
+from queue_tool.store import continuing, ends, parts
+from queue_tool.store.adding import add_labels, continuing_columns, label_columns
 from queue_tool.store.batches import in_order
+from queue_tool.store.closed import NOTHING
 from queue_tool.store.engine.clock import database_now
 from queue_tool.store.engine.database import Database, micros
 from queue_tool.store.engine.lookup import Lookup
@@ -38,6 +42,7 @@ class Sealed:
 
     was_open: bool
     is_finished: bool  # whether it had no open task left, so that sealing it has finished it
+    made: tuple[Ticket, ...] = ()  # tickets of its continuations
 
 
 class OpenBatches:
@@ -49,7 +54,14 @@ class OpenBatches:
         self._idle = Lookup(database, _IDLE)
 
     def add(
-        self, public_id: str, label: Label, task_type: str | None, now: datetime, key: IdempotencyKey | None = None
+        self,
+        public_id: str,
+        label: Label,
+        task_type: str | None,
+        now: datetime,
+        key: IdempotencyKey | None = None,
+        *,
+        on_finished: Sequence[Continuation] = (),
     ) -> Remembered | None:
         """Add an open batch without elements. Return the first use of the key, if nothing was added.
 
@@ -62,8 +74,10 @@ class OpenBatches:
                 return before
             columns = {"public_id": public_id, "rejected": 0, "created_at": micros(now), "pushed_at": micros(now)}
             columns |= {"task_type": task_type, **label_columns(label), **ends.of_open_batch(now)}
+            columns |= continuing_columns(on_finished)
             batch_id: int = connection.execute(_ADD.values(columns)).scalar_one()
             add_labels(connection, label, batch_id)
+            continuing.keep(connection, {parent_of_batch(public_id): on_finished})
             if key:
                 new = NewBatch(id=public_id, elements=(), accepted=(), refused=(), created_at=now)
                 remember(connection, key, now, batch_id=batch_id, batch=new)
@@ -131,8 +145,8 @@ class OpenBatches:
                     select(_FILLED_BEFORE).where(batches.c.id == row.id), _times(now, patience)
                 ).scalar()
             )
-            was_open, finished = ends.seal(connection, row.id, by.value, now) if is_idle else (False, None)
-        return Sealed(was_open=was_open, is_finished=finished is not None)
+            was_open, ended = ends.seal(connection, row.id, by.value, now) if is_idle else (False, NOTHING)
+        return Sealed(was_open=was_open, is_finished=bool(ended.finished), made=ended.made)
 
     def idle(self, now: datetime, patience: timedelta) -> list[str]:
         """Return the ids of open batches that got no elements for this time."""

@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, Connection, Float, Text, bindparam, delete, f
 from queue_tool.model.outcome import MOST_LINES, Note, Outcome
 from queue_tool.model.states import Move, State
 from queue_tool.model.task import Claimed
+from queue_tool.model.ticket import Ticket
 from queue_tool.store import attempts, ends
 from queue_tool.store.engine.database import Database, micros, micros_or_none
 from queue_tool.store.engine.rows import as_rows, field, is_among
@@ -28,6 +29,7 @@ class Settled:
 
     tokens: frozenset[str]  # tokens of the settled runs
     finished: tuple[str, ...]  # ids of the batches that have no open task left
+    made: tuple[Ticket, ...] = ()  # tickets of the continuations of what has ended
 
 
 NOTHING_SETTLED = Settled(tokens=frozenset(), finished=())
@@ -127,6 +129,7 @@ _CLAIM = (
         tasks.c.forgiven,
         tasks.c.timeout,
         tasks.c.parameters,
+        tasks.c.parent,
     )
 )
 
@@ -158,7 +161,7 @@ _SETTLE = {
     move: (ends.closing if closes(move) else update_for)(move)
     .where(*_FENCED)
     .values(stored)
-    .returning(tasks.c.token, tasks.c.batch_id)
+    .returning(tasks.c.token, tasks.c.batch_id, tasks.c.continues)
     for move, stored in _STORED.items()
 }
 
@@ -194,6 +197,7 @@ def _claim(connection: Connection, runs: Sequence[tuple[str, int]], owner: int, 
             forgiven=forgiven,
             timeout=timeout,
             parameters=parameters,
+            parent=parent,
         )
         for number, tokens in _by_run(runs).items()
         for (
@@ -208,6 +212,7 @@ def _claim(connection: Connection, runs: Sequence[tuple[str, int]], owner: int, 
             forgiven,
             timeout,
             parameters,
+            parent,
         ) in connection.execute(_CLAIM, shared | {"claimed_run": number} | as_rows(tokens))
     ]
 
@@ -230,11 +235,13 @@ def _settle(connection: Connection, outcomes: Sequence[Outcome], owner: int, now
             if outcome.move is move
         ]
         changed = connection.execute(_SETTLE[move], {"run_owner": owner, "now": micros(now)} | as_rows(rows)).all()
-        tokens += [token for token, _ in changed]
-        changes.add(move, (batch_id for _, batch_id in changed))
+        tokens += [token for token, _, _ in changed]
+        continuing = [token for token, _, continues in changed if continues]
+        changes.add(move, (batch_id for _, batch_id, _ in changed), continuing=continuing)
     settled = frozenset(tokens)
     attempts.add(connection, [outcome for outcome in outcomes if outcome.code and outcome.token in settled], owner, now)
-    return Settled(tokens=settled, finished=changes.apply())
+    ended = changes.apply()
+    return Settled(tokens=settled, finished=ended.finished, made=ended.made)
 
 
 def _store_notes(connection: Connection, notes: Sequence[Note], owner: int, now: datetime) -> None:

@@ -54,6 +54,8 @@ batches = Table(
     Column("task_type", Text),  # an open batch whose elements are the data of this type; NULL: they are task objects
     Column("filled_at", BigInteger),  # when an open batch last got elements, by `database_now`; NULL: it is not open
     Column("sealed_by", Text),  # what sealed a batch that was open, one of `model.batch.SealedBy`
+    Column("continues", Integer),  # 1: it has continuations; 0: they do not run until a retry reopens it; NULL: none
+    Column("reopening_until", BigInteger),  # a bulk retry is not done: it does not end before; by `database_now`
 )
 
 labels = Table(
@@ -103,6 +105,18 @@ tasks = Table(
     Column("description", Text),
     Column("parameters", Text),  # JSON text of an object
     Column("unique_key", Text),
+    Column("continues", Integer),  # 1: it has continuations; NULL: none
+    Column("parent", Text),  # the batch or task whose continuation it is: see `model.continuation`
+)
+
+continuations = Table(
+    "continuations",
+    metadata,
+    Column("parent", Text, primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("condition", Text, nullable=False),  # one of `model.continuation.When`
+    Column("task_type", Text, nullable=False),
+    Column("task", Text, nullable=False),  # JSON text: see `continuing.text_of`
 )
 
 tags = Table(

@@ -8,13 +8,19 @@ from datetime import datetime
 from sqlalchemy import Text, bindparam, select
 
 from queue_tool.model.states import MOVES, Code, Move, State
+from queue_tool.model.ticket import Ticket
 from queue_tool.store import ends
+from queue_tool.store.closed import NOTHING, Closed
 from queue_tool.store.engine.database import Database, micros
 from queue_tool.store.engine.lookup import Lookup, exists_query
 from queue_tool.store.engine.rows import as_rows, is_among
+from queue_tool.store.holding import release
 from queue_tool.store.moves import lock_tasks, update_for
 from queue_tool.store.removal import remove, remove_batches
 from queue_tool.store.tables import batches, in_state, tasks
+
+MOST_HELD = 500
+"""The most batches that one call releases."""
 
 EXPIRED = "The task expired before a worker started it."
 
@@ -25,6 +31,7 @@ class Expired:
 
     tokens: tuple[str, ...]
     finished: tuple[str, ...]  # ids of the batches that have no open task left
+    made: tuple[Ticket, ...] = ()  # tickets of the continuations of what has ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +51,7 @@ class Upkeep:
         self._is_due = Lookup(database, _DUE)
         self._is_late = Lookup(database, _LATE)
         self._old_batch = Lookup(database, _OLD_BATCH)
+        self._is_held = Lookup(database, _HELD)
 
     def come_due(self, now: datetime, limit: int) -> int:
         """Queue the scheduled tasks that are due. Return how many were queued."""
@@ -67,10 +75,20 @@ class Upkeep:
             late = connection.execute(_LOCK_LATE, parameters).all()
             changes = ends.BatchChanges(connection, now)
             for state in MOVES[Move.EXPIRE].sources:
-                changes.add(Move.EXPIRE, (row.batch_id for row in late if row.state == state), before=state)
+                rows = [row for row in late if row.state == state]
+                continuing = [row.token for row in rows if row.continues]
+                changes.add(Move.EXPIRE, (row.batch_id for row in rows), before=state, continuing=continuing)
             connection.execute(_EXPIRE, {"now": micros(now)} | as_rows(row.token for row in late))
-            finished = changes.apply()
-        return Expired(tokens=tuple(row.token for row in late), finished=finished)
+            ended = changes.apply()
+        return Expired(tokens=tuple(row.token for row in late), finished=ended.finished, made=ended.made)
+
+    def release(self, now: datetime) -> Closed:
+        """End the batches that a bulk retry has held for too long, because it has died."""
+        late = self._is_held.all(now=micros(now), most=MOST_HELD)
+        if not late:
+            return NOTHING
+        with self._database.write() as connection:
+            return release(connection, [row.id for row in late], now, only_late=True)
 
     def forget(self, ended_before: datetime, after: int, limit: int) -> Removed:
         """Check up to `limit` tasks after a row, and remove those that ended before a time.
@@ -123,7 +141,7 @@ _LATE = (
 _COME_DUE = update_for(Move.COME_DUE).where(tasks.c.id.in_(_DUE)).values(pushed_at=None).returning(tasks.c.batch_id)
 
 _LOCK_LATE = (
-    select(tasks.c.token, tasks.c.batch_id, tasks.c.state)
+    select(tasks.c.token, tasks.c.batch_id, tasks.c.state, tasks.c.continues)
     .where(tasks.c.id.in_(_LATE), in_state(State.QUEUED, State.SCHEDULED, keyed=True))
     .order_by(tasks.c.token)
     .with_for_update()
@@ -135,6 +153,8 @@ _EXPIRE = (
     .where(is_among(tasks.c.token, bindparam("rows", type_=Text)))
     .values(code=Code.EXPIRED.value, error=EXPIRED)
 )
+
+_HELD = select(batches.c.id).where(ends.IS_LATE).limit(bindparam("most"))
 
 _OLD_BATCH = exists_query((batches.c.finished_at < bindparam("before")) & (batches.c.accepted == 0))
 

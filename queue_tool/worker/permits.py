@@ -36,6 +36,7 @@ class Request(NamedTuple):
     data: str  # JSON text
     parameters: str | None  # JSON text of an object
     timeout: float | None  # seconds
+    parent: str | None  # the batch or task that the task continues
 
 
 class Permits:

@@ -57,6 +57,7 @@ def request_of(run: Run, number: int = 0, entry: int = 0) -> bytes:
         data=task.data,
         parameters=task.parameters,
         timeout=run.timeout,
+        parent=task.parent,
     )
     return json_text.dumps(tuple(request)) + b"\n"
 
@@ -109,6 +110,7 @@ def context_of(request: Request, reporter: Reporter, sender: PipeSender) -> Cont
         deadline=CLOCK.now() + timedelta(seconds=request.timeout) if request.timeout else None,
         parameters=json_text.loads(request.parameters) if request.parameters else {},  # type: ignore[arg-type] # an object
         on_news=reporter.notes,
+        follows=request.parent,
         send=sender,
     )
 

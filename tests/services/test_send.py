@@ -53,6 +53,8 @@ def send(runtime: Runtime) -> Iterator[Send]:
             submitter=patient,
             max_batch=submit.max_batch,
             filling=submit.filling,
+            types=runtime.types,
+            follow=submit.follow,
         ),
         types=runtime.types,
         clock=runtime.clock,

@@ -101,6 +101,15 @@ class TaskAccepted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContinuationAdded(Event):
+    """A new task is on disk that follows a batch or a task, because that has ended."""
+
+    title = "continuation added"
+    token: Token
+    task_type: TypeName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRepeated(Event):
     """A single task was submitted again with the same Idempotency-Key and got the same response as before."""
 

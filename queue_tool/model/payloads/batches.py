@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from queue_tool.model.batch import INVALID, SealedBy
 from queue_tool.model.payloads.fields import BatchId, Count, Item, Labels, Payload, Time
-from queue_tool.model.payloads.tasks import OwnId
+from queue_tool.model.payloads.tasks import Followers, OwnId
 from queue_tool.model.states import FINISHED, IN_PROGRESS
 
 
@@ -159,6 +159,7 @@ class Batch(BatchSummary, frozen=True, kw_only=True):
     """A batch with its counts."""
 
     counts: Annotated[BatchCounts, Meta(description="How many elements are in each state.")]
+    on_finished: Followers | UnsetType = UNSET
 
 
 class ElementError(Payload, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType
 
 from queue_tool.model.payloads.fields import Count, Parameters, Payload, Time
-from queue_tool.model.payloads.tasks import Data, Result, TaskFields
+from queue_tool.model.payloads.tasks import Data, Followers, Result, TaskFields
 from queue_tool.model.states import Code
 
 Run = Annotated[int, Meta(description="The number of the run, from 1.")]
@@ -133,3 +133,10 @@ class TaskDetails(TaskFields, frozen=True, kw_only=True):
     attempts: Annotated[list[FailedAttempt], Meta(description="The runs that did not succeed, oldest first.")]
     timeline: Annotated[list[TimelineEvent], Meta(description="What happened to the task, oldest first.")]
     log: Annotated[list[LogLine], Meta(description="The last 100 lines that the function logged, oldest first.")]
+    on_finished: Followers | UnsetType = UNSET
+    parent_batch: Annotated[
+        str | UnsetType, Meta(description="The id of the batch that the task follows; only if it follows one.")
+    ] = UNSET
+    parent: Annotated[
+        str | UnsetType, Meta(description="The token of the task that it follows; only if it follows one.")
+    ] = UNSET

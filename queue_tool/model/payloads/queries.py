@@ -169,10 +169,18 @@ Metadata = Annotated[dict[str, str], Meta(description=f"The labels of the new ba
 
 
 class LabelQuery(Query, frozen=True, kw_only=True):
-    """The label of a batch."""
+    """The label of a batch, and what follows it."""
 
     name: BatchName = None
     metadata: Metadata = field(default_factory=dict)
+    on_finished: Annotated[
+        str | None,
+        Meta(
+            description="What follows when all tasks of the request have ended: JSON, as in the key `on_finished` of "
+            "`POST /batches`. The header `On-Finished` does the same.",
+            extra_json_schema={"minLength": 1},
+        ),
+    ] = None
 
 
 class SubmitQuery(LabelQuery, frozen=True, kw_only=True):
@@ -184,6 +192,14 @@ class SubmitQuery(LabelQuery, frozen=True, kw_only=True):
             description="The task type of all tasks. The body, or each element of its array, is then the data itself."
         ),
     ] = None
+
+
+class CancelQuery(Query, frozen=True, kw_only=True):
+    """What follows a canceled batch."""
+
+    continues: Annotated[
+        Literal["true", "false"], Meta(description="`false`: nothing that `on_finished` names follows this cancel.")
+    ] = field(default="true", name="continue")
 
 
 class FromQuery(Query, frozen=True, kw_only=True):

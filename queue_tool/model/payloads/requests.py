@@ -75,6 +75,13 @@ class OpenBatchBody(Body, frozen=True, kw_only=True):
             "Without it, each element is a task object as in `POST /tasks`."
         ),
     ] = None
+    on_finished: Annotated[
+        Any | UnsetType,
+        Meta(
+            description="What follows when the batch has ended: a task as in `POST /tasks`, with the additional key "
+            "`when` (`always`, `all_finished` or `any_failed`; by default `always`), or an array of such tasks.",
+        ),
+    ] = UNSET
 
 
 class CheckBody(Payload, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, UnsetType
 
+from queue_tool.model.continuation import When
 from queue_tool.model.payloads.fields import (
     BatchOrNone,
     Count,
@@ -52,6 +53,31 @@ Status = Annotated[
 ]
 Result = Annotated[Any, Meta(description="The result of the function; null until the task has finished.")]
 Data = Annotated[Any, Meta(description="The input of the function, as in the request.")]
+
+
+class Follower(Payload, frozen=True, kw_only=True):
+    """What follows when a batch or a task has ended."""
+
+    when: Annotated[
+        When,
+        Meta(
+            description="After which ends: `always`, `all_finished` (no task failed or was canceled) or `any_failed` "
+            "(one was). Refused elements do not count."
+        ),
+    ]
+    task_type: TypeName
+    tokens: Annotated[
+        list[str],
+        Meta(
+            description="The tokens of the tasks that were created, oldest first: one for each end. "
+            "A batch that is retried can end again."
+        ),
+    ]
+
+
+Followers = Annotated[
+    list[Follower], Meta(description="What follows at its end, in the order of the request; only if anything does.")
+]
 
 
 class TaskError(Payload, frozen=True, kw_only=True):

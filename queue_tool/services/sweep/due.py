@@ -10,6 +10,7 @@ from queue_tool.model.batch import SealedBy
 from queue_tool.model.clock import Clock
 from queue_tool.model.states import Code
 from queue_tool.model.telemetry import Telemetry
+from queue_tool.services.follow import announce
 from queue_tool.store import Store
 
 PAGE = 1000
@@ -46,6 +47,7 @@ class Due:
         self._come_due()
         self.store.idempotency.forget(self.clock.now())
         self._seal_idle()
+        self._release()
         if self.retention is not None:
             self._forget(self.clock.now() - self.retention)
 
@@ -58,6 +60,14 @@ class Due:
                 self.telemetry.emit(events.BatchSealed(batch=batch, by=SealedBy.SWEEPER.value))
             if sealed.is_finished:
                 self.telemetry.emit(events.BatchFinished(batch=batch))
+            announce(self.telemetry, sealed.made)
+
+    def _release(self) -> None:
+        """End the batches that a bulk retry holds which has died."""
+        ended = self.store.upkeep.release(self.clock.now())
+        for batch in ended.finished:
+            self.telemetry.emit(events.BatchFinished(batch=batch))
+        announce(self.telemetry, ended.made)
 
     def _come_due(self) -> None:
         count = 0
@@ -75,6 +85,7 @@ class Due:
             self.telemetry.emit(events.TaskFailed(token=token, code=Code.EXPIRED))
         for batch in expired.finished:
             self.telemetry.emit(events.BatchFinished(batch=batch))
+        announce(self.telemetry, expired.made)
 
     def _forget(self, ended_before: datetime) -> None:
         """Do the next step of the scan for old tasks. A new scan starts `SCAN_EVERY` after the last one has ended."""

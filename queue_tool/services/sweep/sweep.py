@@ -20,6 +20,7 @@ from queue_tool.model.states import Code
 from queue_tool.model.telemetry import Telemetry
 from queue_tool.model.ticket import Ticket, read_ticket_id
 from queue_tool.services.filling import Filling
+from queue_tool.services.follow import announce
 from queue_tool.services.sweep.audit import Audit
 from queue_tool.services.sweep.due import Due
 from queue_tool.services.sweep.push import Push
@@ -198,6 +199,7 @@ class Sweep:
             self._telemetry.emit(events.TaskFailed(token=token, code=Code.WORKER_LOST))
         for batch in taken.finished:
             self._telemetry.emit(events.BatchFinished(batch=batch))
+        announce(self._telemetry, taken.made)
 
     def _reap(self, dead: Sequence[Worker], tickets: Sequence[Ticket]) -> None:
         """Remove everything that Redis holds for dead workers. Push again the tickets that they took but did not claim.

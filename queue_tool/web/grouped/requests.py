@@ -23,7 +23,7 @@ LARGEST = 16 * 1024
 """Bytes. A request with a larger body is handled alone, so that the others do not wait for it."""
 
 LEFT_TO_THE_ROUTE = frozenset(
-    {"HTTP_PREFER", "HTTP_IDEMPOTENCY_KEY", "HTTP_TRANSFER_ENCODING", "HTTP_CONTENT_ENCODING"}
+    {"HTTP_PREFER", "HTTP_IDEMPOTENCY_KEY", "HTTP_ON_FINISHED", "HTTP_TRANSFER_ENCODING", "HTTP_CONTENT_ENCODING"}
 )
 """The headers that change what a request does, as WSGI writes them."""
 

@@ -81,6 +81,7 @@ class Operation:
     refusal: type[BadRequest] = BadRequest  # the error if the body is not of its type
     waits: bool = False  # `Prefer: wait` is honored
     keyed: bool = False  # `Idempotency-Key` is honored
+    continues: bool = False  # `On-Finished` is honored
     in_document: bool = True  # pages are not
 
     @property
@@ -160,6 +161,7 @@ class Options(TypedDict, total=False):
     refusal: type[BadRequest]
     waits: bool
     keyed: bool
+    continues: bool
     in_document: bool
 
 
@@ -269,3 +271,5 @@ def _usual_errors(
             yield errors.UnsupportedMediaType
     if options.get("keyed"):
         yield from (errors.BadIdempotencyKey, errors.IdempotencyKeyReused)
+    if options.get("continues"):
+        yield errors.BadContinuation

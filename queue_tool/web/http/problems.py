@@ -30,6 +30,7 @@ STATUSES: dict[str, int] = {
     errors.MalformedJson.code: 400,
     errors.NotAnArray.code: 400,
     errors.BadTask.code: 400,
+    errors.BadContinuation.code: 400,
     errors.BadTokens.code: 400,
     errors.BadParameter.code: 400,
     errors.BadCursor.code: 400,

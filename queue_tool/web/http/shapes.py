@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from msgspec import UNSET, structs
+from msgspec import UNSET, UnsetType, structs
 
 from queue_tool.errors import TaskNotFound
 from queue_tool.model import batch as model
 from queue_tool.model import json_text, outcome, task_types
 from queue_tool.model.batch import item_of
+from queue_tool.model.continuation import Declared, batch_in, task_in
 from queue_tool.model.details import Details, QueueCounts, Summary
 from queue_tool.model.payloads.batches import Batch, BatchCounts, BatchStatus, BatchSummary
 from queue_tool.model.payloads.details import EventKind, FailedAttempt, LogLine, TaskDetails, TimelineEvent
@@ -20,6 +21,7 @@ from queue_tool.model.payloads.tasks import (
     Check,
     CheckedToken,
     EndedTask,
+    Follower,
     StatusOnly,
     TaskError,
     TaskResult,
@@ -174,6 +176,9 @@ def details(task: Details) -> TaskDetails:
         attempts=[_attempt(attempt) for attempt in task.attempts],
         timeline=list(_timeline(task)),
         log=[LogLine(at=rfc3339(line.at), run=line.run, text=line.text) for line in task.lines],
+        on_finished=_followers(task.on_finished),
+        parent_batch=batch_in(task.parent) or UNSET,
+        parent=task_in(task.parent) or UNSET,
     )
 
 
@@ -185,7 +190,15 @@ def error(task: Status) -> TaskError | None:
 def batch(found: model.Batch) -> Batch:
     """Return a batch with its counts."""
     counts = {state.value: count for state, count in found.counts.items()}
-    return Batch(**_batch(found), counts=BatchCounts(**counts, rejected=found.rejected))
+    return Batch(
+        **_batch(found),
+        counts=BatchCounts(**counts, rejected=found.rejected),
+        on_finished=_followers(found.on_finished),
+    )
+
+
+def _followers(declared: Sequence[Declared]) -> list[Follower] | UnsetType:
+    return [Follower(when=each.when, task_type=each.task_type, tokens=list(each.tokens)) for each in declared] or UNSET
 
 
 def batch_summary(found: model.Batch) -> BatchSummary:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import g, request
 from msgspec import UNSET, UnsetType
 
-from queue_tool.errors import BadIdempotencyKey
+from queue_tool.errors import BadContinuation, BadIdempotencyKey, MalformedJson
+from queue_tool.model import json_text
 from queue_tool.model.batch import INVALID, Accepted, Element, IdempotencyKey, Submission, item_of
 from queue_tool.model.payloads.batches import FieldProblem, Received, ReceivedElement
 from queue_tool.services.submit import request_digest
@@ -15,6 +16,9 @@ MAIN_TYPE = "sleep"
 """The task type for `POST /api` and for the form on the home page."""
 
 LONGEST_KEY = 255
+
+ON_FINISHED = "On-Finished"
+"""The header with the continuations of a request."""
 
 REFUSED_WHOLE = 422
 """The status if every element was refused and nothing was kept."""
@@ -42,9 +46,30 @@ def idempotency_key(body: bytes) -> IdempotencyKey | None:
         return None
     if not 1 <= len(key) <= LONGEST_KEY:
         raise BadIdempotencyKey
-    return IdempotencyKey(
-        scope=f"{g.key_id} {request.path}", key=key, digest=request_digest(body, request.query_string)
-    )
+    query = request.query_string
+    if ON_FINISHED in request.headers:
+        query += f"\0{request.headers[ON_FINISHED]}".encode()
+    return IdempotencyKey(scope=f"{g.key_id} {request.path}", key=key, digest=request_digest(body, query))
+
+
+def on_finished_of(parameter: str | None) -> object:
+    """Return what the current request says in the header `On-Finished`, or in the parameter `on_finished`.
+
+    Args:
+        parameter: the value of the parameter; None: the request has none.
+
+    Raises:
+        BadContinuation: it is not JSON, or the request has both.
+    """
+    header = request.headers.get(ON_FINISHED)
+    if header is not None and parameter is not None:
+        raise BadContinuation("Send the header On-Finished or the parameter on_finished, not both.")
+    text = parameter if header is None else header
+    try:
+        return None if text is None else json_text.loads(text)
+    except MalformedJson as error:
+        name = "parameter on_finished" if header is None else "header On-Finished"
+        raise BadContinuation(f"The {name} is not valid JSON: {error.sentence}") from None
 
 
 def shown(element: Element) -> ReceivedElement:

@@ -45,6 +45,15 @@ IDEMPOTENCY_KEY = {
     "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
 }
 
+ON_FINISHED = {
+    "name": "On-Finished",
+    "in": "header",
+    "description": "What follows when all tasks of the request have ended: JSON in ASCII, as in the key `on_finished` "
+    "of `POST /batches`. The parameter `on_finished` does the same.",
+    "schema": {"type": "string"},
+    "example": '{"task_type": "echo", "data": "done"}',
+}
+
 IF_NONE_MATCH = {
     "name": "If-None-Match",
     "in": "header",
@@ -60,7 +69,13 @@ REQUEST_ID = {
     "schema": {"type": "string"},
 }
 
-SHARED = {"Prefer": PREFER, "IdempotencyKey": IDEMPOTENCY_KEY, "IfNoneMatch": IF_NONE_MATCH, "RequestId": REQUEST_ID}
+SHARED = {
+    "Prefer": PREFER,
+    "IdempotencyKey": IDEMPOTENCY_KEY,
+    "OnFinished": ON_FINISHED,
+    "IfNoneMatch": IF_NONE_MATCH,
+    "RequestId": REQUEST_ID,
+}
 """The parameters that several operations have, by the name of their component."""
 
 
@@ -81,6 +96,7 @@ def parameters_of(operation: Operation, query: Json) -> Iterator[Json]:
     if operation.query is not None:
         yield from _in_query(operation.query, query)
     names = ["Prefer"] * operation.waits + ["IdempotencyKey"] * operation.keyed
+    names += ["OnFinished"] * operation.continues
     names += ["IfNoneMatch"] * operation.has_etag + ["RequestId"]
     yield from ({"$ref": f"#/components/parameters/{name}"} for name in names)
 

@@ -10,7 +10,7 @@ from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.bodies import JsonBody
 from queue_tool.web.http.operation import JSON_OR_LINES, Group, Reply
 from queue_tool.web.http.query import label_of
-from queue_tool.web.http.submissions import MAIN_TYPE, idempotency_key, received
+from queue_tool.web.http.submissions import MAIN_TYPE, idempotency_key, on_finished_of, received
 
 routes = Group("batches", "Send batches, read their status and their results, cancel and retry all tasks of a batch.")
 
@@ -22,6 +22,7 @@ API = "/api"
     API,
     Role.SUBMIT,
     keyed=True,
+    continues=True,
     takes=JSON_OR_LINES,
     headers=("Location",),
     body_schema="Elements",
@@ -43,5 +44,11 @@ def submit_batch(query: LabelQuery, body: JsonBody) -> Reply[Received]:
     if not isinstance(body.value, list):
         raise NotAnArray
     system = runtime()
-    submission = system.submit(body.value, system.of_type(MAIN_TYPE), idempotency_key(body.text), label=label)
+    submission = system.submit(
+        body.value,
+        system.of_type(MAIN_TYPE),
+        idempotency_key(body.text),
+        label=label,
+        on_finished=on_finished_of(query.on_finished),
+    )
     return received(submission)

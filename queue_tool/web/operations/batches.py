@@ -10,7 +10,7 @@ from queue_tool.model.batch import SealedBy
 from queue_tool.model.filter import Filter
 from queue_tool.model.payloads.batches import Batch
 from queue_tool.model.payloads.lists import BatchPage
-from queue_tool.model.payloads.queries import BatchQuery
+from queue_tool.model.payloads.queries import BatchQuery, CancelQuery
 from queue_tool.model.payloads.requests import CancelBody
 from queue_tool.model.payloads.tasks import Changed
 from queue_tool.web.http import shapes
@@ -51,15 +51,20 @@ def get_batch(batch: str) -> Reply[Batch]:
 
 
 @routes.post("/batches/<batch>/cancel", Role.SUBMIT, errors=(BatchNotFound, PartlyChanged))
-def cancel_batch(batch: str, body: CancelBody) -> Changed:
+def cancel_batch(batch: str, query: CancelQuery, body: CancelBody) -> Changed:
     """Cancel all unfinished tasks of a batch.
 
     Tasks that have ended are not changed. The result of a running task is discarded, and its function is stopped if
     the lane of the task type can do that. `matched` counts the tasks that had not ended. An open batch is sealed first.
+    What should follow a canceled batch (`always`, `any_failed`) does follow, except with `continue=false`.
     """
-    system = runtime()
+    system, continues = runtime(), query.continues == "true"
+    if not continues:
+        system.cancel.suppress(batch)
     system.open_batches.seal(batch, SealedBy.CANCEL)
-    changed = system.cancel.matching(Filter(batch=batch), requester(body.by), body.reason or "", key=g.key_name)
+    changed = system.cancel.matching(
+        Filter(batch=batch), requester(body.by), body.reason or "", key=g.key_name, continues=continues
+    )
     return Changed(matched=changed.matched, changed=changed.changed)
 
 

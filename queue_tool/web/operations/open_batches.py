@@ -6,6 +6,7 @@ import msgspec
 from flask import request
 
 from queue_tool.errors import (
+    BadContinuation,
     BadRequest,
     BatchNotFound,
     BatchSealed,
@@ -14,6 +15,7 @@ from queue_tool.errors import (
     TooManyWaiting,
     WrongStart,
 )
+from queue_tool.model import json_text
 from queue_tool.model.access import Role
 from queue_tool.model.batch import SealedBy
 from queue_tool.model.payloads.batches import Batch, KeptElements, Received
@@ -32,7 +34,7 @@ CREATED = 201
 routes = Group("batches", "Send batches, read their status and their results, cancel and retry all tasks of a batch.")
 
 
-@routes.post("/batches", Role.SUBMIT, status=CREATED, keyed=True, headers=("Location",))
+@routes.post("/batches", Role.SUBMIT, status=CREATED, keyed=True, headers=("Location",), errors=(BadContinuation,))
 def open_batch(body: OpenBatchBody) -> Reply[Batch]:
     """Make an open batch.
 
@@ -44,7 +46,9 @@ def open_batch(body: OpenBatchBody) -> Reply[Batch]:
         raise BadRequest("The name and the metadata must not contain U+0000.")
     label = label_of(body.name, body.metadata)
     system = runtime()
-    batch = system.open_batches.open(label, body.task_type, idempotency_key(msgspec.json.encode(body)))
+    key = idempotency_key(json_text.encode(body))
+    followers = None if body.on_finished is msgspec.UNSET else body.on_finished
+    batch = system.open_batches.open(label, body.task_type, key, followers)
     return Reply(body=shapes.batch(system.ask.batch(batch)), status=CREATED, headers={"Location": f"/batches/{batch}"})
 
 

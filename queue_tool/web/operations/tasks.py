@@ -40,7 +40,7 @@ from queue_tool.web.http.paging import page_of_tasks
 from queue_tool.web.http.prefer import answer_in_time, task_in_time
 from queue_tool.web.http.query import label_of
 from queue_tool.web.http.selections import requester, selection_of
-from queue_tool.web.http.submissions import REFUSED_WHOLE, idempotency_key, received
+from queue_tool.web.http.submissions import REFUSED_WHOLE, idempotency_key, on_finished_of, received
 
 ACCEPTED = 202
 
@@ -52,6 +52,7 @@ routes = Group("tasks", "Send tasks of any type, read their status and all their
 SUBMITS: Options = {
     "status": ACCEPTED,
     "keyed": True,
+    "continues": True,
     "takes": JSON_OR_LINES,
     "body_schema": "TaskRequests",
     "errors": (BadTask, TooManyItems, TooManyWaiting, TaskRemoved),
@@ -94,14 +95,15 @@ def submit_tasks(query: SubmitQuery, body: JsonBody) -> Reply[Received] | Reply[
     judge: Judge = Requests(types=system.types, now=system.clock.now())
     if query.task_type is not None:
         judge = _judge_of(query.task_type)
-    key = idempotency_key(body.text)
+    key, followers = idempotency_key(body.text), on_finished_of(query.on_finished)
     if isinstance(body.value, list):
-        return received(system.submit(body.value, judge, key, label=label, some_accepted=True), ACCEPTED)
+        submission = system.submit(body.value, judge, key, label=label, some_accepted=True, on_finished=followers)
+        return received(submission, ACCEPTED)
     if not isinstance(body.value, dict) and query.task_type is None:
         raise BadRequest("The body must be a JSON object or an array of objects.")
     if label != UNNAMED:
         raise BadParameter("Only a batch has a name and metadata: send the task in an array, or omit these parameters.")
-    return submitted(system, system.submit.single(body.value, judge, key))
+    return submitted(system, system.submit.single(body.value, judge, key, on_finished=followers))
 
 
 def _judge_of(name: str) -> Judge:
