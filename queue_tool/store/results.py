@@ -25,6 +25,10 @@ ON_A_PAGE = 100
 """Results on a page for a continuation: it may go through a pipe as one line."""
 
 
+NOTHING = -1
+"""Before the first row."""
+
+
 class Results:
     """The results of the elements of batches."""
 
@@ -50,16 +54,18 @@ class Results:
             values = {"batch": batch, "most": ON_A_PAGE}
             found = connection.execute(_TASKS, values | {"last": wanted.task}).all()
             refused = connection.execute(_REFUSALS, values | {"last": wanted.refusal}).all()
-        rows = [(_of_task(row), row.id, None) for row in found]
-        rows += [(_of_refusal(row), None, row.position) for row in refused]
+        rows = [(_of_task(row), row.id, NOTHING) for row in found]
+        rows += [(_of_refusal(row), NOTHING, row.position) for row in refused]
         page = sorted(rows, key=lambda each: each[0].index)[:ON_A_PAGE]
         following = WantedPage(
             parent=wanted.parent,
-            task=max((row for _, row, _ in page if row is not None), default=wanted.task),
-            refusal=max((place for _, _, place in page if place is not None), default=wanted.refusal),
+            task=max([wanted.task, *(row for _, row, _ in page)]),
+            refusal=max([wanted.refusal, *(place for _, _, place in page)]),
         )
-        is_last = len(rows) <= len(page) < ON_A_PAGE
-        return ResultPage(results=tuple(_plain(each) for each, _, _ in page), following=None if is_last else following)
+        return ResultPage(
+            results=tuple(_plain(each) for each, _, _ in page),
+            following=following if len(page) == ON_A_PAGE else None,
+        )
 
     def _rows(self, statement: Any, batch: str, key: str) -> Iterator[Any]:
         last = -1

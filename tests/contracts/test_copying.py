@@ -23,7 +23,8 @@ from queue_tool.errors import (
 )
 from queue_tool.execution.builtin import sleep_type
 from queue_tool.model.access import ApiKey, Role
-from queue_tool.model.batch import IdempotencyKey, Label, judge_of, new_batch
+from queue_tool.model.batch import IdempotencyKey, Label, NewTask, judge_of, new_batch
+from queue_tool.model.continuation import Continuation, When
 from queue_tool.model.message import Pop, Push
 from queue_tool.model.options import Options
 from queue_tool.model.outcome import Note, Outcome
@@ -98,7 +99,11 @@ def fill(store: Store) -> None:
     add(store, *([GOOD] * (ROWS + 500)), BAD, 7, key=IdempotencyKey(scope="s", key="é", digest="d"))
     options = Options(name="n", custom_id="c", parameters='{"a":1}', tags=("red", "verde ✓"), unique_key="u")
     label = Label(name="import", metadata={"key": "value"})
-    named = new_batch([GOOD], judge_of(SLEEP, options), make_tokens(2, NOW), NOW, label=label)
+    task = judge_of(SLEEP)(GOOD, 0, "")
+    assert isinstance(task, NewTask)
+    followers = (Continuation(when=When.ALWAYS, task=task),)
+    tokens = make_tokens(2, NOW)
+    named = new_batch([GOOD], judge_of(SLEEP, options), tokens, NOW, label=label, on_finished=followers)
     add_to(store, named, hold=["default"])
     assert store.windows.note(store.windows.next("default", 0), 5, 5, NOW)
     filled, token = make_tokens(2, NOW)

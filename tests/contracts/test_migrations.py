@@ -113,10 +113,19 @@ def _before_0014(table: str, row: Row) -> Row | None:
     return row
 
 
+def _before_0015(table: str, row: Row) -> Row | None:
+    """Return the row before 0015, when no batch was held by a bulk retry: the downgrade releases them."""
+    until = row.get("reopening_until")
+    if table == "batches" and until is not None:
+        return {**row, "open": row["open"] - 1, "finished_at": until if row["open"] == 1 else None}
+    return row
+
+
 CHANGED_BY_DOWNGRADES: Mapping[str, Callable[[str, Row], Row | None]] = {
     "0004": _before_0004,
     "0006": _before_0006,
     "0014": _before_0014,
+    "0015": _before_0015,
 }
 """How a downgrade changes a row, apart from the columns that it drops; None if it must remove the row."""
 

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from queue_tool.execution.builtin import sleep_type
-from queue_tool.model.batch import UNNAMED, Accepted, SealedBy, judge_of, new_batch
+from queue_tool.model.batch import UNNAMED, Accepted, NewTask, SealedBy, judge_of, new_batch
+from queue_tool.model.continuation import Continuation, When
 from queue_tool.model.options import Options
 from queue_tool.model.outcome import Outcome
 from queue_tool.model.queues import Priority
@@ -34,19 +35,37 @@ from tests.runs import claim_runs, settle_runs
 
 SLEEP = sleep_type(60)
 GOOD = {"item": "a", "valor": 0}
+FOLLOWERS = tuple(Continuation(when=when, task=NewTask(index=0, token="", data=GOOD, task_type=SLEEP)) for when in When)
 STEP = timedelta(seconds=1)
 
 _RECORDED_MOVES = """
 CREATE TABLE recorded_moves (token TEXT, was TEXT, is_now TEXT, was_run INTEGER, run INTEGER);
+CREATE TABLE declared (parent TEXT);
+CREATE TABLE closings (parent TEXT, failed INTEGER);
+CREATE TRIGGER record_declared AFTER INSERT ON continuations WHEN NEW.position = 0
+  BEGIN INSERT INTO declared VALUES (NEW.parent); END;
+CREATE TRIGGER record_closing AFTER UPDATE OF finished_at ON batches
+  WHEN NEW.finished_at IS NOT NULL AND OLD.finished_at IS NULL
+  BEGIN INSERT INTO closings VALUES ('batch ' || NEW.public_id, NEW.failed + NEW.canceled > 0); END;
+CREATE TRIGGER record_end AFTER UPDATE OF state ON tasks
+  WHEN NEW.continues IS NOT NULL AND NEW.state IN ('finished', 'failed', 'canceled')
+  BEGIN INSERT INTO closings VALUES ('task ' || NEW.token, NEW.state <> 'finished'); END;
 CREATE TRIGGER record_moves AFTER UPDATE OF state, run ON tasks WHEN NEW.state <> OLD.state OR NEW.run <> OLD.run
   BEGIN INSERT INTO recorded_moves VALUES (NEW.token, OLD.state, NEW.state, OLD.run, NEW.run); END;
 """
+
+_BATCHES = """SELECT id, public_id, accepted, rejected, open, finished_at, reopening_until IS NOT NULL
+FROM batches"""
+
+_MADE = "SELECT parent, position FROM tasks WHERE parent IS NOT NULL"
 
 _WAITING = "SELECT token, run FROM tasks WHERE state = 'queued'"
 
 _FENCE = "SELECT state, run, owner FROM tasks WHERE token = '{}'"
 
 ENDS = [Move.FINISH, Move.FAIL, Move.RETRY_LATER, Move.PUT_BACK, Move.RESIGN]
+
+VERBS = ["cancel", "cancel", "reopen", "reopen", "reopen some", "reopen the rest", "remove", "remove"]
 
 picks = st.builds(random.Random, st.integers(0, 2**32 - 1))
 """Random choices of a step, from one seed so that Hypothesis can repeat and shrink them."""
@@ -84,6 +103,7 @@ class Life(RuleBasedStateMachine):
         self.workers = [self.new_worker(), self.new_worker()]
         self.removed: set[str] = set()
         self.open_batch: str | None = None
+        self.held: set[int] = set()  # batches that a bulk retry reopens
 
     def teardown(self) -> None:
         if hasattr(self, "store"):
@@ -100,12 +120,20 @@ class Life(RuleBasedStateMachine):
 
     # -- operations ----------------------------------------------------------------------------------------
 
-    @rule(count=st.integers(1, 4), refused=st.integers(0, 2), delay=st.sampled_from([0, 0, 5]), held=st.booleans())
-    def submit(self, count: int, refused: int, delay: int, held: bool) -> None:
+    @rule(
+        count=st.integers(1, 4),
+        refused=st.integers(0, 2),
+        delay=st.sampled_from([0, 0, 5]),
+        held=st.booleans(),
+        continues=st.booleans(),
+    )
+    def submit(self, count: int, refused: int, delay: int, held: bool, continues: bool) -> None:
         elements = [GOOD] * count + [None] * refused
         timing = Timing(due_at=self.now + delay * STEP if delay else None, expires_at=self.now + 20 * STEP)
         tokens = make_tokens(len(elements) + 1, self.now)
-        batch = new_batch(elements, judge_of(SLEEP, Options(timing=timing)), tokens, self.now)
+        followers = FOLLOWERS if continues else ()
+        options = Options(timing=timing, on_finished=followers)
+        batch = new_batch(elements, judge_of(SLEEP, options), tokens, self.now, on_finished=followers)
         add_to(self.store, batch, hold=["default"] if held else [])
         self.batches[batch.id] = refused
         self.tokens += [element.token for element in batch.elements if isinstance(element, Accepted)]
@@ -163,13 +191,18 @@ class Life(RuleBasedStateMachine):
         self.workers[which] = self.new_worker()
 
     @precondition(lambda self: self.tokens)
-    @rule(pick=picks, verb=st.sampled_from(["cancel", "reopen", "remove"]))
+    @rule(pick=picks, verb=st.sampled_from(VERBS))
     def control(self, pick: random.Random, verb: str) -> None:
         some = pick.sample(self.tokens, min(2, len(self.tokens)))
         if verb == "cancel":
             self.store.control.cancel(some, "somebody", "", self.now)
         elif verb == "reopen":
             self.store.control.reopen(some)
+        elif verb == "reopen some":  # as the first part of a bulk retry does
+            self.store.control.reopen(some, self.now, self.held)
+        elif verb == "reopen the rest":
+            self.store.control.release(self.held, self.now)
+            self.held.clear()
         else:
             before = {token for (token,) in self.rows("SELECT token FROM tasks")}
             self.store.control.remove(some)
@@ -187,6 +220,7 @@ class Life(RuleBasedStateMachine):
         """Do what a sweeper does to the store; a sweeper that crashes has pushed tickets without recording it."""
         self.store.upkeep.expire(self.now, 100)
         self.store.upkeep.come_due(self.now, 100)
+        self.store.upkeep.release(self.now)
         for batch in self.store.batches.unpushed(self.now + timedelta(days=1), timedelta(0)):
             if not crash:
                 record_pushed(self.store, batch, self.now)
@@ -201,6 +235,7 @@ class Life(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         """Restart the process: everything in memory is lost."""
+        self.held.clear()
         self.store.close()
         self.store = Store(Database(f"sqlite:///{self.path}"))
 
@@ -210,15 +245,28 @@ class Life(RuleBasedStateMachine):
     def counts_add_up(self) -> None:
         if not self.is_changed("counts_add_up"):
             return
-        for row in self.rows("SELECT id, public_id, accepted, rejected, open, finished_at FROM batches"):
-            row_id, public_id, accepted, rejected, still_open, finished_at = row
+        for row in self.rows(_BATCHES):
+            row_id, public_id, accepted, rejected, still_open, finished_at, is_held = row
             batch = self.store.batches.get(public_id)
             found = dict(self.rows("SELECT state, count(*) FROM tasks WHERE batch_id = ? GROUP BY state", row_id))
             assert batch.counts == {state: found.get(state, 0) for state in State}
             assert sum(batch.counts.values()) == accepted
             assert rejected == self.batches[public_id]
-            assert still_open == batch.is_open + sum(count for state, count in batch.counts.items() if not state.ended)
+            unfinished = sum(count for state, count in batch.counts.items() if not state.ended)
+            assert still_open == batch.is_open + is_held + unfinished
             assert (still_open == 0) == (finished_at is not None), row_id
+
+    @invariant()
+    def each_end_is_followed_once(self) -> None:
+        """Compare what has ended with the tasks that continue it."""
+        if not self.is_changed("each_end_is_followed_once"):
+            return
+        made = self.rows(_MADE)
+        for position, follower in enumerate(FOLLOWERS):
+            of_this = sorted(parent for parent, its in made if its == position)
+            ended = self.rows("SELECT parent, failed FROM closings WHERE parent IN (SELECT parent FROM declared)")
+            due = [parent for parent, failed in ended if follower.when.includes(any_failed=bool(failed))]
+            assert of_this == sorted(due)
 
     @invariant()
     def moves_are_legal(self) -> None:
@@ -245,7 +293,7 @@ class Life(RuleBasedStateMachine):
     def nothing_is_lost(self) -> None:
         if not self.is_changed("nothing_is_lost"):
             return
-        known = {token for (token,) in self.rows("SELECT token FROM tasks")}
+        known = {token for (token,) in self.rows("SELECT token FROM tasks WHERE parent IS NULL")}
         assert known == set(self.tokens) - self.removed
         assert self.rows("SELECT token FROM tasks WHERE state = 'running' AND owner IS NULL") == []
         assert all(losses <= MOST_LOSSES for (losses,) in self.rows("SELECT losses FROM tasks"))
