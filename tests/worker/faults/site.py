@@ -30,7 +30,7 @@ WORKER = ("-m", "queue_tool", "worker")
 
 HARD = "tests.worker.faults.hard"
 
-TASKS = f"{HARD},tests.worker.faults.alone,tests.worker.faults.awaits"
+TASKS = f"{HARD},tests.worker.faults.alone,tests.worker.faults.awaits,tests.worker.faults.follows"
 """The modules of all task types that can be sent; a worker loads only HARD unless a test passes TASKS."""
 
 
