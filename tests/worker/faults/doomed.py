@@ -9,7 +9,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,7 @@ from queue_tool.model.context import Context
 from queue_tool.model.outcome import Ended, Note, Outcome
 from queue_tool.model.queues import Lane
 from queue_tool.model.run import Run
+from queue_tool.model.ticket import Ticket
 from queue_tool.runtime import Runtime
 from queue_tool.services.filling import Filled, Filling
 from queue_tool.services.run import RecordedAndClaimed, Runner
@@ -149,9 +150,19 @@ class DoomedWorker(Worker):
 
     def _run_pump(self, runtime: Runtime, loop: LoopThread, *, burst: bool, most: int | None) -> int:
         known: dict[str, Any] = {field.name: getattr(runtime.runner, field.name) for field in fields(runtime.runner)}
+        known["follow"] = self._doomed_follow(runtime.runner.follow)
         doomed = replace(runtime, runner=DoomedRunner(**known, doom=self.doom))
         doomed = replace(doomed, filling=DoomedFilling(runtime.filling, self.doom))
         return super()._run_pump(doomed, loop, burst=burst, most=most)
+
+    def _doomed_follow(self, real: Callable[[Sequence[Ticket]], None]) -> Callable[[Sequence[Ticket]], None]:
+        """Die after continuations were made, before their tickets are pushed."""
+
+        def follow(made: Sequence[Ticket]) -> None:
+            self.doom.at("before follow", happens=made)
+            real(made)
+
+        return follow
 
     def _executors(
         self, runtime: Runtime, loop: asyncio.AbstractEventLoop, lanes: set[Lane]

@@ -24,7 +24,7 @@ def test_what_follows_is_made_once_if_workers_die_at_the_end_of_the_batch_and_re
     )
     tokens = [element.token for element in batch.elements if isinstance(element, Accepted)]
     assert batch.batch is not None
-    for step in ("after claim", "after settle"):
+    for step in ("after claim", "before follow"):
         killed = site.start("-m", "tests.worker.faults.doomed", step, "1", TASKS=follows.__name__)
         assert killed.wait(LIMIT) == -signal.SIGKILL, site.log
         site.sweep()
