@@ -49,6 +49,7 @@ class Findings:
     counts: list[str] = field(default_factory=list)  # batches whose counts differ from their tasks
     halves: list[str] = field(default_factory=list)  # batches of which only a part was stored
     leftovers: list[str] = field(default_factory=list)  # keys and tickets of ended tasks in Redis
+    followed: list[str] = field(default_factory=list)  # batches that were not followed once for each of their ends
     messages: list[str] = field(default_factory=list)  # messages that were lost, or given twice
     unanswered: int = 0  # requests without an answer; each must be stored completely or not at all
     recovery: float = 0.0  # seconds: the longest time under load in which no task ended
@@ -58,7 +59,7 @@ class Findings:
     @property
     def faults(self) -> dict[str, list[str]]:
         """Return the lists that are not empty, by their names."""
-        names = ("lost", "stuck", "wrong", "twice", "counts", "halves", "leftovers", "messages")
+        names = ("lost", "stuck", "wrong", "twice", "counts", "halves", "followed", "leftovers", "messages")
         return {name: found for name in names if (found := getattr(self, name))}
 
 
@@ -68,6 +69,7 @@ def audit(site: Site, sent: Sent, havoc: Havoc) -> Findings:
     unanswered = _repeat_lost_requests(site, sent)
     with suppress(AssertionError):  # stuck tasks are collected below
         eventually(lambda: {*_states(site, sent).values()} <= {*ENDED, "unknown"}, within=QUIET)
+        eventually(lambda: not site.rows(_UNENDED), within=QUIET)
     quiet_after = time.monotonic() - began
     states = _states(site, sent)
     codes = dict(site.rows("SELECT token, code FROM tasks WHERE code IS NOT NULL"))
@@ -96,6 +98,8 @@ def audit(site: Site, sent: Sent, havoc: Havoc) -> Findings:
     findings.twice += [row[0] for row in site.rows(_TWICE)]
     findings.halves += [row[0] for row in site.rows(_HALVES)]
     findings.counts += [row[0] for row in site.rows(_COUNTS)]
+    findings.followed += [row[0] for row in site.rows(_FOLLOWED)]
+    findings.stuck += [row[0] for row in site.rows(_UNENDED)]
     findings.leftovers += _leftovers(site)
     return findings
 
@@ -116,6 +120,16 @@ _TWICE = "SELECT token FROM ends GROUP BY token, run HAVING count(*) > 1"
 _HALVES = """SELECT public_id FROM batches WHERE accepted <> (SELECT count(*) FROM tasks WHERE batch_id = batches.id)
     OR rejected <> (SELECT count(*) FROM refusals WHERE batch_id = batches.id)"""
 
+_FOLLOWED = " UNION ".join(
+    f"""SELECT public_id FROM batches WHERE continues IS NOT NULL AND
+    (SELECT count(*) FROM tasks WHERE parent = 'batch ' || batches.public_id AND position = {position}) <>
+    (SELECT count(*) FROM closings WHERE closings.public_id = batches.public_id AND {condition})"""  # noqa: S608 - ours
+    for position, condition in enumerate(("1 = 1", "failed + canceled = 0", "failed + canceled > 0"))
+)
+"""By position of `FOLLOWERS`: as many tasks as ends of the kind that they follow."""
+
+_UNENDED = "SELECT token FROM tasks WHERE parent IS NOT NULL AND state NOT IN ('finished', 'failed', 'canceled')"
+
 _COUNTS = """SELECT public_id FROM batches WHERE open <> (SELECT count(*) FROM tasks WHERE batch_id = batches.id
     AND state NOT IN ('finished', 'failed', 'canceled')) OR (open = 0) <> (finished_at IS NOT NULL)
     OR scheduled <> (SELECT count(*) FROM tasks WHERE batch_id = batches.id AND state = 'scheduled')
@@ -129,13 +143,13 @@ def _repeat_lost_requests(site: Site, sent: Sent) -> int:
     If the service stored the first request, it must give the same answer, because the key is the same.
     """
 
-    def again(key: str, body: Any) -> Any:
-        answer = http("POST", site.system.url("/tasks"), body, {"Idempotency-Key": key})
+    def again(headers: dict[str, str], body: Any) -> Any:
+        answer = http("POST", site.system.url("/tasks"), body, headers)
         assert answer.status == 202, answer
         return answer.json
 
-    for key, body in sent.lost:
-        answer = eventually(lambda key=key, body=body: again(key, body), within=QUIET)  # type: ignore[misc] # mypy infers no default
+    for headers, body in sent.lost:
+        answer = eventually(lambda headers=headers, body=body: again(headers, body), within=QUIET)  # type: ignore[misc] # mypy infers no default
         tokens = [line["hash"] for line in answer["processing_items"]]
         sent.expected |= {token: task["task_type"] for token, task in zip(tokens, body, strict=True)}
     return len(sent.lost)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 import time
@@ -20,6 +21,11 @@ KINDS = {
 }
 """The task types, each with the least and the most seconds that it takes."""
 
+FOLLOWERS = [
+    {"when": when, "task_type": "chaos.thread", "data": 0} for when in ("always", "all_finished", "any_failed")
+]
+"""What follows some of the batches."""
+
 WEIGHTS = [70, 15, 2, 8, 5]
 
 PATIENCE = 90.0
@@ -32,7 +38,7 @@ class Sent:
 
     expected: dict[str, str] = field(default_factory=dict)  # the task type, by token
     canceled: set[str] = field(default_factory=set)
-    lost: list[tuple[str, Any]] = field(default_factory=list)  # key and body of each request without an answer
+    lost: list[tuple[dict[str, str], Any]] = field(default_factory=list)  # headers and body of requests without answer
     repeated: int = 0  # how many times a request was repeated
     posts: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -84,10 +90,12 @@ class Client(threading.Thread):
 
     def _send(self, body: list[dict[str, Any]]) -> None:
         """Send a batch and retry until it is answered; in 3 of 10 cases, stop after the first lost answer."""
-        key, until = uuid.uuid4().hex, time.monotonic() + PATIENCE
+        headers, until = {"Idempotency-Key": uuid.uuid4().hex}, time.monotonic() + PATIENCE
+        if self._random.random() < 0.3:
+            headers["On-Finished"] = json.dumps(FOLLOWERS)
         gives_up = self._random.random() < 0.3
         while time.monotonic() < until:
-            answer = self._post("/tasks", body, {"Idempotency-Key": key})
+            answer = self._post("/tasks", body, headers)
             if answer is not None and answer.status == 202:
                 return self._remember(answer.json["processing_items"], body)
             if answer is None and gives_up:
@@ -96,7 +104,7 @@ class Client(threading.Thread):
                 self._sent.repeated += 1
             threading.Event().wait(0.1)
         with self._sent.lock:
-            self._sent.lost.append((key, body))
+            self._sent.lost.append((headers, body))
         return None
 
     def _remember(self, lines: list[dict[str, Any]], body: list[dict[str, Any]]) -> None:

@@ -48,9 +48,12 @@ class Site:
         return rows(self.url, query)
 
     def record_ends(self) -> None:
-        """Add a trigger that records each end of each run in the table `ends`."""
+        """Add triggers that record each end of each run in the table `ends`, and of each batch in `closings`."""
         when = "NEW.state IN ('finished', 'failed', 'canceled') AND OLD.state <> NEW.state"
         note(self.url, "ends", "token", "run", "state", of="tasks", on="UPDATE OF state", when=when)
+        when = "NEW.finished_at IS NOT NULL AND OLD.finished_at IS NULL"
+        kept = ("public_id", "failed", "canceled")
+        note(self.url, "closings", *kept, of="batches", on="UPDATE OF finished_at", when=when)
 
     @property
     def redis(self) -> Redis:

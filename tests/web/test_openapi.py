@@ -196,8 +196,8 @@ LABELS: tuple[dict[str, str], ...] = (
     *({f"metadata.{number}": "b" for number in range(count)} for count in (20, 21)),
 )
 
-FORMED = ("cursor", "task_type", "job_id")
-"""Parameters whose values the document cannot list: the server made them, or a user's module did."""
+FORMED = ("cursor", "task_type", "job_id", "on_finished")
+"""Parameters whose values the document cannot list: the server made them, a user's module did, or they are JSON."""
 
 
 CONFLICT = 409
