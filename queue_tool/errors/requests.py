@@ -61,7 +61,7 @@ class BadTask(BadRequest):
 
 
 class BadContinuation(BadTask):
-    """`on_finished` is not valid. `errors` gives the reasons."""
+    """What should follow is not a valid task. `errors` gives the reasons."""
 
     code = "bad_continuation"
     cause = (

@@ -276,7 +276,7 @@ def make_tokens(count: int, now: datetime) -> list[str]:
 
 def _bad_continuation(errors: Sequence[FieldError]) -> BadContinuation:
     first = errors[0]
-    error = BadContinuation(f"`on_finished` is not valid: {first.path}: {first.message}")
+    error = BadContinuation(f"What should follow is not valid: {first.path}: {first.message}")
     error.errors = [asdict(each) for each in errors]
     return error
 
