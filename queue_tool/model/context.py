@@ -11,7 +11,7 @@ from typing import Any, NoReturn, Unpack
 
 from queue_tool.errors import NotSent
 from queue_tool.model.bounded_text import keepable
-from queue_tool.model.continuation import batch_in, task_in
+from queue_tool.model.continuation import parent_of_batch, parent_of_task
 from queue_tool.model.outcome import MOST_LINES, Note
 from queue_tool.model.parent_results import ParentResults, WantedPage
 from queue_tool.model.sending import Sending, SendOptions, sending_of
@@ -63,7 +63,8 @@ class Context:
     )  # additional input for the function, in addition to its data
     canceled: threading.Event = field(default_factory=threading.Event)
     on_news: Callable[[Context], None] = field(default=ignore_news, repr=False)  # called when there are notes to take
-    follows: str | None = None  # the batch or task that this task continues, as `model.continuation` writes it
+    parent_batch: str | None = None  # the id of the batch that this task continues; None if it continues no batch
+    parent: str | None = None  # the token of the task that this task continues; None if it continues no task
     send: Callable[[Context, Sending | WantedPage], Any] = field(
         default=refuse_to_send, repr=False
     )  # what `submit` and `results` call
@@ -138,16 +139,6 @@ class Context:
         """
         return self.send(self, sending_of(task_type, list(data), options, key=key, many=True))
 
-    @property
-    def parent_batch(self) -> str | None:
-        """Return the id of the batch that this task continues; None if it continues no batch."""
-        return batch_in(self.follows)
-
-    @property
-    def parent(self) -> str | None:
-        """Return the token of the task that this task continues; None if it continues no task."""
-        return task_in(self.follows)
-
     def results(self) -> ParentResults:
         """Return the results of what this task continues, in the order of the batch. They are read in pages.
 
@@ -156,9 +147,13 @@ class Context:
         Raises:
             ValueError: the task is no continuation.
         """
-        if self.follows is None:
+        if self.parent_batch is not None:
+            parent = parent_of_batch(self.parent_batch)
+        elif self.parent is not None:
+            parent = parent_of_task(self.parent)
+        else:
             raise ValueError("This task is no continuation, so there are no results to read.")
-        return ParentResults(self.follows, lambda wanted: self.send(self, wanted))
+        return ParentResults(parent, lambda wanted: self.send(self, wanted))
 
     def take_notes(self) -> Notes:
         """Return and clear what the run has reported since the last call. The function may report more meanwhile."""

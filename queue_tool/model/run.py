@@ -9,6 +9,7 @@ from typing import Any
 
 from queue_tool.model import json_text
 from queue_tool.model.context import Context, ignore_news, refuse_to_send
+from queue_tool.model.continuation import batch_in, task_in
 from queue_tool.model.outcome import Ended
 from queue_tool.model.parent_results import WantedPage
 from queue_tool.model.sending import Sending
@@ -52,6 +53,7 @@ class Run:
             deadline=self.deadline(called_at or task.started_at),
             parameters=json_text.loads(task.parameters) if task.parameters else {},  # type: ignore[arg-type] # an object
             on_news=on_news,
-            follows=task.parent,
+            parent_batch=batch_in(task.parent),
+            parent=task_in(task.parent),
             send=self.send,
         )

@@ -24,6 +24,7 @@ from queue_tool.host.clock import CLOCK
 from queue_tool.known_types import load_types
 from queue_tool.model import json_text
 from queue_tool.model.context import Context
+from queue_tool.model.continuation import batch_in, task_in
 from queue_tool.model.outcome import Ended
 from queue_tool.model.run import Run
 from queue_tool.model.task_types import TaskTypes
@@ -110,7 +111,8 @@ def context_of(request: Request, reporter: Reporter, sender: PipeSender) -> Cont
         deadline=CLOCK.now() + timedelta(seconds=request.timeout) if request.timeout else None,
         parameters=json_text.loads(request.parameters) if request.parameters else {},  # type: ignore[arg-type] # an object
         on_news=reporter.notes,
-        follows=request.parent,
+        parent_batch=batch_in(request.parent),
+        parent=task_in(request.parent),
         send=sender,
     )
 

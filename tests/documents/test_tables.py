@@ -126,7 +126,7 @@ def test_the_options_of_a_task_type() -> None:
     assert names("docs/task-types.md", "option") == list(TypeOptions.__annotations__)
 
 
-CALLED = ("progress", "log", "submit", "submit_many")
+CALLED = ("progress", "log", "submit", "submit_many", "results")
 """The methods of a context that functions call."""
 
 
