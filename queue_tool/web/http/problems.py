@@ -31,6 +31,7 @@ STATUSES: dict[str, int] = {
     errors.NotAnArray.code: 400,
     errors.BadTask.code: 400,
     errors.BadTokens.code: 400,
+    errors.BadWebhook.code: 400,
     errors.BadParameter.code: 400,
     errors.BadCursor.code: 400,
     errors.BadIdempotencyKey.code: 400,
