@@ -108,6 +108,7 @@ def _options(value: Mapping[str, Any], timing: Timing) -> Options:
         timeout=get("timeout"),
         max_attempts=None if max_attempts is None else int(max_attempts),  # in JSON Schema, 2.0 is an integer
         unique_key=get("unique_key"),
+        webhook=get("webhook"),
         timing=timing,
     )
 

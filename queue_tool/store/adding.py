@@ -20,15 +20,18 @@ from sqlalchemy import (
     insert,
     literal_column,
     select,
+    update,
 )
 from sqlalchemy.types import TypeEngine
 
 from queue_tool.model import json_text
 from queue_tool.model.batch import Label, NewBatch, NewTask, Refused
+from queue_tool.model.options import PLAIN
 from queue_tool.model.states import State
 from queue_tool.store import ends, line
 from queue_tool.store.engine.database import micros, micros_or_none
 from queue_tool.store.engine.rows import as_groups, as_rows, field, group, grouped, grouped_text
+from queue_tool.store.listening import begin_own
 from queue_tool.store.tables import batches, labels, refusals, tags, tasks
 
 ROWS = 5000
@@ -58,6 +61,8 @@ def add_batch(connection: Connection, new: NewBatch, *, held: bool, sender: int 
         line.join(connection, [(new.id, name) for name in sorted(new.lists)])
     add_refusals(connection, new.refused, batch_id)
     add_labels(connection, new.label, batch_id)
+    if not new.accepted:
+        ends.tell_of_new_batch(connection, new.id, new.created_at)
     return batch_id
 
 
@@ -68,7 +73,9 @@ def add_refusals(connection: Connection, refused: Sequence[Refused], batch_id: i
 
 
 def add_labels(connection: Connection, label: Label, batch_id: int) -> None:
-    """Add the metadata of a batch, for filters."""
+    """Add the metadata of a batch, for filters, and note that it has a webhook of its own."""
+    if label.webhook:
+        begin_own(connection)
     if label.metadata:
         rows = [{"key": key, "value": value, "batch_id": batch_id} for key, value in label.metadata.items()]
         connection.execute(insert(labels), rows)
@@ -76,7 +83,8 @@ def add_labels(connection: Connection, label: Label, batch_id: int) -> None:
 
 def label_columns(label: Label) -> dict[str, str | None]:
     """Return the columns of a batch that hold its label."""
-    return {"name": label.name, "metadata": _text(dict(label.metadata)) if label.metadata else None}
+    metadata = _text(dict(label.metadata)) if label.metadata else None
+    return {"name": label.name, "metadata": metadata, "webhook": label.webhook}
 
 
 def add_tasks(
@@ -101,7 +109,7 @@ def add_tasks(
             (task.token for task in part), (task.index for task in part), texts, *different.values(), strict=True
         )
         connection.execute(_add(tuple(different)), shared | alike | as_rows(rows))
-    _add_tags(connection, new)
+    _add_extras(connection, new)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +139,7 @@ def add_many(connection: Connection, requests: Sequence[NewTasks]) -> None:
     if rows:
         connection.execute(_ADD_BATCHES, rows)
     connection.execute(_ADD_MIXED, as_rows(row for each in requests for row in _mixed_rows(each)))
-    _add_tags(connection, [task for each in requests for task in each.tasks])
+    _add_extras(connection, [task for each in requests for task in each.tasks])
     line.join_others(connection, {task.list for each in requests if each.held for task in each.tasks})
 
 
@@ -160,10 +168,16 @@ def _batch_row(new: NewBatch, *, held: bool, sender: int) -> dict[str, object]:
     }
 
 
-def _add_tags(connection: Connection, new: Sequence[NewTask]) -> None:
-    tagged = {task.token: task.options.tags for task in new if task.options.tags}
+def _add_extras(connection: Connection, new: Sequence[NewTask]) -> None:
+    """Add what few tasks have: tags, and webhooks of their own."""
+    special = [task for task in new if task.options is not PLAIN]
+    tagged = {task.token: task.options.tags for task in special if task.options.tags}
     if tagged:
         connection.execute(_ADD_TAGS, as_groups(tagged))
+    webhooks = [(task.token, task.options.webhook) for task in special if task.options.webhook]
+    if webhooks:
+        begin_own(connection)
+        connection.execute(_SET_WEBHOOKS, as_rows(webhooks))
 
 
 def _text(value: object) -> str:
@@ -288,6 +302,8 @@ _ADD_MIXED = _insert(
         "created_at": field(_AFTER_OWN + 1, BigInteger()),
     }
 )
+
+_SET_WEBHOOKS = update(tasks).where(tasks.c.token == field(0)).values(webhook=field(1))
 
 _ADD_TAGS = insert(tags).from_select(
     ["tag", "task_id"],

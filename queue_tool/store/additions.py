@@ -53,7 +53,7 @@ class AddBatch:
     def is_plain(self) -> bool:
         """Return whether nothing that is already there can change what is added, and only tasks are added."""
         new = self.new
-        labeled = bool(new.label.metadata)
+        labeled = bool(new.label.metadata or new.label.webhook)
         return bool(new.accepted) and not (new.idempotency or new.refused or labeled or new.unique_keys)
 
     @property

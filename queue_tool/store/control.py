@@ -15,7 +15,8 @@ from queue_tool.model.ticket import Ticket
 from queue_tool.store import attempts, ends, unique
 from queue_tool.store.engine.database import Database, micros
 from queue_tool.store.filtering import conditions
-from queue_tool.store.moves import lock_tokens
+from queue_tool.store.listening import LISTENING
+from queue_tool.store.moves import closes, lock_tokens
 from queue_tool.store.removal import remove
 from queue_tool.store.tables import tasks
 from queue_tool.store.tasks import CHUNK, chunks
@@ -116,6 +117,8 @@ def _count(
     changes = ends.BatchChanges(connection, now)
     for state in {before for _, before in moved}:
         changes.add(move, (row.batch_id for row, before in moved if before is state), before=state)
+    if moved and closes(move):
+        changes.tell_of((row.token for row, _ in moved), moved[0][0].listening)
     return changes.apply()
 
 
@@ -127,7 +130,7 @@ _CANCEL = (
         cancel_reason=bindparam("reason"),
         canceled_key=bindparam("key"),
     )
-    .returning(*TICKET_COLUMNS, tasks.c.batch_id)
+    .returning(*TICKET_COLUMNS, tasks.c.batch_id, LISTENING)
 )
 
 _STATES_OF = select(tasks.c.token, tasks.c.state).where(tasks.c.token.in_(bindparam("tokens", expanding=True)))

@@ -20,6 +20,7 @@ from queue_tool.store.engine.clock import database_now
 from queue_tool.store.engine.database import micros, micros_or_none
 from queue_tool.store.engine.locks import lock_rows
 from queue_tool.store.engine.rows import as_rows, field
+from queue_tool.store.listening import LISTENING, tell, who_listens
 from queue_tool.store.moves import closes, move_of, reopens
 from queue_tool.store.tables import batches
 
@@ -68,6 +69,8 @@ class BatchChanges:
         self._now = micros_or_none(now)
         self._moved: dict[tuple[State, State], Counter[int | None]] = {}
         self._were_in_line = False
+        self._ended: list[str] = []
+        self._listening: int | None = None
 
     def add(self, move: Move, batch_ids: Iterable[int | None], before: State | None = None) -> None:
         """Note tasks that a move has changed.
@@ -83,18 +86,36 @@ class BatchChanges:
         self._moved.setdefault((before, transition.target), Counter()).update(batch_ids)
         self._were_in_line |= move in FROM_LINE
 
+    def tell_of(self, tokens: Iterable[str], listening: int | None) -> None:
+        """Note tasks that ended, for the webhooks.
+
+        Args:
+            tokens: the tasks, in the order in which they ended.
+            listening: `LISTENING`, as a statement of this transaction returned it. If nobody listens, nothing is noted.
+        """
+        if listening is not None:
+            self._ended += tokens
+            self._listening = listening
+
     def apply(self) -> tuple[str, ...]:
         """Change the counts of the batches. Return the ids of the batches that finished.
 
         Call it once, after all changes of tasks. Batches are updated in the order of their ids.
         """
+        finished = self._change_counts()
+        if self._listening is not None and (self._ended or finished):
+            tell(self._connection, self._listening, self._ended, finished, self._now or 0)
+        return finished
+
+    def _change_counts(self) -> tuple[str, ...]:
         rows = self._rows()
         if not rows:
             return ()
         if len(rows) > 1:  # a row that is updated alone needs no lock before
             lock_rows(self._connection, _LOCK, rows)
-        changed = self._connection.execute(_CHANGE, as_rows(rows) | {"now": self._now})
-        finished = {batch_id: public_id for batch_id, public_id, still_open in changed if still_open == 0}
+        changed = self._connection.execute(_CHANGE, as_rows(rows) | {"now": self._now}).all()
+        finished = {batch_id: public_id for batch_id, public_id, still_open, _ in changed if still_open == 0}
+        self._listening = changed[0].listening if finished else self._listening
         if self._were_in_line:
             line.leave(self._connection, finished)
         return tuple(finished.values())
@@ -182,7 +203,16 @@ def seal(connection: Connection, batch_id: int, by: str, now: datetime) -> tuple
     if row.open:
         return True, None
     line.leave(connection, [batch_id])
+    if row.listening is not None:
+        tell(connection, row.listening, (), [row.public_id], micros(now))
     return True, str(row.public_id)
+
+
+def tell_of_new_batch(connection: Connection, public_id: str, now: datetime) -> None:
+    """Tell the webhooks of a new batch that is finished, because all of its elements were refused."""
+    version = who_listens(connection)
+    if version is not None:
+        tell(connection, version, (), [public_id], micros(now))
 
 
 def forget_tasks(connection: Connection, removed: Iterable[tuple[int | None, State]]) -> list[int]:
@@ -230,7 +260,7 @@ _CHANGE = (
         {state.value: batches.c[state.value] + field(place, BigInteger()) for place, state in enumerate(COUNTED, 2)}
     )
     .values(open=_OPEN, finished_at=case((_OPEN == 0, bindparam("now", type_=BigInteger)), else_=None))
-    .returning(batches.c.id, batches.c.public_id, batches.c.open)
+    .returning(batches.c.id, batches.c.public_id, batches.c.open, LISTENING)
 )
 
 
@@ -259,7 +289,7 @@ _SEAL = (
         filled_at=None,
         sealed_by=bindparam("by"),
     )
-    .returning(batches.c.public_id, batches.c.open)
+    .returning(batches.c.public_id, batches.c.open, LISTENING)
 )
 
 _FORGET = (

@@ -54,6 +54,7 @@ batches = Table(
     Column("task_type", Text),  # an open batch whose elements are the data of this type; NULL: they are task objects
     Column("filled_at", BigInteger),  # when an open batch last got elements, by `database_now`; NULL: it is not open
     Column("sealed_by", Text),  # what sealed a batch that was open, one of `model.batch.SealedBy`
+    Column("webhook", Text),  # the URL that is told when the batch finishes
 )
 
 labels = Table(
@@ -103,6 +104,7 @@ tasks = Table(
     Column("description", Text),
     Column("parameters", Text),  # JSON text of an object
     Column("unique_key", Text),
+    Column("webhook", Text),  # the URL that is told when the task ends
 )
 
 tags = Table(
@@ -258,6 +260,16 @@ identity = Table(
     metadata,
     Column("value", Text, primary_key=True),  # one row, created with the table: the unique id of this database
 )
+
+listening = Table(
+    "listening",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # 1: there is at most one row
+    Column("version", BigInteger, nullable=False),  # another random number after each change of `webhooks`
+    Column("has_own", Integer, nullable=False),  # 1: a task or batch had a `webhook` of its own
+    Column("secret", Text),  # signs what is sent to the `webhook` of a task or batch
+)
+"""Who listens to ends. Without a row nobody does. The other tables about webhooks are in `webhook_tables`."""
 
 messages = Table(
     "messages",

@@ -12,6 +12,7 @@ from queue_tool.store import ends
 from queue_tool.store.engine.database import Database, micros
 from queue_tool.store.engine.lookup import Lookup, exists_query
 from queue_tool.store.engine.rows import as_rows, is_among
+from queue_tool.store.listening import who_listens
 from queue_tool.store.moves import lock_tasks, update_for
 from queue_tool.store.removal import remove, remove_batches
 from queue_tool.store.tables import batches, in_state, tasks
@@ -69,6 +70,7 @@ class Upkeep:
             for state in MOVES[Move.EXPIRE].sources:
                 changes.add(Move.EXPIRE, (row.batch_id for row in late if row.state == state), before=state)
             connection.execute(_EXPIRE, {"now": micros(now)} | as_rows(row.token for row in late))
+            changes.tell_of((row.token for row in late), who_listens(connection))
             finished = changes.apply()
         return Expired(tokens=tuple(row.token for row in late), finished=finished)
 
