@@ -34,7 +34,7 @@ class Claimed:
     id: str
     to: Addressed
     ends: Sequence[End]
-    at: Sequence[int]  # when each of them ended, as it is stored
+    at: Sequence[datetime]  # when each of them ended
     tries: int  # how many tries have failed before
     is_full: bool  # whether more may wait than it could take
     lease: tuple[int, int]  # owner and end of the lease

@@ -67,6 +67,12 @@ PAUSES = tuple(map(float, (5, 300, 1800, 7200, 18_000, 36_000, 36_000)))
 GIVEN_UP_WITH = timedelta(days=1)
 """When a message is given up, older ends that wait for the same webhook are given up with it."""
 
+DELIVERED_FOR = timedelta(days=3)
+"""How long what was delivered can be delivered again."""
+
+KEPT_FOR = timedelta(days=7)
+"""How long what was given up can be delivered again, and how long tries are kept."""
+
 EVERY = 1.0
 """Seconds between two messages to a webhook, unless the first one was full."""
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
+    func,
     insert,
     literal_column,
     or_,
@@ -36,7 +37,7 @@ from queue_tool.model.webhook import (
     Outcome,
 )
 from queue_tool.store.engine.clock import database_now
-from queue_tool.store.engine.database import Database, micros
+from queue_tool.store.engine.database import Database, micros, moment
 from queue_tool.store.engine.lookup import Lookup
 from queue_tool.store.engine.transactions import first_unfinished
 from queue_tool.store.tables import workers
@@ -94,7 +95,7 @@ class Deliveries:
             id=found[0].message or message,
             to=addressed(taken, micros(now)),
             ends=ends,
-            at=[each.at for each in found for _ in range(each.count)],
+            at=[moment(each.at) for each in found for _ in range(each.count)],
             tries=taken.tries,
             is_full=len(ends) >= MOST_ENDS or len(found) >= MOST_ROWS,
             lease=(taken.owner, taken.leased_until),
@@ -162,13 +163,19 @@ class Deliveries:
             ).scalar()
         return found
 
-    def page(self, row: int, limit: int, before: int | None) -> tuple[list[Any], int | None]:
+    def page(self, row: int, limit: int, before: int | None) -> tuple[list[Try], int | None]:
         """Return tries of a webhook, newest first, and the row before which the next page begins."""
         page = select(deliveries).where(deliveries.c.webhook_id == row).order_by(deliveries.c.id.desc())
         page = page.limit(limit + 1)
         with self._database.read() as connection:
             rows = connection.execute(page if before is None else page.where(deliveries.c.id < before)).all()
-        return list(rows[:limit]), rows[limit - 1].id if len(rows) > limit else None
+        return [_try(each) for each in rows[:limit]], rows[limit - 1].id if len(rows) > limit else None
+
+    def count(self, row: int) -> int:
+        """Return how many tries of a webhook are kept."""
+        number = select(func.count()).select_from(deliveries).where(deliveries.c.webhook_id == row)
+        with self._database.read() as connection:
+            return connection.execute(number).scalar_one()
 
     def _release(self, connection: Connection, claimed: Claimed, *, tries: int, pause: float, now: datetime) -> bool:
         """Give a lease up. Return whether this process still had it."""
@@ -189,6 +196,21 @@ def _next_rows(connection: Connection, row: int) -> Sequence[Any]:
             break
         taken.append(each)
     return taken
+
+
+def _try(row: Any) -> Try:
+    return Try(
+        message=row.message,
+        type=row.type,
+        count=row.count,
+        at=moment(row.at),
+        number=row.tries,
+        outcome=Outcome(row.outcome),
+        seconds=row.seconds,
+        status=row.status,
+        answer=row.answer,
+        problem=row.problem,
+    )
 
 
 def _record(connection: Connection, row: int, done: Try) -> None:

@@ -11,11 +11,25 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from queue_tool.store.engine.database import Database
+from queue_tool.store.engine.lookup import Lookup
 from queue_tool.store.engine.rows import insert_new
 from queue_tool.store.tables import listening
 
 LISTENING = select(listening.c.version).scalar_subquery().label("listening")
 """The version of the webhooks; NULL if nobody listens to ends. A statement that ends tasks returns it with its rows."""
+
+
+class Listening:
+    """Whether any webhook listens, for those who are not in a transaction."""
+
+    def __init__(self, database: Database) -> None:
+        """Use this database."""
+        self._version = Lookup(database, _VERSION)
+
+    def __call__(self) -> bool:
+        """Return whether there is a webhook, or a task or batch with one of its own, or there was one."""
+        return self._version.first() is not None
 
 
 def who_listens(connection: Connection) -> int | None:

@@ -168,11 +168,18 @@ BatchName = Annotated[
 Metadata = Annotated[dict[str, str], Meta(description=f"The labels of the new batch, for `GET /batches`. {_METADATA}")]
 
 
+BatchWebhook = Annotated[
+    str | None,
+    Meta(description="The URL that the service calls when the new batch finishes: see the documents about webhooks."),
+]
+
+
 class LabelQuery(Query, frozen=True, kw_only=True):
-    """The label of a batch."""
+    """The label of a batch, and whom to tell when it finishes."""
 
     name: BatchName = None
     metadata: Metadata = field(default_factory=dict)
+    webhook: BatchWebhook = None
 
 
 class SubmitQuery(LabelQuery, frozen=True, kw_only=True):

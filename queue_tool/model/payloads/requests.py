@@ -75,6 +75,10 @@ class OpenBatchBody(Body, frozen=True, kw_only=True):
             "Without it, each element is a task object as in `POST /tasks`."
         ),
     ] = None
+    webhook: Annotated[
+        str | None,
+        Meta(description="The URL that the service calls when the batch finishes: see the documents about webhooks."),
+    ] = None
 
 
 class CheckBody(Payload, frozen=True, kw_only=True):

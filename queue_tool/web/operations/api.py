@@ -39,7 +39,7 @@ def submit_batch(query: LabelQuery, body: JsonBody) -> Reply[Received]:
 
     An empty array is answered with an empty list and creates no batch.
     """
-    label = label_of(query.name, query.metadata)
+    label = label_of(query.name, query.metadata, query.webhook)
     if not isinstance(body.value, list):
         raise NotAnArray
     system = runtime()

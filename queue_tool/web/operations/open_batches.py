@@ -42,7 +42,7 @@ def open_batch(body: OpenBatchBody) -> Reply[Batch]:
     """
     if any("\0" in text for text in (body.name or "", *body.metadata, *body.metadata.values())):
         raise BadRequest("The name and the metadata must not contain U+0000.")
-    label = label_of(body.name, body.metadata)
+    label = label_of(body.name, body.metadata, body.webhook)
     system = runtime()
     batch = system.open_batches.open(label, body.task_type, idempotency_key(msgspec.json.encode(body)))
     return Reply(body=shapes.batch(system.ask.batch(batch)), status=CREATED, headers={"Location": f"/batches/{batch}"})

@@ -85,11 +85,11 @@ def submit_tasks(query: SubmitQuery, body: JsonBody) -> Reply[Received] | Reply[
     each element is checked on its own: the answer has a token or the reasons of its refusal for each.
     With `Content-Type: application/x-ndjson` or `application/jsonl`, an array has one element on each line of the body.
     With the parameter `task_type`, the body is the data itself: each element of an array, or any other JSON for one
-    task. The parameters `name` and `metadata.*` label a batch, so they need an array.
+    task. The parameters `name`, `metadata.*` and `webhook` are about a batch, so they need an array.
 
     When you have the answer, all its tasks are on disk. With an `Idempotency-Key` you can repeat the request safely.
     """
-    label = label_of(query.name, query.metadata)
+    label = label_of(query.name, query.metadata, query.webhook)
     system = runtime()
     judge: Judge = Requests(types=system.types, now=system.clock.now())
     if query.task_type is not None:
@@ -100,7 +100,7 @@ def submit_tasks(query: SubmitQuery, body: JsonBody) -> Reply[Received] | Reply[
     if not isinstance(body.value, dict) and query.task_type is None:
         raise BadRequest("The body must be a JSON object or an array of objects.")
     if label != UNNAMED:
-        raise BadParameter("Only a batch has a name and metadata: send the task in an array, or omit these parameters.")
+        raise BadParameter("Only a batch takes these parameters: send the task in an array, or omit them.")
     return submitted(system, system.submit.single(body.value, judge, key))
 
 
