@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from queue_tool.errors import NotAnArray, TooManyItems, TooManyWaiting
+from queue_tool.errors import BadWebhook, NotAnArray, TooManyItems, TooManyWaiting
 from queue_tool.model.access import Role
 from queue_tool.model.payloads.batches import Received
 from queue_tool.model.payloads.queries import LabelQuery
@@ -25,7 +25,7 @@ API = "/api"
     takes=JSON_OR_LINES,
     headers=("Location",),
     body_schema="Elements",
-    errors=(NotAnArray, TooManyItems, TooManyWaiting),
+    errors=(BadWebhook, NotAnArray, TooManyItems, TooManyWaiting),
 )
 def submit_batch(query: LabelQuery, body: JsonBody) -> Reply[Received]:
     """Send a batch of sleep tasks.

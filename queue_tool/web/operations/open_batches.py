@@ -7,6 +7,7 @@ from flask import request
 
 from queue_tool.errors import (
     BadRequest,
+    BadWebhook,
     BatchNotFound,
     BatchSealed,
     NotAnArray,
@@ -32,7 +33,7 @@ CREATED = 201
 routes = Group("batches", "Send batches, read their status and their results, cancel and retry all tasks of a batch.")
 
 
-@routes.post("/batches", Role.SUBMIT, status=CREATED, keyed=True, headers=("Location",))
+@routes.post("/batches", Role.SUBMIT, status=CREATED, keyed=True, headers=("Location",), errors=(BadWebhook,))
 def open_batch(body: OpenBatchBody) -> Reply[Batch]:
     """Make an open batch.
 

@@ -11,6 +11,7 @@ from queue_tool.errors import (
     BadParameter,
     BadRequest,
     BadTask,
+    BadWebhook,
     PartlyChanged,
     TaskEnded,
     TaskNotFound,
@@ -54,7 +55,7 @@ SUBMITS: Options = {
     "keyed": True,
     "takes": JSON_OR_LINES,
     "body_schema": "TaskRequests",
-    "errors": (BadTask, TooManyItems, TooManyWaiting, TaskRemoved),
+    "errors": (BadTask, BadWebhook, TooManyItems, TooManyWaiting, TaskRemoved),
     "answers": {
         ACCEPTED: Answer(
             body=TaskStatus | Received,
