@@ -22,7 +22,7 @@ from queue_tool.model.states import MOST_LOSSES, Code, Move
 from queue_tool.model.task import Timing
 from queue_tool.model.webhook import MOST_ENDS, MOST_ROWS, Event, Outcome, Webhook, events_of
 from queue_tool.services.submit import make_tokens
-from queue_tool.store import AddBatch, AddTask, Process, Store
+from queue_tool.store import AddBatch, Addition, AddTask, Process, Store
 from queue_tool.store.engine.database import Database
 from queue_tool.store.engine.transactions import own_number
 from queue_tool.store.outbox import write_ends
@@ -72,7 +72,7 @@ def ended(store: Store, tokens: Sequence[str], move: Move = Move.FINISH, owner: 
     settle_runs(store, outcomes, by, NOW)
 
 
-def registered(store: Store, *words: str, **filters: str) -> str:
+def registered(store: Store, *words: str, **filters: Any) -> str:
     webhook = Webhook(id=make_tokens(1, NOW)[0], url=URL, events=events_of(words or ["all"]), created_at=NOW, **filters)
     store.webhooks.add(webhook, "whsec_abc")
     return webhook.id
@@ -86,8 +86,8 @@ def rows(store: Store) -> list[Any]:
 def heard(store: Store, webhook: str) -> list[tuple[str, str]]:
     """Return event and subject of each end that a webhook must hear of, in their order."""
     row = store.deliveries.row_of(webhook)
-    found = [json_text.loads(each.ends) for each in rows(store) if each.webhook_id == row]
-    return [(end[0], end[1]) for ends in found for end in ends]  # type: ignore[attr-defined] # the store wrote it
+    found: list[Any] = [json_text.loads(each.ends) for each in rows(store) if each.webhook_id == row]
+    return [(end[0], end[1]) for ends in found for end in ends]
 
 
 def claimed(store: Store, webhook: str, owner: int) -> Claimed | None:
@@ -139,17 +139,21 @@ def test_every_way_to_end_tells_the_webhooks_that_listen(store: Store) -> None:
     first = added(store, 3)
     one, two, three = tokens_of(first)
     ended(store, [one, two])
-    tell(Event.TASK_FINISHED, one), tell(Event.TASK_FINISHED, two)
+    tell(Event.TASK_FINISHED, one)
+    tell(Event.TASK_FINISHED, two)
     store.control.cancel([three], "ana", "", NOW)
-    tell(Event.TASK_CANCELED, three), tell(Event.BATCH_FINISHED, first.id)
+    tell(Event.TASK_CANCELED, three)
+    tell(Event.BATCH_FINISHED, first.id)
 
     (failing,) = tokens_of(second := added(store, 1))
     ended(store, [failing], Move.FAIL)
-    tell(Event.TASK_FAILED, failing), tell(Event.BATCH_FINISHED, second.id)
+    tell(Event.TASK_FAILED, failing)
+    tell(Event.BATCH_FINISHED, second.id)
 
     (late,) = tokens_of(third := added(store, 1, Options(timing=Timing(expires_at=NOW))))
     store.upkeep.expire(NOW + DAY, 10)
-    tell(Event.TASK_FAILED, late), tell(Event.BATCH_FINISHED, third.id)
+    tell(Event.TASK_FAILED, late)
+    tell(Event.BATCH_FINISHED, third.id)
 
     (killer,) = tokens_of(fourth := added(store, 1))
     with store.database.write() as connection:
@@ -157,7 +161,8 @@ def test_every_way_to_end_tells_the_webhooks_that_listen(store: Store) -> None:
     owner = worker(store)
     claim_runs(store, [(killer, 1)], owner, NOW)
     store.runs.take_back([owner], NOW)
-    tell(Event.TASK_FAILED, killer), tell(Event.BATCH_FINISHED, fourth.id)
+    tell(Event.TASK_FAILED, killer)
+    tell(Event.BATCH_FINISHED, fourth.id)
 
     add_to(store, refused := batch_of([BAD]))
     tell(Event.BATCH_FINISHED, refused.id)
@@ -214,13 +219,18 @@ def test_a_task_and_a_batch_may_have_a_webhook_of_their_own(store: Store) -> Non
     (mine,) = tokens_of(added(store, 1, Options(webhook=URL)))
     labeled = added(store, 1, label=Label(webhook=f"{URL}/2"))
     single = new_batch([GOOD], judge_of(SLEEP, Options(webhook=URL)), make_tokens(2, NOW), NOW).accepted[0]
-    plain = [AddBatch(new=batch_of([GOOD])), AddTask(new=single, now=NOW), AddTask(new=_plain(), now=NOW)]
+    plain: list[Addition] = [
+        AddBatch(new=batch_of([GOOD])),
+        AddTask(new=single, now=NOW),
+        AddTask(new=_plain(), now=NOW),
+    ]
     store.additions.add(plain)
     opened = make_tokens(1, NOW)[0]
     store.open_batches.add(opened, Label(webhook=f"{URL}/3"), None, NOW)
     ended(store, [mine, *tokens_of(labeled), *(task.token for request in plain for task in request.tasks)])
     store.open_batches.seal(opened, SealedBy.REQUEST, NOW)
-    found = {(row.url, end[1]) for row in rows(store) for end in json_text.loads(row.ends)}  # type: ignore[attr-defined]
+    listed: list[tuple[str, Any]] = [(row.url, json_text.loads(row.ends)) for row in rows(store)]
+    found = {(url, end[1]) for url, ends in listed for end in ends}
     assert found == {(URL, mine), (URL, single.token), (f"{URL}/2", labeled.id), (f"{URL}/3", opened)}
 
     ids = iter(make_tokens(9, NOW))

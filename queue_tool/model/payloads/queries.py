@@ -170,7 +170,10 @@ Metadata = Annotated[dict[str, str], Meta(description=f"The labels of the new ba
 
 BatchWebhook = Annotated[
     str | None,
-    Meta(description="The URL that the service calls when the new batch finishes: see the documents about webhooks."),
+    Meta(
+        description="The URL that the service calls when the new batch finishes, with `http` or `https`.",
+        extra_json_schema={"pattern": "^https?://[!-~]+$", "maxLength": 2048},
+    ),
 ]
 
 

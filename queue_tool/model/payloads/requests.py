@@ -77,7 +77,10 @@ class OpenBatchBody(Body, frozen=True, kw_only=True):
     ] = None
     webhook: Annotated[
         str | None,
-        Meta(description="The URL that the service calls when the batch finishes: see the documents about webhooks."),
+        Meta(
+            description="The URL that the service calls when the batch finishes, with `http` or `https`.",
+            extra_json_schema={"pattern": "^https?://[!-~]+$", "maxLength": 2048},
+        ),
     ] = None
 
 

@@ -84,7 +84,10 @@ def get_webhook_secret() -> OwnSecret:
 
 @routes.get("/webhooks/<webhook>", Role.READ, errors=(WebhookNotFound,))
 def get_webhook(webhook: str) -> Webhook:
-    """Read a webhook."""
+    """Read a webhook.
+
+    `waiting` says how many ends it has not been told of yet. The secret and the values of its headers are not shown.
+    """
     return _shown(runtime().webhooks().get(webhook))
 
 
@@ -145,7 +148,7 @@ def list_deliveries(webhook: str, query: Paging) -> Reply[DeliveryPage]:
 def redeliver_message(webhook: str, body: RedeliverBody) -> Redelivered:
     """Deliver messages again.
 
-    The body names one `message`, or a time `since` which everything is delivered again, also what was given up. What
+    The body names one `message`, or a time `since`: everything that ended since then is delivered again, also what was given up. What
     was delivered is kept for three days, and what was given up for seven. The ids stay the same.
     """
     if (body.message is UNSET) == (body.since is UNSET):
