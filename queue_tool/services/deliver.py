@@ -28,6 +28,9 @@ MOST = 32
 MOST_FAILING = 16
 """Those among them whose last try failed: however many receivers hang, others get their messages."""
 
+MOST_IN_A_ROW = 50
+"""Full messages that one webhook gets before another one may have its thread."""
+
 FORGET_EVERY = 60.0
 """Seconds between two searches for what is too old."""
 
@@ -106,7 +109,9 @@ class Deliver:
 
     def _send_in_thread(self, row: int) -> None:
         try:
-            self.send(row)
+            for _ in range(MOST_IN_A_ROW):
+                if not self.send(row):
+                    break
         except StoreAway as error:  # the lease runs out, and then somebody sends the message again
             _log.warning("a delivery could not be recorded: %s", error.reason)
         except Exception:  # noqa: BLE001 - other webhooks must get their messages, and the log has the traceback
@@ -117,7 +122,7 @@ class Deliver:
                 self._changed.notify_all()
 
     def send(self, row: int) -> bool:
-        """Send the next message to a webhook, and record what came of it. Return whether there was one.
+        """Send the next message to a webhook, and record what came of it. Return whether another one may follow at once.
 
         Raises:
             StoreAway: the database is busy or away.
@@ -130,10 +135,10 @@ class Deliver:
         webhooks = self._webhooks()
         secrets = claimed.to.secrets or [webhooks.own_secret()]
         headers = {**claimed.to.headers, **signed(webhooks.sign, secrets, claimed.id, now, body)}
-        self._record(claimed, webhooks.sender.send(claimed.to.url, headers, body), now)
-        return True
+        outcome = self._record(claimed, webhooks.sender.send(claimed.to.url, headers, body), now)
+        return outcome is Outcome.DELIVERED and claimed.is_full
 
-    def _record(self, claimed: Claimed, answer: Answer, now: datetime) -> None:
+    def _record(self, claimed: Claimed, answer: Answer, now: datetime) -> Outcome:
         number = claimed.tries + 1
         pause = pause_after(number, self._chance())
         outcome = _outcome(answer.status, pause)
@@ -162,6 +167,7 @@ class Deliver:
                 pause=pause if outcome is Outcome.RETRIED else None,
             )
         )
+        return outcome
 
 
 def _outcome(status: int | None, pause: float | None) -> Outcome:

@@ -39,7 +39,7 @@ from queue_tool.model.webhook import (
 from queue_tool.store.engine.clock import database_now
 from queue_tool.store.engine.database import Database, micros, moment
 from queue_tool.store.engine.lookup import Lookup
-from queue_tool.store.engine.transactions import first_unfinished
+from queue_tool.store.engine.transactions import is_overtaken
 from queue_tool.store.tables import workers
 from queue_tool.store.webhook_tables import deliveries, outbox, webhooks
 from queue_tool.store.webhooks import addressed, disable
@@ -149,10 +149,10 @@ class Deliveries:
         if since is not None:
             again = again.where(outbox.c.at >= micros(since), outbox.c.state != OutboxState.WAITING.value)
         with self._database.write() as connection:
+            connection.execute(_AT_ONCE, {"row": row})  # locks the webhook before its rows, as `claim` does
             counts = connection.execute(again.returning(outbox.c.count)).scalars().all()
             if message is not None and not counts:
                 raise DeliveryNotFound
-            connection.execute(_AT_ONCE, {"row": row})
         return sum(counts)
 
     def row_of(self, public_id: str) -> int | None:
@@ -236,7 +236,7 @@ _DELIVERED, _PARKED = OutboxState.DELIVERED.value, OutboxState.PARKED.value
 WAITING = outbox.c.state == literal_column("'waiting'")  # written as in its index
 _NOW = database_now(bindparam("now", type_=BigInteger))
 _ROW = webhooks.c.id == bindparam("row")
-IS_COMMITTED = or_(outbox.c.sequence == 0, outbox.c.sequence < first_unfinished())
+IS_COMMITTED = is_overtaken(outbox.c.sequence)
 IN_ORDER = (outbox.c.sequence, outbox.c.id)
 
 _ANY_WAITING = select(outbox.c.id).where(WAITING).limit(1)

@@ -156,7 +156,9 @@ def disable(connection: Connection, row: int, why: str, now: int) -> None:
 
 
 def _row_of(connection: Connection, public_id: str) -> int:
-    row: int | None = connection.execute(select(webhooks.c.id).where(_THIS), {"public": public_id}).scalar()
+    """Return the row of a webhook, and lock it."""
+    found = select(webhooks.c.id).where(_THIS).with_for_update()
+    row: int | None = connection.execute(found, {"public": public_id}).scalar()
     if row is None:
         raise WebhookNotFound
     return row

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import BigInteger
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
+from sqlalchemy.types import NullType
 
 
 class own_number(GenericFunction[int]):  # noqa: N801 - named like an SQL function
@@ -19,10 +20,14 @@ class own_number(GenericFunction[int]):  # noqa: N801 - named like an SQL functi
     inherit_cache = True
 
 
-class first_unfinished(GenericFunction[int]):  # noqa: N801 - named like an SQL function
-    """The lowest number of a transaction that may still commit. On SQLite it is above all numbers."""
+class is_overtaken(GenericFunction[Any]):  # noqa: N801 - named like an SQL function
+    """Whether no transaction up to this number can still commit. Its argument is the number.
 
-    type = BigInteger()
+    A number that is still to come is one of another server, from a backup. It has no type: for a Boolean function,
+    SQLAlchemy would add `= 1` on SQLite.
+    """
+
+    type = NullType()
     inherit_cache = True
 
 
@@ -36,11 +41,13 @@ def _number_of_the_server(element: Any, compiler: Any, **kw: Any) -> str:  # noq
     return "txid_current()"
 
 
-@compiles(first_unfinished)
-def _above_all(element: Any, compiler: Any, **kw: Any) -> str:  # noqa: ARG001 - the same
+@compiles(is_overtaken)
+def _always(element: Any, compiler: Any, **kw: Any) -> str:  # noqa: ARG001 - the same
     return "1"
 
 
-@compiles(first_unfinished, "postgresql")
-def _lowest_of_the_server(element: Any, compiler: Any, **kw: Any) -> str:  # noqa: ARG001 - the same
-    return "txid_snapshot_xmin(txid_current_snapshot())"
+@compiles(is_overtaken, "postgresql")
+def _as_the_server_sees(element: Any, compiler: Any, **kw: Any) -> str:
+    number = compiler.process(element.clauses, **kw)
+    snapshot = "txid_current_snapshot()"
+    return f"({number} < txid_snapshot_xmin({snapshot}) OR {number} >= txid_snapshot_xmax({snapshot}))"

@@ -148,8 +148,8 @@ def list_deliveries(webhook: str, query: Paging) -> Reply[DeliveryPage]:
 def redeliver_message(webhook: str, body: RedeliverBody) -> Redelivered:
     """Deliver messages again.
 
-    The body names one `message`, or a time `since`: everything that ended since then is delivered again, also what was given up. What
-    was delivered is kept for three days, and what was given up for seven. The ids stay the same.
+    The body names one `message`, or a time `since`: everything that ended since then is delivered again, also what was
+    given up. What was delivered is kept for three days, and what was given up for seven. The ids stay the same.
     """
     if (body.message is UNSET) == (body.since is UNSET):
         raise BadRequest('The body must have either "message" or "since".')
