@@ -122,7 +122,7 @@ class Deliver:
                 self._changed.notify_all()
 
     def send(self, row: int) -> bool:
-        """Send the next message to a webhook, and record what came of it. Return whether another one may follow at once.
+        """Send the next message to a webhook, and record what came of it. Return whether another may follow at once.
 
         Raises:
             StoreAway: the database is busy or away.
