@@ -107,6 +107,20 @@ STORY = (
     Step(request="POST /api/queue/pop?lease=60", keep={"second_receipt": "/receipt"}),
     Step(request="POST /api/queue/ack", body={"receipt": "{second_receipt}"}),
     Step(request="DELETE /api/queue/all"),
+    Step(
+        request="POST /webhooks",
+        body={"url": "http://127.0.0.1:9/queue-tool", "events": ["batch.finished", "task.failed"]},
+        keep={"webhook": "/id"},
+    ),
+    Step(request="GET /webhooks?limit=1"),
+    Step(request="GET /webhooks/secret"),
+    Step(request="GET /webhooks/{webhook}"),
+    Step(request="POST /webhooks/{webhook}/test"),
+    Step(request="GET /webhooks/{webhook}/deliveries"),
+    Step(request="POST /webhooks/{webhook}/redeliver", body={"since": "2026-01-31T12:00:00Z"}),
+    Step(request="POST /webhooks/{webhook}/rotate"),
+    Step(request="POST /webhooks/{webhook}/enable"),
+    Step(request="DELETE /webhooks/{webhook}"),
     Step(request="GET /task-types"),
     Step(request="POST /task", body={"task_type": "reverse_text", "data": "Merhaba"}),
     Step(request="POST /enqueue", body={"hello": "world"}, keep={"job": "/job_id"}),
@@ -174,6 +188,7 @@ def application() -> Iterator[Flask]:
     """Make an application that runs each task in the request that sends it, on an empty database."""
     with tempfile.TemporaryDirectory() as folder:
         texts = {"DATA_DIR": f"{folder}/instance", "REDIS_URL": "inline:", "MAX_ATTEMPTS": "1"}
+        texts["WEBHOOK_ALLOW"] = "127.0.0.1"
         chosen = settings.read({f"QUEUE_TOOL_{name}": text for name, text in texts.items()})
         system = open_runtime(chosen, Telemetry(), "docs", migrate=True)
         try:

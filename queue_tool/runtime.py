@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Self
+from functools import cache
+from typing import TYPE_CHECKING, Any, Self
 
 from queue_tool import environment
 from queue_tool.broker import Broker, InlineBroker, RqBroker
@@ -48,6 +49,10 @@ from queue_tool.services.submitter import Submitter
 from queue_tool.services.sweep.sweep import Sweep
 from queue_tool.services.wait import Wait
 from queue_tool.store import Store
+
+if TYPE_CHECKING:
+    from queue_tool.services.deliver import Deliver
+    from queue_tool.services.webhooks import Webhooks
 
 STORE_PAUSE = 0.5
 """Seconds before the next try if an outcome could not be recorded."""
@@ -109,6 +114,33 @@ class Runtime:
             filling=self.filling,
             begun=BegunFiles(self.settings.data_dir),
             retention=timedelta(days=self.settings.retention_days) if self.settings.retention_days else None,
+        )
+
+    def webhooks(self) -> Webhooks:
+        """Return the service of webhooks. Most processes never need it, nor what sends requests."""
+        from queue_tool.host.outgoing.sender import Sender
+        from queue_tool.host.outgoing.signing import new_secret, signature
+        from queue_tool.services.webhooks import Webhooks
+
+        return Webhooks(
+            store=self.store,
+            clock=self.clock,
+            sender=Sender(self.settings.webhook_allow),
+            sign=signature,
+            new_secret=new_secret,
+        )
+
+    def deliver(self) -> Deliver:
+        """Return what sends messages to webhooks. Use the same one all the time: it knows what is on its way."""
+        from queue_tool.services.deliver import Deliver
+
+        return Deliver(
+            store=self.store,
+            webhooks=cache(self.webhooks),
+            owner=self.owner.id,
+            telemetry=self.telemetry,
+            clock=self.clock,
+            chance=random.random,
         )
 
     def settle_put_aside(self) -> None:

@@ -103,7 +103,7 @@ def _columns_written_in(path: Path) -> Iterator[str]:
 
 
 def test_only_one_module_closes_and_reopens_tasks_and_batches() -> None:
-    reading = {"tasks.py: finished_at"}  # the fields of a status, as a dict
+    reading = {"tasks.py: finished_at", "end_facts.py: accepted", "end_facts.py: finished_at"}  # fields, as dicts
     writing = {
         f"{path.relative_to(STORE)}: {name}" for path in STORE.rglob("*.py") for name in _columns_written_in(path)
     }

@@ -34,6 +34,7 @@ from queue_tool.model.payloads.queries import (
     JobQuery,
     KeptQuery,
     LabelQuery,
+    Paging,
     PurgeQuery,
     Query,
     QueueQuery,
@@ -57,6 +58,19 @@ from queue_tool.model.payloads.tasks import (
     StatusOnly,
     TaskResult,
     TaskStatus,
+)
+from queue_tool.model.payloads.webhooks import (
+    Delivery,
+    DeliveryPage,
+    NewSecret,
+    NewWebhook,
+    OwnSecret,
+    RedeliverBody,
+    Redelivered,
+    RemovedWebhook,
+    Webhook,
+    WebhookBody,
+    WebhookPage,
 )
 
 SENT = cast("type[Received | TaskStatus]", Received | TaskStatus)
@@ -143,6 +157,18 @@ class Operations:
     list_messages = endpoint("GET", "/api/queue/all", WaitingMessages, PeekQuery)
     purge_messages = endpoint("DELETE", "/api/queue/all", PurgedMessages, MessageQueueQuery)
     list_message_queues = endpoint("GET", "/api/queue", MessageQueues, Nothing)
+
+    # -- webhooks
+    register_webhook = endpoint("POST", "/webhooks", NewWebhook, WebhookBody, once=True)
+    list_webhooks = endpoint("GET", "/webhooks", WebhookPage, Paging)
+    get_webhook_secret = endpoint("GET", "/webhooks/secret", OwnSecret, Nothing)
+    get_webhook = named("GET", "/webhooks/{webhook}", Webhook, Nothing)
+    delete_webhook = named("DELETE", "/webhooks/{webhook}", RemovedWebhook, Nothing, once=True)
+    rotate_webhook_secret = named("POST", "/webhooks/{webhook}/rotate", NewSecret, Nothing, once=True)
+    enable_webhook = named("POST", "/webhooks/{webhook}/enable", Webhook, Nothing)
+    test_webhook = named("POST", "/webhooks/{webhook}/test", Delivery, Nothing, once=True)
+    list_deliveries = named("GET", "/webhooks/{webhook}/deliveries", DeliveryPage, Paging)
+    redeliver_message = named("POST", "/webhooks/{webhook}/redeliver", Redelivered, RedeliverBody)
 
     # -- the service
     list_task_types = endpoint("GET", "/task-types", TaskTypePage, Nothing)

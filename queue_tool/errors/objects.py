@@ -47,6 +47,22 @@ class QueueNotFound(NotFound):
     remedy = f"Use one of these names. {FAILS_AGAIN}"
 
 
+class WebhookNotFound(NotFound):
+    """There is no webhook with this id."""
+
+    code = "webhook_not_found"
+    cause = "No webhook has this id: it never existed, or an admin deleted it."
+    remedy = f"Check the id: `GET /webhooks` lists all webhooks. {FAILS_AGAIN}"
+
+
+class DeliveryNotFound(NotFound):
+    """The webhook has no message with this id."""
+
+    code = "delivery_not_found"
+    cause = "No message of the webhook has this id: it never existed, or it is too old."
+    remedy = f"Check the id: `GET /webhooks/<webhook>/deliveries` lists the messages. {FAILS_AGAIN}"
+
+
 class EmptyMessage(NotFound):
     """Algo deu errado: the message is missing or empty. Send `{"message": "..."}`."""
 
@@ -146,6 +162,14 @@ class WrongStart(QueueToolError):
         error = cls(f"The batch has {total} elements now: continue with `from={total}`.")
         error.total = total
         return error
+
+
+class WebhookDisabled(QueueToolError):
+    """This webhook is disabled. Enable it first."""
+
+    code = "webhook_disabled"
+    cause = "The receiver answered 410, so the service sends no more messages to this webhook."
+    remedy = "Enable the webhook with `POST /webhooks/<webhook>/enable`, then send the same request again."
 
 
 class UniqueKeyTaken(QueueToolError):

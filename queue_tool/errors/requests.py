@@ -71,6 +71,20 @@ class BadContinuation(BadTask):
     remedy = f"Correct each value whose `path` and `message` are in `errors`. {FAILS_AGAIN}"
 
 
+class BadWebhook(BadRequest):
+    """This webhook cannot be used."""
+
+    code = "bad_webhook"
+    cause = (
+        "The URL of a webhook is no address that the service may call, or its events, headers or filters cannot be "
+        "used. `message` names the reason."
+    )
+    remedy = (
+        "Correct what `message` names. An address inside a private network must be in the setting "
+        f"`QUEUE_TOOL_WEBHOOK_ALLOW`. {FAILS_AGAIN}"
+    )
+
+
 class NotSent(QueueToolError):
     """The task cannot be sent."""
 

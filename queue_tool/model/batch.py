@@ -96,10 +96,11 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
-    """The name and the metadata that the client gave to a batch."""
+    """The name and the metadata that the client gave to a batch, and whom to tell when it finishes."""
 
     name: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    webhook: str | None = None  # a URL
 
 
 UNNAMED = Label()

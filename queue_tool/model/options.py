@@ -29,6 +29,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float | None = None  # seconds; 0: no limit
     max_attempts: int | None = None
     unique_key: str | None = None  # at most one unfinished task per type may use this key
+    webhook: str | None = None  # the URL that is told when the task ends
     timing: Timing = AT_ONCE
     on_finished: tuple[Continuation, ...] = ()  # what follows when the task has ended
 

@@ -36,6 +36,7 @@ class SendOptions(TypedDict, total=False):
     timeout: float | None
     max_attempts: int | None
     unique_key: str | None
+    webhook: str | None
     run_at: datetime | str | None
     delay: float | timedelta | None
     expires_at: datetime | str | None

@@ -112,6 +112,12 @@ def _names(text: str) -> tuple[str, ...]:
     return names
 
 
+def _receivers(text: str) -> tuple[str, ...]:
+    from queue_tool.model.allowed import read_allow  # few operators set it, and it takes time to import
+
+    return read_allow(text)
+
+
 # -- the settings ------------------------------------------------------------------------------------------
 
 
@@ -193,6 +199,11 @@ class Settings:
     host: str = _setting("127.0.0.1", _text, "address that `up` and `web` listen on")
     port: int = _setting(5000, _whole(1, _MAX_PORT), "port that `up` and `web` listen on")
     web: int = _setting(1, _whole(0, 1000), "web processes of `up` and `web`; with 0, `up` starts no web server")
+    webhook_allow: tuple[str, ...] = _setting(
+        (),
+        _receivers,
+        "networks, addresses and hosts outside of the public internet that webhooks may reach, separated by commas",
+    )
     log_level: str = _setting(
         "info", _one_of("debug", "info", "warning", "error"), "lowest level that is logged to stderr"
     )

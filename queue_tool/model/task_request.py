@@ -9,12 +9,14 @@ from datetime import datetime, timedelta
 from importlib.resources import files
 from typing import Any
 
+from queue_tool.errors import BadWebhook
 from queue_tool.model import json_text
 from queue_tool.model.batch import NewTask, Refused, item_of, judge
 from queue_tool.model.continuation import DEEPEST, Continuation
 from queue_tool.model.options import PLAIN, Options
 from queue_tool.model.payload_request import Translated, translate
 from queue_tool.model.queues import Priority
+from queue_tool.model.receivers import receiver_of
 from queue_tool.model.resolving import resolve, under
 from queue_tool.model.schema import FieldError, Schema
 from queue_tool.model.task import AT_ONCE, Timing
@@ -81,6 +83,11 @@ class Requests:
             return (FieldError(path="/task_type", message=f"There is no task type {name[:80]!r:.80}."),)
         if request.keys() <= WITHOUT_OPTIONS:
             return PLAIN  # one object for all such tasks: the store adds tasks with the same options faster
+        if request.get("webhook") is not None:
+            try:
+                receiver_of(request["webhook"])
+            except BadWebhook as error:
+                return (FieldError(path="/webhook", message=error.sentence),)
         timing = AT_ONCE if request.keys().isdisjoint(TIMES) else self._timing(request)
         if isinstance(timing, tuple):
             return timing
@@ -122,6 +129,7 @@ def _options(value: Mapping[str, Any], timing: Timing, followers: tuple[Continua
         timeout=get("timeout"),
         max_attempts=None if max_attempts is None else int(max_attempts),  # in JSON Schema, 2.0 is an integer
         unique_key=get("unique_key"),
+        webhook=get("webhook"),
         timing=timing,
         on_finished=followers,
     )

@@ -29,6 +29,11 @@ def read_time(text: str) -> datetime:
         raise wrong from None
 
 
+def rfc3339(time: datetime) -> str:
+    """Return a time in UTC as text: RFC 3339, with microseconds."""
+    return time.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
 def require_time_zone(time: datetime) -> datetime:
     """Return the time unchanged if it has a time zone.
 

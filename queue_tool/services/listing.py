@@ -125,6 +125,15 @@ class Listing:
         )
 
 
+def read_row(cursor: str | None) -> int | None:
+    """Return the row that the cursor of a list encodes; None on the first page.
+
+    Raises:
+        BadCursor: the cursor encodes no row.
+    """
+    return None if cursor is None else _number(cursor)
+
+
 def _number(cursor: str) -> int:
     key = read_cursor(cursor)
     assert isinstance(key, int)  # noqa: S101 - `read_cursor` refuses anything else

@@ -14,6 +14,7 @@ from queue_tool.store.engine.database import Changes, Database
 from queue_tool.store.idempotency import IdempotencyKeys, Remembered
 from queue_tool.store.identity import identity_of, try_write
 from queue_tool.store.keys import Keys
+from queue_tool.store.listening import Listening
 from queue_tool.store.listing import Listing, PageKey
 from queue_tool.store.losses import TakenBack
 from queue_tool.store.open_batches import OpenBatch, OpenBatches
@@ -32,8 +33,15 @@ from queue_tool.store.windows import LineState, Windows
 from queue_tool.store.workers import Process, Worker, Workers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from queue_tool.model.webhook import End
+    from queue_tool.store.deliveries import Deliveries
     from queue_tool.store.message_queues import MessageQueues
     from queue_tool.store.messages import Messages
+    from queue_tool.store.outbox_upkeep import OutboxUpkeep
+    from queue_tool.store.webhooks import Webhooks
 
 __all__ = [
     "AddBatch",
@@ -83,6 +91,7 @@ class Store:
         self.windows = Windows(database)
         self.open_batches = OpenBatches(database)
         self.parts = Parts(database)
+        self.listens = Listening(database)
 
     @cached_property
     def messages(self) -> Messages:
@@ -97,6 +106,33 @@ class Store:
         from queue_tool.store.message_queues import MessageQueues
 
         return MessageQueues(self.database)
+
+    @cached_property
+    def webhooks(self) -> Webhooks:
+        """The webhooks; made like `messages`."""
+        from queue_tool.store.webhooks import Webhooks
+
+        return Webhooks(self.database)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        """What webhooks must hear of; made like `messages`."""
+        from queue_tool.store.deliveries import Deliveries
+
+        return Deliveries(self.database)
+
+    @cached_property
+    def outbox_upkeep(self) -> OutboxUpkeep:
+        """The upkeep of the outbox; made like `messages`."""
+        from queue_tool.store.outbox_upkeep import OutboxUpkeep
+
+        return OutboxUpkeep(self.database)
+
+    def end_facts(self, ends: Sequence[End]) -> dict[str, dict[str, Any]]:
+        """Return by the id of an end what is still known about its task or batch."""
+        from queue_tool.store.end_facts import facts_of
+
+        return facts_of(self.database, ends)
 
     def identity(self) -> str:
         """Return the unique id of this database. A copy of the database has the same id."""

@@ -20,6 +20,7 @@ from sqlalchemy import (
     insert,
     literal_column,
     select,
+    update,
 )
 from sqlalchemy.types import TypeEngine
 
@@ -31,6 +32,7 @@ from queue_tool.model.states import State
 from queue_tool.store import continuing, ends, line
 from queue_tool.store.engine.database import micros, micros_or_none
 from queue_tool.store.engine.rows import as_rows, field
+from queue_tool.store.listening import begin_own
 from queue_tool.store.tables import batches, labels, refusals, tasks
 from queue_tool.store.tagging import add_tags
 
@@ -62,6 +64,8 @@ def add_batch(connection: Connection, new: NewBatch, *, held: bool, sender: int 
     add_refusals(connection, new.refused, batch_id)
     add_labels(connection, new.label, batch_id)
     continuing.keep(connection, {parent_of_batch(new.id): new.on_finished})
+    if not new.accepted:
+        ends.tell_of_new_batch(connection, new.id, new.created_at)
     return batch_id
 
 
@@ -72,7 +76,9 @@ def add_refusals(connection: Connection, refused: Sequence[Refused], batch_id: i
 
 
 def add_labels(connection: Connection, label: Label, batch_id: int) -> None:
-    """Add the metadata of a batch, for filters."""
+    """Add the metadata of a batch, for filters, and note that it has a webhook of its own."""
+    if label.webhook:
+        begin_own(connection)
     if label.metadata:
         rows = [{"key": key, "value": value, "batch_id": batch_id} for key, value in label.metadata.items()]
         connection.execute(insert(labels), rows)
@@ -80,7 +86,8 @@ def add_labels(connection: Connection, label: Label, batch_id: int) -> None:
 
 def label_columns(label: Label) -> dict[str, str | None]:
     """Return the columns of a batch that hold its label."""
-    return {"name": label.name, "metadata": _text(dict(label.metadata)) if label.metadata else None}
+    metadata = _text(dict(label.metadata)) if label.metadata else None
+    return {"name": label.name, "metadata": metadata, "webhook": label.webhook}
 
 
 def add_tasks(
@@ -171,10 +178,14 @@ def continuing_columns(on_finished: Sequence[Continuation]) -> dict[str, int]:
 
 
 def _add_more(connection: Connection, new: Sequence[NewTask]) -> None:
-    """Add what tasks have in other tables: their tags and their continuations."""
+    """Add what few tasks have: tags, continuations, and webhooks of their own."""
     special = [task for task in new if task.options is not PLAIN]
     add_tags(connection, {task.token: task.options.tags for task in special if task.options.tags})
     continuing.keep_of_tasks(connection, special)
+    webhooks = [(task.token, task.options.webhook) for task in special if task.options.webhook]
+    if webhooks:
+        begin_own(connection)
+        connection.execute(_SET_WEBHOOKS, as_rows(webhooks))
 
 
 def _text(value: object) -> str:
@@ -299,3 +310,5 @@ _ADD_MIXED = _insert(
         "created_at": field(_AFTER_OWN + 1, BigInteger()),
     }
 )
+
+_SET_WEBHOOKS = update(tasks).where(tasks.c.token == field(0)).values(webhook=field(1))

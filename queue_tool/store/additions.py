@@ -54,7 +54,7 @@ class AddBatch:
     def is_plain(self) -> bool:
         """Return whether nothing that is already there can change what is added, and only tasks are added."""
         new = self.new
-        labeled = bool(new.label.metadata)
+        labeled = bool(new.label.metadata or new.label.webhook)
         more = new.idempotency or new.refused or labeled or new.unique_keys or new.on_finished
         return bool(new.accepted) and not more
 

@@ -14,6 +14,7 @@ from queue_tool.model.ticket import Ticket
 from queue_tool.store import continuing
 from queue_tool.store.engine.database import micros
 from queue_tool.store.engine.rows import as_rows, field
+from queue_tool.store.listening import tell
 from queue_tool.store.tables import batches
 
 
@@ -41,22 +42,35 @@ def follow_new(connection: Connection, new: NewBatch) -> tuple[Ticket, ...]:
 
 
 def closed(
-    connection: Connection, finished: Sequence[Any], now: int, ended: Mapping[str, bool] | None = None
+    connection: Connection,
+    finished: Sequence[Any],
+    now: int,
+    ended: Mapping[str, bool] | None = None,
+    *,
+    told: Sequence[str] = (),
+    listening: int | None = None,
 ) -> Closed:
-    """Add the continuations of what has ended.
+    """Add the continuations of what has ended, and write what webhooks must hear of.
 
     Args:
         connection: the connection of the transaction that ends it.
-        finished: a row with `id`, `public_id` and `continues` for each batch that has ended.
+        finished: a row with `id`, `public_id`, `continues` and `listening` for each batch that has ended.
         now: the time of the end, as it is stored.
         ended: by parent, whether it failed or was canceled, for each task with continuations that has ended.
+        told: the tasks that ended of which webhooks must hear, in their order.
+        listening: `LISTENING`, if no batch has ended.
     """
     parents = dict(ended or {})
     declaring = [[row.id] for row in finished if row.continues]
     if declaring:
         rows = connection.execute(_ENDED_BATCHES, as_rows(declaring))
         parents |= {parent_of_batch(row.public_id): bool(row.failures or row.sealed_by == _CANCEL) for row in rows}
-    return Closed(finished=tuple(row.public_id for row in finished), made=continuing.follow(connection, parents, now))
+    made = continuing.follow(connection, parents, now)
+    ids = tuple(row.public_id for row in finished)
+    listening = finished[0].listening if finished else listening
+    if listening is not None and (told or ids):
+        tell(connection, listening, told, ids, now)
+    return Closed(finished=ids, made=made)
 
 
 _CANCEL = SealedBy.CANCEL.value

@@ -16,7 +16,8 @@ from queue_tool.store import attempts, ends, holding, unique
 from queue_tool.store.closed import Closed
 from queue_tool.store.engine.database import Database, micros
 from queue_tool.store.filtering import conditions
-from queue_tool.store.moves import lock_tokens
+from queue_tool.store.listening import LISTENING
+from queue_tool.store.moves import closes, lock_tokens
 from queue_tool.store.removal import remove
 from queue_tool.store.tables import batches, tasks
 from queue_tool.store.tasks import CHUNK, chunks
@@ -157,6 +158,8 @@ def _count(
         rows = [row for row, before in moved if before is state]
         continuing = [row.token for row in rows if row.continues and continues]
         changes.add(move, (row.batch_id for row in rows), before=state, continuing=continuing)
+    if moved and closes(move):
+        changes.tell_of((row.token for row, _ in moved), moved[0][0].listening)
     return changes.apply()
 
 
@@ -168,7 +171,7 @@ _CANCEL = (
         cancel_reason=bindparam("reason"),
         canceled_key=bindparam("key"),
     )
-    .returning(*TICKET_COLUMNS, tasks.c.batch_id, tasks.c.continues)
+    .returning(*TICKET_COLUMNS, tasks.c.batch_id, tasks.c.continues, LISTENING)
 )
 
 _STATES_OF = select(tasks.c.token, tasks.c.state).where(tasks.c.token.in_(bindparam("tokens", expanding=True)))

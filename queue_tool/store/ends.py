@@ -21,6 +21,7 @@ from queue_tool.store.engine.clock import database_now
 from queue_tool.store.engine.database import micros, micros_or_none
 from queue_tool.store.engine.locks import lock_rows
 from queue_tool.store.engine.rows import as_rows, field
+from queue_tool.store.listening import LISTENING, tell, who_listens
 from queue_tool.store.moves import closes, move_of, reopens
 from queue_tool.store.tables import batches
 
@@ -71,6 +72,8 @@ class BatchChanges:
         self._were_in_line = False
         self._reopens = False
         self._ended: dict[str, bool] = {}  # tasks with continuations, as parents, and whether they failed
+        self._told: list[str] = []  # tasks that ended, for the webhooks
+        self._listening: int | None = None
 
     def add(
         self,
@@ -97,6 +100,17 @@ class BatchChanges:
             failed = transition.target is not State.FINISHED
             self._ended.update((parent_of_task(token), failed) for token in continuing)
 
+    def tell_of(self, tokens: Iterable[str], listening: int | None) -> None:
+        """Note tasks that ended, for the webhooks.
+
+        Args:
+            tokens: the tasks, in the order in which they ended.
+            listening: `LISTENING`, as a statement of this transaction returned it. If nobody listens, nothing is noted.
+        """
+        if listening is not None:
+            self._told += tokens
+            self._listening = listening
+
     def apply(self) -> Closed:
         """Change the counts of the batches. Return what has ended.
 
@@ -104,10 +118,10 @@ class BatchChanges:
         """
         rows = self._rows()
         finished = self._change(rows) if rows else ()
-        if not (finished or self._ended):
+        if not (finished or self._ended or self._told):
             return NOTHING
         assert self._now is not None  # noqa: S101 - something has ended
-        return closed(self._connection, finished, self._now, self._ended)
+        return closed(self._connection, finished, self._now, self._ended, told=self._told, listening=self._listening)
 
     def _change(self, rows: Sequence[Sequence[int]]) -> Sequence[Any]:
         """Change the counts of batches. Return the rows of those that finished."""
@@ -175,6 +189,13 @@ def seal(connection: Connection, batch_id: int, by: str, now: datetime) -> tuple
     return True, closed(connection, [row], micros(now))
 
 
+def tell_of_new_batch(connection: Connection, public_id: str, now: datetime) -> None:
+    """Tell the webhooks of a new batch that is finished, because all of its elements were refused."""
+    version = who_listens(connection)
+    if version is not None:
+        tell(connection, version, (), [public_id], micros(now))
+
+
 def forget_tasks(connection: Connection, removed: Iterable[tuple[int | None, State]]) -> list[int]:
     """Subtract removed tasks from the counts of their batches. Batches are updated in the order of their ids.
 
@@ -211,7 +232,7 @@ _ID = field(0, BigInteger())
 
 LOCK = select(batches.c.id).where(batches.c.id.in_(select(_ID))).order_by(batches.c.id).with_for_update()
 
-_CLOSING = (batches.c.id, batches.c.public_id, batches.c.open, batches.c.continues)
+_CLOSING = (batches.c.id, batches.c.public_id, batches.c.open, batches.c.continues, LISTENING)
 
 _OPEN = batches.c.open + field(1, BigInteger())
 

@@ -7,7 +7,8 @@ does not need them. The migrations create the same indexes, and a test compares 
 from __future__ import annotations
 
 from queue_tool.store.engine.schema import partial_index
-from queue_tool.store.tables import LIVE, batches, messages, metadata, parts, tasks
+from queue_tool.store.tables import LIVE, batches, messages, parts, tasks
+from queue_tool.store.webhook_tables import metadata, outbox
 
 __all__ = ["metadata"]
 
@@ -37,3 +38,4 @@ partial_index("ix_tasks_name", "name IS NOT NULL", tasks.c.name)
 partial_index("ix_tasks_custom_id", "custom_id IS NOT NULL", tasks.c.custom_id, tasks.c.id)
 partial_index("ix_tasks_parent", "parent IS NOT NULL", tasks.c.parent, tasks.c.id)
 partial_index("ix_tasks_unique_key", LIVE, tasks.c.task_type, tasks.c.unique_key, unique=True)
+partial_index("ix_outbox_waiting", "state = 'waiting'", outbox.c.webhook_id, outbox.c.sequence, outbox.c.id)

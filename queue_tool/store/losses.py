@@ -16,6 +16,7 @@ from queue_tool.model.ticket import Ticket, ticket_id
 from queue_tool.store import attempts, ends
 from queue_tool.store.engine.database import micros
 from queue_tool.store.engine.rows import as_rows, is_among
+from queue_tool.store.listening import LISTENING
 from queue_tool.store.moves import lock_tasks, update_for
 from queue_tool.store.tables import in_state, tasks
 from queue_tool.store.tickets import TICKET_COLUMNS, ticket_of
@@ -47,6 +48,8 @@ def take_back(
     changes = ends.BatchChanges(connection, now)
     continuing = [row.token for row in given_up if row.continues]
     changes.add(Move.GIVE_UP, (row.batch_id for row in given_up), continuing=continuing)
+    if given_up:
+        changes.tell_of((row.token for row in given_up), given_up[0].listening)
     rows = connection.execute(_LOSE, parameters).all()
     ended = changes.apply()
     return TakenBack(
@@ -85,5 +88,5 @@ _GIVE_UP = (
     ends.closing(Move.GIVE_UP, keyed=False)
     .where(tasks.c.owner.in_(bindparam("owners", expanding=True)), tasks.c.losses >= MOST_LOSSES - 1)
     .values(code=Code.WORKER_LOST.value, error=LOST_TOO_OFTEN)
-    .returning(tasks.c.token, tasks.c.batch_id, tasks.c.continues)
+    .returning(tasks.c.token, tasks.c.batch_id, tasks.c.continues, LISTENING)
 )

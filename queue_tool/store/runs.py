@@ -17,6 +17,7 @@ from queue_tool.model.ticket import Ticket
 from queue_tool.store import attempts, ends
 from queue_tool.store.engine.database import Database, micros, micros_or_none
 from queue_tool.store.engine.rows import as_rows, field, is_among
+from queue_tool.store.listening import LISTENING
 from queue_tool.store.losses import LANE_AFTER_A_LOSS, NOTHING_KNOWN, TakenBack, take_back
 from queue_tool.store.moves import closes, lock_tokens, update_for
 from queue_tool.store.queues import PAUSED
@@ -161,7 +162,7 @@ _SETTLE = {
     move: (ends.closing if closes(move) else update_for)(move)
     .where(*_FENCED)
     .values(stored)
-    .returning(tasks.c.token, tasks.c.batch_id, tasks.c.continues)
+    .returning(tasks.c.token, tasks.c.batch_id, tasks.c.continues, *([LISTENING] if closes(move) else []))
     for move, stored in _STORED.items()
 }
 
@@ -235,9 +236,11 @@ def _settle(connection: Connection, outcomes: Sequence[Outcome], owner: int, now
             if outcome.move is move
         ]
         changed = connection.execute(_SETTLE[move], {"run_owner": owner, "now": micros(now)} | as_rows(rows)).all()
-        tokens += [token for token, _, _ in changed]
-        continuing = [token for token, _, continues in changed if continues]
-        changes.add(move, (batch_id for _, batch_id, _ in changed), continuing=continuing)
+        settled_now = [row[0] for row in changed]
+        tokens += settled_now
+        changes.add(move, (row[1] for row in changed), continuing=[row[0] for row in changed if row[2]])
+        if changed and closes(move):
+            changes.tell_of(settled_now, changed[0].listening)
     settled = frozenset(tokens)
     attempts.add(connection, [outcome for outcome in outcomes if outcome.code and outcome.token in settled], owner, now)
     ended = changes.apply()

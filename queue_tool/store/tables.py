@@ -56,6 +56,7 @@ batches = Table(
     Column("sealed_by", Text),  # what sealed a batch that was open, one of `model.batch.SealedBy`
     Column("continues", Integer),  # 1: it has continuations; 0: they do not run until a retry reopens it; NULL: none
     Column("reopening_until", BigInteger),  # a bulk retry is not done: it does not end before; by `database_now`
+    Column("webhook", Text),  # the URL that is told when the batch finishes
 )
 
 labels = Table(
@@ -107,6 +108,7 @@ tasks = Table(
     Column("unique_key", Text),
     Column("continues", Integer),  # 1: it has continuations; NULL: none
     Column("parent", Text),  # the batch or task whose continuation it is: see `model.continuation`
+    Column("webhook", Text),  # the URL that is told when the task ends
 )
 
 continuations = Table(
@@ -272,6 +274,16 @@ identity = Table(
     metadata,
     Column("value", Text, primary_key=True),  # one row, created with the table: the unique id of this database
 )
+
+listening = Table(
+    "listening",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # 1: there is at most one row
+    Column("version", BigInteger, nullable=False),  # another random number after each change of `webhooks`
+    Column("has_own", Integer, nullable=False),  # 1: a task or batch had a `webhook` of its own
+    Column("secret", Text),  # signs what is sent to the `webhook` of a task or batch
+)
+"""Who listens to ends. Without a row nobody does. The other tables about webhooks are in `webhook_tables`."""
 
 messages = Table(
     "messages",

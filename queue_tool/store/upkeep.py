@@ -15,6 +15,7 @@ from queue_tool.store.engine.database import Database, micros
 from queue_tool.store.engine.lookup import Lookup, exists_query
 from queue_tool.store.engine.rows import as_rows, is_among
 from queue_tool.store.holding import release
+from queue_tool.store.listening import who_listens
 from queue_tool.store.moves import lock_tasks, update_for
 from queue_tool.store.removal import remove, remove_batches
 from queue_tool.store.tables import batches, in_state, tasks
@@ -79,6 +80,7 @@ class Upkeep:
                 continuing = [row.token for row in rows if row.continues]
                 changes.add(Move.EXPIRE, (row.batch_id for row in rows), before=state, continuing=continuing)
             connection.execute(_EXPIRE, {"now": micros(now)} | as_rows(row.token for row in late))
+            changes.tell_of((row.token for row in late), who_listens(connection))
             ended = changes.apply()
         return Expired(tokens=tuple(row.token for row in late), finished=ended.finished, made=ended.made)
 

@@ -8,6 +8,7 @@ import threading
 from queue_tool.errors import QueueToolError, StoreAway
 from queue_tool.model import events
 from queue_tool.runtime import Runtime
+from queue_tool.supervisor.delivering import start_delivering
 
 _log = logging.getLogger("queue_tool.supervisor")
 
@@ -20,6 +21,7 @@ SHORT_PAUSE = 0.1
 
 def sweep_until(stopping: threading.Event, runtime: Runtime) -> None:
     """Sweep repeatedly until the event is set. A failed pass does not prevent the next one."""
+    delivering = start_delivering(stopping, runtime)
     sweep = runtime.sweep()
     next_pass, waits, last_fault = runtime.clock.monotonic() + PAUSE, False, ""
     while not stopping.wait(SHORT_PAUSE if waits else PAUSE):
@@ -41,3 +43,4 @@ def sweep_until(stopping: threading.Event, runtime: Runtime) -> None:
             last_fault = fault
         except Exception:  # noqa: BLE001 - the next pass must come, and the log has the traceback
             _log.exception("a pass of the sweeper failed")
+    delivering.join()

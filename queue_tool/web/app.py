@@ -44,6 +44,7 @@ from queue_tool.web.operations import (
     results,
     task_types,
     tasks,
+    webhooks,
 )
 from queue_tool.web.pages import docs, errors, home
 from queue_tool.web.serving import flask_commands, flask_run, serve
@@ -71,6 +72,7 @@ def groups() -> list[Group]:
         dead_letters,
         queue,
         messages,
+        webhooks,
         task_types,
         health,
         openapi,

@@ -21,6 +21,9 @@ from tests.documents.blocks import ROOT
 from tests.support import LIMIT, clean_environment, die_with_parent, eventually, free_port, http
 
 PORT = "127.0.0.1:5000"
+RECEIVER = "127.0.0.1:8000"
+"""Where the receiver of a page about webhooks listens."""
+
 HOME = "/home/you"
 CLONE = "git clone <this repository> queue_tool"
 
@@ -112,7 +115,7 @@ class Stage:
         self._servers = servers
         self._state = directory / ".shell"  # the shell's variables after each block, which the next block inherits
         self._note = f"env -0 > {shlex.quote(str(self._state))}"
-        self._port = free_port()
+        self._port, self._receiver = free_port(), free_port()
         self._started: list[Started] = []
         self._environment = clean_environment(PORT=str(self._port)) | {
             "PATH": os.pathsep.join([str(commands), str(Path(sys.executable).parent), os.environ["PATH"]]),
@@ -177,6 +180,7 @@ class Stage:
     def as_shown(self, text: str) -> str:
         """Return what was printed here as it would be at the reader's."""
         text = text.replace(str(self._root), HOME).replace(f"127.0.0.1:{self._port}", PORT)
+        text = text.replace(f"127.0.0.1:{self._receiver}", RECEIVER)
         for shown, real in self._servers.items():
             text = text.replace(real, shown)
         return text
@@ -190,6 +194,7 @@ class Stage:
         if CLONE in text:
             self._check_out()
             text = text.replace(CLONE, "true")
+        text = text.replace(RECEIVER, f"127.0.0.1:{self._receiver}")
         text = text.replace(PORT, f"127.0.0.1:{self._port}").replace(HOME, str(self._root))
         for shown, real in self._servers.items():
             text = text.replace(shown, real)

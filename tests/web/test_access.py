@@ -57,6 +57,16 @@ ROLES: dict[tuple[str, str], Role] = {
     ("POST", "/api/queue/ack"): Role.SUBMIT,
     ("POST", "/api/queue/nack"): Role.SUBMIT,
     ("DELETE", "/api/queue/all"): Role.ADMIN,
+    ("POST", "/webhooks"): Role.ADMIN,
+    ("GET", "/webhooks"): Role.READ,
+    ("GET", "/webhooks/secret"): Role.ADMIN,
+    ("GET", "/webhooks/<webhook>"): Role.READ,
+    ("DELETE", "/webhooks/<webhook>"): Role.ADMIN,
+    ("POST", "/webhooks/<webhook>/rotate"): Role.ADMIN,
+    ("POST", "/webhooks/<webhook>/enable"): Role.ADMIN,
+    ("POST", "/webhooks/<webhook>/test"): Role.ADMIN,
+    ("GET", "/webhooks/<webhook>/deliveries"): Role.READ,
+    ("POST", "/webhooks/<webhook>/redeliver"): Role.ADMIN,
     ("GET", "/task-types"): Role.READ,
     ("GET", "/openapi.json"): Role.READ,
     ("POST", "/task"): Role.SUBMIT,
@@ -88,7 +98,13 @@ def routes(app: Flask) -> list[tuple[str, str, str]]:
 
 
 def path_of(rule: str) -> str:
-    for name, text in {"token": "0" * 32, "path:token": "0" * 32, "batch": "0" * 32, "name": "low"}.items():
+    for name, text in {
+        "token": "0" * 32,
+        "path:token": "0" * 32,
+        "batch": "0" * 32,
+        "webhook": "0" * 32,
+        "name": "low",
+    }.items():
         rule = rule.replace(f"<{name}>", text)
     return rule.replace("<path:filename>", "style.css")
 

@@ -168,8 +168,17 @@ BatchName = Annotated[
 Metadata = Annotated[dict[str, str], Meta(description=f"The labels of the new batch, for `GET /batches`. {_METADATA}")]
 
 
+BatchWebhook = Annotated[
+    str | None,
+    Meta(
+        description="The URL that the service calls when the new batch finishes, with `http` or `https`.",
+        extra_json_schema={"pattern": "^https?://[!-~]+$", "maxLength": 2048},
+    ),
+]
+
+
 class LabelQuery(Query, frozen=True, kw_only=True):
-    """The label of a batch, and what follows it."""
+    """The label of a batch, what follows it, and whom to tell when it finishes."""
 
     name: BatchName = None
     metadata: Metadata = field(default_factory=dict)
@@ -181,6 +190,7 @@ class LabelQuery(Query, frozen=True, kw_only=True):
             extra_json_schema={"minLength": 1},
         ),
     ] = None
+    webhook: BatchWebhook = None
 
 
 class SubmitQuery(LabelQuery, frozen=True, kw_only=True):

@@ -82,6 +82,13 @@ class OpenBatchBody(Body, frozen=True, kw_only=True):
             "`when` (`always`, `all_finished` or `any_failed`; by default `always`), or an array of such tasks.",
         ),
     ] = UNSET
+    webhook: Annotated[
+        str | None,
+        Meta(
+            description="The URL that the service calls when the batch finishes, with `http` or `https`.",
+            extra_json_schema={"pattern": "^https?://[!-~]+$", "maxLength": 2048},
+        ),
+    ] = None
 
 
 class CheckBody(Payload, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from flask import Response, current_app
 from msgspec import Struct
 
 from queue_tool.model import json_text
+from queue_tool.model.times import rfc3339
 from queue_tool.runtime import Runtime
 
 EXTENSION = "queue_tool"
@@ -22,11 +23,6 @@ def runtime() -> Runtime:
 def answer(body: Struct, status: int = 200, mimetype: str = "application/json") -> Response:
     """Return a response with a body as JSON and a final newline, which helps in a terminal."""
     return Response(json_text.encode(body) + b"\n", status=status, mimetype=mimetype)
-
-
-def rfc3339(time: datetime) -> str:
-    """Return a time as text: RFC 3339, UTC, microseconds."""
-    return time.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def rfc3339_or_none(time: datetime | None) -> str | None:

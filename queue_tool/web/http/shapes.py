@@ -30,7 +30,8 @@ from queue_tool.model.payloads.tasks import (
 )
 from queue_tool.model.states import Code, State
 from queue_tool.model.task import Status
-from queue_tool.web.http.answers import rfc3339, rfc3339_or_none
+from queue_tool.model.times import rfc3339
+from queue_tool.web.http.answers import rfc3339_or_none
 
 LONGEST_IN_LISTS = 1000
 """Characters of an item or a result in a list. The details of a task have all of it."""

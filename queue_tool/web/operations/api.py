@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from queue_tool.errors import NotAnArray, TooManyItems, TooManyWaiting
+from queue_tool.errors import BadWebhook, NotAnArray, TooManyItems, TooManyWaiting
 from queue_tool.model.access import Role
 from queue_tool.model.payloads.batches import Received
 from queue_tool.model.payloads.queries import LabelQuery
@@ -26,7 +26,7 @@ API = "/api"
     takes=JSON_OR_LINES,
     headers=("Location",),
     body_schema="Elements",
-    errors=(NotAnArray, TooManyItems, TooManyWaiting),
+    errors=(BadWebhook, NotAnArray, TooManyItems, TooManyWaiting),
 )
 def submit_batch(query: LabelQuery, body: JsonBody) -> Reply[Received]:
     """Send a batch of sleep tasks.
@@ -40,7 +40,7 @@ def submit_batch(query: LabelQuery, body: JsonBody) -> Reply[Received]:
 
     An empty array is answered with an empty list and creates no batch.
     """
-    label = label_of(query.name, query.metadata)
+    label = label_of(query.name, query.metadata, query.webhook)
     if not isinstance(body.value, list):
         raise NotAnArray
     system = runtime()

@@ -32,8 +32,9 @@ from queue_tool.model.payloads.messages import (
     ReceiptBody,
     WaitingMessages,
 )
+from queue_tool.model.times import rfc3339
 from queue_tool.web.http import transport
-from queue_tool.web.http.answers import rfc3339, rfc3339_or_none, runtime
+from queue_tool.web.http.answers import rfc3339_or_none, runtime
 from queue_tool.web.http.operation import Group, Reply
 from queue_tool.web.http.prefer import preferred_wait
 

@@ -8,6 +8,7 @@ from flask import request
 from queue_tool.errors import (
     BadContinuation,
     BadRequest,
+    BadWebhook,
     BatchNotFound,
     BatchSealed,
     NotAnArray,
@@ -34,7 +35,14 @@ CREATED = 201
 routes = Group("batches", "Send batches, read their status and their results, cancel and retry all tasks of a batch.")
 
 
-@routes.post("/batches", Role.SUBMIT, status=CREATED, keyed=True, headers=("Location",), errors=(BadContinuation,))
+@routes.post(
+    "/batches",
+    Role.SUBMIT,
+    status=CREATED,
+    keyed=True,
+    headers=("Location",),
+    errors=(BadContinuation, BadWebhook),
+)
 def open_batch(body: OpenBatchBody) -> Reply[Batch]:
     """Make an open batch.
 
@@ -44,7 +52,7 @@ def open_batch(body: OpenBatchBody) -> Reply[Batch]:
     """
     if any("\0" in text for text in (body.name or "", *body.metadata, *body.metadata.values())):
         raise BadRequest("The name and the metadata must not contain U+0000.")
-    label = label_of(body.name, body.metadata)
+    label = label_of(body.name, body.metadata, body.webhook)
     system = runtime()
     key = idempotency_key(json_text.encode(body))
     followers = None if body.on_finished is msgspec.UNSET else body.on_finished

@@ -11,6 +11,7 @@ from queue_tool.errors import (
     BadParameter,
     BadRequest,
     BadTask,
+    BadWebhook,
     PartlyChanged,
     TaskEnded,
     TaskNotFound,
@@ -55,7 +56,7 @@ SUBMITS: Options = {
     "continues": True,
     "takes": JSON_OR_LINES,
     "body_schema": "TaskRequests",
-    "errors": (BadTask, TooManyItems, TooManyWaiting, TaskRemoved),
+    "errors": (BadTask, BadWebhook, TooManyItems, TooManyWaiting, TaskRemoved),
     "answers": {
         ACCEPTED: Answer(
             body=TaskStatus | Received,
@@ -86,11 +87,11 @@ def submit_tasks(query: SubmitQuery, body: JsonBody) -> Reply[Received] | Reply[
     each element is checked on its own: the answer has a token or the reasons of its refusal for each.
     With `Content-Type: application/x-ndjson` or `application/jsonl`, an array has one element on each line of the body.
     With the parameter `task_type`, the body is the data itself: each element of an array, or any other JSON for one
-    task. The parameters `name` and `metadata.*` label a batch, so they need an array.
+    task. The parameters `name`, `metadata.*` and `webhook` are about a batch, so they need an array.
 
     When you have the answer, all its tasks are on disk. With an `Idempotency-Key` you can repeat the request safely.
     """
-    label = label_of(query.name, query.metadata)
+    label = label_of(query.name, query.metadata, query.webhook)
     system = runtime()
     judge: Judge = Requests(types=system.types, now=system.clock.now())
     if query.task_type is not None:
@@ -102,7 +103,7 @@ def submit_tasks(query: SubmitQuery, body: JsonBody) -> Reply[Received] | Reply[
     if not isinstance(body.value, dict) and query.task_type is None:
         raise BadRequest("The body must be a JSON object or an array of objects.")
     if label != UNNAMED:
-        raise BadParameter("Only a batch has a name and metadata: send the task in an array, or omit these parameters.")
+        raise BadParameter("Only a batch takes these parameters: send the task in an array, or omit them.")
     return submitted(system, system.submit.single(body.value, judge, key, on_finished=followers))
 
 
