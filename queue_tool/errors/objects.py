@@ -47,6 +47,14 @@ class QueueNotFound(NotFound):
     remedy = f"Use one of these names. {FAILS_AGAIN}"
 
 
+class ScheduleNotFound(NotFound):
+    """There is no schedule with this id."""
+
+    code = "schedule_not_found"
+    cause = "No schedule has this id: it never existed, or an admin deleted it."
+    remedy = f"Check the id: `GET /schedules` lists all schedules. {FAILS_AGAIN}"
+
+
 class EmptyMessage(NotFound):
     """Algo deu errado: the message is missing or empty. Send `{"message": "..."}`."""
 
@@ -146,6 +154,14 @@ class WrongStart(QueueToolError):
         error = cls(f"The batch has {total} elements now: continue with `from={total}`.")
         error.total = total
         return error
+
+
+class ScheduleInCode(QueueToolError):
+    """This schedule is declared in code: it can be paused here, but not changed or deleted."""
+
+    code = "schedule_in_code"
+    cause = "The schedule comes from `@task(schedule=...)` in a module of the operator."
+    remedy = f"Change the code and start its processes again; or pause the schedule. {FAILS_AGAIN}"
 
 
 class UniqueKeyTaken(QueueToolError):

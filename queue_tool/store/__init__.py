@@ -32,8 +32,11 @@ from queue_tool.store.windows import LineState, Windows
 from queue_tool.store.workers import Process, Worker, Workers
 
 if TYPE_CHECKING:
+    from queue_tool.store.declared_schedules import DeclaredSchedules
     from queue_tool.store.message_queues import MessageQueues
     from queue_tool.store.messages import Messages
+    from queue_tool.store.schedules import Schedules
+    from queue_tool.store.ticks import Ticks
 
 __all__ = [
     "AddBatch",
@@ -97,6 +100,27 @@ class Store:
         from queue_tool.store.message_queues import MessageQueues
 
         return MessageQueues(self.database)
+
+    @cached_property
+    def schedules(self) -> Schedules:
+        """The schedules; made like `messages`."""
+        from queue_tool.store.schedules import Schedules
+
+        return Schedules(self.database)
+
+    @cached_property
+    def declared_schedules(self) -> DeclaredSchedules:
+        """The schedules that code declares; made like `messages`."""
+        from queue_tool.store.declared_schedules import DeclaredSchedules
+
+        return DeclaredSchedules(self.database)
+
+    @cached_property
+    def ticks(self) -> Ticks:
+        """The ticks of schedules; made like `messages`."""
+        from queue_tool.store.ticks import Ticks
+
+        return Ticks(self.database)
 
     def identity(self) -> str:
         """Return the unique id of this database. A copy of the database has the same id."""

@@ -42,6 +42,7 @@ from queue_tool.web.operations import (
     openapi,
     queue,
     results,
+    schedules,
     task_types,
     tasks,
 )
@@ -70,6 +71,7 @@ def groups() -> list[Group]:
         tasks,
         dead_letters,
         queue,
+        schedules,
         messages,
         task_types,
         health,

@@ -17,7 +17,10 @@ Value = TypeVar("Value", bound=Struct)
 _WORDS: dict[object, str] = {
     str: "a string",
     bool: "true or false",
+    int: "a whole number",
+    float: "a number",
     list[str]: "an array of strings",
+    list[Any]: "an array",
     dict[str, Any]: "an object",
     dict[str, str]: "an object of strings",
 }
