@@ -94,6 +94,10 @@ def _field(least: int, most: int) -> some.SearchStrategy[str]:
 
 
 expressions = some.tuples(
-    _field(0, 59), _field(0, 4) | _field(0, 23), some.just("*") | _field(1, 31), some.just("*"), some.just("*") | _field(0, 6)
+    _field(0, 59),
+    _field(0, 4) | _field(0, 23),
+    some.just("*") | _field(1, 31),
+    some.just("*"),
+    some.just("*") | _field(0, 6),
 ).map(" ".join)
 """Cron expressions, most of them due in the hours in which clocks change."""

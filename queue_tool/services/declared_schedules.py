@@ -1,4 +1,4 @@
-"""Declared schedules: those of `@task(schedule=...)`. The processes that know the types bring them into the database."""
+"""Declared schedules: those of `@task(schedule=...)`. Processes that know the types bring them into the database."""
 
 from __future__ import annotations
 
