@@ -15,7 +15,6 @@ from queue_tool.errors import BadSchedule, BadTask
 from queue_tool.model import json_text
 from queue_tool.model.batch import Refused
 from queue_tool.model.payloads.schedules import MOST_ELEMENTS, ScheduleBody
-from queue_tool.model.queues import Priority
 from queue_tool.model.schedule import CatchUp, Overlap, Rhythm, Work
 from queue_tool.model.task_request import Requests
 from queue_tool.model.task_types import TaskType
@@ -77,8 +76,7 @@ def read_work(body: ScheduleBody, types: Mapping[str, TaskType], *, is_judged: b
     if is_judged:
         _judge(request, data, types, is_batch=is_batch)
     kind = types[body.task_type]
-    priority = Priority(body.priority) if body.priority else kind.priority
-    return Work(request=request, data=data, is_batch=is_batch, lane=kind.lane, priority=priority)
+    return Work(request=request, data=data, is_batch=is_batch, lane=kind.lane, priority=body.priority or kind.priority)
 
 
 def _judge(request: Mapping[str, object], data: Any, types: Mapping[str, TaskType], *, is_batch: bool) -> None:

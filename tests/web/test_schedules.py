@@ -91,7 +91,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"elements": [1]}, "bad_schedule", "either data or elements"),
     ({"data": "x" * 2**20}, "bad_schedule", "the limit is 1048576"),
     ({"task_type": "nothing"}, "bad_task", "not a valid task"),
-    ({"priority": "urgent"}, "bad_task", "not a valid task"),
+    ({"priority": "urgent"}, "bad_request", "priority must be high, normal or low"),
     ({"name": "a\0b"}, "bad_task", "not a valid task"),
     ({"max_attempts": 0}, "bad_task", "not a valid task"),
     ({"unique_key": "k"}, "bad_request", "Unknown key 'unique_key'"),

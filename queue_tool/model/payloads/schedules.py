@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from queue_tool.model.payloads.fields import REFERENCE, Body, Count, Payload, Time, TypeName
 from queue_tool.model.payloads.lists import Page
+from queue_tool.model.queues import Priority
 from queue_tool.model.recurrence import LONGEST_CRON, LONGEST_INTERVAL, SHORTEST_INTERVAL
 from queue_tool.model.schedule import (
     LONGEST_JITTER,
@@ -107,9 +108,7 @@ class ScheduleBody(Body, frozen=True, kw_only=True):
         ),
     ] = None
     tags: Annotated[list[str] | None, Meta(description=_OF_TASKS)] = None
-    priority: Annotated[
-        str | None, Meta(description=_OF_TASKS, extra_json_schema={"enum": ["high", "normal", "low", None]})
-    ] = None
+    priority: Annotated[Priority | None, Meta(description=_OF_TASKS)] = None
     timeout: Annotated[float | None, Meta(description=_OF_TASKS)] = None
     max_attempts: Annotated[int | None, Meta(description=_OF_TASKS)] = None
 

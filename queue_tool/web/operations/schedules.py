@@ -109,10 +109,10 @@ def run_schedule(schedule: str) -> TickShown:
 
 @routes.get("/schedules/<schedule>/ticks", Role.READ, errors=(ScheduleNotFound,))
 def list_ticks(schedule: str, query: Paging) -> Reply[TickPage]:
-    """List the last hundred ticks of a schedule, newest first.
+    """List the ticks of a schedule, newest first.
 
-    `GET /tasks?tag=schedule:<id>` lists all tasks that it has sent, and `GET /batches?metadata.schedule=<id>` all
-    batches.
+    The last hundred are kept. `GET /tasks?tag=schedule:<id>` lists all tasks that it has sent, and
+    `GET /batches?metadata.schedule=<id>` all batches.
     """
     page = runtime().schedules.ticks(schedule, query.limit, query.cursor)
     return listed(TickPage(items=[_tick(each) for each in page.items], **totals(page)))
