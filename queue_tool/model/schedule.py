@@ -83,7 +83,7 @@ class Rhythm:
     end: datetime | None = None  # no tick after this time
     overlap: Overlap = Overlap.QUEUE
     catch_up: CatchUp = CatchUp.ONCE
-    jitter: float = 0  # seconds by which a task is delayed at most, at random
+    jitter: float = 0.0  # seconds by which a task is delayed at most, at random
 
     def recurrence(self, created_at: datetime) -> Recurrence:
         """Return the times of a schedule, which begin at its start, or else after the given time.

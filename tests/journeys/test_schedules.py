@@ -1,4 +1,4 @@
-"""Schedules in a whole system: three sweepers, of which one is killed again and again, and a new version of the code."""
+"""Schedules in a whole system: three sweepers, one is killed again and again, and a new version of the code comes."""
 
 from __future__ import annotations
 

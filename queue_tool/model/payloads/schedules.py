@@ -98,7 +98,7 @@ class ScheduleBody(Body, frozen=True, kw_only=True):
     end: End = None
     overlap: Overlapping = Overlap.QUEUE.value
     catch_up: CatchingUp = CatchUp.ONCE.value
-    jitter: Jitter = 0
+    jitter: Jitter = 0.0
     description: Annotated[str | None, Meta(description=_OF_TASKS)] = None
     parameters: Annotated[
         dict[str, Any] | None,
