@@ -12,6 +12,7 @@ from msgspec import structs
 from queue_tool.host import senders
 from queue_tool.model import events
 from queue_tool.model.batch import Judge, Label, NewBatch, NewTask, Refused, Submission, new_batch
+from queue_tool.model.bounded_text import keepable
 from queue_tool.model.schedule import Due, DueTick, Schedule, Tick, TickResult, Work
 from queue_tool.model.schema import Schema
 from queue_tool.model.task import AT_ONCE, Timing
@@ -136,4 +137,4 @@ def _never_called(_data: object) -> Never:
 
 def _reason(refused: Refused) -> str:
     text = "; ".join(f"{error.path}: {error.message}" for error in refused.errors)
-    return text[:LONGEST_ERROR]
+    return keepable(text, LONGEST_ERROR)

@@ -129,7 +129,7 @@ def fill(store: Store) -> None:
     )
     schedule = Schedule(id=named.id, rhythm=daily, work=work, created_at=NOW, revision=1, next_at=NOW)
     store.schedules.add(schedule)
-    tick = NewTick(due=DueTick(at=NOW, cause=TickCause.DUE), work=None, error="no\0")
+    tick = NewTick(due=DueTick(at=NOW, cause=TickCause.DUE), work=None, error="no")
     assert store.ticks.make(schedule, [tick], NOW, 1)
     bodies = ['{"big":12345678901234567890}', '"\\u0000"']
     lease = Pop(queue="é", lease=60, receipt=make_tokens(1, NOW)[0])

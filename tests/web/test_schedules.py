@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from queue_tool.model.task_types import make_task_type
 from queue_tool.services.declared_schedules import DeclaredSchedules
 from tests.web.conftest import KeyMaker
-from tests.web.site import UNKNOWN, Site, make_task_type, mirror, problem
+from tests.web.site import UNKNOWN, Site, mirror, problem
 
 DAILY = {"task_type": "mirror", "data": {"a": 1}, "cron": "30 2 * * *", "timezone": "Europe/Lisbon"}
 
@@ -54,7 +55,7 @@ def test_a_schedule_from_its_birth_to_its_end(site: Site) -> None:
         [],
     )
     assert paused["paused_at"] == site.post_json(f"{place}/pause")["paused_at"]
-    changed = site.client.put(place, json={"task_type": "mirror", "elements": [1, 2], "every": 3600}).json
+    changed: Any = site.client.put(place, json={"task_type": "mirror", "elements": [1, 2], "every": 3600}).json
     assert (changed["status"], changed["cron"], changed["every"]) == ("paused", None, 3600)
     assert changed["request"] == {"task_type": "mirror", "elements": [1, 2]}
     assert site.post_json(f"{place}/resume")["status"] == "active"
@@ -62,7 +63,8 @@ def test_a_schedule_from_its_birth_to_its_end(site: Site) -> None:
     batch = site.post_json(f"{place}/run")["batch"]
     assert [found["id"] for found in site.get_json(f"/batches?metadata.schedule={schedule['id']}")["items"]] == [batch]
     assert [each["number"] for each in site.pages(f"{place}/ticks", 1)] == [2, 1]
-    assert site.client.delete(place).json["id"] == schedule["id"]
+    deleted: Any = site.client.delete(place).json
+    assert deleted["id"] == schedule["id"]
     assert problem(site.get(place)) == (404, "schedule_not_found")
     assert site.get_json(f"/tasks/{tick['token']}")["status"] == "queued"
 
@@ -105,10 +107,11 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
 def test_a_bad_schedule_is_refused_with_its_reason(site: Site) -> None:
     kept = made(site)
     for body, code, sentence in BAD:
-        for answer in (
+        answers: tuple[Any, ...] = (
             site.post("/schedules", DAILY | body),
             site.client.put(f"/schedules/{kept['id']}", json=DAILY | body),
-        ):
+        )
+        for answer in answers:
             assert problem(answer) == (400, code), body
             assert sentence in answer.json["message"]
     (found,) = site.get_json("/schedules")["items"]
