@@ -32,6 +32,7 @@ from queue_tool.model.ticket import Ticket
 from queue_tool.services.ask import Ask
 from queue_tool.services.cancel import Cancel
 from queue_tool.services.dead_letters import DeadLetters
+from queue_tool.services.declaring import declared_schedules
 from queue_tool.services.filling import Filling
 from queue_tool.services.follow import Follow
 from queue_tool.services.listing import Listing
@@ -51,7 +52,9 @@ from queue_tool.services.wait import Wait
 from queue_tool.store import Store
 
 if TYPE_CHECKING:
+    from queue_tool.services.declared_schedules import DeclaredSchedules
     from queue_tool.services.deliver import Deliver
+    from queue_tool.services.schedules import Schedules
     from queue_tool.services.webhooks import Webhooks
 
 STORE_PAUSE = 0.5
@@ -92,6 +95,7 @@ class Runtime:
     runner: Runner
     filling: Filling
     ready: Ready
+    declared: DeclaredSchedules | None = None  # None: the code of this process declares no schedule
 
     def of_type(self, name: str, options: Options = PLAIN) -> Judge:
         """Return a judge for `submit`: it takes each value as the data of a task of this type, with these options.
@@ -103,8 +107,18 @@ class Runtime:
             raise BadTaskType(f"There is no task type {name!r}. Use one of these: {', '.join(sorted(self.types))}.")
         return judge_of(self.types[name], options)
 
+    @property
+    def schedules(self) -> Schedules:
+        """The schedules. Their modules are imported at the first use, because no worker needs them."""
+        from queue_tool.services.schedules import Schedules
+        from queue_tool.services.ticking import Ticking
+
+        return Schedules(ticking=Ticking(submit=self.submit, types=self.types))
+
     def sweep(self) -> Sweep:
         """Return a new sweeper. Use the same one for every pass: it remembers what it has seen."""
+        from queue_tool.services.sweep.ticks import Ticks
+
         return Sweep(
             store=self.store,
             broker=self.broker,
@@ -112,6 +126,7 @@ class Runtime:
             clock=self.clock,
             lives_here=lives_here,
             filling=self.filling,
+            ticks=Ticks(ticking=self.schedules.ticking, clock=self.clock),
             begun=BegunFiles(self.settings.data_dir),
             retention=timedelta(days=self.settings.retention_days) if self.settings.retention_days else None,
         )
@@ -158,6 +173,8 @@ class Runtime:
     def close(self) -> None:
         """End all waits, and close every connection."""
         self.wait.release()
+        if self.declared is not None:
+            self.declared.close()
         self.broker.close()
         self.store.close()
 
@@ -271,6 +288,7 @@ def open_runtime(
         runner=runner,
         filling=filling,
         ready=Ready(store, broker, telemetry, clock),
+        declared=None if for_parent else declared_schedules(kind, types, store, telemetry, clock, judges=judges),
     )
 
 

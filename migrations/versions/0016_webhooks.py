@@ -1,6 +1,6 @@
 """Webhooks: who is told of ends, what they must hear of, and each try to deliver it.
 
-Revision: 0016, after 0014.
+Revision: 0016, after 0015.
 """
 
 import sqlalchemy as sa

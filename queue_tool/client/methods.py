@@ -20,4 +20,5 @@ class Methods(Operations):
     ended_tasks = all_of(Operations.list_results)
     dead_letters = all_of(Operations.list_dead_letters)
     waiting_tasks = all_of(Operations.list_queue)
+    schedules = all_of(Operations.list_schedules)
     batches = all_of(Operations.list_batches)

@@ -49,6 +49,7 @@ from queue_tool.model.payloads.requests import (
     RetryBody,
     RetryFailedBody,
 )
+from queue_tool.model.payloads.schedules import ScheduleBody, ScheduleDetails, SchedulePage, TickPage, TickShown
 from queue_tool.model.payloads.service import Alive, Readiness
 from queue_tool.model.payloads.tasks import (
     Changed,
@@ -147,6 +148,17 @@ class Operations:
     list_queue = endpoint("GET", "/queue", QueuePage, QueueQuery)
     pause_queue = named("POST", "/queue/{name}/pause", Queue, Nothing)
     resume_queue = named("POST", "/queue/{name}/resume", Queue, Nothing)
+
+    # -- schedules
+    make_schedule = endpoint("POST", "/schedules", ScheduleDetails, ScheduleBody, once=True)
+    list_schedules = endpoint("GET", "/schedules", SchedulePage, Paging)
+    get_schedule = named("GET", "/schedules/{schedule}", ScheduleDetails, Nothing)
+    change_schedule = named("PUT", "/schedules/{schedule}", ScheduleDetails, ScheduleBody)
+    delete_schedule = named("DELETE", "/schedules/{schedule}", ScheduleDetails, Nothing, once=True)
+    pause_schedule = named("POST", "/schedules/{schedule}/pause", ScheduleDetails, Nothing)
+    resume_schedule = named("POST", "/schedules/{schedule}/resume", ScheduleDetails, Nothing)
+    run_schedule = named("POST", "/schedules/{schedule}/run", TickShown, Nothing, once=True)
+    list_ticks = named("GET", "/schedules/{schedule}/ticks", TickPage, Paging)
 
     # -- message queues
     push_message = sends("POST", "/api/queue/push", PushedMessage, MessageQueueQuery, once=True, member="message")

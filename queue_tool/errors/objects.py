@@ -63,6 +63,14 @@ class DeliveryNotFound(NotFound):
     remedy = f"Check the id: `GET /webhooks/<webhook>/deliveries` lists the messages. {FAILS_AGAIN}"
 
 
+class ScheduleNotFound(NotFound):
+    """There is no schedule with this id."""
+
+    code = "schedule_not_found"
+    cause = "No schedule has this id: it never existed, or an admin deleted it."
+    remedy = f"Check the id: `GET /schedules` lists all schedules. {FAILS_AGAIN}"
+
+
 class EmptyMessage(NotFound):
     """Algo deu errado: the message is missing or empty. Send `{"message": "..."}`."""
 
@@ -170,6 +178,14 @@ class WebhookDisabled(QueueToolError):
     code = "webhook_disabled"
     cause = "The receiver answered 410, so the service sends no more messages to this webhook."
     remedy = "Enable the webhook with `POST /webhooks/<webhook>/enable`, then send the same request again."
+
+
+class ScheduleInCode(QueueToolError):
+    """This schedule is declared in code: it can be paused here, but not changed or deleted."""
+
+    code = "schedule_in_code"
+    cause = "The schedule comes from `@task(schedule=...)` in a module of the operator."
+    remedy = f"Change the code and start its processes again; or pause the schedule. {FAILS_AGAIN}"
 
 
 class UniqueKeyTaken(QueueToolError):

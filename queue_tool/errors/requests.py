@@ -85,6 +85,17 @@ class BadWebhook(BadRequest):
     )
 
 
+class BadSchedule(BadRequest):
+    """This is not a valid schedule."""
+
+    code = "bad_schedule"
+    cause = (
+        "The body of `POST /schedules` or `PUT /schedules/{schedule}` describes no schedule: for example, the cron "
+        "expression or the time zone is unknown, or it is never due. `message` names the reason."
+    )
+    remedy = f"Correct what `message` names. {FAILS_AGAIN}"
+
+
 class NotSent(QueueToolError):
     """The task cannot be sent."""
 

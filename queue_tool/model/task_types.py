@@ -37,6 +37,7 @@ class TaskType:
     description: str = ""
     takes_context: bool = False
     fresh: bool = False  # each isolated run has a new process
+    schedule: str | Mapping[str, object] | None = None  # see `TypeOptions`
 
     @property
     def list(self) -> str:
@@ -188,6 +189,7 @@ def make_task_type(name: str, function: Callable[..., Any], **options: Unpack[Ty
             description=type_options.description(options.get("description"), task_function.documented(called)),
             takes_context=task_function.takes_context(called, static=called is not function),
             fresh=isolated == FRESH,
+            schedule=type_options.schedule_of(name, options.get("schedule")),
         )
     except (BadFunction, BadOption) as error:
         raise BadTaskType(f"{_subject(name, function)} {error}.") from None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
+from queue_tool.errors import BadSchedule
 from queue_tool.model import json_text
 from queue_tool.model.bounded_text import encodable
 from queue_tool.model.queues import Priority
@@ -43,6 +44,8 @@ class TypeOptions(TypedDict, total=False):
         isolated: True runs each task in a process of the worker's pool, which is killed at the deadline; "fresh" runs
             each attempt in a new process.
         description: one sentence for people; by default the first line of the function's docstring.
+        schedule: a cron expression such as "*/5 * * * *"; or a dict with the keys of `POST /schedules`, without
+            `task_type`, and with a `version`: a lower version never replaces a higher one.
     """
 
     schema: dict[str, object] | bool
@@ -53,6 +56,7 @@ class TypeOptions(TypedDict, total=False):
     priority: str
     isolated: bool | Literal["fresh"]
     description: str | None
+    schedule: str | Mapping[str, object] | None
 
 
 class BadOption(ValueError):
@@ -189,6 +193,25 @@ def description(text: object, documented: object) -> str:
     if text is not None and not isinstance(text, str):
         raise BadOption(f"has the description {_shown(text)}: write a text in quotes")
     return encodable(text or (inspect.getdoc(documented) or "").partition("\n")[0])
+
+
+def schedule_of(task_type: str, declared: object) -> str | Mapping[str, object] | None:
+    """Return a schedule. Its data is checked when the service starts.
+
+    Raises:
+        BadOption: it is not valid.
+    """
+    if declared is None:
+        return None
+    if not isinstance(declared, (str, Mapping)):
+        raise BadOption(f'has the schedule {_shown(declared)}: write a text such as "*/5 * * * *", or a dict')
+    from queue_tool.model.schedule_request import body_of, read_rhythm  # most processes have no schedule in code
+
+    try:
+        read_rhythm(body_of(task_type, declared)[0])
+    except BadSchedule as error:
+        raise BadOption(f"has an invalid schedule: {error.sentence.rstrip('.')}") from None
+    return declared
 
 
 def _shown(value: object) -> str:

@@ -37,10 +37,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from queue_tool.model.webhook import End
+    from queue_tool.store.declared_schedules import DeclaredSchedules
     from queue_tool.store.deliveries import Deliveries
     from queue_tool.store.message_queues import MessageQueues
     from queue_tool.store.messages import Messages
     from queue_tool.store.outbox_upkeep import OutboxUpkeep
+    from queue_tool.store.schedules import Schedules
+    from queue_tool.store.ticks import Ticks
     from queue_tool.store.webhooks import Webhooks
 
 __all__ = [
@@ -133,6 +136,27 @@ class Store:
         from queue_tool.store.end_facts import facts_of
 
         return facts_of(self.database, ends)
+
+    @cached_property
+    def schedules(self) -> Schedules:
+        """The schedules; made like `messages`."""
+        from queue_tool.store.schedules import Schedules
+
+        return Schedules(self.database)
+
+    @cached_property
+    def declared_schedules(self) -> DeclaredSchedules:
+        """The schedules that code declares; made like `messages`."""
+        from queue_tool.store.declared_schedules import DeclaredSchedules
+
+        return DeclaredSchedules(self.database)
+
+    @cached_property
+    def ticks(self) -> Ticks:
+        """The ticks of schedules; made like `messages`."""
+        from queue_tool.store.ticks import Ticks
+
+        return Ticks(self.database)
 
     def identity(self) -> str:
         """Return the unique id of this database. A copy of the database has the same id."""

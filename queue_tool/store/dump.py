@@ -20,9 +20,9 @@ from queue_tool.store.engine import server_tools
 from queue_tool.store.engine.database import Database
 from queue_tool.store.engine.generation import sync_folder
 from queue_tool.store.engine.server_tools import ServerTools
+from queue_tool.store.indexes import metadata
 from queue_tool.store.restored import SKIPPED, statements
 from queue_tool.store.tables import batches, identity, tasks
-from queue_tool.store.webhook_tables import metadata
 
 TABLES = (*sorted(metadata.tables), "alembic_version")
 

@@ -28,7 +28,8 @@ from queue_tool.model.continuation import Continuation, When
 from queue_tool.model.message import Pop, Push
 from queue_tool.model.options import Options
 from queue_tool.model.outcome import Note, Outcome
-from queue_tool.model.queues import Priority
+from queue_tool.model.queues import Lane, Priority
+from queue_tool.model.schedule import DueTick, Rhythm, Schedule, TickCause, Work
 from queue_tool.model.states import Code, Move
 from queue_tool.services.owner import describe, lives_here
 from queue_tool.services.submit import make_tokens
@@ -36,6 +37,7 @@ from queue_tool.store import AddElements, Process, Store, migrations
 from queue_tool.store.copy.copying import ROWS, Copied, copy
 from queue_tool.store.engine.database import Database
 from queue_tool.store.tables import metadata, tasks
+from queue_tool.store.ticks import NewTick
 from tests.adding import add_to
 from tests.postgres import Cluster
 from tests.runs import claim_runs, settle_runs
@@ -126,6 +128,14 @@ def fill(store: Store) -> None:
     store.runs.settle_and_claim((), (), worker, NOW, notes)
     settle_runs(store, outcomes, worker, NOW)
     store.control.cancel([tokens[3]], "ana", "why\0not", NOW)
+    daily = Rhythm(cron="@daily", end=NOW + timedelta(days=9), jitter=0.5)
+    work = Work(
+        request={"task_type": "sleep", "name": "é"}, data="\0", is_batch=False, lane=Lane.LOOP, priority=Priority.LOW
+    )
+    schedule = Schedule(id=named.id, rhythm=daily, work=work, created_at=NOW, revision=1, next_at=NOW)
+    store.schedules.add(schedule)
+    tick = NewTick(due=DueTick(at=NOW, cause=TickCause.DUE), work=None, error="no")
+    assert store.ticks.make(schedule, [tick], NOW, 1)
     bodies = ['{"big":12345678901234567890}', '"\\u0000"']
     lease = Pop(queue="é", lease=60, receipt=make_tokens(1, NOW)[0])
     store.messages.carry_out([], [Push(queue="é", body=body) for body in bodies], [lease], NOW, 10)

@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
-from queue_tool.model.events import processes, requests, sweeps, tasks, webhooks
+from queue_tool.model.events import processes, requests, schedules, sweeps, tasks, webhooks
 from queue_tool.model.events.processes import *  # noqa: F403 - re-exports every record
 from queue_tool.model.events.requests import *  # noqa: F403 - the same
+from queue_tool.model.events.schedules import *  # noqa: F403 - the same
 from queue_tool.model.events.sweeps import *  # noqa: F403 - the same
 from queue_tool.model.events.tasks import *  # noqa: F403 - the same
 from queue_tool.model.events.webhooks import *  # noqa: F403 - the same
 from queue_tool.model.telemetry import Event
 
-SUBJECTS = (processes, requests, tasks, sweeps, webhooks)
+SUBJECTS = (processes, requests, tasks, schedules, sweeps, webhooks)
 """The modules of the records, in the order of the documentation."""
 
 EVENTS: tuple[type[Event], ...] = tuple(

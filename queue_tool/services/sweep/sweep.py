@@ -60,6 +60,7 @@ class Sweep:
         clock: Clock,
         lives_here: Callable[[Process], bool | None],
         filling: Filling,
+        ticks: Callable[[], None] | None = None,
         retention: timedelta | None = None,
         begun: BegunFiles | None = None,
     ) -> None:
@@ -72,6 +73,7 @@ class Sweep:
             clock: the time of day, and a monotonic time for the liveness of workers.
             lives_here: returns whether a process of this machine is alive; None for a process of another machine.
             filling: fills the lists in Redis from their lines.
+            ticks: makes the ticks of schedules; None: nobody does.
             retention: how long ended tasks are kept; None keeps them forever.
             begun: says what dead workers had begun; None: all that they held counts as begun.
         """
@@ -82,6 +84,7 @@ class Sweep:
         self._lives_here = lives_here
         self._begun = begun
         self._filling = filling
+        self._ticks = ticks
         self._due = Due(store=store, telemetry=telemetry, clock=clock, retention=retention)
         self._push = Push(store=store, broker=broker, clock=clock, filling=filling)
         self._pulses: dict[int, _Pulse] = {}
@@ -97,6 +100,8 @@ class Sweep:
             StoreAway: the database is busy or away; the next pass continues.
         """
         self._take_back()
+        if self._ticks is not None:
+            self._ticks()
         self._due()
         if self._clock.monotonic() < self._full_until:
             return False

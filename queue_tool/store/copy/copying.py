@@ -17,8 +17,8 @@ from queue_tool.store.engine.database import Database
 from queue_tool.store.engine.failures import failures_named
 from queue_tool.store.engine.postgres import copy_in, lock_tables, set_last_id
 from queue_tool.store.engine.sqlite import last_id
+from queue_tool.store.indexes import metadata
 from queue_tool.store.tables import identity, workers
-from queue_tool.store.webhook_tables import metadata
 from queue_tool.store.workers import ALIVE, Process, process_of
 
 ROWS = 200

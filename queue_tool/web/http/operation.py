@@ -187,6 +187,10 @@ class Group:
         """Return a decorator that declares a POST operation."""
         return self._declare("POST", path, role, options)
 
+    def put(self, path: str, role: Role, **options: Unpack[Options]) -> Callable[[Function], Function]:
+        """Return a decorator that declares a PUT operation."""
+        return self._declare("PUT", path, role, options)
+
     def delete(self, path: str, role: Role, **options: Unpack[Options]) -> Callable[[Function], Function]:
         """Return a decorator that declares a DELETE operation."""
         return self._declare("DELETE", path, role, options)

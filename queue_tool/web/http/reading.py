@@ -10,6 +10,7 @@ from msgspec import NODEFAULT, Struct, UnsetType
 from msgspec.structs import FieldInfo
 
 from queue_tool.errors import BadRequest
+from queue_tool.model.queues import Priority
 from queue_tool.web.http.bodies import has_body, json_body
 
 Value = TypeVar("Value", bound=Struct)
@@ -17,9 +18,13 @@ Value = TypeVar("Value", bound=Struct)
 _WORDS: dict[object, str] = {
     str: "a string",
     bool: "true or false",
+    int: "a whole number",
+    float: "a number",
     list[str]: "an array of strings",
+    list[Any]: "an array",
     dict[str, Any]: "an object",
     dict[str, str]: "an object of strings",
+    Priority: "high, normal or low",
 }
 """What a value of a type is for users."""
 

@@ -22,6 +22,7 @@ _IN_PATHS: Mapping[str, Json] = {
     "token": {"description": "The token of the task.", "schema": _ID},
     "batch": {"description": "The id of the batch.", "schema": _ID},
     "webhook": {"description": "The id of the webhook.", "schema": _ID},
+    "schedule": {"description": "The id of the schedule.", "schema": _ID},
     "name": {
         "description": "The name of the queue.",
         "schema": {"type": "string", "enum": [priority.queue for priority in Priority]},
