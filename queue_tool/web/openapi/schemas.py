@@ -133,7 +133,7 @@ def without_null(schema: Json) -> Json:
     plain = {key: value for key, value in schema.items() if key != "anyOf" and (key, value) != ("default", None)}
     for part in schema.get("anyOf", ()):
         plain |= {} if part == {"type": "null"} else part
-    if plain.get("type") == "string" and not {"enum", "format"} & plain.keys():
+    if plain.get("type") == "string" and not {"enum", "format", "pattern"} & plain.keys():
         plain["pattern"] = NO_NULL
     return plain
 
