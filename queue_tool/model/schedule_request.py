@@ -127,6 +127,6 @@ def body_of(task_type: str, declared: str | Mapping[str, object]) -> tuple[Sched
         raise BadSchedule("version must be a whole number from 0 on.")
     try:
         return msgspec.convert({"name": task_type, **given, "task_type": task_type}, ScheduleBody), version
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, TypeError) as error:
         known = [name for name in ScheduleBody.__struct_fields__ if name != "task_type"]
         raise BadSchedule(f"{str(error)[:200]}. The keys are {', '.join(known)}, version.") from None

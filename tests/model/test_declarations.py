@@ -78,6 +78,11 @@ WRONG: dict[str, tuple[list[object], str]] = {
     "priority": (["", "HIGH", "default", 5, None, ["high"], {"high"}, b"high"], "use high, normal or low"),
     "isolated": (["no", 1, 0, None, "yes", [], "Fresh"], 'use True, False or "fresh"'),
     "description": ([5, b"text", ["text"], True], "write a text in quotes"),
+    "schedule": (
+        [5, True, ["@daily"], "", "* * *", "@reboot", {}, {5: 1}, {"cron": 5}, {"cron": "@daily", "when": 1},
+         {"cron": "@daily", "version": "1"}, {"every": 0}, {"every": Unprintable()}, {"cron": "@daily", "start": "x"}],
+        "write a text such as|write five|Use five|The keys are|either cron or every|whole number|every must be|a time",
+    ),
 }  # fmt: skip
 
 
