@@ -31,6 +31,8 @@ from queue_tool.services.cancel import Cancel
 from queue_tool.services.dead_letters import DeadLetters
 from queue_tool.services.filling import Filling
 from queue_tool.services.listing import Listing
+from queue_tool.services.measures.gauges import Gauges
+from queue_tool.services.measures.measures import Measures
 from queue_tool.services.messages import Messages
 from queue_tool.services.open_batches import OpenBatches
 from queue_tool.services.owner import Owner, lives_here
@@ -59,6 +61,9 @@ FILL_PAUSE = 0.02
 SENDERS = ("web", "worker")
 """The kinds of processes in which many threads send tasks."""
 
+WITHOUT_HEARTBEAT = ("web", "program")
+"""The kinds of processes in which a thread writes the measures. Workers write them with their heartbeats."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
@@ -84,6 +89,8 @@ class Runtime:
     runner: Runner
     filling: Filling
     ready: Ready
+    measures: Measures
+    gauges: Gauges
 
     def of_type(self, name: str, options: Options = PLAIN) -> Judge:
         """Return a judge for `submit`: it takes each value as the data of a task of this type, with these options.
@@ -134,6 +141,7 @@ class Runtime:
         """Mark this process as gone, because it runs no tasks any more, and close every connection."""
         with suppress(StoreAway):  # then the sweeper finds out that this process is gone
             self.owner.leave()
+        self.measures.stop()
         self.close()
 
 
@@ -184,7 +192,8 @@ def open_runtime(
         if judges:
             types.compile()
         opened.pop_all()  # nothing failed, so the store stays open
-    owner = Owner(store, kind, clock, name, for_parent=for_parent)
+    measures = Measures(store, telemetry, clock)
+    owner = Owner(store, kind, clock, name, measures=measures, for_parent=for_parent)
 
     def send_from_task(context: Context, sending: Sending) -> Any:
         return send(context, sending)
@@ -197,10 +206,14 @@ def open_runtime(
         broker=broker,
         telemetry=telemetry,
         clock=clock,
-        submitter=Submitter(store, broker, clock, settings.max_waiting, RECORD_WITHIN if kind in SENDERS else 0.0),
+        submitter=Submitter(
+            store, broker, clock, settings.max_waiting, RECORD_WITHIN if kind in SENDERS else 0.0, telemetry=telemetry
+        ),
         max_batch=settings.max_batch,
         filling=filling,
     )
+    if kind in WITHOUT_HEARTBEAT:
+        measures.write_regularly()
     send = Send(submit=submit, types=types, clock=clock)
     wait = Wait(store, settings.max_waits)
     return Runtime(
@@ -229,6 +242,8 @@ def open_runtime(
         runner=runner,
         filling=filling,
         ready=Ready(store, broker, telemetry, clock),
+        measures=measures,
+        gauges=Gauges(store=store, lives_here=lives_here),
     )
 
 

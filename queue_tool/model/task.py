@@ -36,6 +36,7 @@ class Claimed:
     forgiven: int = 0  # attempts before the last manual retry, which no longer count
     timeout: float | None = None  # seconds; 0: no limit; None: the value of the task type
     parameters: str | None = None  # JSON text of an object
+    due_at: datetime | None = None  # before which the task was not to start; None: it had no delay, and no retry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from queue_tool.store.added import Added
-from queue_tool.store.additions import AddBatch, Addition, Additions, AddTask
+from queue_tool.store.additions import AddBatch, Addition, Additions, AddTask, new_tasks
 from queue_tool.store.batches import Batches
 from queue_tool.store.control import Canceled, Control
 from queue_tool.store.elements import AddElements
@@ -16,6 +16,7 @@ from queue_tool.store.identity import identity_of, try_write
 from queue_tool.store.keys import Keys
 from queue_tool.store.listing import Listing, PageKey
 from queue_tool.store.losses import TakenBack
+from queue_tool.store.measures import Measures
 from queue_tool.store.open_batches import OpenBatch, OpenBatches
 from queue_tool.store.parts import Part, Parts
 from queue_tool.store.portions import Portion
@@ -29,7 +30,7 @@ from queue_tool.store.tickets import Tickets
 from queue_tool.store.totals import Totals, read_totals
 from queue_tool.store.upkeep import Upkeep
 from queue_tool.store.windows import LineState, Windows
-from queue_tool.store.workers import Process, Worker, Workers
+from queue_tool.store.workers import Process, Worker, WorkerDetails, Workers
 
 if TYPE_CHECKING:
     from queue_tool.store.message_queues import MessageQueues
@@ -57,6 +58,8 @@ __all__ = [
     "TakenBack",
     "Totals",
     "Worker",
+    "WorkerDetails",
+    "new_tasks",
 ]
 
 
@@ -83,6 +86,7 @@ class Store:
         self.windows = Windows(database)
         self.open_batches = OpenBatches(database)
         self.parts = Parts(database)
+        self.measures = Measures(database)
 
     @cached_property
     def messages(self) -> Messages:

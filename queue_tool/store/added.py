@@ -24,3 +24,8 @@ class Added:
     part: Part | None = None  # the elements that were added to an open batch
     repeated: Part | None = None  # set if nothing was added: an earlier request brought the same elements
     behind: Collection[str] = ()  # the lists for which the tickets wait behind others of the batch
+
+    @property
+    def nothing(self) -> bool:
+        """Return whether nothing was added."""
+        return bool(self.before or self.duplicate or self.refused_whole or self.error or self.repeated)

@@ -14,7 +14,7 @@ from queue_tool.model.outcome import MOST_LINES, Note, Outcome
 from queue_tool.model.states import Move, State
 from queue_tool.model.task import Claimed
 from queue_tool.store import attempts, ends
-from queue_tool.store.engine.database import Database, micros, micros_or_none
+from queue_tool.store.engine.database import Database, micros, micros_or_none, moment_or_none
 from queue_tool.store.engine.rows import as_rows, field, is_among
 from queue_tool.store.losses import LANE_AFTER_A_LOSS, NOTHING_KNOWN, TakenBack, take_back
 from queue_tool.store.moves import closes, lock_tokens, update_for
@@ -127,6 +127,7 @@ _CLAIM = (
         tasks.c.forgiven,
         tasks.c.timeout,
         tasks.c.parameters,
+        tasks.c.due_at,
     )
 )
 
@@ -194,6 +195,7 @@ def _claim(connection: Connection, runs: Sequence[tuple[str, int]], owner: int, 
             forgiven=forgiven,
             timeout=timeout,
             parameters=parameters,
+            due_at=moment_or_none(due_at),
         )
         for number, tokens in _by_run(runs).items()
         for (
@@ -208,6 +210,7 @@ def _claim(connection: Connection, runs: Sequence[tuple[str, int]], owner: int, 
             forgiven,
             timeout,
             parameters,
+            due_at,
         ) in connection.execute(_CLAIM, shared | {"claimed_run": number} | as_rows(tokens))
     ]
 

@@ -14,6 +14,7 @@ from datetime import timedelta
 from queue_tool.errors import StoreAway
 from queue_tool.model import events
 from queue_tool.model.clock import Clock
+from queue_tool.model.heartbeat import Slots
 from queue_tool.model.outcome import Ended, Outcome, timed_out
 from queue_tool.model.queues import Lane
 from queue_tool.model.run import Run
@@ -126,6 +127,10 @@ class Pump:
         """Return whether this run has begun here and is not abandoned."""
         active = self._active.get(ticket)
         return active is not None and not self._executors[active.lane].waits(ticket)
+
+    def slots(self) -> Mapping[Lane, Slots]:
+        """Return how many slots each lane has, and how many of them are taken."""
+        return self._active.slots()
 
     def unwritten(self) -> list[Outcome]:
         """Return the outcomes that this worker could not write before it ended."""

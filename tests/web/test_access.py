@@ -58,6 +58,8 @@ ROLES: dict[tuple[str, str], Role] = {
     ("POST", "/api/queue/nack"): Role.SUBMIT,
     ("DELETE", "/api/queue/all"): Role.ADMIN,
     ("GET", "/task-types"): Role.READ,
+    ("GET", "/workers"): Role.READ,
+    ("GET", "/metrics"): Role.READ,
     ("GET", "/openapi.json"): Role.READ,
     ("POST", "/task"): Role.SUBMIT,
     ("POST", "/enqueue"): Role.SUBMIT,

@@ -1,4 +1,4 @@
-"""Every event, as one record each, grouped by subject.
+"""Every event, as one record each, grouped by subject. Those in `measured` are not in the log.
 
 `docs/made.py` generates `docs/events.md` from these records.
 """
@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from queue_tool.model.events import processes, requests, sweeps, tasks
-from queue_tool.model.events.processes import *  # noqa: F403 - re-exports every record
+from queue_tool.model.events.measured import *  # noqa: F403 - re-exports every record
+from queue_tool.model.events.processes import *  # noqa: F403 - the same
 from queue_tool.model.events.requests import *  # noqa: F403 - the same
 from queue_tool.model.events.sweeps import *  # noqa: F403 - the same
 from queue_tool.model.events.tasks import *  # noqa: F403 - the same
