@@ -129,8 +129,8 @@ HTTP_REQUESTS = _counter(
 )
 REPAIRS = _counter(
     "sweeper_repairs",
-    "Tasks that a sweeper helped on. `kind`: `pushed` waited unpushed, `missing` were missing in Redis, `taken_back` ran "
-    "on a dead worker, `given_up` failed because too many workers died with them.",
+    "Tasks that a sweeper helped on. `kind`: `pushed` waited unpushed, `missing` were missing in Redis, `taken_back` "
+    "ran on a dead worker, `given_up` failed because too many workers died with them.",
     "kind",
 )
 REMOVED = _counter("tasks_removed", "Ended tasks that were deleted.")

@@ -8,12 +8,12 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from queue_tool import __version__
 from queue_tool.errors import StoreAway
 from queue_tool.host import processes
 from queue_tool.model.clock import Clock
 from queue_tool.model.heartbeat import Slots
 from queue_tool.model.queues import Lane
+from queue_tool.model.version import VERSION
 from queue_tool.services.measures.measures import Measures
 from queue_tool.store import Process, Store
 
@@ -134,7 +134,7 @@ def describe(kind: str, name: str = "") -> Process:
         pid=os.getpid(),
         pid_started=processes.own_pid_started(),
         name=name,
-        version=__version__,
+        version=VERSION,
     )
 
 

@@ -96,7 +96,7 @@ class Measures:
         """
         until = minute_of(before)
         with self._database.read() as connection:
-            oldest = connection.execute(_OLDEST).scalar()
+            oldest: int | None = connection.execute(_OLDEST).scalar()
         if oldest is None or oldest >= until:
             return False
         end = min(until, oldest + most)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from queue_tool import __version__
 from queue_tool.model import metrics
 from queue_tool.model.metrics import Metric
 from queue_tool.model.queues import Lane
+from queue_tool.model.version import VERSION
 from queue_tool.store import Process, Store, WorkerDetails
 
 SILENT_AFTER = 18.0
@@ -49,7 +49,7 @@ class Gauges:
         Raises:
             StoreAway: the database is busy or away.
         """
-        found = [Gauge(metric=metrics.INFO, labels=(__version__,), value=1)]
+        found = [Gauge(metric=metrics.INFO, labels=(VERSION,), value=1)]
         return [*found, *self._of_queues(now), *self._of_states(), *_of_workers(self.workers(now))]
 
     def workers(self, now: datetime) -> Sequence[WorkerDetails]:

@@ -29,7 +29,7 @@ def text_of(totals: Iterable[Measure], gauges: Iterable[Gauge]) -> bytes:
     from prometheus_client.exposition import generate_latest
 
     families = [*_families(totals, gauges)]
-    return generate_latest(_Collected(families))  # type: ignore[arg-type] # it only calls `collect`
+    return generate_latest(_Collected(families))
 
 
 class _Collected:
