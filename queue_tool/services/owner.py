@@ -104,14 +104,16 @@ class Owner:
         with self._lock:
             worker, parent = self._id, self._parent
             if worker is not None:
-                self._measures.send(lambda said: self._store.workers.hand_over(worker, parent, said))
+                self._measures.send(lambda heartbeat: self._store.workers.hand_over(worker, parent, heartbeat))
                 self._id = None
 
     def _register(self) -> int:
         return self._store.workers.register(describe(self._kind, self._name), self._clock.now(), self._parent)
 
     def _beat_once(self, worker: int) -> bool:
-        return self._measures.send(lambda said: self._store.workers.beat(worker, replace(said, lanes=self.lanes())))
+        return self._measures.send(
+            lambda heartbeat: self._store.workers.beat(worker, replace(heartbeat, lanes=self.lanes()))
+        )
 
     def _beat(self) -> None:
         while not self._left.wait(BEAT_EVERY):

@@ -120,16 +120,16 @@ class Workers:
             if last is not None:
                 add_measures(connection, last.measures, last.at)
 
-    def beat(self, worker: int, said: Heartbeat | None = None) -> bool:
+    def beat(self, worker: int, heartbeat: Heartbeat | None = None) -> bool:
         """Record that a worker lives, and what it says. Return False if it was marked as gone in the meantime."""
         with self._database.write() as connection:
             found = connection.execute(
                 update(workers)
                 .where(ALIVE, workers.c.id == worker)
-                .values({"beat": workers.c.beat + 1} | _reported(said))
+                .values({"beat": workers.c.beat + 1} | _reported(heartbeat))
             )
-            if said is not None:
-                add_measures(connection, said.measures, said.at)
+            if heartbeat is not None:
+                add_measures(connection, heartbeat.measures, heartbeat.at)
         return found.rowcount == 1
 
     def touch(self, worker: int) -> None:
@@ -216,15 +216,15 @@ class Workers:
             return connection.execute(delete(workers).where(old, unused)).rowcount
 
 
-def _reported(said: Heartbeat | None) -> dict[str, Any]:
+def _reported(heartbeat: Heartbeat | None) -> dict[str, Any]:
     """Return the values of the columns that show what a worker says."""
-    if said is None:
+    if heartbeat is None:
         return {}
-    lanes = None if said.lanes is None else {lane.value: list(slots) for lane, slots in said.lanes.items()}
+    lanes = None if heartbeat.lanes is None else {lane.value: list(slots) for lane, slots in heartbeat.lanes.items()}
     return {
-        "beat_at": database_now(micros(said.at)),
-        "finished": workers.c.finished + said.finished,
-        "failed": workers.c.failed + said.failed,
+        "beat_at": database_now(micros(heartbeat.at)),
+        "finished": workers.c.finished + heartbeat.finished,
+        "failed": workers.c.failed + heartbeat.failed,
     } | ({} if lanes is None else {"lanes": json_text.dumps(lanes).decode()})
 
 

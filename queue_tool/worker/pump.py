@@ -14,7 +14,6 @@ from datetime import timedelta
 from queue_tool.errors import StoreAway
 from queue_tool.model import events
 from queue_tool.model.clock import Clock
-from queue_tool.model.heartbeat import Slots
 from queue_tool.model.outcome import Ended, Outcome, timed_out
 from queue_tool.model.queues import Lane
 from queue_tool.model.run import Run
@@ -82,6 +81,7 @@ class Pump:
         self._clock = clock
         self._notebook = Notebook(inbox, clock)
         self._active = ActiveRuns({lane: executor.slots for lane, executor in executors.items()})
+        self.slots = self._active.slots  # for other threads
         self._ending = Ending(
             active=self._active,
             executors=executors,
@@ -127,10 +127,6 @@ class Pump:
         """Return whether this run has begun here and is not abandoned."""
         active = self._active.get(ticket)
         return active is not None and not self._executors[active.lane].waits(ticket)
-
-    def slots(self) -> Mapping[Lane, Slots]:
-        """Return how many slots each lane has, and how many of them are taken."""
-        return self._active.slots()
 
     def unwritten(self) -> list[Outcome]:
         """Return the outcomes that this worker could not write before it ended."""

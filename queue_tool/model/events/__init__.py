@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from queue_tool.model.events import processes, requests, sweeps, tasks
+from types import ModuleType
+
+from queue_tool.model.events import measured, processes, requests, sweeps, tasks
 from queue_tool.model.events.measured import *  # noqa: F403 - re-exports every record
 from queue_tool.model.events.processes import *  # noqa: F403 - the same
 from queue_tool.model.events.requests import *  # noqa: F403 - the same
@@ -16,10 +18,18 @@ from queue_tool.model.telemetry import Event
 SUBJECTS = (processes, requests, tasks, sweeps)
 """The modules of the records, in the order of the documentation."""
 
-EVENTS: tuple[type[Event], ...] = tuple(
-    kind
-    for subject in SUBJECTS
-    for kind in vars(subject).values()
-    if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event
-)
-"""Every kind of event, in the order of the documentation."""
+
+def _events_of(*modules: ModuleType) -> tuple[type[Event], ...]:
+    return tuple(
+        kind
+        for module in modules
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event
+    )
+
+
+EVENTS = _events_of(*SUBJECTS)
+"""Every kind of event that the log may have, in the order of the documentation."""
+
+MEASURED = _events_of(measured)
+"""Every kind of event that only metrics hear."""

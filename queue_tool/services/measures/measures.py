@@ -79,7 +79,7 @@ class Measures:
             StoreAway: the database is busy or away; the next call writes it.
         """
         if self.has_any:
-            self.send(lambda said: self._store.measures.add(said.measures, said.at))
+            self.send(lambda heartbeat: self._store.measures.add(heartbeat.measures, heartbeat.at))
 
     def write_if_due(self) -> None:
         """Do the same if the last write was `WRITE_EVERY` seconds ago.
