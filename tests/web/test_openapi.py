@@ -271,7 +271,21 @@ def test_a_selection_is_accepted_exactly_if_its_schema_accepts_it(site: Site, pa
 
 # -- examples ----------------------------------------------------------------------------------------------
 
-VARIES = ("duration", "traceback", "lag", "age", "worker")
+VARIES = (
+    "duration",
+    "traceback",
+    "lag",
+    "age",
+    "worker",
+    "pid",
+    "heartbeat_age",
+    "finished",
+    "average",
+    "minimum",
+    "median",
+    "p95",
+    "maximum",
+)
 
 
 def test_the_examples_are_what_a_real_system_answers() -> None:
