@@ -40,7 +40,7 @@ def stamp(milliseconds: int) -> str:
 
 
 def made_at(token: str) -> int:
-    """Return when a token was made, in Unix milliseconds."""
+    """Return when a token was made, in Unix milliseconds. Its first `STAMP` digits are enough."""
     return int(token[:STAMP], 16)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,8 @@ from queue_tool.services.measures.sums import Sums
 ENDS = {Move.FINISH: State.FINISHED, Move.FAIL: State.FAILED, Move.GIVE_UP: State.FAILED}
 """The moves that end a task, and the state in which it is then."""
 
+_FINISH = Move.FINISH  # a global name is found faster than a member of an enum
+
 UNFINISHED = {Move.RETRY_LATER: "retried", Move.PUT_BACK: "put_back", Move.RESIGN: "resigned", Move.LOSE: "lost"}
 """The moves after which a task runs again, as the label `how` names them."""
 
@@ -27,7 +29,7 @@ def listeners(sums: Sums) -> Mapping[type[Event], Callable[[Any], None]]:
     count, observe = sums.count, sums.observe
 
     def runs_recorded(event: events.RunsRecorded) -> None:
-        _add_ends(sums, [outcome for outcome in event.outcomes if outcome.token in event.settled])
+        _add_ends(sums, event.outcomes, event.settled)
         _add_waits(sums, event.claimed, event.at)
         _add_transaction(sums, "work", len(event.settled) + len(event.claimed), event.seconds)
 
@@ -79,31 +81,40 @@ def _add_transaction(sums: Sums, kind: str, size: int, seconds: float) -> None:
     sums.observe(metrics.TRANSACTION_SECONDS, [seconds], kind)
 
 
-def _add_ends(sums: Sums, outcomes: Sequence[Outcome]) -> None:
+def _add_ends(sums: Sums, outcomes: Sequence[Outcome], settled: Collection[str]) -> None:
     """Add how runs ended. Those whose function was not called are left out."""
-    seconds: defaultdict[str, list[float]] = defaultdict(list)
+    finished: defaultdict[str, list[float]] = defaultdict(list)  # seconds, by task type
+    others: list[Outcome] = []
     for outcome in outcomes:
-        if outcome.seconds is not None:
-            seconds[outcome.task_type].append(outcome.seconds)
-    for task_type, values in seconds.items():
-        sums.observe(metrics.RUN_SECONDS, values, task_type)
-    ends = Counter((outcome.move, outcome.code, outcome.task_type) for outcome in outcomes if outcome.begun)
-    for (move, code, task_type), number in ends.items():
-        if move in ENDS:
-            sums.count(metrics.ENDED, number, ENDS[move].value, code or "", task_type)
-        else:
-            sums.count(metrics.UNFINISHED, number, UNFINISHED[move], task_type)
+        if outcome.token in settled:
+            if outcome.move is _FINISH and outcome.seconds is not None:
+                finished[outcome.task_type].append(outcome.seconds)
+            elif outcome.begun:
+                others.append(outcome)
+    for task_type, seconds in finished.items():
+        sums.observe(metrics.RUN_SECONDS, seconds, task_type)
+        sums.count(metrics.ENDED, len(seconds), State.FINISHED.value, "", task_type)
+    for outcome in others:
+        _add_other(sums, outcome)
+
+
+def _add_other(sums: Sums, outcome: Outcome) -> None:
+    """Add how a run ended that did not simply succeed."""
+    if outcome.seconds is not None:
+        sums.observe(metrics.RUN_SECONDS, [outcome.seconds], outcome.task_type)
+    if outcome.move in ENDS:
+        sums.count(metrics.ENDED, 1, ENDS[outcome.move].value, outcome.code or "", outcome.task_type)
+    else:
+        sums.count(metrics.UNFINISHED, 1, UNFINISHED[outcome.move], outcome.task_type)
 
 
 def _add_waits(sums: Sums, claimed: Sequence[Claimed], at: datetime) -> None:
     """Add how long tasks waited for their first run. Tasks of one request have the same time in their tokens."""
-    waits: defaultdict[str, list[float]] = defaultdict(list)
-    now, since = at.timestamp(), {task.token[:STAMP]: task.token for task in claimed}
-    seconds = {stamp: max(0.0, now - made_at(token) / 1000) for stamp, token in since.items()}
-    for task in claimed:
-        if task.run == 1:
-            due = task.due_at
-            waited = seconds[task.token[:STAMP]] if due is None else max(0.0, (at - due).total_seconds())
-            waits[task.task_type].append(waited)
-    for task_type, values in waits.items():
-        sums.observe(metrics.WAIT_SECONDS, values, task_type)
+    now = at.timestamp()
+    first = [task for task in claimed if task.run == 1]
+    alike = Counter([(task.task_type, task.token[:STAMP]) for task in first if task.due_at is None])
+    for (task_type, stamp), number in alike.items():
+        sums.observe_alike(metrics.WAIT_SECONDS, max(0.0, now - made_at(stamp) / 1000), number, task_type)
+    for task in first:
+        if task.due_at is not None:
+            sums.observe(metrics.WAIT_SECONDS, [max(0.0, (at - task.due_at).total_seconds())], task.task_type)
