@@ -25,6 +25,7 @@ from queue_tool.model.task_types import TaskTypes
 from queue_tool.model.telemetry import Telemetry
 from queue_tool.runtime import open_runtime
 from queue_tool.web import create_app
+from queue_tool.web.http.answers import EXTENSION
 from queue_tool.web.http.operation import Operation
 
 ROOT = Path(__file__).parents[1]
@@ -38,6 +39,7 @@ class Step:
     request: str  # method and path; `{name}` stands for a value of an earlier answer
     body: Any = None
     keep: Mapping[str, str] = field(default_factory=dict)  # name -> JSON Pointer of a value in the answer
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 FAILING = {"min": 0, "max": 0, "failure": 1}
@@ -150,6 +152,8 @@ STORY = (
     Step(request="GET /get_result?job_id={job}"),
     Step(request="GET /tasks/{job}/details"),
     Step(request="GET /tasks/search?status=completed&priority=50&limit=1"),
+    Step(request="GET /workers"),
+    Step(request="GET /metrics", headers={"Accept": "application/json"}),
     Step(request="GET /health/live"),
     Step(request="GET /health/ready"),
 )
@@ -165,7 +169,8 @@ def recorded(app: Flask) -> dict[str, dict[str, Any]]:
     for step in STORY:
         method, _, target = _filled(step.request, known).partition(" ")
         body = _filled(step.body, known)
-        answer = client.open(target, method=method, **({} if body is None else {"json": body}))
+        app.extensions[EXTENSION].measures.write()
+        answer = client.open(target, method=method, headers=step.headers, **({} if body is None else {"json": body}))
         view = app.view_functions[adapter.match(target.partition("?")[0], method)[0]]
         assert isinstance(view, Operation)  # noqa: S101 - each request of the story is one of an operation
         value = json.loads(_anonymous(answer.text.splitlines()[0]))

@@ -20,6 +20,7 @@ from typing import Any
 
 from queue_tool.execution.builtin import builtin_types
 from queue_tool.model.events import EVENTS, SUBJECTS
+from queue_tool.model.metrics import METRICS
 from queue_tool.model.payloads.details import TaskDetails
 from queue_tool.model.payloads.fields import REFERENCE
 from queue_tool.model.payloads.queries import FailedFilters, Filters
@@ -124,6 +125,17 @@ def errors_table() -> str:
     return table("code | HTTP | cause | what to do", *rows)
 
 
+def metrics_table() -> str:
+    """Return all metrics, with their labels."""
+    return table(
+        "metric | kind | labels | meaning",
+        *(
+            (f"`{each.name}`", each.kind, ", ".join(f"`{label}`" for label in each.labels), each.meaning)
+            for each in METRICS
+        ),
+    )
+
+
 def chaos_sentence() -> str:
     """Return what the page about chaos found, from the figures in its table."""
     rows = re.findall(r"^\| ([\w ]+?)(?: \([^|]*\))? \|([^|]*\|[^|]*)\|$", page("docs/chaos.md"), re.MULTILINE)
@@ -218,6 +230,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "types": types_table,
     "errors": errors_table,
     "routes": routes_table,
+    "metrics": metrics_table,
     "chaos": chaos_sentence,
     "speed": speed_sentences,
 }

@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from queue_tool.model.version import VERSION
+
 if TYPE_CHECKING:
     from flask import Flask
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from queue_tool.model.task_types import task
     from queue_tool.runtime import open  # noqa: A004 - users call it as `queue_tool.open()`
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = [
     "Abort",
     "AsyncBatch",

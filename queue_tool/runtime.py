@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,10 +12,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 from queue_tool import environment
-from queue_tool.broker import Broker, InlineBroker, RqBroker
+from queue_tool.broker import Broker
+from queue_tool.brokers import open_broker, require_own_redis
 from queue_tool.databases import open_store
-from queue_tool.errors import BadTaskType, BrokerAway, BrokerOfAnother, StoreAway
-from queue_tool.host import logs, put_aside, valkey
+from queue_tool.errors import BadTaskType, StoreAway
+from queue_tool.host import logs, put_aside
 from queue_tool.host.begun import BegunFiles
 from queue_tool.host.clock import CLOCK
 from queue_tool.known_types import load_types
@@ -25,10 +26,11 @@ from queue_tool.model.context import Context
 from queue_tool.model.options import PLAIN, Options
 from queue_tool.model.parent_results import WantedPage
 from queue_tool.model.sending import Sending
-from queue_tool.model.settings import INLINE, Settings
+from queue_tool.model.settings import Settings
 from queue_tool.model.task_types import TaskTypes
 from queue_tool.model.telemetry import Telemetry
 from queue_tool.model.ticket import Ticket
+from queue_tool.runners import make_runner
 from queue_tool.services.ask import Ask
 from queue_tool.services.cancel import Cancel
 from queue_tool.services.dead_letters import DeadLetters
@@ -36,6 +38,8 @@ from queue_tool.services.declaring import declared_schedules
 from queue_tool.services.filling import Filling
 from queue_tool.services.follow import Follow
 from queue_tool.services.listing import Listing
+from queue_tool.services.measures.gauges import Gauges
+from queue_tool.services.measures.measures import Measures
 from queue_tool.services.messages import Messages
 from queue_tool.services.open_batches import OpenBatches
 from queue_tool.services.owner import Owner, lives_here
@@ -57,10 +61,6 @@ if TYPE_CHECKING:
     from queue_tool.services.schedules import Schedules
     from queue_tool.services.webhooks import Webhooks
 
-STORE_PAUSE = 0.5
-"""Seconds before the next try if an outcome could not be recorded."""
-
-
 RECORD_WITHIN = 0.05
 """Seconds within which a process of `SENDERS` records what it has pushed, if no later request records it."""
 
@@ -69,6 +69,9 @@ FILL_PAUSE = 0.02
 
 SENDERS = ("web", "worker")
 """The kinds of processes in which many threads send tasks."""
+
+WITHOUT_HEARTBEAT = ("web", "program")
+"""The kinds of processes in which a thread writes the measures. Workers write them with their heartbeats."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +98,8 @@ class Runtime:
     runner: Runner
     filling: Filling
     ready: Ready
+    measures: Measures
+    gauges: Gauges
     declared: DeclaredSchedules | None = None  # None: the code of this process declares no schedule
 
     def of_type(self, name: str, options: Options = PLAIN) -> Judge:
@@ -186,6 +191,7 @@ class Runtime:
         """Mark this process as gone, because it runs no tasks any more, and close every connection."""
         with suppress(StoreAway):  # then the sweeper finds out that this process is gone
             self.owner.leave()
+        self.measures.stop()
         self.close()
 
 
@@ -236,7 +242,8 @@ def open_runtime(
         if judges:
             types.compile()
         opened.pop_all()  # nothing failed, so the store stays open
-    owner = Owner(store, kind, clock, name, for_parent=for_parent)
+    measures = Measures(store, telemetry, clock)
+    owner = Owner(store, kind, clock, name, measures=measures, for_parent=for_parent)
 
     def send_from_task(context: Context, request: Sending | WantedPage) -> Any:
         return send(context, request)
@@ -244,10 +251,12 @@ def open_runtime(
     def follow_runs(made: Sequence[Ticket]) -> None:
         follow(made)
 
-    runner = _runner(settings, store, types, telemetry, clock, send=send_from_task, follow=follow_runs)
-    broker = _broker(settings, store, runner, owner)
+    runner = make_runner(settings, store, types, telemetry, clock, send=send_from_task, follow=follow_runs)
+    broker = open_broker(settings, store, runner, owner)
     filling = Filling(store=store, broker=broker, clock=clock, max_pushed=settings.max_pushed)
-    submitter = Submitter(store, broker, clock, settings.max_waiting, RECORD_WITHIN if kind in SENDERS else 0.0)
+    submitter = Submitter(
+        store, broker, clock, settings.max_waiting, RECORD_WITHIN if kind in SENDERS else 0.0, telemetry=telemetry
+    )
     follow = Follow(store=store, filling=filling, submitter=submitter, telemetry=telemetry)
     submit = Submit(
         store=store,
@@ -260,6 +269,8 @@ def open_runtime(
         types=types,
         follow=follow,
     )
+    if kind in WITHOUT_HEARTBEAT:
+        measures.write_regularly()
     send = Send(submit=submit, types=types, clock=clock)
     wait = Wait(store, settings.max_waits)
     return Runtime(
@@ -289,59 +300,6 @@ def open_runtime(
         filling=filling,
         ready=Ready(store, broker, telemetry, clock),
         declared=None if for_parent else declared_schedules(kind, types, store, telemetry, clock, judges=judges),
+        measures=measures,
+        gauges=Gauges(store=store, lives_here=lives_here),
     )
-
-
-def _runner(
-    settings: Settings,
-    store: Store,
-    types: TaskTypes,
-    telemetry: Telemetry,
-    clock: Clock,
-    *,
-    send: Callable[[Context, Sending | WantedPage], Any],
-    follow: Callable[[Sequence[Ticket]], None],
-) -> Runner:
-    return Runner(
-        store=store,
-        types=types,
-        telemetry=telemetry,
-        clock=clock,
-        timeout=settings.timeout,
-        max_attempts=settings.max_attempts,
-        chance=random.random,
-        send=send,
-        follow=follow,
-        retries=settings.redis_url != INLINE,
-        pause=lambda: time.sleep(STORE_PAUSE),
-    )
-
-
-def _broker(settings: Settings, store: Store, runner: Runner, owner: Owner) -> Broker:
-    if settings.redis_url == INLINE:
-        return InlineBroker(lambda tickets: runner(tickets, owner.id()))
-    return RqBroker(redis_url(settings), store.identity())
-
-
-def require_own_redis(settings: Settings, store: Store) -> None:
-    """Raise an error if Redis carries the tickets of another database. If Redis is away, a later push checks this.
-
-    An embedded Valkey is not checked: it belongs to the data directory, and may not have been started yet.
-
-    Raises:
-        BrokerOfAnother: Redis carries the tickets of another database.
-    """
-    if settings.embedded or settings.redis_url == INLINE:
-        return
-    try:
-        with closing(RqBroker(redis_url(settings), store.identity())) as broker:
-            broker.require_ours()
-    except BrokerOfAnother:
-        raise
-    except BrokerAway:
-        return
-
-
-def redis_url(settings: Settings) -> str:
-    """Return the URL of Redis: the setting, or the URL of the embedded Valkey, even if that does not run."""
-    return settings.redis_url or valkey.url(settings.data_dir)

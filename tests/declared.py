@@ -45,7 +45,7 @@ def _reasons(operation: Operation, response: Response) -> list[str]:
     if answer is None:
         return ["the status is not declared"]
     wrong = list(_wrong_headers(answer, response))
-    if wrong or response.mimetype == "text/html" or response.status_code == 304 or response.is_streamed:
+    if wrong or response.mimetype in ("text/html", "text/plain") or response.status_code == 304 or response.is_streamed:
         return wrong
     if response.mimetype not in answer.get("content", {response.mimetype: {}}):
         return [f"the media type {response.mimetype} is not declared"]

@@ -73,7 +73,7 @@ def _become(command: str) -> None:
 
 def _supervise(settings: Settings, overrides: dict[str, str], processes: PreparedProcesses) -> None:
     """Run the whole system with these settings."""
-    from queue_tool import environment, runtime
+    from queue_tool import brokers, environment, runtime
     from queue_tool.host import data_dir
     from queue_tool.model import events
     from queue_tool.model.settings import without_secrets
@@ -91,7 +91,7 @@ def _supervise(settings: Settings, overrides: dict[str, str], processes: Prepare
                 version=__version__,
                 data=settings.data_dir.absolute(),
                 database=without_secrets(settings.database),
-                redis=without_secrets(runtime.redis_url(settings)),
+                redis=without_secrets(brokers.redis_url(settings)),
                 workers=settings.workers,
                 auth=settings.auth,
             )
@@ -104,7 +104,7 @@ def _supervise(settings: Settings, overrides: dict[str, str], processes: Prepare
 @_port
 def web(host: str | None, port: str | None) -> None:
     """Run only the web server, for the API and the pages."""
-    from queue_tool import databases, environment, runtime
+    from queue_tool import brokers, databases, environment, runtime
     from queue_tool.host.clock import CLOCK
     from queue_tool.model import events
     from queue_tool.services.keys import Keys
@@ -116,7 +116,7 @@ def web(host: str | None, port: str | None) -> None:
     telemetry = runtime.start_logging("web", settings)
     migrate = settings.embedded and not environment.has_owner()
     with closing(databases.open_store(settings, migrate=migrate)) as store:
-        runtime.require_own_redis(settings, store)
+        brokers.require_own_redis(settings, store)
         served = Keys(store=store, clock=CLOCK).served_without(settings.auth)
     require_startable(settings)  # a start that fails prints one sentence only
     if served:
@@ -154,13 +154,13 @@ def sweep() -> None:
 @main.command("redis-url")
 def redis_url() -> None:
     """Print the URL of Redis, for use with RQ's own commands."""
-    from queue_tool import environment, runtime
+    from queue_tool import environment
     from queue_tool.model.settings import INLINE
 
     settings = environment.load_settings()
     if settings.redis_url == INLINE:
         raise BadSetting(f"QUEUE_TOOL_REDIS_URL is `{INLINE}`: there is no Redis.")
-    click.echo(runtime.redis_url(settings))
+    click.echo(brokers.redis_url(settings))
 
 
 def _with_address(settings: Settings) -> Settings:

@@ -25,6 +25,7 @@ from queue_tool.model.payloads.messages import (
     ReceiptBody,
     WaitingMessages,
 )
+from queue_tool.model.payloads.metrics import MetricsSummary
 from queue_tool.model.payloads.queries import (
     BatchQuery,
     EndedFilters,
@@ -73,6 +74,7 @@ from queue_tool.model.payloads.webhooks import (
     WebhookBody,
     WebhookPage,
 )
+from queue_tool.model.payloads.workers import WorkerPage
 
 SENT = cast("type[Received | TaskStatus]", Received | TaskStatus)
 """What `POST /tasks` answers: about the elements of an array, or about one task."""
@@ -184,6 +186,8 @@ class Operations:
 
     # -- the service
     list_task_types = endpoint("GET", "/task-types", TaskTypePage, Nothing)
+    list_workers = endpoint("GET", "/workers", WorkerPage, Nothing)
+    read_metrics = endpoint("GET", "/metrics", MetricsSummary, Nothing)
     is_alive = endpoint("GET", "/health/live", Alive, Nothing)
     is_ready = endpoint("GET", "/health/ready", Readiness, Nothing, also={UNAVAILABLE})
     get_openapi = endpoint("GET", "/openapi.json", dict[str, Any], Nothing)

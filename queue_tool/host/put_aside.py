@@ -129,6 +129,7 @@ def _outcome(
     attempt: int,
     started_at: str | None,
     due_at: str | None,
+    task_type: str = "",
     **fields: Any,
 ) -> Outcome:
     """Return an outcome that can be settled.
@@ -158,6 +159,7 @@ def _outcome(
         attempt=_number(attempt),
         started_at=_time(started_at),
         due_at=_time(due_at),
+        task_type=_text(task_type) or "",
         **fields,
     )
 

@@ -67,6 +67,7 @@ class Outcome:
     due_at: datetime | None = None  # when the next attempt may start; only for RETRY_LATER
     seconds: float | None = None  # duration of the run, for the log
     begun: bool = True  # False: its function was not called, so the log says nothing
+    task_type: str = ""  # for metrics; empty if it is not known
 
 
 MOST_LINES = 100

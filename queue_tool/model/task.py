@@ -37,6 +37,7 @@ class Claimed:
     timeout: float | None = None  # seconds; 0: no limit; None: the value of the task type
     parameters: str | None = None  # JSON text of an object
     parent: str | None = None  # the batch or task that it follows: see `model.continuation`
+    due_at: datetime | None = None  # before which the task was not to start; None: it had no delay, and no retry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

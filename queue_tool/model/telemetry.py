@@ -6,17 +6,18 @@ The records are in `queue_tool.model.events`.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 from types import NoneType
-from typing import ClassVar, get_args, get_type_hints
+from typing import Any, ClassVar, get_args, get_type_hints
 
 
 class Level(IntEnum):
     """The level of an event. The numbers are those of Python's `logging`."""
 
+    UNLOGGED = 0  # no log has it: only listeners of its kind hear it
     DEBUG = 10  # details for debugging
     INFO = 20  # normal work
     WARNING = 30  # something is wrong, but the service continues by itself
@@ -51,17 +52,28 @@ class Telemetry:
         """
         self._listeners = listeners
         self._unheard = unheard
+        self._of_kind: dict[type[Event], tuple[Callable[[Any], None], ...]] = {}
+
+    def listen(self, listeners: Mapping[type[Event], Callable[[Any], None]]) -> None:
+        """Add listeners that each receive one kind of event."""
+        for kind, listener in listeners.items():
+            self._of_kind[kind] = (*self._of_kind.get(kind, ()), listener)
 
     def hears(self, kind: type[Event]) -> bool:
         """Return whether a listener needs this kind of event.
 
         Check this before creating a record of an event that happens thousands of times per second.
         """
-        return bool(self._listeners) and kind not in self._unheard
+        if kind in self._of_kind:
+            return True
+        return bool(self._listeners) and kind not in self._unheard and kind.level is not Level.UNLOGGED
 
     def emit(self, event: Event) -> None:
-        """Pass an event to every listener."""
-        for listener in self._listeners:
+        """Pass an event to every listener, and to those of its kind."""
+        if event.level is not Level.UNLOGGED:
+            for listener in self._listeners:
+                listener(event)
+        for listener in self._of_kind.get(type(event), ()):
             listener(event)
 
 

@@ -12,6 +12,9 @@ import re
 ENTROPY_BYTES = 10
 """Random bytes for one token: 80 bits, 74 of them are used."""
 
+STAMP = 12
+"""How many of the first digits of a token are its time."""
+
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _WELL_FORMED = re.compile("[0-9a-f]{32}", re.ASCII)
 
@@ -34,6 +37,11 @@ def make(milliseconds: int, entropy: bytes) -> list[str]:
 def stamp(milliseconds: int) -> str:
     """Return the first 12 digits of all tokens of this millisecond. Tokens of earlier times sort before this text."""
     return f"{milliseconds:012x}"
+
+
+def made_at(token: str) -> int:
+    """Return when a token was made, in Unix milliseconds. Its first `STAMP` digits are enough."""
+    return int(token[:STAMP], 16)
 
 
 def is_well_formed(text: str) -> bool:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from queue_tool.errors import StoreAway
 from queue_tool.host import processes
 from queue_tool.model.clock import Clock
+from queue_tool.model.heartbeat import Slots
+from queue_tool.model.queues import Lane
+from queue_tool.model.version import VERSION
+from queue_tool.services.measures.measures import Measures
 from queue_tool.store import Process, Store
 
 _log = logging.getLogger("queue_tool.services.owner")
@@ -21,13 +26,23 @@ BEAT_EVERY = 5.0
 class Owner:
     """Registers this process on first use, and sends heartbeats from a separate thread."""
 
-    def __init__(self, store: Store, kind: str, clock: Clock, name: str = "", *, for_parent: bool = False) -> None:
+    def __init__(
+        self,
+        store: Store,
+        kind: str,
+        clock: Clock,
+        name: str = "",
+        *,
+        measures: Measures,
+        for_parent: bool = False,
+    ) -> None:
         """Keep the parameters; nothing is registered yet.
 
         Args:
             store: where the process is registered.
             kind: what this process is, for people.
             clock: the time of registration and of leaving.
+            measures: what this process has counted; each heartbeat stores it.
             name: its name in Redis, if it has one.
             for_parent: whether it is a child that does one job for its parent. All such children of one parent are
                 registered as one worker.
@@ -36,6 +51,8 @@ class Owner:
         self._kind = kind
         self._clock = clock
         self._name = name
+        self._measures = measures
+        self.lanes: Callable[[], Mapping[Lane, Slots] | None] = lambda: None  # returns what each heartbeat says of them
         self._parent = _parent(kind) if for_parent else None
         self._id: int | None = None
         self._lock = threading.Lock()
@@ -71,6 +88,8 @@ class Owner:
         self._left.set()
         with self._lock:
             if self._id is not None:
+                if self._measures.has_any:
+                    self._beat_once(self._id)
                 self._store.workers.mark_gone([self._id], self._clock.now())
                 self._id = None
 
@@ -83,18 +102,24 @@ class Owner:
             return
         self._left.set()
         with self._lock:
-            if self._id is not None:
-                self._store.workers.hand_over(self._id, self._parent)
+            worker, parent = self._id, self._parent
+            if worker is not None:
+                self._measures.send(lambda heartbeat: self._store.workers.hand_over(worker, parent, heartbeat))
                 self._id = None
 
     def _register(self) -> int:
         return self._store.workers.register(describe(self._kind, self._name), self._clock.now(), self._parent)
 
+    def _beat_once(self, worker: int) -> bool:
+        return self._measures.send(
+            lambda heartbeat: self._store.workers.beat(worker, replace(heartbeat, lanes=self.lanes()))
+        )
+
     def _beat(self) -> None:
         while not self._left.wait(BEAT_EVERY):
             try:
                 with self._lock:
-                    if self._id is not None and not self._store.workers.beat(self._id):
+                    if self._id is not None and not self._beat_once(self._id):
                         self._id = self._register()  # the sweeper took it for dead, and took its tasks back
             except StoreAway as error:
                 _log.warning("a heartbeat could not be written: %s", error.reason)
@@ -111,6 +136,7 @@ def describe(kind: str, name: str = "") -> Process:
         pid=os.getpid(),
         pid_started=processes.own_pid_started(),
         name=name,
+        version=VERSION,
     )
 
 

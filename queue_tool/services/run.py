@@ -32,7 +32,7 @@ from queue_tool.model.telemetry import Event, Telemetry
 from queue_tool.model.ticket import Ticket
 from queue_tool.services import one_by_one
 from queue_tool.services.unfinished import lose, put_back
-from queue_tool.store import Settled, Store
+from queue_tool.store import Settled, SettledAndClaimed, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +111,11 @@ class Runner:
         Raises:
             StoreAway: nothing was recorded or claimed.
         """
+        now, began = self.clock.now(), self.clock.monotonic()
         outcomes, changes = one_by_one.settle_and_claim(
-            self.store, self.telemetry, outcomes, runs=tickets, owner=owner, now=self.clock.now(), notes=notes
+            self.store, self.telemetry, outcomes, runs=tickets, owner=owner, now=now, notes=notes
         )
+        self._emit_recorded(outcomes, changes, now, self.clock.monotonic() - began)
         if outcomes:
             self._emit_ended(outcomes, changes.settled)
             self.follow(changes.settled.made)
@@ -172,6 +174,7 @@ class Runner:
                 result=ended.result,
                 started_at=called,
                 seconds=seconds,
+                task_type=task.task_type,
             )
         if ended.code is Code.WORKER_LOST and self.retries:
             return lose(run, ended.error)
@@ -187,6 +190,7 @@ class Runner:
             started_at=called or task.started_at,
             due_at=due,
             seconds=seconds,
+            task_type=task.task_type,
         )
 
     def record(self, outcome: Outcome, owner: int, notes: Sequence[Note] = ()) -> None:
@@ -227,6 +231,20 @@ class Runner:
             return  # the sweeper takes the task back when this process is gone
 
     # -- events --------------------------------------------------------------------------------------------
+
+    def _emit_recorded(
+        self, outcomes: Sequence[Outcome], changes: SettledAndClaimed, now: datetime, seconds: float
+    ) -> None:
+        if self.telemetry.hears(events.RunsRecorded) and (outcomes or changes.claimed):
+            self.telemetry.emit(
+                events.RunsRecorded(
+                    outcomes=outcomes,
+                    settled=changes.settled.tokens,
+                    claimed=changes.claimed,
+                    at=now,
+                    seconds=seconds,
+                )
+            )
 
     def _emit_started(self, tickets: Sequence[tuple[str, int]], claimed: Sequence[Claimed]) -> None:
         if self.telemetry.hears(events.TaskStarted):

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from queue_tool.broker import Broker
 from queue_tool.errors import BrokerAway, StoreAway
 from queue_tool.host import senders
+from queue_tool.model import events
 from queue_tool.model.clock import Clock
+from queue_tool.model.telemetry import Telemetry
 from queue_tool.model.ticket import Ticket
 from queue_tool.services.together import Failed, Together
-from queue_tool.store import Added, Addition, PushedTickets, Store
+from queue_tool.store import Added, Addition, PushedTickets, Store, new_tasks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +34,16 @@ class Push:
 class Submitter:
     """Keeps tasks and pushes their tickets, for all threads of a process."""
 
-    def __init__(self, store: Store, broker: Broker, clock: Clock, max_waiting: int, patience: float = 0.0) -> None:
+    def __init__(
+        self,
+        store: Store,
+        broker: Broker,
+        clock: Clock,
+        max_waiting: int,
+        patience: float = 0.0,
+        *,
+        telemetry: Telemetry | None = None,
+    ) -> None:
         """Use these parts.
 
         Args:
@@ -42,7 +53,9 @@ class Submitter:
             max_waiting: the most tasks that may be queued; 0 means no limit.
             patience: seconds for which the record of a push waits for a transaction of later requests; 0: it is made
                 at once, unless a transaction is in progress.
+            telemetry: receives the events; None: nobody does.
         """
+        self._telemetry = telemetry or Telemetry()
         self._patience = patience
         self._recorder_runs = False
         self._store = store
@@ -116,16 +129,24 @@ class Submitter:
             self._when_idle()
 
     def _add(self, additions: Sequence[Addition]) -> Sequence[Added]:
-        unrecorded = self._take_unrecorded()
+        unrecorded, began = self._take_unrecorded(), self._clock.monotonic()
         try:
-            return self._store.additions.add(additions, self._max_waiting, self._pushed(unrecorded), senders.own())
+            added = self._store.additions.add(additions, self._max_waiting, self._pushed(unrecorded), senders.own())
         except BaseException:
             with self._lock:
                 self._unrecorded += unrecorded
             raise
+        if self._telemetry.hears(events.RequestsStored):
+            seconds = self._clock.monotonic() - began
+            tasks = new_tasks(additions, added)
+            self._telemetry.emit(events.RequestsStored(requests=len(additions), tasks=tasks, seconds=seconds))
+        return added
 
     def _push(self, pushes: Sequence[Push]) -> Sequence[None]:
+        began = self._clock.monotonic()
         self._broker.push([ticket for push in pushes for ticket in push.tickets])
+        if self._broker.has_lists and self._telemetry.hears(events.TicketsMoved):
+            self._telemetry.emit(events.TicketsMoved(call="push", seconds=self._clock.monotonic() - began))
         return [None] * len(pushes)
 
     def _when_idle(self) -> None:

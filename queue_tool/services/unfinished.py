@@ -19,7 +19,8 @@ def put_back(run: Run, *, begun: bool = True) -> Outcome:
         run: the run.
         begun: whether its function may have been called.
     """
-    return Outcome(token=run.task.token, run=run.task.run, move=Move.PUT_BACK, begun=begun)
+    task = run.task
+    return Outcome(token=task.token, run=task.run, move=Move.PUT_BACK, begun=begun, task_type=task.task_type)
 
 
 def resign(run: Run) -> Outcome:
@@ -27,9 +28,10 @@ def resign(run: Run) -> Outcome:
 
     The task may be the cause, so only some of these ends are free. Each further one counts as a loss.
     """
-    if run.task.resignations >= MOST_RESIGNATIONS:
+    task = run.task
+    if task.resignations >= MOST_RESIGNATIONS:
         return lose(run, RESIGNED_TOO_OFTEN)
-    return Outcome(token=run.task.token, run=run.task.run, move=Move.RESIGN)
+    return Outcome(token=task.token, run=task.run, move=Move.RESIGN, task_type=task.task_type)
 
 
 def lose(run: Run, reason: str, traceback: str = "") -> Outcome:
@@ -51,4 +53,5 @@ def lose(run: Run, reason: str, traceback: str = "") -> Outcome:
         traceback=traceback,
         attempt=task.attempt,
         started_at=task.started_at,
+        task_type=task.task_type,
     )

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from queue_tool.store.added import Added
-from queue_tool.store.additions import AddBatch, Addition, Additions, AddTask
+from queue_tool.store.additions import AddBatch, Addition, Additions, AddTask, new_tasks
 from queue_tool.store.batches import Batches
 from queue_tool.store.control import Canceled, Control
 from queue_tool.store.elements import AddElements
@@ -17,6 +17,7 @@ from queue_tool.store.keys import Keys
 from queue_tool.store.listening import Listening
 from queue_tool.store.listing import Listing, PageKey
 from queue_tool.store.losses import TakenBack
+from queue_tool.store.measures import Measures
 from queue_tool.store.open_batches import OpenBatch, OpenBatches
 from queue_tool.store.parts import Part, Parts
 from queue_tool.store.portions import Portion
@@ -30,7 +31,7 @@ from queue_tool.store.tickets import Tickets
 from queue_tool.store.totals import Totals, read_totals
 from queue_tool.store.upkeep import Upkeep
 from queue_tool.store.windows import LineState, Windows
-from queue_tool.store.workers import Process, Worker, Workers
+from queue_tool.store.workers import Process, Worker, WorkerDetails, Workers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,6 +69,8 @@ __all__ = [
     "TakenBack",
     "Totals",
     "Worker",
+    "WorkerDetails",
+    "new_tasks",
 ]
 
 
@@ -95,6 +98,7 @@ class Store:
         self.open_batches = OpenBatches(database)
         self.parts = Parts(database)
         self.listens = Listening(database)
+        self.measures = Measures(database)
 
     @cached_property
     def messages(self) -> Messages:

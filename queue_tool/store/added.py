@@ -26,3 +26,8 @@ class Added:
     repeated: Part | None = None  # set if nothing was added: an earlier request brought the same elements
     behind: Collection[str] = ()  # the lists for which the tickets wait behind others of the batch
     made: Sequence[Ticket] = ()  # tickets of continuations, if a batch has ended at its birth
+
+    @property
+    def nothing(self) -> bool:
+        """Return whether nothing was added."""
+        return bool(self.before or self.duplicate or self.refused_whole or self.error or self.repeated)

@@ -5,10 +5,12 @@ Each request sees what the requests before it have added, as if every one had it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from operator import attrgetter
 
 from sqlalchemy import Connection
 
@@ -252,7 +254,7 @@ def _lock(connection: Connection, requests: Sequence[Addition]) -> None:
 
 def _row_of(request: Addition, added: Added) -> Row | None:
     """Return a row that this request has added, or None if it has added none."""
-    if added.before or added.duplicate or added.refused_whole or added.error:
+    if added.nothing:
         return None
     if isinstance(request, AddElements):
         # Not the row of the part: if this request was lost, one of another client may have added the same row since.
@@ -261,6 +263,23 @@ def _row_of(request: Addition, added: Added) -> Row | None:
     if isinstance(request, AddTask):
         return of_task(request.new.token)
     return of_batch(request.new.id) if request.new.elements else None
+
+
+def new_tasks(requests: Sequence[Addition], answers: Sequence[Added]) -> Mapping[str, int]:
+    """Return how many tasks requests have added, by task type.
+
+    Args:
+        requests: the requests of one transaction.
+        answers: what was done with each.
+    """
+    found: Counter[str] = Counter()
+    for request, added in zip(requests, answers, strict=True):
+        if not added.nothing:
+            found.update(map(_TYPE_NAME, added.instead.accepted if added.instead else request.tasks))
+    return found
+
+
+_TYPE_NAME = attrgetter("task_type.name")
 
 
 def _is_small_and_plain(request: Addition) -> bool:

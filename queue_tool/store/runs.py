@@ -15,7 +15,7 @@ from queue_tool.model.states import Move, State
 from queue_tool.model.task import Claimed
 from queue_tool.model.ticket import Ticket
 from queue_tool.store import attempts, ends
-from queue_tool.store.engine.database import Database, micros, micros_or_none
+from queue_tool.store.engine.database import Database, micros, micros_or_none, moment_or_none
 from queue_tool.store.engine.rows import as_rows, field, is_among
 from queue_tool.store.listening import LISTENING
 from queue_tool.store.losses import LANE_AFTER_A_LOSS, NOTHING_KNOWN, TakenBack, take_back
@@ -131,6 +131,7 @@ _CLAIM = (
         tasks.c.timeout,
         tasks.c.parameters,
         tasks.c.parent,
+        tasks.c.due_at,
     )
 )
 
@@ -199,6 +200,7 @@ def _claim(connection: Connection, runs: Sequence[tuple[str, int]], owner: int, 
             timeout=timeout,
             parameters=parameters,
             parent=parent,
+            due_at=moment_or_none(due_at),
         )
         for number, tokens in _by_run(runs).items()
         for (
@@ -214,6 +216,7 @@ def _claim(connection: Connection, runs: Sequence[tuple[str, int]], owner: int, 
             timeout,
             parameters,
             parent,
+            due_at,
         ) in connection.execute(_CLAIM, shared | {"claimed_run": number} | as_rows(tokens))
     ]
 

@@ -265,6 +265,11 @@ workers = Table(
     Column("beat", BigInteger, nullable=False),  # the heartbeat, a counter that grows while the process lives
     Column("started_at", BigInteger, nullable=False),
     Column("trouble", Text),  # why it cannot do its work; NULL: it can
+    Column("version", Text),  # of the program
+    Column("lanes", Text),  # JSON text: by lane, its slots and those in use at the last heartbeat
+    Column("finished", BigInteger, nullable=False, server_default="0"),  # tasks that finished here
+    Column("failed", BigInteger, nullable=False, server_default="0"),  # tasks that failed here
+    Column("beat_at", BigInteger),  # the last heartbeat, by `database_now`; only for people
     Column("gone_at", BigInteger),  # when it was known to have ended; the row stays while tasks refer to it
     **IDS_NEVER_REUSED,
 )

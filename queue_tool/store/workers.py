@@ -6,16 +6,21 @@ So a worker does not count as dead because of a wrong clock or because a laptop 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, Update, and_, bindparam, delete, func, insert, or_, select, update
 
+from queue_tool.model import json_text
+from queue_tool.model.heartbeat import Heartbeat, Slots
+from queue_tool.model.queues import Lane
 from queue_tool.model.states import State
-from queue_tool.store.engine.database import Database, micros
+from queue_tool.store.engine.clock import database_now
+from queue_tool.store.engine.database import Database, micros, moment
 from queue_tool.store.engine.lookup import Lookup, exists_query
+from queue_tool.store.measures import add_measures
 from queue_tool.store.tables import in_state, not_running, tasks, workers
 
 
@@ -29,6 +34,7 @@ class Process:
     pid: int
     pid_started: str  # distinguishes it from a later process with the same pid
     name: str = ""  # its name in Redis; empty if it has none
+    version: str | None = None  # of the program
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +45,18 @@ class Worker:
     process: Process
     beat: int
     trouble: str | None = None  # why it cannot do its work; None: it can
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerDetails(Worker):
+    """A worker, as users see it."""
+
+    started_at: datetime
+    silence: float | None  # seconds since its last heartbeat; None: it has sent none
+    lanes: Mapping[Lane, Slots]  # at its last heartbeat; empty: it is no worker of ours, or has sent none
+    running: int  # tasks
+    finished: int  # tasks that finished there
+    failed: int  # tasks that failed there
 
 
 class Workers:
@@ -76,6 +94,7 @@ class Workers:
                     kind=process.kind,
                     host=process.host,
                     name=process.name,
+                    version=process.version,
                     beat=0,
                     started_at=micros(now),
                     **_identifying(process),
@@ -84,21 +103,33 @@ class Workers:
             ).scalar_one()
         return row_id
 
-    def hand_over(self, worker: int, parent: Process) -> None:
-        """Let a worker's row describe its parent, for the parent's next child. The worker has no running task."""
+    def hand_over(self, worker: int, parent: Process, last: Heartbeat | None = None) -> None:
+        """Let a worker's row describe its parent, for the parent's next child. The worker has no running task.
+
+        Args:
+            worker: the id of the worker.
+            parent: the process that the row describes from now on.
+            last: what the worker says at its end.
+        """
         with self._database.write(durable=False) as connection:
             connection.execute(
                 update(workers)
                 .where(workers.c.id == worker)
-                .values(_identifying(parent) | {"beat": workers.c.beat + 1})
+                .values(_identifying(parent) | {"beat": workers.c.beat + 1} | _reported(last))
             )
+            if last is not None:
+                add_measures(connection, last.measures, last.at)
 
-    def beat(self, worker: int) -> bool:
-        """Record that a worker lives. Return False if it was marked as gone in the meantime."""
+    def beat(self, worker: int, heartbeat: Heartbeat | None = None) -> bool:
+        """Record that a worker lives, and what it says. Return False if it was marked as gone in the meantime."""
         with self._database.write() as connection:
             found = connection.execute(
-                update(workers).where(ALIVE, workers.c.id == worker).values(beat=workers.c.beat + 1)
+                update(workers)
+                .where(ALIVE, workers.c.id == worker)
+                .values({"beat": workers.c.beat + 1} | _reported(heartbeat))
             )
+            if heartbeat is not None:
+                add_measures(connection, heartbeat.measures, heartbeat.at)
         return found.rowcount == 1
 
     def touch(self, worker: int) -> None:
@@ -120,6 +151,27 @@ class Workers:
         with self._database.read() as connection:
             rows = connection.execute(select(workers).where(ALIVE).order_by(workers.c.id)).all()
         return [Worker(id=row.id, process=process_of(row), beat=row.beat, trouble=row.trouble) for row in rows]
+
+    def details(self, now: datetime) -> list[WorkerDetails]:
+        """Return every worker that is not marked as gone, as users see it. Some of them may be dead."""
+        with self._database.read() as connection:
+            rows = connection.execute(_DETAILS, {"now": micros(now)}).all()
+            running = {row.owner: row.number for row in connection.execute(_RUNNING)}
+        return [
+            WorkerDetails(
+                id=row.id,
+                process=process_of(row),
+                beat=row.beat,
+                trouble=row.trouble,
+                started_at=moment(row.started_at),
+                silence=None if row.silence is None else max(0.0, row.silence / 1_000_000),
+                lanes=_lanes(row.lanes),
+                running=running.get(row.id, 0),
+                finished=row.finished,
+                failed=row.failed,
+            )
+            for row in rows
+        ]
 
     def orphans(self) -> list[int]:
         """Return the owners of running tasks that are marked as gone or have no row.
@@ -164,6 +216,23 @@ class Workers:
             return connection.execute(delete(workers).where(old, unused)).rowcount
 
 
+def _reported(heartbeat: Heartbeat | None) -> dict[str, Any]:
+    """Return the values of the columns that show what a worker says."""
+    if heartbeat is None:
+        return {}
+    lanes = None if heartbeat.lanes is None else {lane.value: list(slots) for lane, slots in heartbeat.lanes.items()}
+    return {
+        "beat_at": database_now(micros(heartbeat.at)),
+        "finished": workers.c.finished + heartbeat.finished,
+        "failed": workers.c.failed + heartbeat.failed,
+    } | ({} if lanes is None else {"lanes": json_text.dumps(lanes).decode()})
+
+
+def _lanes(text: str | None) -> Mapping[Lane, Slots]:
+    known: Any = json_text.loads(text) if text else {}
+    return {Lane(name): Slots(*slots) for name, slots in known.items()}
+
+
 def _identifying(process: Process) -> dict[str, Any]:
     """Return the values of the columns that tell a process from all others."""
     return {"machine": process.machine, "pid": process.pid, "pid_started": process.pid_started}
@@ -189,8 +258,17 @@ def process_of(row: Any) -> Process:
         pid=row.pid,
         pid_started=row.pid_started,
         name=row.name,
+        version=row.version,
     )
 
 
 ALIVE = workers.c.gone_at.is_(None)
 """The condition that a worker is not marked as gone."""
+
+_DETAILS = (
+    select(workers, (database_now(bindparam("now", type_=BigInteger)) - workers.c.beat_at).label("silence"))
+    .where(ALIVE)
+    .order_by(workers.c.id)
+)
+
+_RUNNING = select(tasks.c.owner, func.count().label("number")).where(in_state(State.RUNNING)).group_by(tasks.c.owner)

@@ -34,6 +34,7 @@ def sweep_until(stopping: threading.Event, runtime: Runtime) -> None:
             next_pass = runtime.clock.monotonic() + PAUSE
             runtime.settle_put_aside()
             waits = sweep()
+            runtime.measures.write_if_due()
             last_fault = ""
         except QueueToolError as error:
             reason = error.reason if isinstance(error, StoreAway) else error.sentence
@@ -44,3 +45,4 @@ def sweep_until(stopping: threading.Event, runtime: Runtime) -> None:
         except Exception:  # noqa: BLE001 - the next pass must come, and the log has the traceback
             _log.exception("a pass of the sweeper failed")
     delivering.join()
+    runtime.measures.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import time
 from collections.abc import Callable
 from functools import partial
@@ -29,7 +30,7 @@ from queue_tool.web.http import (
 )
 from queue_tool.web.http.answers import EXTENSION, runtime
 from queue_tool.web.http.headers import BoundedHeaders
-from queue_tool.web.http.operation import GROUPS, Group
+from queue_tool.web.http.operation import GROUPS, Group, operation_name
 from queue_tool.web.operations import (
     api,
     batches,
@@ -38,6 +39,7 @@ from queue_tool.web.operations import (
     earlier_systems,
     health,
     messages,
+    metrics,
     open_batches,
     openapi,
     queue,
@@ -46,6 +48,7 @@ from queue_tool.web.operations import (
     task_types,
     tasks,
     webhooks,
+    workers,
 )
 from queue_tool.web.pages import docs, errors, home
 from queue_tool.web.serving import flask_commands, flask_run, serve
@@ -76,6 +79,8 @@ def groups() -> list[Group]:
         messages,
         webhooks,
         task_types,
+        workers,
+        metrics,
         health,
         openapi,
         earlier_systems,
@@ -131,6 +136,8 @@ def application() -> Bridge:
         system.wait.release()  # otherwise waiting requests would delay the shutdown
         bridge.close()
 
+    atexit.register(system.measures.stop)
+
     flask = _without_fast_path(app)
     fast = FastCheck(flask, system)
     # A database server may not answer one read, and then the reads of other requests must not wait for it.
@@ -180,9 +187,10 @@ def _admit() -> Response | None:
 
 
 def _complete(response: Response) -> Response:
-    """Add the headers that all responses have, and log the request."""
+    """Add the headers that all responses have, and report the request."""
     response = caching.forbid_storing(_protect(caching.revalidate(response)))
-    _log(response)
+    if response.status_code != transport.ADMITTED or transport.ADMITS_ONLY not in request.environ:
+        _report(response)  # else the request itself follows
     return response
 
 
@@ -198,15 +206,16 @@ def _protect(response: Response) -> Response:
     return response
 
 
-def _log(response: Response) -> None:
-    if response.status_code == transport.ADMITTED and transport.ADMITS_ONLY in request.environ:
-        return  # the request itself follows
-    successful_read = request.method in admission.SAFE and response.status_code < HTTPStatus.BAD_REQUEST
+def _report(response: Response) -> None:
+    """Report a request to the log and to the metrics."""
+    seconds, status, telemetry = time.perf_counter() - g.began, response.status_code, runtime().telemetry
+    successful_read = request.method in admission.SAFE and status < HTTPStatus.BAD_REQUEST
     kind = events.Asked if successful_read else events.Requested
-    telemetry = runtime().telemetry
     if telemetry.hears(kind):
-        took = (time.perf_counter() - g.began) * 1000
         request_id = request_ids.of(request.environ)
         telemetry.emit(
-            kind(method=request.method, path=request.path, status=response.status_code, ms=took, request_id=request_id)
+            kind(method=request.method, path=request.path, status=status, ms=seconds * 1000, request_id=request_id)
         )
+    if telemetry.hears(events.RequestsAnswered):
+        operation = operation_name(request.endpoint)
+        telemetry.emit(events.RequestsAnswered(operation=operation, status=status, seconds=[seconds]))

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from queue_tool.model.heartbeat import Slots
 from queue_tool.model.queues import Lane
 from queue_tool.model.run import Run
 
@@ -65,6 +66,10 @@ class ActiveRuns:
     def free_slots(self, lane: Lane) -> int:
         """Return how many slots of a lane are free. Below zero: so many runs wait for a slot."""
         return self._slots[lane] - self._busy[lane]
+
+    def slots(self) -> dict[Lane, Slots]:
+        """Return how many slots each lane has, and how many of them are taken. Any thread may call this."""
+        return {lane: Slots(slots, min(slots, self._busy[lane])) for lane, slots in self._slots.items()}
 
     def is_stuck(self, lane: Lane) -> bool:
         """Return whether abandoned functions take every slot of a lane."""

@@ -145,11 +145,14 @@ class Intake:
         to_remove = self._to_remove[:MOST_REMOVED]
         if not wanted and not to_remove:
             return False
+        began = self._clock.monotonic()
         try:
             answer = self._lists.exchange(wanted, free, to_remove, self._ended)
         except RedisError as error:
             self._back_off(error)
             return False
+        if self._telemetry.hears(events.TicketsMoved):
+            self._telemetry.emit(events.TicketsMoved(call="take", seconds=self._clock.monotonic() - began))
         self.redis_is_away = False
         self._ended = 0
         del self._to_remove[: len(to_remove)]

@@ -10,13 +10,13 @@ from functools import partial
 from redis import Redis
 from rq.serializers import JSONSerializer
 
+from queue_tool.brokers import redis_url
 from queue_tool.environment import inherited_descriptor, load_settings, take_descriptor
 from queue_tool.errors import BadSetting
 from queue_tool.host import collector, lifeline, output, readiness
 from queue_tool.model import events
 from queue_tool.model.queues import LISTS
 from queue_tool.model.settings import INLINE
-from queue_tool.runtime import redis_url
 from queue_tool.worker import ticket
 from queue_tool.worker.worker import Worker
 

@@ -81,6 +81,7 @@ class Pump:
         self._clock = clock
         self._notebook = Notebook(inbox, clock)
         self._active = ActiveRuns({lane: executor.slots for lane, executor in executors.items()})
+        self.slots = self._active.slots  # for other threads
         self._ending = Ending(
             active=self._active,
             executors=executors,

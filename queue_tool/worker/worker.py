@@ -240,6 +240,7 @@ class Worker(BaseWorker):
             claims_ahead=noted is not None,
             watchdog=Watchdog(loop, runtime.settings.stuck_after) if Lane.LOOP in executors else None,
         )
+        runtime.owner.lanes = pump.slots
         waker.start()
         self.on_ready()
         runtime.telemetry.emit(events.Started(name=self.name))
@@ -253,6 +254,7 @@ class Worker(BaseWorker):
                 ticket.leave()
                 if noted is not None:
                     noted.remove()
+            runtime.measures.stop()
 
     def _lists(self, redis: Redis, served: Iterable[str], database: str) -> TicketLists:
         """Return the ticket lists. The tests replace them in a worker that kills itself."""

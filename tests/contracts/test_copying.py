@@ -26,6 +26,7 @@ from queue_tool.model.access import ApiKey, Role
 from queue_tool.model.batch import IdempotencyKey, Label, NewTask, judge_of, new_batch
 from queue_tool.model.continuation import Continuation, When
 from queue_tool.model.message import Pop, Push
+from queue_tool.model.metrics import WAIT_SECONDS, Measure
 from queue_tool.model.options import Options
 from queue_tool.model.outcome import Note, Outcome
 from queue_tool.model.queues import Lane, Priority
@@ -115,6 +116,7 @@ def fill(store: Store) -> None:
     store.keys.add(ApiKey(id="k", name="printer", role=Role.SUBMIT, created_at=NOW), "digest")
     store.queues.pause(Priority.LOW, NOW)
     worker = store.workers.register(DEAD, NOW)
+    store.measures.add([Measure(metric=WAIT_SECONDS.name, labels='{"task_type":"é"}', bucket="sum", value=1 / 3)], NOW)
     tokens = add(store, *([GOOD] * 6))
     claim_runs(store, [(token, 1) for token in tokens[:5]], worker, NOW)
     notes = [Note(token=tokens[0], run=1, progress=1 / 3, note="a third", lines=("line 1", "linha 2 ✓"))]

@@ -77,6 +77,8 @@ ROLES: dict[tuple[str, str], Role] = {
     ("GET", "/webhooks/<webhook>/deliveries"): Role.READ,
     ("POST", "/webhooks/<webhook>/redeliver"): Role.ADMIN,
     ("GET", "/task-types"): Role.READ,
+    ("GET", "/workers"): Role.READ,
+    ("GET", "/metrics"): Role.READ,
     ("GET", "/openapi.json"): Role.READ,
     ("POST", "/task"): Role.SUBMIT,
     ("POST", "/enqueue"): Role.SUBMIT,

@@ -177,7 +177,7 @@ def test_json_has_an_etag_and_what_a_client_has_already_is_not_sent_again(walk: 
     for path in walk.paths("GET"):
         first = walk.ask("GET", path)
         if first.status_code != 200 or first.mimetype != "application/json":
-            assert "ETag" not in first.headers or path in walk.streams()
+            assert "ETag" not in first.headers or path in {*walk.streams(), "/metrics"}  # there it is also JSON
             continue
         polled.append(path)
         tag = first.headers["ETag"]

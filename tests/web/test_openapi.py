@@ -271,7 +271,23 @@ def test_a_selection_is_accepted_exactly_if_its_schema_accepts_it(site: Site, pa
 
 # -- examples ----------------------------------------------------------------------------------------------
 
-VARIES = ("duration", "traceback", "lag", "age", "worker", "secret", "seconds")
+VARIES = (
+    "duration",
+    "traceback",
+    "lag",
+    "age",
+    "worker",
+    "secret",
+    "seconds",
+    "pid",
+    "heartbeat_age",
+    "finished",
+    "average",
+    "minimum",
+    "median",
+    "p95",
+    "maximum",
+)
 
 
 def test_the_examples_are_what_a_real_system_answers() -> None:

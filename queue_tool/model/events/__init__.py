@@ -1,12 +1,15 @@
-"""Every event, as one record each, grouped by subject.
+"""Every event, as one record each, grouped by subject. Those in `measured` are not in the log.
 
 `docs/made.py` generates `docs/events.md` from these records.
 """
 
 from __future__ import annotations
 
-from queue_tool.model.events import processes, requests, schedules, sweeps, tasks, webhooks
-from queue_tool.model.events.processes import *  # noqa: F403 - re-exports every record
+from types import ModuleType
+
+from queue_tool.model.events import measured, processes, requests, schedules, sweeps, tasks, webhooks
+from queue_tool.model.events.measured import *  # noqa: F403 - re-exports every record
+from queue_tool.model.events.processes import *  # noqa: F403 - the same
 from queue_tool.model.events.requests import *  # noqa: F403 - the same
 from queue_tool.model.events.schedules import *  # noqa: F403 - the same
 from queue_tool.model.events.sweeps import *  # noqa: F403 - the same
@@ -17,10 +20,18 @@ from queue_tool.model.telemetry import Event
 SUBJECTS = (processes, requests, tasks, schedules, sweeps, webhooks)
 """The modules of the records, in the order of the documentation."""
 
-EVENTS: tuple[type[Event], ...] = tuple(
-    kind
-    for subject in SUBJECTS
-    for kind in vars(subject).values()
-    if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event
-)
-"""Every kind of event, in the order of the documentation."""
+
+def _events_of(*modules: ModuleType) -> tuple[type[Event], ...]:
+    return tuple(
+        kind
+        for module in modules
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event
+    )
+
+
+EVENTS = _events_of(*SUBJECTS)
+"""Every kind of event that the log may have, in the order of the documentation."""
+
+MEASURED = _events_of(measured)
+"""Every kind of event that only metrics hear."""

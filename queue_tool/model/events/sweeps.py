@@ -61,3 +61,16 @@ class SweepFailed(Event):
     title = "sweep failed"
     level = Level.ERROR
     reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkSummed(Event):
+    """What all processes did in a minute, if they did anything. Each sweeper logs it, some seconds after the minute."""
+
+    title = "summary of a minute"
+    submitted: Annotated[int, "the number of tasks that were stored"]
+    refused: Annotated[int, "the number of elements that were refused"]
+    finished: Annotated[int, "the number of tasks that finished"]
+    failed: Annotated[int, "the number of tasks that failed"]
+    canceled: Annotated[int, "the number of tasks that were canceled"]
+    retried: Annotated[int, "the number of runs that failed and are retried"]

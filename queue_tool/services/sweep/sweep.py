@@ -23,6 +23,7 @@ from queue_tool.services.filling import Filling
 from queue_tool.services.follow import announce
 from queue_tool.services.sweep.audit import Audit
 from queue_tool.services.sweep.due import Due
+from queue_tool.services.sweep.minutes import Minutes
 from queue_tool.services.sweep.push import Push
 from queue_tool.store import Process, Store, TakenBack, Worker
 
@@ -86,6 +87,7 @@ class Sweep:
         self._filling = filling
         self._ticks = ticks
         self._due = Due(store=store, telemetry=telemetry, clock=clock, retention=retention)
+        self._minutes = Minutes(store=store, telemetry=telemetry, clock=clock)
         self._push = Push(store=store, broker=broker, clock=clock, filling=filling)
         self._pulses: dict[int, _Pulse] = {}
         self._audit = Audit(store=store, broker=broker, push=self._push, telemetry=telemetry, clock=clock)
@@ -103,6 +105,7 @@ class Sweep:
         if self._ticks is not None:
             self._ticks()
         self._due()
+        self._minutes()
         if self._clock.monotonic() < self._full_until:
             return False
         try:

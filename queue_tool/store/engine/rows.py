@@ -126,6 +126,17 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, An
         connection.execute(insert(table).on_conflict_do_nothing(), rows)
 
 
+def insert_or_add(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], column: str) -> None:
+    """Insert rows. Where a row with the same key exists already, add the column of the new row to its column.
+
+    All callers must have the same order of keys, because each row is locked until the end of the transaction.
+    """
+    if rows:
+        new = _insert_of(connection)(table)
+        added = {column: table.c[column] + new.excluded[column]}
+        connection.execute(new.on_conflict_do_update(index_elements=list(table.primary_key), set_=added), rows)
+
+
 def insert_if_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     """Insert a row; return False if its key exists already. Wait for a transaction that has inserted the same key."""
     insert = _insert_of(connection)

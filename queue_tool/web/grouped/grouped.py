@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from queue_tool.web.http import admission, request_ids
 from queue_tool.web.http.caching import NO_STORE
 from queue_tool.web.http.known_keys import KnownKeys
 from queue_tool.web.http.operation import Reply
+from queue_tool.web.operations import api, messages, tasks
 from queue_tool.web.serving.bridge.responses import Ready
 from queue_tool.web.serving.gathering import Gathering
 
@@ -30,6 +32,14 @@ if TYPE_CHECKING:
 
 SERVER_THREADS = 4
 """Threads for each kind of request if the database is a server, which serves several transactions at the same time."""
+
+_OPERATIONS = {
+    operation.path: operation.name
+    for part in (api, messages, tasks)
+    for operation in part.routes.operations
+    if operation.method == "POST"
+}
+"""The names of the operations, by path."""
 
 Answer = Ready | QueueToolError
 """A response, or the error that the application answers."""
@@ -69,6 +79,7 @@ class Grouped:
         for each, reply in zip(ordered, replies, strict=True):
             with handling(each.request.id):
                 answers[id(each.request)] = self._answer(each.request, reply)
+        self._report([(each.request, answers[id(each.request)]) for each in ordered])
         return [answers.get(id(request)) for request in requests]
 
     def _ordered(self, kind: Kind[Any], request: Request) -> Ordered[Any] | None:
@@ -90,6 +101,20 @@ class Grouped:
         except Exception as error:  # noqa: BLE001 - the client must get an answer
             _log.error("unexpected error in POST %s", request.path, exc_info=error)
             return QueueToolError()
+
+    def _report(self, answered: Sequence[tuple[Request, Answer]]) -> None:
+        """Report requests to the metrics. The application reports those whose error it answers."""
+        if not self._system.telemetry.hears(events.RequestsAnswered):
+            return
+        now = time.perf_counter()
+        seconds: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
+        for request, answer in answered:
+            if isinstance(answer, Ready):
+                seconds[request.path, answer.status].append(now - request.began)
+        for (path, status), values in seconds.items():
+            self._system.telemetry.emit(
+                events.RequestsAnswered(operation=_OPERATIONS[path], status=status, seconds=values)
+            )
 
     def _response(self, request: Request, reply: Reply[Any]) -> Ready:
         ready = _ready(reply, request.id)

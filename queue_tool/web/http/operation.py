@@ -10,9 +10,10 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Generic, TypedDict, TypeVar, Unpack, get_args, get_origin, get_type_hints
 
-from flask import Flask, Response
+from flask import Flask, Response, current_app
 from msgspec import Struct
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -87,8 +88,7 @@ class Operation:
     @property
     def name(self) -> str:
         """Return the name of the operation, which is unique: `listTasks` for the function `list_tasks`."""
-        first, *others = self.function.__name__.split("_")
-        return first + "".join(map(str.capitalize, others))
+        return _camel_case(self.function.__name__)
 
     @property
     def summary(self) -> str:
@@ -112,7 +112,7 @@ class Operation:
     @property
     def has_etag(self) -> bool:
         """Return whether its usual answer has an ETag: it can be read again and again, and is no stream."""
-        return self.method == "GET" and self.answers[min(self.answers)].types == JSON
+        return self.method == "GET" and JSON[0] in self.answers[min(self.answers)].types
 
     def __call__(self, **path: str) -> AnyResponse:
         """Handle the current request."""
@@ -216,6 +216,18 @@ class Group:
         for operation in self.operations:
             name = f"{self.tag}.{operation.function.__name__}"
             app.add_url_rule(operation.path, name, operation, methods=[operation.method])
+
+
+@cache
+def _camel_case(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
+
+
+def operation_name(endpoint: str | None) -> str:
+    """Return the name of the operation of an endpoint, for metrics: `static` for a file, `unknown` for no route."""
+    view = current_app.view_functions.get(endpoint or "")
+    return view.name if isinstance(view, Operation) else "unknown" if view is None else "static"
 
 
 def operations_of(app: Flask) -> Iterator[Operation]:

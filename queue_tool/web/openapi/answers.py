@@ -15,7 +15,8 @@ from queue_tool.web.http.problems import BUG, STATUSES, problem_of
 from queue_tool.web.openapi.schemas import Json, reference, schema_of
 
 PROBLEM = "application/problem+json"
-CSV = "text/csv"
+TEXT = "text/"
+"""How the media types begin whose bodies are no JSON."""
 
 HEADERS: Mapping[str, str] = {
     "X-Request-Id": "The id of the request. Each line that the server logs about the request has it.",
@@ -76,8 +77,9 @@ def _usual(operation: Operation, status: int, answer: Answer, examples: Mapping[
         return response
     content: Json = {}
     for media_type in answer.types:
-        content[media_type] = {"schema": {"type": "string"} if media_type == CSV else schema_of(answer.body)}
-        if str(status) in examples and media_type != CSV:
+        is_text = media_type.startswith(TEXT)
+        content[media_type] = {"schema": {"type": "string"} if is_text else schema_of(answer.body)}
+        if str(status) in examples and not is_text:
             content[media_type]["example"] = examples[str(status)]
     return response | {"content": content}
 

@@ -1,0 +1,44 @@
+"""The broker of a system: which one the settings choose, and whether its Redis belongs to this database."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from queue_tool.broker import Broker, InlineBroker, RqBroker
+from queue_tool.errors import BrokerAway, BrokerOfAnother
+from queue_tool.host import valkey
+from queue_tool.model.settings import INLINE, Settings
+from queue_tool.services.owner import Owner
+from queue_tool.services.run import Runner
+from queue_tool.store import Store
+
+
+def open_broker(settings: Settings, store: Store, runner: Runner, owner: Owner) -> Broker:
+    """Return the broker that the settings choose: RQ's lists in Redis, or the process itself."""
+    if settings.redis_url == INLINE:
+        return InlineBroker(lambda tickets: runner(tickets, owner.id()))
+    return RqBroker(redis_url(settings), store.identity())
+
+
+def require_own_redis(settings: Settings, store: Store) -> None:
+    """Raise an error if Redis carries the tickets of another database. If Redis is away, a later push checks this.
+
+    An embedded Valkey is not checked: it belongs to the data directory, and may not have been started yet.
+
+    Raises:
+        BrokerOfAnother: Redis carries the tickets of another database.
+    """
+    if settings.embedded or settings.redis_url == INLINE:
+        return
+    try:
+        with closing(RqBroker(redis_url(settings), store.identity())) as broker:
+            broker.require_ours()
+    except BrokerOfAnother:
+        raise
+    except BrokerAway:
+        return
+
+
+def redis_url(settings: Settings) -> str:
+    """Return the URL of Redis: the setting, or the URL of the embedded Valkey, even if that does not run."""
+    return settings.redis_url or valkey.url(settings.data_dir)
