@@ -32,7 +32,7 @@ class Results:
 
         If a task ends meanwhile, its result may be included.
         """
-        return heapq.merge(self._tasks(batch), self._refused(batch), key=attrgetter("index"))
+        return heapq.merge(self._tasks(batch), self.refused(batch), key=attrgetter("index"))
 
     def _tasks(self, batch: str) -> Iterator[ElementResult]:
         return (
@@ -48,7 +48,8 @@ class Results:
             for row in self._rows(_TASKS, batch, "id")
         )
 
-    def _refused(self, batch: str) -> Iterator[ElementResult]:
+    def refused(self, batch: str) -> Iterator[ElementResult]:
+        """Return the refused elements of a batch, in their order."""
         for row in self._rows(_REFUSALS, batch, "position"):
             refused = refused_of(row)
             errors = [{"path": error.path, "message": error.message} for error in refused.errors]

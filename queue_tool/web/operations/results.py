@@ -6,7 +6,7 @@ import csv
 import io
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 from typing import Any
 
@@ -89,14 +89,29 @@ def stream_results(batch: str, query: ResultsQuery) -> Response:
     read them before the batch ends: unfinished elements then have no result. Read the stream line by line, because a
     batch may be large. If an error cuts the stream off, its last line has `"index": null` and contains the error.
     """
-    kind = _kind()
+    response = stream_as(_kind(), batch, query.status)
+    response.headers["Vary"] = "Accept"
+    return response
+
+
+def stream_as(kind: str, batch: str, states: Collection[str] = ()) -> Response:
+    """Return the results of a batch as a stream.
+
+    Args:
+        kind: `JSON_LINES`, another name of it, or `CSV`.
+        batch: the batch.
+        states: only elements in one of these states; all elements without any.
+
+    Raises:
+        BatchNotFound: no batch has this id.
+        TooManyStreams: this process has too many streams, or those of this key are too many.
+    """
     write = _csv if kind == CSV else _json_lines
-    rows = _rows(line for line in runtime().ask.results(batch) if not query.status or line.status in query.status)
+    rows = _rows(line for line in runtime().ask.results(batch) if not states or line.status in states)
     streams: Streams = current_app.extensions[EXTENSION]
     headers_only = request.method == "HEAD"
     body = iter(()) if headers_only else streams.start(partial(write, rows), g.key_id)
     response = Response(body, mimetype=kind)
-    response.headers["Vary"] = "Accept"
     response.headers["Content-Disposition"] = f'attachment; filename="{batch}.{"csv" if kind == CSV else "jsonl"}"'
     return response
 
