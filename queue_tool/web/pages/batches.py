@@ -22,8 +22,8 @@ from queue_tool.web.http.admission import FORM
 from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.operation import Group
 from queue_tool.web.http.query import label_of
+from queue_tool.web.http.result_files import CSV, JSON_LINES, stream_as
 from queue_tool.web.http.selections import requester
-from queue_tool.web.operations.results import CSV, JSON_LINES, stream_as
 from queue_tool.web.pages.page import OFTEN, back_to, choice, field, page
 from queue_tool.web.pages.tasks import MOVES, did_of, numbers_of
 
@@ -54,8 +54,8 @@ class Pace:
 @pages.get(PATH, Role.READ, in_document=False)
 def show_batches(query: BatchQuery) -> Response:
     """Show the batches, newest first."""
-    system = runtime()
-    found = system.list.batches(label_of(query.name or None, query.metadata), ON_A_PAGE, query.cursor)
+    system, label = runtime(), label_of(query.name or None, query.metadata)
+    found = system.list.batches(label, ON_A_PAGE, query.cursor)
     now = system.clock.now()
     counted = [each for each in system.ask.batches([batch.id for batch in found.items]) if each is not None]
     return page(
@@ -64,7 +64,7 @@ def show_batches(query: BatchQuery) -> Response:
         batches=[(shapes.batch(each), pace_of(each, now)) for each in counted],
         found=found,
         name=query.name or "",
-        is_filtered=label_of(query.name, query.metadata) != UNNAMED,
+        is_filtered=label != UNNAMED,
     )
 
 

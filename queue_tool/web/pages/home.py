@@ -89,9 +89,10 @@ def _text() -> tuple[bytes, str]:
 
 
 def _task_type() -> TaskType:
-    name = field("task_type") or MAIN_TYPE
-    runtime().of_type(name)
-    return runtime().types[name]
+    name, types = field("task_type") or MAIN_TYPE, runtime().types
+    if name not in types:
+        raise BadRequest(f"There is no task type {name[:80]!r:.80}.")
+    return types[name]
 
 
 def _format() -> str:

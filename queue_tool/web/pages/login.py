@@ -36,7 +36,7 @@ def log_in() -> BaseResponse:
     target = local(field("next"), START)
     response = back_to(target)
     assert isinstance(response, Response)  # noqa: S101 - Flask's own
-    return response if start_session(response, field("key")) else _login(target, 401, is_refused=True)
+    return response if start_session(response, field("key")) else _login(target, 400, is_refused=True)
 
 
 @pages.post("/logout", Role.OPEN, in_document=False, takes=FORM)
@@ -58,7 +58,4 @@ def choose_theme() -> BaseResponse:
 
 def _login(target: str, status: int = 200, *, is_refused: bool = False) -> Response:
     is_needed = runtime().settings.auth != "off" and keys_exist()
-    response = page("login.html", status, target=target, is_needed=is_needed, is_refused=is_refused)
-    if is_refused:
-        response.headers["WWW-Authenticate"] = 'Bearer realm="queue_tool"'
-    return response
+    return page("login.html", status, target=target, is_needed=is_needed, is_refused=is_refused)

@@ -57,7 +57,11 @@ def _curl(task: Details) -> str | None:
     """Return a command that sends a task with the same data again; None if it would be too long to copy."""
     if len(task.data) > LONGEST:
         return None
-    body = {"task_type": task.task_type, "data": json_text.embed(task.data), "priority": task.priority.value}
+    body: dict[str, object] = {
+        "task_type": task.task_type,
+        "data": json_text.embed(task.data),
+        "priority": task.priority.value,
+    }
     body |= {"parameters": json_text.embed(task.parameters)} if task.parameters else {}
     body |= {"tags": list(task.tags)} if task.tags else {}
     lines = [

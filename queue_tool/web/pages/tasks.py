@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from queue_tool.errors import BadCursor, Forbidden
 from queue_tool.model.access import Role
+from queue_tool.model.details import Summary
 from queue_tool.model.queues import Priority
 from queue_tool.model.states import Code, Move, State
 from queue_tool.services.bulk import Changed, narrowed
@@ -30,6 +31,9 @@ ACTIONS = (*MOVES, *(f"{name}_all" for name in MOVES))
 
 DID = ("did", "matched", "changed")
 """What the address of a page says about the last change."""
+
+LONGEST_BEGINNING = 80
+"""Characters of a task's data in a list."""
 
 pages = Group("tasks page", "Find tasks, cancel and retry them.")
 
@@ -86,7 +90,7 @@ def _list(selected: Chosen, did: Did | None) -> Response:
             found = system.list(filters.filter, filters.limit, filters.cursor)
         except BadCursor as error:
             problem = error.sentence
-    items = [shapes.summary(task) for task in found.items] if found else []
+    items = [(shapes.summary(task), beginning_of(task)) for task in found.items] if found else []
     return page(
         "tasks.html",
         400 if problem else 200,
@@ -101,6 +105,12 @@ def _list(selected: Chosen, did: Did | None) -> Response:
         priorities=list(Priority),
         codes=list(Code),
     )
+
+
+def beginning_of(task: Summary) -> str:
+    """Return what tells a task from others for people: its name or its own id, or else the beginning of its data."""
+    text = task.name or task.custom_id or task.data
+    return text if len(text) <= LONGEST_BEGINNING else f"{text[:LONGEST_BEGINNING]}…"
 
 
 def _confirm(selected: Chosen, name: str) -> Response:

@@ -29,9 +29,10 @@ export function takeFiles() {
 
 /* Show what a check has found in the page that is there: a page of its own would forget the file. */
 async function check(form, button) {
+  const body = new FormData(form, button);
   button.disabled = true;
   try {
-    const response = await fetch(form.action, { method: "POST", body: new FormData(form, button), headers: { Accept: "text/html" } });
+    const response = await fetch("/", { method: "POST", body, headers: { Accept: "text/html" } });
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const found = page.querySelector("[role=alert]") ?? page.querySelector("#checked");
     showLocalTimes(page);
