@@ -110,6 +110,7 @@ def test_all_that_match_are_changed_after_a_page_that_says_how_many(site: Site, 
     kept = site.send()
     site.work(wanted[0])
     asked = send_form(site, TASKS, action="cancel_all", filter="tag=old&limit=1")
+    assert asked.request.query_string == b"tag=old&limit=1&confirm=cancel"
     assert '<strong id="total">2</strong>' in asked.text
     assert [site.status(token) for token in wanted] == ["finished", "queued", "queued"]
     everything = send_form(site, TASKS, action="cancel_all", filter="")

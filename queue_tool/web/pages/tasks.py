@@ -49,17 +49,21 @@ class Did:
 
 @pages.get(PATH, Role.READ, in_document=False, takes_any_query=True)
 def show_tasks() -> Response:
-    """Show the tasks that match a filter, newest first."""
+    """Show the tasks that match a filter, newest first.
+
+    With `confirm=cancel` or `confirm=retry`, it shows how many they are, and asks whether to change all of them.
+    """
     fields = request.args.to_dict()
-    did = did_of(fields)
-    return _list(chosen({name: text for name, text in fields.items() if name not in DID}), did)
+    did, action = did_of(fields), fields.pop("confirm", "")
+    selected = chosen({name: text for name, text in fields.items() if name not in DID})
+    return _confirm(selected, action) if action in MOVES and selected.problem is None else _list(selected, did)
 
 
 @pages.post(PATH, Role.SUBMIT, in_document=False, takes=FORM)
 def change_tasks() -> BaseResponse:
     """Cancel or retry the selected tasks, or all tasks that match the filter.
 
-    The first request for all of them changes nothing: it shows how many they are, and asks for a confirmation.
+    The first request for all of them changes nothing: it leads to a page that asks for a confirmation.
     """
     name, _, scope = choice("action", ACTIONS).partition("_")
     selected = chosen_in(request.form.get("filter", ""))
@@ -68,7 +72,7 @@ def change_tasks() -> BaseResponse:
     if not g.may(Role.ADMIN):
         raise Forbidden("To change all tasks that match, you need an API key with the role admin.")
     if field("confirmed") != "yes":
-        return _confirm(selected, name)
+        return back_to(PATH, **(dict(selected.texts) | {"confirm": name}))
     return _done(selected, name, _change_all(name, selected))
 
 
