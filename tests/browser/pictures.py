@@ -14,6 +14,9 @@ FOLDER = Path(__file__).parents[2] / "build" / "pictures"
 
 WIDTHS = (1280, 390)
 
+HIGHEST = 1800
+"""Pixels of a picture. Of a longer page it shows the beginning."""
+
 TASKS = '''
 import time
 from queue_tool import Abort, task
@@ -67,6 +70,7 @@ def fill(system: System) -> Mapping[str, str]:
         "overview": "/dashboard",
         "tasks": "/dashboard/tasks",
         "filtered": "/dashboard/tasks?status=failed&task_type=thumbnail&priority=normal",
+        "confirm": "/dashboard/tasks?confirm=cancel&status=queued&tag=text",
         "nothing": "/dashboard/tasks?tag=no+such+tag",
         "failed": f"/dashboard/tasks/{failed}",
         "running": f"/dashboard/tasks/{running}",
@@ -96,7 +100,10 @@ def take(chromium: Chromium, system: System, pages: Mapping[str, str]) -> None:
                     if name == "home":
                         window.page.get_by_role("button", name="Check").click()
                         window.page.locator("#checked table").wait_for()
-                    window.page.screenshot(path=FOLDER / f"{name}-{theme}-{width}.png", full_page=name != "errors")
+                    height = min(window.page.evaluate("document.documentElement.scrollHeight"), HIGHEST)
+                    window.page.set_viewport_size({"width": width, "height": height})
+                    window.page.screenshot(path=FOLDER / f"{name}-{theme}-{width}.png")
+                    window.page.set_viewport_size({"width": width, "height": 800})
 
             chromium.run(steps, viewport={"width": width, "height": 800}, color_scheme=theme)
 
