@@ -15,7 +15,7 @@ from queue_tool.model.states import State
 from queue_tool.model.telemetry import Telemetry
 from queue_tool.store import Store
 
-MOST_GROUPED = 10_000
+MOST_GROUPED = 5000
 """The newest dead letters that are grouped. With more of them, the rest follows when these are gone."""
 
 

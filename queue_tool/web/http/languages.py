@@ -5,7 +5,6 @@ The files are TOML, which Python reads itself: nothing has to be compiled, and a
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -25,5 +24,7 @@ def words() -> Mapping[str, str]:
 @cache
 def words_of(language: str) -> Mapping[str, str]:
     """Return the words of a language. They are read at their first use."""
+    import tomllib
+
     with (_FOLDER / f"{language}.toml").open("rb") as file:
         return tomllib.load(file) | {"lang": language}

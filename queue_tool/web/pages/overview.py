@@ -13,7 +13,7 @@ from queue_tool.web.http.admission import FORM
 from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.operation import Group
 from queue_tool.web.pages.batches import pace_of
-from queue_tool.web.pages.page import OFTEN, back_to, choice, page
+from queue_tool.web.pages.page import SOMETIMES, back_to, choice, page
 
 PATH = "/dashboard"
 
@@ -31,7 +31,7 @@ def show_overview() -> Response:
     newest = system.ask.batches([batch.id for batch in system.list.batches(UNNAMED, NEWEST).items])
     return page(
         "overview.html",
-        refresh=OFTEN,
+        refresh=SOMETIMES,
         states=system.list.states(),
         queues=[shapes.queue(counts, now) for counts in system.list.queues()],
         processes=[(each.process, each.trouble) for each in system.list.processes()],

@@ -13,6 +13,9 @@ from queue_tool.errors import BadRequest
 OFTEN = 2
 """Seconds between two looks at a page whose content changes fast."""
 
+SOMETIMES = 5
+"""Seconds between two looks at a page that counts all tasks."""
+
 SELDOM = 10
 """Seconds between two looks at a page that costs the database more."""
 
