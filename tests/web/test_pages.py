@@ -15,7 +15,7 @@ from queue_tool.web.app import groups
 from queue_tool.web.pages import docs
 from tests.web.site import ON_BOTH, UNKNOWN, Site
 
-EVIL = "\"><img src=x onerror=alert(1)><script>alert('1')</script>{{ 7*7 }}"
+EVIL = "\"><img src=x onerror=alert(1)><script>alert('1')</script>{{ 'xy'*7 }}"
 
 TASKS = "/dashboard/tasks"
 
@@ -52,7 +52,7 @@ def test_whatever_users_write_is_shown_as_text(site: Site) -> None:
         assert "<img src=x" not in text, path
         assert len(re.findall("<script", text)) == 1, path
         assert not re.search(r"<[bi]>", text), path
-        assert "49" not in text or "{{ 7*7 }}" in html.unescape(text), path
+        assert "xyxyxy" not in text, path
         seen += html.unescape(text)
     assert seen.count("<img src=x onerror=alert(1)>") >= 10
 
