@@ -7,7 +7,7 @@ AT_ONCE ?= 6
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check postgres soak chaos bench build docs lint clean
+.PHONY: help run test check postgres soak chaos bench build docs pictures lint clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -45,6 +45,9 @@ bench: .venv/test ## compare the speed with RQ, Celery, dramatiq, huey and BullM
 
 docs: .venv/test ## update the parts of the documentation that are generated from the code
 	@$(BIN)/python docs/made.py
+
+pictures: .venv/test ## take pictures of every page, light and dark, wide and narrow, into build/pictures/
+	@$(BIN)/python -m tests.browser.pictures
 
 build: .venv/build ## build the wheel and the sdist into dist/
 	@$(BIN)/python -c 'from poetry.core.masonry.api import build_wheel as wheel, build_sdist as sdist; [print("dist", make("dist"), sep="/") for make in (wheel, sdist)]'

@@ -154,7 +154,7 @@ def sweep() -> None:
 @main.command("redis-url")
 def redis_url() -> None:
     """Print the URL of Redis, for use with RQ's own commands."""
-    from queue_tool import environment
+    from queue_tool import brokers, environment
     from queue_tool.model.settings import INLINE
 
     settings = environment.load_settings()

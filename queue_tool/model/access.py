@@ -94,6 +94,21 @@ def admit(needed: Role, visitor: Visitor, *, presented: bool, role: Role | None,
         raise Unauthorized(NOT_LOCAL.format(sign=sign))
 
 
+def admit_change_of_session(visitor: Visitor) -> None:
+    """Admit a change that a browser sent with the cookie of a session, or raise the reason for a refusal.
+
+    A browser adds the cookie by itself, so it must also say which page sent the request. All browsers do.
+
+    Raises:
+        Forbidden: a page of another site sent the request, or the request does not say which page did.
+    """
+    sign = visitor.sign_of_a_foreign_page()
+    if visitor.origin is None and visitor.sec_fetch_site is None:
+        sign = "this request has neither Origin nor Sec-Fetch-Site"
+    if sign:
+        raise Forbidden(f"With a session, only pages of this service change something, and {sign}.")
+
+
 def admit_all(visitor: Visitor, *, changes: bool) -> None:
     """Admit a request while keys are turned off, or raise the reason for a refusal.
 

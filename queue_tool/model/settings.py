@@ -35,6 +35,12 @@ MOST = 10**12
 FEWEST_ISOLATED = 4
 """The default number of isolated processes on a machine with few processors: some of them wait."""
 
+SHORTEST_SECRET = 32
+"""Characters of a secret that nobody can guess."""
+
+NEVER_QUOTED = ("_URL", "_KEY")
+"""The ends of the names of settings whose texts may contain a secret."""
+
 _SIZES = {"kib": 2**10, "mib": 2**20, "gib": 2**30, "": 1}
 _IS_SMALL_NUMBER = re.compile("[0-9]{1,15}").fullmatch
 _MAX_PORT = 65535
@@ -87,6 +93,12 @@ def _days(text: str) -> float:
     if not 0 <= number <= LONGEST_DAYS:
         raise ValueError(f"a number of days from 0 to {LONGEST_DAYS}")
     return number
+
+
+def _secret(text: str) -> str:
+    if len(text) < SHORTEST_SECRET:
+        raise ValueError(f"at least {SHORTEST_SECRET} characters")
+    return text
 
 
 def _size(text: str) -> int:
@@ -196,6 +208,15 @@ class Settings:
         _one_of("keys", "off"),
         "`keys` checks API keys; `off` leaves access control to a proxy in front",
     )
+    secret_key: str | None = field(
+        default=None,
+        repr=False,
+        metadata={
+            "read": _secret,
+            "meaning": "signs the sessions of the pages; the same on all hosts; at least 32 characters",
+            "shown": "made in the data directory",
+        },
+    )
     host: str = _setting("127.0.0.1", _text, "address that `up` and `web` listen on")
     port: int = _setting(5000, _whole(1, _MAX_PORT), "port that `up` and `web` listen on")
     web: int = _setting(1, _whole(0, 1000), "web processes of `up` and `web`; with 0, `up` starts no web server")
@@ -245,7 +266,7 @@ def read(texts: Mapping[str, str]) -> Settings:
 
     Raises:
         BadSetting: a text is not valid. The sentence names the setting and describes a valid text. It never quotes a
-            URL, because a URL may contain a password.
+            URL or a key, because a URL may contain a password.
     """
     values: dict[str, Any] = {}
     for setting in fields(Settings):
@@ -258,7 +279,7 @@ def read(texts: Mapping[str, str]) -> Settings:
         try:
             values[setting.name] = setting.metadata["read"](text)
         except ValueError as wanted:
-            got = "" if name.endswith("_URL") else f", not {_shortened(text)!r}"
+            got = "" if name.endswith(NEVER_QUOTED) else f", not {_shortened(text)!r}"
             raise BadSetting(f"{name} must be {wanted}{got}.") from None
     return Settings(**values)
 

@@ -68,6 +68,14 @@ class Ask:
             raise BatchNotFound
         return found
 
+    def batches(self, public_ids: Sequence[str]) -> list[Batch | None]:
+        """Return the status of each batch, with its counts; None for an unknown one."""
+        return self.store.batches.get_all(public_ids)
+
+    def refusals(self, batch: str) -> Iterator[ElementResult]:
+        """Return the refused elements of a batch, in the order sent; they are read while the caller iterates."""
+        return self.store.results.refused(batch)
+
     def results(self, batch: str) -> Iterator[ElementResult]:
         """Return the result of each element of a batch, in the order sent; they are read while the caller iterates.
 

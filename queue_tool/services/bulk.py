@@ -66,9 +66,15 @@ def change_matching(
         PartlyChanged: the database became unavailable after some tasks were changed.
         StoreAway: the database is busy or away; nothing was changed.
     """
+    possible = narrowed(wanted, move)
+    return _change(() if possible is None else store.control.matching(possible), change, done)
+
+
+def narrowed(wanted: Filter, move: Move) -> Filter | None:
+    """Return the filter that selects only tasks whose state allows a move; None if it selects none of them."""
     possible = MOVES[move].sources
     states = wanted.states & possible if wanted.states else possible
-    return _change(store.control.matching(replace(wanted, states=states)) if states else (), change, done)
+    return replace(wanted, states=states) if states else None
 
 
 def _change(parts: Iterable[list[str]], change: Change, done: Callable[[Changed], None]) -> Changed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -14,7 +14,8 @@ from queue_tool.model.batch import Batch, Label
 from queue_tool.model.details import QueueCounts, Summary
 from queue_tool.model.filter import Filter
 from queue_tool.model.queues import Priority
-from queue_tool.store import PageKey, Store
+from queue_tool.model.states import State
+from queue_tool.store import PageKey, Store, Worker
 
 MOST_COUNTED = 10_000
 """A total is exact up to this number of tasks or batches."""
@@ -65,13 +66,17 @@ class Listing:
         """
         before = None if cursor is None else read_cursor(cursor, of_tokens=wanted.limits_creation_time)
         items, last = self.store.listing.page(wanted, limit, before)
-        total = self.store.listing.count(wanted, MOST_COUNTED + 1)
-        return Page(
-            items=items,
-            next=None if last is None else write_cursor(last),
-            total=min(total, MOST_COUNTED),
-            is_exact=total <= MOST_COUNTED,
-        )
+        total, is_exact = self.number(wanted)
+        return Page(items=items, next=None if last is None else write_cursor(last), total=total, is_exact=is_exact)
+
+    def number(self, wanted: Filter) -> tuple[int, bool]:
+        """Return how many tasks match a filter, and whether that is exact: it counts at most `MOST_COUNTED` of them.
+
+        Raises:
+            StoreAway: the database is busy or away.
+        """
+        found = self.store.listing.count(wanted, MOST_COUNTED + 1)
+        return min(found, MOST_COUNTED), found <= MOST_COUNTED
 
     def waiting(self, only: Priority | None, limit: int = 50, cursor: str | None = None) -> QueuePage:
         """Return a page of the queued tasks, the most urgent queue first, and the counts of all queues.
@@ -98,6 +103,14 @@ class Listing:
             is_exact=True,
             queues=found.counts,
         )
+
+    def states(self) -> Mapping[State, int]:
+        """Return how many tasks are in each state."""
+        return self.store.states()
+
+    def processes(self) -> Sequence[Worker]:
+        """Return the processes of the system that are not known to have ended."""
+        return self.store.workers.all()
 
     def queues(self) -> Sequence[QueueCounts]:
         """Return the counts of each queue, the most urgent first."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from queue_tool.model.failures import Failure
+from queue_tool.model.states import State
 from queue_tool.store.added import Added
 from queue_tool.store.additions import AddBatch, Addition, Additions, AddTask, new_tasks
 from queue_tool.store.batches import Batches
 from queue_tool.store.control import Canceled, Control
 from queue_tool.store.elements import AddElements
 from queue_tool.store.engine.database import Changes, Database
+from queue_tool.store.failed import newest_failed
 from queue_tool.store.idempotency import IdempotencyKeys, Remembered
 from queue_tool.store.identity import identity_of, try_write
 from queue_tool.store.keys import Keys
@@ -28,7 +32,7 @@ from queue_tool.store.runs import Runs, Settled, SettledAndClaimed
 from queue_tool.store.singles import Singles
 from queue_tool.store.tasks import Tasks
 from queue_tool.store.tickets import Tickets
-from queue_tool.store.totals import Totals, read_totals
+from queue_tool.store.totals import Totals, read_states, read_totals
 from queue_tool.store.upkeep import Upkeep
 from queue_tool.store.windows import LineState, Windows
 from queue_tool.store.workers import Process, Worker, WorkerDetails, Workers
@@ -177,6 +181,14 @@ class Store:
     def totals(self) -> Totals:
         """Return how many batches, tasks and refused elements there are, all at one moment."""
         return read_totals(self.database)
+
+    def states(self) -> Mapping[State, int]:
+        """Return how many tasks are in each state, all at one moment."""
+        return read_states(self.database)
+
+    def newest_failed(self, most: int) -> list[Failure]:
+        """Return the newest failed tasks, in the reverse order of their submission."""
+        return newest_failed(self.database, most)
 
     def changes(self) -> Changes:
         """Return an object that detects whether the database was written to."""

@@ -23,6 +23,7 @@ class Keys:
         self._database = database
         self._exist = Lookup(database, _EXIST)
         self._find = Lookup(database, _FIND)
+        self._with_id = Lookup(database, _WITH_ID)
 
     def add(self, key: ApiKey, digest: str) -> None:
         """Add a new key with its digest."""
@@ -41,6 +42,11 @@ class Keys:
     def find(self, digest: str) -> ApiKey | None:
         """Return the valid key with this digest, or None."""
         row = self._find.first(digest=digest)
+        return None if row is None else _api_key(row)
+
+    def with_id(self, public_id: str) -> ApiKey | None:
+        """Return the valid key with this id, or None."""
+        row = self._with_id.first(public_id=public_id)
         return None if row is None else _api_key(row)
 
     def exist(self) -> bool:
@@ -75,6 +81,8 @@ class Keys:
 _EXIST = select(api_keys.c.id)
 
 _FIND = select(api_keys).where(api_keys.c.digest == bindparam("digest"), api_keys.c.revoked_at.is_(None))
+
+_WITH_ID = select(api_keys).where(api_keys.c.public_id == bindparam("public_id"), api_keys.c.revoked_at.is_(None))
 
 
 def _api_key(row: Any) -> ApiKey:

@@ -41,8 +41,8 @@ class Results:
 
         If a task ends meanwhile, its result may be included.
         """
-        tasks_of, refusals_of = self._rows(_TASKS, batch, "id"), self._rows(_REFUSALS, batch, "position")
-        return heapq.merge(map(_of_task, tasks_of), map(_of_refusal, refusals_of), key=attrgetter("index"))
+        tasks_of = self._rows(_TASKS, batch, "id")
+        return heapq.merge(map(_of_task, tasks_of), self.refused(batch), key=attrgetter("index"))
 
     def page(self, wanted: WantedPage) -> ResultPage:
         """Return a page of the results of a parent, in the order of its elements."""
@@ -66,6 +66,10 @@ class Results:
             results=tuple(_plain(each) for each, _, _ in page),
             following=following if len(page) == ON_A_PAGE else None,
         )
+
+    def refused(self, batch: str) -> Iterator[ElementResult]:
+        """Return the refused elements of a batch, in their order."""
+        return map(_of_refusal, self._rows(_REFUSALS, batch, "position"))
 
     def _rows(self, statement: Any, batch: str, key: str) -> Iterator[Any]:
         last = -1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, func, select
@@ -37,6 +38,17 @@ def read_totals(database: Database) -> Totals:
         return Totals(**connection.execute(_TOTALS).one()._mapping)
 
 
+def read_states(database: Database) -> Mapping[State, int]:
+    """Count the tasks in each state in one statement.
+
+    Raises:
+        StoreAway: the database cannot be reached.
+    """
+    with database.read() as connection:
+        found = connection.execute(_STATES).one()._mapping
+    return {state: found[state.value] for state in State}
+
+
 def _number_of(*states: State) -> ColumnElement[int]:
     """Return the subquery that counts the tasks in these states. It counts each state through its own index."""
     first, *others = (
@@ -52,3 +64,5 @@ _TOTALS = select(
     _number_of(*(state for state in State if state.ended)).label("ended"),
     select(func.coalesce(func.sum(batches.c.rejected), 0)).scalar_subquery().label("rejected"),
 )
+
+_STATES = select(*(_number_of(state).label(state.value) for state in State))

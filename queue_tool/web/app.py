@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, g, request
+from jinja2 import StrictUndefined
 
 from queue_tool.environment import has_owner, load_settings
 from queue_tool.host import collector
@@ -21,6 +22,7 @@ from queue_tool.web.http import (
     admission,
     bodies,
     caching,
+    frame,
     known_keys,
     options,
     problems,
@@ -50,7 +52,11 @@ from queue_tool.web.operations import (
     webhooks,
     workers,
 )
-from queue_tool.web.pages import docs, errors, home
+from queue_tool.web.pages import batches as batch_pages
+from queue_tool.web.pages import dead_letters as dead_letter_pages
+from queue_tool.web.pages import docs, errors, home, login, overview
+from queue_tool.web.pages import task as task_page
+from queue_tool.web.pages import tasks as task_pages
 from queue_tool.web.serving import flask_commands, flask_run, serve
 from queue_tool.web.serving.bridge.bridge import Bridge
 from queue_tool.web.serving.bridge.limits import Limits
@@ -60,7 +66,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 _PAGE_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
 )
 
 
@@ -85,7 +92,18 @@ def groups() -> list[Group]:
         openapi,
         earlier_systems,
     )
-    return [*(part.routes for part in for_programs), home.pages, docs.pages, errors.pages]
+    for_people = (
+        home,
+        overview,
+        task_pages,
+        task_page,
+        batch_pages,
+        dead_letter_pages,
+        login,
+        docs,
+        errors,
+    )
+    return [*(part.routes for part in for_programs), *(part.pages for part in for_people)]
 
 
 def create_app(system: Runtime | None = None) -> Flask:
@@ -110,6 +128,7 @@ def create_app(system: Runtime | None = None) -> Flask:
     for group in app.extensions[GROUPS]:
         group.register(app)
     problems.register(app, earlier_systems.replacement)
+    app.context_processor(frame.shown)
     app.after_request(_complete)
     return app
 
@@ -118,7 +137,7 @@ def connect(app: Flask, system: Runtime) -> None:
     """Connect an application to this runtime and replace everything from an earlier runtime."""
     app.extensions[EXTENSION] = system
     app.extensions[bodies.EXTENSION] = bodies.Uploads()
-    app.extensions[known_keys.EXTENSION] = known_keys.KnownKeys(system.store)
+    app.extensions[known_keys.EXTENSION] = known_keys.KnownKeys(system.store, system.settings)
     app.extensions[openapi.EXTENSION] = {}
     app.extensions[streams.EXTENSION] = streams.Streams()
     app.config["MAX_CONTENT_LENGTH"] = system.settings.max_body + bodies.ONE_BYTE_MORE
@@ -169,7 +188,16 @@ def _from_the_environment() -> Runtime:
 
 
 class _Flask(Flask):
-    """Flask without support for `async def` views: looking for them takes time with each request, and none exists."""
+    """Flask without support for `async def` views: looking for them takes time with each request, and none exists.
+
+    In a template, a name that has no value is an error, so that no page lacks a word.
+    """
+
+    jinja_options = {  # noqa: RUF012 - as Flask declares it
+        "undefined": StrictUndefined,
+        "trim_blocks": True,
+        "lstrip_blocks": True,
+    }
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function as it is."""

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tests.support import LIMIT
 
@@ -80,12 +80,17 @@ class Chromium:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="chromium")
         self._driver, self._browser = self._thread.submit(_start, path).result(WITHIN)
 
-    def run(self, steps: Callable[[Window], Found]) -> Found:
-        """Take steps in a new window; return what they return. They run in the browser's thread."""
-        return self._thread.submit(self._run, steps).result(WITHIN)
+    def run(self, steps: Callable[[Window], Found], **options: Any) -> Found:
+        """Take steps in a new window; return what they return. They run in the browser's thread.
 
-    def _run(self, steps: Callable[[Window], Found]) -> Found:
-        with self._browser.new_context(locale="en-US") as context:
+        Args:
+            steps: what is done in the window.
+            options: of the window, as Playwright has them: `viewport`, `color_scheme` and more.
+        """
+        return self._thread.submit(self._run, steps, options).result(WITHIN)
+
+    def _run(self, steps: Callable[[Window], Found], options: dict[str, Any]) -> Found:
+        with self._browser.new_context(**{"locale": "en-US", "timezone_id": "UTC"} | options) as context:
             context.set_default_timeout(1000 * LIMIT)
             return steps(Window(context.new_page()))
 

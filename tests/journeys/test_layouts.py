@@ -45,6 +45,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 NEEDED = (
     "queue_tool/execution/builtin/sleep.json",
     "queue_tool/py.typed",
+    "queue_tool/web/http/words/en.toml",
     "queue_tool/web/pages/static/docs.js",
     "queue_tool/web/pages/static/style.css",
     "queue_tool/web/pages/templates/docs.html",

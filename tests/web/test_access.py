@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from queue_tool.model.access import KEY_ROLES, Role
 from queue_tool.runtime import Runtime
 from queue_tool.web import create_app
+from queue_tool.web.http import admission
 from queue_tool.web.http.admission import role_needed
 from tests.conftest import News, RuntimeFactory
 from tests.web.conftest import KeyMaker
@@ -91,12 +92,33 @@ ROLES: dict[tuple[str, str], Role] = {
     ("GET", "/docs/errors"): Role.OPEN,
     ("GET", "/docs"): Role.OPEN,
     ("GET", "/docs/assets/<name>"): Role.OPEN,
+    ("GET", "/dashboard"): Role.READ,
+    ("POST", "/dashboard"): Role.ADMIN,
+    ("GET", "/dashboard/tasks"): Role.READ,
+    ("POST", "/dashboard/tasks"): Role.SUBMIT,  # all that match a filter is for admins
+    ("GET", "/dashboard/tasks/<token>"): Role.READ,
+    ("POST", "/dashboard/tasks/<token>"): Role.SUBMIT,
+    ("GET", "/dashboard/batches"): Role.READ,
+    ("GET", "/dashboard/batches/<batch>"): Role.READ,
+    ("POST", "/dashboard/batches/<batch>"): Role.SUBMIT,
+    ("GET", "/dashboard/batches/<batch>/results"): Role.READ,
+    ("GET", "/dashboard/deadletters"): Role.READ,
+    ("POST", "/dashboard/deadletters"): Role.ADMIN,
+    ("GET", "/login"): Role.OPEN,
+    ("POST", "/login"): Role.OPEN,
+    ("POST", "/logout"): Role.OPEN,
+    ("POST", "/theme"): Role.OPEN,
     ("GET", "/static/<path:filename>"): Role.OPEN,
 }
 """The role that each route needs. Whoever adds a route adds it here too."""
 
 FOREIGN = {"REMOTE_ADDR": "203.0.113.9"}
 REFUSED = (401, 403)
+
+
+def is_form(method: str, rule: str) -> bool:
+    """Return whether a route takes the form of a page. It checks the site of that page."""
+    return method == "POST" and (rule in ("/", "/login", "/logout", "/theme") or rule.startswith("/dashboard"))
 
 
 def routes(app: Flask) -> list[tuple[str, str, str]]:
@@ -298,10 +320,11 @@ def test_a_body_that_any_page_could_send_changes_nothing(
     key = bearer("admin")
     headers = key | {"Content-Type": content_type} | ({"Transfer-Encoding": "chunked"} if chunked else {})
     for method, rule in ROLES:
-        if method == "GET" or (method, rule) == ("POST", "/"):
+        if method == "GET":
             continue
         path = path_of(rule) + ("?older_than=0" if method == "DELETE" else "")
-        checks_site = rule == "/enqueue"  # it takes such a body from any program, but from no page of another site
+        takes_it = rule == "/enqueue" or (is_form(method, rule) and content_type in admission.FORM)
+        checks_site = takes_it  # it takes such a body from any program, but from no page of another site
         page = {"Origin": "http://evil.example"} if checks_site else {}
         answer = client.open(path, method=method, data=b"{}", headers=headers | page)
         assert answer.status_code == (403 if checks_site else 415), (method, rule)
@@ -333,7 +356,8 @@ def test_with_auth_off_pages_of_other_sites_stay_out_of_loopback_addresses(make_
     for (method, rule), role in ROLES.items():
         for headers in pages:
             answer = ask(client, method, rule, headers)
-            assert (answer.status_code == 403) == (role > Role.OPEN), (method, rule, headers)
+            refused = role > Role.OPEN or (is_form(method, rule) and "Host" not in headers)
+            assert (answer.status_code == 403) == refused, (method, rule, headers)
         with ask(client, method, rule, {"Origin": "http://localhost", "Via": "1.1 gate"}) as answer:
             assert answer.status_code not in REFUSED, (method, rule)
     assert ask(client, "GET", "/tasks", pages[0]).json["message"].startswith("Also with QUEUE_TOOL_AUTH=off")

@@ -49,7 +49,7 @@ def test_without_redis_a_batch_is_still_accepted(without_redis: FlaskClient, new
 def test_without_redis_the_page_is_served_and_its_form_works(without_redis: FlaskClient) -> None:
     assert without_redis.get("/").status_code == 200
     answer = without_redis.post("/", data={"items": '[{"item": "a", "valor": 1}]'}, follow_redirects=True)
-    assert (answer.status_code, 'href="/check/' in answer.text) == (200, True)
+    assert (answer.status_code, 'href="/dashboard/tasks/' in answer.text) == (200, True)
 
 
 def test_without_redis_the_process_is_live_and_the_system_is_not_ready(without_redis: FlaskClient) -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
-from queue_tool.web.http.languages import LANGUAGES
+from queue_tool.web.http.languages import LANGUAGES, words_of
 from queue_tool.web.pages.docs import FILES
 
 
@@ -47,4 +47,4 @@ def test_the_page_is_in_the_language_that_the_browser_prefers(client: FlaskClien
     text = client.get("/docs", headers={"Accept-Language": language}).text
     assert f'<html lang="{language}">' in text
     for name in ("docs", "key", "key_use", "key_refused"):
-        assert LANGUAGES[language][name] in text.replace("&#39;", "'")
+        assert words_of(language)[name] in text.replace("&#39;", "'")

@@ -56,7 +56,7 @@ class Walk:
 
     def streams(self) -> set[str]:
         """Return the paths whose answers are streams."""
-        return {f"/batches/{self.batch}/results", "/static/style.css"}
+        return {f"/batches/{self.batch}/results", f"/dashboard/batches/{self.batch}/results", "/static/style.css"}
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ def test_json_has_an_etag_and_what_a_client_has_already_is_not_sent_again(walk: 
     polled = []
     for path in walk.paths("GET"):
         first = walk.ask("GET", path)
-        if first.status_code != 200 or first.mimetype != "application/json":
+        if first.status_code != 200 or first.mimetype not in ("application/json", "text/html"):
             assert "ETag" not in first.headers or path in {*walk.streams(), "/metrics"}  # there it is also JSON
             continue
         polled.append(path)
@@ -217,7 +217,7 @@ def test_head_has_the_status_and_the_headers_of_get_and_no_body(walk: Walk) -> N
         for answer in (get, head):
             answer.headers.pop("Date", None)  # the server may begin a new second between the two
         assert sorted(head.headers) == sorted(get.headers), path
-        assert ("Content-Length" in head.headers) == (path != f"/batches/{walk.batch}/results"), path
+        assert ("Content-Length" in head.headers) == (not path.endswith(f"{walk.batch}/results")), path
 
 
 def test_head_starts_no_stream(walk: Walk) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import io
 import json
 import re
 from typing import Any
@@ -11,14 +12,14 @@ import pytest
 from flask.testing import FlaskClient
 
 from queue_tool.web import create_app
-from queue_tool.web.http.languages import LANGUAGES
-from queue_tool.web.pages.home import MOST_ROWS
+from queue_tool.web.http.languages import words_of
 from tests.conftest import RuntimeFactory
 from tests.web.conftest import KeyMaker
-from tests.web.site import ON_BOTH, UNKNOWN, Site
+from tests.web.site import ON_BOTH, Site
 
 GOOD = {"item": "a", "valor": 0}
 COUNT = re.compile(r"<dd>(\d+)</dd>")
+SCRIPT = ' type="module" src="/static/pages.js"'
 
 
 def send(client: FlaskClient, text: str, **headers: str) -> Any:
@@ -27,7 +28,7 @@ def send(client: FlaskClient, text: str, **headers: str) -> Any:
 
 
 def counts(client: FlaskClient) -> list[int]:
-    """Return the page's counts: batches, then queued, running, ended and refused tasks."""
+    """Return the counts of the home page: batches, then queued, running, ended and refused tasks."""
     return [int(number) for number in COUNT.findall(client.get("/").text)]
 
 
@@ -62,13 +63,14 @@ def test_the_page_counts_a_task_without_a_batch_like_any_other(site: Site) -> No
     assert counts(site.client) == [2, 4, 0, 1, 1]  # the batch of the second one has not ended, so it stays
 
 
-def test_the_form_shows_a_token_for_each_good_item_and_the_reasons_for_each_bad_one(client: FlaskClient) -> None:
+def test_the_form_leads_to_a_page_with_a_task_for_each_good_item_and_the_reasons_for_each_bad_one(
+    client: FlaskClient,
+) -> None:
     answer = send(client, json.dumps([{"item": "first", "valor": 1}, {"item": "second", "valor": "x"}, 7]))
     assert (answer.status_code, answer.mimetype) == (200, "text/html")
-    (token,) = set(re.findall(r'href="/check/([0-9a-f]{32})"', answer.text))
+    (token,) = set(re.findall(r'href="/dashboard/tasks/([0-9a-f]{32})"', answer.text))
     assert client.get(f"/check/{token}").status_code == 200
-    (batch,) = re.findall(r'href="(/batches/[0-9a-f]{32})"', answer.text)
-    found = client.get(batch).json
+    found = client.get(answer.request.path.removeprefix("/dashboard")).json
     assert found is not None
     assert (found["accepted"], found["rejected"]) == (1, 2)
     assert "first" in answer.text
@@ -77,37 +79,72 @@ def test_the_form_shows_a_token_for_each_good_item_and_the_reasons_for_each_bad_
 
 
 def test_the_form_answers_with_the_way_to_a_page_that_can_be_reloaded(client: FlaskClient) -> None:
-    answer = client.post("/", data={"items": json.dumps([GOOD, 7])})
+    answer = client.post("/", data={"items": json.dumps([GOOD, 7]), "name": "my <batch>"})
     assert answer.status_code == 303
-    assert re.fullmatch(r"/\?batch=[0-9a-f]{32}", answer.headers["Location"])
-    first, second = (client.get(answer.headers["Location"]).text for _ in range(2))
-    assert first == second
+    assert re.fullmatch(r"/dashboard/batches/[0-9a-f]{32}", answer.headers["Location"])
+    assert "my &lt;batch&gt;" in client.get(answer.headers["Location"]).text
     assert counts(client) == [1, 1, 0, 0, 1]
 
 
-def test_the_page_of_a_batch_shows_its_first_elements_whoever_sent_it(site: Site) -> None:
-    batch, accepted = site.batch(*[{}] * MOST_ROWS, 7)
-    text = site.get(f"/?batch={batch}").text
-    assert re.findall(r'href="/check/([0-9a-f]{32})"', text) == accepted[:MOST_ROWS]
-    site.work(accepted[0])
-    assert site.get(f"/?batch={batch}").text.count('href="/check/') == MOST_ROWS
+@pytest.mark.parametrize(
+    ("text", "name", "found"),
+    [
+        (b'[{"item": "a", "valor": 0}, 1]', "", "JSON: 1 of 2"),
+        (b'{"item": "a", "valor": 0}\n{"item": "b", "valor": 1}\n', "", "NDJSON: 2 of 2"),
+        (b"item;valor\na;1.5\nb;x\n", "", "CSV: 1 of 2"),
+        (b"\xef\xbb\xbfitem,valor\na,1\n", "x.csv", "CSV: 1 of 1"),
+        (b'{"item": "a", "valor": 0}', "x.jsonl", "NDJSON: 1 of 1"),
+    ],
+)
+def test_a_check_says_what_would_be_sent_and_stores_nothing(
+    client: FlaskClient, text: bytes, name: str, found: str
+) -> None:
+    fields: dict[str, Any] = {"step": "check", "items": text.decode(errors="replace"), "task_type": "sleep"}
+    fields |= {"file": (io.BytesIO(text), name)} if name else {}
+    answer = client.post("/", data=fields, content_type="multipart/form-data")
+    assert answer.status_code == 200
+    assert f"Checked as {found} elements can be sent." in answer.text
+    assert counts(client) == [0, 0, 0, 0, 0]
+
+
+def test_a_file_is_sent_as_any_task_type_with_the_fields_that_the_user_has_chosen(site: Site) -> None:
+    form = {
+        "file": (io.BytesIO("a/b,naïve,other\n[1],x,2\n".encode()), "rows.csv"),
+        "task_type": "strict",
+        "map.naïve": "-",
+        "map.other": "c",
+    }
+    answer = site.client.post("/", data=form, content_type="multipart/form-data")
+    batch = answer.headers["Location"].rpartition("/")[2]
+    (task,) = site.get_json(f"/tasks?batch={batch}")["items"]
+    assert site.get_json(f"/tasks/{task['token']}")["data"] == {"a/b": [1], "c": "2"}
 
 
 @pytest.mark.parametrize(
-    ("query", "status"), [("batch=", 404), (f"batch={UNKNOWN}", 404), ("batch=%00", 400), ("bach=1", 400)]
+    ("fields", "reason"),
+    [
+        ({"items": "[]", "task_type": "none such"}, "no task type"),
+        ({"items": "[]", "format": "xml"}, "format must be"),
+        ({"items": 'a,b\n"x', "format": "csv"}, "not valid CSV"),
+        ({"items": "", "format": "csv"}, "names of the columns"),
+        ({"items": "[]", "name": "x" * 300}, "1 to 255 characters"),
+        ({"items": "1\n[", "format": "ndjson"}, "Line 2"),
+    ],
 )
-def test_the_page_of_a_batch_that_is_unknown_is_a_page_that_says_so(
-    client: FlaskClient, query: str, status: int
+def test_a_mistake_in_the_form_is_named_and_loses_nothing(
+    client: FlaskClient, fields: dict[str, str], reason: str
 ) -> None:
-    answer = client.get(f"/?{query}", headers={"Accept": "text/html"})
-    assert (answer.status_code, answer.mimetype) == (status, "text/html")
+    answer = client.post("/", data=fields)
+    assert answer.status_code == 400
+    assert reason in html.unescape(answer.text)
+    assert html.escape(fields["items"], quote=True).replace("&quot;", "&#34;") in answer.text
 
 
 def test_the_example_in_the_form_can_be_sent_as_it_is(client: FlaskClient) -> None:
     (example,) = re.findall(r"<textarea[^>]*>(.*?)</textarea>", client.get("/").text, re.DOTALL)
     answer = send(client, html.unescape(example))
     assert answer.status_code == 200
-    assert 'href="/check/' in answer.text
+    assert 'href="/dashboard/tasks/' in answer.text
 
 
 def test_an_empty_array_is_accepted_and_creates_nothing(client: FlaskClient) -> None:
@@ -151,7 +188,7 @@ def test_an_invalid_text_stays_in_the_form_with_the_reason(client: FlaskClient, 
     assert (answer.status_code, answer.mimetype) == (400, "text/html")
     (shown,) = re.findall(r'role="alert">(.*?)</p>', answer.text)
     assert reason in shown
-    assert f"required>{html.escape(text)}</textarea>" in answer.text
+    assert f'spellcheck="false">{html.escape(text)}</textarea>' in answer.text
     assert counts(client) == [0, 0, 0, 0, 0]
 
 
@@ -182,8 +219,8 @@ def test_a_page_loads_only_our_own_files_and_its_policy_requires_that(client: Fl
         assert answer.headers["Referrer-Policy"] == "same-origin"
         links = re.findall(r'(?:src|href|action)="([^"]*)"', answer.text)
         assert links
-        assert all(re.match(r"/(?!/)", link) for link in links)
-        assert "<script" not in answer.text
+        assert all(re.match(r"#|/(?!/)", link) for link in links)
+        assert re.findall(r"<script([^>]*)>(.*?)</script>", answer.text) == [(SCRIPT, "")]
         assert "style=" not in answer.text
 
 
@@ -214,16 +251,9 @@ def test_the_files_of_a_page_exist_and_load_nothing_from_other_sites(client: Fla
 def test_the_page_is_in_the_language_that_the_browser_prefers(client: FlaskClient, wish: str, language: str) -> None:
     answer = client.get("/", headers={"Accept-Language": wish})
     assert f'<html lang="{language}">' in answer.text
-    for name in ("what", "batches", "waiting", "refused", "form", "send"):
-        assert LANGUAGES[language][name] in answer.text
-    assert f'<a href="/docs">{LANGUAGES[language]["docs"]}</a>' in answer.text
-
-
-@pytest.mark.parametrize("language", ["pt", "tr", "ru"])
-def test_every_language_translates_every_text(language: str) -> None:
-    assert set(LANGUAGES[language]) == set(LANGUAGES["en"])
-    assert all(LANGUAGES[language].values())
-    assert LANGUAGES[language]["what"] != LANGUAGES["en"]["what"]
+    for name in ("what", "batches", "waiting", "refused", "send_batch", "send"):
+        assert words_of(language)[name] in html.unescape(answer.text)
+    assert f'<a href="/docs">{words_of(language)["docs"]}</a>' in answer.text
 
 
 @pytest.mark.parametrize("depth", [900, 980, 1020])

@@ -23,7 +23,7 @@ from tests.documents.test_tables import rows
 from tests.support import LIMIT, PROGRAM, clean_environment, eventually, free_port, http
 from tests.web import proxies
 from tests.web.flask_server import flask_server
-from tests.web.test_access import REFUSED, path_of, routes
+from tests.web.test_access import REFUSED, is_form, path_of, routes
 
 NOBODY = 65_534
 
@@ -70,9 +70,6 @@ PLACES: dict[str, list[Place]] = {
     ],
 }
 
-FORM = ("POST", "/")
-"""It checks the site itself, whatever the key: a browser may send it for any page."""
-
 
 class Connection(HTTPConnection):
     """A connection whose socket may belong to another user."""
@@ -115,7 +112,7 @@ class Server:
         """
         with self.app.app_context():
             found = {(method, rule): role_needed(endpoint) for method, rule, endpoint in routes(self.app)}
-        kinds = {(role, route[0] in SAFE, route == FORM): route for route, role in found.items()}
+        kinds = {(role, route[0] in SAFE, is_form(*route)): route for route, role in found.items()}
         return found if place == Place() else {route: found[route] for route in kinds.values()}
 
     def refused(self, place: Place, key: str | None) -> set[tuple[str, str]]:
@@ -139,14 +136,16 @@ class Server:
             connection.close()
         return refused
 
-    def expected(self, place: Place, reaches: Role, *, checks_form: bool) -> set[tuple[str, str]]:
-        """Return the routes that are refused to a role."""
+    def expected(self, place: Place, reaches: Role) -> set[tuple[str, str]]:
+        """Return the routes that are refused to a role. A form checks the site of its page, whatever the key."""
         refused = {route for route, role in self.asked(place).items() if role not in range(reaches + 1)}
-        return refused | ({FORM} if checks_form and place.is_another_site else set())
+        return refused | {route for route in self.asked(place) if place.is_another_site and is_form(*route)}
 
 
 def _ask(connection: HTTPConnection, method: str, rule: str, headers: dict[str, str]) -> int:
-    body, media = (b"items=[]", "application/x-www-form-urlencoded") if rule == "/" else (b"[]", "application/json")
+    body, media = (
+        (b"items=[]", "application/x-www-form-urlencoded") if is_form(method, rule) else (b"[]", "application/json")
+    )
     has_body = method == "POST" and not rule.endswith("/pause")
     connection.putrequest(method, path_of(rule), skip_host=True, skip_accept_encoding=True)
     for name, text in (headers | ({"Content-Type": media} if has_body else {})).items():
@@ -202,21 +201,21 @@ def test_every_route_serves_whom_the_documents_say(servers: dict[str, Server]) -
         for (column, server), cell in zip(servers.items(), cells, strict=True):
             served = not proxies.OTHER_USERS if cell == BY_USER else SERVED[cell]
             for place in PLACES[name][: 1 if column == "off" else None]:
-                expected = server.expected(place, Role.ADMIN if served else Role.OPEN, checks_form=served)
+                expected = server.expected(place, Role.ADMIN if served else Role.OPEN)
                 assert server.refused(place, None) == expected, (name, place, column)
     up, flask_run, _ = servers.values()
     keys = with_keys(flask_run)
-    assert flask_run.refused(Place(), None) == flask_run.expected(Place(), Role.OPEN, checks_form=False)
+    assert flask_run.refused(Place(), None) == flask_run.expected(Place(), Role.OPEN)
     for place in (some[0] for some in PLACES.values() if some):
         for role, key in keys.items():
-            expected = up.expected(place, role, checks_form=role >= Role.SUBMIT)
+            expected = up.expected(place, role)
             assert up.refused(place, key) == expected, (place, role)
-        assert up.refused(place, None) == up.expected(place, Role.OPEN, checks_form=False), place
+        assert up.refused(place, None) == up.expected(place, Role.OPEN), place
 
 
 def with_keys(server: Server) -> dict[Role, str]:
     """Show that a wrong key is refused while there is none; then make one of each role. Return them and a wrong one."""
-    assert server.refused(Place(), "qt_wrong") == server.expected(Place(), Role.OPEN, checks_form=False)
+    assert server.refused(Place(), "qt_wrong") == server.expected(Place(), Role.OPEN)
     runtime: Runtime = server.app.extensions["queue_tool"]
     service = Keys(store=runtime.store, clock=runtime.clock)
     return {Role.OPEN: "qt_wrong"} | {role: service.create(role).secret for role in KEY_ROLES.values()}

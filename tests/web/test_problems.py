@@ -156,7 +156,7 @@ def test_the_type_of_a_problem_leads_to_its_entry_and_fixes_title_and_status(mak
     client = conftest.application(make_runtime(REDIS_URL="inline:", MAX_BODY="1000")).test_client()
     ids = re.findall(r' id="(\w+)"', client.get("/docs/errors").text)
     assert len(ids) == len(set(ids))
-    assert set(ids) == {*STATUSES, QueueToolError.code}
+    assert set(ids) - {"main"} == {*STATUSES, QueueToolError.code}
     entries: dict[str, tuple[object, object]] = {}
     for status, request in FAILING:
         with client.open(**request, buffered=True) as answer:

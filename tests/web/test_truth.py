@@ -85,7 +85,7 @@ def test_a_batch_that_was_kept_is_answered_with_its_tokens(losing: Losing, path:
     site = losing(events.BatchAccepted)
     if path == "/":
         answer = site.client.post("/", data={"items": '[{"item": "a", "valor": 0}]'})
-        assert (answer.status_code, answer.headers["Location"][:8]) == (303, "/?batch=")
+        assert (answer.status_code, answer.headers["Location"][:19]) == (303, "/dashboard/batches/")
     else:
         answer = site.post(path, [{"item": "a", "valor": 0}])
         assert (answer.status_code // 100, len(answer.json["processing_items"])) == (2, 1)

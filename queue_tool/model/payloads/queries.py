@@ -277,7 +277,13 @@ class PurgeQuery(Query, frozen=True, kw_only=True):
     ]
 
 
-class HomeQuery(Query, frozen=True, kw_only=True):
-    """What the home page shows."""
+class DownloadQuery(Query, frozen=True, kw_only=True):
+    """The format of results."""
 
-    batch: Annotated[str | None, Meta(description="The id of the batch whose elements are shown.")] = None
+    format: Annotated[str, Meta(description="`csv` or `jsonl`.")] = "csv"
+
+
+class LoginQuery(Query, frozen=True, kw_only=True):
+    """Where a login leads."""
+
+    next: Annotated[str, Meta(description="The path of the page after the login.")] = ""

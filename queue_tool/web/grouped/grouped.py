@@ -53,7 +53,7 @@ class Grouped:
     def __init__(self, system: Runtime) -> None:
         """Use this system."""
         self._system = system
-        self._keys = KnownKeys(system.store)
+        self._keys = KnownKeys(system.store, system.settings)
         threads = 1 if system.store.database.is_file else SERVER_THREADS
         kinds: Sequence[Kind[Any]] = (MessageRequests(system), SubmitRequests(system))
         self._gatherings: dict[str, Gathering[Request, Answer]] = {}

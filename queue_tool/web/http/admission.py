@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from flask import current_app, g, request
+from flask import Response, current_app, g, request
 
 from queue_tool.errors import Forbidden, UnsupportedMediaType
 from queue_tool.host import peers
@@ -48,6 +48,7 @@ def admit() -> None:
         UnsupportedMediaType: the body is compressed, or has a media type that the route does not take.
     """
     g.key_id = g.key_name = ""
+    g.role = Role.ADMIN
     g.may = _everything
     if request.endpoint is None:
         return  # an unknown path has nothing to protect
@@ -62,6 +63,8 @@ def admit() -> None:
         taken = _types_taken(request.endpoint)
         if taken is not ANY and request.mimetype not in taken:
             raise UnsupportedMediaType
+    if request.method not in SAFE and _types_taken(request.endpoint) is FORM:
+        refuse_other_sites()
 
 
 def _admit_to(needed: Role) -> None:
@@ -69,6 +72,7 @@ def _admit_to(needed: Role) -> None:
     found = key_of(request.environ, needed, keys, auth=runtime().settings.auth)
     if found:
         g.key_id, g.key_name = found.id, found.name
+        g.role = found.role
         g.may = found.role.__ge__
 
 
@@ -92,7 +96,12 @@ def key_of(environ: WSGIEnvironment, needed: Role, keys: KnownKeys, *, auth: str
         access.admit_all(_visitor(environ), changes=environ["REQUEST_METHOD"] not in SAFE)
         return None
     presented = _presented_key(environ)
-    found = keys.find(presented) if presented else None
+    if presented is None:
+        found = keys.of_session(environ.get("HTTP_COOKIE", ""))
+        if found and environ["REQUEST_METHOD"] not in SAFE:
+            access.admit_change_of_session(_visitor(environ))
+    else:
+        found = keys.find(presented) if presented else None
     access.admit(
         needed,
         _visitor(environ),
@@ -121,7 +130,36 @@ def refuse_other_sites() -> None:
     """
     sign = _visitor(request.environ).sign_of_a_foreign_page()
     if sign:
-        raise Forbidden(f"Forms on other sites cannot submit tasks here, and {sign}: open the form at this address.")
+        raise Forbidden(f"Forms on other sites cannot change anything here, and {sign}: open the form at this address.")
+
+
+def start_session(response: Response, secret: str) -> bool:
+    """Let a response start a session with an API key; return False if the key is not valid.
+
+    Raises:
+        StoreAway: the database cannot be reached.
+    """
+    keys: KnownKeys = current_app.extensions[known_keys.EXTENSION]
+    found = keys.find(secret) if secret else None
+    if found is not None:
+        keys.sessions.start(response, found)
+    return found is not None
+
+
+def end_session(response: Response) -> None:
+    """Let a response end the session of its browser."""
+    keys: KnownKeys = current_app.extensions[known_keys.EXTENSION]
+    keys.sessions.end(response)
+
+
+def keys_exist() -> bool:
+    """Return whether somebody can log in with an API key.
+
+    Raises:
+        StoreAway: the database cannot be reached.
+    """
+    keys: KnownKeys = current_app.extensions[known_keys.EXTENSION]
+    return keys.exist()
 
 
 def _presented_key(environ: WSGIEnvironment) -> str | None:

@@ -20,14 +20,14 @@ def etag_of(body: bytes) -> str:
 
 
 def revalidate(response: Response) -> Response:
-    """Add an ETag to JSON that a GET or HEAD returns; answer 304 if the client already has this version.
+    """Add an ETag to JSON and pages that a GET or HEAD returns; answer 304 if the client already has this version.
 
     A stream gets none: its end is not known when its headers are sent.
     """
     if (
         request.method in ("GET", "HEAD")
         and response.status_code == HTTPStatus.OK
-        and response.mimetype == "application/json"
+        and response.mimetype in ("application/json", "text/html")
         and not response.is_streamed
     ):
         if "ETag" not in response.headers:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from queue_tool.host.clock import CLOCK
 from queue_tool.model.access import ApiKey, digest
+from queue_tool.model.settings import Settings
 from queue_tool.store import Store
+from queue_tool.web.http.sessions import Sessions
 
 EXTENSION = "queue_tool.known_keys"
 
@@ -36,10 +39,11 @@ class _Brief(Generic[Value]):
 class KnownKeys:
     """Reads API keys and keeps each answer for a moment. What this process itself changes has its effect at once."""
 
-    def __init__(self, store: Store) -> None:
-        """Read from this store."""
+    def __init__(self, store: Store, settings: Settings) -> None:
+        """Read from this store, and read sessions with the secret of these settings."""
+        self.sessions = Sessions(settings)
         self._keys = store.keys
-        self._found: dict[str, _Brief[ApiKey]] = {}  # by digest; unknown keys are never kept
+        self._found: dict[str, _Brief[ApiKey]] = {}  # by digest or id; unknown keys are never kept
         self._exist: _Brief[bool] | None = None
 
     def find(self, secret: str) -> ApiKey | None:
@@ -48,11 +52,23 @@ class KnownKeys:
         Raises:
             StoreAway: the database cannot be reached.
         """
-        place, changes = digest(secret), self._keys.changes
+        return self._known(digest(secret), self._keys.find)
+
+    def of_session(self, cookies: str) -> ApiKey | None:
+        """Return the valid key of the session in the header `Cookie`, or None.
+
+        Raises:
+            StoreAway: the database cannot be reached.
+        """
+        key_id = self.sessions.key_id(cookies)
+        return None if key_id is None else self._known(key_id, self._keys.with_id)
+
+    def _known(self, place: str, read: Callable[[str], ApiKey | None]) -> ApiKey | None:
+        changes = self._keys.changes
         known = self._found.get(place)
         if known is not None and known.holds(changes):
             return known.value
-        found = self._keys.find(place)
+        found = read(place)
         if found is None:
             self._found.pop(place, None)
             return None

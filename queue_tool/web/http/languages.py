@@ -1,110 +1,30 @@
-"""The texts of the pages in four languages; the browser's Accept-Language header chooses."""
+"""The words of the pages, a file for each language; the browser's Accept-Language header chooses.
+
+The files are TOML, which Python reads itself: nothing has to be compiled, and a translator needs no tool.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
 from flask import request
 
-LANGUAGES: dict[str, dict[str, str]] = {
-    "en": {
-        "what": "Send a JSON array of items. Each item gets a token and is processed, and no item is lost.",
-        "batches": "Batches",
-        "waiting": "Waiting",
-        "running": "Running",
-        "ended": "Ended",
-        "refused": "Refused",
-        "form": "Send a batch",
-        "hint": "Each item needs an item (text) and a valor (seconds).",
-        "send": "Send",
-        "answer": "Result",
-        "item": "Item",
-        "token": "Token",
-        "see_batch": "Status of the batch",
-        "home": "Home page",
-        "nothing": "The request failed",
-        "explained": "What this error means, and what to do",
-        "docs": "API documentation",
-        "key_needed": "Enter an API key to read and try the API; this page forgets the key when you reload it.",
-        "key": "API key",
-        "key_use": "Show the API",
-        "key_refused": "The server does not accept this key.",
-        "request": "Request ID",
-    },
-    "pt": {
-        "what": "Envie um array JSON de itens; cada um recebe um token e é processado, e nenhum se perde.",
-        "batches": "Lotes",
-        "waiting": "Aguardando",
-        "running": "Em processamento",
-        "ended": "Finalizados",
-        "refused": "Recusados",
-        "form": "Enviar um lote",
-        "hint": "Cada item precisa de um item (texto) e de um valor (segundos).",
-        "send": "Enviar",
-        "answer": "O que aconteceu",
-        "item": "Item",
-        "token": "Token",
-        "see_batch": "Situação do lote",
-        "home": "Página inicial",
-        "nothing": "Não funcionou",
-        "explained": "O que este erro significa e o que fazer",
-        "docs": "Documentação da API",
-        "key_needed": "Digite uma chave de API para ler e testar a API; ao recarregar, a página esquece a chave.",
-        "key": "Chave de API",
-        "key_use": "Mostrar a API",
-        "key_refused": "O servidor não aceita esta chave.",
-        "request": "ID da requisição",
-    },
-    "tr": {
-        "what": "Bir JSON dizisi gönderin; her öğe bir belirteç alır ve işlenir, hiçbiri kaybolmaz.",
-        "batches": "Toplu işler",
-        "waiting": "Bekleyen",
-        "running": "Çalışan",
-        "ended": "Biten",
-        "refused": "Reddedilen",
-        "form": "Toplu iş gönder",
-        "hint": "Her öğe bir item (metin) ve bir valor (saniye) ister.",
-        "send": "Gönder",
-        "answer": "Sonuç",
-        "item": "Öğe",
-        "token": "Belirteç",
-        "see_batch": "Toplu işin durumu",
-        "home": "Ana sayfa",
-        "nothing": "Bu olmadı",
-        "explained": "Bu hata ne demek ve ne yapmalı",
-        "docs": "API belgeleri",
-        "key_needed": "API'yi okumak ve denemek için bir API anahtarı girin; sayfa yenilenince anahtar unutulur.",
-        "key": "API anahtarı",
-        "key_use": "API'yi göster",
-        "key_refused": "Sunucu bu anahtarı kabul etmiyor.",
-        "request": "İstek kimliği",
-    },
-    "ru": {
-        "what": "Отправьте массив JSON: каждый элемент получит токен и будет обработан, ни один не потеряется.",
-        "batches": "Пакеты",
-        "waiting": "Ожидают",
-        "running": "Выполняются",
-        "ended": "Завершены",
-        "refused": "Отклонены",
-        "form": "Отправить пакет",
-        "hint": "Каждому элементу нужны item (текст) и valor (секунды).",
-        "send": "Отправить",
-        "answer": "Что получилось",
-        "item": "Элемент",
-        "token": "Токен",
-        "see_batch": "Состояние пакета",
-        "home": "Главная страница",
-        "nothing": "Не получилось",
-        "explained": "Что значит эта ошибка и что делать",
-        "docs": "Документация API",
-        "key_needed": "Введите ключ API, чтобы читать и пробовать API; после перезагрузки страница забывает ключ.",
-        "key": "Ключ API",
-        "key_use": "Показать API",
-        "key_refused": "Сервер не принимает этот ключ.",
-        "request": "ID запроса",
-    },
-}
+LANGUAGES = ("en", "pt", "tr", "ru")
+
+_FOLDER = Path(__file__).with_name("words")
 
 
-def words() -> dict[str, str]:
-    """Return the texts for the current request, with the language code under `lang`."""
-    language = request.accept_languages.best_match(list(LANGUAGES), default="en")
-    return LANGUAGES[language] | {"lang": language}
+def words() -> Mapping[str, str]:
+    """Return the words for the current request, with the language code under `lang`."""
+    return words_of(request.accept_languages.best_match(LANGUAGES, default="en"))
+
+
+@cache
+def words_of(language: str) -> Mapping[str, str]:
+    """Return the words of a language. They are read at their first use."""
+    import tomllib
+
+    with (_FOLDER / f"{language}.toml").open("rb") as file:
+        return tomllib.load(file) | {"lang": language}

@@ -21,9 +21,8 @@ from queue_tool import errors
 from queue_tool.errors import QueueToolError
 from queue_tool.model.payloads.batches import FieldProblem
 from queue_tool.model.payloads.service import Problem
-from queue_tool.web.http import request_ids
+from queue_tool.web.http import admission, request_ids
 from queue_tool.web.http.answers import answer
-from queue_tool.web.http.languages import words
 
 STATUSES: dict[str, int] = {
     errors.BadRequest.code: 400,
@@ -158,8 +157,23 @@ def _rendered(error: QueueToolError, status: int) -> Response:
     if request.path.startswith(MESSAGE_QUEUES):
         problem = structs.replace(problem, success=False)
     if _prefers_html():
-        return Response(render_template("problem.html", problem=problem, words=words()), status, mimetype="text/html")
+        return Response(_page_of(error, problem), status, mimetype="text/html")
     return answer(problem, status, "application/problem+json")
+
+
+def _page_of(error: QueueToolError, problem: Problem) -> str:
+    """Return the page about an error; the form to log in, if that is all that is missing to read a page."""
+    if isinstance(error, errors.Unauthorized) and request.method == "GET" and _can_log_in():
+        target = request.full_path.rstrip("?")
+        return render_template("login.html", target=target, is_needed=True, is_refused=False)
+    return render_template("problem.html", problem=problem)
+
+
+def _can_log_in() -> bool:
+    try:
+        return admission.keys_exist()
+    except errors.StoreAway:
+        return False
 
 
 def problem_of(error: QueueToolError, status: int, request_id: str) -> Problem:

@@ -11,7 +11,6 @@ from flask import Response, render_template, send_from_directory
 
 from queue_tool.errors import NotFound
 from queue_tool.model.access import Role
-from queue_tool.web.http.languages import words
 from queue_tool.web.http.operation import Group
 
 POLICY = (
@@ -36,7 +35,7 @@ def show_docs() -> Response:
 
     The page has no data itself: its script reads `/openapi.json`, which needs a key if keys exist.
     """
-    page = render_template("docs.html", words=words(), version=_VERSION)
+    page = render_template("docs.html", version=_VERSION)
     return Response(
         page, mimetype="text/html", headers={"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"}
     )

@@ -9,6 +9,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from queue_tool.model.access import Role
 from queue_tool.web.http.entries import entries
+from queue_tool.web.http.languages import words_of
 from queue_tool.web.http.operation import Group
 from queue_tool.web.http.problems import DOCUMENTED_AT
 
@@ -25,4 +26,4 @@ def show_errors() -> Response:
         (f"{status} {HTTP_STATUS_CODES[status]}", list(group))
         for status, group in groupby(entries(), key=lambda entry: entry.status)
     ]
-    return Response(render_template("errors.html", groups=groups, words={"lang": "en"}), mimetype="text/html")
+    return Response(render_template("errors.html", groups=groups, words=words_of("en")), mimetype="text/html")

@@ -1,87 +1,167 @@
-"""The home page: a description, the totals, and a form that submits a batch."""
+"""The home page: what this is, and a form that checks and sends a batch of any task type."""
 
 from __future__ import annotations
 
-from http import HTTPStatus
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from itertools import islice
 
-from flask import Response, redirect, render_template, request
+from flask import Response, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from queue_tool.errors import NotAnArray, QueueToolError, StoreAway
-from queue_tool.model import json_text
+from queue_tool.errors import BadRequest, QueueToolError, StoreAway
 from queue_tool.model.access import Role
-from queue_tool.model.details import ElementResult
-from queue_tool.model.payloads.queries import HomeQuery
-from queue_tool.web.http.admission import FORM, refuse_other_sites
+from queue_tool.model.batch import Refused
+from queue_tool.model.pasted import FORMATS, LEFT_OUT, Pasted, pasted
+from queue_tool.model.task_types import TaskType
+from queue_tool.web.http.admission import FORM
 from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.bodies import slot_for_body
-from queue_tool.web.http.languages import words
 from queue_tool.web.http.operation import Group
 from queue_tool.web.http.problems import STATUSES
+from queue_tool.web.http.query import label_of
 from queue_tool.web.http.submissions import MAIN_TYPE
+from queue_tool.web.pages import batches
+from queue_tool.web.pages.page import back_to, choice, field, page
 
 EXAMPLE = """[
   {"item": "item01", "valor": 10},
   {"item": "Teste1", "valor": "10"}
 ]"""
 
-MOST_ROWS = 1000
-LONGEST_ITEM = 200
+MOST_REFUSALS = 50
+"""Refused elements that a check names."""
+
+LONGEST_TEXT = 60_000
+"""Characters of a text that the page gives back. A longer one must be picked again."""
 
 pages = Group("home", "The home page.")
 
 
-@pages.get("/", Role.READ, in_document=False)
-def show_home(query: HomeQuery) -> Response:
-    """Show the home page, with a form that sends a batch.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What the check of a text has found. Nothing was stored."""
 
-    With `?batch=`, it shows what became of the elements of a batch.
-    """
-    if query.batch is None:
-        return _page(text=EXAMPLE)
-    rows = [_row(element) for element in islice(runtime().ask.results(query.batch), MOST_ROWS)]
-    return _page(text=EXAMPLE, batch=query.batch, rows=rows)
+    format: str
+    total: int
+    accepted: int
+    refusals: list[dict[str, object]]  # the first ones
+
+
+@pages.get("/", Role.READ, in_document=False)
+def show_home() -> Response:
+    """Show the home page, with a form that sends a batch."""
+    return _home(text=EXAMPLE)
 
 
 @pages.post("/", Role.SUBMIT, in_document=False, takes=FORM)
 def submit_form() -> BaseResponse:
-    """Send the batch in the form of the home page.
+    """Send the batch in the form of the home page, or only check it.
 
     The answer leads the browser to the page of the batch. A reload of that page sends nothing again.
     """
-    refuse_other_sites()
     with slot_for_body():
-        return _sent(request.form.get("items", ""))
+        text, name = _text()
+        try:
+            kind = _task_type()
+            found = pasted(text, kind.schema.document, form=_format(), name=name, mapping=_mapping())
+            if field("step") == "check":
+                return _home(text=_shown(text), found=found, checked=_check(found, kind), kind=kind)
+            return _sent(found, kind)
+        except QueueToolError as error:
+            return _home(text=_shown(text), problem=error.sentence, status=STATUSES.get(error.code, 500))
 
 
-def _sent(text: str) -> BaseResponse:
+def _sent(found: Pasted, kind: TaskType) -> BaseResponse:
+    label = label_of(field("name") or None, {})
+    batch = runtime().submit(found.elements, runtime().of_type(kind.name), label=label).batch
+    return back_to("/" if batch is None else f"{batches.PATH}/{batch}")
+
+
+def _text() -> tuple[bytes, str]:
+    """Return the text of the form and the name of its file: of the picked file, or else of the text field."""
+    file = request.files.get("file")
+    if file is not None and file.filename:
+        return file.read(), file.filename
+    if "items" not in request.form:
+        raise BadRequest("The form has neither a file nor the field items.")
+    return request.form["items"].encode(), ""
+
+
+def _task_type() -> TaskType:
+    name, types = field("task_type") or MAIN_TYPE, runtime().types
+    if name not in types:
+        raise BadRequest(f"There is no task type {name[:80]!r:.80}.")
+    return types[name]
+
+
+def _format() -> str:
+    return choice("format", ("", *FORMATS))
+
+
+def _mapping() -> Mapping[str, str]:
+    """Return the fields that the user has chosen for columns of CSV."""
+    return {name.removeprefix("map."): text for name, text in request.form.items() if name.startswith("map.") and text}
+
+
+def _check(found: Pasted, kind: TaskType) -> Checked:
+    """Check each element as a request would, and store nothing."""
+    system = runtime()
+    drafted = system.submit.batch_draft(found.elements, system.of_type(kind.name)).addition.new
+    return Checked(
+        format=found.format,
+        total=len(found.elements),
+        accepted=len(drafted.accepted),
+        refusals=[_refusal(refused) for refused in islice(drafted.refused, MOST_REFUSALS)],
+    )
+
+
+def _refusal(refused: Refused) -> dict[str, object]:
+    return {
+        "index": refused.index,
+        "item": batches.short(refused.item),
+        "errors": [asdict(error) for error in refused.errors],
+    }
+
+
+def _shown(text: bytes) -> str:
+    """Return a text for the field of the form; empty if it is too long to be given back."""
+    return text.decode(errors="replace") if len(text) <= LONGEST_TEXT else ""
+
+
+def _home(
+    *,
+    text: str,
+    status: int = 200,
+    found: Pasted | None = None,
+    checked: Checked | None = None,
+    kind: TaskType | None = None,
+    problem: str | None = None,
+) -> Response:
+    system = runtime()
     try:
-        elements = json_text.loads(text)
-        if not isinstance(elements, list):
-            raise NotAnArray
-        batch = runtime().submit(elements, runtime().of_type(MAIN_TYPE)).batch
-    except QueueToolError as error:
-        return _page(text=text, problem=error.sentence, status=STATUSES.get(error.code, 500))
-    return redirect("/" if batch is None else f"/?batch={batch}", HTTPStatus.SEE_OTHER)
-
-
-def _row(element: ElementResult) -> dict[str, object]:
-    errors = [] if element.token or element.error is None else element.error["errors"]
-    return {"index": element.index, "item": _short(element.item), "token": element.token, "errors": errors}
-
-
-def _short(item: object) -> str:
-    text = item if isinstance(item, str) else json_text.dumps(item).decode()
-    return text if len(text) <= LONGEST_ITEM else f"{text[:LONGEST_ITEM]}…"
-
-
-def _page(status: int = 200, **shown: object) -> Response:
-    try:
-        totals = runtime().ask.totals()
+        totals = system.ask.totals()
     except StoreAway:
-        if "batch" not in shown:
+        if problem is None:
             raise
-        totals = None  # the batch was saved: its answer must not be lost
-    page = render_template("home.html", totals=totals, words=words(), **shown)
-    return Response(page, status=status, mimetype="text/html")
+        totals = None  # the page says already what is wrong, and keeps the text
+    document = kind.schema.document if kind else True
+    properties = document.get("properties") if isinstance(document, Mapping) else None
+    return page(
+        "home.html",
+        status,
+        text=text,
+        is_long=bool(request.method == "POST" and not text),
+        totals=totals,
+        problem=problem,
+        checked=checked,
+        columns=found.columns if found else (),
+        fields=list(properties) if isinstance(properties, Mapping) else [],
+        mapping=_mapping() if request.method == "POST" else {},
+        left_out=LEFT_OUT,
+        types=sorted(system.types),
+        task_type=request.form.get("task_type") or MAIN_TYPE,
+        format=request.form.get("format", ""),
+        formats=FORMATS,
+        batch_name=request.form.get("name", ""),
+    )

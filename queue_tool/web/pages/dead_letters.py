@@ -1,0 +1,62 @@
+"""The page `/dashboard/deadletters`: failed tasks by the kind of their error; retry all of one kind with one click."""
+
+from __future__ import annotations
+
+from flask import Response, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from queue_tool.model.access import Role
+from queue_tool.model.states import State
+from queue_tool.model.times import rfc3339
+from queue_tool.services.dead_letters import MOST_GROUPED
+from queue_tool.web.http.admission import FORM
+from queue_tool.web.http.answers import runtime
+from queue_tool.web.http.operation import Group
+from queue_tool.web.pages.page import SELDOM, back_to, field, page
+from queue_tool.web.pages.tasks import did_of, numbers_of
+
+PATH = "/dashboard/deadletters"
+
+MOST_GROUPS = 100
+"""Kinds of errors on the page: those with the most tasks."""
+
+EXAMPLES = 3
+"""Tasks of each kind that the page names."""
+
+pages = Group("dead letters page", "Failed tasks by the kind of their error.")
+
+
+@pages.get(PATH, Role.READ, in_document=False, takes_any_query=True)
+def show_dead_letters() -> Response:
+    """Show the failed tasks by the kind of their error."""
+    groups = runtime().dead_letters.groups()
+    return page(
+        "dead_letters.html",
+        refresh=SELDOM,
+        groups=[
+            {
+                "id": group.id,
+                "task_type": group.task_type,
+                "code": group.code,
+                "pattern": group.pattern,
+                "number": len(group.tokens),
+                "first": rfc3339(group.first),
+                "last": rfc3339(group.last),
+                "tokens": group.tokens[:EXAMPLES],
+            }
+            for group in groups[:MOST_GROUPS]
+        ],
+        kinds=len(groups),
+        total=sum(len(group.tokens) for group in groups),
+        most=MOST_GROUPED,
+        failed=State.FAILED,
+        did=did_of(request.args.to_dict()),
+    )
+
+
+@pages.post(PATH, Role.ADMIN, in_document=False, takes=FORM)
+def retry_group() -> BaseResponse:
+    """Retry all failed tasks of one kind."""
+    system, wanted = runtime(), field("group")
+    tokens = [token for group in system.dead_letters.groups() if group.id == wanted for token in group.tokens]
+    return back_to(PATH, **numbers_of("retry", system.reopen.these(tokens)))

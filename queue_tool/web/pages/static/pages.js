@@ -1,0 +1,13 @@
+/* Each part of a page that needs a script is a module of its own. Without scripts, all but the live parts works. */
+
+import { showLocalTimes } from "./times.js";
+import { keepUpToDate } from "./live.js";
+import { followSelection } from "./selection.js";
+import { offerToCopy } from "./copying.js";
+import { takeFiles } from "./files.js";
+
+showLocalTimes(document);
+keepUpToDate();
+followSelection();
+offerToCopy();
+takeFiles();

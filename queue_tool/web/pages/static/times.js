@@ -1,0 +1,13 @@
+/* Times: the server writes them in UTC, and the browser shows them in its own time zone. */
+
+const pad = (number) => String(number).padStart(2, "0");
+
+export function showLocalTimes(root) {
+  for (const element of root.querySelectorAll("time[datetime]")) {
+    const at = new Date(element.dateTime);
+    if (Number.isNaN(at.getTime())) continue;
+    const day = [at.getFullYear(), pad(at.getMonth() + 1), pad(at.getDate())].join("-");
+    element.textContent = `${day} ${[at.getHours(), at.getMinutes(), at.getSeconds()].map(pad).join(":")}`;
+    element.title = element.dateTime;
+  }
+}
