@@ -18,17 +18,25 @@ run: .venv/run ## install the dependencies into .venv and start the whole system
 test: .venv/test ## install the test tools, and run all tests that this machine supports
 	@$(BIN)/python -m pytest -q -n $(AT_ONCE) --dist worksteal
 
-# Chaos often waits, and lint never does, so they run at the same time. So do the two test sessions, since many tests wait.
+# Two at a time, so that no core is idle: chaos, which often waits, beside lint, which never does; then two test sessions.
 check: .venv/lint ## run what CI runs: lint, all tests, the worker and system tests on PostgreSQL, one minute of chaos
-	@echo "== format, lint, types, imports; one minute of chaos" && $(MAKE) --no-print-directory --jobs=3 .compiled lint chaos QUICK=1
-	@echo "== tests; worker and system tests on PostgreSQL" && $(MAKE) --no-print-directory --jobs=2 --output-sync=target test postgres
+	@echo "== format, lint, types, imports; one minute of chaos; tests; worker and system tests on PostgreSQL"
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target IN_ORDER=1 chaos lint test postgres
+
+# All tests wait for chaos, whose processes must come back in time. Nothing begins after a failure.
+ifdef IN_ORDER
+chaos: QUICK := 1
+lint: | .compiled
+postgres: | lint
+test: | chaos
+endif
 
 # In a fresh clone, each of the parallel test processes would compile all tests. It only saves time, so it never fails.
 .PHONY: .compiled
 .compiled: .venv/test
 	@$(BIN)/python -m pytest -q --collect-only >/dev/null 2>&1 || true
 
-postgres: .venv/test ## run the worker and system tests again, on PostgreSQL
+postgres: .venv/test ## run the worker and system tests that depend on the database again, on PostgreSQL
 	@TEST_PORTS=10 $(BIN)/python -m pytest -q -n 3 --dist worksteal --storage postgres tests/journeys tests/worker
 
 soak: .venv/test ## run the tests that take minutes

@@ -34,11 +34,11 @@ LIMIT = 60.0
 RECOVERY = 30.0
 """Seconds within which work resumes after an outage: docs/reliability.md promises 10, and a busy machine gets more."""
 
-POLL = 0.01
+POLL = 0.02
 """Seconds between the first two polls of `eventually`."""
 
 POLL_AT_LAST = 0.1
-"""Seconds between two polls after a second of waiting: each poll takes processor time from what the test waits for."""
+"""Seconds between two polls after half a second: each poll takes processor time from what the test waits for."""
 
 PROGRAM: Sequence[str | Path] = (sys.executable, "-m", "queue_tool")
 """The command `queue-tool` in the Python environment of the tests."""
@@ -76,7 +76,7 @@ def eventually(look: Callable[[], Found], within: float = LIMIT, every: float = 
         now = time.monotonic()
         if now > until:
             raise AssertionError(f"not within {within:g} s: {problem}") from problem
-        pause.wait(max(every, min((now - began) / 10, POLL_AT_LAST)))
+        pause.wait(max(every, min((now - began) / 5, POLL_AT_LAST)))
 
 
 def free_port() -> int:

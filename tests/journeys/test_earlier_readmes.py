@@ -15,6 +15,8 @@ import pytest
 
 from tests.support import System, http
 
+pytestmark = pytest.mark.sqlite  # they are about routes; tests/services has the use cases on both databases
+
 THEIRS = re.compile(r"http://(localhost|127\.0\.0\.1):(5000|8000|8080)")
 """Where the READMEs send their requests."""
 

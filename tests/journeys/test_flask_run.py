@@ -59,6 +59,22 @@ def change(system: FlaskRun, text: str) -> None:
     eventually(look)
 
 
+def press_ctrl_c_twice(system: FlaskRun) -> None:
+    """Require that the first Ctrl-C begins the drain and the second one ends everything, without a traceback.
+
+    A task that runs for hours must be running.
+    """
+    before = len(system.log)
+    os.killpg(system.up.pid, signal.SIGINT)
+    eventually(lambda: " stopping" in system.log[before:])
+    assert system.up.poll() is None  # the task may go on
+    os.killpg(system.up.pid, signal.SIGINT)
+    assert system.up.wait(LIMIT) == 0
+    eventually(lambda: not system.pids())
+    assert "Traceback" not in system.log[before:]
+    assert "Exception ignored" not in system.log[before:]
+
+
 def test_a_change_of_code_reaches_the_workers_and_valkey_stays(system: FlaskRun) -> None:
     (system.directory / "mytasks.py").write_text(MYTASKS.format(returned="old"))
     system.settings |= {"TASKS": "mytasks", "DRAIN": "600"}
@@ -78,58 +94,34 @@ def test_a_change_of_code_reaches_the_workers_and_valkey_stays(system: FlaskRun)
     eventually(lambda: system.log.count("child started child=worker-1") == 3)
     assert result_of_plain(system) == "the newest"
     assert system.log.count("child started child=valkey") == 1
+    press_ctrl_c_twice(system)
 
 
-@pytest.mark.parametrize("options", [(), ("--debug",)], ids=["plain", "debug"])
-def test_a_second_ctrl_c_ends_everything_without_the_drain_and_without_a_traceback(
-    system: FlaskRun, options: tuple[str, ...]
-) -> None:
-    system.options, system.settings["DRAIN"] = options, "600"
+def test_a_second_start_on_one_data_directory_is_refused_and_names_the_owner(system: FlaskRun) -> None:
+    system.settings["DRAIN"] = "600"
     system.start()
+    place = system.directory / "instance"
+    for second, last_line in (
+        (FlaskRun, "Error: The rest of the system did not start: see the lines above."),
+        (System, "queue-tool: The data directory {place} is in use by process {owner}."),
+    ):
+        words = second(system.directory).words
+        ended = interpreter().run(words, cwd=system.directory, env=clean_environment(), timeout=LIMIT)
+        assert ended.returncode == 1
+        owner = (place / "owner.lock").read_text().strip()
+        assert f"is in use by process {owner}." in ended.stderr
+        assert ended.stderr.splitlines()[-1] == last_line.format(place=place, owner=owner)
     (token,) = tokens(system.post(items(1, valor=3600)))
     system.await_status(token, "running")
-    os.killpg(system.up.pid, signal.SIGINT)
-    eventually(lambda: " stopping" in system.log)
-    assert system.up.poll() is None  # the task may go on
-    os.killpg(system.up.pid, signal.SIGINT)
-    assert system.up.wait(LIMIT) == 0
-    eventually(lambda: not system.pids())
-    assert "Traceback" not in system.log
-    assert "Exception ignored" not in system.log
+    press_ctrl_c_twice(system)
 
 
 def test_flask_run_ends_when_the_rest_of_the_system_ends(system: FlaskRun) -> None:
-    (system.directory / "fragile.py").write_text("import os, sys\nif sys.argv[1:] == ['worker']:\n    os._exit(3)\n")
-    system.settings["TASKS"] = "fragile"
     system.start()
-    assert system.up.wait(LIMIT) != 0
-    assert "worker-1 ended 5 times" in system.log
+    (rest,) = [pid for pid, words in system.pids().items() if words.endswith("\0up\0")]
+    os.kill(rest, signal.SIGTERM)
+    assert system.up.wait(LIMIT) == -signal.SIGTERM
     eventually(lambda: not system.pids())
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "last_line"),
-    [
-        (FlaskRun, FlaskRun, "Error: The rest of the system did not start: see the lines above."),
-        (System, FlaskRun, "Error: The rest of the system did not start: see the lines above."),
-        (FlaskRun, System, "queue-tool: The data directory {directory} is in use by process {owner}."),
-    ],
-)
-def test_a_second_start_on_one_data_directory_is_refused_and_names_the_owner(
-    tmp_path: Path, first: type[System], second: type[System], last_line: str
-) -> None:
-    system = first(tmp_path)
-    try:
-        system.start()
-        ended = interpreter().run(second(tmp_path).words, cwd=tmp_path, env=clean_environment(), timeout=LIMIT)
-        assert ended.returncode == 1
-        owner = (tmp_path / "instance" / "owner.lock").read_text().strip()
-        assert f"is in use by process {owner}." in ended.stderr
-        assert ended.stderr.splitlines()[-1] == last_line.format(directory=tmp_path / "instance", owner=owner)
-        (token,) = tokens(system.post(items(1)))
-        system.await_status(token, "finished")
-    finally:
-        system.kill_all()
 
 
 def test_with_the_users_own_redis_it_only_serves_and_logs_that(system: FlaskRun) -> None:

@@ -119,6 +119,7 @@ def test_readers_that_do_not_read_leave_room_for_others(lasting_system: System, 
     eventually(lambda: http("GET", lasting_system.url(path)).status == 200)
 
 
+@pytest.mark.sqlite
 def test_one_task_has_a_share_of_the_waits_and_a_client_that_leaves_gives_its_wait_back(
     lasting_system: System, clients: Clients, token: str
 ) -> None:

@@ -73,6 +73,7 @@ def test_a_wiped_redis_loses_nothing(lasting_system: System) -> None:
     eventually(lambda: all_finished(system, wanted))
 
 
+@pytest.mark.sqlite
 def test_tasks_above_the_push_limit_stay_in_the_database_and_all_of_them_end(stopped_system: System) -> None:
     system = stopped_system
     system.settings["MAX_PUSHED"] = "50"
@@ -98,6 +99,7 @@ def test_a_task_that_kills_its_worker_fails_and_its_neighbors_finish(stopped_sys
     system.await_status(after, "finished")
 
 
+@pytest.mark.sqlite
 def test_a_task_that_does_not_end_within_the_drain_is_put_back(stopped_system: System) -> None:
     system = stopped_system
     system.settings["DRAIN"] = "1"

@@ -49,6 +49,7 @@ def test_64_requests_wait_while_others_are_served_and_all_get_the_result(
     assert {end.headers["preference-applied"] for end in ends} == {"wait=60"}
 
 
+@pytest.mark.sqlite  # the database plays no part here, so once is enough
 def test_a_stop_answers_all_waiting_requests(system: System, clients: ThreadPoolExecutor) -> None:
     answer = system.post([{"item": "a", "valor": 3600}])
     held = held_waits(system, clients, answer.headers["location"])

@@ -6,6 +6,8 @@ import math
 import threading
 from collections.abc import Sequence
 
+import pytest
+
 from queue_tool.host.clock import CLOCK
 from queue_tool.model.queues import Lane
 from queue_tool.model.run import Run
@@ -16,6 +18,8 @@ from queue_tool.worker.ahead import LATEST, LOOK_AHEAD, MOST, MUCH_TOO_SLOW, SLO
 from queue_tool.worker.executors import ThreadExecutor
 from queue_tool.worker.inbox import Inbox
 from tests.support import LIMIT, eventually
+
+pytestmark = pytest.mark.sqlite  # no database takes part
 
 SLOTS = 4
 

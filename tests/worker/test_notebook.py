@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from queue_tool.host.clock import CLOCK
 from queue_tool.model.context import Context
 from queue_tool.model.outcome import MOST_LINES
 from queue_tool.worker.inbox import Inbox
 from queue_tool.worker.notebook import Notebook
+
+pytestmark = pytest.mark.sqlite  # no database takes part
 
 
 def test_what_is_reported_while_the_store_is_away_is_added_to_what_it_does_not_have_yet() -> None:

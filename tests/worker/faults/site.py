@@ -20,8 +20,8 @@ from queue_tool.model.task import Status
 from queue_tool.model.ticket import read_ticket_id, ticket_id
 from queue_tool.runtime import Runtime
 from queue_tool.services.sweep.sweep import Sweep
-from tests.past_the_store import locked, note, opened, rows
-from tests.support import LIMIT, clean_environment, eventually
+from tests.past_the_store import Reader, locked, note, opened
+from tests.support import LIMIT, POLL, clean_environment, eventually
 from tests.warm import Program, interpreter
 
 ROOT = Path(__file__).parents[3]
@@ -32,6 +32,9 @@ HARD = "tests.worker.faults.hard"
 
 TASKS = f"{HARD},tests.worker.faults.alone,tests.worker.faults.awaits,tests.worker.faults.follows"
 """The modules of all task types that can be sent; a worker loads only HARD unless a test passes TASKS."""
+
+SWEEP = 0.05
+"""Seconds between the first two sweeps of `await_end`: each of them is a dozen queries."""
 
 
 @dataclass
@@ -44,6 +47,7 @@ class Site:
     redis_url: str
     workers: list[Program] = field(default_factory=list)
     sweep: Sweep = field(init=False)
+    reader: Reader = field(init=False)
 
     def __post_init__(self) -> None:
         """Make the sweep, and add triggers that record claims and ends from now on.
@@ -51,7 +55,7 @@ class Site:
         They record every claim, and every change that ends a task or changes an ended one. The task's row alone does
         not show these.
         """
-        self.sweep = self.runtime.sweep()
+        self.sweep, self.reader = self.runtime.sweep(), Reader(self.url)
         note(
             self.url, "claims", "token", "run", "owner", of="tasks", on="UPDATE OF state", when="NEW.state = 'running'"
         )
@@ -104,7 +108,8 @@ class Site:
         assert worker.wait(LIMIT) == 0, self.log
 
     def kill_all(self) -> None:
-        """Kill every remaining worker, and every process in its process group."""
+        """Kill every remaining worker, and every process in its process group. Close the connection of the queries."""
+        self.reader.close()
         for worker in self.workers:
             try:
                 os.killpg(worker.pid, signal.SIGKILL)
@@ -151,7 +156,7 @@ class Site:
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Run a query on the database."""
-        return rows(self.url, query)
+        return self.reader.rows(query)
 
     def task(self, token: str) -> Status:
         """Return the status of a task."""
@@ -205,10 +210,10 @@ class Site:
         found: Any = self.redis.keys(pattern)
         return {key.decode() for key in found}
 
-    def await_(self, look: Callable[[], object], within: float = LIMIT) -> None:
+    def await_(self, look: Callable[[], object], within: float = LIMIT, every: float = POLL) -> None:
         """Wait until `look` returns a true value; on a timeout, the error has the workers' log."""
         try:
-            eventually(look, within)
+            eventually(look, within, every)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.log}") from error
 
@@ -223,7 +228,7 @@ class Site:
             self.sweep()
             return not (self.open() & set(tokens) if tokens else self.open())
 
-        self.await_(look, within)
+        self.await_(look, within, every=SWEEP)
 
     # -- requirements --------------------------------------------------------------------------------------
 

@@ -62,7 +62,7 @@ def counts(site: Site, tokens: list[str]) -> list[tuple[int, int, int, int]]:
     return [(run, attempt, losses, resigned) for run, attempt, losses, resigned in map(found.__getitem__, tokens)]
 
 
-@pytest.mark.parametrize("task_type", [IN_A_THREAD, "hard.last-of-four-alone"])
+@pytest.mark.parametrize("task_type", [IN_A_THREAD, pytest.param("hard.last-of-four-alone", marks=pytest.mark.sqlite)])
 def test_a_worker_that_is_killed_loses_only_what_it_had_begun(site: Site, gate: Path, task_type: str) -> None:
     worker, tokens = held(site, gate, "SIGKILL", task_type)
     assert worker.wait(LIMIT) < 0, site.log
@@ -76,6 +76,7 @@ def test_a_worker_that_is_killed_loses_only_what_it_had_begun(site: Site, gate: 
     require_ends(site, gate, tokens)
 
 
+@pytest.mark.sqlite  # the database plays no part here, so once is enough
 def test_a_worker_that_ends_puts_what_has_not_begun_back_at_the_head_of_its_list(site: Site, gate: Path) -> None:
     worker, tokens = held(site, gate, "SIGTERM")
     assert worker.wait(LIMIT) == 0, site.log

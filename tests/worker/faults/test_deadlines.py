@@ -10,6 +10,8 @@ from queue_tool.model.states import Code, State
 from tests.support import LIMIT
 from tests.worker.faults.site import TASKS, Site, is_alive
 
+pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
+
 
 def require_timeout(site: Site, token: str) -> None:
     """Wait until a task has been recorded as timed out."""
@@ -17,7 +19,6 @@ def require_timeout(site: Site, token: str) -> None:
     assert site.task(token).code is Code.TIMEOUT, site.task(token)
 
 
-@pytest.mark.sqlite
 @pytest.mark.parametrize("task_type", ["hard.too-long", "hard.blocking"])
 def test_a_coroutine_that_takes_too_long_is_timed_out(site: Site, task_type: str) -> None:
     worker = site.start()
@@ -84,7 +85,6 @@ def test_a_worker_stays_if_its_only_thread_obeys_a_moment_after_the_deadline(sit
     assert "every thread is busy" not in site.whole_log
 
 
-@pytest.mark.sqlite
 @pytest.mark.parametrize("task_type", ["hard.deaf", "hard.blocking-for-hours"])
 def test_a_coroutine_that_never_ends_does_not_prevent_its_worker_from_stopping(
     site: Site, tmp_path: Path, task_type: str
@@ -97,7 +97,6 @@ def test_a_coroutine_that_never_ends_does_not_prevent_its_worker_from_stopping(
     site.require_clean_redis()
 
 
-@pytest.mark.sqlite
 def test_an_isolated_function_that_takes_too_long_is_killed(site: Site, tmp_path: Path) -> None:
     worker = site.start(TASKS=TASKS)
     (token,) = site.send("hard.too-long-alone", [str(tmp_path / "pid")])

@@ -58,6 +58,7 @@ def test_a_drain_finishes_short_tasks_and_puts_long_ones_back(site: Site, tmp_pa
     require_second_runs(site, long)
 
 
+@pytest.mark.sqlite  # the database plays no part here, so once is enough
 @pytest.mark.parametrize(("first", "second"), [(signal.SIGTERM, signal.SIGINT), (signal.SIGINT, signal.SIGTERM)])
 def test_a_second_signal_ends_a_drain_at_once(
     site: Site, tmp_path: Path, first: signal.Signals, second: signal.Signals
@@ -71,6 +72,7 @@ def test_a_second_signal_ends_a_drain_at_once(
     require_put_back(site, long)
 
 
+@pytest.mark.sqlite  # the database plays no part here, so once is enough
 def test_a_drain_takes_nothing_new(site: Site) -> None:
     (held,) = site.send("hard.ends-its-worker", [None])
     (waits,) = site.sleepers(1)

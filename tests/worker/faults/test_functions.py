@@ -14,6 +14,7 @@ from tests.worker.faults.site import TASKS, Site, is_alive
 RAISES = {"exit": "SystemExit: 3", "interrupt": "KeyboardInterrupt", "mine": "tests.worker.faults.hard.Mine: a word"}
 
 
+@pytest.mark.sqlite  # the database plays no part here, so once is enough
 def test_whatever_a_function_raises_affects_only_its_own_task(site: Site) -> None:
     worker = site.start(TASKS=TASKS)
     neighbors = site.send("hard.loop", ["before", "after"])
@@ -52,6 +53,7 @@ def test_threads_and_tasks_that_a_function_leaves_do_not_prevent_its_worker_from
     site.require_clean_redis()
 
 
+@pytest.mark.sqlite  # the database plays no part here, so once is enough
 def test_a_thread_that_a_late_exception_ends_is_replaced(site: Site) -> None:
     worker = site.start(THREADS="1")
     own = []
@@ -86,7 +88,11 @@ def test_a_background_task_that_raises_system_exit_does_not_end_other_tasks(site
     site.require_clean_redis()
 
 
-@pytest.mark.parametrize("task_type", ["hard.thread", "hard.loop", "hard.alone"])
+# On PostgreSQL a fork inherits the connections. Both lanes of the worker's own process have the same ones.
+@pytest.mark.parametrize(
+    "task_type",
+    ["hard.thread", *(pytest.param(f"hard.{lane}", marks=pytest.mark.sqlite) for lane in ("loop", "alone"))],
+)
 def test_a_fork_of_a_worker_never_continues_as_a_worker(site: Site, task_type: str) -> None:
     worker = site.start(TASKS=TASKS)
     own = site.send(task_type, ["a fork", "a fork that comes back"])
@@ -123,6 +129,7 @@ def test_a_function_that_ends_its_worker_fails_and_its_neighbors_do_not(site: Si
     site.require_clean_redis()
 
 
+@pytest.mark.sqlite  # the database plays no part here, so once is enough
 def test_a_task_whose_type_its_worker_does_not_know_fails(site: Site) -> None:
     worker = site.start(TASKS="")
     (token,) = site.send("hard.loop", ["x"])

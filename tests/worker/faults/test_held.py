@@ -85,7 +85,7 @@ def work_until_written(site: Site) -> None:
     site.stop(worker)
 
 
-@pytest.mark.parametrize("write", [sweep_until_written, work_until_written])
+@pytest.mark.parametrize("write", [pytest.param(sweep_until_written, marks=pytest.mark.sqlite), work_until_written])
 def test_outcomes_that_a_worker_cannot_write_before_it_ends_are_written_later(
     site: Site, tmp_path: Path, write: Callable[[Site], None]
 ) -> None:
@@ -114,6 +114,7 @@ def test_outcomes_that_a_worker_cannot_write_before_it_ends_are_written_later(
     site.require_clean_redis()
 
 
+@pytest.mark.sqlite  # the database plays no part here, so once is enough
 def test_tickets_that_a_worker_cannot_claim_before_it_ends_return_in_their_order(site: Site) -> None:
     worker = site.start(DRAIN="0")
     site.await_(lambda: "started name=" in site.log)
@@ -134,6 +135,7 @@ def test_tickets_that_a_worker_cannot_claim_before_it_ends_return_in_their_order
     site.require_clean_redis()
 
 
+@pytest.mark.sqlite  # the database plays no part here, so once is enough
 @pytest.mark.parametrize("text", ["", "{}", '{"owner": 1, "outcomes": [{"of": "another version"}]}'])
 def test_an_unreadable_file_of_outcomes_is_kept_under_another_name(site: Site, text: str) -> None:
     folder = site.runtime.settings.data_dir / FOLDER

@@ -14,6 +14,8 @@ from tests.server import Server
 from tests.support import LIMIT, RECOVERY
 from tests.worker.faults.site import TASKS, Site
 
+pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
+
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:

@@ -28,6 +28,7 @@ def end_a_worker(site: Site) -> None:
     assert site.start(DRAIN="0.1").wait(LIMIT) == 0, site.log
 
 
+@pytest.mark.sqlite  # the database plays no part here, so once is enough
 @pytest.mark.parametrize("sender", ["itself", "a child"])
 def test_a_task_that_ends_its_worker_is_noted(site: Site, sender: str) -> None:
     site.send("hard.stops-its-worker", [sender])
@@ -35,6 +36,7 @@ def test_a_task_that_ends_its_worker_is_noted(site: Site, sender: str) -> None:
     assert counts(site) == [(2, 1, 0)]
 
 
+@pytest.mark.sqlite  # the database plays no part here, so once is enough
 def test_a_stop_by_a_command_of_rq_is_not_the_tasks_own(site: Site) -> None:
     worker = site.start(DRAIN="0")
     site.send("hard.first-run-is-long", [None])

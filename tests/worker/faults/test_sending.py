@@ -52,7 +52,7 @@ def require_sent(runtime: Runtime, answers: dict[str, Any]) -> None:
     assert len(answers["keys"]["tokens"]) == 2
 
 
-@pytest.mark.parametrize("kind", [OURS, "rq.worker.SimpleWorker"])
+@pytest.mark.parametrize("kind", [OURS, pytest.param("rq.worker.SimpleWorker", marks=pytest.mark.sqlite)])
 def test_functions_of_each_lane_send_tasks_and_with_a_key_once_for_all_their_runs(site: Site, kind: str) -> None:
     parents = [token for lane in LANES for token in site.send(f"sends.{lane}", [None])]
     twice = [token for lane in LANES for token in site.send(f"twice.{lane}", [None])]
@@ -90,6 +90,7 @@ def test_a_worker_that_is_killed_after_the_sending_leaves_one_child_with_a_key(s
     site.require_each_task_ended_once()
 
 
+@pytest.mark.sqlite  # the database plays no part here, so once is enough
 def test_inline_a_sent_task_runs_inside_of_its_parent(make_runtime: RuntimeFactory) -> None:
     runtime = make_runtime(TASKS=MODULE)
     for lane in LANES:
@@ -112,6 +113,7 @@ def test_a_function_may_open_a_runtime_of_its_own_and_leaves_no_file_open(site: 
     assert sum(counts[-1].values()) <= sum(counts[0].values()) + 5
 
 
+@pytest.mark.sqlite  # the database plays no part here, so once is enough
 def test_a_worker_that_cannot_open_files_says_so_and_ends(site: Site) -> None:
     worker = site.start(TASKS=MODULE)
     (token,) = site.send("sends.exhausts", [None])
@@ -121,6 +123,7 @@ def test_a_worker_that_cannot_open_files_says_so_and_ends(site: Site) -> None:
     assert site.rows("SELECT count(*) FROM workers WHERE gone_at IS NULL") == [(0,)]
 
 
+@pytest.mark.sqlite  # the database plays no part here, so once is enough
 def test_a_context_that_no_worker_has_made_says_how_to_test_a_function() -> None:
     context = Context(token="", attempt=1, deadline=None)
     with pytest.raises(NotSent, match="No worker made this context"):

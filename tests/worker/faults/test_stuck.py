@@ -13,6 +13,8 @@ from queue_tool.model.states import State
 from tests.support import eventually, now
 from tests.worker.faults.site import Site
 
+pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
+
 
 def losses(site: Site) -> dict[str, tuple[int, int]]:
     """Return run and losses of each task."""

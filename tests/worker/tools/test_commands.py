@@ -53,7 +53,9 @@ def is_stopped(lane: str, gate: Path) -> bool:
 
 
 @pytest.mark.parametrize("lane", LANES)
-@pytest.mark.parametrize("ask", [stop_job, stop_execution, cancel])
+@pytest.mark.parametrize(
+    "ask", [*(pytest.param(way, marks=pytest.mark.sqlite) for way in (stop_job, stop_execution)), cancel]
+)
 def test_a_running_task_is_stopped(running: Place, gate: Path, lane: str, ask: Any) -> None:
     token = running.waiter(lane, gate)
     running.await_shown(token)
@@ -147,6 +149,7 @@ def started(place: Place, gate: Path) -> str:
     return token
 
 
+@pytest.mark.sqlite  # the database plays no part here, so once is enough
 def test_a_stop_command_does_not_stop_a_queued_task(running: Place, gate: Path) -> None:
     first, second = (running.waiter("isolated", gate) for _ in range(2))  # there is one slot
     running.await_shown(first)
@@ -172,6 +175,7 @@ def calls(place: Place) -> int:
     return int(client.info("commandstats").get("cmdstat_evalsha", {"calls": 0})["calls"])
 
 
+@pytest.mark.sqlite  # the database plays no part here, so once is enough
 def test_while_workers_are_suspended_nothing_new_starts_and_running_tasks_continue(
     suspended: Place, gate: Path
 ) -> None:
@@ -192,6 +196,7 @@ def test_while_workers_are_suspended_nothing_new_starts_and_running_tasks_contin
     suspended.await_forgotten(running, *waiting)
 
 
+@pytest.mark.sqlite  # the database plays no part here, so once is enough
 def test_a_cancel_while_the_process_of_its_task_starts_does_not_block_the_next_task(place: Place, gate: Path) -> None:
     worker = place.start(TASKS=ALL, ISOLATED="1")
     token = place.waiter("isolated", gate)
@@ -210,6 +215,7 @@ def test_a_cancel_while_the_process_of_its_task_starts_does_not_block_the_next_t
 # -- commands that end a worker ----------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite  # the database plays no part here, so once is enough
 def test_the_command_to_shut_down_ends_a_worker_after_its_tasks(place: Place, gate: Path) -> None:
     worker = place.start(TASKS=ALL)
     tokens = [place.waiter(lane, gate) for lane in LANES]

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from queue_tool.model.states import State
 from tests.worker.tools.place import ALL, Place
+
+pytestmark = pytest.mark.sqlite  # the lists of Redis have the order, so once is enough
 
 
 def test_with_one_slot_tasks_run_by_priority_and_then_in_their_order(place: Place, gate: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from queue_tool.model.queues import Priority
 from queue_tool.model.states import State
 from tests.support import LIMIT
 from tests.worker.tools.place import Place
 
 
+@pytest.mark.sqlite  # the database plays no part here, so once is enough
 def test_our_worker_takes_nothing_from_a_paused_queue_until_it_is_resumed(place: Place) -> None:
     place.runtime.pause(Priority.NORMAL)
     sleepers = place.sleepers(50)
@@ -19,6 +22,7 @@ def test_our_worker_takes_nothing_from_a_paused_queue_until_it_is_resumed(place:
     place.await_state(sleepers, State.FINISHED)
 
 
+@pytest.mark.sqlite  # the database plays no part here, so once is enough
 def test_an_idle_worker_that_waits_for_a_queue_notices_its_pause(place: Place) -> None:
     worker = place.start()
     first = place.sleepers(1)
@@ -53,6 +57,7 @@ def test_tickets_that_an_rq_worker_took_from_a_paused_queue_are_pushed_again_aft
     place.require_each_task_ended_once()
 
 
+@pytest.mark.sqlite  # the database plays no part here, so once is enough
 def test_a_worker_in_burst_mode_does_not_wait_for_a_paused_queue(place: Place) -> None:
     place.runtime.pause(Priority.NORMAL)
     sent = place.sleepers(3)

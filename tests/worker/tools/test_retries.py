@@ -14,7 +14,7 @@ def attempts(place: Place, token: str) -> list[tuple[int, str]]:
     return [(attempt.attempt, attempt.code) for attempt in attempts_of(place.runtime.store, token)]
 
 
-@pytest.mark.parametrize("lane", LANES)
+@pytest.mark.parametrize("lane", [LANES[0], *(pytest.param(lane, marks=pytest.mark.sqlite) for lane in LANES[1:])])
 def test_in_each_lane_a_failed_attempt_is_retried_as_its_type_and_error_require(place: Place, lane: str) -> None:
     place.start(TASKS=ALL)
     ways = [("error", 2), ("error", 9), ("never", 1), ("retry", 2), ("retry", 9), ("abort", 1)]
@@ -34,6 +34,7 @@ def test_in_each_lane_a_failed_attempt_is_retried_as_its_type_and_error_require(
     place.require_each_task_ended_once()
 
 
+@pytest.mark.sqlite  # tests/services keeps and reopens attempts on both databases
 def test_a_failed_attempt_is_stored_with_its_traceback_worker_and_times(place: Place) -> None:
     place.start()
     (token,) = place.send("behaves.threads", [{"how": "error", "fails": 1}])
@@ -48,6 +49,7 @@ def test_a_failed_attempt_is_stored_with_its_traceback_worker_and_times(place: P
     assert attempt.started_at <= attempt.ended_at
 
 
+@pytest.mark.sqlite  # tests/services keeps and reopens attempts on both databases
 def test_an_attempt_that_timed_out_is_retried(place: Place) -> None:
     place.start()
     once, twice = place.send("hurries", [60, 0])
@@ -57,6 +59,7 @@ def test_an_attempt_that_timed_out_is_retried(place: Place) -> None:
     assert attempts(place, twice) == []
 
 
+@pytest.mark.sqlite  # tests/services keeps and reopens attempts on both databases
 def test_a_worker_that_does_not_know_a_type_leaves_it_to_one_that_does(place: Place) -> None:
     tokens = place.send("behaves.loop", [{"how": "error", "fails": 0}])
     first = place.start(TASKS="", MAX_ATTEMPTS="2")
@@ -70,6 +73,7 @@ def test_a_worker_that_does_not_know_a_type_leaves_it_to_one_that_does(place: Pl
     assert (place.task(tokens[0]).state, place.task(tokens[0]).attempt) == (State.FINISHED, 2)
 
 
+@pytest.mark.sqlite  # tests/services keeps and reopens attempts on both databases
 def test_tasks_under_an_rq_worker_are_retried_too(place: Place) -> None:
     place.start_rq("-S", "json", "default", "default.threads", kind="rq.worker.SimpleWorker")
     tokens = place.send("behaves.threads", [{"how": "error", "fails": 2}, {"how": "abort", "fails": 2}])
@@ -78,6 +82,7 @@ def test_tasks_under_an_rq_worker_are_retried_too(place: Place) -> None:
     assert attempts(place, tokens[0]) == [(1, "error"), (2, "error")]
 
 
+@pytest.mark.sqlite  # tests/services keeps and reopens attempts on both databases
 def test_a_reopened_task_has_all_its_attempts_again(place: Place) -> None:
     place.start()
     (token,) = place.send("behaves.loop", [{"how": "error", "fails": 5}])

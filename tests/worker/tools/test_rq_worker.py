@@ -64,7 +64,8 @@ def test_a_worker_reads_its_settings_from_the_directory_where_it_is_started(plac
     assert place.tokens(State.FINISHED) == set(tokens)
 
 
-@pytest.mark.parametrize("kind", ["rq.worker.SimpleWorker", "rq.worker.Worker"])
+# Each task of `Worker` runs in a fork, which must not use the connection to PostgreSQL that it inherits.
+@pytest.mark.parametrize("kind", [pytest.param("rq.worker.SimpleWorker", marks=pytest.mark.sqlite), "rq.worker.Worker"])
 def test_rqs_own_workers_share_the_lists_with_ours_and_each_task_ends_once(place: Place, gate: Path, kind: str) -> None:
     ours = place.start(CONCURRENCY="1", THREADS="1")
     stock = place.start_rq("-S", "json", "default", "default.threads", kind=kind)
@@ -80,13 +81,10 @@ def test_rqs_own_workers_share_the_lists_with_ours_and_each_task_ends_once(place
     place.require_each_task_ended_once()
 
 
-KINDS = [
-    *("SimpleWorker", "Worker", "SpawnWorker"),
-    # These differ from `Worker` only in the order of the lists and in signals, not in what they do with a database.
-    *(pytest.param(kind, marks=pytest.mark.sqlite) for kind in ("RandomWorker", "RoundRobinWorker", "HerokuWorker")),
-]
+KINDS = ("SimpleWorker", "Worker", "SpawnWorker", "RandomWorker", "RoundRobinWorker", "HerokuWorker")
 
 
+@pytest.mark.sqlite  # the test above has the one that forks on both databases; the others differ in no use of it
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_worker_class_of_rq_runs_all_tickets_of_one_push(place: Place, kind: str) -> None:
     tokens = place.sleepers(3)

@@ -26,7 +26,7 @@ HELD = {"loop": 50, "threads": 10, "isolated": 1}
 """How many tasks run at the same time, by lane."""
 
 
-@pytest.mark.parametrize("lane", LANES)
+@pytest.mark.parametrize("lane", [LANES[0], *(pytest.param(lane, marks=pytest.mark.sqlite) for lane in LANES[1:])])
 def test_progress_and_log_lines_of_a_run_reach_the_store(running: Place, gate: Path, lane: str) -> None:
     token = running.waiter(lane, gate)
     lines = f"SELECT run, text FROM events WHERE token = '{token}' ORDER BY id"  # noqa: S608 - made of our own words
@@ -38,6 +38,7 @@ def test_progress_and_log_lines_of_a_run_reach_the_store(running: Place, gate: P
     assert running.task(token).result == '"waited"'
 
 
+@pytest.mark.sqlite  # the database plays no part here, so once is enough
 def test_progress_of_a_run_is_stored_before_the_next_heartbeat(running: Place, tmp_path: Path) -> None:
     (token,) = running.send("talks", [str(tmp_path / "word")])
     running.await_shown(token)
@@ -80,6 +81,7 @@ def test_rq_info_lists_the_worker_and_its_clean_up_fails_no_ticket(running: Plac
     running.await_forgotten(*tokens)
 
 
+@pytest.mark.sqlite  # the database plays no part here, so once is enough
 @pytest.mark.parametrize("lane", LANES)
 def test_a_ticket_that_runs_longer_is_a_started_job_of_its_worker(running: Place, gate: Path, lane: str) -> None:
     token = running.waiter(lane, gate)
@@ -101,6 +103,7 @@ def test_a_ticket_that_runs_longer_is_a_started_job_of_its_worker(running: Place
     running.await_forgotten(token)
 
 
+@pytest.mark.sqlite  # the database plays no part here, so once is enough
 def test_a_ticket_that_ends_before_it_is_shown_is_removed_from_redis_too(running: Place) -> None:
     tokens = running.sleepers(3)
     running.await_state(tokens, State.FINISHED)
