@@ -24,11 +24,14 @@ from queue_tool.errors import (
 from queue_tool.execution.builtin import sleep_type
 from queue_tool.model.access import ApiKey, Role
 from queue_tool.model.batch import IdempotencyKey, Label, judge_of, new_batch
+from queue_tool.model.delivery import Try
 from queue_tool.model.message import Pop, Push
 from queue_tool.model.options import Options
 from queue_tool.model.outcome import Note, Outcome
 from queue_tool.model.queues import Priority
 from queue_tool.model.states import Code, Move
+from queue_tool.model.webhook import Event, Webhook
+from queue_tool.model.webhook import Outcome as OfTry
 from queue_tool.services.owner import describe, lives_here
 from queue_tool.services.submit import make_tokens
 from queue_tool.store import AddElements, Process, Store, migrations
@@ -43,6 +46,18 @@ from tests.support import eventually
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SLEEP = sleep_type(86400)
 DEAD = Process(kind="worker", host="h", machine="another one", pid=1, pid_started="1")
+TRY = Try(
+    message="m",
+    type="webhook.test",
+    count=0,
+    at=NOW,
+    number=1,
+    outcome=OfTry.TESTED,
+    seconds=1 / 3,
+    status=None,
+    answer="ação",
+    problem="nobody answers",
+)
 GOOD = {"item": "ação ✓", "valor": 0, "more": "\0"}
 BAD = {"item": "a\0b", "valor": 1e300}
 
@@ -120,7 +135,10 @@ def fill(store: Store) -> None:
     ]
     store.runs.settle_and_claim((), (), worker, NOW, notes)
     settle_runs(store, outcomes, worker, NOW)
+    told = Webhook(id="w", url="https://a.example", events=list(Event), created_at=NOW, headers={"X": "é"})
+    store.webhooks.add(told, "whsec_abc")
     store.control.cancel([tokens[3]], "ana", "why\0not", NOW)
+    store.deliveries.tested(1, TRY)
     bodies = ['{"big":12345678901234567890}', '"\\u0000"']
     lease = Pop(queue="é", lease=60, receipt=make_tokens(1, NOW)[0])
     store.messages.carry_out([], [Push(queue="é", body=body) for body in bodies], [lease], NOW, 10)
