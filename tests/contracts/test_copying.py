@@ -25,6 +25,7 @@ from queue_tool.execution.builtin import sleep_type
 from queue_tool.model.access import ApiKey, Role
 from queue_tool.model.batch import IdempotencyKey, Label, NewTask, judge_of, new_batch
 from queue_tool.model.continuation import Continuation, When
+from queue_tool.model.delivery import Try
 from queue_tool.model.message import Pop, Push
 from queue_tool.model.metrics import WAIT_SECONDS, Measure
 from queue_tool.model.options import Options
@@ -32,6 +33,8 @@ from queue_tool.model.outcome import Note, Outcome
 from queue_tool.model.queues import Lane, Priority
 from queue_tool.model.schedule import DueTick, Rhythm, Schedule, TickCause, Work
 from queue_tool.model.states import Code, Move
+from queue_tool.model.webhook import Event, Webhook
+from queue_tool.model.webhook import Outcome as OfTry
 from queue_tool.services.owner import describe, lives_here
 from queue_tool.services.submit import make_tokens
 from queue_tool.store import AddElements, Process, Store, migrations
@@ -47,6 +50,18 @@ from tests.support import eventually
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SLEEP = sleep_type(86400)
 DEAD = Process(kind="worker", host="h", machine="another one", pid=1, pid_started="1")
+TRY = Try(
+    message="m",
+    type="webhook.test",
+    count=0,
+    at=NOW,
+    number=1,
+    outcome=OfTry.TESTED,
+    seconds=1 / 3,
+    status=None,
+    answer="ação",
+    problem="nobody answers",
+)
 GOOD = {"item": "ação ✓", "valor": 0, "more": "\0"}
 BAD = {"item": "a\0b", "valor": 1e300}
 
@@ -129,6 +144,8 @@ def fill(store: Store) -> None:
     ]
     store.runs.settle_and_claim((), (), worker, NOW, notes)
     settle_runs(store, outcomes, worker, NOW)
+    told = Webhook(id="w", url="https://a.example", events=list(Event), created_at=NOW, headers={"X": "é"})
+    store.webhooks.add(told, "whsec_abc")
     store.control.cancel([tokens[3]], "ana", "why\0not", NOW)
     daily = Rhythm(cron="@daily", end=NOW + timedelta(days=9), jitter=0.5)
     work = Work(
@@ -138,6 +155,7 @@ def fill(store: Store) -> None:
     store.schedules.add(schedule)
     tick = NewTick(due=DueTick(at=NOW, cause=TickCause.DUE), work=None, error="no")
     assert store.ticks.make(schedule, [tick], NOW, 1)
+    store.deliveries.tested(1, TRY)
     bodies = ['{"big":12345678901234567890}', '"\\u0000"']
     lease = Pop(queue="é", lease=60, receipt=make_tokens(1, NOW)[0])
     store.messages.carry_out([], [Push(queue="é", body=body) for body in bodies], [lease], NOW, 10)
