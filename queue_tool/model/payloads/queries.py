@@ -25,6 +25,9 @@ LONGEST_LABEL = 255
 MOST_LABELS = 20
 MOST_SECONDS = 9_999_999_999
 
+LONGEST_STREAM = 3600
+"""Seconds."""
+
 _LABEL = {"minLength": 1, "maxLength": LONGEST_LABEL}
 
 
@@ -265,3 +268,14 @@ class HomeQuery(Query, frozen=True, kw_only=True):
     """What the home page shows."""
 
     batch: Annotated[str | None, Meta(description="The id of the batch whose elements are shown.")] = None
+
+
+class EventsQuery(Query, frozen=True, kw_only=True):
+    """Which events, and for how long."""
+
+    batch: Annotated[
+        str | None, Meta(description="Only events of the batch with this id, whose progress is sent at once.")
+    ] = None
+    seconds: Annotated[int, Meta(description="The stream ends after so many seconds.", ge=0, le=LONGEST_STREAM)] = (
+        LONGEST_STREAM
+    )

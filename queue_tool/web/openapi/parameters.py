@@ -10,7 +10,7 @@ from msgspec import NODEFAULT, structs
 
 from queue_tool.model.payloads.queries import Query
 from queue_tool.model.queues import Priority
-from queue_tool.web.http.operation import Operation
+from queue_tool.web.http.operation import EVENT_STREAM, Operation
 from queue_tool.web.http.submissions import LONGEST_KEY
 from queue_tool.web.openapi.schemas import Json, reference, without_null
 
@@ -44,6 +44,13 @@ IDEMPOTENCY_KEY = {
     "key within 24 hours, no task is created twice, and the answer has the same tokens. Another body or query with "
     "the same key is refused with 422.",
     "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
+}
+
+LAST_EVENT_ID = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "description": "The `id` of the last event that the client has got. Browsers send it when they connect again.",
+    "schema": {"type": "string"},
 }
 
 IF_NONE_MATCH = {
@@ -82,6 +89,8 @@ def parameters_of(operation: Operation, query: Json) -> Iterator[Json]:
     if operation.query is not None:
         yield from _in_query(operation.query, query)
     names = ["Prefer"] * operation.waits + ["IdempotencyKey"] * operation.keyed
+    if operation.answers[min(operation.answers)].types == EVENT_STREAM:
+        yield LAST_EVENT_ID
     names += ["IfNoneMatch"] * operation.has_etag + ["RequestId"]
     yield from ({"$ref": f"#/components/parameters/{name}"} for name in names)
 
