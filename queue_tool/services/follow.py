@@ -28,6 +28,9 @@ RENEW_EVERY = LISTENED_FOR / 4
 PROGRESS_EVERY = 1.0
 """Seconds between two events about the progress of the same batch."""
 
+START_WITHIN = 5.0
+"""Seconds for which the stream of a client lasts longer if nothing was read for it before its end."""
+
 MOST_ROWS = 20
 """Rows of a feed that are read at once."""
 
@@ -188,8 +191,9 @@ class Follow:
             follower.end()
 
     def _end_overdue(self) -> None:
+        now = time.monotonic()
         for follower in self._all():
-            if time.monotonic() >= follower.until:
+            if now >= follower.until + (START_WITHIN if follower.is_new else 0.0):
                 follower.end()
                 follower.close()
 
@@ -199,18 +203,23 @@ class Follow:
             return [each for each in self._followers if each.feed is not None and condition(each)]
 
     def _any_is_behind(self) -> bool:
-        return bool(self._all(lambda each: each.position is None or not each.has_room))
+        return bool(self._all(lambda each: each.position is None or each.is_behind))
 
     def _read_all(self) -> None:
         """Let new clients start, and send to all clients what follows their places."""
         for follower in self._all(lambda each: each.position is None):
             self._start(follower)
         together: dict[tuple[int, Position, Place | None], list[Follower]] = {}
-        for follower in self._all(lambda each: each.position is not None and each.has_room):
+        for follower in self._all(lambda each: each.position is not None):
             assert follower.feed is not None and follower.position is not None  # noqa: S101, PT018 - see above
+            follower.is_behind = not follower.has_room
+            if follower.is_behind:
+                continue
             together.setdefault((follower.feed, follower.position, follower.partly), []).append(follower)
         for (feed, position, partly), followers in together.items():
             self._read(feed, position, partly, followers)
+            for follower in followers:
+                follower.is_new = False
 
     def _start(self, follower: Follower) -> None:
         """Let a client start, if all transactions have ended that may not write for it."""

@@ -41,6 +41,8 @@ class Follower(Iterator[bytes]):
         self.number = 0  # transactions below this number must have ended before the client starts
         self.position: Position | None = None  # None: it has not started
         self.partly: Place | None = None  # the row of which the client has got a part already
+        self.is_new = True  # the watcher has not read for it yet
+        self.is_behind = False  # it had no room when the watcher read last
         self.progress = b""  # the progress of its batch that it was sent last
         self._leave: Callable[[], None] | None = leave
         self._pieces = deque[bytes]()

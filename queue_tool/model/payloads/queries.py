@@ -274,7 +274,11 @@ class EventsQuery(Query, frozen=True, kw_only=True):
     """Which events, and for how long."""
 
     batch: Annotated[
-        str | None, Meta(description="Only events of the batch with this id, whose progress is sent at once.")
+        str | None,
+        Meta(
+            description="Only events of the batch with this id, whose progress is sent at once.",
+            extra_json_schema={"pattern": "^[0-9a-f]{32}$"},
+        ),
     ] = None
     seconds: Annotated[int, Meta(description="The stream ends after so many seconds.", ge=0, le=LONGEST_STREAM)] = (
         LONGEST_STREAM
