@@ -125,7 +125,7 @@ class Feeds:
             while self._forget_old(feed, micros(now) - KEPT_FOR * _SECOND):
                 pass
         with self._database.write(durable=False, unhurried=True) as connection:
-            connection.execute(_REMOVE_ORPHANS)
+            connection.execute(_REMOVE_LEFT_OVER, {"before": micros(now) - 10 * KEPT_FOR * _SECOND})
 
     def _forget_old(self, feed: int, before: int) -> bool:
         """Remove the oldest ends of a feed, in their order. Return whether more may be left."""
@@ -240,7 +240,10 @@ _ROWS = (
 )
 
 _REMOVE = delete(feeds).where(feeds.c.until < _NOW).returning(feeds.c.id)
-_REMOVE_ORPHANS = delete(feed_ends).where(~exists().where(feeds.c.id == feed_ends.c.feed_id))
+_REMOVE_LEFT_OVER = delete(feed_ends).where(
+    or_(~exists().where(feeds.c.id == feed_ends.c.feed_id), feed_ends.c.at < bindparam("before", type_=BigInteger))
+)
+"""Removes what a slow transaction wrote to a feed after its end, and what a backup from another server had."""
 
 _OLDEST = (
     select(feed_ends.c.id, feed_ends.c.sequence, feed_ends.c.at)

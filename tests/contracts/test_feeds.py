@@ -7,10 +7,11 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import update
 
 from queue_tool.execution.builtin import sleep_type
 from queue_tool.model.batch import NewBatch, judge_of, new_batch
-from queue_tool.model.feed import Place, Position
+from queue_tool.model.feed import KEPT_FOR, Place, Position
 from queue_tool.model.options import PLAIN
 from queue_tool.model.outcome import Outcome
 from queue_tool.model.states import Code, Move
@@ -20,6 +21,7 @@ from queue_tool.store import Process, Store
 from queue_tool.store.engine.database import Database, micros
 from queue_tool.store.engine.transactions import own_number
 from queue_tool.store.feeds import MANY, write_feeds
+from queue_tool.store.webhook_tables import feed_ends
 from tests.adding import add_to
 from tests.runs import claim_runs, settle_runs
 
@@ -129,7 +131,7 @@ def test_old_ends_are_removed_and_whoever_missed_some_is_told(store: Store) -> N
     assert rows is not None
     seen = rows[0].position
     with store.database.write() as connection:  # an end that was written long ago
-        connection.exec_driver_sql("UPDATE feed_ends SET at = 0")
+        connection.execute(update(feed_ends).values(at=feed_ends.c.at - 2 * KEPT_FOR * 10**6))
     store.feeds.forget(NOW)
     ended(store, [new.accepted[1].token])
     assert store.feeds.read(feed, start, 10) is None
