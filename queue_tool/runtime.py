@@ -138,8 +138,8 @@ class Runtime:
 
     def webhooks(self) -> Webhooks:
         """Return the service of webhooks. Most processes never need it, nor what sends requests."""
-        from queue_tool.host.outgoing.sender import Sender
-        from queue_tool.host.outgoing.signing import new_secret, signature
+        from queue_tool.delivery.sender import Sender
+        from queue_tool.delivery.signing import new_secret, signature
         from queue_tool.services.webhooks import Webhooks
 
         return Webhooks(

@@ -82,6 +82,14 @@ class TooManyUploads(QueueToolError):
     remedy = AFTER_A_WHILE
 
 
+class TooManyFollowers(QueueToolError):
+    """Too many clients read the events. Connect again in a moment."""
+
+    code = "too_many_followers"
+    cause = "As many clients as the web process takes follow `GET /events`, in total or with this API key."
+    remedy = f"{AFTER_A_WHILE} Close streams that nobody reads, or raise `QUEUE_TOOL_MAX_WAITS`."
+
+
 class TooManyStreams(QueueToolError):
     """Too many result downloads are in progress. Request these results again in a moment."""
 

@@ -183,7 +183,9 @@ class Settings:
     max_body: int = _setting(64 * 2**20, _size, "maximum size of one request body, in bytes, KiB, MiB or GiB", "64 MiB")
     max_valor: float = _setting(86400.0, _seconds, "maximum `valor` of a `sleep` task, in seconds")
     max_waits: int = _setting(
-        64, _whole(0, 10_000), "requests that may wait (`Prefer: wait`) at the same time in one web process"
+        64,
+        _whole(0, 10_000),
+        "requests that may wait (`Prefer: wait`) at the same time in one web process, and as many that read `/events`",
     )
     max_pushed: int = _setting(
         1_000_000,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from queue_tool.errors import NaiveTime
 
@@ -32,6 +32,11 @@ def read_time(text: str) -> datetime:
 def rfc3339(time: datetime) -> str:
     """Return a time in UTC as text: RFC 3339, with microseconds."""
     return time.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def since_1970(microseconds: int) -> datetime:
+    """Return the time so many microseconds after the beginning of 1970 in UTC."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
 
 
 def require_time_zone(time: datetime) -> datetime:

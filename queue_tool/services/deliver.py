@@ -94,8 +94,9 @@ class Deliver:
             return self._changed.wait_for(lambda: not self._busy, seconds)
 
     def _forget_old(self) -> None:
-        """Remove what is too old to be delivered again, some of it in each call."""
+        """Remove feeds without clients, and what is too old to be delivered again, some of it in each call."""
         if self._clock.monotonic() >= self._forget_next:
+            self._store.feeds.forget(self._clock.now())
             removed = self._store.outbox_upkeep.forget(self._clock.now(), DELIVERED_FOR, KEPT_FOR, MOST_FORGOTTEN)
             self._forget_next = self._clock.monotonic() + (0 if removed else FORGET_EVERY)
 

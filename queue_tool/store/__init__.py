@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from queue_tool.model.webhook import End
     from queue_tool.store.declared_schedules import DeclaredSchedules
     from queue_tool.store.deliveries import Deliveries
+    from queue_tool.store.feeds import Feeds
     from queue_tool.store.message_queues import MessageQueues
     from queue_tool.store.messages import Messages
     from queue_tool.store.outbox_upkeep import OutboxUpkeep
@@ -138,6 +139,13 @@ class Store:
         from queue_tool.store.outbox_upkeep import OutboxUpkeep
 
         return OutboxUpkeep(self.database)
+
+    @cached_property
+    def feeds(self) -> Feeds:
+        """What clients that listen get; made like `messages`."""
+        from queue_tool.store.feeds import Feeds
+
+        return Feeds(self.database)
 
     def end_facts(self, ends: Sequence[End]) -> dict[str, dict[str, Any]]:
         """Return by the id of an end what is still known about its task or batch."""

@@ -16,6 +16,7 @@ from queue_tool.model.states import State
 from queue_tool.model.webhook import MOST_ENDS, OF_STATE, OF_TASKS, End, Event, Listener, OutboxState
 from queue_tool.store.engine.rows import as_rows, is_among
 from queue_tool.store.engine.transactions import own_number
+from queue_tool.store.feeds import all_feeds, write_feeds
 from queue_tool.store.listening import HAS_OWN
 from queue_tool.store.tables import batches, tags, tasks
 from queue_tool.store.webhook_tables import outbox, webhooks
@@ -27,11 +28,16 @@ class _Listening:
 
     listeners: tuple[Listener, ...]
     has_own: bool  # whether some tasks or batches have an address of their own
+    feeds: Mapping[str, int]  # see `feeds.all_feeds`
 
     @property
     def to_tasks(self) -> bool:
         """Return whether somebody may hear of tasks, and not only of batches."""
-        return self.has_own or any(not OF_TASKS.isdisjoint(listener.events) for listener in self.listeners)
+        return (
+            self.has_own
+            or bool(self.feeds)
+            or any(not OF_TASKS.isdisjoint(listener.events) for listener in self.listeners)
+        )
 
 
 KEPT_VERSIONS = 8
@@ -62,7 +68,7 @@ def write_ends(connection: Connection, version: int, tokens: Sequence[str], fini
     """
     found = _listening(connection, version)
     listeners = found.listeners
-    if not listeners and not found.has_own:
+    if not (listeners or found.has_own or found.feeds):
         return
     needs_tags = any(listener.tag is not None for listener in listeners)
     tasks_ended = _tasks(connection, tokens, needs_tags=needs_tags) if found.to_tasks else ()
@@ -70,6 +76,8 @@ def write_ends(connection: Connection, version: int, tokens: Sequence[str], fini
     rows = [*_of_listeners(listeners, ended), *_of_urls(ended)]
     if rows:
         connection.execute(_ADD, [row | {"at": now, "state": OutboxState.WAITING.value} for row in rows])
+    if found.feeds:
+        write_feeds(connection, found.feeds, ((each.batch, each.end) for each in ended), now)
 
 
 def _listening(connection: Connection, version: int) -> _Listening:
@@ -79,7 +87,9 @@ def _listening(connection: Connection, version: int) -> _Listening:
         has_own = bool(connection.execute(HAS_OWN).scalar())
         while len(_kept) >= KEPT_VERSIONS:
             _kept.pop(next(iter(_kept)), None)
-        _kept[version] = _Listening(listeners=tuple(map(_listener, found)), has_own=has_own)
+        _kept[version] = _Listening(
+            listeners=tuple(map(_listener, found)), has_own=has_own, feeds=all_feeds(connection)
+        )
     return _kept[version]
 
 

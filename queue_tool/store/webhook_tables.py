@@ -1,4 +1,4 @@
-"""The tables about webhooks. They are not in `tables`, because most processes do not need them."""
+"""The tables about webhooks and feeds. They are not in `tables`, because most processes do not need them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Column, Float, Index, Integer, Table
 from queue_tool.store.engine.schema import IDS_NEVER_REUSED, RowId, Text
 from queue_tool.store.tables import metadata
 
-__all__ = ["deliveries", "metadata", "outbox", "webhooks"]
+__all__ = ["deliveries", "feed_ends", "feeds", "metadata", "outbox", "webhooks"]
 
 webhooks = Table(
     "webhooks",
@@ -73,3 +73,28 @@ deliveries = Table(
     **IDS_NEVER_REUSED,
 )
 """Each try to deliver a message."""
+
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("id", RowId, primary_key=True),  # never reused: clients name it when they come back
+    Column("batch", Text, nullable=False, unique=True),  # a public id; empty: all ends
+    Column("until", BigInteger, nullable=False),  # how long ends are written to it, by `database_now`
+    Column("gone_sequence", BigInteger, nullable=False),  # this row of `feed_ends` and all before it were removed
+    Column("gone_row", BigInteger, nullable=False),
+    **IDS_NEVER_REUSED,
+)
+
+feed_ends = Table(
+    "feed_ends",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("feed_id", BigInteger, nullable=False),
+    Column("batch", Text),  # the public id of the batch of all these ends
+    Column("sequence", BigInteger, nullable=False),  # the number of its transaction on PostgreSQL; 0 on SQLite
+    Column("at", BigInteger, nullable=False),  # when it was written, by `database_now`
+    Column("ends", Text, nullable=False),  # JSON text of an array of arrays, see `model.webhook.End`
+    Index("ix_feed_ends_feed_id", "feed_id", "sequence", "id"),
+    **IDS_NEVER_REUSED,
+)
+"""One row for each transaction, feed and batch."""

@@ -17,11 +17,13 @@ from queue_tool.host import collector
 from queue_tool.model import events
 from queue_tool.model.settings import INLINE
 from queue_tool.runtime import Runtime, open_runtime, start_logging
+from queue_tool.services.live_events import LiveEvents
 from queue_tool.web.grouped.grouped import Grouped
 from queue_tool.web.http import (
     admission,
     bodies,
     caching,
+    following,
     frame,
     known_keys,
     options,
@@ -39,6 +41,7 @@ from queue_tool.web.operations import (
     check,
     dead_letters,
     earlier_systems,
+    event_stream,
     health,
     messages,
     metrics,
@@ -84,6 +87,7 @@ def groups() -> list[Group]:
         queue,
         schedules,
         messages,
+        event_stream,
         webhooks,
         task_types,
         workers,
@@ -140,6 +144,9 @@ def connect(app: Flask, system: Runtime) -> None:
     app.extensions[known_keys.EXTENSION] = known_keys.KnownKeys(system.store, system.settings)
     app.extensions[openapi.EXTENSION] = {}
     app.extensions[streams.EXTENSION] = streams.Streams()
+    app.extensions[following.EXTENSION] = LiveEvents(
+        system.store, system.clock, system.settings.max_waits, following.Writer()
+    )
     app.config["MAX_CONTENT_LENGTH"] = system.settings.max_body + bodies.ONE_BYTE_MORE
     app.wsgi_app = FastCheck(_without_fast_path(app), system)  # type: ignore[method-assign] # as Flask documents it
 
@@ -149,9 +156,11 @@ def application() -> Bridge:
     serve.follow_server()
     app = create_app()
     system: Runtime = app.extensions[EXTENSION]
+    follow: LiveEvents = app.extensions[following.EXTENSION]
     limits = Limits(threads=serve.THREADS + system.settings.max_waits, max_body=system.settings.max_body)
 
     def release() -> None:
+        follow.release()
         system.wait.release()  # otherwise waiting requests would delay the shutdown
         bridge.close()
 

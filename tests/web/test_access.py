@@ -67,6 +67,7 @@ ROLES: dict[tuple[str, str], Role] = {
     ("POST", "/api/queue/ack"): Role.SUBMIT,
     ("POST", "/api/queue/nack"): Role.SUBMIT,
     ("DELETE", "/api/queue/all"): Role.ADMIN,
+    ("GET", "/events"): Role.READ,
     ("POST", "/webhooks"): Role.ADMIN,
     ("GET", "/webhooks"): Role.READ,
     ("GET", "/webhooks/secret"): Role.ADMIN,
@@ -139,7 +140,7 @@ def path_of(rule: str) -> str:
         "name": "low",
     }.items():
         rule = rule.replace(f"<{name}>", text)
-    return rule.replace("<path:filename>", "style.css")
+    return rule.replace("<path:filename>", "style.css").replace("/events", "/events?seconds=0")
 
 
 def ask(client: FlaskClient, method: str, rule: str, headers: dict[str, str] | None = None, **signs: str) -> Any:

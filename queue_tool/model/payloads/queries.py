@@ -25,6 +25,9 @@ LONGEST_LABEL = 255
 MOST_LABELS = 20
 MOST_SECONDS = 9_999_999_999
 
+LONGEST_STREAM = 3600
+"""Seconds."""
+
 _LABEL = {"minLength": 1, "maxLength": LONGEST_LABEL}
 
 
@@ -287,3 +290,18 @@ class LoginQuery(Query, frozen=True, kw_only=True):
     """Where a login leads."""
 
     next: Annotated[str, Meta(description="The path of the page after the login.")] = ""
+
+
+class EventsQuery(Query, frozen=True, kw_only=True):
+    """Which events, and for how long."""
+
+    batch: Annotated[
+        str | None,
+        Meta(
+            description="Only events of the batch with this id, whose progress is sent at once.",
+            extra_json_schema={"pattern": "^[0-9a-f]{32}$"},
+        ),
+    ] = None
+    seconds: Annotated[int, Meta(description="The stream ends after so many seconds.", ge=0, le=LONGEST_STREAM)] = (
+        LONGEST_STREAM
+    )

@@ -20,6 +20,13 @@ class own_number(GenericFunction[int]):  # noqa: N801 - named like an SQL functi
     inherit_cache = True
 
 
+class first_unfinished(GenericFunction[int]):  # noqa: N801 - named like an SQL function
+    """The lowest number of a transaction that may still commit. On SQLite it is above all numbers."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
 class is_overtaken(GenericFunction[Any]):  # noqa: N801 - named like an SQL function
     """Whether no transaction up to this number can still commit. Its argument is the number.
 
@@ -51,3 +58,13 @@ def _as_the_server_sees(element: Any, compiler: Any, **kw: Any) -> str:
     number = compiler.process(element.clauses, **kw)
     snapshot = "txid_current_snapshot()"
     return f"({number} < txid_snapshot_xmin({snapshot}) OR {number} >= txid_snapshot_xmax({snapshot}))"
+
+
+@compiles(first_unfinished)
+def _above_all(element: Any, compiler: Any, **kw: Any) -> str:  # noqa: ARG001 - the same
+    return "1"
+
+
+@compiles(first_unfinished, "postgresql")
+def _lowest_of_the_server(element: Any, compiler: Any, **kw: Any) -> str:  # noqa: ARG001 - the same
+    return "txid_snapshot_xmin(txid_current_snapshot())"

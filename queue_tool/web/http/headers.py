@@ -21,6 +21,7 @@ LONGEST: Mapping[str, int] = {
     "If-None-Match": 255,
     "If-Range": 255,
     "If-Unmodified-Since": 64,
+    "Last-Event-Id": 80,
     "Prefer": 64,
     "Range": 255,
 }

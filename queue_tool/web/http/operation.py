@@ -34,6 +34,9 @@ LINES = ("application/x-ndjson", "application/jsonl")
 JSON_OR_LINES = (*JSON, *LINES)
 """Media types: one JSON value, or an array as one element on each line."""
 
+EVENT_STREAM = ("text/event-stream",)
+"""Media types: server-sent events."""
+
 ANY = (*JSON, "*/*")
 """Media types: the body is read if it is JSON. Any other body is not read, and no error."""
 

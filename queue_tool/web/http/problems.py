@@ -73,6 +73,7 @@ STATUSES: dict[str, int] = {
     errors.PartlyChanged.code: 503,
     errors.TooManyUploads.code: 503,
     errors.TooManyStreams.code: 503,
+    errors.TooManyFollowers.code: 503,
 }
 """The HTTP status of each error code. A code that is not listed is a bug in this service and gets 500."""
 

@@ -16,6 +16,9 @@ ADMITS_ONLY = "queue_tool.admits_only"
 ON_LEAVE = "queue_tool.on_leave"
 """In the WSGI environment: registers a function that is called when the client leaves."""
 
+LIVE = "queue_tool.live"
+"""In the WSGI environment: what the application answers with, if it is a stream whose pieces come at any time."""
+
 ADMITTED = 100
 """The status "Continue": the server may read the body. No other response has it."""
 

@@ -27,6 +27,7 @@ HEADERS: Mapping[str, str] = {
     "Preference-Applied": "Only if the server honored `Prefer: wait`.",
     "Retry-After": "Wait so many seconds before you send the same request again.",
     "WWW-Authenticate": "How to send an API key.",
+    "X-Accel-Buffering": "`no`: a proxy must pass each event on at once.",
     "Content-Disposition": "The name of the file if a browser saves the answer.",
 }
 """The headers of answers that matter to clients, and what they mean."""
@@ -34,7 +35,7 @@ HEADERS: Mapping[str, str] = {
 EVERYWHERE = ("X-Request-Id", "Cache-Control")
 """The headers of every answer."""
 
-ALWAYS = frozenset({*EVERYWHERE, "ETag", "WWW-Authenticate", "Content-Disposition"})
+ALWAYS = frozenset({*EVERYWHERE, "ETag", "WWW-Authenticate", "Content-Disposition", "X-Accel-Buffering"})
 """The headers that an answer always has if it is declared with them."""
 
 REQUEST_ID = "5d0c1f2ab7e94c63"

@@ -10,7 +10,7 @@ from msgspec import NODEFAULT, structs
 
 from queue_tool.model.payloads.queries import Query
 from queue_tool.model.queues import Priority
-from queue_tool.web.http.operation import Operation
+from queue_tool.web.http.operation import EVENT_STREAM, Operation
 from queue_tool.web.http.submissions import LONGEST_KEY
 from queue_tool.web.openapi.schemas import Json, reference, without_null
 
@@ -56,6 +56,13 @@ ON_FINISHED = {
     "example": '{"task_type": "echo", "data": "done"}',
 }
 
+LAST_EVENT_ID = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "description": "The `id` of the last event that the client has got. Browsers send it when they connect again.",
+    "schema": {"type": "string"},
+}
+
 IF_NONE_MATCH = {
     "name": "If-None-Match",
     "in": "header",
@@ -99,6 +106,8 @@ def parameters_of(operation: Operation, query: Json) -> Iterator[Json]:
         yield from _in_query(operation.query, query)
     names = ["Prefer"] * operation.waits + ["IdempotencyKey"] * operation.keyed
     names += ["OnFinished"] * operation.continues
+    if operation.answers[min(operation.answers)].types == EVENT_STREAM:
+        yield LAST_EVENT_ID
     names += ["IfNoneMatch"] * operation.has_etag + ["RequestId"]
     yield from ({"$ref": f"#/components/parameters/{name}"} for name in names)
 

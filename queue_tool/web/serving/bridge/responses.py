@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from queue_tool.web.http import transport
+from queue_tool.web.serving.bridge.live import Live
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
@@ -21,6 +24,7 @@ class Ready:
     body: bytes | None  # None: a stream
     parts: Iterator[bytes]
     close: Callable[[], None]
+    live: Live | None = None  # the same stream, if its parts come at any time
 
     def next_part(self) -> bytes | None:
         """Return the next part of the stream; None at its end."""
@@ -50,6 +54,7 @@ def run(application: WSGIApplication, environ: dict[str, Any]) -> Ready:
         body=body,
         parts=iter(result) if body is None else iter(()),
         close=close,
+        live=environ.get(transport.LIVE) if body is None else None,
     )
 
 

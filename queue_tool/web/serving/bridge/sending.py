@@ -12,6 +12,7 @@ from queue_tool.host.current_request import handling
 from queue_tool.web.serving.bridge import connections
 from queue_tool.web.serving.bridge.client import Client
 from queue_tool.web.serving.bridge.limits import Limits
+from queue_tool.web.serving.bridge.live import parts_of
 from queue_tool.web.serving.bridge.responses import Ready
 from queue_tool.web.serving.bridge.threads import Threads
 
@@ -42,7 +43,7 @@ class Sender:
             if ready.body is not None and len(ready.body) <= self._limits.piece:
                 await send({"type": "http.response.body", "body": ready.body, "more_body": False})
                 return
-            async for piece in self._pieces(ready):
+            async for piece in self._pieces(ready, client):
                 if client.has_left:
                     return
                 async with asyncio.timeout(self._limits.write):
@@ -58,9 +59,14 @@ class Sender:
             if ready.body is None:
                 await self._threads.run(ready.close)
 
-    async def _pieces(self, ready: Ready) -> AsyncIterator[bytes]:
-        """Split the body or each part of the stream; the parts are made in a thread."""
+    async def _pieces(self, ready: Ready, client: Client) -> AsyncIterator[bytes]:
+        """Split the body or each part of the stream; the parts are made in a thread, unless they come at any time."""
         size = self._limits.piece
+        if ready.live is not None:
+            async for many in parts_of(ready.live, client):
+                for start in range(0, len(many), size):
+                    yield many[start : start + size]
+            return
         part = ready.body if ready.body is not None else await self._threads.run(ready.next_part)
         while part is not None:
             for start in range(0, len(part), size):

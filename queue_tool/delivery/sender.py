@@ -9,12 +9,12 @@ from threading import Lock
 
 import h11
 
+from queue_tool.delivery.answer import Answer
+from queue_tool.delivery.connection import Connection, connect, encrypt
+from queue_tool.delivery.deadline import Deadline
+from queue_tool.delivery.exchange import Heard, exchange
+from queue_tool.delivery.lookup import Lookup, NotFound, Resolver, of_system
 from queue_tool.errors import BadWebhook
-from queue_tool.host.outgoing.answer import Answer
-from queue_tool.host.outgoing.connection import Connection, connect, encrypt
-from queue_tool.host.outgoing.deadline import Deadline
-from queue_tool.host.outgoing.exchange import Heard, exchange
-from queue_tool.host.outgoing.lookup import Lookup, NotFound, Resolver, of_system
 from queue_tool.model.addresses import Address, target_of
 from queue_tool.model.allowed import Allowed
 from queue_tool.model.receivers import Receiver, receiver_of

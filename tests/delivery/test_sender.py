@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from queue_tool.delivery.exchange import LONGEST_ANSWER
+from queue_tool.delivery.lookup import MOST_AT_ONCE
+from queue_tool.delivery.sender import Sender
+from queue_tool.delivery.signing import new_secret, signature
 from queue_tool.errors import BadWebhook
-from queue_tool.host.outgoing.exchange import LONGEST_ANSWER
-from queue_tool.host.outgoing.lookup import MOST_AT_ONCE
-from queue_tool.host.outgoing.sender import Sender
-from queue_tool.host.outgoing.signing import new_secret, signature
 from tests.receiver import Receiver, receiver
 from tests.support import free_port
 

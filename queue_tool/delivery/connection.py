@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Sequence
 from ipaddress import IPv4Address
 
-from queue_tool.host.outgoing.deadline import Deadline
+from queue_tool.delivery.deadline import Deadline
 from queue_tool.model.addresses import Address
 
 MOST_TRIED = 4

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import h11
 
-from queue_tool.host.outgoing.connection import Connection
+from queue_tool.delivery.connection import Connection
 from queue_tool.model.receivers import Receiver
 
 LONGEST_ANSWER = 64 * 1024

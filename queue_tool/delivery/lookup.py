@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
-from queue_tool.host.outgoing.deadline import Deadline
+from queue_tool.delivery.deadline import Deadline
 from queue_tool.model.addresses import Address
 
 Resolver = Callable[[str], Sequence[str]]

@@ -1,0 +1,1 @@
+"""Tests of what goes out over HTTP, with real receivers."""
