@@ -19,6 +19,7 @@ from queue_tool.model.states import State
 from queue_tool.model.ticket import Ticket
 from queue_tool.store.engine.database import micros_or_none
 from queue_tool.store.engine.rows import as_rows, is_among
+from queue_tool.store.listening import begin_own
 from queue_tool.store.tables import continuations, tasks
 from queue_tool.store.tagging import add_tags
 from queue_tool.store.tickets import list_of
@@ -129,6 +130,7 @@ def _stored(declared: Continuation) -> Stored:
         "custom_id": options.custom_id,
         "description": options.description,
         "parameters": options.parameters,
+        "webhook": options.webhook,
         "tags": list(options.tags) or None,
         "on_finished": followers[0] if len(followers) == 1 else followers or None,
     }
@@ -148,7 +150,7 @@ def _followers(stored: Stored) -> list[Stored]:
 
 _COPIED = (
     "task_type", "priority", "lane", "expires_at", "max_attempts", "timeout", "name", "custom_id", "description",
-    "parameters",
+    "parameters", "webhook",
 )  # fmt: skip
 """The columns of a task that a continuation is kept with as they are."""
 
@@ -157,6 +159,8 @@ def _add(connection: Connection, part: Mapping[str, tuple[Any, Stored]], now: in
     """Add one task for each row of a continuation, by token. Return the tickets of those that can start at once."""
     rows = [_row(token, row, stored, now) for token, (row, stored) in part.items()]
     connection.execute(insert(tasks), rows)
+    if any(row["webhook"] for row in rows):
+        begin_own(connection)
     add_tags(connection, {token: stored["tags"] for token, (_, stored) in part.items() if "tags" in stored})
     chains = {parent_of_task(token): _followers(stored) for token, (_, stored) in part.items()}
     _keep(connection, chains)

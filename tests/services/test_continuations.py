@@ -16,7 +16,7 @@ from queue_tool.model.batch import UNNAMED, Accepted, SealedBy, Submission
 from queue_tool.model.continuation import DEEPEST, MOST
 from queue_tool.model.outcome import Outcome
 from queue_tool.model.states import MOST_LOSSES, Move, State
-from queue_tool.model.task_request import Requests
+from queue_tool.model.task_request import DOCUMENT, Requests
 from queue_tool.model.task_types import make_task_type
 from queue_tool.runtime import Runtime
 from queue_tool.services.bulk import PART
@@ -283,8 +283,15 @@ def test_columns_are_those_of_the_request_and_a_delay_begins_with_the_end(runtim
     options = {"priority": "high", "timeout": 5, "max_attempts": 2, "name": "n", "custom_id": "c", "tags": ["b", "a"]}
     more = {"parameters": {"p": "\0"}, "description": "d", "expires_at": "2099-01-01T00:00:00Z", "delay": 60}
     data = [12345678901234567890, "\0", {"deep": [[[]]]}]
+    more["webhook"] = "https://receiver.example/"
+    properties = DOCUMENT["properties"]
+    assert isinstance(properties, dict)
+    kept = {*properties} - {"task_type", "data", "unique_key", "run_at", "on_finished"}
+    assert {*options, *more} == kept  # a new option must be kept too
     sent = send(runtime, "echo", [1], {"task_type": "echo", "data": data} | options | more)
+    assert not runtime.store.listens()
     work(runtime, tokens_of(sent))
+    assert runtime.store.listens()
     (declared,) = runtime.ask.batch(sent.batch or "").on_finished
     found = runtime.ask.details(declared.tokens[0])
     assert found.state is State.SCHEDULED
