@@ -74,16 +74,15 @@ def test_the_commands_of_a_page_print_what_it_shows(page: Path, stage: Stage) ->
         trial.take(block)
 
 
-@pytest.mark.parametrize("block", ALL, ids=str)
-def test_each_block_has_a_language_that_says_what_to_do_with_it(block: Block) -> None:
-    assert block.language in (*COMMANDS, *ANSWERS, *MADE)
+def test_each_block_has_a_language_that_says_what_to_do_with_it() -> None:
+    assert [str(block) for block in ALL if block.language not in (*COMMANDS, *ANSWERS, *MADE)] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=place)
-def test_each_answer_stands_behind_a_command(page: Path) -> None:
-    for before, block in pairwise([None, *blocks(page)]):
+def test_each_answer_stands_behind_a_command() -> None:
+    for before, block in pairwise([None, *ALL]):
         if block is not None and block.is_answer:
             assert before is not None, block
+            assert before.page == block.page, block
             assert before.language in ("sh", "python") or before.is_answer, block
 
 
@@ -130,7 +129,10 @@ class Trial:
             return
         printed = self._printed(block, script)
         self.changes = is_question(script)
-        self.last = (lambda: self._printed(block, script)) if self.changes else (lambda: printed)
+        first = [printed]
+        self.last = (
+            (lambda: first.pop() if first else self._printed(block, script)) if self.changes else lambda: printed
+        )
 
     def _printed(self, block: Block, script: str) -> str:
         done = self.stage.run(script)
