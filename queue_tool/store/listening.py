@@ -1,7 +1,7 @@
-"""Listening: whether a webhook must hear of the ends in a transaction.
+"""Listening: whether a webhook or a client of `/events` must hear of the ends in a transaction.
 
 A transaction that ends tasks reads one number with a statement that it has anyway. Only if that number is there, it
-loads `outbox` and writes what the webhooks must hear of.
+loads `outbox` and writes what they must hear of.
 """
 
 from __future__ import annotations
@@ -17,18 +17,21 @@ from queue_tool.store.engine.rows import insert_new
 from queue_tool.store.tables import listening
 
 LISTENING = select(listening.c.version).scalar_subquery().label("listening")
-"""The version of the webhooks; NULL if nobody listens to ends. A statement that ends tasks returns it with its rows."""
+"""The version of the webhooks and feeds; NULL if nobody listens to ends.
+
+A statement that ends tasks returns it with its rows.
+"""
 
 
 class Listening:
-    """Whether any webhook listens, for those who are not in a transaction."""
+    """Whether anybody listens, for those who are not in a transaction."""
 
     def __init__(self, database: Database) -> None:
         """Use this database."""
         self._version = Lookup(database, _VERSION)
 
     def __call__(self) -> bool:
-        """Return whether there is a webhook, or a task or batch with one of its own, or there was one."""
+        """Return whether there is a webhook, a task or batch with one of its own, or a feed, or there was one."""
         return self._version.first() is not None
 
 
@@ -46,7 +49,7 @@ def tell(connection: Connection, version: int, ended: Sequence[str], finished: S
 
 
 def change(connection: Connection) -> None:
-    """Give the webhooks another version, in the transaction that changes them."""
+    """Give the webhooks and feeds another version, in the transaction that changes them."""
     insert_new(connection, listening, [{"id": 1, "version": _new_version(), "has_own": 0}])
     connection.execute(_CHANGE, {"new": _new_version()})
 

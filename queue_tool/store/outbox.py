@@ -1,6 +1,6 @@
-"""The outbox: what webhooks must hear of is written in the transaction in which tasks and batches end.
+"""The outbox: what webhooks and feeds must hear of is written in the transaction in which tasks and batches end.
 
-Only transactions in a database with a webhook load this module.
+Only transactions in a database with a webhook or a feed load this module.
 """
 
 from __future__ import annotations

@@ -284,7 +284,7 @@ listening = Table(
     "listening",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),  # 1: there is at most one row
-    Column("version", BigInteger, nullable=False),  # another random number after each change of `webhooks`
+    Column("version", BigInteger, nullable=False),  # another random number after each change of `webhooks` or `feeds`
     Column("has_own", Integer, nullable=False),  # 1: a task or batch had a `webhook` of its own
     Column("secret", Text),  # signs what is sent to the `webhook` of a task or batch
 )
