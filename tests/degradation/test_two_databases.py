@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,6 +50,8 @@ def test_a_worker_ends_when_redis_returns_and_belongs_to_another_database(
     site: Site, server: Server, other: Path
 ) -> None:
     sent = site.sleepers(3)
+    info: Any = site.redis.info
+    site.await_(lambda: info("persistence")["aof_buffer_length"] == 0)  # it answers first if its disk is slow
     server.kill()
     worker = site.start(DATA_DIR=str(other))
     site.await_(lambda: "Redis does not answer" in site.log)
