@@ -55,6 +55,7 @@ class Declared:
     answer: Any
     takes: Any  # the struct of its arguments
     once: bool = False  # to send it twice would do something twice
+    in_query: Collection[str] = field(default=())  # arguments that are query parameters, if the others are in the body
     member: str | None = None  # the content is the value of this key in the body
     kind: str = JSON  # the media type of the body
     also: Collection[int] = field(default=())  # more statuses whose answers are read
@@ -69,6 +70,11 @@ class Declared:
     def has_query(self) -> bool:
         """Return whether the arguments are query parameters, and no keys of the body."""
         return issubclass(self.takes, Query)
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """Return the names of those that are query parameters."""
+        return self.arguments if self.has_query else frozenset(self.in_query)
 
     @property
     def waits(self) -> bool:
@@ -93,7 +99,7 @@ class Declared:
         body = self._body(given) if content is None else self._wrapped(content)
         return Call(
             method=self.method,
-            target=target_of(place, given, IN_HEADERS) if self.has_query else place,
+            target=target_of(place, given, IN_HEADERS | self.arguments - self.parameters),
             read=partial(read_as, self.answer),
             body=body,
             headers=self._headers(given, body),
@@ -109,7 +115,7 @@ class Declared:
         if self.has_query:
             return b"{}" if self.member is None else None
         fields: dict[str, object] = msgspec.to_builtins(given)
-        return json_of({name: value for name, value in fields.items() if name not in IN_HEADERS})
+        return json_of({name: value for name, value in fields.items() if name not in IN_HEADERS | self.parameters})
 
     def _wrapped(self, content: bytes) -> bytes:
         return content if self.member is None else b"{%b:%b}" % (json_of(self.member), content)

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Literal, cast
+
+from msgspec import field
 
 from queue_tool.client.endpoints import Nothing, Waiting, endpoint, named, sends, sends_to
 from queue_tool.model.payloads.batches import Batch, KeptElements, Received
@@ -106,6 +108,12 @@ class Keyed(Query, frozen=True, kw_only=True):
     idempotency_key: str | None = None
 
 
+class CanceledBatch(CancelBody, frozen=True, kw_only=True):
+    """Who cancels a batch, why, and whether its continuations follow all the same."""
+
+    continues: Literal["true", "false"] = field(default="true", name="continue")
+
+
 class WaitingPop(PopQuery, frozen=True, kw_only=True):
     """Which message queue, for how long the message is leased, and how long the service may wait for one."""
 
@@ -119,7 +127,7 @@ class Operations:
     submit_batch = sends("POST", "/api", Received, KeyedLabel)
     list_batches = endpoint("GET", "/batches", BatchPage, BatchQuery)
     get_batch = named("GET", "/batches/{batch}", Batch, Waiting)
-    cancel_batch = named("POST", "/batches/{batch}/cancel", Changed, CancelBody)
+    cancel_batch = named("POST", "/batches/{batch}/cancel", Changed, CanceledBatch, in_query={"continue"})
     retry_batch = named("POST", "/batches/{batch}/retry", Changed, Nothing)
     open_batch = endpoint("POST", "/batches", Batch, KeyedOpenBatch)
     add_elements = sends_to("POST", "/batches/{batch}/elements", Received, FromQuery)

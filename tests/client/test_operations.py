@@ -50,12 +50,11 @@ def test_a_method_sends_what_its_operation_takes(name: str) -> None:
     operation, declared = OPERATIONS[name], DECLARED[name]
     assert (declared.method, declared.path) == (operation.method, path_of(operation))
     assert (declared.waits, declared.keyed) == (operation.waits, operation.keyed)
-    query = keys_of(operation.query)
-    assert (declared.arguments if declared.has_query else set()) == query
+    assert declared.parameters == keys_of(operation.query)
     if declared.member is not None:
         assert keys_of(operation.body) == {declared.member}
-    elif operation.body is not JsonBody and not query:
-        assert declared.arguments == keys_of(operation.body)
+    elif operation.body is not JsonBody and not declared.has_query:
+        assert declared.arguments - declared.parameters == keys_of(operation.body)
     assert declared.kind in operation.takes
 
 

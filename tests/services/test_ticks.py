@@ -14,6 +14,7 @@ from queue_tool.errors import BadTaskType
 from queue_tool.model import events
 from queue_tool.model.clock import Clock
 from queue_tool.model.payloads.schedules import ScheduleBody
+from queue_tool.model.queues import Priority
 from queue_tool.model.schedule import PausedBy, Schedule, ScheduleStatus, Tick, TickCause, TickResult
 from queue_tool.model.states import State
 from queue_tool.model.task_types import TaskType, make_task_type
@@ -78,7 +79,7 @@ def world(runtime: Runtime) -> World:
 
 
 def test_a_tick_sends_a_task_and_pushes_its_ticket(world: World, news: News) -> None:
-    schedule = world.make(every=HOUR, name="report", tags=["mine"], priority="high")
+    schedule = world.make(every=HOUR, name="report", tags=["mine"], priority=Priority.HIGH)
     world.sweep()
     assert world.ticks(schedule) == []
     first = world.get(schedule).next_at

@@ -137,6 +137,7 @@ def path_of(rule: str) -> str:
         "path:token": "0" * 32,
         "batch": "0" * 32,
         "webhook": "0" * 32,
+        "schedule": "0" * 32,
         "name": "low",
     }.items():
         rule = rule.replace(f"<{name}>", text)

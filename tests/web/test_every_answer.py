@@ -184,6 +184,8 @@ def test_json_has_an_etag_and_what_a_client_has_already_is_not_sent_again(walk: 
         if first.status_code != 200 or first.mimetype not in ("application/json", "text/html"):
             assert "ETag" not in first.headers or path in {*walk.streams(), "/metrics"}  # there it is also JSON
             continue
+        if path == "/workers":
+            continue  # it has the age of each heartbeat
         polled.append(path)
         tag = first.headers["ETag"]
         for known in (tag, f"W/{tag}", f'"another", {tag}', "*"):

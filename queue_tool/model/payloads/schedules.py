@@ -87,7 +87,7 @@ class ScheduleBody(Body, frozen=True, kw_only=True):
         list[Any] | UnsetType,
         Meta(
             description="Each tick sends a batch. This is the data of each of its tasks.",
-            extra_json_schema={"minItems": 1, "maxItems": MOST_ELEMENTS},
+            extra_json_schema={"minItems": 1, "maxItems": MOST_ELEMENTS, "items": {}},
         ),
     ] = UNSET
     name: Name = None
@@ -102,10 +102,7 @@ class ScheduleBody(Body, frozen=True, kw_only=True):
     description: Annotated[str | None, Meta(description=_OF_TASKS)] = None
     parameters: Annotated[
         dict[str, Any] | None,
-        Meta(
-            description=_OF_TASKS,
-            extra_json_schema={"anyOf": [{"$ref": f"{REFERENCE}Parameters"}, {"type": "null"}]},
-        ),
+        Meta(description=_OF_TASKS, extra_json_schema={"$ref": f"{REFERENCE}Parameters"}),
     ] = None
     tags: Annotated[list[str] | None, Meta(description=_OF_TASKS)] = None
     priority: Annotated[Priority | None, Meta(description=_OF_TASKS)] = None

@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from queue_tool.model.payloads.fields import Body, Count, Payload, Time
 from queue_tool.model.payloads.lists import Page
-from queue_tool.model.webhook import ALL, EARLIER_WORDS, Event, Outcome
+from queue_tool.model.webhook import ALL, Event, Outcome
 
 _HEX = {"pattern": "^[0-9a-f]{32}$"}
 
@@ -21,7 +21,6 @@ MessageId = Annotated[
     ),
 ]
 _EVENTS = f"{', '.join(f'`{event}`' for event in Event)}, or `{ALL}`"
-_EARLIER = ", ".join(f"`{word}`" for word in EARLIER_WORDS)
 Description = Annotated[str | None, Meta(description="A description for people.")]
 OfType = Annotated[str | None, Meta(description="Only ends of tasks of this task type. Batches have none.")]
 OfTag = Annotated[str | None, Meta(description="Only ends of tasks with this tag. Batches have none.")]
@@ -38,7 +37,7 @@ class WebhookBody(Body, frozen=True, kw_only=True):
     url: Annotated[str, Meta(description="The URL to which messages are sent, with `http` or `https`.")]
     events: Annotated[
         list[str],
-        Meta(description=f"What the webhook is told of: {_EVENTS}. Words of an earlier system: {_EARLIER}."),
+        Meta(description=f"What the webhook is told of: {_EVENTS}."),
     ]
     headers: Annotated[
         dict[str, str],

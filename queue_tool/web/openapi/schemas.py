@@ -48,6 +48,12 @@ _SHARED: Json = {
         "additionalProperties": True,
         "maxProperties": task_request.MOST_PARAMETERS,
     },
+    "Continuation": {
+        "type": "object",
+        "description": "A task as in `POST /tasks`, with the additional key `when`: `always` (the default), "
+        "`all_finished` or `any_failed`.",
+        "additionalProperties": True,
+    },
     "AnyJson": {"description": "Any JSON."},
     "JsonSchema": {"type": "object", "description": "A JSON Schema (2020-12).", "additionalProperties": True},
 }
@@ -158,6 +164,15 @@ def task_schemas(types: Mapping[str, TaskType], max_batch: int) -> Json:
     for key, component in {"priority": "Priority", "parameters": "Parameters"}.items():
         description = properties[key]["description"]
         properties[key] = {"description": description, "anyOf": [reference(component), {"type": "null"}]}
+    following = {key: value for key, value in properties["on_finished"].items() if key in ("items", "maxItems")}
+    properties["on_finished"] = {
+        "description": properties["on_finished"]["description"],
+        "anyOf": [
+            reference("Continuation"),
+            {"type": "array", **following, "items": reference("Continuation")},
+            {"type": "null"},
+        ],
+    }
     several = {"type": "array", "maxItems": max_batch}
     of_payload = {"Payload": properties["data"], "Parameters": properties["parameters"]}
     return {
