@@ -122,16 +122,16 @@ class Feeds:
                 listening.change(connection)
             left = connection.execute(select(feeds.c.id)).scalars().all()
         for feed in left:
-            while self._forget_old(feed, micros(now) - KEPT_FOR * _SECOND):
+            while self._forget_old(feed, now):
                 pass
         with self._database.write(durable=False, unhurried=True) as connection:
-            connection.execute(_REMOVE_LEFT_OVER, {"before": micros(now) - 10 * KEPT_FOR * _SECOND})
+            connection.execute(_REMOVE_LEFT_OVER, {"now": micros(now)})
 
-    def _forget_old(self, feed: int, before: int) -> bool:
+    def _forget_old(self, feed: int, now: datetime) -> bool:
         """Remove the oldest ends of a feed, in their order. Return whether more may be left."""
         with self._database.write(durable=False, unhurried=True) as connection:
-            oldest = connection.execute(_OLDEST, {"feed": feed, "most": MOST_REMOVED}).all()
-            is_newer = (index for index, row in enumerate(oldest) if row.at >= before)
+            oldest = connection.execute(_OLDEST, {"feed": feed, "now": micros(now), "most": MOST_REMOVED}).all()
+            is_newer = (index for index, row in enumerate(oldest) if not row.is_old)
             old = oldest[: next(is_newer, len(oldest))]
             if old:
                 values = {"of": feed, "to_sequence": old[-1].sequence, "to_row": old[-1].id}
@@ -241,12 +241,12 @@ _ROWS = (
 
 _REMOVE = delete(feeds).where(feeds.c.until < _NOW).returning(feeds.c.id)
 _REMOVE_LEFT_OVER = delete(feed_ends).where(
-    or_(~exists().where(feeds.c.id == feed_ends.c.feed_id), feed_ends.c.at < bindparam("before", type_=BigInteger))
+    or_(~exists().where(feeds.c.id == feed_ends.c.feed_id), feed_ends.c.at < _NOW - 10 * KEPT_FOR * _SECOND)
 )
 """Removes what a slow transaction wrote to a feed after its end, and what a backup from another server had."""
 
 _OLDEST = (
-    select(feed_ends.c.id, feed_ends.c.sequence, feed_ends.c.at)
+    select(feed_ends.c.id, feed_ends.c.sequence, (feed_ends.c.at < _NOW - KEPT_FOR * _SECOND).label("is_old"))
     .where(feed_ends.c.feed_id == _FEED, _IS_COMMITTED)
     .order_by(*_IN_ORDER)
     .limit(bindparam("most"))
