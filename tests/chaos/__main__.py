@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+from tests.chaos import webhooks
 from tests.chaos.audit import Findings, audit, history
 from tests.chaos.havoc import Havoc
 from tests.chaos.load import Client, Sent, SmallClient
@@ -18,6 +19,7 @@ from tests.chaos.messages import Audit, Messenger, Traffic
 from tests.chaos.messages import audit as audit_messages
 from tests.chaos.sites import Site, has_servers, postgres_and_redis, sqlite_and_valkey
 from tests.chaos.waits import reasons
+from tests.receiver import receiver
 
 CLIENTS = 4
 SMALL_CLIENTS = 8
@@ -73,9 +75,10 @@ def _run_at_once(chosen: list[str], seed: int) -> int:
 
 
 def _run_on(make: Callable[[], AbstractContextManager[Site]], seed: int, seconds: float) -> int:
-    with make() as site:
+    with make() as site, receiver() as listens:
         site.system.start()
         site.record_ends()
+        webhooks.register(site, listens)
         sent, stopping = Sent(), threading.Event()
         clients = [
             Client(site.system.url(""), sent, seed + number, rate=RATE / CLIENTS, stopping=stopping)
@@ -101,6 +104,7 @@ def _run_on(make: Callable[[], AbstractContextManager[Site]], seed: int, seconds
         messages = audit_messages(site.system.url(""), traffic)
         findings = audit(site, sent, havoc)
         findings.messages += [*messages.missing, *messages.doubled]
+        findings.untold, findings.told = webhooks.faults(site, listens)
         _report(site, sent, havoc, findings, time.monotonic() - began)
         _report_messages(messages)
         if findings.wait.seconds > LONG_WAIT:
@@ -121,6 +125,7 @@ def _report(site: Site, sent: Sent, havoc: Havoc, found: Findings, seconds: floa
         f"  lost {len(found.lost)}, stuck {len(found.stuck)}, ended twice {len(found.twice)}, wrong end "
         f"{len(found.wrong)}, wrong counts {len(found.counts)}, half-kept batches {len(found.halves)}, wrongly "
         f"followed {len(found.followed)}, leftovers in Redis {len(found.leftovers)}\n"
+        f"  a webhook heard of {found.told} ends, wrong {len(found.untold)}\n"
         f"  longest recovery {found.recovery:.1f} s, all ended {found.quiet_after:.1f} s after the last blow\n"
         f"  one task waited {found.wait}\n"
         f"  ends: {dict(sorted(found.ends.items()))}, of these worker_lost {found.worker_lost}\n"

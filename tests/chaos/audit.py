@@ -51,6 +51,8 @@ class Findings:
     leftovers: list[str] = field(default_factory=list)  # keys and tickets of ended tasks in Redis
     followed: list[str] = field(default_factory=list)  # batches that were not followed once for each of their ends
     messages: list[str] = field(default_factory=list)  # messages that were lost, or given twice
+    untold: list[str] = field(default_factory=list)  # ends of which the webhook did not hear, or that never were
+    told: int = 0  # ends of which the webhook heard
     unanswered: int = 0  # requests without an answer; each must be stored completely or not at all
     recovery: float = 0.0  # seconds: the longest time under load in which no task ended
     wait: Wait = field(default_factory=Wait)  # the longest delay of one task
@@ -59,7 +61,7 @@ class Findings:
     @property
     def faults(self) -> dict[str, list[str]]:
         """Return the lists that are not empty, by their names."""
-        names = ("lost", "stuck", "wrong", "twice", "counts", "halves", "followed", "leftovers", "messages")
+        names = ("lost", "stuck", "wrong", "twice", "counts", "halves", "followed", "leftovers", "messages", "untold")
         return {name: found for name in names if (found := getattr(self, name))}
 
 

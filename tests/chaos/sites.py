@@ -140,4 +140,5 @@ def _settings(workers: int) -> dict[str, str]:
         "DRAIN": "3",
         "MAX_ATTEMPTS": "3",
         "ISOLATED": "4",
+        "WEBHOOK_ALLOW": "127.0.0.1",
     } | ({"MAX_PUSHED": NARROW} if os.environ.get("QUICK") else {})
