@@ -37,6 +37,9 @@ SMALL_RATE = 20.0
 LONG_WAIT = 10.0
 """Seconds. What happened during a longer wait of one task is printed."""
 
+LAST_LINES = 400
+"""Lines of the log that are printed if the system does not come back, before the log goes with its directory."""
+
 SHOWN = 3
 """How many tokens of each finding are printed with their history."""
 
@@ -97,6 +100,9 @@ def _run_on(make: Callable[[], AbstractContextManager[Site]], seed: int, seconds
         havoc, began = Havoc(site, seed), time.monotonic()
         try:
             havoc.run_for(seconds)
+        except BaseException:
+            print("\n".join(site.system.log.splitlines()[-LAST_LINES:]), flush=True)
+            raise
         finally:
             stopping.set()
         for client in (*clients, *messengers):
