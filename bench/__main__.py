@@ -1,7 +1,7 @@
 """Benchmarks of this service and its peers.
 
-    python -m bench [--quick] [submit] [small] [tasks] [drain] [plain] [isolated] [check] [counts] [fair] [streamed]
-        [messages] [memory] [idle] [postgres]
+    python -m bench [--quick] [submit] [small] [beside] [tasks] [drain] [plain] [isolated] [check] [counts] [fair]
+        [streamed] [messages] [memory] [idle] [postgres]
 
 Without a name, all parts run. A complete run without --quick writes docs/benchmark.md and docs/benchmark.svg.
 """
@@ -22,6 +22,7 @@ from bench import (
     drain,
     environments,
     fair,
+    held_up,
     idle,
     isolated,
     memory,
@@ -42,6 +43,7 @@ from bench.report import terminal, verdict
 PARTS: dict[str, Callable[..., list[Table]]] = {
     "submit": submit.run,
     "small": small.run,
+    "beside": held_up.run,
     "tasks": task_requests.run,
     "drain": drain.run,
     "plain": plain.run,

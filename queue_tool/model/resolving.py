@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from msgspec import structs
+
 from queue_tool.model.batch import Judge, Refused
 from queue_tool.model.continuation import MOST, Continuation, When
 from queue_tool.model.schema import FieldError
@@ -54,7 +56,7 @@ def _resolved(request: object, index: int, judge: Judge) -> Continuation | tuple
     if judged.options.unique_key is not None:
         return (FieldError(path="/unique_key", message=NO_UNIQUE_KEY),)
     delay = rest.get("delay")
-    return Continuation(when=When(when), task=replace(judged, index=index), delay=delay)
+    return Continuation(when=When(when), task=structs.replace(judged, index=index), delay=delay)
 
 
 def _under(path: str, errors: tuple[FieldError, ...]) -> Iterator[FieldError]:

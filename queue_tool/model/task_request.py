@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from importlib.resources import files
 from typing import Any
 
+from msgspec import structs
+
 from queue_tool.errors import BadWebhook
 from queue_tool.model import json_text
 from queue_tool.model.batch import NewTask, Refused, item_of, judge
@@ -64,7 +66,7 @@ class Requests:
             return _refused(found.request, index, found.in_clients_words(SCHEMA.errors(found.request)))
         judged = self._judge(found.request, index, token)
         if isinstance(judged, Refused):
-            return replace(judged, errors=found.in_clients_words(judged.errors))
+            return structs.replace(judged, errors=found.in_clients_words(judged.errors))
         return judged
 
     def _judge(self, request: Mapping[str, Any], index: int, token: str) -> NewTask | Refused:
@@ -73,9 +75,7 @@ class Requests:
         if not isinstance(found, Options):
             return _refused(request, index, found)
         judged = judge(request.get("data"), index, token, self.types[request.get("task_type", STANDARD_TYPE)], found)
-        if isinstance(judged, Refused):
-            return replace(judged, errors=tuple(replace(error, path=f"/data{error.path}") for error in judged.errors))
-        return judged
+        return structs.replace(judged, errors=under("/data", judged.errors)) if isinstance(judged, Refused) else judged
 
     def _options(self, request: Mapping[str, Any]) -> Options | tuple[FieldError, ...]:
         name = request.get("task_type", STANDARD_TYPE)
@@ -93,7 +93,7 @@ class Requests:
             return timing
         declared = request.get("on_finished")
         followers, errors = ((), ()) if declared is None else self.continuations(declared)
-        return under("/on_finished", errors) or _options(request, timing, followers)
+        return under("/on_finished", errors) if errors else _options(request, timing, followers)
 
     def continuations(self, value: object) -> tuple[tuple[Continuation, ...], tuple[FieldError, ...]]:
         """Return the continuations that a value of `on_finished` describes, and the reasons if it is not valid."""

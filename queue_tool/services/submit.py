@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -220,7 +220,7 @@ class Submit:
         if on_finished:
             options = judged.options
             both = (*options.on_finished, *on_finished)
-            judged = replace(judged, options=structs.replace(options, on_finished=both))
+            judged = structs.replace(judged, options=structs.replace(options, on_finished=both))
         tickets = [] if judged.options.must_wait(now) else [judged.ticket]
         held = self.filling.without_room(tickets)
         return TaskDraft(addition=AddTask(new=judged, now=now, key=key, hold=held), tickets=tickets)

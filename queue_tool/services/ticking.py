@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Never
 
@@ -80,7 +80,7 @@ class Ticking:
         tagged = structs.replace(task.options, tags=(*task.options.tags, f"schedule:{schedule.id}"))
         tickets = [] if tagged.must_wait(now) else [task.ticket]
         hold = self.submit.filling.without_room(tickets)
-        return NewTick(due=tick, work=replace(task, options=tagged), hold=hold)
+        return NewTick(due=tick, work=structs.replace(task, options=tagged), hold=hold)
 
     def _judge(self, work: Work, now: datetime, due_at: datetime | None) -> Judge:
         """Return what makes a task of a value. It accepts any data of a type that this process does not know.
@@ -100,7 +100,7 @@ class Ticking:
             task = requests({**work.request, "data": value}, index, token)
             if isinstance(task, Refused) or timing is AT_ONCE:
                 return task
-            return replace(task, options=structs.replace(task.options, timing=timing))
+            return structs.replace(task, options=structs.replace(task.options, timing=timing))
 
         return judge
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
+
+from msgspec import structs
 
 from queue_tool.broker import Broker
 from queue_tool.errors import BrokerAway, BrokerFull, BrokerOfAnother, FailureKind
@@ -220,7 +222,7 @@ class Sweep:
         waiting = self._store.tickets.still_waiting(list(_runs_of(left)))
         if waiting:
             self._push.tickets(waiting)
-        before = [replace(ticket, run=ticket.run - 1) for ticket in tickets]
+        before = [structs.replace(ticket, run=ticket.run - 1) for ticket in tickets]
         self._broker.discard([ticket for ticket in before if ticket.id not in left])  # jobs of stock RQ workers
 
     def _is_dead(self, worker: Worker) -> bool:
