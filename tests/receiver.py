@@ -43,6 +43,7 @@ class Receiver:
         self.answers: dict[str, Callable[[socket.socket], None]] = {
             "/ok": lambda client: answer(client, "200 OK", b"thank you"),
             "/fails": lambda client: answer(client, "500 Internal Server Error", b"not today"),
+            "/busy": lambda client: answer(client, "503 Service Unavailable", header="Retry-After: 3600\r\n"),
             "/gone": lambda client: answer(client, "410 Gone"),
             "/moved": lambda client: answer(client, "302 Found", header="Location: /ok\r\n"),
             "/informs": lambda client: client.sendall(

@@ -17,3 +17,5 @@ class Answer:
     """One sentence about what went wrong; None: a complete answer came, or one that was cut at 64 KiB."""
     seconds: float
     """How long the request took."""
+    retry_after: float | None = None
+    """The seconds that the receiver wants to be left alone; None: it does not say."""

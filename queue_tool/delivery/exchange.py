@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 
 import h11
 
@@ -20,6 +21,7 @@ class Heard:
     """What has come of an answer so far."""
 
     status: int | None = None
+    retry_after: float | None = None  # seconds, as the header `Retry-After` says
     is_over: bool = False  # the other end has closed the connection
     body: bytearray = field(default_factory=bytearray)
 
@@ -74,8 +76,25 @@ def _read(connection: Connection, protocol: h11.Connection, heard: Heard) -> Non
             heard.is_over = not data
             protocol.receive_data(data)
         elif isinstance(event, h11.Response):
-            heard.status = event.status_code
+            heard.status, heard.retry_after = event.status_code, retry_after(dict(event.headers))
         elif isinstance(event, h11.Data):
             heard.body += event.data
         elif not isinstance(event, h11.InformationalResponse):
             return
+
+
+def retry_after(headers: Mapping[bytes, bytes]) -> float | None:
+    """Return the seconds in `Retry-After` (RFC 9110, 10.2.3); None: there is no such header, or it makes no sense.
+
+    Args:
+        headers: the header of an answer, with names in lower case. A time counts from its own `Date`, so that it does
+            not matter whose clock is wrong.
+    """
+    text = headers.get(b"retry-after", b"").decode("latin-1").strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        began = parsedate_to_datetime(headers.get(b"date", b"").decode("latin-1"))
+        return max(0.0, (parsedate_to_datetime(text) - began).total_seconds())
+    except (ValueError, TypeError):  # one of the two is no time, or only one has a zone
+        return None

@@ -98,7 +98,13 @@ class Sender:
             problem = "A header of this webhook cannot be sent."
         except (NotFound, OSError, h11.RemoteProtocolError) as error:
             problem = self._problem(receiver, error, heard)
-        return Answer(status=heard.status, text=heard.text, problem=problem, seconds=deadline.passed)
+        return Answer(
+            status=heard.status,
+            text=heard.text,
+            problem=problem,
+            seconds=deadline.passed,
+            retry_after=heard.retry_after,
+        )
 
     def _send(
         self, receiver: Receiver, headers: Mapping[str, str], body: bytes, deadline: Deadline, heard: Heard

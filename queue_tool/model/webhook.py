@@ -64,6 +64,9 @@ SHOWN_ANSWER = 1000
 PAUSES = tuple(map(float, (5, 300, 1800, 7200, 18_000, 36_000, 36_000)))
 """Seconds between two tries of a message, about 28 hours together, as Standard Webhooks recommends."""
 
+LONGEST_WISH = 86_400.0
+"""Seconds. A receiver that wants to be left alone for longer is tried again after this time."""
+
 GIVEN_UP_WITH = timedelta(days=1)
 """When a message is given up, older ends that wait for the same webhook are given up with it."""
 
@@ -181,11 +184,14 @@ def require_sense(events: Sequence[Event], task_type: str | None, tag: str | Non
         raise BadWebhook("A batch has no task type and no tags: leave out `task_type` and `tag` for `batch.finished`.")
 
 
-def pause_after(tries: int, chance: float) -> float | None:
+def pause_after(tries: int, chance: float, wish: float | None = None) -> float | None:
     """Return the seconds until the next try of a message, with a jitter of a fifth; None: there is no other try.
 
     Args:
         tries: how many tries have failed, at least 1.
         chance: a random number from 0 to 1.
+        wish: the seconds for which the receiver wants to be left alone. They can only make the pause longer.
     """
-    return None if tries > len(PAUSES) else PAUSES[tries - 1] * (0.8 + 0.4 * chance)
+    if tries > len(PAUSES):
+        return None
+    return max(PAUSES[tries - 1] * (0.8 + 0.4 * chance), min(wish or 0.0, LONGEST_WISH))

@@ -39,6 +39,10 @@ class Answer(Protocol):
     def seconds(self) -> float:
         """How long it took."""
 
+    @property
+    def retry_after(self) -> float | None:
+        """The seconds that the receiver wants to be left alone; None: it does not say."""
+
 
 class Sender(Protocol):
     """Sends requests to receivers, whatever these do."""

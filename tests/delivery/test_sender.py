@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from queue_tool.delivery.exchange import LONGEST_ANSWER
+from queue_tool.delivery.exchange import LONGEST_ANSWER, retry_after
 from queue_tool.delivery.lookup import MOST_AT_ONCE
 from queue_tool.delivery.sender import Sender
 from queue_tool.delivery.signing import new_secret, signature
 from queue_tool.errors import BadWebhook
+from queue_tool.model.webhook import LONGEST_WISH, PAUSES, pause_after
 from tests.receiver import Receiver, receiver
 from tests.support import free_port
 
@@ -79,6 +80,37 @@ def test_an_answer_is_what_the_receiver_says(target: Receiver, path: str, status
     assert request.headers["authorization"] == HEADERS["Authorization"]
     assert request.headers["webhook-id"] == "1"
     assert request.headers["host"] == f"127.0.0.1:{target.port}"
+
+
+def test_a_receiver_may_want_to_be_left_alone(target: Receiver) -> None:
+    answer = open_sender().send(target.url("/busy"), HEADERS, BODY)
+    assert (answer.status, answer.retry_after) == (503, 3600)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ({"retry-after": "120"}, 120),
+        ({"retry-after": "Fri, 27 Nov 2026 10:00:30 GMT", "date": "Fri, 27 Nov 2026 10:00:00 GMT"}, 30),
+        ({"retry-after": "Fri, 27 Nov 2026 09:00:00 GMT", "date": "Fri, 27 Nov 2026 10:00:00 GMT"}, 0),
+        ({"retry-after": "Fri, 27 Nov 2026 10:00:30 GMT"}, None),
+        ({"retry-after": "-1"}, None),
+        ({"retry-after": "\xb2"}, None),
+        ({"retry-after": "soon", "date": "now"}, None),
+        ({}, None),
+    ],
+)
+def test_seconds_and_times_in_retry_after_are_understood(header: dict[str, str], seconds: float | None) -> None:
+    raw = {name.encode(): value.encode("latin-1") for name, value in header.items()}
+    assert retry_after(raw) == seconds
+
+
+def test_a_wish_of_the_receiver_only_makes_a_pause_longer_up_to_a_day() -> None:
+    assert pause_after(1, 0.5, 0) == pause_after(1, 0.5) == PAUSES[0]
+    assert pause_after(1, 0.5, 60) == 60
+    assert pause_after(2, 0.5, 60) == PAUSES[1]
+    assert pause_after(1, 0.5, 10**12) == LONGEST_WISH
+    assert pause_after(len(PAUSES) + 1, 0.5, 60) is None
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def on_finished_of(parameter: str | None) -> object:
         return None if text is None else json_text.loads(text)
     except MalformedJson as error:
         name = "parameter on_finished" if header is None else "header On-Finished"
-        raise BadContinuation(f"The {name} is not valid JSON: {error.sentence}") from None
+        raise BadContinuation(error.sentence.replace("The body", f"The {name}")) from None
 
 
 def shown(element: Element) -> ReceivedElement:
