@@ -74,3 +74,4 @@ class Details(Summary):
     lines: tuple[Line, ...]  # the last lines of its log
     on_finished: Sequence[Declared] = ()  # its continuations
     parent: str | None = None  # the batch or task that it follows: see `model.continuation`
+    webhook: str | None = None  # the URL that is told when the task ends

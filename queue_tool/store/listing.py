@@ -85,6 +85,7 @@ class Listing:
             lines=tuple(Line(run=line.run, at=moment(line.at), text=line.text) for line in reversed(lines)),
             on_finished=declared,
             parent=row.parent,
+            webhook=row.webhook,
         )
 
     def count(self, wanted: Filter, most: int) -> int:

@@ -112,6 +112,7 @@ def test_both_secrets_are_valid_after_a_rotation(site: Any, system: Runtime, hoo
 def test_a_task_or_a_batch_may_name_its_own_receiver(site: Any, system: Runtime, hooks: Receiver) -> None:
     url = hooks.url("/ok")
     token = site.post("/tasks", json=SOON | {"webhook": url}).json["token"]
+    assert site.get(f"/tasks/{token}").json["webhook"] == url
     batch = site.post("/api", json=[GOOD], query_string={"webhook": url}).json["batch"]
     opened = site.post("/batches", json={"webhook": url}).json["id"]
     site.post(f"/batches/{opened}/seal")

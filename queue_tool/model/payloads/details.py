@@ -140,3 +140,6 @@ class TaskDetails(TaskFields, frozen=True, kw_only=True):
     parent: Annotated[
         str | UnsetType, Meta(description="The token of the task that it follows; only if it follows one.")
     ] = UNSET
+    webhook: Annotated[
+        str | UnsetType, Meta(description="The URL that is told when the task ends; only if the request named one.")
+    ] = UNSET

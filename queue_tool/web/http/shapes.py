@@ -180,6 +180,7 @@ def details(task: Details) -> TaskDetails:
         on_finished=_followers(task.on_finished),
         parent_batch=batch_in(task.parent) or UNSET,
         parent=task_in(task.parent) or UNSET,
+        webhook=task.webhook or UNSET,
     )
 
 
