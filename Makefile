@@ -7,7 +7,7 @@ AT_ONCE ?= 6
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check postgres soak chaos bench build docs pictures lint clean
+.PHONY: help run test check postgres containers soak chaos bench build docs pictures lint clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -19,9 +19,9 @@ test: .venv/test ## install the test tools, and run all tests that this machine 
 	@$(BIN)/python -m pytest -q -n $(AT_ONCE) --dist worksteal
 
 # Two at a time, so that no core is idle: chaos, which often waits, beside lint, which never does; then two test sessions.
-check: .venv/lint ## run what CI runs: lint, all tests, the worker and system tests on PostgreSQL, one minute of chaos
-	@echo "== format, lint, types, imports; one minute of chaos; tests; worker and system tests on PostgreSQL"
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target IN_ORDER=1 chaos lint test postgres
+check: .venv/lint ## run what CI runs: lint, all tests, the tests on PostgreSQL, the containers, one minute of chaos
+	@echo "== format, lint, types, imports; one minute of chaos; tests; worker and system tests on PostgreSQL; containers"
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target IN_ORDER=1 chaos lint test postgres containers
 
 # All tests wait for chaos, whose processes must come back in time. Nothing begins after a failure.
 ifdef IN_ORDER
@@ -29,6 +29,7 @@ chaos: QUICK := 1
 lint: | .compiled
 postgres: | lint
 test: | chaos
+containers: | postgres
 endif
 
 # In a fresh clone, each of the parallel test processes would compile all tests. It only saves time, so it never fails.
@@ -39,6 +40,9 @@ endif
 postgres: .venv/test ## run the worker and system tests that depend on the database again, on PostgreSQL
 	@TEST_PORTS=10 $(BIN)/python -m pytest -q -n 3 --dist worksteal --storage postgres tests/journeys tests/worker
 
+containers: .venv/test ## build the image and run compose.yaml in sandboxes, without a container engine
+	@$(BIN)/python -m deploy.check
+
 soak: .venv/test ## run the tests that take minutes
 	@$(BIN)/python -m pytest -q tests/soak/soak_*.py
 
@@ -47,6 +51,7 @@ chaos: .venv/test ## kill processes at random under load and check every token (
 
 lint: .venv/lint ## check format, lint and types
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
+	@$(BIN)/hadolint Dockerfile && $(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 
 bench: .venv/test ## compare the speed with RQ, Celery, dramatiq, huey and BullMQ (QUICK=1: shorter)
 	@$(BIN)/python -m bench $(if $(QUICK),--quick)

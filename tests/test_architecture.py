@@ -255,7 +255,11 @@ def test_every_event_is_emitted_somewhere() -> None:
 
 IGNORE = re.compile(r"#\s*(?:noqa|type:\s*ignore)\b.*")
 WITH_A_REASON = re.compile(r"# noqa: [A-Z0-9]+(?:, [A-Z0-9]+)* - \S.*|# type: ignore\[[a-z-]+(?:,[a-z-]+)*\] # \S.*")
-CODE = [path for name in ("queue_tool", "tests", "bench", "migrations", "docs") for path in (ROOT / name).rglob("*.py")]
+CODE = [
+    path
+    for name in ("queue_tool", "tests", "bench", "deploy", "migrations", "docs")
+    for path in (ROOT / name).rglob("*.py")
+]
 
 
 def bare_ignores(path: Path) -> list[str]:
@@ -273,6 +277,7 @@ def test_a_comment_that_silences_a_tool_names_the_rule_and_the_reason() -> None:
 TOP_LEVEL = {
     *("queue_tool", "tests", "migrations", "bench", "docs", "pyproject.toml", "poetry.lock", "README.md"),
     *("CHANGELOG.md", "LICENSE", "CONTRIBUTING.md", "SECURITY.md", "Makefile", "Dockerfile", "compose.yaml", "deploy"),
+    ".dockerignore",
     *(".env.example", ".ci", ".git", ".gitignore", ".pre-commit-config.yaml"),
 }
 """The names that may be at the top of the repository. Not all of them have to exist."""

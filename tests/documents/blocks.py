@@ -9,6 +9,7 @@ A note is a comment of HTML, which readers do not see:
     <!-- test: system NAME=VALUE --> a system runs before the first block, with these settings
     <!-- test: package -->           the next block is a package's; it is installed
     <!-- test: skip REASON -->       the next block is not run
+    <!-- test: engine -->            the next block needs a container engine; test_containers.py reads its commands
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def place(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
-COMMANDS = ("sh", "python", "toml", "ini", "js", "nginx", "haproxy")
+COMMANDS = ("sh", "python", "toml", "ini", "js", "nginx", "haproxy", "yaml", "dockerfile")
 """Languages of blocks that are run, or written to the file that their first line names."""
 
 ANSWERS = ("json", "jsonl", "csv", "http", "text")

@@ -1,0 +1,93 @@
+"""Batches that go through the whole system, by HTTP and by RabbitMQ."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from http import HTTPStatus
+from typing import Any
+
+import pika
+
+from deploy.check.container import LIMIT, Failed
+
+ADDRESS, HOST = "http://127.0.0.1:5000", "web"
+"""Where the web server listens, and the host that it is asked for: another one than on the machine of the server."""
+
+ELEMENTS = [{"item": "first", "valor": 0.1}, {"item": "second", "valor": 0}, {"item": "wrong", "valor": "10"}]
+
+QUEUE = "queue_tool.tasks"
+
+LONGEST_WAIT = 30
+
+
+def ask(path: str, key: str | None = None, body: object = None) -> tuple[int, Any]:
+    """Send a request, and return the status and the JSON of the answer. It waits for the end of a batch.
+
+    Args:
+        path: the path of the route.
+        key: an API key; None: without one.
+        body: what to send by POST; None: it is a GET.
+    """
+    headers = {"Host": HOST, "Content-Type": "application/json", "Prefer": f"wait={LONGEST_WAIT}"}
+    if key is not None:
+        headers["Authorization"] = f"Bearer {key}"
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(ADDRESS + path, data, headers)  # noqa: S310 - this system
+    try:
+        with urllib.request.urlopen(request, timeout=2 * LONGEST_WAIT) as answer:  # noqa: S310 - this system
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def by_http(key: str) -> str:
+    """Send a batch by HTTP; return its id.
+
+    Raises:
+        Failed: it was not accepted.
+    """
+    status, answer = ask("/api", key, ELEMENTS)
+    if status != HTTPStatus.OK:
+        raise Failed(f"POST /api answered {status}: {answer}")
+    return str(answer["batch"])
+
+
+def by_rabbitmq(password: str) -> str:
+    """Send a batch to RabbitMQ, and wait for the answer; return its id.
+
+    Args:
+        password: of the user `queue_tool`.
+
+    Raises:
+        Failed: no answer came.
+    """
+    credentials = pika.PlainCredentials("queue_tool", password)
+    connection = pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", credentials=credentials))
+    channel = connection.channel()
+    answers = channel.queue_declare("", exclusive=True).method.queue
+    properties = pika.BasicProperties(
+        content_type="application/json", message_id="check-1", reply_to=answers, correlation_id="1", delivery_mode=2
+    )
+    channel.basic_publish("", QUEUE, json.dumps(ELEMENTS).encode(), properties)
+    try:
+        for _, _, body in channel.consume(answers, auto_ack=True, inactivity_timeout=LIMIT):
+            if body is None:
+                break
+            return str(json.loads(body)["batch"])
+    finally:
+        connection.close()
+    raise Failed(f"no answer to a message came within {LIMIT:g} s")
+
+
+def require_ended(key: str, batch: str) -> None:
+    """Wait for the end of such a batch, and compare its counts.
+
+    Raises:
+        Failed: it did not end, or has other counts.
+    """
+    status, answer = ask(f"/batches/{batch}", key)
+    found = {name: answer.get("counts", {}).get(name) for name in ("finished", "rejected")}
+    if status != HTTPStatus.OK or found != {"finished": 2, "rejected": 1}:
+        raise Failed(f"GET /batches/{batch} answered {status}: {answer}")
