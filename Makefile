@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help run test check postgres containers soak chaos bench build docs pictures lint clean
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 run: .venv/run ## install the dependencies into .venv and start the whole system on http://127.0.0.1:5000
 	@exec $(BIN)/queue-tool up
