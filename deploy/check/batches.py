@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.error
 import urllib.request
 from http import HTTPStatus
 from typing import Any
 
 import pika
+import pika.exceptions
+from pika.adapters.blocking_connection import BlockingChannel
 
-from deploy.check.container import LIMIT, Failed
+from deploy.check.container import LIMIT, POLL, Failed
 
 ADDRESS, HOST = "http://127.0.0.1:5000", "web"
 """Where the web server listens, and the host that it is asked for: another one than on the machine of the server."""
@@ -55,7 +58,7 @@ def by_http(key: str) -> str:
 
 
 def by_rabbitmq(password: str) -> str:
-    """Send a batch to RabbitMQ, and wait for the answer; return its id.
+    """Send a batch to RabbitMQ as docs/rabbitmq.md says, and wait for the answer; return its id.
 
     Args:
         password: of the user `queue_tool`.
@@ -66,19 +69,35 @@ def by_rabbitmq(password: str) -> str:
     credentials = pika.PlainCredentials("queue_tool", password)
     connection = pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", credentials=credentials))
     channel = connection.channel()
+    channel.confirm_delivery()
     answers = channel.queue_declare("", exclusive=True).method.queue
     properties = pika.BasicProperties(
-        content_type="application/json", message_id="check-1", reply_to=answers, correlation_id="1", delivery_mode=2
+        content_type="application/json", type="sleep", message_id="check-1", reply_to=answers, delivery_mode=2
     )
-    channel.basic_publish("", QUEUE, json.dumps(ELEMENTS).encode(), properties)
     try:
+        _publish(channel, properties)
         for _, _, body in channel.consume(answers, auto_ack=True, inactivity_timeout=LIMIT):
-            if body is None:
-                break
-            return str(json.loads(body)["batch"])
+            answer = json.loads(body or b"{}")
+            if "batch" not in answer:
+                raise Failed(f"the answer to a message is {body!r}")
+            return str(answer["batch"])
     finally:
         connection.close()
-    raise Failed(f"no answer to a message came within {LIMIT:g} s")
+    raise Failed("RabbitMQ has canceled the consumer of the answers")
+
+
+def _publish(channel: BlockingChannel, properties: pika.BasicProperties) -> None:
+    """Send a batch, as soon as the consumer of the system has declared its queue."""
+    until = time.monotonic() + LIMIT
+    while True:
+        try:
+            channel.basic_publish("", QUEUE, json.dumps(ELEMENTS).encode(), properties, mandatory=True)
+        except pika.exceptions.UnroutableError:
+            if time.monotonic() > until:
+                raise Failed(f"there is no queue {QUEUE}") from None
+            time.sleep(POLL)
+        else:
+            return
 
 
 def require_ended(key: str, batch: str) -> None:
