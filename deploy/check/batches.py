@@ -18,22 +18,27 @@ from deploy.check.container import LIMIT, POLL, Failed
 ADDRESS, HOST = "http://127.0.0.1:5000", "web"
 """Where the web server listens, and the host that it is asked for: another one than on the machine of the server."""
 
-ELEMENTS = [{"item": "first", "valor": 0.1}, {"item": "second", "valor": 0}, {"item": "wrong", "valor": "10"}]
+ELEMENTS: list[dict[str, object]] = [
+    {"item": "first", "valor": 0.1},
+    {"item": "second", "valor": 0},
+    {"item": "wrong", "valor": "10"},
+]
 
 QUEUE = "queue_tool.tasks"
 
 LONGEST_WAIT = 30
 
 
-def ask(path: str, key: str | None = None, body: object = None) -> tuple[int, Any]:
-    """Send a request, and return the status and the JSON of the answer. It waits for the end of a batch.
+def ask(path: str, key: str | None = None, body: object = None, wait: int = 0) -> tuple[int, Any]:
+    """Send a request, and return the status and the JSON of the answer.
 
     Args:
         path: the path of the route.
         key: an API key; None: without one.
         body: what to send by POST; None: it is a GET.
+        wait: seconds that the answer may wait for the end of a batch.
     """
-    headers = {"Host": HOST, "Content-Type": "application/json", "Prefer": f"wait={LONGEST_WAIT}"}
+    headers = {"Host": HOST, "Content-Type": "application/json", "Prefer": f"wait={wait}"}
     if key is not None:
         headers["Authorization"] = f"Bearer {key}"
     data = None if body is None else json.dumps(body).encode()
@@ -45,13 +50,13 @@ def ask(path: str, key: str | None = None, body: object = None) -> tuple[int, An
         return error.code, json.load(error)
 
 
-def by_http(key: str) -> str:
+def by_http(key: str, elements: list[dict[str, object]] = ELEMENTS) -> str:
     """Send a batch by HTTP; return its id.
 
     Raises:
         Failed: it was not accepted.
     """
-    status, answer = ask("/api", key, ELEMENTS)
+    status, answer = ask("/api", key, elements)
     if status != HTTPStatus.OK:
         raise Failed(f"POST /api answered {status}: {answer}")
     return str(answer["batch"])
@@ -106,7 +111,19 @@ def require_ended(key: str, batch: str) -> None:
     Raises:
         Failed: it did not end, or has other counts.
     """
-    status, answer = ask(f"/batches/{batch}", key)
-    found = {name: answer.get("counts", {}).get(name) for name in ("finished", "rejected")}
-    if status != HTTPStatus.OK or found != {"finished": 2, "rejected": 1}:
+    found = counts(key, batch, wait=LONGEST_WAIT)
+    if found["finished"] != 2 or found["rejected"] != 1:  # noqa: PLR2004 - of ELEMENTS
+        raise Failed(f"the batch {batch} has {found}")
+
+
+def counts(key: str, batch: str, wait: int = 0) -> dict[str, int]:
+    """Return how many tasks of a batch are in each state.
+
+    Raises:
+        Failed: the web server does not know it.
+    """
+    status, answer = ask(f"/batches/{batch}", key, wait=wait)
+    if status != HTTPStatus.OK:
         raise Failed(f"GET /batches/{batch} answered {status}: {answer}")
+    found: dict[str, int] = answer["counts"]
+    return found

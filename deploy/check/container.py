@@ -45,7 +45,7 @@ class Container:
         """Prepare it: its volumes are made if they are not there."""
         self.service = service
         self.log = host.folder / f"{service.name}.log"
-        self.state = ""  # what it is, once it is ready
+        self.state = ""  # what it is, while it is ready
         self.started_at = 0.0  # monotonic
         self._health = host.image.health if service.health is None else service.health
         if service.image == OWN_IMAGE:
@@ -106,6 +106,8 @@ class Container:
             return self._process.wait(self.service.grace)
         except subprocess.TimeoutExpired:
             raise Failed(f"{self.service.name} did not end in {self.service.grace:g} s\n{self.tail}") from None
+        finally:
+            self.state = ""
 
     @property
     def runs(self) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from deploy.check import batches
 from deploy.check.compose import Service, alone, services
-from deploy.check.container import Container, Failed, Host
+from deploy.check.container import LIMIT, POLL, Container, Failed, Host
 from deploy.check.image import ROOT, open_image
 from deploy.check.sandbox import UID
 
@@ -33,7 +33,7 @@ def main() -> int:
         _leave_out_what_is_missing(containers)
         _start(containers)
         _use(containers, variables)
-        _stop(containers)
+        _stop_all(containers)
         _use_one_container(host)
     except Failed as failure:
         say(f"FAILED: {failure}")
@@ -86,6 +86,19 @@ def _use(containers: dict[str, Container], variables: dict[str, str]) -> None:
     if "consumer" in containers:
         _do_batch("RabbitMQ", lambda: batches.by_rabbitmq(variables["RABBITMQ_PASSWORD"]), key)
     say(_output(web, ["queue-tool", "db", "backup", "/data/copy.dump"]).strip())
+    _drain(containers["worker"], key)
+
+
+def _drain(worker: Container, key: str) -> None:
+    """Stop the worker while it runs a task, which must end before."""
+    batch = batches.by_http(key, [{"item": "long", "valor": 2}])
+    until = time.monotonic() + LIMIT
+    while not batches.counts(key, batch)["running"]:
+        _require(time.monotonic() < until, "the worker takes no task any more")
+        time.sleep(POLL)
+    _stop(worker)
+    _require(batches.counts(key, batch)["finished"] == 1, "a task was interrupted by SIGTERM")
+    say("a task that ran at the time of SIGTERM has ended before its worker")
 
 
 def _use_one_container(host: Host) -> None:
@@ -95,7 +108,7 @@ def _use_one_container(host: Host) -> None:
     _await(container)
     key = _make_key(container)
     _do_batch("HTTP", lambda: batches.by_http(key), key)
-    _stop({"alone": container})
+    _stop(container)
 
 
 def _make_key(container: Container) -> str:
@@ -124,15 +137,20 @@ def _output(container: Container, words: list[str]) -> str:
     return done.stdout
 
 
-def _stop(containers: dict[str, Container]) -> None:
+def _stop_all(containers: dict[str, Container]) -> None:
     """Stop all containers that run, the last one first."""
-    for container in reversed([each for each in containers.values() if not each.service.ends]):
-        name = container.service.name
-        _require(container.runs, f"{name} ended by itself\n{container.tail}")
-        began = time.monotonic()
-        code = container.stop()
-        say(f"{name} has ended after {time.monotonic() - began:.1f} s, with code {code}")
-        _require(code == 0, container.tail)
+    for container in reversed(containers.values()):
+        if not container.service.ends and container.state:
+            _stop(container)
+
+
+def _stop(container: Container) -> None:
+    name = container.service.name
+    _require(container.runs, f"{name} ended by itself\n{container.tail}")
+    began = time.monotonic()
+    code = container.stop()
+    say(f"{name} has ended after {time.monotonic() - began:.1f} s, with code {code}")
+    _require(code == 0, container.tail)
 
 
 def _require(is_right: bool, problem: str) -> None:
