@@ -49,7 +49,7 @@ soak: .venv/test ## run the tests that take minutes
 chaos: .venv/test ## kill processes at random under load and check every token (QUICK=1, SEED=n, PEERS=1: also RQ and Celery)
 	@QUICK=$(QUICK) SEED=$(SEED) PEERS=$(PEERS) $(BIN)/python -m tests.chaos
 
-lint: .venv/lint ## check format, lint and types
+lint: .venv/lint ## check format, lint, types, Dockerfile and compose.yaml
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
 	@$(BIN)/hadolint Dockerfile && $(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 
