@@ -11,6 +11,7 @@ from typing import TypedDict
 import msgspec
 
 from queue_tool.model.continuation import Continuation, Declared
+from queue_tool.model.lists import lists_of, tickets_of
 from queue_tool.model.options import PLAIN, Options
 from queue_tool.model.queues import Priority
 from queue_tool.model.schema import FieldError
@@ -108,16 +109,6 @@ class Label:
 UNNAMED = Label()
 
 
-_Kind = tuple[int, Priority | None, int]
-"""What decides the list of a task, and whether it must wait: type, priority and timing."""
-
-
-def _kind_of(task: NewTask) -> _Kind:
-    """Return the kind of a task. Objects count as different if they are not the same one, which is faster."""
-    options = task.options
-    return id(task.task_type), options.priority, id(options.timing)
-
-
 class _Elements(TypedDict):
     elements: Sequence[NewTask | Refused]
     accepted: Sequence[NewTask]
@@ -140,40 +131,12 @@ class NewBatch:
     @property
     def lists(self) -> set[str]:
         """Return the names of the RQ queues for the tickets of tasks that can start at once."""
-        return set(self._lists().values())
+        return lists_of(self.accepted, self.created_at)
 
     @property
     def tickets(self) -> list[Ticket]:
         """Return the tickets of the tasks that can start at once."""
-        lists = self._lists()
-        if self._is_uniform:
-            return [
-                Ticket(token=task.token, run=1, list=name, task_type=self.accepted[0].task_type.name)
-                for name in lists.values()
-                for task in self.accepted
-            ]
-        return [
-            Ticket(token=task.token, run=1, list=lists[kind], task_type=task.task_type.name)
-            for task in self.accepted
-            if (kind := _kind_of(task)) in lists
-        ]
-
-    @property
-    def _is_uniform(self) -> bool:
-        """Return whether all tasks are of one kind, as in most batches."""
-        if not self.accepted:
-            return False
-        first = self.accepted[0]
-        task_type, priority, timing = first.task_type, first.options.priority, first.options.timing
-        return all(
-            task.task_type is task_type and (options := task.options).priority is priority and options.timing is timing
-            for task in self.accepted
-        )
-
-    def _lists(self) -> dict[_Kind, str]:
-        """Return the list of each kind of task that can start at once. A batch often has only one kind."""
-        kinds = {_kind_of(task): task for task in (self.accepted[:1] if self._is_uniform else self.accepted)}
-        return {kind: task.list for kind, task in kinds.items() if not task.options.must_wait(self.created_at)}
+        return tickets_of(self.accepted, self.created_at)
 
     @property
     def scheduled(self) -> int:
