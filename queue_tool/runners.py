@@ -31,8 +31,12 @@ def make_runner(
     *,
     send: Callable[[Context, Sending | WantedPage], Any],
     follow: Callable[[Sequence[Ticket]], None],
+    retries: bool = False,
 ) -> Runner:
-    """Return what runs tasks, with the times and limits of the settings."""
+    """Return what runs tasks, with the times and limits of the settings.
+
+    If `retries` is true, tasks that fail are retried even without Redis: the caller runs them when they are due.
+    """
     return Runner(
         store=store,
         types=types,
@@ -43,6 +47,6 @@ def make_runner(
         chance=random.random,
         send=send,
         follow=follow,
-        retries=settings.redis_url != INLINE,
+        retries=retries or settings.redis_url != INLINE,
         pause=lambda: time.sleep(STORE_PAUSE),
     )

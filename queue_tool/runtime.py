@@ -218,6 +218,7 @@ def open_runtime(
     for_parent: bool = False,
     migrate: bool = False,
     judges: bool = True,
+    sweeps: bool = False,
     clock: Clock = CLOCK,
 ) -> Runtime:
     """Build the store, the broker and the services.
@@ -230,6 +231,7 @@ def open_runtime(
         for_parent: whether this process is a child that does one job for its parent.
         migrate: whether to upgrade the database first.
         judges: whether this process checks data against the schemas of the task types.
+        sweeps: whether the caller sweeps, so that a task that has failed inline can run again.
         clock: the source of time.
 
     Raises:
@@ -251,7 +253,9 @@ def open_runtime(
     def follow_runs(made: Sequence[Ticket]) -> None:
         follow(made)
 
-    runner = make_runner(settings, store, types, telemetry, clock, send=send_from_task, follow=follow_runs)
+    runner = make_runner(
+        settings, store, types, telemetry, clock, send=send_from_task, follow=follow_runs, retries=sweeps
+    )
     broker = open_broker(settings, store, runner, owner)
     filling = Filling(store=store, broker=broker, clock=clock, max_pushed=settings.max_pushed)
     submitter = Submitter(

@@ -215,8 +215,9 @@ def test_a_name_is_found_wherever_code_defines_it(source: str) -> None:
         "from queue_tool import Context, Filter, Priority, State, task",
         "import queue_tool.worker.pool_child",
         "from queue_tool import AsyncClient, Client",
+        "import queue_tool.testing.plugin",
     ],
-    ids=["the public names", "a process of the isolated lane", "the clients"],
+    ids=["the public names", "a process of the isolated lane", "the clients", "the plugin for pytest"],
 )
 def test_what_users_tasks_need_imports_no_vendor(imports: str) -> None:
     vendors = "{'flask', 'redis', 'rq', 'sqlalchemy', 'granian', 'httpx', 'requests', 'urllib3', 'aiohttp'}"

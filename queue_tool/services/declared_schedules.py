@@ -58,7 +58,15 @@ class DeclaredSchedules:
 
     def keep(self) -> None:
         """Record from now on, in a thread, that a process lives that declares them."""
-        threading.Thread(target=self._refresh, name="schedules", daemon=True).start()
+        threading.Thread(target=self._refresh_regularly, name="schedules", daemon=True).start()
+
+    def refresh(self) -> None:
+        """Record that a process lives that declares them.
+
+        Raises:
+            StoreAway: the database is busy or away.
+        """
+        self._store.declared_schedules.refresh(sorted(self._types), self._clock.now())
 
     def close(self) -> None:
         """Stop this."""
@@ -85,9 +93,9 @@ class DeclaredSchedules:
         except BadSchedule as error:
             raise BadTaskType(f"The schedule of the task type {kind.name!r} cannot be used: {error.sentence}") from None
 
-    def _refresh(self) -> None:
+    def _refresh_regularly(self) -> None:
         while not self._closed.wait(REFRESH_EVERY):
             try:
-                self._store.declared_schedules.refresh(sorted(self._types), self._clock.now())
+                self.refresh()
             except StoreAway as error:  # the next one is in an hour, and the schedule is paused after a day
                 _log.warning("declared schedules could not be refreshed: %s", error.reason)
