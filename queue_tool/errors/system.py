@@ -159,6 +159,12 @@ class BadSetting(QueueToolError):
     code = "bad_setting"
 
 
+class CannotMakeProject(QueueToolError):
+    """The project cannot be written."""
+
+    code = "cannot_make_project"
+
+
 class BadTaskType(QueueToolError):
     """A task type has an invalid declaration."""
 

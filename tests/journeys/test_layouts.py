@@ -43,6 +43,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """Prints where the package and its migrations are, and runs `queue-tool db upgrade` in the same process."""
 
 NEEDED = (
+    "queue_tool/cli/project/my_tasks.py.txt",
     "queue_tool/execution/builtin/sleep.json",
     "queue_tool/py.typed",
     "queue_tool/web/http/words/en.toml",
