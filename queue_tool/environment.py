@@ -39,6 +39,24 @@ def load_settings(overrides: Mapping[str, str] | None = None) -> Settings:
         raise BadSetting("The current directory no longer exists: start in another one.") from None
 
 
+def usable_settings() -> tuple[Settings, list[BadSetting]]:
+    """Return the settings, with the default for each one that is not valid, and the errors. For `queue-tool doctor`."""
+    errors: list[BadSetting] = []
+    try:
+        variables = _variables()
+    except BadSetting as error:
+        variables = dict(os.environ)
+        errors.append(error)
+    while True:
+        try:
+            chosen = settings.read(variables)
+        except BadSetting as error:
+            errors.append(error)
+            del variables[error.sentence.partition(" ")[0]]  # each sentence begins with the name of its setting
+        else:
+            return replace(chosen, data_dir=chosen.data_dir.absolute()), errors
+
+
 def unknown_settings() -> list[str]:
     """Return the names in the environment and in `.env` that look like settings but are unknown."""
     return [name for name in settings.unknown(_variables()) if name not in _BETWEEN_PROCESSES]

@@ -14,6 +14,11 @@ from redis import Redis
 from queue_tool.broker.keys import MARKER
 from queue_tool.errors import BrokerOfAnother
 
+OF_ANOTHER = (
+    "This Redis carries the tickets of another database. Use a separate Redis, or a separate RQ_KEY_PREFIX, "
+    f"for each database. If the other database no longer exists, delete the key {MARKER}."
+)
+
 
 def read(redis: Redis, database: str) -> str:
     """Return the marker's text. If there is no marker, write one: Redis belongs to this database from then on.
@@ -27,11 +32,18 @@ def read(redis: Redis, database: str) -> str:
         redis.set(MARKER, _new(database), nx=True)
         found = _found(redis)
     if found is None or _owner(found) != database.encode():
-        raise BrokerOfAnother(
-            "This Redis carries the tickets of another database. Use a separate Redis, or a separate RQ_KEY_PREFIX, "
-            f"for each database. If the other database no longer exists, delete the key {MARKER}."
-        )
+        raise BrokerOfAnother(OF_ANOTHER)
     return found.decode("utf-8", "backslashreplace")
+
+
+def owner(redis: Redis) -> str | None:
+    """Return the identity of the database that the marker names. None if there is no marker.
+
+    Raises:
+        RedisError: Redis does not answer.
+    """
+    found = _found(redis)
+    return None if found is None else _owner(found).decode("utf-8", "backslashreplace")
 
 
 def take_over(redis: Redis, database: str) -> None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from queue_tool import __version__
+from queue_tool.cli.doctor import doctor
+from queue_tool.cli.init import init
 from queue_tool.cli.operate import db, keys
 from queue_tool.errors import BadSetting, QueueToolError
 from queue_tool.host import collector, descriptors, ports
@@ -44,8 +46,8 @@ def main() -> None:
     collector.collect_rarely()
 
 
-main.add_command(db)
-main.add_command(keys)
+for _command in (db, doctor, init, keys):
+    main.add_command(_command)
 
 _host = click.option("--host", help="Address to listen on. Overrides QUEUE_TOOL_HOST.")
 _port = click.option("--port", help="Port to listen on. Overrides QUEUE_TOOL_PORT.")

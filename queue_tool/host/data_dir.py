@@ -44,8 +44,41 @@ def prepare(path: Path) -> Path:
     return path
 
 
+def require_usable(path: Path) -> os.stat_result | None:
+    """Check that a start can use the directory as it is, and change nothing.
+
+    Returns:
+        Its owner, mode and so on; None if it is missing, and a start can make it.
+
+    Raises:
+        DataDirUnusable: the path is not a directory, this process cannot write there, or other users can.
+    """
+    place = path = path.absolute()
+    try:
+        while not place.exists():
+            place = place.parent
+        if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
+            raise OSError(0, os.strerror(errno.EACCES if place.is_dir() else errno.ENOTDIR))
+        return _require_closed(path.resolve()) if place == path else None
+    except OSError as error:
+        raise DataDirUnusable(f"The data directory {path} cannot be written: {error.strerror}.") from None
+
+
 def _require_own(folder: Path) -> None:
     """Check that only this user can write to a directory. If a group can, take this right away if possible.
+
+    Raises:
+        DataDirUnusable: every user can write there, or the directory is another user's.
+    """
+    found = _require_closed(folder)
+    if found.st_uid != os.getuid():
+        _log.warning("the data directory %s belongs to another user, who can replace its files", folder)
+    elif found.st_mode & stat.S_IWGRP and not found.st_mode & stat.S_ISVTX:
+        _set_right(folder, found.st_mode & ~(stat.S_IWGRP | stat.S_IWOTH))
+
+
+def _require_closed(folder: Path) -> os.stat_result:
+    """Check that no other user can write to a directory, except for its group.
 
     Directories of root are accepted, because root can do everything anyway. Root itself may use those of others: a
     container often runs as root in a directory of the host's user.
@@ -63,10 +96,7 @@ def _require_own(folder: Path) -> None:
         raise DataDirUnusable(
             f"The data directory {folder} belongs to another user: set QUEUE_TOOL_DATA_DIR to one of this user's."
         )
-    if found.st_uid != os.getuid():
-        _log.warning("the data directory %s belongs to another user, who can replace its files", folder)
-    elif found.st_mode & stat.S_IWGRP and not found.st_mode & stat.S_ISVTX:
-        _set_right(folder, found.st_mode & ~(stat.S_IWGRP | stat.S_IWOTH))
+    return found
 
 
 def _open_to_all(found: os.stat_result) -> bool:

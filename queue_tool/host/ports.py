@@ -29,6 +29,15 @@ def resolved(host: str) -> str:
     return str(addresses[0])
 
 
+def is_open(host: str, port: int) -> bool:
+    """Return whether a server accepts connections at this address."""
+    try:
+        socket.create_connection((host, port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
 def require_free(host: str, port: int) -> None:
     """Check that a process can listen on this address.
 

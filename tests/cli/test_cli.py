@@ -17,7 +17,7 @@ from queue_tool import __version__
 from queue_tool.host import ports, valkey
 from tests.support import LIMIT, PROGRAM, System, free_port, run_command
 
-COMMANDS = ("up", "web", "worker", "sweep", "db", "keys", "redis-url")
+COMMANDS = ("up", "web", "worker", "sweep", "db", "doctor", "init", "keys", "redis-url")
 AWAY = "redis://127.0.0.1:1"
 
 
