@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from queue_tool.errors import PartlyChanged, StoreAway
@@ -13,15 +13,18 @@ from queue_tool.model.failures import Failures, grouped
 from queue_tool.model.filter import Filter
 from queue_tool.model.states import State
 from queue_tool.model.telemetry import Telemetry
+from queue_tool.services.bulk import Changed, change_these
 from queue_tool.store import Store
 
 MOST_GROUPED = 5000
 """The newest dead letters that are grouped. With more of them, the rest follows when these are gone."""
 
+FAILED = frozenset({State.FAILED})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetters:
-    """Groups dead letters, and removes old ones."""
+    """Groups dead letters, and removes them."""
 
     store: Store
     telemetry: Telemetry
@@ -44,11 +47,21 @@ class DeadLetters:
             PartlyChanged: the database became unavailable after some tasks were removed.
             StoreAway: the database is busy or away, and nothing was removed.
         """
-        wanted = Filter(states=frozenset({State.FAILED}), ended_before=self.clock.now() - older_than)
-        removed = 0
+        return self.remove_matching(Filter(ended_before=self.clock.now() - older_than)).changed
+
+    def remove_matching(self, wanted: Filter) -> Changed:
+        """Remove the failed tasks that match a filter. Those of a batch that has not ended stay.
+
+        Raises:
+            PartlyChanged: the database became unavailable after some tasks were removed.
+            StoreAway: the database is busy or away, and nothing was removed.
+        """
+        possible = removable(wanted)
+        matched = removed = 0
         try:
-            for page in self.store.control.matching(wanted):
-                removed += self.store.control.remove(page)
+            for page in () if possible is None else self.store.control.matching(possible):
+                removed += self._remove(page)
+                matched += len(page)
         except StoreAway as error:
             if not removed:
                 raise
@@ -59,4 +72,24 @@ class DeadLetters:
             ) from error
         finally:
             self.telemetry.emit(events.SweptOld(tasks=removed))
-        return removed
+        return Changed(matched=matched, changed=removed)
+
+    def remove_these(self, tokens: Sequence[str]) -> Changed:
+        """Remove failed tasks by their tokens. Unknown ones are skipped, and those of a batch that has not ended stay.
+
+        Raises:
+            PartlyChanged: the database became unavailable after some tasks were removed.
+            StoreAway: the database is busy or away, and nothing was removed.
+        """
+        return change_these(self.store, tokens, self._remove, self._report)
+
+    def _remove(self, tokens: list[str]) -> int:
+        return self.store.control.remove(tokens, only=State.FAILED)
+
+    def _report(self, removed: Changed) -> None:
+        self.telemetry.emit(events.SweptOld(tasks=removed.changed))
+
+
+def removable(wanted: Filter) -> Filter | None:
+    """Return the filter that selects only failed tasks; None if it selects none of them."""
+    return None if wanted.states and State.FAILED not in wanted.states else replace(wanted, states=FAILED)

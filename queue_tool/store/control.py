@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, bindparam, select, true, update
 
 from queue_tool.model.filter import Filter
 from queue_tool.model.states import Move, State
@@ -19,7 +19,7 @@ from queue_tool.store.filtering import conditions
 from queue_tool.store.listening import LISTENING
 from queue_tool.store.moves import closes, lock_tokens
 from queue_tool.store.removal import remove
-from queue_tool.store.tables import batches, tasks
+from queue_tool.store.tables import batches, in_state, tasks
 from queue_tool.store.tasks import CHUNK, chunks
 from queue_tool.store.tickets import TICKET_COLUMNS, ticket_of
 
@@ -117,10 +117,16 @@ class Control:
         with self._database.write() as connection:
             return holding.release(connection, held, now)
 
-    def remove(self, tokens: Sequence[str]) -> int:
-        """Remove ended tasks with all of their rows. Return how many were removed."""
+    def remove(self, tokens: Sequence[str], only: State | None = None) -> int:
+        """Remove ended tasks with all of their rows. Return how many were removed.
+
+        Args:
+            tokens: the tokens of the tasks.
+            only: the ended state that they must be in; None means any.
+        """
+        wanted = true() if only is None else in_state(only, keyed=True)
         with self._database.write() as connection:
-            return sum(remove(connection, tasks.c.token.in_(chunk)) for chunk in chunks(tokens))
+            return sum(remove(connection, wanted & tasks.c.token.in_(chunk)) for chunk in chunks(tokens))
 
     def matching(self, wanted: Filter) -> Iterator[list[str]]:
         """Return the tokens of the tasks that match a filter, in pages, in the order of submission.
