@@ -99,6 +99,8 @@ class KeyNotFound(NotFound):
     """There is no API key with this id."""
 
     code = "key_not_found"
+    cause = "No API key has this id."
+    remedy = f"Check the id: `queue-tool keys list` and the page `/dashboard/keys` show all keys. {FAILS_AGAIN}"
 
 
 class TaskRemoved(QueueToolError):

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from queue_tool.store.messages import Messages
     from queue_tool.store.outbox_upkeep import OutboxUpkeep
     from queue_tool.store.schedules import Schedules
+    from queue_tool.store.suggestions import Suggestions
     from queue_tool.store.ticks import Ticks
     from queue_tool.store.webhooks import Webhooks
 
@@ -173,6 +174,13 @@ class Store:
         from queue_tool.store.ticks import Ticks
 
         return Ticks(self.database)
+
+    @cached_property
+    def suggestions(self) -> Suggestions:
+        """Values of filters for those who type; made like `messages`."""
+        from queue_tool.store.suggestions import Suggestions
+
+        return Suggestions(self.database)
 
     def identity(self) -> str:
         """Return the unique id of this database. A copy of the database has the same id."""

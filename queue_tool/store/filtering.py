@@ -58,14 +58,14 @@ def choices(wanted: Filter) -> Iterator[list[ColumnElement[bool]]]:
         yield [in_state(state) for state in sorted(wanted.states)]
     if wanted.prefix is not None:
         yield [
-            and_(column.is_not(None), *_begins_with(column, wanted.prefix))
+            and_(column.is_not(None), *begins_with(column, wanted.prefix))
             for column in (tasks.c.name, tasks.c.custom_id, tasks.c.token)
         ]
     if wanted.token_prefix is not None:
-        yield [and_(*_begins_with(tasks.c.token, wanted.token_prefix))]
+        yield [and_(*begins_with(tasks.c.token, wanted.token_prefix))]
 
 
-def _begins_with(column: ColumnElement[str], prefix: str) -> Iterator[ColumnElement[bool]]:
+def begins_with(column: ColumnElement[str], prefix: str) -> Iterator[ColumnElement[bool]]:
     """Return the conditions that a text begins with a prefix, as a range: an index in byte order can use it."""
     yield column >= prefix
     end = _after_all_that_begin_with(prefix)

@@ -57,9 +57,12 @@ from queue_tool.web.operations import (
 )
 from queue_tool.web.pages import batches as batch_pages
 from queue_tool.web.pages import dead_letters as dead_letter_pages
-from queue_tool.web.pages import docs, errors, home, login, overview
+from queue_tool.web.pages import docs, errors, home, keys, login, overview, queues, schedule_form, suggestions, webhook
+from queue_tool.web.pages import schedules as schedule_pages
 from queue_tool.web.pages import task as task_page
 from queue_tool.web.pages import tasks as task_pages
+from queue_tool.web.pages import webhooks as webhook_pages
+from queue_tool.web.pages import workers as worker_pages
 from queue_tool.web.serving import flask_commands, flask_run, serve
 from queue_tool.web.serving.bridge.bridge import Bridge
 from queue_tool.web.serving.bridge.limits import Limits
@@ -103,6 +106,14 @@ def groups() -> list[Group]:
         task_page,
         batch_pages,
         dead_letter_pages,
+        schedule_pages,
+        schedule_form,
+        webhook_pages,
+        webhook,
+        queues,
+        worker_pages,
+        keys,
+        suggestions,
         login,
         docs,
         errors,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.browser.chromium import Chromium, Window, program
+from tests.receiver import Receiver, receiver
 from tests.support import System, eventually, http
 
 FOLDER = Path(__file__).parents[2] / "build" / "pictures"
@@ -48,7 +49,7 @@ def report(data, context):
 IMAGES = [{"url": f"https://images.example/2026/{number:05}.jpg", "width": number} for number in range(1, 2001)]
 
 
-def fill(system: System) -> Mapping[str, str]:
+def fill(system: System, hooks: Receiver) -> Mapping[str, str]:
     """Send tasks of several types that reach all states; return the path of each page."""
     thumbnails = [*IMAGES, {"url": "", "width": 10}, {"url": "https://images.example/x.jpg", "width": "large"}, 7]
     done = _send(system, "/tasks?task_type=thumbnail&name=thumbnails+2026-11&metadata.customer=ACME", thumbnails)
@@ -65,7 +66,7 @@ def fill(system: System) -> Mapping[str, str]:
     eventually(lambda: http("GET", system.url(f"/batches/{done}")).json["status"] == "finished")
     eventually(lambda: http("GET", system.url(f"/tasks/{running}")).json["progress"])
     failed = http("GET", system.url("/deadletter?limit=1")).json["items"][0]["token"]
-    return {
+    return operated(system, hooks) | {
         "home": "/",
         "overview": "/dashboard",
         "tasks": "/dashboard/tasks",
@@ -81,6 +82,43 @@ def fill(system: System) -> Mapping[str, str]:
         "login": "/login",
         "unknown": "/dashboard/nowhere",
         "errors": "/docs/errors",
+    }
+
+
+def operated(system: System, hooks: Receiver) -> Mapping[str, str]:
+    """Make schedules and webhooks; return the path of each page about them."""
+    kinds: list[dict[str, Any]] = [
+        {"name": "clean up temporary files", "task_type": "echo", "every": 900, "data": None},
+        {"name": "weekly digest to all customers in the region", "task_type": "echo", "cron": "0 9 * * 1"},
+        {"name": "report", "task_type": "reverse_text", "cron": "30 2 * * 1-5", "timezone": "America/Sao_Paulo"},
+    ]
+    made = [
+        http("POST", system.url("/schedules"), {"data": "nightly figures", "tags": ["report", "daily"]} | kind).json[
+            "id"
+        ]
+        for kind in kinds
+    ]
+    http("POST", system.url(f"/schedules/{made[1]}/pause"))
+    for _ in range(7):
+        http("POST", system.url(f"/schedules/{made[2]}/run"))
+    for path, events in (("/ok", ["all"]), ("/fails", ["task.failed"]), ("/gone", ["batch.finished"])):
+        hook = {"url": hooks.url(path), "events": events, "description": f"orders{path}", "headers": {"X-Team": "7"}}
+        webhook = http("POST", system.url("/webhooks"), hook).json["id"]
+        http("POST", system.url(f"/webhooks/{webhook}/test"))
+    _send(system, "/tasks", [{"task_type": "echo", "data": n} for n in range(3)])
+    eventually(lambda: http("GET", system.url(f"/webhooks/{webhook}/deliveries")).json["total"] > 1)
+    http("POST", system.url("/queue/low/pause"))
+    return {
+        "schedules": "/dashboard/schedules",
+        "schedule": f"/dashboard/schedules/{made[2]}",
+        "newschedule": "/dashboard/schedules/new",
+        "editschedule": f"/dashboard/schedules/{made[0]}/edit",
+        "webhooks": "/dashboard/webhooks",
+        "webhook": f"/dashboard/webhooks/{webhook}",
+        "newwebhook": "/dashboard/webhooks/new",
+        "queues": "/dashboard/queues",
+        "workers": "/dashboard/workers",
+        "keys": "/dashboard/keys",
     }
 
 
@@ -100,6 +138,11 @@ def take(chromium: Chromium, system: System, pages: Mapping[str, str]) -> None:
                     if name == "home":
                         window.page.get_by_role("button", name="Check").click()
                         window.page.locator("#checked table").wait_for()
+                    if name == "nothing":
+                        window.page.get_by_label("Batch").click()
+                        window.page.get_by_role("option").first.wait_for()
+                    if name == "queues":
+                        window.page.get_by_text("More", exact=True).click()
                     height = min(window.page.evaluate("document.documentElement.scrollHeight"), HIGHEST)
                     window.page.set_viewport_size({"width": width, "height": height})
                     window.page.screenshot(path=FOLDER / f"{name}-{theme}-{width}.png")
@@ -116,11 +159,15 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "pictured.py").write_text(TASKS)
-        system = System(Path(folder), settings={"TASKS": "pictured", "MAX_ATTEMPTS": "1", "CONCURRENCY": "200"})
+        system = System(
+            Path(folder),
+            settings={"TASKS": "pictured", "MAX_ATTEMPTS": "1", "CONCURRENCY": "200", "WEBHOOK_ALLOW": "127.0.0.1"},
+        )
         chromium = Chromium(path)
         try:
             system.start()
-            take(chromium, system, fill(system))
+            with receiver() as hooks:
+                take(chromium, system, fill(system, hooks))
         finally:
             chromium.close()
             system.kill_all()

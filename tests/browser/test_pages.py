@@ -129,6 +129,19 @@ def violations(page: Page, **options: Any) -> list[str]:
     ]
 
 
+def operator_pages(system: System) -> list[str]:
+    """Return the paths of the pages of schedules, webhooks, queues, workers and keys, with something on each."""
+    schedule = {"task_type": "echo", "cron": "0 6 * * 1", "timezone": "Europe/Lisbon", "name": "a long name " * 15}
+    made = http("POST", system.url("/schedules"), schedule).json["id"]
+    http("POST", system.url(f"/schedules/{made}/run"))
+    hook = {"url": "https://1.1.1.1/" + "long/" * 40, "events": ["task.failed"], "tag": "no task has this"}
+    webhook = http("POST", system.url("/webhooks"), hook).json["id"]
+    http("POST", system.url(f"/webhooks/{webhook}/rotate"))
+    names = ["schedules", f"schedules/{made}", f"schedules/{made}/edit", "schedules/new?cron=no", "webhooks"]
+    names += [f"webhooks/{webhook}", "webhooks/new", "queues", "workers", "keys", "deadletters?delete=none"]
+    return [f"/dashboard/{name}" for name in names]
+
+
 def test_axe_finds_nothing_that_keeps_people_out_and_a_phone_shows_all(
     chromium: Chromium, lasting_system: System
 ) -> None:
@@ -138,7 +151,7 @@ def test_axe_finds_nothing_that_keeps_people_out_and_a_phone_shows_all(
     system.await_status(token, "finished")
     paths = ["/", "/dashboard", "/dashboard/tasks?limit=5", "/dashboard/tasks?tag=none&limit=0", "/no", "/login"]
     paths += ["/dashboard/batches", f"/dashboard/batches/{sent['batch']}", "/dashboard/deadletters"]
-    paths += [f"/dashboard/tasks/{token}", "/dashboard/tasks?confirm=cancel"]
+    paths += [f"/dashboard/tasks/{token}", "/dashboard/tasks?confirm=delete", *operator_pages(system)]
 
     def steps(window: Window) -> dict[str, list[str]]:
         found, page = {}, window.page

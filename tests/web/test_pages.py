@@ -128,7 +128,7 @@ def test_all_that_match_are_changed_after_a_page_that_says_how_many(site: Site, 
     assert refused.status_code == 403
 
 
-@pytest.mark.parametrize("fields", [{}, {"action": "delete"}, {"action": "cancel", "filter": "colour=red"}])
+@pytest.mark.parametrize("fields", [{}, {"action": "remove"}, {"action": "cancel", "filter": "colour=red"}])
 def test_a_form_that_makes_no_sense_changes_nothing(site: Site, fields: dict[str, str]) -> None:
     token = site.send()
     assert site.client.post(TASKS, data=fields | {"token": token}).status_code == 400
@@ -210,7 +210,10 @@ def test_no_page_with_its_files_is_larger_than_150_kb(site: Site) -> None:
         assert len(site.get(path).data) + files < 150_000, path
 
 
-MODULES = ("times.js", "live.js", "selection.js", "copying.js", "files.js")
+MODULES = (
+    *("times.js", "live.js", "selection.js", "copying.js", "files.js"),
+    *("completing.js", "previewing.js", "menu.js"),
+)
 
 
 def test_a_list_of_more_than_is_counted_says_so(site: Site) -> None:
@@ -222,5 +225,5 @@ def test_a_list_of_more_than_is_counted_says_so(site: Site) -> None:
 
 def test_every_page_is_declared_as_no_part_of_the_document() -> None:
     pages = [operation for group in groups() for operation in group.operations if "/dashboard" in operation.path]
-    assert len(pages) == 12
+    assert len(pages) == 30
     assert not any(operation.in_document for operation in pages)

@@ -64,7 +64,14 @@ def test_a_change_with_a_session_must_say_that_it_comes_from_our_own_page(
 def test_a_session_has_the_role_of_its_key(client: FlaskClient, bearer: KeyMaker) -> None:
     log_in(client, bearer("read"))
     assert client.post("/api", json=[{"item": "a", "valor": 1}], headers=OURS | bearer("admin")).status_code == 200
-    for path in ("/", "/dashboard", "/dashboard/tasks", "/dashboard/batches", "/dashboard/deadletters"):
+    for path in (
+        "/",
+        "/dashboard",
+        "/dashboard/tasks",
+        "/dashboard/batches",
+        "/dashboard/deadletters",
+        "/dashboard/queues",
+    ):
         page = client.get(path)
         assert page.status_code == 200
         assert set(_actions(page.text)) <= {"/theme", "/logout", "/dashboard/tasks", "/dashboard/batches"}

@@ -21,10 +21,22 @@ MENU: Mapping[str, str] = {
     "/dashboard/tasks": "tasks",
     "/dashboard/batches": "batches",
     "/dashboard/deadletters": "dead_letters",
+    "/dashboard/schedules": "schedules",
     "/": "send",
-    "/docs": "api",
 }
 """The word of each entry of the menu, by its path."""
+
+MORE: Mapping[str, str] = {
+    "/dashboard/queues": "queues",
+    "/dashboard/workers": "workers",
+    "/dashboard/webhooks": "webhooks",
+    "/dashboard/keys": "keys_of_api",
+    "/docs": "api",
+}
+"""The word of each entry behind `More` in the menu."""
+
+FOR_ADMINS = ("/dashboard/keys",)
+"""Entries that others do not see."""
 
 
 def shown() -> dict[str, Any]:
@@ -34,6 +46,7 @@ def shown() -> dict[str, Any]:
         "words": words(),
         "theme": theme if theme in THEMES else "",
         "menu": MENU,
+        "more": {path: word for path, word in MORE.items() if path not in FOR_ADMINS or _may(Role.ADMIN)},
         "path": request.path,
         "here": _this_page(),
         "key_name": g.get("key_name", ""),

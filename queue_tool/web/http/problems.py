@@ -47,6 +47,7 @@ STATUSES: dict[str, int] = {
     errors.WebhookNotFound.code: 404,
     errors.DeliveryNotFound.code: 404,
     errors.ScheduleNotFound.code: 404,
+    errors.KeyNotFound.code: 404,
     errors.EmptyMessage.code: 404,
     errors.ReceiptNotFound.code: 404,
     errors.MethodNotAllowed.code: 405,

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from msgspec import structs
-
 from queue_tool.errors import BadSchedule, BadTask, ScheduleInCode, ScheduleNotFound
-from queue_tool.model import schedule as model
 from queue_tool.model.access import Role
 from queue_tool.model.payloads.queries import Paging
 from queue_tool.model.payloads.schedules import (
     ScheduleBody,
     ScheduleDetails,
     SchedulePage,
-    ScheduleSummary,
     TickPage,
     TickShown,
 )
-from queue_tool.model.times import rfc3339
-from queue_tool.web.http.answers import rfc3339_or_none, runtime
+from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.operation import Group, Reply
 from queue_tool.web.http.paging import listed, totals
+from queue_tool.web.http.schedule_shapes import details, summary, tick
 
 CREATED = 201
-
-UPCOMING = 10
-"""The next ticks that are shown."""
 
 routes = Group("schedules", "Send tasks and batches again and again: by a cron expression, or at equal intervals.")
 
@@ -37,7 +30,7 @@ def make_schedule(body: ScheduleBody) -> Reply[ScheduleDetails]:
     and again at each tick. However many sweepers run, each tick is made once.
     """
     made = runtime().schedules.make(body)
-    return Reply(body=_details(made), status=CREATED, headers={"Location": f"/schedules/{made.id}"})
+    return Reply(body=details(made), status=CREATED, headers={"Location": f"/schedules/{made.id}"})
 
 
 @routes.get("/schedules", Role.READ)
@@ -47,7 +40,7 @@ def list_schedules(query: Paging) -> Reply[SchedulePage]:
     The list has those that are declared in code too.
     """
     page = runtime().schedules(query.limit, query.cursor)
-    return listed(SchedulePage(items=[_summary(each) for each in page.items], **totals(page)))
+    return listed(SchedulePage(items=[summary(each) for each in page.items], **totals(page)))
 
 
 @routes.get("/schedules/<schedule>", Role.READ, errors=(ScheduleNotFound,))
@@ -56,7 +49,7 @@ def get_schedule(schedule: str) -> ScheduleDetails:
 
     `words` says in English when it is due.
     """
-    return _details(runtime().schedules.get(schedule))
+    return details(runtime().schedules.get(schedule))
 
 
 @routes.put("/schedules/<schedule>", Role.ADMIN, errors=(ScheduleNotFound, ScheduleInCode, BadSchedule, BadTask))
@@ -65,7 +58,7 @@ def change_schedule(schedule: str, body: ScheduleBody) -> ScheduleDetails:
 
     The body replaces all of it. Its next tick is the first one after now. A paused schedule stays paused.
     """
-    return _details(runtime().schedules.change(schedule, body))
+    return details(runtime().schedules.change(schedule, body))
 
 
 @routes.delete("/schedules/<schedule>", Role.ADMIN, errors=(ScheduleNotFound, ScheduleInCode))
@@ -77,7 +70,7 @@ def delete_schedule(schedule: str) -> ScheduleDetails:
     schedules = runtime().schedules
     found = schedules.get(schedule)
     schedules.remove(schedule)
-    return _details(found)
+    return details(found)
 
 
 @routes.post("/schedules/<schedule>/pause", Role.ADMIN, errors=(ScheduleNotFound,))
@@ -86,7 +79,7 @@ def pause_schedule(schedule: str) -> ScheduleDetails:
 
     It has no ticks until it is resumed.
     """
-    return _details(runtime().schedules.pause(schedule))
+    return details(runtime().schedules.pause(schedule))
 
 
 @routes.post("/schedules/<schedule>/resume", Role.ADMIN, errors=(ScheduleNotFound,))
@@ -95,7 +88,7 @@ def resume_schedule(schedule: str) -> ScheduleDetails:
 
     Its next tick is the first one after now. The ticks while it was paused are not made.
     """
-    return _details(runtime().schedules.resume(schedule))
+    return details(runtime().schedules.resume(schedule))
 
 
 @routes.post("/schedules/<schedule>/run", Role.ADMIN, errors=(ScheduleNotFound,))
@@ -105,7 +98,7 @@ def run_schedule(schedule: str) -> TickShown:
     It sends what each tick sends, also if the schedule is paused, and while what the tick before it sent is not
     finished. The next tick stays where it is.
     """
-    return _tick(runtime().schedules.run(schedule))
+    return tick(runtime().schedules.run(schedule))
 
 
 @routes.get("/schedules/<schedule>/ticks", Role.READ, errors=(ScheduleNotFound,))
@@ -116,60 +109,4 @@ def list_ticks(schedule: str, query: Paging) -> Reply[TickPage]:
     `GET /batches?metadata.schedule=<id>` all batches.
     """
     page = runtime().schedules.ticks(schedule, query.limit, query.cursor)
-    return listed(TickPage(items=[_tick(each) for each in page.items], **totals(page)))
-
-
-def _summary(found: model.Schedule) -> ScheduleSummary:
-    rhythm = found.rhythm
-    return ScheduleSummary(
-        id=found.id,
-        name=found.work.name,
-        status=found.status,
-        task_type=found.work.task_type,
-        cron=rhythm.cron,
-        every=rhythm.every,
-        timezone=rhythm.timezone,
-        start=rfc3339_or_none(rhythm.start),
-        end=rfc3339_or_none(rhythm.end),
-        overlap=rhythm.overlap,
-        catch_up=rhythm.catch_up,
-        jitter=rhythm.jitter,
-        words=_words(found),
-        in_code=found.declared is not None,
-        version=found.declared.version if found.declared else None,
-        created_at=rfc3339(found.created_at),
-        next_at=rfc3339_or_none(found.next_at),
-        last_at=rfc3339_or_none(found.last_at),
-        paused_at=rfc3339_or_none(found.paused_at),
-        paused_by=found.paused_by,
-        ticks=found.ticks,
-    )
-
-
-def _words(found: model.Schedule) -> str:
-    try:
-        return found.rhythm.recurrence(found.created_at).words
-    except BadSchedule as error:  # for example, this machine does not know its time zone
-        return error.sentence
-
-
-def _details(found: model.Schedule) -> ScheduleDetails:
-    key = "elements" if found.work.is_batch else "data"
-    return ScheduleDetails(
-        **structs.asdict(_summary(found)),
-        request={**found.work.request, key: found.work.data},
-        upcoming=[rfc3339(time) for time in found.upcoming(UPCOMING)],
-    )
-
-
-def _tick(made: model.Tick) -> TickShown:
-    return TickShown(
-        number=made.number,
-        at=rfc3339(made.at),
-        made_at=rfc3339(made.made_at),
-        cause=made.cause,
-        result=made.result,
-        token=made.token,
-        batch=made.batch,
-        error=made.error,
-    )
+    return listed(TickPage(items=[tick(each) for each in page.items], **totals(page)))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from msgspec import UNSET, structs
 
 from queue_tool.errors import BadRequest, BadWebhook, DeliveryNotFound, WebhookDisabled, WebhookNotFound
-from queue_tool.model import delivery as tries
-from queue_tool.model import webhook as model
 from queue_tool.model.access import Role
 from queue_tool.model.payloads.queries import Paging
 from queue_tool.model.payloads.webhooks import (
@@ -23,14 +21,12 @@ from queue_tool.model.payloads.webhooks import (
     WebhookPage,
 )
 from queue_tool.model.times import read_time, rfc3339
-from queue_tool.web.http.answers import rfc3339_or_none, runtime
+from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.operation import Group, Reply
 from queue_tool.web.http.paging import listed, totals
+from queue_tool.web.http.webhook_shapes import delivery, shown, wanted
 
 CREATED = 201
-
-LONGEST_TEXT = 1000
-"""Characters of a description, and of each filter."""
 
 routes = Group("webhooks", "Register addresses that the service calls when tasks and batches end.")
 
@@ -43,23 +39,9 @@ def register_webhook(body: WebhookBody) -> Reply[NewWebhook]:
     in the answer is shown only once. All filters must match. A URL inside a private network is refused, unless
     `QUEUE_TOOL_WEBHOOK_ALLOW` names it.
     """
-    texts = (body.description, body.task_type, body.tag, body.batch)
-    if any(text is not None and ("\0" in text or len(text) > LONGEST_TEXT) for text in texts):
-        raise BadWebhook(f"The description and the filters have at most {LONGEST_TEXT} characters, and no U+0000.")
     system = runtime()
-    wanted = model.Webhook(
-        id="",
-        url=body.url,
-        events=model.events_of(body.events),
-        headers=body.headers,
-        description=body.description,
-        task_type=body.task_type,
-        tag=body.tag,
-        batch=body.batch,
-        created_at=system.clock.now(),
-    )
-    webhook, secret = system.webhooks().register(wanted)
-    answer = NewWebhook(secret=secret, **structs.asdict(_shown(webhook)))
+    webhook, secret = system.webhooks().register(wanted(body, system.clock.now()))
+    answer = NewWebhook(secret=secret, **structs.asdict(shown(webhook)))
     return Reply(body=answer, status=CREATED, headers={"Location": f"/webhooks/{webhook.id}"})
 
 
@@ -70,7 +52,7 @@ def list_webhooks(query: Paging) -> Reply[WebhookPage]:
     The list also has each `webhook` of tasks and batches that was called lately: `own` is true for those.
     """
     page = runtime().webhooks().page(query.limit, query.cursor)
-    return listed(WebhookPage(items=[_shown(webhook) for webhook in page.items], **totals(page)))
+    return listed(WebhookPage(items=[shown(webhook) for webhook in page.items], **totals(page)))
 
 
 @routes.get("/webhooks/secret", Role.ADMIN)
@@ -88,7 +70,7 @@ def get_webhook(webhook: str) -> Webhook:
 
     `waiting` says how many ends it has not been told of yet. The secret and the values of its headers are not shown.
     """
-    return _shown(runtime().webhooks().get(webhook))
+    return shown(runtime().webhooks().get(webhook))
 
 
 @routes.delete("/webhooks/<webhook>", Role.ADMIN, errors=(WebhookNotFound,))
@@ -121,7 +103,7 @@ def enable_webhook(webhook: str) -> Webhook:
     """
     service = runtime().webhooks()
     service.enable(webhook)
-    return _shown(service.get(webhook))
+    return shown(service.get(webhook))
 
 
 @routes.post("/webhooks/<webhook>/test", Role.ADMIN, errors=(WebhookNotFound,))
@@ -131,7 +113,7 @@ def test_webhook(webhook: str) -> Delivery:
     It has the type `webhook.test`. The answer comes when the receiver has answered, after 20 seconds at most. It is no
     error if the receiver fails: see `status` and `problem`.
     """
-    return _delivery(runtime().webhooks().test(webhook))
+    return delivery(runtime().webhooks().test(webhook))
 
 
 @routes.get("/webhooks/<webhook>/deliveries", Role.READ, errors=(WebhookNotFound,))
@@ -141,7 +123,7 @@ def list_deliveries(webhook: str, query: Paging) -> Reply[DeliveryPage]:
     The latest 500 tries of a webhook are kept, for seven days.
     """
     page = runtime().webhooks().deliveries(webhook, query.limit, query.cursor)
-    return listed(DeliveryPage(items=[_delivery(each) for each in page.items], **totals(page)))
+    return listed(DeliveryPage(items=[delivery(each) for each in page.items], **totals(page)))
 
 
 @routes.post("/webhooks/<webhook>/redeliver", Role.ADMIN, errors=(WebhookNotFound, DeliveryNotFound, WebhookDisabled))
@@ -159,38 +141,3 @@ def redeliver_message(webhook: str, body: RedeliverBody) -> Redelivered:
         raise BadRequest(f"since: {error}") from None
     message = None if body.message is UNSET else body.message.replace("\0", "")
     return Redelivered(ends=runtime().webhooks().redeliver(webhook, message, since))
-
-
-def _shown(webhook: model.Webhook) -> Webhook:
-    return Webhook(
-        id=webhook.id,
-        url=webhook.url,
-        events=list(webhook.events),
-        own=webhook.own,
-        headers=list(webhook.headers),
-        description=webhook.description,
-        task_type=webhook.task_type,
-        tag=webhook.tag,
-        batch=webhook.batch,
-        created_at=rfc3339(webhook.created_at),
-        created=rfc3339(webhook.created_at),
-        waiting=webhook.waiting,
-        tries=webhook.tries,
-        disabled_at=rfc3339_or_none(webhook.disabled_at),
-        disabled_why=webhook.disabled_why,
-    )
-
-
-def _delivery(done: tries.Try) -> Delivery:
-    return Delivery(
-        message=done.message,
-        type=done.type,
-        ends=done.count,
-        at=rfc3339(done.at),
-        tries=done.number,
-        outcome=done.outcome,
-        seconds=done.seconds,
-        status=done.status,
-        answer=done.answer,
-        problem=done.problem,
-    )

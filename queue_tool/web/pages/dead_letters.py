@@ -1,4 +1,4 @@
-"""The page `/dashboard/deadletters`: failed tasks by the kind of their error; retry all of one kind with one click."""
+"""The page `/dashboard/deadletters`: failed tasks by the kind of their error; retry or delete all of one kind."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from queue_tool.services.dead_letters import MOST_GROUPED
 from queue_tool.web.http.admission import FORM
 from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.operation import Group
-from queue_tool.web.pages.page import SELDOM, back_to, field, page
-from queue_tool.web.pages.tasks import did_of, numbers_of
+from queue_tool.web.pages.page import SELDOM, back_to, choice, field, page
+from queue_tool.web.pages.tasks import change, did_of, numbers_of
 
 PATH = "/dashboard/deadletters"
 
@@ -28,8 +28,13 @@ pages = Group("dead letters page", "Failed tasks by the kind of their error.")
 
 @pages.get(PATH, Role.READ, in_document=False, takes_any_query=True)
 def show_dead_letters() -> Response:
-    """Show the failed tasks by the kind of their error."""
-    groups = runtime().dead_letters.groups()
+    """Show the failed tasks by the kind of their error.
+
+    With `delete=<kind>`, it shows how many of this kind there are, and asks whether to delete them.
+    """
+    groups, wanted = runtime().dead_letters.groups(), request.args.get("delete")
+    if wanted:
+        return page("confirm_group.html", group=next((group for group in groups if group.id == wanted), None))
     return page(
         "dead_letters.html",
         refresh=SELDOM,
@@ -55,8 +60,8 @@ def show_dead_letters() -> Response:
 
 
 @pages.post(PATH, Role.ADMIN, in_document=False, takes=FORM)
-def retry_group() -> BaseResponse:
-    """Retry all failed tasks of one kind."""
-    system, wanted = runtime(), field("group")
+def change_group() -> BaseResponse:
+    """Retry or delete all failed tasks of one kind."""
+    system, wanted, name = runtime(), field("group"), choice("action", ("", "delete")) or "retry"
     tokens = [token for group in system.dead_letters.groups() if group.id == wanted for token in group.tokens]
-    return back_to(PATH, **numbers_of("retry", system.reopen.these(tokens)))
+    return back_to(PATH, **numbers_of(name, change(name, tokens)))

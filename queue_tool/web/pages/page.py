@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 from flask import Response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from queue_tool.errors import BadRequest
+from queue_tool.errors import BadCursor, BadRequest, QueueToolError
+from queue_tool.web.http.problems import STATUSES
 
 OFTEN = 2
 """Seconds between two looks at a page whose content changes fast."""
@@ -66,3 +67,41 @@ def choice(name: str, known: tuple[str, ...]) -> str:
     if text not in known:
         raise BadRequest(f"The field {name} must be one of {', '.join(known)}, not {text[:40]!r}.")
     return text
+
+
+def optional(name: str) -> str | None:
+    """Return the text of a field of the current form, without spaces at its ends; None if it is missing or empty.
+
+    Raises:
+        BadRequest: it contains a null character.
+    """
+    return field(name) or None
+
+
+def last_change(*known: str) -> str:
+    """Return what the address of the page says about the last change; empty if it says nothing that is known."""
+    found = request.args.get("done", "")
+    return found if found in known else ""
+
+
+def status_of(error: QueueToolError) -> int:
+    """Return the HTTP status of an error that a form can show.
+
+    Raises:
+        QueueToolError: the error itself, if it is a bug of this service.
+    """
+    if error.code not in STATUSES:
+        raise error
+    return STATUSES[error.code]
+
+
+def place_in_list() -> str | None:
+    """Return the cursor in the address of a page.
+
+    Raises:
+        BadCursor: it cannot be one.
+    """
+    cursor = request.args.get("cursor") or None
+    if cursor is not None and not cursor.isascii():
+        raise BadCursor
+    return cursor

@@ -66,5 +66,10 @@ def _read(name: str, text: str) -> str:
         raise BadParameter(f"The filter {name!r:.80} contains a null character.")
     if name == "cursor" and not text.isascii():
         raise BadCursor
-    without_zone = WITHOUT_ZONE.fullmatch(text) if name in TIMES else None
+    return in_utc(text) if name in TIMES else text
+
+
+def in_utc(text: str) -> str:
+    """Return a time as the API takes it. One without a time zone is in UTC, as the pages say."""
+    without_zone = WITHOUT_ZONE.fullmatch(text)
     return f"{without_zone[1]}{without_zone[2] or ':00'}Z" if without_zone else text

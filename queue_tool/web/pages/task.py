@@ -14,9 +14,8 @@ from queue_tool.web.http import shapes
 from queue_tool.web.http.admission import FORM
 from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.operation import Group
-from queue_tool.web.http.selections import requester
 from queue_tool.web.pages import tasks
-from queue_tool.web.pages.page import OFTEN, back_to, choice, field, page
+from queue_tool.web.pages.page import OFTEN, back_to, choice, page
 from queue_tool.web.pages.pretty import LONGEST, pretty
 
 PATH = f"{tasks.PATH}/<token>"
@@ -43,14 +42,14 @@ def show_task(token: str) -> Response:
 
 @pages.post(PATH, Role.SUBMIT, in_document=False, takes=FORM)
 def change_task(token: str) -> BaseResponse:
-    """Cancel or retry a task."""
-    system, name = runtime(), choice("action", tuple(tasks.MOVES))
-    system.ask.task(token)
-    if name == "cancel":
-        changed = system.cancel.these([token], requester(field("by")), field("reason"), key=g.key_name)
-    else:
-        changed = system.reopen.these([token])
-    return back_to(f"{tasks.PATH}/{token}", **tasks.numbers_of(name, changed))
+    """Cancel, retry or delete a task."""
+    name = choice("action", tasks.CHANGES)
+    if name == "delete":
+        tasks.require_admin()
+    runtime().ask.task(token)
+    changed = tasks.change(name, [token])
+    is_gone = name == "delete" and changed.changed
+    return back_to(tasks.PATH if is_gone else f"{tasks.PATH}/{token}", **tasks.numbers_of(name, changed))
 
 
 def _curl(task: Details) -> str | None:

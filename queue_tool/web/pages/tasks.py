@@ -1,4 +1,4 @@
-"""The page `/dashboard/tasks`: find tasks by a filter; cancel or retry some of them, or all that match."""
+"""The page `/dashboard/tasks`: find tasks by a filter; cancel, retry or delete some of them, or all that match."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from queue_tool.model.details import Summary
 from queue_tool.model.queues import Priority
 from queue_tool.model.states import Code, Move, State
 from queue_tool.services.bulk import Changed, narrowed
+from queue_tool.services.dead_letters import removable
 from queue_tool.web.http import shapes
 from queue_tool.web.http.admission import FORM
 from queue_tool.web.http.answers import runtime
@@ -26,7 +27,9 @@ PATH = "/dashboard/tasks"
 
 MOVES = {"cancel": Move.CANCEL, "retry": Move.REOPEN}
 
-ACTIONS = (*MOVES, *(f"{name}_all" for name in MOVES))
+CHANGES = (*MOVES, "delete")
+
+ACTIONS = (*CHANGES, *(f"{name}_all" for name in CHANGES))
 """What the buttons below the list do: to the selected tasks, or to all that match."""
 
 DID = ("did", "matched", "changed")
@@ -35,14 +38,14 @@ DID = ("did", "matched", "changed")
 LONGEST_BEGINNING = 80
 """Characters of a task's data in a list."""
 
-pages = Group("tasks page", "Find tasks, cancel and retry them.")
+pages = Group("tasks page", "Find tasks; cancel, retry and delete them.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Did:
     """What the last form has changed."""
 
-    what: str  # one of MOVES
+    what: str  # one of CHANGES
     matched: int
     changed: int
 
@@ -51,35 +54,46 @@ class Did:
 def show_tasks() -> Response:
     """Show the tasks that match a filter, newest first.
 
-    With `confirm=cancel` or `confirm=retry`, it shows how many they are, and asks whether to change all of them.
+    With `confirm=cancel`, `retry` or `delete`, it shows how many they are, and asks whether to change all of them.
     """
     fields = request.args.to_dict()
     did, action = did_of(fields), fields.pop("confirm", "")
     selected = chosen({name: text for name, text in fields.items() if name not in DID})
-    return _confirm(selected, action) if action in MOVES and selected.problem is None else _list(selected, did)
+    return _confirm(selected, action) if action in CHANGES and selected.problem is None else _list(selected, did)
 
 
 @pages.post(PATH, Role.SUBMIT, in_document=False, takes=FORM)
 def change_tasks() -> BaseResponse:
-    """Cancel or retry the selected tasks, or all tasks that match the filter.
+    """Cancel, retry or delete the selected tasks, or all tasks that match the filter.
 
-    The first request for all of them changes nothing: it leads to a page that asks for a confirmation.
+    The first request for all of them changes nothing: it leads to a page that asks for a confirmation. Only failed
+    tasks are deleted.
     """
     name, _, scope = choice("action", ACTIONS).partition("_")
     selected = chosen_in(request.form.get("filter", ""))
+    if scope == "all" or name == "delete":
+        require_admin()
     if scope != "all":
-        return _done(selected, name, _change(name, few(request.form.getlist("token"))))
-    if not g.may(Role.ADMIN):
-        raise Forbidden("To change all tasks that match, you need an API key with the role admin.")
+        return _done(selected, name, change(name, few(request.form.getlist("token"))))
     if field("confirmed") != "yes":
         return back_to(PATH, **(dict(selected.texts) | {"confirm": name}))
     return _done(selected, name, _change_all(name, selected))
 
 
+def require_admin() -> None:
+    """Check that the request may do what admins may.
+
+    Raises:
+        Forbidden: it may not.
+    """
+    if not g.may(Role.ADMIN):
+        raise Forbidden("To delete tasks, or to change all that match, you need an API key with the role admin.")
+
+
 def did_of(fields: dict[str, str]) -> Did | None:
     """Return what the address of a page says about the last change; None if it says nothing that can be shown."""
     what, *numbers = (fields.get(name, "") for name in DID)
-    if what not in MOVES or not all(text.isdecimal() and text.isascii() and len(text) < 10 for text in numbers):  # noqa: PLR2004 - more digits are no count
+    if what not in CHANGES or not all(text.isdecimal() and text.isascii() and len(text) < 10 for text in numbers):  # noqa: PLR2004 - more digits are no count
         return None
     matched, changed = map(int, numbers)
     return Did(what=what, matched=matched, changed=changed)
@@ -118,23 +132,25 @@ def beginning_of(task: Summary) -> str:
 
 
 def _confirm(selected: Chosen, name: str) -> Response:
-    wanted = narrowed(selected.filters.filter, MOVES[name])
+    found = selected.filters.filter
+    wanted = narrowed(found, MOVES[name]) if name in MOVES else removable(found)
     total, is_exact = (0, True) if wanted is None else runtime().list.number(wanted)
     return page("confirm.html", selected=selected, action=name, total=total, is_exact=is_exact)
 
 
-def _change(name: str, tokens: Sequence[str]) -> Changed:
+def change(name: str, tokens: Sequence[str]) -> Changed:
+    """Cancel, retry or delete tasks, as the current form says."""
     system = runtime()
     if name == "cancel":
         return system.cancel.these(tokens, requester(field("by")), field("reason"), key=g.key_name)
-    return system.reopen.these(tokens)
+    return system.dead_letters.remove_these(tokens) if name == "delete" else system.reopen.these(tokens)
 
 
 def _change_all(name: str, selected: Chosen) -> Changed:
     system, wanted = runtime(), selected.filters.filter
     if name == "cancel":
         return system.cancel.matching(wanted, requester(field("by")), field("reason"), key=g.key_name)
-    return system.reopen.matching(wanted)
+    return system.dead_letters.remove_matching(wanted) if name == "delete" else system.reopen.matching(wanted)
 
 
 def _done(selected: Chosen, name: str, changed: Changed) -> BaseResponse:

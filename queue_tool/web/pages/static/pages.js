@@ -5,9 +5,15 @@ import { keepUpToDate } from "./live.js";
 import { followSelection } from "./selection.js";
 import { offerToCopy } from "./copying.js";
 import { takeFiles } from "./files.js";
+import { offerValues } from "./completing.js";
+import { showPreviews } from "./previewing.js";
+import { closeMenus } from "./menu.js";
 
 showLocalTimes(document);
 keepUpToDate();
 followSelection();
 offerToCopy();
 takeFiles();
+offerValues();
+showPreviews();
+closeMenus();
