@@ -51,9 +51,10 @@ class Suggest:
         return ways[what](text) if what in ways else None
 
     def _batches(self, text: str) -> Sequence[Suggestion]:
+        found = self.store.suggestions.batches(text, MOST)
         return [
-            Suggestion(value=each.id, label=f"{each.name or each.id} · {each.created_at:%Y-%m-%d %H:%M}")
-            for each in self.store.suggestions.batches(text, MOST)
+            Suggestion(value=each.id, label=" · ".join(filter(None, (each.name, f"{each.created_at:%Y-%m-%d %H:%M}"))))
+            for each in found
         ]
 
     def _workers(self, text: str) -> Sequence[Suggestion]:

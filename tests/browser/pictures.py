@@ -51,6 +51,7 @@ IMAGES = [{"url": f"https://images.example/2026/{number:05}.jpg", "width": numbe
 
 def fill(system: System, hooks: Receiver) -> Mapping[str, str]:
     """Send tasks of several types that reach all states; return the path of each page."""
+    of_operators = operated(system, hooks)  # first: later the slots of the event loop are taken
     thumbnails = [*IMAGES, {"url": "", "width": 10}, {"url": "https://images.example/x.jpg", "width": "large"}, 7]
     done = _send(system, "/tasks?task_type=thumbnail&name=thumbnails+2026-11&metadata.customer=ACME", thumbnails)
     mixed = _send(system, "/api?name=nightly+import", [{"item": f"row {n}", "valor": n % 90} for n in range(900)])
@@ -66,7 +67,8 @@ def fill(system: System, hooks: Receiver) -> Mapping[str, str]:
     eventually(lambda: http("GET", system.url(f"/batches/{done}")).json["status"] == "finished")
     eventually(lambda: http("GET", system.url(f"/tasks/{running}")).json["progress"])
     failed = http("GET", system.url("/deadletter?limit=1")).json["items"][0]["token"]
-    return operated(system, hooks) | {
+    return {
+        **of_operators,
         "home": "/",
         "overview": "/dashboard",
         "tasks": "/dashboard/tasks",
@@ -140,7 +142,7 @@ def take(chromium: Chromium, system: System, pages: Mapping[str, str]) -> None:
                         window.page.locator("#checked table").wait_for()
                     if name == "nothing":
                         window.page.get_by_label("Batch").click()
-                        window.page.get_by_role("option").first.wait_for()
+                        window.page.locator(".suggestions li").first.wait_for()
                     if name == "queues":
                         window.page.get_by_text("More", exact=True).click()
                     height = min(window.page.evaluate("document.documentElement.scrollHeight"), HIGHEST)

@@ -43,7 +43,7 @@ class Moment:
     """A time at which a schedule is due."""
 
     at: str  # in UTC
-    wall: str  # what a clock in the time zone of the schedule shows; empty if the schedule needs no clock
+    wall: str  # what a clock in the time zone of the schedule shows; empty if that is UTC, or it needs no clock
 
 
 @pages.get(PATH, Role.READ, in_document=False, takes_any_query=True)
@@ -103,7 +103,10 @@ def upcoming(schedule: Schedule) -> list[Moment]:
 def moments(times: list[datetime], recurrence: Recurrence) -> list[Moment]:
     """Return times as a page shows them."""
     zone = recurrence.zone if isinstance(recurrence, Cron) else None
-    return [Moment(at=rfc3339(time), wall="" if zone is None else _on_the_wall(time, zone)) for time in times]
+    return [
+        Moment(at=rfc3339(time), wall="" if zone is None or zone.key == "UTC" else _on_the_wall(time, zone))
+        for time in times
+    ]
 
 
 def _on_the_wall(time: datetime, zone: ZoneInfo) -> str:

@@ -57,7 +57,7 @@ def register_webhook_by_form() -> BaseResponse:
             url=texts["url"],
             events=events,
             headers=headers_of(texts["headers"]),
-            **{name: optional(name) for name in ("description", "task_type", "tag", "batch")},  # type: ignore[arg-type] # texts
+            **{name: optional(name) for name in ("description", "task_type", "tag", "batch")},
         )
         webhook, secret = system.webhooks().register(webhook_shapes.wanted(body, system.clock.now()))
     except QueueToolError as error:
