@@ -43,7 +43,8 @@ class Suggest:
         ways: Mapping[str, Callable[[str], Sequence[Suggestion]]] = {
             "task_type": lambda text: _among(sorted(self.types), text),
             "timezone": lambda text: _among(sorted(self.zones()), text),
-            "tag": lambda text: [Suggestion(value=tag) for tag in self.store.suggestions.tags(text, MOST)],
+            "tag": lambda text: _plain(self.store.suggestions.tags(text, MOST)),
+            "custom_id": lambda text: _plain(self.store.suggestions.custom_ids(text, MOST)),
             "batch": self._batches,
             "worker": self._workers,
             "host": lambda text: _among((each.host for each in self.store.suggestions.workers()), text),
@@ -62,9 +63,13 @@ class Suggest:
         return [Suggestion(value=found.value, label=hosts[found.value]) for found in _among(hosts, text)]
 
 
+def _plain(values: Iterable[str]) -> Sequence[Suggestion]:
+    return [Suggestion(value=value) for value in values]
+
+
 def _among(values: Iterable[str], text: str) -> Sequence[Suggestion]:
     """Return the values that contain a text in any case: first those that begin with it."""
     lower = text.casefold().replace(" ", "_")
     found = [value for value in dict.fromkeys(values) if lower in value.casefold().replace(" ", "_")]
     found.sort(key=lambda value: not value.casefold().startswith(lower))
-    return [Suggestion(value=value) for value in found[:MOST]]
+    return _plain(found[:MOST])

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Integer, Select, func, literal, select
+from sqlalchemy import ColumnElement, Integer, Select, func, literal, select
 
 from queue_tool.store.engine.database import Database, moment
 from queue_tool.store.filtering import begins_with
-from queue_tool.store.tables import batches, tags, workers
+from queue_tool.store.tables import batches, tags, tasks, workers
 
 NEWEST_BATCHES = 1000
 """The newest batches, whose names and ids are compared with a text."""
@@ -50,8 +50,15 @@ class Suggestions:
 
         The index is read once for each tag that is found, however many tasks have it.
         """
+        return self._different(tags.c.tag, beginning, most)
+
+    def custom_ids(self, beginning: str, most: int) -> list[str]:
+        """Return the first values of `custom_id` that begin with a text, as `tags` does."""
+        return self._different(tasks.c.custom_id, beginning, most)
+
+    def _different(self, column: ColumnElement[str], beginning: str, most: int) -> list[str]:
         with self._database.read() as connection:
-            return list(connection.execute(_tags(beginning, most)).scalars())
+            return list(connection.execute(_different(column, beginning, most)).scalars())
 
     def batches(self, text: str, most: int) -> list[SuggestedBatch]:
         """Return batches whose name contains a text, or whose id begins with it, the newest first.
@@ -76,14 +83,14 @@ class Suggestions:
             ]
 
 
-def _tags(beginning: str, most: int) -> Select[Any]:
-    """Return the query for tags: it jumps in the index from each tag to the next."""
-    mine = list(begins_with(tags.c.tag, beginning))
-    found = select(func.min(tags.c.tag).label("tag"), literal(1, Integer).label("number")).where(*mine)
-    tree = found.cte("found", recursive=True)
-    following = select(func.min(tags.c.tag)).where(tags.c.tag > tree.c.tag, *mine).scalar_subquery()
-    tree = tree.union_all(select(following, tree.c.number + 1).where(tree.c.tag.is_not(None), tree.c.number < most))
-    return select(tree.c.tag).where(tree.c.tag.is_not(None)).order_by(tree.c.number)
+def _different(column: ColumnElement[str], beginning: str, most: int) -> Select[Any]:
+    """Return the query for the different values of a column: it jumps in the index from each value to the next."""
+    mine = [column.is_not(None), *begins_with(column, beginning)]
+    first = select(func.min(column).label("value"), literal(1, Integer).label("number")).where(*mine)
+    tree = first.cte("found", recursive=True)
+    following = select(func.min(column)).where(column > tree.c.value, *mine).scalar_subquery()
+    tree = tree.union_all(select(following, tree.c.number + 1).where(tree.c.value.is_not(None), tree.c.number < most))
+    return select(tree.c.value).where(tree.c.value.is_not(None)).order_by(tree.c.number)
 
 
 def _matching(rows: Iterable[Any], text: str) -> Iterator[Any]:

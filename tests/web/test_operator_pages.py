@@ -90,6 +90,9 @@ def test_a_field_offers_what_a_text_may_mean(site: Site) -> None:
     assert suggested(site, "tag", "red") == ["red", "redder"]
     assert suggested(site, "tag", "a%") == ["a%b"]
     assert suggested(site, "tag", "no") == []
+    for name in ("order 2", "order 1", "order 1", "else"):
+        site.send(custom_id=name)
+    assert suggested(site, "custom_id", "ord") == ["order 1", "order 2"]
     assert suggested(site, "batch", "") == [other, batch]
     assert suggested(site, "batch", "IMPORT") == suggested(site, "batch", batch[:31]) == [batch]
     assert suggested(site, "task_type", "MIR") == ["mirror"]
