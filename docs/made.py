@@ -18,6 +18,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import click
+
+from queue_tool.cli.client import COMMANDS
+from queue_tool.cli.client.ending import MEANINGS
+from queue_tool.cli.client.options import OF_DEAD_LETTERS, OF_TASKS
+from queue_tool.cli.groups import client_command
 from queue_tool.execution.builtin import builtin_types
 from queue_tool.model.events import EVENTS, SUBJECTS
 from queue_tool.model.metrics import METRICS
@@ -117,6 +123,34 @@ def routes_table() -> str:
 
 
 _CONVERTER = re.compile(r"<\w+:")
+
+
+def commands_table() -> str:
+    """Return the commands of the client, with what each does and its options."""
+    rows = []
+    for name in COMMANDS:
+        command = client_command(name)
+        below = command.commands if isinstance(command, click.Group) else {"": command}
+        for word, each in below.items():
+            arguments = [
+                part.make_metavar(click.Context(each)) for part in each.params if isinstance(part, click.Argument)
+            ]
+            line = " ".join(filter(None, ["queue-tool", name, word, *arguments]))
+            rows.append((f"`{line}`", each.get_short_help_str(200).rstrip("."), ", ".join(options_of(each))))
+    return table("command | does | options", *rows)
+
+
+def options_of(command: click.Command) -> list[str]:
+    """Return the options of a command, in which "filters" stands for the options of all filters."""
+    options = {str(option.name): f"`{option.opts[0]}`" for option in command.params if isinstance(option, click.Option)}
+    if not options.keys() >= OF_DEAD_LETTERS:
+        return list(options.values())
+    return ["filters", *(option for name, option in options.items() if name not in OF_TASKS)]
+
+
+def exit_codes_table() -> str:
+    """Return the exit codes of these commands."""
+    return table("exit code | means", *((f"`{code.value}`", meaning) for code, meaning in MEANINGS.items()))
 
 
 def errors_table() -> str:
@@ -228,6 +262,8 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "task keys": task_keys_table,
     "task details": task_details_table,
     "types": types_table,
+    "commands": commands_table,
+    "exit codes": exit_codes_table,
     "errors": errors_table,
     "routes": routes_table,
     "metrics": metrics_table,

@@ -32,7 +32,7 @@ def load_settings(overrides: Mapping[str, str] | None = None) -> Settings:
     Raises:
         BadSetting: a setting has a value that cannot be used.
     """
-    chosen = settings.read(_variables() | dict(overrides or {}))
+    chosen = settings.read(variables() | dict(overrides or {}))
     try:
         return replace(chosen, data_dir=chosen.data_dir.absolute())  # even if a task changes the directory later
     except FileNotFoundError:
@@ -59,7 +59,7 @@ def usable_settings() -> tuple[Settings, list[BadSetting]]:
 
 def unknown_settings() -> list[str]:
     """Return the names in the environment and in `.env` that look like settings but are unknown."""
-    return [name for name in settings.unknown(_variables()) if name not in _BETWEEN_PROCESSES]
+    return [name for name in settings.unknown(variables()) if name not in _BETWEEN_PROCESSES]
 
 
 def for_child(overrides: Mapping[str, str]) -> dict[str, str]:
@@ -139,7 +139,7 @@ def _stored() -> Mapping[object, object]:
     return stored
 
 
-def _variables() -> dict[str, str]:
+def variables() -> dict[str, str]:
     """Return the variables of the environment and of `.env` in the current directory; the environment wins."""
     try:
         found = dotenv_values(FILE, encoding="utf-8-sig")  # an editor may have put a byte order mark in front

@@ -216,12 +216,27 @@ def test_a_name_is_found_wherever_code_defines_it(source: str) -> None:
         "import queue_tool.worker.pool_child",
         "from queue_tool import AsyncClient, Client",
         "import queue_tool.testing.plugin",
+        "from queue_tool.cli.groups import COMMANDS, client_command; [*map(client_command, COMMANDS)]; "
+        "from queue_tool.cli.client.service import connect; connect()",
     ],
-    ids=["the public names", "a process of the isolated lane", "the clients", "the plugin for pytest"],
+    ids=[
+        "the public names",
+        "a process of the isolated lane",
+        "the clients",
+        "the plugin for pytest",
+        "the commands that ask the service",
+    ],
 )
 def test_what_users_tasks_need_imports_no_vendor(imports: str) -> None:
     vendors = "{'flask', 'redis', 'rq', 'sqlalchemy', 'granian', 'httpx', 'requests', 'urllib3', 'aiohttp'}"
     code = f"import sys; {imports}; print(*sorted({vendors} & set(sys.modules)))"
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == ""
+
+
+def test_a_process_of_the_service_imports_no_command_that_asks_it() -> None:
+    of_client = "{'rich', 'httpcore2', 'queue_tool.cli.client.screen'}"
+    code = f"import sys; import queue_tool.cli.main; print(*{of_client} & set(sys.modules))"
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == ""
 

@@ -6,16 +6,17 @@ import signal
 import threading
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from queue_tool import __version__
 from queue_tool.cli.doctor import doctor
+from queue_tool.cli.groups import Commands
 from queue_tool.cli.init import init
 from queue_tool.cli.operate import db, keys
-from queue_tool.errors import BadSetting, QueueToolError
-from queue_tool.host import collector, descriptors, ports
+from queue_tool.errors import BadSetting
+from queue_tool.host import collector, ports
 
 if TYPE_CHECKING:
     from queue_tool.model.settings import Settings
@@ -24,25 +25,13 @@ if TYPE_CHECKING:
 HOST = "QUEUE_TOOL_HOST"
 
 
-class _Commands(click.Group):
-    """A group of commands. A command that fails prints one sentence and exits with code 1."""
-
-    def main(self, *args: Any, **options: Any) -> Any:
-        descriptors.open_standard()
-        return super().main(*args, **options)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except QueueToolError as error:
-            click.echo(f"queue-tool: {error.for_operator}", err=True)
-            ctx.exit(1)
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="queue-tool")
 def main() -> None:
-    """Queue Tool: a service for batches of work. Start it with `queue-tool up`."""
+    """Queue Tool: a service for batches of work. Start it with `queue-tool up`.
+
+    The commands that ask the service find it on this machine, or at QUEUE_TOOL_URL with the API key QUEUE_TOOL_KEY.
+    """
     collector.collect_rarely()
 
 

@@ -22,3 +22,6 @@ class Methods(Operations):
     waiting_tasks = all_of(Operations.list_queue)
     schedules = all_of(Operations.list_schedules)
     batches = all_of(Operations.list_batches)
+    ticks = all_of(Operations.list_ticks)
+    webhooks = all_of(Operations.list_webhooks)
+    deliveries = all_of(Operations.list_deliveries)

@@ -47,10 +47,29 @@ def loads_lines(text: bytes) -> list[object]:
         try:
             values.append(orjson.loads(line))
         except orjson.JSONDecodeError as error:
-            raise MalformedJson(
-                f"Line {number} of the body is not valid JSON: {error.msg}: column {error.colno}."
-            ) from None
+            raise _not_json(number, "the body", error) from None
     return values
+
+
+def loads_line(line: bytes, number: int, where: str) -> object:
+    """Return the value of one line.
+
+    Args:
+        line: its JSON text.
+        number: its number, for the error.
+        where: what has this line, for the error.
+
+    Raises:
+        MalformedJson: the line is not valid JSON (RFC 8259).
+    """
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise _not_json(number, where, error) from None
+
+
+def _not_json(number: int, where: str, error: orjson.JSONDecodeError) -> MalformedJson:
+    return MalformedJson(f"Line {number} of {where} is not valid JSON: {error.msg}: column {error.colno}.")
 
 
 def dumps(value: object) -> bytes:

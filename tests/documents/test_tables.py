@@ -18,6 +18,7 @@ from flask.testing import FlaskClient
 
 import queue_tool
 from queue_tool.cli import main
+from queue_tool.cli.client import COMMANDS
 from queue_tool.execution.failure_text import LONGEST_ERROR, LONGEST_TRACEBACK
 from queue_tool.host.lines import LONGEST_LINE
 from queue_tool.model import context, outcome
@@ -93,6 +94,7 @@ def test_the_commands_and_their_options() -> None:
     of_flask = {name for name in documented if name.startswith("flask ")}
     assert of_flask == {"flask --app queue_tool run", f"flask --app queue_tool {create_db.name}"}
     assert {name: documented[name] for name in documented.keys() - of_flask} == dict(commands(main))
+    assert not main.commands.keys() & COMMANDS.keys()  # docs/command-line.md has those, made from the code
 
 
 def test_the_filters() -> None:

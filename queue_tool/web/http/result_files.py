@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import logging
-import re
 from collections.abc import Collection, Iterator
 from functools import partial
 from typing import Any
@@ -14,6 +13,7 @@ from flask import Response, current_app, g, request
 
 from queue_tool.errors import QueueToolError
 from queue_tool.model import json_text
+from queue_tool.model.csv_results import COLUMNS, csv_cells
 from queue_tool.model.details import ElementResult
 from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.streams import EXTENSION, Streams
@@ -21,7 +21,6 @@ from queue_tool.web.http.streams import EXTENSION, Streams
 JSON_LINES = "application/jsonl"
 CSV = "text/csv"
 
-COLUMNS = ("index", "custom_id", "item", "token", "status", "result", "error")
 PIECE = 64 * 1024
 """Bytes after which a piece of a stream is sent."""
 
@@ -78,40 +77,13 @@ def _json_lines(rows: Iterator[dict[str, Any]]) -> Iterator[bytes]:
 
 
 def _csv(rows: Iterator[dict[str, Any]]) -> Iterator[bytes]:
-    """Quote all values, write those that are not text as JSON, and let no part of one be read as a formula."""
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL)
     writer.writerow(COLUMNS)
     for row in rows:
-        result = None if row["result"] is None else _inert_json(row["result"])
-        cells = {name: _cell(row[name]) for name in ("custom_id", "item", "error")}
-        writer.writerow((row | cells | {"result": result}).values())
+        writer.writerow(csv_cells(row))
         if text.tell() >= PIECE:
             yield text.getvalue().encode()
             text.seek(0)
             text.truncate()
     yield text.getvalue().encode()
-
-
-def _cell(value: object) -> str | None:
-    if value is None:
-        return None
-    return _inert(value) if isinstance(value, str) else _inert_json(json_text.dumps(value).decode())
-
-
-def _inert(text: str) -> str:
-    """Put an apostrophe before each character that could begin a formula, whatever separates cells for the reader."""
-    inert = _FORMULA.sub(r"'\g<0>", text)
-    return f"'{inert}" if text[:1] in ("\t", "\r") else inert
-
-
-def _inert_json(text: str) -> str:
-    """Escape each character that could begin a formula, so that the text is still the same JSON.
-
-    Outside of strings, JSON has none of the separators. A number may begin with a minus sign.
-    """
-    return _FORMULA_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-
-
-_FORMULA = re.compile(r"(?<![^;|\t\r\n])[=+\-@\uff0b\uff0d\uff1d\uff20]")
-_FORMULA_IN_JSON = re.compile(r"(?<=[;|])[=+\-@\uff0b\uff0d\uff1d\uff20]")

@@ -12,7 +12,8 @@ from werkzeug.wrappers import Response as BaseResponse
 from queue_tool.errors import BadRequest, QueueToolError, StoreAway
 from queue_tool.model.access import Role
 from queue_tool.model.batch import Refused
-from queue_tool.model.pasted import FORMATS, LEFT_OUT, Pasted, pasted
+from queue_tool.model.csv_elements import LEFT_OUT
+from queue_tool.model.pasted import FORMATS, Pasted, pasted
 from queue_tool.model.task_types import TaskType
 from queue_tool.web.http.admission import FORM
 from queue_tool.web.http.answers import runtime

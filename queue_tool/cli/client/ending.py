@@ -1,0 +1,114 @@
+"""How a command of the client ends: its exit code, and one sentence if something went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Any, NoReturn
+
+import click
+
+from queue_tool.cli.client.screen import visible
+from queue_tool.errors import (
+    AnswerLost,
+    BadTask,
+    Forbidden,
+    NotFound,
+    QueueToolError,
+    ServiceAway,
+    StoreAway,
+    TaskRemoved,
+    Unauthorized,
+    UnexpectedAnswer,
+)
+
+
+class ExitCode(IntEnum):
+    """What the exit code of a command says."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    AWAY = 3
+    NOT_FOUND = 4
+    INTERRUPTED = 130
+
+
+MEANINGS = {
+    ExitCode.DONE: "The command did what it was told, and nothing in it failed.",
+    ExitCode.FAILED: "A task failed or was canceled, an element was refused, or the service refused the request.",
+    ExitCode.USAGE: "The command line is wrong. Nothing was sent.",
+    ExitCode.AWAY: "The service cannot be reached, or it does not accept the API key.",
+    ExitCode.NOT_FOUND: "The service does not know the task, batch, schedule, webhook or queue.",
+    ExitCode.INTERRUPTED: "Ctrl-C ended the command. What was sent goes on.",
+}
+
+_CODES: Sequence[tuple[tuple[type[QueueToolError], ...], ExitCode]] = (
+    ((ServiceAway, AnswerLost, UnexpectedAnswer, StoreAway, Unauthorized, Forbidden), ExitCode.AWAY),
+    ((NotFound, TaskRemoved), ExitCode.NOT_FOUND),
+)
+
+
+def code_of(error: QueueToolError) -> ExitCode:
+    """Return the exit code for an error."""
+    return next((code for kinds, code in _CODES if isinstance(error, kinds)), ExitCode.FAILED)
+
+
+def sentence_of(error: QueueToolError) -> str:
+    """Return the sentence of an error; if the service sent it, with its code and the id of the request."""
+    sentence = visible(error.sentence)
+    if isinstance(error, ServiceAway):
+        sentence = f"{sentence} Start it with `queue-tool up`, or set QUEUE_TOOL_URL."
+    if error.request_id is not None:
+        sentence = f"{sentence} [{error.code}, request {visible(error.request_id)}]"
+    reasons = error.errors or () if isinstance(error, BadTask) else ()
+    return "\n".join([sentence, *(f"  {visible(reason['path'])}: {visible(reason['message'])}" for reason in reasons)])
+
+
+def tell(sentence: str) -> None:
+    """Print a sentence for people, apart from the output."""
+    click.echo(f"queue-tool: {sentence}", err=True)
+
+
+def leave(code: ExitCode) -> NoReturn:
+    """End the command with this exit code."""
+    click.get_current_context().exit(code)
+
+
+class ClientCommand(click.Command):
+    """A command of the client, with an example in its help."""
+
+    def __init__(self, *args: Any, example: str = "", **options: Any) -> None:
+        """Add the example to the help.
+
+        Args:
+            args: those of a command of Click.
+            example: command lines, one on each line.
+            options: those of a command of Click.
+        """
+        self.example = example.strip()
+        lines = "\n".join(f"  {line.strip()}" for line in self.example.splitlines())
+        super().__init__(*args, epilog=f"\b\nExample:\n{lines}", **options)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. An error becomes a sentence and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except QueueToolError as error:
+            tell(sentence_of(error))
+            ctx.exit(code_of(error))
+        except KeyboardInterrupt:
+            ctx.exit(ExitCode.INTERRUPTED)
+
+
+class ClientGroup(click.Group):
+    """A group of commands of the client. Without the name of a command it lists."""
+
+    command_class = ClientCommand
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments. Options without a command belong to `list`."""
+        helps = ctx.help_option_names
+        if not args or (args[0].startswith("-") and args[0] not in helps):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)

@@ -1,0 +1,151 @@
+"""Options that many commands have, and the values that people write: durations, moments and labels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import wraps
+from typing import Any
+
+import click
+
+from queue_tool.model.payloads.queries import FailedFilters, Filters, Paging
+from queue_tool.model.queues import Priority
+from queue_tool.model.states import Code, State
+from queue_tool.model.times import read_time
+
+Function = Callable[..., Any]
+
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)([smhd]?)", re.ASCII)
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class Duration(click.ParamType):
+    """Seconds, or a number with a unit: 90, 30m, 2h or 7d."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the seconds."""
+        if isinstance(value, float):
+            return value
+        found = _DURATION.fullmatch(value)
+        if found is None:
+            self.fail(f"{value!r} is not a duration such as 90, 30m, 2h or 7d.", param, ctx)
+        return float(found[1]) * _SECONDS[found[2]]
+
+
+class Moment(click.ParamType):
+    """A time (RFC 3339), or a duration before now."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Return the time."""
+        if isinstance(value, datetime):
+            return value
+        if _DURATION.fullmatch(value):
+            return datetime.now(UTC) - timedelta(seconds=Duration().convert(value, param, ctx))
+        try:
+            return read_time(value)
+        except ValueError as error:
+            self.fail(f"{str(error).rstrip('.')}, nor a duration such as 30m, 2h or 7d.", param, ctx)
+
+
+class Pair(click.ParamType):
+    """Two texts with an equals sign between them."""
+
+    name = "pair"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Return both texts."""
+        if isinstance(value, tuple):
+            return value
+        left, sign, right = value.partition("=")
+        if not (left and sign and right):
+            self.fail(f"{value!r} has no text on both sides of an equals sign.", param, ctx)
+        return left, right
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+metadata = click.option(
+    "--metadata", metavar="KEY=VALUE", type=Pair(), multiple=True, help="A label of the batch. May be repeated."
+)
+
+
+def paged(command: Function) -> Function:
+    """Add the options of a list."""
+    command = click.option("--all", "everything", is_flag=True, help="Print all of them, whatever their number.")(
+        command
+    )
+    limit = click.option(
+        "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="The most to print."
+    )
+    return limit(command)
+
+
+_FILTERS: Mapping[str, Mapping[str, Any]] = {
+    "status": {
+        "type": click.Choice([state.value for state in State]),
+        "multiple": True,
+        "help": "In this state. May be repeated.",
+    },
+    "task_type": {"opt": "--type", "metavar": "TYPE", "help": "Of this task type."},
+    "batch": {"metavar": "BATCH", "help": "Of this batch."},
+    "tag": {"help": "With this tag."},
+    "priority": {"type": click.Choice([priority.value for priority in Priority]), "help": "With this priority."},
+    "code": {"type": click.Choice([code.value for code in Code]), "help": "With this failure code."},
+    "worker": {"metavar": "WORKER", "help": "That ran last on this worker."},
+    "host": {"help": "That ran last on this host."},
+    "custom_id": {"opt": "--custom-id", "help": "With exactly this custom_id."},
+    "created_after": {
+        "type": Moment(),
+        "help": "Created after this time (RFC 3339), or less than so long ago: 30m, 2h, 7d.",
+    },
+    "created_before": {"type": Moment(), "help": "Created before this time, or longer ago."},
+    "q": {"opt": "--search", "help": "Whose name, custom_id or token begins with this text."},
+}
+"""The option for each filter of the service. A test compares both."""
+
+OF_TASKS = frozenset(Filters.__struct_fields__) - frozenset(Paging.__struct_fields__)
+OF_DEAD_LETTERS = frozenset(FailedFilters.__struct_fields__) - frozenset(Paging.__struct_fields__)
+
+
+def filtered(names: frozenset[str] = OF_TASKS) -> Callable[[Function], Function]:
+    """Return what adds options for these filters to a command, which gets those that are used as `filters`."""
+
+    def add(function: Function) -> Function:
+        @wraps(function)
+        def with_filters(*args: Any, **given: Any) -> Any:
+            chosen = {name: given.pop(name) for name in names}
+            used = {name: value for name, value in chosen.items() if value not in (None, ())}
+            if "status" in used:
+                used["status"] = frozenset(map(State, used["status"]))
+            return function(*args, filters=used, **given)
+
+        command: Function = with_filters
+        for name, declared in reversed(_FILTERS.items()):
+            if name in names:
+                more = dict(declared)
+                option = more.pop("opt", f"--{name.replace('_', '-')}")
+                command = click.option(option, name, **more)(command)
+        return command
+
+    return add
+
+
+def in_body(filters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return filters as the JSON object of a request."""
+    return {name: _in_json(value) for name, value in filters.items()}
+
+
+def _in_json(value: object) -> object:
+    match value:
+        case frozenset():
+            return sorted(value)
+        case datetime():
+            return value.isoformat()
+        case _:
+            return value

@@ -1,0 +1,74 @@
+"""`queue-tool webhooks`: what the service calls when tasks and batches end."""
+
+from __future__ import annotations
+
+import click
+
+from queue_tool.cli.client import lists
+from queue_tool.cli.client.ending import ClientGroup, ExitCode, leave
+from queue_tool.cli.client.options import as_json, paged
+from queue_tool.cli.client.screen import Columns, moment
+from queue_tool.cli.client.service import connect
+
+COLUMNS: Columns = {
+    "webhook": lambda webhook: webhook.id,
+    "state": lambda webhook: "disabled" if webhook.disabled_at else "active",
+    "waiting": lambda webhook: webhook.waiting,
+    "tries": lambda webhook: webhook.tries,
+    "events": lambda webhook: ",".join(webhook.events),
+    "url": lambda webhook: webhook.url,
+}
+
+DELIVERIES: Columns = {
+    "message": lambda delivery: delivery.message,
+    "at": lambda delivery: moment(delivery.at),
+    "type": lambda delivery: delivery.type,
+    "try": lambda delivery: delivery.tries,
+    "outcome": lambda delivery: delivery.outcome,
+    "status": lambda delivery: delivery.status,
+    "problem": lambda delivery: delivery.problem,
+}
+
+ID = "01a2171f18857a0bb04b6fac08924c5e"
+WEBHOOK = click.argument("webhook")
+
+GOOD = range(200, 300)
+"""The HTTP statuses with which a receiver takes a message."""
+
+
+@click.group(cls=ClientGroup)
+def webhooks() -> None:
+    """List and test webhooks, and show what was delivered. It needs the role admin."""
+
+
+@webhooks.command("list", example="queue-tool webhooks")
+@paged
+@as_json
+def list_webhooks(limit: int, everything: bool, as_json: bool) -> None:
+    """Print webhooks. This is also what `queue-tool webhooks` does."""
+    with connect() as client:
+        found = client.webhooks(limit=lists.page_size(limit, everything))
+        lists.show(found, COLUMNS, limit=limit, everything=everything, as_json=as_json)
+
+
+@webhooks.command("test", example=f"queue-tool webhooks test {ID}")
+@WEBHOOK
+@as_json
+def test_webhook(webhook: str, as_json: bool) -> None:
+    """Send a test message now, and print what the receiver answered. The exit code is 1 if it did not take it."""
+    with connect() as client:
+        tried = client.test_webhook(webhook)
+    answered = f"The receiver answered {tried.status} after {tried.seconds:.2f} s."
+    lists.answer(tried, tried.problem or answered, as_json=as_json)
+    leave(ExitCode.DONE if tried.status in GOOD and tried.problem is None else ExitCode.FAILED)
+
+
+@webhooks.command("deliveries", example=f"queue-tool webhooks deliveries {ID} --limit 10")
+@WEBHOOK
+@paged
+@as_json
+def list_deliveries(webhook: str, limit: int, everything: bool, as_json: bool) -> None:
+    """Print the tries to deliver messages to a webhook, newest first."""
+    with connect() as client:
+        found = client.deliveries(webhook, limit=lists.page_size(limit, everything))
+        lists.show(found, DELIVERIES, limit=limit, everything=everything, as_json=as_json)

@@ -1,0 +1,349 @@
+"""The commands that ask the service: what they print for scripts, and how they end."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import chdir
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import click
+import pytest
+from click.shell_completion import ZshComplete
+
+from queue_tool import Client
+from queue_tool.cli.client import COMMANDS
+from queue_tool.cli.client.ending import ClientCommand, ExitCode
+from queue_tool.cli.client.options import OF_DEAD_LETTERS, OF_TASKS
+from queue_tool.cli.groups import client_command
+from queue_tool.cli.main import main
+from queue_tool.model.states import State
+from tests.cli.terminal import begin, run
+from tests.support import LIMIT, System, eventually, free_port
+
+pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
+
+CSV = b'label,valor,note\r\nfirst,0,"two\r\nlines"\r\nsecond,many,\r\nthird,0,\r\n'
+MAPPED = ("--type", "sleep", "--map", "label=item", "--map", "note=-")
+FAILING = b'{"min": 0, "max": 0, "failure": 1}\n'
+LATER = ("--delay", "1h")
+
+Run = Callable[..., CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def client(lasting_system: System) -> Iterator[Client]:
+    """A client of the running system."""
+    with Client(lasting_system.url("")) as made:
+        yield made
+
+
+@pytest.fixture
+def queue_tool(lasting_system: System, tmp_path: Path) -> Run:
+    """A function that runs a command that asks the running system."""
+    (tmp_path / ".env").write_text(f"QUEUE_TOOL_URL={lasting_system.url('')}\n")
+    return lambda *words, given=b"": run(*words, cwd=tmp_path, given=given)
+
+
+def tokens_of(client: Client, batch: str) -> list[str]:
+    """Return the tokens of a batch."""
+    return [result.token for result in client.batch(batch).results() if result.token]
+
+
+# -- help --------------------------------------------------------------------------------------------------
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """Return each command of the client, by its words."""
+    for name in COMMANDS:
+        command = client_command(name)
+        below = command.commands if isinstance(command, click.Group) else {"": command}
+        yield from ((f"{name} {word}".strip(), each) for word, each in below.items())
+
+
+@pytest.mark.parametrize(("words", "command"), commands(), ids=[words for words, _ in commands()])
+def test_the_help_of_a_command_is_a_sentence_with_examples_that_its_options_allow(
+    tmp_path: Path, words: str, command: ClientCommand
+) -> None:
+    for name in ("rows.csv", "tasks.jsonl"):
+        (tmp_path / name).touch()
+    first = (command.help or "").partition("\n")[0]
+    assert first.partition(". ")[0].rstrip(".") == command.get_short_help_str(200).rstrip(".")
+    assert 10 < len(first) <= 120
+    assert f"Example:\n  {command.example.splitlines()[0]}" in command.get_help(click.Context(command))
+    for line in command.example.splitlines():
+        example = shlex.split(line.partition("queue-tool ")[2].partition(" < ")[0].partition(" > ")[0])
+        group = words.split(maxsplit=1)[0]
+        assert example[0] == group
+        arguments = example[1:] if command.name == group else [word for word in example[1:] if word != command.name]
+        with chdir(tmp_path):
+            command.make_context(words, arguments).close()
+
+
+def test_every_filter_is_an_option() -> None:
+    def filters(words: str) -> set[str]:
+        return {option.name or "" for option in dict(commands())[words].params}
+
+    assert all(filters(words) >= OF_TASKS for words in ("tasks", "cancel", "retry"))
+    assert all(filters(f"deadletters {word}") >= OF_DEAD_LETTERS for word in ("list", "retry"))
+
+
+def test_the_help_names_every_command_and_every_exit_code() -> None:
+    text = main.get_help(click.Context(main))
+    assert all(f"\n  {name} " in text for name in (*COMMANDS, "up", "worker"))
+    assert all(f"\n  {code.value} " in text for code in ExitCode)
+
+
+def test_the_shell_completes_commands_and_values() -> None:
+    shell = ZshComplete(main, {}, "queue-tool", "_QUEUE_TOOL_COMPLETE")
+    assert "_QUEUE_TOOL_COMPLETE=zsh_complete queue-tool" in shell.source()
+
+    def offered(*words: str) -> list[str]:
+        *before, last = words
+        return sorted(item.value for item in shell.get_completions(list(before), last))
+
+    assert offered("re") == ["redis-url", "results", "retry"]
+    assert offered("tasks", "--status", "f") == ["failed", "finished"]
+    assert offered("schedules", "r") == ["resume", "run"]
+
+
+# -- sending -----------------------------------------------------------------------------------------------
+
+
+def test_a_pipe_of_csv_is_checked_then_sent_and_its_refused_line_is_named(queue_tool: Run, client: Client) -> None:
+    checked = queue_tool("submit", "-", *MAPPED, "--dry-run", given=CSV)
+    assert checked.returncode == ExitCode.FAILED
+    assert checked.stdout == "2 accepted, 1 refused. Nothing was sent.\n"
+    refusal = "  line 4: /valor: \"many\" is not of type 'number'\n"
+    assert checked.stderr == refusal
+
+    sent = queue_tool("submit", "-", *MAPPED, "--name", "of a pipe", "--metadata", "a=b", "--wait", given=CSV)
+    assert sent.returncode == ExitCode.FAILED
+    batch = client.get_batch(sent.stdout.strip())
+    assert (batch.name, batch.metadata, batch.counts.finished, batch.rejected) == ("of a pipe", {"a": "b"}, 2, 1)
+    first, *progress = sent.stderr.splitlines(keepends=True)
+    assert first == "2 accepted, 1 refused.\n"
+    assert progress[0] == refusal
+    assert progress[-1] == "100%  3 of 3 done  finished 2  rejected 1\n"
+    assert [result.item for result in client.batch(batch.id).results()] == ["first", "second", "third"]
+
+    again = queue_tool("submit", "-", *MAPPED, "--json", given=CSV)
+    document = json.loads(again.stdout)
+    assert (again.stderr, document["accepted"], document["counts"]["rejected"]) == ("", 2, 1)
+    assert [(refused["index"], refused["line"]) for refused in document["refused"]] == [(1, 4)]
+
+
+def test_task_objects_get_what_the_options_say_unless_they_say_it_themselves(
+    queue_tool: Run, client: Client, tmp_path: Path
+) -> None:
+    lines = [{"task_type": "uppercase", "data": "a", "priority": "low"}, {"task_type": "uppercase", "data": 1}, 5]
+    (tmp_path / "tasks.jsonl").write_text("\n\n".join(map(json.dumps, lines)) + "\n{\n")
+    checked = queue_tool("submit", "tasks.jsonl", "--priority", "high", "--dry-run", "--json")
+    found = json.loads(checked.stdout)
+    assert (checked.returncode, found["accepted"], found["rejected"]) == (ExitCode.FAILED, 1, 3)
+    assert [refused["line"] for refused in found["refused"]] == [3, 5, 6]
+    assert "Line 6 of tasks.jsonl is not valid JSON" in found["refused"][-1]["errors"][0]["message"]
+
+    broken = queue_tool("submit", "tasks.jsonl")
+    assert (broken.returncode, broken.stdout) == (ExitCode.FAILED, "")
+    assert broken.stderr.startswith("queue-tool: Line 6 of tasks.jsonl is not valid JSON")
+
+    (tmp_path / "tasks.jsonl").write_text("\n\n".join(map(json.dumps, lines)))
+    sent = queue_tool("submit", "tasks.jsonl", "--priority", "high", "--tag", "of options", *LATER)
+    assert sent.stderr.splitlines()[0] == "1 accepted, 2 refused."
+    (task,) = (client.get_task(token) for token in tokens_of(client, sent.stdout.strip()))
+    assert (task.priority, task.tags, task.status) == ("low", ["of options"], State.SCHEDULED)
+    client.cancel_batch(sent.stdout.strip())
+
+
+def test_a_command_that_is_interrupted_says_how_to_add_the_rest(
+    queue_tool: Run, client: Client, tmp_path: Path
+) -> None:
+    (tmp_path / "rows.jsonl").write_bytes(b"5\n" * 10_001)  # all are refused, because no task is needed here
+    read, write = os.pipe()
+    words = ("submit", "-", "--format", "jsonl", "--type", "uppercase", "--name", "interrupted")
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors, os.fdopen(read, "rb") as given:
+        program = begin(*words, cwd=tmp_path, stdin=given, stdout=out, stderr=errors)
+        with os.fdopen(write, "wb") as feeding:
+            feeding.write((tmp_path / "rows.jsonl").read_bytes())
+            feeding.flush()
+            (batch,) = eventually(lambda: [each for each in client.batches(name="interrupted") if each.total])
+            os.kill(program.pid, signal.SIGINT)
+            assert program.wait(LIMIT) == ExitCode.INTERRUPTED
+        errors.seek(0)
+        told = errors.read().decode()
+    assert told == (
+        f"queue-tool: The batch has 10,000 elements. To add the rest: {shlex.join(['queue-tool', *words])} "
+        f"--resume {batch.id}\n"
+    )
+    assert not client.get_batch(batch.id).sealed
+    rest = queue_tool("submit", "rows.jsonl", "--type", "uppercase", "--resume", batch.id)
+    assert (rest.returncode, rest.stdout) == (ExitCode.FAILED, f"{batch.id}\n")
+    shown = rest.stderr.splitlines()
+    assert shown[0] == "0 accepted, 10,001 refused."
+    assert (shown[100], shown[101]) == ("  line 100: 5 is not of type 'string'", "  and 9,901 more")
+
+
+@pytest.mark.parametrize(
+    ("words", "given", "sentence"),
+    [
+        (["submit", "-"], b"a,b\n1,2\n", "CSV needs --type"),
+        (["submit", "-", "--type", "sleep", "--map", "a"], b"[]", "'a' has no text on both sides of an equals sign"),
+        (["submit", "-", "--type", "sleep", "--map", "a=b"], b"[]", "--map is for CSV"),
+        (["submit", "no-file.csv"], b"", "No such file or directory"),
+        (["tasks", "--created-after", "yesterday"], b"", "nor a duration such as 30m, 2h or 7d"),
+        (["deadletters", "purge", "--older-than", "1 week"], b"", "is not a duration such as 90, 30m, 2h or 7d"),
+        (["retry"], b"", "Name tokens, or filters such as --batch, or --all"),
+        (["cancel", "--all"], b"", "add --yes if you want that"),
+    ],
+)
+def test_a_command_line_that_is_wrong_is_refused(
+    queue_tool: Run, words: list[str], given: bytes, sentence: str
+) -> None:
+    done = queue_tool(*words, given=given)
+    assert (done.returncode, done.stdout) == (ExitCode.USAGE, "")
+    assert sentence in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "given", "sentence"),
+    [
+        (["--type", "sleep", "--map", "x=item"], b"a,b\n1,2\n", "The input has no column 'x', which --map names."),
+        (["--type", "dance"], b"a,b\n1,2\n", "There is no task type 'dance'. The service has: echo, "),
+        (["--format", "json"], b"{}", "The input must be a JSON array, or have a value on each line"),
+        (["--format", "csv", "--type", "sleep"], b"item\n\xff\n", "The file is not UTF-8"),
+        (["--resume", "0" * 32], b"1\n", "There is no batch with this id. [batch_not_found, request "),
+    ],
+)
+def test_a_source_that_cannot_be_sent_is_refused_in_a_sentence(
+    queue_tool: Run, words: list[str], given: bytes, sentence: str
+) -> None:
+    done = queue_tool("submit", "-", *words, given=given)
+    assert done.returncode in (ExitCode.FAILED, ExitCode.NOT_FOUND)
+    assert done.stderr.startswith(f"queue-tool: {sentence}")
+
+
+# -- reading and changing ----------------------------------------------------------------------------------
+
+
+def test_failed_tasks_are_found_shown_and_retried(queue_tool: Run, client: Client) -> None:
+    sent = queue_tool("submit", "-", "--type", "simulate", "--tag", "night", "--wait", given=FAILING * 3)
+    batch = sent.stdout.strip()
+    assert sent.returncode == ExitCode.FAILED
+    assert "failed: " in sent.stderr
+    tokens = tokens_of(client, batch)
+
+    checked = queue_tool("check", "-", given="\n".join([*tokens, "unknown"]).encode())
+    assert checked.stdout.splitlines() == [*(f"{token}\tfailed" for token in tokens), "unknown\tunknown"]
+    assert checked.returncode == ExitCode.FAILED
+    assert queue_tool("check", "unknown").returncode == ExitCode.NOT_FOUND
+
+    listed = queue_tool("tasks", "--batch", batch, "--status", "failed", "--status", "finished", "--limit", "2")
+    assert [line.split("\t")[:3] for line in listed.stdout.splitlines()] == [
+        [token, "failed", "simulate"] for token in tokens[:0:-1]
+    ]
+    assert listed.stderr == "queue-tool: There are more than these 2: choose another --limit, or --all.\n"
+    everything = queue_tool("deadletters", "--tag", "night", "--batch", batch, "--all", "--json").stdout.splitlines()
+    assert [json.loads(line)["token"] for line in everything] == tokens[::-1]
+
+    shown = queue_tool("task", tokens[0]).stdout
+    assert "status\tfailed\n" in shown
+    assert "\nattempt 1, run 1, " in shown
+    assert "Traceback" in shown
+    assert json.loads(queue_tool("task", tokens[0], "--json").stdout)["token"] == tokens[0]
+
+    counted = queue_tool("retry", "--batch", batch, "--dry-run")
+    assert (counted.stdout, client.get_batch(batch).counts.failed) == ("3 tasks match. Nothing was changed.\n", 3)
+    assert queue_tool("retry", tokens[0]).stdout.startswith("The task is ")
+    for retry in (["retry", *tokens[1:]], ["retry", "--batch", batch], ["deadletters", "retry", "--batch", batch]):
+        client.batch(batch).wait(LIMIT)
+        done = json.loads(queue_tool(*retry, "--yes", "--json").stdout)
+        assert done["changed"] == done["matched"] >= 2
+    client.batch(batch).wait(LIMIT)
+
+    results = queue_tool("results", batch, "--status", "failed").stdout.splitlines()
+    assert [json.loads(line)["index"] for line in results] == [0, 1, 2]
+    array = json.loads(queue_tool("results", batch, "--format", "json").stdout)
+    assert [json.loads(line) for line in results] == array
+    assert queue_tool("results", batch, "--format", "json", "--status", "finished").stdout == "[]\n"
+    rows = queue_tool("results", batch, "--format", "csv").stdout.splitlines()
+    assert rows[0].replace('"', "").split(",") == list(array[0])
+    assert len(rows) == 4
+
+
+def test_tasks_are_canceled_by_token_by_filter_and_by_batch(queue_tool: Run, client: Client) -> None:
+    words = ("submit", "-", "--format", "jsonl", "--type", "uppercase", *LATER)
+    batch = queue_tool(*words, given=b'"a"\n"b"\n"c"\n').stdout.strip()
+    first, *_ = tokens_of(client, batch)
+    assert queue_tool("cancel", first, "--by", "me", "--reason", "a test").stdout == "The task is canceled.\n"
+    assert client.get_task(first).canceled_by == "me"
+    ended = queue_tool("cancel", first)
+    assert ended.returncode == ExitCode.FAILED
+    assert "[task_ended, request " in ended.stderr
+    selected = ("cancel", "--batch", batch, "--status", "scheduled", "--created-after", "1h", "--created-before", "0s")
+    assert queue_tool(*selected, "--dry-run").stdout == "2 tasks match. Nothing was changed.\n"
+    assert queue_tool("cancel", "--batch", batch, "--yes").stdout == "2 of 2 tasks changed.\n"
+    watched = queue_tool("watch", batch, "--json")
+    assert (watched.returncode, json.loads(watched.stdout)["counts"]["canceled"]) == (ExitCode.FAILED, 3)
+
+
+def test_an_operator_sees_and_changes_queues_workers_schedules_and_webhooks(queue_tool: Run, client: Client) -> None:
+    assert [line.split("\t")[:2] for line in queue_tool("queues").stdout.splitlines()] == [
+        [name, "active"] for name in ("high", "default", "low")
+    ]
+    assert queue_tool("queues", "pause", "low").stdout == "The queue low is paused. 0 tasks wait.\n"
+    assert json.loads(queue_tool("queues", "list", "--json").stdout.splitlines()[2])["paused"]
+    assert queue_tool("queues", "resume", "low").stdout == "The queue low runs. 0 tasks wait.\n"
+    assert {"worker"} <= {line.split("\t")[2] for line in queue_tool("workers").stdout.splitlines()}
+
+    made = client.make_schedule(task_type="echo", name="of the command line", every=86400.0)
+    assert f"{made.id}\tactive\techo\t" in queue_tool("schedules").stdout
+    assert f"id\t{made.id}\nname\tof the command line\n" in queue_tool("schedules", "show", made.id).stdout
+    assert queue_tool("schedules", "pause", made.id).stdout == "The schedule is paused.\n"
+    assert queue_tool("schedules", "resume", made.id).stdout.startswith("The schedule is active. Its next tick: 2")
+    ran = queue_tool("schedules", "run", made.id)
+    assert (ran.returncode, ran.stdout[:11]) == (ExitCode.DONE, "sent: task ")
+    client.delete_schedule(made.id)
+    assert queue_tool("schedules", "show", made.id).returncode == ExitCode.NOT_FOUND
+
+    hook = client.register_webhook(url="http://192.0.2.1/", events=["task.failed"], task_type="none")
+    assert queue_tool("webhooks").stdout == f"{hook.id}\tactive\t0\t0\ttask.failed\thttp://192.0.2.1/\n"
+    assert queue_tool("webhooks", "deliveries", hook.id).stdout == ""
+    client.delete_webhook(hook.id)
+    assert "[webhook_not_found, request " in queue_tool("webhooks", "test", hook.id).stderr
+    assert [json.loads(queue_tool("batches", "--limit", "1", "--json").stdout)["total"]] != []
+
+
+# -- the end of a command ----------------------------------------------------------------------------------
+
+
+def test_a_service_that_cannot_be_reached_or_used_has_its_own_exit_code(lasting_system: System, tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    away = run("tasks", cwd=tmp_path, URL=url)
+    assert (away.returncode, away.stdout) == (ExitCode.AWAY, "")
+    assert away.stderr == (
+        f"queue-tool: The service at {url} does not answer: Connection refused. "
+        "Start it with `queue-tool up`, or set QUEUE_TOOL_URL.\n"
+    )
+    wrong = run("queues", cwd=tmp_path, URL=lasting_system.url(""), KEY="qt_wrong")
+    assert wrong.returncode == ExitCode.AWAY
+    assert "[unauthorized, request " in wrong.stderr
+    assert "qt_wrong" not in wrong.stderr
+    assert "QUEUE_TOOL_URL must be the address" in run("queues", cwd=tmp_path, URL="ftp://x").stderr
+
+
+def test_a_reader_that_has_enough_ends_the_command_quietly(
+    queue_tool: Run, lasting_system: System, tmp_path: Path
+) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as out, tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as errors:
+        program = begin("queues", cwd=tmp_path, stdin=given, stdout=out, stderr=errors)
+        assert program.wait(LIMIT) == 1
+        errors.seek(0)
+        assert errors.read() == b""

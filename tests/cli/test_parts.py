@@ -1,0 +1,128 @@
+"""The parts of the commands that ask the service, without a service."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+
+import click
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from queue_tool.cli.client.options import Duration, Moment
+from queue_tool.cli.client.pace import LATELY, Pace, duration
+from queue_tool.cli.client.screen import drawn, visible
+from queue_tool.cli.client.source import MARK, Places, open_source
+from queue_tool.errors import BadRequest
+
+
+@given(st.lists(st.integers(min_value=1, max_value=3)))
+def test_the_line_of_each_element_is_known(steps: Sequence[int]) -> None:
+    places, lines = Places(), [sum(steps[: end + 1]) for end in range(len(steps))]
+    for line in lines:
+        places.add(line)
+    assert [places.line_of(index) for index in range(len(lines))] == lines
+
+
+def test_a_file_without_gaps_needs_no_memory_for_its_lines() -> None:
+    places = Places()
+    for line in range(2, 10_000):
+        places.add(line)
+    assert places.distances == 1
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"), min_size=1), min_size=2))
+def test_json_lines_are_read_with_their_lines(texts: list[str]) -> None:
+    body = MARK + b"\n \n".join(json.dumps(text).encode() for text in texts)
+    source = open_source(io.BytesIO(body), "-", "jsonl")
+    assert list(source) == texts
+    assert [source.line_of(index) for index in range(len(texts))] == [1 + 2 * index for index in range(len(texts))]
+
+
+@pytest.mark.parametrize(
+    ("body", "name", "form"),
+    [
+        (b"[1,\n2]", "-", "json"),
+        (b"\n [1]", "-", "json"),
+        (b'{"a": 1}', "-", "ndjson"),
+        (b'{"a": 1}\n{"a": 2}\n', "-", "ndjson"),
+        (b"a,b\n1,2\n", "-", "csv"),
+        (b"a\n1\n", "rows.CSV", "csv"),
+        (b"a\tb\n", "rows.tsv", "csv"),
+        (b"1\n2\n", "rows.txt", "ndjson"),
+    ],
+)
+def test_the_name_or_the_beginning_of_a_file_shows_its_format(body: bytes, name: str, form: str) -> None:
+    assert open_source(io.BytesIO(body), name, None).form == form
+
+
+def test_a_row_of_several_lines_has_the_number_of_its_first_one() -> None:
+    source = open_source(io.BytesIO(b'a,b\r\n1,"x\r\ny\r\nz"\r\n\r\n2,"x"\r\n3,x\r\n'), "rows.csv", None)
+    assert [element["a"] for element in source if isinstance(element, dict)] == ["1", "2", "3"]
+    assert [source.place_of(index) for index in range(3)] == ["line 2", "line 6", "line 7"]
+
+
+def test_a_row_that_is_not_closed_is_an_error() -> None:
+    with pytest.raises(BadRequest, match="not valid CSV: line 3"):
+        list(open_source(io.BytesIO(b'a,b\n1,"x\ny'), "rows.csv", None))
+
+
+def test_the_pace_is_that_of_the_last_half_minute() -> None:
+    pace = Pace()
+    pace.look(0.0, 0)
+    assert (pace.rate, pace.left(10)) == (None, None)
+    pace.look(10.0, 10)
+    assert (pace.rate, pace.left(10)) == (1.0, 10.0)
+    for second in range(11, 101):
+        pace.look(float(second), 10 + 5 * (second - 10))
+    assert pace.rate == 5.0
+    pace.look(100.0 + 3 * LATELY, 460)  # nothing ended
+    assert pace.rate == 0.0
+    assert pace.left(10) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.4, "0 s"),
+        (59.4, "59 s"),
+        (60, "1 min"),
+        (61, "1 min 1 s"),
+        (3600, "1 h"),
+        (7260, "2 h 1 min"),
+        (90000, "1 d 1 h"),
+    ],
+)
+def test_a_duration_has_two_units(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("1.5h", 5400), ("30m", 1800), ("7d", 604800), ("0s", 0)])
+def test_a_duration_may_have_a_unit(text: str, seconds: float) -> None:
+    assert Duration().convert(text, None, None) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "m", "1w", "-1", "1 h", "\u0661"])
+def test_other_durations_and_times_are_refused(text: str) -> None:
+    for kind in (Duration(), Moment()):
+        with pytest.raises(click.BadParameter, match="30m, 2h or 7d"):
+            kind.convert(text, None, None)
+
+
+@given(st.text())
+def test_no_text_controls_the_terminal(text: str) -> None:
+    shown = visible(text)
+    shown.encode()
+    assert not any(ord(letter) < 32 or 0x7F <= ord(letter) < 0xA0 for letter in shown)
+    assert visible(shown) == shown
+
+
+@given(st.lists(st.lists(st.text(max_size=60), min_size=3, max_size=3), min_size=1, max_size=4), st.integers(20, 140))
+def test_no_table_is_wider_than_the_terminal(rows: list[list[str]], width: int) -> None:
+    shown = [[visible(text) for text in row] for row in rows]
+    console = Console(file=io.StringIO(), width=width, legacy_windows=False)
+    lines = console.render_lines(drawn(["first", "second", "third"], shown, width), pad=False)
+    assert all(sum(part.cell_length for part in line) <= width for line in lines)
