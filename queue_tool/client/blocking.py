@@ -73,6 +73,8 @@ class Client(Methods):
         Args:
             elements: the data of the tasks; without `task_type`, task objects as in `POST /tasks`.
             options: any of these. `task_type`: the type of all tasks. `name` and `metadata`: the label of the batch.
+                `on_finished`: the tasks that follow when the batch has ended, as in `POST /batches`. `webhook`: the URL
+                that the service calls then.
                 `idempotency_key`: the same key and elements make no second batch, also after a crash of this program.
                 `resume`: the id of an open batch that has the first of these elements already; the rest is added to
                 it. `on_sent`: is called with a `Sent` each time that the service has stored some of them.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from queue_tool.client import reading
+from queue_tool.client import following, reading
 from queue_tool.client.endpoints import Listing
+from queue_tool.client.following import Event
 from queue_tool.client.operations import Operations
 from queue_tool.client.reading import all_of
 from queue_tool.model.payloads.batches import BatchResult
@@ -15,6 +16,9 @@ class Methods(Operations):
     stream_results: Listing[[str], BatchResult] = Listing(
         reading.stream_results, "Iterate over the results of a batch: `GET /batches/{batch}/results`."
     )
+
+    events: Listing[..., Event] = Listing(following.follow, "Iterate over what ends: `GET /events`.")
+    stream_events = events
 
     tasks = all_of(Operations.list_tasks)
     ended_tasks = all_of(Operations.list_results)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import quote
 
@@ -13,6 +12,7 @@ import msgspec
 from queue_tool.client.calls import Answer, Call, Fill, Flow, Give, Pause, Read
 from queue_tool.client.endpoints import Endpoint, Listing
 from queue_tool.client.exchange import Ask, Tries
+from queue_tool.client.lines import Lines
 from queue_tool.client.operations import Operations
 from queue_tool.client.parts import Tokens
 from queue_tool.client.queries import target_of
@@ -59,18 +59,6 @@ def ended(ask: Ask, batch: str, timeout: float | None = None) -> Flow[Batch]:
             yield Pause(min(1.0, max(0.05, left / 2)))
 
 
-@dataclass(slots=True)
-class _Lines:
-    """The lines of a stream, whose pieces end anywhere."""
-
-    rest: bytes = b""
-
-    def of(self, piece: bytes) -> list[bytes]:
-        """Return the lines that this piece completes."""
-        *lines, self.rest = (self.rest + piece).split(b"\n")
-        return lines
-
-
 def _streamed(batch: str, query: ResultsQuery) -> Call[Answer]:
     return Call(
         method="GET",
@@ -112,7 +100,7 @@ class _Cut(Exception):
 
 def _read_on(tries: Tries, last: int, choose: Choose) -> Flow[int]:
     """Give the chosen results behind the last one, to the end of the stream; return the index of the last result."""
-    lines = _Lines()
+    lines = Lines()
     while True:
         try:
             piece: bytes = yield Read()

@@ -7,17 +7,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypedDict, TypeVar
 
+from msgspec import UNSET
+
 from queue_tool.client.calls import LINES, Call, Fill, Flow, Pause
 from queue_tool.client.endpoints import Declared
 from queue_tool.client.exchange import Ask
 from queue_tool.client.operations import REFUSED_WHOLE, KeyedOpenBatch, KeyedSubmit, Operations
 from queue_tool.client.parts import MOST_ELEMENTS, Part
+from queue_tool.client.values import json_of
 from queue_tool.errors import BodyTooLarge, NotSent, TooManyItems, TooManyWaiting
+from queue_tool.model import json_text
 from queue_tool.model.payloads.batches import Batch
 from queue_tool.model.payloads.fields import Payload
 from queue_tool.model.payloads.queries import FromQuery
 
 Source = TypeVar("Source")
+
+LONGEST_IN_A_QUERY = 2000
+"""Bytes of JSON in the query of a request, at most: proxies refuse long URLs, and a byte may need three there."""
 
 TOO_LARGE = (TooManyItems, BodyTooLarge)
 
@@ -38,9 +45,16 @@ class Order:
     task_type: str | None = None
     name: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    on_finished: bytes | None = None  # what follows: JSON
+    webhook: str | None = None
     key: str
     resume: str | None = None  # the id of an open batch that has the first elements
     on_sent: Callable[[Sent], None] | None = None
+
+    @property
+    def fits_into_a_query(self) -> bool:
+        """Return whether one request can say all of it: what follows must not make its URL too long."""
+        return self.on_finished is None or len(self.on_finished) <= LONGEST_IN_A_QUERY
 
     def tell(self, batch: str, total: int, *, is_complete: bool = False) -> None:
         """Tell the caller how much is stored."""
@@ -54,6 +68,8 @@ class Options(TypedDict, total=False):
     task_type: str | None
     name: str | None
     metadata: Mapping[str, str] | None
+    on_finished: object
+    webhook: str | None
     idempotency_key: str | None
     resume: str | None
     on_sent: Callable[[Sent], None] | None
@@ -65,6 +81,8 @@ def order_of(options: Options) -> Order:
         task_type=options.get("task_type"),
         name=options.get("name"),
         metadata=options.get("metadata") or {},
+        on_finished=None if options.get("on_finished") is None else json_of(options["on_finished"]),
+        webhook=options.get("webhook"),
         key=options.get("idempotency_key") or secrets.token_hex(16),
         resume=options.get("resume"),
         on_sent=options.get("on_sent"),
@@ -102,7 +120,7 @@ def submit(ask: Ask, order: Order) -> Flow[str]:
     """
     part = Part(0)
     yield Fill(part)
-    if order.resume is None and part.count and (yield from _is_all(part)):
+    if order.resume is None and part.count and order.fits_into_a_query and (yield from _is_all(part)):
         stored = yield from _whole(ask, order, part)
         if stored is not None:
             order.tell(stored, part.count, is_complete=True)
@@ -132,7 +150,12 @@ def _whole(ask: Ask, order: Order, part: Part) -> Flow[str | None]:
     Without an accepted element, the service stores nothing of such a request. An open batch keeps the refusals.
     """
     given = KeyedSubmit(
-        task_type=order.task_type, name=order.name, metadata=dict(order.metadata), idempotency_key=order.key
+        task_type=order.task_type,
+        name=order.name,
+        metadata=dict(order.metadata),
+        on_finished=None if order.on_finished is None else order.on_finished.decode(),
+        webhook=order.webhook,
+        idempotency_key=order.key,
     )
     try:
         stored: _Stored = yield from ask(_WHOLE.call(given, content=part.body), never=TOO_LARGE)
@@ -146,7 +169,12 @@ def _opened(ask: Ask, order: Order) -> Flow[Batch]:
     if order.resume is not None:
         return (yield from ask(Operations.get_batch.call(order.resume)))
     body = KeyedOpenBatch(
-        name=order.name, metadata=dict(order.metadata), task_type=order.task_type, idempotency_key=order.key
+        name=order.name,
+        metadata=dict(order.metadata),
+        task_type=order.task_type,
+        on_finished=UNSET if order.on_finished is None else json_text.loads(order.on_finished),
+        webhook=order.webhook,
+        idempotency_key=order.key,
     )
     made: Batch = yield from ask(Operations.open_batch.declared.call(body))
     return made

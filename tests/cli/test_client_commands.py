@@ -164,13 +164,13 @@ def test_task_objects_get_what_the_options_say_unless_they_say_it_themselves(
 def test_a_command_that_is_interrupted_says_how_to_add_the_rest(
     queue_tool: Run, client: Client, tmp_path: Path
 ) -> None:
-    (tmp_path / "rows.jsonl").write_bytes(b"5\n" * 10_001)  # all are refused, because no task is needed here
+    (tmp_path / "rows.jsonl").write_bytes(b"5\n" * 10_002)  # all are refused, because no task is needed here
     read, write = os.pipe()
     words = ("submit", "-", "--format", "jsonl", "--type", "uppercase", "--name", "interrupted")
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors, os.fdopen(read, "rb") as given:
         program = begin(*words, cwd=tmp_path, stdin=given, stdout=out, stderr=errors)
         with os.fdopen(write, "wb") as feeding:
-            feeding.write((tmp_path / "rows.jsonl").read_bytes())
+            feeding.write(b"5\n" * 10_001)
             feeding.flush()
             (batch,) = eventually(lambda: [each for each in client.batches(name="interrupted") if each.total])
             os.kill(program.pid, signal.SIGINT)
@@ -178,15 +178,15 @@ def test_a_command_that_is_interrupted_says_how_to_add_the_rest(
         errors.seek(0)
         told = errors.read().decode()
     assert told == (
-        f"queue-tool: The batch has 10,000 elements. To add the rest: {shlex.join(['queue-tool', *words])} "
+        f"queue-tool: The batch has 10,001 elements. To add the rest: {shlex.join(['queue-tool', *words])} "
         f"--resume {batch.id}\n"
     )
     assert not client.get_batch(batch.id).sealed
     rest = queue_tool("submit", "rows.jsonl", "--type", "uppercase", "--resume", batch.id)
     assert (rest.returncode, rest.stdout) == (ExitCode.FAILED, f"{batch.id}\n")
     shown = rest.stderr.splitlines()
-    assert shown[0] == "0 accepted, 10,001 refused."
-    assert (shown[100], shown[101]) == ("  line 100: 5 is not of type 'string'", "  and 9,901 more")
+    assert shown[0] == "0 accepted, 10,002 refused."
+    assert (shown[100], shown[101]) == ("  line 100: 5 is not of type 'string'", "  and 9,902 more")
 
 
 @pytest.mark.parametrize(

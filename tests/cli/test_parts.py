@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from queue_tool.cli.client.options import Duration, Moment
+from queue_tool.cli.client.options import duration as duration_of
+from queue_tool.cli.client.options import time
 from queue_tool.cli.client.pace import LATELY, Pace, duration
 from queue_tool.cli.client.screen import drawn, visible
 from queue_tool.cli.client.source import MARK, Places, open_source
@@ -102,14 +103,14 @@ def test_a_duration_has_two_units(seconds: float, words: str) -> None:
 
 @pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("1.5h", 5400), ("30m", 1800), ("7d", 604800), ("0s", 0)])
 def test_a_duration_may_have_a_unit(text: str, seconds: float) -> None:
-    assert Duration().convert(text, None, None) == seconds
+    assert duration_of(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "m", "1w", "-1", "1 h", "\u0661"])
 def test_other_durations_and_times_are_refused(text: str) -> None:
-    for kind in (Duration(), Moment()):
+    for read in (duration_of, time):
         with pytest.raises(click.BadParameter, match="30m, 2h or 7d"):
-            kind.convert(text, None, None)
+            read(text)
 
 
 @given(st.text())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from queue_tool.cli.client.ending import ExitCode, leave, tell
@@ -21,7 +23,7 @@ def require_yes(question: str, *, yes: bool) -> None:
     """
     if yes:
         return
-    if not click.get_text_stream("stdin").isatty():
+    if not sys.stdin.isatty():
         raise click.UsageError(f"{question} Nobody is there to ask: add --yes if you want that.")
     if not click.confirm(question, err=True):
         tell("Nothing was changed.")

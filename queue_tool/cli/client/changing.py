@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -79,7 +79,7 @@ class Change:
 
 def _selects(function: Function) -> Function:
     """Add the arguments and options that select tasks."""
-    options = [
+    options: list[Callable[[Function], Function]] = [
         click.argument("tokens", metavar="[TOKEN]...", nargs=-1),
         filtered(),
         click.option("--all", "everything", is_flag=True, help="All tasks."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,7 @@ def all_of(tokens: Iterable[str]) -> Iterator[str]:
         if token != STDIN:
             yield token
             continue
-        for line in click.get_text_stream("stdin"):
+        for line in sys.stdin:
             yield from line.split()
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from queue_tool.cli.client import lists
+from queue_tool.cli.client import lists, options
 from queue_tool.cli.client.asking import require_yes, without_asking
 from queue_tool.cli.client.ending import ClientGroup
-from queue_tool.cli.client.options import OF_DEAD_LETTERS, Duration, as_json, filtered, in_body, paged
+from queue_tool.cli.client.options import OF_DEAD_LETTERS, as_json, filtered, in_body, paged
 from queue_tool.cli.client.pace import duration
 from queue_tool.cli.client.screen import Columns, moment
 from queue_tool.cli.client.service import connect
@@ -74,7 +74,7 @@ def retry_dead_letters(
             status = client.retry_dead_letter(token)
             lists.answer(status, f"The task is {status.status}.", as_json=as_json)
             return
-        selected = {"filter": in_body(filters), "all": everything}
+        selected: dict[str, Any] = {"filter": in_body(filters), "all": everything}
         matched = client.retry_dead_letters(**selected, dry_run=True).matched
         if dry_run:
             found = Changed(matched=matched, changed=0)
@@ -86,7 +86,9 @@ def retry_dead_letters(
 
 
 @deadletters.command("purge", example="queue-tool deadletters purge --older-than 30d")
-@click.option("--older-than", type=Duration(), required=True, help="Since their failure: 90, 30m, 2h or 7d; 0 for all.")
+@click.option(
+    "--older-than", type=options.duration, required=True, help="Since their failure: 90, 30m, 2h or 7d; 0 for all."
+)
 @without_asking
 @as_json
 def purge_dead_letters(older_than: float, yes: bool, as_json: bool) -> None:

@@ -88,7 +88,8 @@ class ClientCommand(click.Command):
         """
         self.example = example.strip()
         lines = "\n".join(f"  {line.strip()}" for line in self.example.splitlines())
-        super().__init__(*args, epilog=f"\b\nExample:\n{lines}", **options)
+        options["epilog"] = f"\b\nExample:\n{lines}"
+        super().__init__(*args, **options)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command. An error becomes a sentence and an exit code."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -38,7 +39,7 @@ def _rows(items: Iterable[Any], columns: Columns) -> Iterator[list[object]]:
 def lines_of_json(items: Iterable[Struct]) -> int:
     """Print items as JSON Lines, and return how many there are."""
     count = 0
-    stream = click.get_binary_stream("stdout")
+    stream = sys.stdout.buffer
     for item in items:
         stream.write(json_text.encode(item) + b"\n")
         count += 1

@@ -21,57 +21,48 @@ _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)([smhd]?)", re.ASCII)
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-class Duration(click.ParamType):
-    """Seconds, or a number with a unit: 90, 30m, 2h or 7d."""
+def duration(text: str) -> float:
+    """Return the seconds of a number with a unit: 90, 30m, 2h or 7d.
 
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the seconds."""
-        if isinstance(value, float):
-            return value
-        found = _DURATION.fullmatch(value)
-        if found is None:
-            self.fail(f"{value!r} is not a duration such as 90, 30m, 2h or 7d.", param, ctx)
-        return float(found[1]) * _SECONDS[found[2]]
+    Raises:
+        click.BadParameter: the text is no such number.
+    """
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise click.BadParameter(f"{text!r} is not a duration such as 90, 30m, 2h or 7d.")
+    return float(found[1]) * _SECONDS[found[2]]
 
 
-class Moment(click.ParamType):
-    """A time (RFC 3339), or a duration before now."""
+def time(text: str) -> datetime:
+    """Return a time (RFC 3339), or the time so long before now.
 
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Return the time."""
-        if isinstance(value, datetime):
-            return value
-        if _DURATION.fullmatch(value):
-            return datetime.now(UTC) - timedelta(seconds=Duration().convert(value, param, ctx))
-        try:
-            return read_time(value)
-        except ValueError as error:
-            self.fail(f"{str(error).rstrip('.')}, nor a duration such as 30m, 2h or 7d.", param, ctx)
+    Raises:
+        click.BadParameter: the text is neither a time nor a duration.
+    """
+    if _DURATION.fullmatch(text):
+        return datetime.now(UTC) - timedelta(seconds=duration(text))
+    try:
+        return read_time(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{str(error).rstrip('.')}, nor a duration such as 30m, 2h or 7d.") from None
 
 
-class Pair(click.ParamType):
-    """Two texts with an equals sign between them."""
+def pair(text: str) -> tuple[str, str]:
+    """Return two texts with an equals sign between them.
 
-    name = "pair"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        """Return both texts."""
-        if isinstance(value, tuple):
-            return value
-        left, sign, right = value.partition("=")
-        if not (left and sign and right):
-            self.fail(f"{value!r} has no text on both sides of an equals sign.", param, ctx)
-        return left, right
+    Raises:
+        click.BadParameter: one of them is missing.
+    """
+    left, sign, right = text.partition("=")
+    if not (left and sign and right):
+        raise click.BadParameter(f"{text!r} has no text on both sides of an equals sign.")
+    return left, right
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 metadata = click.option(
-    "--metadata", metavar="KEY=VALUE", type=Pair(), multiple=True, help="A label of the batch. May be repeated."
+    "--metadata", metavar="KEY=VALUE", type=pair, multiple=True, help="A label of the batch. May be repeated."
 )
 
 
@@ -86,7 +77,7 @@ def paged(command: Function) -> Function:
     return limit(command)
 
 
-_FILTERS: Mapping[str, Mapping[str, Any]] = {
+_FILTERS: dict[str, Mapping[str, Any]] = {
     "status": {
         "type": click.Choice([state.value for state in State]),
         "multiple": True,
@@ -101,10 +92,10 @@ _FILTERS: Mapping[str, Mapping[str, Any]] = {
     "host": {"help": "That ran last on this host."},
     "custom_id": {"opt": "--custom-id", "help": "With exactly this custom_id."},
     "created_after": {
-        "type": Moment(),
+        "type": time,
         "help": "Created after this time (RFC 3339), or less than so long ago: 30m, 2h, 7d.",
     },
-    "created_before": {"type": Moment(), "help": "Created before this time, or longer ago."},
+    "created_before": {"type": time, "help": "Created before this time, or longer ago."},
     "q": {"opt": "--search", "help": "Whose name, custom_id or token begins with this text."},
 }
 """The option for each filter of the service. A test compares both."""

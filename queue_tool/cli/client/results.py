@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import sys
 from collections.abc import Callable, Iterable, Mapping
 
 import click
@@ -51,7 +53,7 @@ def results(batch: str, form: str, status: tuple[str, ...], as_json: bool) -> No
 
 
 def _array(results: Iterable[BatchResult]) -> None:
-    stream = click.get_binary_stream("stdout")
+    stream = sys.stdout.buffer
     before = b"[\n"
     for result in results:
         stream.write(before + json_text.encode(result))
@@ -61,7 +63,7 @@ def _array(results: Iterable[BatchResult]) -> None:
 
 
 def _csv(results: Iterable[BatchResult]) -> None:
-    stream = click.get_text_stream("stdout", encoding="utf-8")
+    stream = codecs.getwriter("utf-8")(sys.stdout.buffer)
     writer = csv.writer(stream, quoting=csv.QUOTE_ALL)
     writer.writerow(COLUMNS)
     for result in results:

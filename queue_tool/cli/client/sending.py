@@ -63,12 +63,10 @@ class Sending:
 
     def _stored(self, **options: Unpack[Options]) -> Batch:
         """Send all elements and return the batch. If that is interrupted, tell how to continue."""
-        elements = map(self.wrapping, self.source)
+        chosen: Options = {**options, "task_type": self.wrapping.sent_type, "on_sent": self._remember}
         try:
             with self._progress():
-                sent = self.client.submit(
-                    elements, task_type=self.wrapping.sent_type, on_sent=self._remember, **options
-                )
+                sent = self.client.submit(map(self.wrapping, self.source), **chosen)
         except BaseException:
             if self._sent is not None and not self._sent.is_complete:
                 tell(f"The batch has {self._sent.total:,} elements. To add the rest: {self._again(self._sent.batch)}")

@@ -10,7 +10,7 @@ import click
 from queue_tool.cli.client.ending import ClientCommand, ExitCode, leave
 from queue_tool.cli.client.judging import judged, type_of, types_of
 from queue_tool.cli.client.lists import document
-from queue_tool.cli.client.options import Duration, Pair, as_json, metadata
+from queue_tool.cli.client.options import as_json, duration, metadata, pair
 from queue_tool.cli.client.refusals import Refusals
 from queue_tool.cli.client.sending import Sending
 from queue_tool.cli.client.service import connect
@@ -42,7 +42,7 @@ _OF_TASKS = ("priority", "tags", "delay", "run_at", "expires_at", "timeout", "ma
     "--map",
     "mapping",
     metavar="COLUMN=FIELD",
-    type=Pair(),
+    type=pair,
     multiple=True,
     help="Of CSV: the field of the data for a column. `-` leaves the column out. May be repeated.",
 )
@@ -50,10 +50,10 @@ _OF_TASKS = ("priority", "tags", "delay", "run_at", "expires_at", "timeout", "ma
 @metadata
 @click.option("--priority", type=click.Choice([each.value for each in Priority]), help="The priority of all tasks.")
 @click.option("--tag", "tags", multiple=True, help="A tag of all tasks. May be repeated.")
-@click.option("--delay", type=Duration(), help="The tasks start after this time: 90, 30m, 2h or 7d.")
+@click.option("--delay", type=duration, help="The tasks start after this time: 90, 30m, 2h or 7d.")
 @click.option("--run-at", metavar="TIME", help="The tasks start at this time (RFC 3339).")
 @click.option("--expires-at", metavar="TIME", help="The tasks fail if they have not started by this time (RFC 3339).")
-@click.option("--timeout", type=Duration(), help="The time that one run may take.")
+@click.option("--timeout", type=duration, help="The time that one run may take.")
 @click.option("--max-attempts", type=click.IntRange(min=1), help="The maximum number of attempts of a task.")
 @click.option("--idempotency-key", metavar="KEY", help="The same key and elements make no second batch for 24 hours.")
 @click.option("--resume", metavar="BATCH", help="Add the rest of FILE to a batch that has its beginning.")
