@@ -17,7 +17,10 @@ class Methods(Operations):
         reading.stream_results, "Iterate over the results of a batch: `GET /batches/{batch}/results`."
     )
 
-    events: Listing[..., Event] = Listing(following.follow, "Iterate over what ends: `GET /events`.")
+    events: Listing[..., Event] = Listing(
+        following.follow,
+        "Iterate over what ends from now on, with `batch=` until this batch has ended: `GET /events`.",
+    )
     stream_events = events
 
     tasks = all_of(Operations.list_tasks)

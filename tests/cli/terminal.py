@@ -29,13 +29,14 @@ WORDS = ("-m", "queue_tool")
 class Terminal:
     """A terminal in which one command runs."""
 
-    def __init__(self, *words: str, columns: int, cwd: Path, **settings: str) -> None:
+    def __init__(self, *words: str, columns: int, cwd: Path, stdin: IO[bytes] | None = None, **settings: str) -> None:
         """Start the command.
 
         Args:
             words: its arguments.
             columns: the width of the terminal.
             cwd: the working directory.
+            stdin: its standard input, if that is not the terminal.
             settings: settings by their names without the prefix `QUEUE_TOOL_`; NO_COLOR is the variable of that name.
         """
         plain = {"NO_COLOR": settings.pop("NO_COLOR")} if "NO_COLOR" in settings else {}
@@ -50,7 +51,7 @@ class Terminal:
         self._lock = threading.Lock()
         with os.fdopen(slave, "r+b", buffering=0) as end:
             self.program: Program = interpreter().start(
-                [*WORDS, *words], cwd=cwd, env=environment, stdin=end, stdout=end, stderr=end, own_session=True
+                [*WORDS, *words], cwd=cwd, env=environment, stdin=stdin or end, stdout=end, stderr=end, own_session=True
             )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

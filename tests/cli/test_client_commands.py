@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import chdir
@@ -23,7 +22,7 @@ from queue_tool.cli.client.options import OF_DEAD_LETTERS, OF_TASKS
 from queue_tool.cli.groups import client_command
 from queue_tool.cli.main import main
 from queue_tool.model.states import State
-from tests.cli.terminal import begin, run
+from tests.cli.terminal import Terminal, begin, run
 from tests.support import LIMIT, System, eventually, free_port
 
 pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
@@ -58,15 +57,17 @@ def tokens_of(client: Client, batch: str) -> list[str]:
 # -- help --------------------------------------------------------------------------------------------------
 
 
-def commands() -> Iterator[tuple[str, click.Command]]:
-    """Return each command of the client, by its words."""
-    for name in COMMANDS:
-        command = client_command(name)
-        below = command.commands if isinstance(command, click.Group) else {"": command}
-        yield from ((f"{name} {word}".strip(), each) for word, each in below.items())
+def commands_of(name: str) -> Iterator[tuple[str, click.Command]]:
+    """Iterate over a command of the client, or the commands of its group, with their words."""
+    command = client_command(name)
+    below = command.commands if isinstance(command, click.Group) else {"": command}
+    return ((f"{name} {word}".strip(), each) for word, each in below.items())
 
 
-@pytest.mark.parametrize(("words", "command"), commands(), ids=[words for words, _ in commands()])
+ALL = [each for name in COMMANDS for each in commands_of(name)]
+
+
+@pytest.mark.parametrize(("words", "command"), ALL, ids=[words for words, _ in ALL])
 def test_the_help_of_a_command_is_a_sentence_with_examples_that_its_options_allow(
     tmp_path: Path, words: str, command: ClientCommand
 ) -> None:
@@ -75,7 +76,7 @@ def test_the_help_of_a_command_is_a_sentence_with_examples_that_its_options_allo
     first = (command.help or "").partition("\n")[0]
     assert first.partition(". ")[0].rstrip(".") == command.get_short_help_str(200).rstrip(".")
     assert 10 < len(first) <= 120
-    assert f"Example:\n  {command.example.splitlines()[0]}" in command.get_help(click.Context(command))
+    assert f"Example:\n    {command.example.splitlines()[0]}" in command.get_help(click.Context(command))
     for line in command.example.splitlines():
         example = shlex.split(line.partition("queue-tool ")[2].partition(" < ")[0].partition(" > ")[0])
         group = words.split(maxsplit=1)[0]
@@ -87,7 +88,7 @@ def test_the_help_of_a_command_is_a_sentence_with_examples_that_its_options_allo
 
 def test_every_filter_is_an_option() -> None:
     def filters(words: str) -> set[str]:
-        return {option.name or "" for option in dict(commands())[words].params}
+        return {option.name or "" for option in dict(ALL)[words].params}
 
     assert all(filters(words) >= OF_TASKS for words in ("tasks", "cancel", "retry"))
     assert all(filters(f"deadletters {word}") >= OF_DEAD_LETTERS for word in ("list", "retry"))
@@ -162,25 +163,21 @@ def test_task_objects_get_what_the_options_say_unless_they_say_it_themselves(
 
 
 def test_a_command_that_is_interrupted_says_how_to_add_the_rest(
-    queue_tool: Run, client: Client, tmp_path: Path
+    queue_tool: Run, client: Client, lasting_system: System, tmp_path: Path
 ) -> None:
     (tmp_path / "rows.jsonl").write_bytes(b"5\n" * 10_002)  # all are refused, because no task is needed here
     read, write = os.pipe()
     words = ("submit", "-", "--format", "jsonl", "--type", "uppercase", "--name", "interrupted")
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors, os.fdopen(read, "rb") as given:
-        program = begin(*words, cwd=tmp_path, stdin=given, stdout=out, stderr=errors)
-        with os.fdopen(write, "wb") as feeding:
-            feeding.write(b"5\n" * 10_001)
-            feeding.flush()
-            (batch,) = eventually(lambda: [each for each in client.batches(name="interrupted") if each.total])
-            os.kill(program.pid, signal.SIGINT)
-            assert program.wait(LIMIT) == ExitCode.INTERRUPTED
-        errors.seek(0)
-        told = errors.read().decode()
-    assert told == (
-        f"queue-tool: The batch has 10,001 elements. To add the rest: {shlex.join(['queue-tool', *words])} "
-        f"--resume {batch.id}\n"
-    )
+    with os.fdopen(read, "rb") as given, os.fdopen(write, "wb") as feeding:
+        terminal = Terminal(*words, columns=200, cwd=tmp_path, stdin=given, URL=lasting_system.url(""))
+        feeding.write(b"5\n" * 10_001)
+        feeding.flush()
+        eventually(lambda: "10,001 elements are stored" in "".join(terminal.lines))
+        terminal.interrupt()
+        assert terminal.wait() == ExitCode.INTERRUPTED
+    (batch,) = client.batches(name="interrupted")
+    again = f"{shlex.join(['queue-tool', *words])} --resume {batch.id}"
+    assert terminal.lines == [f"queue-tool: The batch has 10,001 elements. To add the rest: {again}"]
     assert not client.get_batch(batch.id).sealed
     rest = queue_tool("submit", "rows.jsonl", "--type", "uppercase", "--resume", batch.id)
     assert (rest.returncode, rest.stdout) == (ExitCode.FAILED, f"{batch.id}\n")
@@ -199,7 +196,7 @@ def test_a_command_that_is_interrupted_says_how_to_add_the_rest(
         (["tasks", "--created-after", "yesterday"], b"", "nor a duration such as 30m, 2h or 7d"),
         (["deadletters", "purge", "--older-than", "1 week"], b"", "is not a duration such as 90, 30m, 2h or 7d"),
         (["retry"], b"", "Name tokens, or filters such as --batch, or --all"),
-        (["cancel", "--all"], b"", "add --yes if you want that"),
+        (["deadletters", "purge", "--older-than", "7d"], b"", "add --yes if you want that"),
     ],
 )
 def test_a_command_line_that_is_wrong_is_refused(
@@ -311,8 +308,8 @@ def test_an_operator_sees_and_changes_queues_workers_schedules_and_webhooks(queu
     client.delete_schedule(made.id)
     assert queue_tool("schedules", "show", made.id).returncode == ExitCode.NOT_FOUND
 
-    hook = client.register_webhook(url="http://192.0.2.1/", events=["task.failed"], task_type="none")
-    assert queue_tool("webhooks").stdout == f"{hook.id}\tactive\t0\t0\ttask.failed\thttp://192.0.2.1/\n"
+    hook = client.register_webhook(url="https://8.8.8.8/", events=["task.failed"], task_type="none")
+    assert queue_tool("webhooks").stdout == f"{hook.id}\tactive\t0\t0\ttask.failed\thttps://8.8.8.8/\n"
     assert queue_tool("webhooks", "deliveries", hook.id).stdout == ""
     client.delete_webhook(hook.id)
     assert "[webhook_not_found, request " in queue_tool("webhooks", "test", hook.id).stderr

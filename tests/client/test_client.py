@@ -27,7 +27,15 @@ def client(lasting_system: System) -> Iterator[Client]:
 
 def test_a_batch_is_sent_awaited_and_read_in_order(client: Client) -> None:
     rows = ({"item": f"row {number}", "valor": 0} for number in range(5))
-    batch = client.submit([*rows, {"item": "bad"}], task_type="sleep", name="first", metadata={"of": "a test"})
+    follower = {"task_type": "echo", "data": "after"}
+    batch = client.submit(
+        [*rows, {"item": "bad"}], task_type="sleep", name="first", metadata={"of": "a test"}, on_finished=follower
+    )
+    assert {event.name for event in client.events(batch=batch.id)} <= {
+        "batch.progress",
+        "task.finished",
+        "batch.finished",
+    }
     results = list(batch.wait(30).results())
     assert [result.index for result in results] == list(range(6))
     assert [result.item for result in results[:2]] == ["row 0", "row 1"]
@@ -36,6 +44,8 @@ def test_a_batch_is_sent_awaited_and_read_in_order(client: Client) -> None:
     assert {result.index for result in batch.as_completed(30)} == set(range(6))
 
     progress = batch.progress()
+    assert isinstance(progress.on_finished, list)
+    assert client.get_result(progress.on_finished[0].tokens[0], wait=30).result == "after"
     assert (progress.name, progress.total, progress.counts.finished, progress.rejected) == ("first", 6, 5, 1)
     assert [found.id for found in client.batches(name="first", limit=1)] == [batch.id]
     *sent, refused = batch.elements()
@@ -110,6 +120,7 @@ async def as_an_async_program(url: str) -> None:
         await (await batch.wait(60)).wait()
         assert [result.result async for result in batch.results()] == list(range(320))
         assert [str(result.status) async for result in small.as_completed(30)] == ["failed"]
+        assert [event.name async for event in client.events(batch=small.id)] == ["batch.progress"]
         assert (await small.progress()).counts.failed == 1
         tokens = [element.hash async for element in small.elements()]
         assert [str(state.status) async for state in client.check(tokens)] == ["failed"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,7 @@ import orjson
 import pytest
 
 from queue_tool import errors
-from queue_tool.client import reading, sending
+from queue_tool.client import following, reading, sending
 from queue_tool.client.address import address_of
 from queue_tool.client.exchange import Ask
 from queue_tool.client.methods import Methods
@@ -72,6 +73,20 @@ def test_what_fits_into_one_request_is_one_request_with_a_key() -> None:
     assert sent_lines(played) == [("/tasks?metadata.x=%C3%A9&task_type=uppercase", 2)]
     assert "Idempotency-Key" in played.calls[0].headers
     assert heard == [Sent(batch=BATCH, total=2, is_complete=True)]
+
+
+def test_what_follows_is_said_in_the_query_or_if_that_is_too_long_to_an_open_batch() -> None:
+    played = play(STORED, source=["a"])
+    submitted(played, on_finished={"task_type": "echo", "data": "ö"}, webhook="https://a.example/")
+    assert "on_finished=%7B%22task_type%22%3A%22echo%22%2C%22data%22%3A%22%C3%B6%22%7D" in played.calls[0].target
+    assert played.calls[0].target.endswith("&webhook=https%3A%2F%2Fa.example%2F")
+    long = play(state(), STORED, state(1), source=["a"])
+    submitted(long, on_finished={"data": "x" * 3000})
+    many = play(state(), STORED, STORED, state(1), source=range(15_000))
+    submitted(many, on_finished={"data": 1}, webhook="https://a.example/")
+    first, second = (orjson.loads(played.calls[0].body or b"") for played in (long, many))
+    assert (first["on_finished"], second["on_finished"]) == ({"data": "x" * 3000}, {"data": 1})
+    assert (first["webhook"], second["webhook"]) == (None, "https://a.example/")
 
 
 def test_more_elements_go_into_an_open_batch() -> None:
@@ -242,6 +257,57 @@ def test_each_result_is_given_once_as_it_completes() -> None:
     played.run(reading.completed(asked(), BATCH))
     assert indexes(played) == [1, 0, 2]
     assert len([call for call in played.calls if "results" in call.target]) == 3
+
+
+def event(name: str, data: object, place: str = "") -> bytes:
+    id_line = f"id: {place}\n" if place else ""
+    return f"{id_line}event: {name}\ndata: {orjson.dumps(data).decode()}\n\n".encode()
+
+
+ENDED = {"token": "t", "batch": BATCH, "task_type": "echo", "status": "failed", "code": "error"}
+CLOSED = event("batch.finished", {"batch": BATCH, "finished_at": "2026-01-01T00:00:00Z"}, "1-0-9")
+
+
+def progress(status: str) -> bytes:
+    return event("batch.progress", orjson.loads(state(1, status).body))
+
+
+def follow(*streams: list[bytes | Exception], batch: str | None = BATCH) -> tuple[list[str], list[str | None]]:
+    """Follow streams; return the names of the events, and the place from which each request went on."""
+    played = play(*[OPENED] * len(streams), pieces=[piece for stream in streams for piece in stream])
+    with suppress(AssertionError):  # no answer is left, and without a batch there is no end
+        played.run(following.follow(asked(), batch=batch))
+    assert played.pieces == []
+    return [each.name for each in played.given], [call.headers.get("Last-Event-ID") for call in played.calls]
+
+
+def test_what_ends_is_followed_over_streams_that_break_anywhere_until_the_end_of_the_batch() -> None:
+    failed = event("task.failed", ENDED, "1-0-7")
+    first = b"id: 1-0-5\n\n" + progress("running") + b": nothing new\n\n" + event("of.the.future", 1, "1-0-6")
+    for cut in range(len(failed)):
+        broken: list[bytes | Exception] = [first[:9], first[9:] + failed[:cut], AnswerLost()]
+        names, places = follow(broken, [progress("finished") + failed, CLOSED])
+        assert names == ["batch.progress", "batch.progress", "task.failed", "batch.finished"]
+        assert places == [None, "1-0-6"]
+    assert follow([first + failed, b""], [CLOSED])[1] == [None, "1-0-7"]
+
+
+def test_a_batch_that_had_ended_before_and_missed_events_end_the_iteration_too() -> None:
+    assert follow([b"id: 1-0-5\n\n" + progress("finished")]) == (["batch.progress"], [None])
+    missed = event("reset", {"message": "read again"}) + progress("finished")
+    assert follow([b"id: 1-0-5\n\n", AnswerLost()], [missed]) == (["reset", "batch.progress"], [None, "1-0-5"])
+
+
+def test_without_a_batch_the_end_of_one_is_no_end() -> None:
+    names, places = follow([CLOSED + CLOSED, b""], [CLOSED, b""], batch=None)
+    assert names == ["batch.finished"] * 3
+    assert places == [None, "1-0-9", "1-0-9"]
+
+
+def test_an_event_that_cannot_be_read_is_an_error() -> None:
+    played = play(OPENED, pieces=[b"event: task.failed\ndata: {}\n\n"])
+    with pytest.raises(errors.UnexpectedAnswer, match=r"task\.failed"):
+        played.run(following.follow(asked()))
 
 
 def test_a_wait_is_bounded() -> None:

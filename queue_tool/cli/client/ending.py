@@ -109,7 +109,7 @@ class ClientGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the arguments. Options without a command belong to `list`."""
-        helps = ctx.help_option_names
-        if not args or (args[0].startswith("-") and args[0] not in helps):
+        is_list = not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)
+        if is_list and not ctx.resilient_parsing:  # a shell that completes a command still offers the others
             args = ["list", *args]
         return super().parse_args(ctx, args)

@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from queue_tool.errors import MalformedJson
+from queue_tool.model import json_text
 from queue_tool.model.payloads.queries import FailedFilters, Filters, Paging
 from queue_tool.model.queues import Priority
 from queue_tool.model.states import Code, State
@@ -45,6 +47,18 @@ def time(text: str) -> datetime:
         return read_time(text)
     except ValueError as error:
         raise click.BadParameter(f"{str(error).rstrip('.')}, nor a duration such as 30m, 2h or 7d.") from None
+
+
+def json(text: str) -> object:
+    """Return the value of a JSON text.
+
+    Raises:
+        click.BadParameter: the text is no JSON.
+    """
+    try:
+        return json_text.loads(text)
+    except MalformedJson as error:
+        raise click.BadParameter(error.sentence.replace("The body", "The text", 1)) from None
 
 
 def pair(text: str) -> tuple[str, str]:
@@ -135,7 +149,7 @@ def in_body(filters: Mapping[str, Any]) -> dict[str, Any]:
 def _in_json(value: object) -> object:
     match value:
         case frozenset():
-            return sorted(value)
+            return ",".join(sorted(value))
         case datetime():
             return value.isoformat()
         case _:

@@ -39,6 +39,9 @@ CHUNK = 500
 NARROWEST = 16
 """Characters of the last column, at least; with less room, each row has a block of lines."""
 
+MIDDLE = 24
+"""Characters to which a column between the first and the last may be cut."""
+
 GAP = 2
 """Characters between two columns."""
 
@@ -125,22 +128,36 @@ class Screen:
 
 def drawn(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> RenderableType:
     """Return rows as a table, if the columns have room; else each row as a block of lines."""
-    from rich.cells import cell_len
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    widths = [max(map(cell_len, column)) for column in zip(heads, *rows, strict=True)]
-    room = width - sum(widths[:-1]) - GAP * (len(heads) - 1)
-    if room < min(NARROWEST, widths[-1]):
+    widths = _widths(heads, rows, width)
+    if widths is None:
         blocks = [_grid(list(zip(heads, row, strict=True))) for row in rows]
         return Group(*(part for block in blocks for part in (block, Text())))
     table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
-    for head in heads:
-        table.add_column(head, no_wrap=True, overflow="ellipsis")
+    for head, room in zip(heads, widths, strict=True):
+        table.add_column(head, width=room, no_wrap=True, overflow="ellipsis")
     for row in rows:
         table.add_row(*(Text(text, STYLES.get(text, "")) for text in row))
     return table
+
+
+def _widths(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Sequence[int] | None:
+    """Return the widths of columns, so that the first one is whole; None if they have no room.
+
+    If the others are too wide together, those in the middle are cut first, and then the last one.
+    """
+    from rich.cells import cell_len
+
+    wanted = [max(map(cell_len, column)) for column in zip(heads, *rows, strict=True)]
+    for most in (width, MIDDLE):
+        before = [wanted[0], *(min(most, each) for each in wanted[1:-1])]
+        room = width - sum(before) - GAP * len(before)
+        if room >= min(NARROWEST, wanted[-1]):
+            return [*before, min(room, wanted[-1])]
+    return None
 
 
 def _grid(rows: Sequence[tuple[str, str]]) -> RenderableType:

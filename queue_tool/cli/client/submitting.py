@@ -10,7 +10,7 @@ import click
 from queue_tool.cli.client.ending import ClientCommand, ExitCode, leave
 from queue_tool.cli.client.judging import judged, type_of, types_of
 from queue_tool.cli.client.lists import document
-from queue_tool.cli.client.options import as_json, duration, metadata, pair
+from queue_tool.cli.client.options import as_json, duration, json, metadata, pair
 from queue_tool.cli.client.refusals import Refusals
 from queue_tool.cli.client.sending import Sending
 from queue_tool.cli.client.service import connect
@@ -55,6 +55,8 @@ _OF_TASKS = ("priority", "tags", "delay", "run_at", "expires_at", "timeout", "ma
 @click.option("--expires-at", metavar="TIME", help="The tasks fail if they have not started by this time (RFC 3339).")
 @click.option("--timeout", type=duration, help="The time that one run may take.")
 @click.option("--max-attempts", type=click.IntRange(min=1), help="The maximum number of attempts of a task.")
+@click.option("--on-finished", metavar="JSON", type=json, help="The task that follows when all have ended, or several.")
+@click.option("--webhook", metavar="URL", help="What the service calls when all have ended.")
 @click.option("--idempotency-key", metavar="KEY", help="The same key and elements make no second batch for 24 hours.")
 @click.option("--resume", metavar="BATCH", help="Add the rest of FILE to a batch that has its beginning.")
 @click.option("--dry-run", is_flag=True, help="Only check the elements against the schemas, and send nothing.")
@@ -81,7 +83,7 @@ def submit(file: BinaryIO, form: str | None, task_type: str | None, **given: Any
             source.schema = type_of(types, task_type).schema.document
         if given["dry_run"]:
             leave(_check(source, wrapping, types, as_json=given["as_json"]))
-        label = {name: given[name] for name in ("name", "idempotency_key", "resume")}
+        label = {name: given[name] for name in ("name", "on_finished", "webhook", "idempotency_key", "resume")}
         sending = Sending(client=client, source=source, wrapping=wrapping, as_json=given["as_json"])
         leave(sending(given["wait"], metadata=dict(given["metadata"]), **label))
 
