@@ -15,8 +15,9 @@ from rich.console import Console
 from queue_tool.cli.client.options import duration as duration_of
 from queue_tool.cli.client.options import time
 from queue_tool.cli.client.pace import LATELY, Pace, duration
-from queue_tool.cli.client.screen import drawn, visible
+from queue_tool.cli.client.screen import visible
 from queue_tool.cli.client.source import MARK, Places, open_source
+from queue_tool.cli.client.tables import table_of
 from queue_tool.errors import BadRequest
 
 
@@ -125,5 +126,5 @@ def test_no_text_controls_the_terminal(text: str) -> None:
 def test_no_table_is_wider_than_the_terminal(rows: list[list[str]], width: int) -> None:
     shown = [[visible(text) for text in row] for row in rows]
     console = Console(file=io.StringIO(), width=width, legacy_windows=False)
-    lines = console.render_lines(drawn(["first", "second", "third"], shown, width), pad=False)
+    lines = console.render_lines(table_of(["first", "second", "third"], shown, width), pad=False)
     assert all(sum(part.cell_length for part in line) <= width for line in lines)

@@ -61,6 +61,19 @@ def json(text: str) -> object:
         raise click.BadParameter(error.sentence.replace("The body", "The text", 1)) from None
 
 
+def instant(text: str) -> str:
+    """Return a time (RFC 3339) as it is.
+
+    Raises:
+        click.BadParameter: the text is no time.
+    """
+    try:
+        read_time(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    return text
+
+
 def pair(text: str) -> tuple[str, str]:
     """Return two texts with an equals sign between them.
 

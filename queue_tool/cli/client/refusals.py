@@ -9,6 +9,7 @@ import click
 
 from queue_tool.cli.client.screen import visible
 from queue_tool.cli.client.source import Source
+from queue_tool.cli.client.wrapping import Wrapping
 from queue_tool.model.payloads.batches import FieldProblem
 from queue_tool.model.schema import FieldError
 
@@ -43,6 +44,7 @@ class Refusals:
     """The first refused elements of a source, and the number of all."""
 
     source: Source
+    wrapping: Wrapping
     count: int = 0
     unread: int = 0  # those that are lines without an element
     first: list[Refused] = field(default_factory=list)
@@ -54,7 +56,7 @@ class Refusals:
                 place=self.source.place_of(index),
                 index=index,
                 line=self.source.line_of(index),
-                reasons=[(reason.path, reason.message) for reason in reasons],
+                reasons=[(self.wrapping.path_in_element(reason.path), reason.message) for reason in reasons],
             )
         )
 

@@ -14,36 +14,10 @@ import click
 from queue_tool.model import json_text
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
-
-STYLES: Mapping[str, str] = {
-    "finished": "green",
-    "delivered": "green",
-    "active": "green",
-    "failed": "red",
-    "rejected": "red",
-    "parked": "red",
-    "troubled": "red",
-    "silent": "red",
-    "canceled": "yellow",
-    "paused": "yellow",
-    "disabled": "yellow",
-    "running": "cyan",
-    "busy": "cyan",
-}
-"""The colors of words."""
+    from rich.console import Console
 
 CHUNK = 500
 """Rows of one table: all of them are in memory, because the widths of the columns depend on them."""
-
-NARROWEST = 16
-"""Characters of the last column, at least; with less room, each row has a block of lines."""
-
-MIDDLE = 24
-"""Characters to which a column between the first and the last may be cut."""
-
-GAP = 2
-"""Characters between two columns."""
 
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Characters that control a terminal, change the direction of a text, or are only half of one."""
@@ -113,7 +87,11 @@ class Screen:
                 for row in some:
                     click.echo("\t".join(row), self.file)
             else:
-                self.console.print(drawn(heads, some, self.console.width))
+                from queue_tool.cli.client.tables import table_of
+
+                self.console.print(table_of(heads, some, self.console.width))
+        if not count and self.console is not None:
+            self.console.print("There are none.")
         return count
 
     def fields(self, values: Mapping[str, object]) -> None:
@@ -123,55 +101,9 @@ class Screen:
             for name, text in rows:
                 click.echo(f"{name}\t{text}", self.file)
         else:
-            self.console.print(_grid(rows))
+            from queue_tool.cli.client.tables import grid_of
 
-
-def drawn(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> RenderableType:
-    """Return rows as a table, if the columns have room; else each row as a block of lines."""
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
-
-    widths = _widths(heads, rows, width)
-    if widths is None:
-        blocks = [_grid(list(zip(heads, row, strict=True))) for row in rows]
-        return Group(*(part for block in blocks for part in (block, Text())))
-    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
-    for head, room in zip(heads, widths, strict=True):
-        table.add_column(head, width=room, no_wrap=True, overflow="ellipsis")
-    for row in rows:
-        table.add_row(*(Text(text, STYLES.get(text, "")) for text in row))
-    return table
-
-
-def _widths(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Sequence[int] | None:
-    """Return the widths of columns, so that the first one is whole; None if they have no room.
-
-    If the others are too wide together, those in the middle are cut first, and then the last one.
-    """
-    from rich.cells import cell_len
-
-    wanted = [max(map(cell_len, column)) for column in zip(heads, *rows, strict=True)]
-    for most in (width, MIDDLE):
-        before = [wanted[0], *(min(most, each) for each in wanted[1:-1])]
-        room = width - sum(before) - GAP * len(before)
-        if room >= min(NARROWEST, wanted[-1]):
-            return [*before, min(room, wanted[-1])]
-    return None
-
-
-def _grid(rows: Sequence[tuple[str, str]]) -> RenderableType:
-    """Return names with their values, which may have several lines. Values that are empty are left out."""
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table.grid(padding=(0, GAP, 0, 0))
-    grid.add_column(style="bold", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for name, text in rows:
-        if text:
-            grid.add_row(name, Text(text, STYLES.get(text, "")))
-    return grid
+            self.console.print(grid_of(rows, self.console.width))
 
 
 Columns = Mapping[str, Callable[[Any], object]]

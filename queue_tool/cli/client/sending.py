@@ -103,7 +103,7 @@ class Sending:
 
     def _refused(self, batch: Batch) -> Refusals:
         """Return the elements that the service refused."""
-        refused = Refusals(source=self.source)
+        refused = Refusals(source=self.source, wrapping=self.wrapping)
         if batch.rejected:
             for result in self.client.batch(batch.id).results(status=["rejected"]):
                 if result.index is not None and result.error is not None:

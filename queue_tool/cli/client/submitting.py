@@ -10,7 +10,7 @@ import click
 from queue_tool.cli.client.ending import ClientCommand, ExitCode, leave
 from queue_tool.cli.client.judging import judged, type_of, types_of
 from queue_tool.cli.client.lists import document
-from queue_tool.cli.client.options import as_json, duration, json, metadata, pair
+from queue_tool.cli.client.options import as_json, duration, instant, json, metadata, pair
 from queue_tool.cli.client.refusals import Refusals
 from queue_tool.cli.client.sending import Sending
 from queue_tool.cli.client.service import connect
@@ -51,8 +51,13 @@ _OF_TASKS = ("priority", "tags", "delay", "run_at", "expires_at", "timeout", "ma
 @click.option("--priority", type=click.Choice([each.value for each in Priority]), help="The priority of all tasks.")
 @click.option("--tag", "tags", multiple=True, help="A tag of all tasks. May be repeated.")
 @click.option("--delay", type=duration, help="The tasks start after this time: 90, 30m, 2h or 7d.")
-@click.option("--run-at", metavar="TIME", help="The tasks start at this time (RFC 3339).")
-@click.option("--expires-at", metavar="TIME", help="The tasks fail if they have not started by this time (RFC 3339).")
+@click.option("--run-at", metavar="TIME", type=instant, help="The tasks start at this time (RFC 3339).")
+@click.option(
+    "--expires-at",
+    metavar="TIME",
+    type=instant,
+    help="They fail if not started by this time (RFC 3339).",
+)
 @click.option("--timeout", type=duration, help="The time that one run may take.")
 @click.option("--max-attempts", type=click.IntRange(min=1), help="The maximum number of attempts of a task.")
 @click.option("--on-finished", metavar="JSON", type=json, help="The task that follows when all have ended, or several.")
@@ -90,7 +95,7 @@ def submit(file: BinaryIO, form: str | None, task_type: str | None, **given: Any
 
 def _check(source: Source, wrapping: Wrapping, types: Mapping[str, TaskType], *, as_json: bool) -> ExitCode:
     """Check all elements, and say which ones the service would refuse."""
-    refused = Refusals(source=source)
+    refused = Refusals(source=source, wrapping=wrapping)
     source.report = refused.add_line
     total = 0
     for index, reasons in judged(map(wrapping, source), types, wrapping.sent_type):

@@ -18,6 +18,11 @@ class Wrapping:
         """Return the task type of all elements, if they are sent as they are; None if they are sent as task objects."""
         return None if self.options else self.task_type
 
+    def path_in_element(self, path: str) -> str:
+        """Return the place of an error in an element, from the place in what was sent."""
+        is_wrapped = self.options and self.task_type is not None and path.startswith("/data")
+        return path.removeprefix("/data") if is_wrapped else path
+
     def __call__(self, element: object) -> object:
         """Return what is sent for an element."""
         if not self.options:
