@@ -10,8 +10,11 @@ from typing import Any
 import orjson
 
 from queue_tool.client.calls import Answer, Call, Fill, Flow, Give, Open, Pause, Read, Send
+from queue_tool.client.exchange import Ask
 from queue_tool.errors import QueueToolError
 from queue_tool.web.http.problems import problem_of
+
+BATCH = "0" * 31 + "1"
 
 
 def answer(body: object, status: int = 200, **headers: str) -> Answer:
@@ -90,3 +93,30 @@ def _raised(found: Any) -> Any:
     if isinstance(found, Exception):
         raise found
     return found
+
+
+OPENED = answer(None)
+"""The answer with which a stream begins."""
+
+
+def state(total: int = 0, status: str = "running", *, sealed: bool = False, left: int = 0) -> Any:
+    """Return the answer about a batch."""
+    counts = dict.fromkeys(("scheduled", "queued", "running", "finished", "failed", "canceled", "rejected"), 0)
+    numbers = {"total": total, "accepted": total, "rejected": 0, "open": left, "progress": 0.5}
+    texts: dict[str, object] = {
+        "id": BATCH,
+        "message": "",
+        "status": status,
+        "name": None,
+        "metadata": {},
+        "sealed_by": None,
+    }
+    times = {"created_at": "2026-01-01T00:00:00Z", "finished_at": None}
+    return answer(numbers | texts | times | {"sealed": sealed, "counts": counts})
+
+
+def asked() -> Ask:
+    """Return what asks a service that has answered before."""
+    ask = Ask()
+    ask.has_answered = True
+    return ask

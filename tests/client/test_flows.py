@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -11,9 +10,8 @@ import orjson
 import pytest
 
 from queue_tool import errors
-from queue_tool.client import following, reading, sending
+from queue_tool.client import reading, sending
 from queue_tool.client.address import address_of
-from queue_tool.client.exchange import Ask
 from queue_tool.client.methods import Methods
 from queue_tool.client.operations import Operations
 from queue_tool.client.parts import MOST_ELEMENTS, Part
@@ -22,32 +20,9 @@ from queue_tool.client.values import json_of
 from queue_tool.client.wire import Wire
 from queue_tool.errors import AnswerLost, BadSetting, NotFinished, NotSent
 from queue_tool.model.queues import Priority
-from tests.client.scripted import Play, answer, play, problem
+from tests.client.scripted import BATCH, OPENED, Play, answer, asked, play, problem, state
 
-BATCH = "0" * 31 + "1"
 STORED = answer({"batch": BATCH})
-
-
-def state(total: int = 0, status: str = "running", *, sealed: bool = False, left: int = 0) -> Any:
-    """Return the answer about a batch."""
-    counts = dict.fromkeys(("scheduled", "queued", "running", "finished", "failed", "canceled", "rejected"), 0)
-    numbers = {"total": total, "accepted": total, "rejected": 0, "open": left, "progress": 0.5}
-    texts: dict[str, object] = {
-        "id": BATCH,
-        "message": "",
-        "status": status,
-        "name": None,
-        "metadata": {},
-        "sealed_by": None,
-    }
-    times = {"created_at": "2026-01-01T00:00:00Z", "finished_at": None}
-    return answer(numbers | texts | times | {"sealed": sealed, "counts": counts})
-
-
-def asked() -> Ask:
-    ask = Ask()
-    ask.has_answered = True
-    return ask
 
 
 def submitted(played: Play, **options: Any) -> str:
@@ -216,9 +191,6 @@ def line(index: int | None, **more: object) -> bytes:
     return orjson.dumps({"index": index, **fields, **more}) + b"\n"
 
 
-OPENED = answer(None)
-
-
 def indexes(played: Play) -> list[int]:
     return [result.index for result in played.given]
 
@@ -257,57 +229,6 @@ def test_each_result_is_given_once_as_it_completes() -> None:
     played.run(reading.completed(asked(), BATCH))
     assert indexes(played) == [1, 0, 2]
     assert len([call for call in played.calls if "results" in call.target]) == 3
-
-
-def event(name: str, data: object, place: str = "") -> bytes:
-    id_line = f"id: {place}\n" if place else ""
-    return f"{id_line}event: {name}\ndata: {orjson.dumps(data).decode()}\n\n".encode()
-
-
-ENDED = {"token": "t", "batch": BATCH, "task_type": "echo", "status": "failed", "code": "error"}
-CLOSED = event("batch.finished", {"batch": BATCH, "finished_at": "2026-01-01T00:00:00Z"}, "1-0-9")
-
-
-def progress(status: str) -> bytes:
-    return event("batch.progress", orjson.loads(state(1, status).body))
-
-
-def follow(*streams: list[bytes | Exception], batch: str | None = BATCH) -> tuple[list[str], list[str | None]]:
-    """Follow streams; return the names of the events, and the place from which each request went on."""
-    played = play(*[OPENED] * len(streams), pieces=[piece for stream in streams for piece in stream])
-    with suppress(AssertionError):  # no answer is left, and without a batch there is no end
-        played.run(following.follow(asked(), batch=batch))
-    assert played.pieces == []
-    return [each.name for each in played.given], [call.headers.get("Last-Event-ID") for call in played.calls]
-
-
-def test_what_ends_is_followed_over_streams_that_break_anywhere_until_the_end_of_the_batch() -> None:
-    failed = event("task.failed", ENDED, "1-0-7")
-    first = b"id: 1-0-5\n\n" + progress("running") + b": nothing new\n\n" + event("of.the.future", 1, "1-0-6")
-    for cut in range(len(failed)):
-        broken: list[bytes | Exception] = [first[:9], first[9:] + failed[:cut], AnswerLost()]
-        names, places = follow(broken, [progress("finished") + failed, CLOSED])
-        assert names == ["batch.progress", "batch.progress", "task.failed", "batch.finished"]
-        assert places == [None, "1-0-6"]
-    assert follow([first + failed, b""], [CLOSED])[1] == [None, "1-0-7"]
-
-
-def test_a_batch_that_had_ended_before_and_missed_events_end_the_iteration_too() -> None:
-    assert follow([b"id: 1-0-5\n\n" + progress("finished")]) == (["batch.progress"], [None])
-    missed = event("reset", {"message": "read again"}) + progress("finished")
-    assert follow([b"id: 1-0-5\n\n", AnswerLost()], [missed]) == (["reset", "batch.progress"], [None, "1-0-5"])
-
-
-def test_without_a_batch_the_end_of_one_is_no_end() -> None:
-    names, places = follow([CLOSED + CLOSED, b""], [CLOSED, b""], batch=None)
-    assert names == ["batch.finished"] * 3
-    assert places == [None, "1-0-9", "1-0-9"]
-
-
-def test_an_event_that_cannot_be_read_is_an_error() -> None:
-    played = play(OPENED, pieces=[b"event: task.failed\ndata: {}\n\n"])
-    with pytest.raises(errors.UnexpectedAnswer, match=r"task\.failed"):
-        played.run(following.follow(asked()))
 
 
 def test_a_wait_is_bounded() -> None:
