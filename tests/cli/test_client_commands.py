@@ -23,6 +23,7 @@ pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is e
 CSV = b'label,valor,note\r\nfirst,0,"two\r\nlines"\r\nsecond,many,\r\nthird,0,\r\n'
 MAPPED = ("--type", "sleep", "--map", "label=item", "--map", "note=-")
 FAILING = b'{"min": 0, "max": 0, "failure": 1}\n'
+FOLLOWED = ("--on-finished", '{"task_type": "echo"}')
 LATER = ("--delay", "1h")
 
 Run = Callable[..., CompletedProcess[str]]
@@ -57,7 +58,9 @@ def test_a_pipe_of_csv_is_checked_then_sent_and_its_refused_line_is_named(queue_
     refusal = "  line 4: /valor: \"many\" is not of type 'number'\n"
     assert checked.stderr == refusal
 
-    sent = queue_tool("submit", "-", *MAPPED, "--name", "of a pipe", "--metadata", "a=b", "--wait", given=CSV)
+    sent = queue_tool(
+        "submit", "-", *MAPPED, "--name", "of a pipe", "--metadata", "a=b", "--wait", *FOLLOWED, given=CSV
+    )
     assert sent.returncode == ExitCode.FAILED
     batch = client.get_batch(sent.stdout.strip())
     assert (batch.name, batch.metadata, batch.counts.finished, batch.rejected) == ("of a pipe", {"a": "b"}, 2, 1)
@@ -65,6 +68,7 @@ def test_a_pipe_of_csv_is_checked_then_sent_and_its_refused_line_is_named(queue_
     assert first == "2 accepted, 1 refused.\n"
     assert progress[0] == refusal
     assert progress[-1] == "100%  3 of 3 done  finished 2  rejected 1\n"
+    assert batch.on_finished
     assert [result.item for result in client.batch(batch.id).results()] == ["first", "second", "third"]
 
     again = queue_tool("submit", "-", *MAPPED, "--json", given=CSV)
@@ -126,6 +130,8 @@ def test_a_command_that_is_interrupted_says_how_to_add_the_rest(
         (["submit", "-"], b"a,b\n1,2\n", "CSV needs --type"),
         (["submit", "-", "--type", "sleep", "--map", "a"], b"[]", "'a' has no text on both sides of an equals sign"),
         (["submit", "-", "--type", "sleep", "--map", "a=b"], b"[]", "--map is for CSV"),
+        (["submit", "-", "--on-finished", "{"], b"[]", "The text is not valid JSON"),
+        (["submit", "-", "--run-at", "2h"], b"[]", "'2h' is not a time such as 2026-01-31T12:00:00Z"),
         (["submit", "no-file.csv"], b"", "No such file or directory"),
         (["tasks", "--created-after", "yesterday"], b"", "nor a duration such as 30m, 2h or 7d"),
         (["deadletters", "purge", "--older-than", "1 week"], b"", "is not a duration such as 90, 30m, 2h or 7d"),
@@ -197,6 +203,8 @@ def test_failed_tasks_are_found_shown_and_retried(queue_tool: Run, client: Clien
         assert done["changed"] == done["matched"] >= 2
     client.batch(batch).wait(LIMIT)
 
+    assert queue_tool("deadletters", "purge", "--older-than", "99d", "--yes").stdout == "0 failed tasks were deleted.\n"
+
     results = queue_tool("results", batch, "--status", "failed").stdout.splitlines()
     assert [json.loads(line)["index"] for line in results] == [0, 1, 2]
     array = json.loads(queue_tool("results", batch, "--format", "json").stdout)
@@ -263,7 +271,7 @@ def test_a_service_that_cannot_be_reached_or_used_has_its_own_exit_code(lasting_
     )
     wrong = run("queues", cwd=tmp_path, URL=lasting_system.url(""), KEY="qt_wrong")
     assert wrong.returncode == ExitCode.AWAY
-    assert "[unauthorized, request " in wrong.stderr
+    assert "QUEUE_TOOL_KEY holds. [unauthorized, request " in wrong.stderr
     assert "qt_wrong" not in wrong.stderr
     assert "QUEUE_TOOL_URL must be the address" in run("queues", cwd=tmp_path, URL="ftp://x").stderr
 

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Sequence
 
 import click
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
+from rich.console import Console, RenderableType
 
+from queue_tool import Client
 from queue_tool.cli.client.options import duration as duration_of
 from queue_tool.cli.client.options import time
 from queue_tool.cli.client.pace import LATELY, Pace, duration
-from queue_tool.cli.client.screen import visible
+from queue_tool.cli.client.progress import View, drawn
+from queue_tool.cli.client.screen import escaped, visible
 from queue_tool.cli.client.source import MARK, Places, open_source
 from queue_tool.cli.client.tables import table_of
 from queue_tool.errors import BadRequest
+from queue_tool.model.payloads.batches import Batch, BatchCounts
 
 
 @given(st.lists(st.integers(min_value=1, max_value=3)))
@@ -122,9 +127,46 @@ def test_no_text_controls_the_terminal(text: str) -> None:
     assert visible(shown) == shown
 
 
+@given(st.text(), st.sampled_from(["\r\n", "\n"]))
+def test_json_at_a_terminal_has_the_same_value(text: str, end: str) -> None:
+    shown = escaped(json.dumps(text, ensure_ascii=False) + end)
+    assert json.loads(shown) == text
+    assert shown.endswith(end)
+    assert visible(shown.removesuffix(end)) == shown.removesuffix(end)
+
+
+@pytest.mark.parametrize("columns", [30, 200])
+def test_a_batch_that_runs_is_drawn_with_its_pace(columns: int) -> None:
+    view = View()
+    with Client("http://127.0.0.1:1") as nobody:
+        for done in (0, 25):
+            view.take(running(done), nobody)
+    text = "\n".join(lines_of(drawn(view, columns), columns))
+    words = " ".join(text.split())
+    assert "import \\x1b[2J" in words
+    assert "25% " in words
+    assert "25 of 100 done, more may come" in words
+    assert re.search(r"queued 75 finished 25 [\d,.]+ per second$", words)
+
+
+def running(done: int) -> Batch:
+    """Return an open batch of which so many of 100 tasks have ended."""
+    fields = {"id": "b" * 30, "message": "", "status": "running", "name": "import \x1b[2J", "metadata": {}}
+    numbers = {"total": 100, "accepted": 100, "rejected": 0, "open": 100 - done, "progress": done / 100}
+    counts = dict.fromkeys(BatchCounts.__struct_fields__, 0) | {"finished": done, "queued": 100 - done}
+    times = {"created_at": "2026-01-01T00:00:00Z", "finished_at": None, "sealed": False, "sealed_by": None}
+    return msgspec.convert({**fields, **numbers, **times, "counts": counts}, Batch)
+
+
+def lines_of(drawing: RenderableType, width: int) -> list[str]:
+    """Return the lines of a drawing, of which none is wider than the terminal."""
+    console = Console(file=io.StringIO(), width=width, legacy_windows=False)
+    lines = console.render_lines(drawing, pad=False)
+    assert all(sum(part.cell_length for part in line) <= width for line in lines)
+    return ["".join(part.text for part in line) for line in lines]
+
+
 @given(st.lists(st.lists(st.text(max_size=60), min_size=3, max_size=3), min_size=1, max_size=4), st.integers(20, 140))
 def test_no_table_is_wider_than_the_terminal(rows: list[list[str]], width: int) -> None:
     shown = [[visible(text) for text in row] for row in rows]
-    console = Console(file=io.StringIO(), width=width, legacy_windows=False)
-    lines = console.render_lines(table_of(["first", "second", "third"], shown, width), pad=False)
-    assert all(sum(part.cell_length for part in line) <= width for line in lines)
+    lines_of(table_of(["first", "second", "third"], shown, width), width)

@@ -10,7 +10,7 @@ import pytest
 
 from queue_tool import Client
 from queue_tool.cli.client.ending import ExitCode
-from tests.cli.terminal import Terminal
+from tests.cli.terminal import Terminal, run
 from tests.support import System, eventually
 
 pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
@@ -82,6 +82,14 @@ def test_a_list_is_a_table_or_blocks_of_lines(
         assert r"\x1b[2J\x1b]0;owned\x07\u202efdp" in "".join(line.strip() for line in terminal.lines)
     assert b"owned\x07" not in terminal.written
     assert not COLOR.search(terminal.written)
+    for words in (
+        ["tasks", "--batch", ended],
+        ["task", failed.token],
+        ["watch", ended],
+        ["results", ended, "--format", "csv"],
+    ):
+        plain = run(*words, cwd=tmp_path, URL=lasting_system.url(""))
+        assert not re.search(r"[^\t\n\r\x20-\x7e]", plain.stdout.replace("…", ""))
 
 
 def test_ctrl_c_leaves_the_batch_running_and_says_how_to_come_back(

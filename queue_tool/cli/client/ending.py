@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Any, NoReturn
 
@@ -49,6 +49,13 @@ _CODES: Sequence[tuple[tuple[type[QueueToolError], ...], ExitCode]] = (
 )
 
 
+_HINTS: Mapping[type[QueueToolError], str] = {
+    ServiceAway: "Start it with `queue-tool up`, or set QUEUE_TOOL_URL.",
+    Unauthorized: "The commands send what QUEUE_TOOL_KEY holds.",
+}
+"""What a person at the command line does about an error."""
+
+
 def code_of(error: QueueToolError) -> ExitCode:
     """Return the exit code for an error."""
     return next((code for kinds, code in _CODES if isinstance(error, kinds)), ExitCode.FAILED)
@@ -57,8 +64,8 @@ def code_of(error: QueueToolError) -> ExitCode:
 def sentence_of(error: QueueToolError) -> str:
     """Return the sentence of an error; if the service sent it, with its code and the id of the request."""
     sentence = visible(error.sentence)
-    if isinstance(error, ServiceAway):
-        sentence = f"{sentence} Start it with `queue-tool up`, or set QUEUE_TOOL_URL."
+    hint = next((hint for kind, hint in _HINTS.items() if isinstance(error, kind)), "")
+    sentence = f"{sentence} {hint}".rstrip()
     if error.request_id is not None:
         sentence = f"{sentence} [{error.code}, request {visible(error.request_id)}]"
     reasons = error.errors or () if isinstance(error, BadTask) else ()
@@ -98,7 +105,7 @@ class ClientCommand(click.Command):
         except QueueToolError as error:
             tell(sentence_of(error))
             ctx.exit(code_of(error))
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, click.Abort):
             ctx.exit(ExitCode.INTERRUPTED)
 
 

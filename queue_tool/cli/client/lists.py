@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -11,6 +10,7 @@ import click
 from msgspec import Struct
 
 from queue_tool.cli.client.ending import tell
+from queue_tool.cli.client.output import Output
 from queue_tool.cli.client.screen import Columns, Screen, visible
 from queue_tool.model import json_text
 
@@ -39,11 +39,10 @@ def _rows(items: Iterable[Any], columns: Columns) -> Iterator[list[object]]:
 def lines_of_json(items: Iterable[Struct]) -> int:
     """Print items as JSON Lines, and return how many there are."""
     count = 0
-    stream = sys.stdout.buffer
-    for item in items:
-        stream.write(json_text.encode(item) + b"\n")
-        count += 1
-    stream.flush()
+    with Output() as output:
+        for item in items:
+            output.write(json_text.encode(item) + b"\n")
+            count += 1
     return count
 
 
@@ -58,4 +57,5 @@ def answer(value: Struct, sentence: str, *, as_json: bool) -> None:
 def document(value: Struct | Mapping[str, object]) -> None:
     """Print a value as one line of JSON."""
     text = json_text.encode(value) if isinstance(value, Struct) else json_text.dumps(value)
-    click.echo(text)
+    with Output() as output:
+        output.write(text + b"\n")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
-import sys
 from collections.abc import Callable, Iterable, Mapping
 
 import click
@@ -13,6 +11,7 @@ import msgspec
 from queue_tool.cli.client.ending import ClientCommand
 from queue_tool.cli.client.lists import lines_of_json
 from queue_tool.cli.client.options import as_json
+from queue_tool.cli.client.output import Output
 from queue_tool.cli.client.service import connect
 from queue_tool.model import json_text
 from queue_tool.model.csv_results import COLUMNS, csv_cells
@@ -53,23 +52,21 @@ def results(batch: str, form: str, status: tuple[str, ...], as_json: bool) -> No
 
 
 def _array(results: Iterable[BatchResult]) -> None:
-    stream = sys.stdout.buffer
-    before = b"[\n"
-    for result in results:
-        stream.write(before + json_text.encode(result))
-        before = b",\n"
-    stream.write(b"\n]\n" if before == b",\n" else b"[]\n")
-    stream.flush()
+    with Output() as output:
+        before = b"[\n"
+        for result in results:
+            output.write(before + json_text.encode(result))
+            before = b",\n"
+        output.write(b"\n]\n" if before == b",\n" else b"[]\n")
 
 
 def _csv(results: Iterable[BatchResult]) -> None:
-    stream = codecs.getwriter("utf-8")(sys.stdout.buffer)
-    writer = csv.writer(stream, quoting=csv.QUOTE_ALL)
-    writer.writerow(COLUMNS)
-    for result in results:
-        text = None if result.result is None else json_text.dumps(result.result).decode()
-        writer.writerow(csv_cells({**msgspec.to_builtins(result), "result": text}))
-    stream.flush()
+    with Output() as output:
+        writer = csv.writer(output, quoting=csv.QUOTE_ALL)
+        writer.writerow(COLUMNS)
+        for result in results:
+            text = None if result.result is None else json_text.dumps(result.result).decode()
+            writer.writerow(csv_cells({**msgspec.to_builtins(result), "result": text}))
 
 
 WRITERS: Mapping[str, Callable[[Iterable[BatchResult]], object]] = {

@@ -22,12 +22,18 @@ CHUNK = 500
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Characters that control a terminal, change the direction of a text, or are only half of one."""
 
+_ENDS = "\r\n"
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def visible(text: str) -> str:
     """Return a text in which each character that could control a terminal is written as an escape."""
     return _UNSAFE.sub(lambda found: _SHORT.get(found[0]) or _escape(ord(found[0])), text)
+
+
+def escaped(text: str) -> str:
+    """Return a text of several lines with the same escapes, as JSON has them."""
+    return _UNSAFE.sub(lambda found: found[0] if found[0] in _ENDS else f"\\u{ord(found[0]):04x}", text)
 
 
 def _escape(number: int) -> str:
