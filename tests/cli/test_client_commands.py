@@ -221,6 +221,7 @@ def test_tasks_are_canceled_by_token_by_filter_and_by_batch(queue_tool: Run, cli
     first, *_ = tokens_of(client, batch)
     assert queue_tool("cancel", first, "--by", "me", "--reason", "a test").stdout == "The task is canceled.\n"
     assert client.get_task(first).canceled_by == "me"
+    assert queue_tool("cancel", "-", given=b"\n").stdout == "0 of 0 tasks changed.\n"
     ended = queue_tool("cancel", first)
     assert ended.returncode == ExitCode.FAILED
     assert "[task_ended, request " in ended.stderr

@@ -30,7 +30,7 @@ class Change:
 
     verb: str
     more: Mapping[str, str | None] = field(default_factory=dict)  # who cancels, and why
-    tokens: Sequence[str]
+    tokens: Sequence[str] | None  # None: filters select tasks
     filters: Mapping[str, Any]
     everything: bool  # an empty filter selects all tasks
 
@@ -45,7 +45,7 @@ class Change:
         Raises:
             click.UsageError: it does.
         """
-        if bool(self.tokens) + bool(self.filters) + self.everything != 1:
+        if (self.tokens is not None) + bool(self.filters) + self.everything != 1:
             raise click.UsageError(f"Name tokens, or filters such as --batch, or --all: what is to {self.verb}?")
 
     def matched(self, client: Client) -> int:
@@ -63,16 +63,14 @@ class Change:
             of_batch: Changed = getattr(client, f"{self.verb}_batch")(self.batch, **self.more)
             return of_batch
         answers = list(self._requests(client, **self.more))
-        return Changed(
-            matched=sum(answer.matched for answer in answers), changed=sum(answer.changed for answer in answers)
-        )
+        return Changed(matched=sum(each.matched for each in answers), changed=sum(each.changed for each in answers))
 
     def _requests(self, client: Client, **more: Any) -> Iterator[Changed]:
         """Send a request for each ten thousand tokens, or one with the filter."""
         send = getattr(client, f"{self.verb}_tasks")
-        if not self.tokens:
+        if self.tokens is None:
             yield send(filter=in_body(self.filters), all=self.everything, **more)
-        left = iter(self.tokens)
+        left = iter(self.tokens or ())
         while some := list(islice(left, MOST)):
             yield send(tokens=some, **more)
 
@@ -141,11 +139,11 @@ def _change(
     as_json: bool,
     more: Mapping[str, str | None] | None = None,
 ) -> None:
-    named = list(all_of(tokens))
+    named = list(all_of(tokens)) if tokens else None
     change = Change(verb=verb, more=more or {}, tokens=named, filters=filters, everything=everything)
     change.require_one_way()
     with connect() as client:
-        if len(named) == 1 and not dry_run:
+        if named is not None and len(named) == 1 and not dry_run:
             status = getattr(client, f"{verb}_task")(named[0], **change.more)
             answer(status, f"The task is {status.status}.", as_json=as_json)
             return
