@@ -43,16 +43,16 @@ def usable_settings() -> tuple[Settings, list[BadSetting]]:
     """Return the settings, with the default for each one that is not valid, and the errors. For `queue-tool doctor`."""
     errors: list[BadSetting] = []
     try:
-        variables = _variables()
+        found = variables()
     except BadSetting as error:
-        variables = dict(os.environ)
+        found = dict(os.environ)
         errors.append(error)
     while True:
         try:
-            chosen = settings.read(variables)
+            chosen = settings.read(found)
         except BadSetting as error:
             errors.append(error)
-            del variables[error.sentence.partition(" ")[0]]  # each sentence begins with the name of its setting
+            del found[error.sentence.partition(" ")[0]]  # each sentence begins with the name of its setting
         else:
             return replace(chosen, data_dir=chosen.data_dir.absolute()), errors
 
