@@ -124,6 +124,24 @@ def test_a_command_that_is_interrupted_says_how_to_add_the_rest(
     assert (shown[100], shown[101]) == ("  line 100: 5 is not of type 'string'", "  and 9,902 more")
 
 
+def test_a_command_that_is_interrupted_early_says_how_to_send_the_same_once(
+    queue_tool: Run, lasting_system: System, tmp_path: Path
+) -> None:
+    read, write = os.pipe()
+    words = ("submit", "-", "--format=jsonl", "--type", "echo")
+    with os.fdopen(read, "rb") as given, os.fdopen(write, "wb"):
+        terminal = Terminal(*words, columns=200, cwd=tmp_path, stdin=given, URL=lasting_system.url(""))
+        eventually(lambda: "The elements are sent" in "".join(terminal.lines))
+        terminal.interrupt()
+        assert terminal.wait() == ExitCode.INTERRUPTED
+    (told,) = terminal.lines
+    program, *again = shlex.split(told.rpartition(": ")[2])
+    assert (program, *again[:-1]) == ("queue-tool", *words, "--idempotency-key")
+    first, second = (queue_tool(*again, given=b"1\n2\n") for _ in range(2))
+    assert first.returncode == ExitCode.DONE
+    assert first.stdout == second.stdout != ""
+
+
 @pytest.mark.parametrize(
     ("words", "given", "sentence"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shlex
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from queue_tool.cli.client.screen import Screen
 from queue_tool.cli.client.source import Source
 from queue_tool.cli.client.watching import code_of, showing_the_way_back, watched
 from queue_tool.cli.client.wrapping import Wrapping
+from queue_tool.errors import AnswerLost, CommitUnknown
 from queue_tool.model.payloads.batches import Batch
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from queue_tool.client.blocking import Client
     from queue_tool.client.sending import Options, Sent
 
-RESUME = "--resume"
+RESUME, KEY = "--resume", "--idempotency-key"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,15 +65,24 @@ class Sending:
 
     def _stored(self, **options: Unpack[Options]) -> Batch:
         """Send all elements and return the batch. If that is interrupted, tell how to continue."""
-        chosen: Options = {**options, "task_type": self.wrapping.sent_type, "on_sent": self._remember}
+        key = options.get("idempotency_key") or secrets.token_hex(16)
+        told: Options = {"idempotency_key": key, "task_type": self.wrapping.sent_type, "on_sent": self._remember}
+        chosen: Options = {**options, **told}
         try:
             with self._progress():
                 sent = self.client.submit(map(self.wrapping, self.source), **chosen)
-        except BaseException:
-            if self._sent is not None and not self._sent.is_complete:
-                tell(f"The batch has {self._sent.total:,} elements. To add the rest: {self._again(self._sent.batch)}")
+        except BaseException as error:
+            self._tell_how_to_continue(error, key, resumes=options.get("resume") is not None)
             raise
         return sent.progress()
+
+    def _tell_how_to_continue(self, error: BaseException, key: str, *, resumes: bool) -> None:
+        """Tell which command does the rest, if some elements are stored, or if nobody knows whether they are."""
+        if self._sent is not None and not self._sent.is_complete:
+            again = _again(RESUME, self._sent.batch)
+            tell(f"The batch has {self._sent.total:,} elements. To add the rest: {again}")
+        elif not resumes and isinstance(error, KeyboardInterrupt | AnswerLost | CommitUnknown):
+            tell(f"The batch may be stored or not. To make sure, without a second one: {_again(KEY, key)}")
 
     def _awaited(self, batch: Batch) -> Batch:
         """Wait for the end of a batch. Programs get only the end."""
@@ -96,11 +107,6 @@ class Sending:
             yield
         self._status = None
 
-    def _again(self, batch: str) -> str:
-        """Return the command that continues."""
-        words = sys.argv[1:]
-        return shlex.join(["queue-tool", *words, *([] if RESUME in words else [RESUME, batch])])
-
     def _refused(self, batch: Batch) -> Refusals:
         """Return the elements that the service refused."""
         refused = Refusals(source=self.source, wrapping=self.wrapping)
@@ -109,3 +115,10 @@ class Sending:
                 if result.index is not None and result.error is not None:
                     refused.add(result.index, result.error.errors or ())
         return refused
+
+
+def _again(option: str, value: str) -> str:
+    """Return the command of this process, with an option more."""
+    words = sys.argv[1:]
+    has_it = any(word.partition("=")[0] == option for word in words)
+    return shlex.join(["queue-tool", *words, *([] if has_it else [option, value])])
