@@ -173,6 +173,12 @@ class ElementError(Payload, frozen=True, kw_only=True):
         list[FieldProblem] | UnsetType, Meta(description="Why the element was refused; only if it was.")
     ] = UNSET
 
+    def __str__(self) -> str:
+        """Return the code and the reason in one line, for people."""
+        reasons = [] if self.errors is UNSET else [f"{each.path} {each.message}".strip() for each in self.errors]
+        reason = "; ".join(reasons) or self.message
+        return f"{self.code}: {reason}" if reason else self.code
+
 
 class BatchResult(Payload, frozen=True, kw_only=True):
     """One line of the results of a batch: one element."""
