@@ -23,12 +23,12 @@ _FILL = [
         task_type = CASE mod(id, 3) WHEN 0 THEN 'echo' ELSE 'sleep' END,
         priority = CASE mod(id, 4) WHEN 0 THEN 'high' WHEN 1 THEN 'low' ELSE 'normal' END,
         state = CASE mod(id, 10) WHEN 0 THEN 'failed' WHEN 1 THEN 'canceled' WHEN 7 THEN 'queued' WHEN 8 THEN 'queued'
-            WHEN 9 THEN 'scheduled' ELSE 'finished' END""",
+            WHEN 9 THEN 'scheduled' ELSE 'finished' END,
+        code = CASE WHEN mod(id, 10) = 0 THEN CASE mod(id, 1000) WHEN 0 THEN 'timeout' ELSE 'error' END END""",
     "INSERT INTO tags (tag, task_id) SELECT 'red', id FROM tasks WHERE mod(id, 2) = 0",
     "INSERT INTO tags (tag, task_id) SELECT 'rare', id FROM tasks WHERE mod(id, 500) = 0",
     """INSERT INTO workers (id, kind, name, host, machine, pid, pid_started, beat, started_at)
         VALUES (1, 'worker', 'wa', 'a', 'm', 1, '1', 0, 0), (2, 'worker', 'wb', 'b', 'm', 2, '1', 0, 0)""",
-    "ANALYZE",
 ]
 
 
@@ -39,7 +39,7 @@ def fill(runtime: Runtime, count: int) -> None:
         values = [{"item": "a", "valor": 0}] * min(100_000, count - start)
         runtime.submit(values, runtime.of_type("sleep", later))
     with runtime.store.database.write() as connection:
-        for statement in _FILL:
+        for statement in (*_FILL, *([] if runtime.store.database.is_file else ["ANALYZE"])):  # no SQLite of ours has it
             connection.exec_driver_sql(statement)
 
 

@@ -66,7 +66,8 @@ class Listing:
         """
         before = None if cursor is None else read_cursor(cursor, of_tokens=wanted.limits_creation_time)
         items, last = self.store.listing.page(wanted, limit, before)
-        total, is_exact = self.number(wanted)
+        is_all = cursor is None and last is None
+        total, is_exact = (len(items), True) if is_all else self.number(wanted)
         return Page(items=items, next=None if last is None else write_cursor(last), total=total, is_exact=is_exact)
 
     def number(self, wanted: Filter) -> tuple[int, bool]:

@@ -6,11 +6,13 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, literal_column, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, bindparam, func, literal_column, or_, select
 
 from queue_tool.model import tokens
 from queue_tool.model.filter import Filter
 from queue_tool.model.queues import Priority
+from queue_tool.model.states import State
+from queue_tool.store.driving import Indexed
 from queue_tool.store.engine.database import micros
 from queue_tool.store.tables import batches, in_state, tags, tasks, workers
 
@@ -19,28 +21,65 @@ _SURROGATES = 0xD800, 0xDFFF  # code points that no text can contain
 
 def conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
     """Return the conditions that a task must satisfy to match a filter."""
-    yield from plain_conditions(wanted)
+    yield from (each.condition for each in indexed(wanted))
+    yield from unindexed(wanted)
     yield from between(wanted)
-    for choice in choices(wanted):
-        yield or_(*choice)
+    if wanted.states:
+        yield or_(*(in_state(state) for state in sorted(wanted.states)))
+    for choice in prefixes(wanted):
+        yield or_(*(each.condition for each in choice))
     if wanted.tag is not None:
         yield tasks.c.id.in_(select(tags.c.task_id).where(tags.c.tag == wanted.tag))
     if wanted.worker is not None or wanted.host is not None:
         yield tasks.c.owner.in_(matching_workers(wanted))
 
 
-def plain_conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
-    """Return the conditions that do not depend on how the query is split into parts."""
+def indexed(wanted: Filter, state: State | None = None, batch: int | None = None) -> Iterator[Indexed]:
+    """Return the conditions that have an index each, and do not depend on how the query is split into parts.
+
+    Args:
+        wanted: the filter.
+        state: the state of all tasks that the query is about; None: any. Failed tasks have indexes of their own.
+        batch: the row of the filter's batch, if it is known: PostgreSQL then knows whether it is a large one.
+    """
+    failed = [in_state(State.FAILED)] if state is State.FAILED or wanted.code is not None else []
     if wanted.batch is not None:
-        yield tasks.c.batch_id == select(batches.c.id).where(batches.c.public_id == wanted.batch).scalar_subquery()
+        known = bindparam("batch", batch, BigInteger, literal_execute=True)
+        found = select(batches.c.id).where(batches.c.public_id == wanted.batch).scalar_subquery()
+        mine = found if batch is None else known
+        yield Indexed(condition=and_(*failed, tasks.c.batch_id == mine))
     if wanted.task_type is not None:
-        yield tasks.c.task_type == wanted.task_type
+        yield Indexed(condition=and_(*failed, tasks.c.task_type == wanted.task_type))
     if wanted.custom_id is not None:
-        yield tasks.c.custom_id == wanted.custom_id
-    if wanted.priority is not None:
-        yield of_priority(wanted.priority)
+        yield Indexed(condition=tasks.c.custom_id == wanted.custom_id)
     if wanted.code is not None:
-        yield tasks.c.code == wanted.code.value
+        yield Indexed(condition=and_(*failed, tasks.c.code == wanted.code.value))  # no other task has a code
+    if wanted.priority not in (None, Priority.NORMAL):
+        queued = [in_state(State.QUEUED)] if state is State.QUEUED else []
+        yield Indexed(condition=and_(*queued, of_priority(wanted.priority)))
+    if state is not None:
+        yield Indexed(condition=in_state(state), order=None if state is State.RUNNING else tasks.c.id)
+
+
+def place_of_batch(connection: Connection, wanted: Filter) -> tuple[int, list[ColumnElement[bool]]] | None:
+    """Return the row of the filter's batch, and bounds of the ids of its tasks; None if there is no such batch.
+
+    Tasks of a batch are neighbors, which no statistics say: without the bounds, PostgreSQL might walk through all tasks
+    of a state, and would first read those of all later batches.
+    """
+    if wanted.batch is None:
+        return None
+    row = connection.execute(_PLACE, {"batch": wanted.batch}).first()
+    if row is None:
+        return None
+    bounds = [tasks.c.id >= row.first, tasks.c.id <= row.last] if row.first is not None else []
+    return row.id, bounds
+
+
+def unindexed(wanted: Filter) -> Iterator[ColumnElement[bool]]:
+    """Return the other conditions that do not depend on how the query is split into parts."""
+    if wanted.priority is Priority.NORMAL:
+        yield of_priority(wanted.priority)
     if wanted.created_after is not None:
         yield tasks.c.created_at > micros(wanted.created_after)
     if wanted.created_before is not None:
@@ -49,20 +88,17 @@ def plain_conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
         yield tasks.c.finished_at < micros(wanted.ended_before)
 
 
-def choices(wanted: Filter) -> Iterator[list[ColumnElement[bool]]]:
-    """Return lists of alternative conditions. A task must satisfy one condition of each list.
-
-    Every condition has its own index.
-    """
-    if wanted.states:
-        yield [in_state(state) for state in sorted(wanted.states)]
+def prefixes(wanted: Filter) -> Iterator[list[Indexed]]:
+    """Return lists of alternative conditions. A task must satisfy one condition of each list."""
     if wanted.prefix is not None:
-        yield [
-            and_(column.is_not(None), *begins_with(column, wanted.prefix))
-            for column in (tasks.c.name, tasks.c.custom_id, tasks.c.token)
-        ]
+        yield [_beginning(column, wanted.prefix) for column in (tasks.c.name, tasks.c.custom_id, tasks.c.token)]
     if wanted.token_prefix is not None:
-        yield [and_(*begins_with(tasks.c.token, wanted.token_prefix))]
+        yield [_beginning(tasks.c.token, wanted.token_prefix)]
+
+
+def _beginning(column: ColumnElement[str], prefix: str) -> Indexed:
+    order = tasks.c.token if column is tasks.c.token else None
+    return Indexed(condition=and_(column.is_not(None), *begins_with(column, prefix)), order=order)
 
 
 def begins_with(column: ColumnElement[str], prefix: str) -> Iterator[ColumnElement[bool]]:
@@ -116,6 +152,15 @@ def of_priority(priority: Priority) -> ColumnElement[bool]:
     if priority is Priority.NORMAL:
         return mine
     return mine & (tasks.c.priority != literal_column(f"'{Priority.NORMAL.value}'"))
+
+
+_PLACE = select(
+    batches.c.id,
+    *(
+        select(end(tasks.c.id)).where(tasks.c.batch_id == batches.c.id).scalar_subquery().label(name)
+        for name, end in (("first", func.min), ("last", func.max))
+    ),
+).where(batches.c.public_id == bindparam("batch"))
 
 
 def _stamp(time: datetime, more: int) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, select, true, union
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, select, union
 
 from queue_tool.model.continuation import parent_of_task
 from queue_tool.model.details import Details, Line, Summary
@@ -19,8 +19,9 @@ from queue_tool.model.queues import Priority
 from queue_tool.model.states import State
 from queue_tool.store.attempts import attempt_of
 from queue_tool.store.continuing import declared_by
+from queue_tool.store.driving import Indexed, driven
 from queue_tool.store.engine.database import Database, moment, moment_or_none
-from queue_tool.store.filtering import between, choices, matching_workers, plain_conditions
+from queue_tool.store.filtering import between, indexed, matching_workers, place_of_batch, prefixes, unindexed
 from queue_tool.store.tables import attempts, batches, events, in_state, not_running, tags, tasks, workers
 from queue_tool.store.tasks import status_fields
 
@@ -149,29 +150,31 @@ def _combined(parts: Sequence[Select[Any]], limit: int) -> Select[Any]:
 def _parts(connection: Connection, wanted: Filter, limit: int, before: PageKey | None) -> Iterator[Select[Any]]:
     """Return the parts of the query for a page."""
     key = _key_of(wanted)
-    plain = list(plain_conditions(wanted))
-    plain += between(wanted, before if isinstance(before, str) else None)
-    plain += [tasks.c.id < before] if isinstance(before, int) else []
-    for owned, *chosen in product(_worker_conditions(connection, wanted), *choices(wanted)):
-        part = select(key).where(and_(true(), *plain, *chosen, owned))
-        if wanted.tag is not None:
-            part = part.join(tags, tags.c.task_id == tasks.c.id).where(tags.c.tag == wanted.tag)
-            if isinstance(before, int):
-                part = part.where(tags.c.task_id < before)
-        in_order = tags.c.task_id if wanted.tag is not None and not wanted.limits_creation_time else key
-        yield part.order_by(in_order.desc()).limit(limit)
+    plain = [*unindexed(wanted), *([tasks.c.id < before] if isinstance(before, int) else [])]
+    times = list(between(wanted, before if isinstance(before, str) else None))
+    shared = [Indexed(condition=and_(*times), order=tasks.c.token)] if times else []
+    shared += [Indexed(condition=tags.c.tag == wanted.tag, is_tag=True)] if wanted.tag is not None else []
+    batch, bounds = place_of_batch(connection, wanted) or (None, [])
+    for state in sorted(wanted.states) or (None,):
+        for chosen in product(*_workers_of(connection, wanted), *prefixes(wanted)):
+            found = [*indexed(wanted, state, batch), *shared, *chosen]
+            yield driven(connection, select(key).where(*plain), found, key, bounds).limit(limit)
 
 
-def _worker_conditions(connection: Connection, wanted: Filter) -> Iterator[ColumnElement[bool]]:
-    """Return the conditions for the workers of a filter.
+def _workers_of(connection: Connection, wanted: Filter) -> Iterator[list[Indexed]]:
+    """Return the alternative conditions for the workers of a filter, if it has any.
 
     Each worker has two conditions: one for its running tasks and one for its other tasks. Each uses its own index.
     """
     if wanted.worker is None and wanted.host is None:
-        yield true()
         return
     owners = list(connection.execute(matching_workers(wanted)).scalars())
     each = [tasks.c.owner == owner for owner in owners] if len(owners) <= MOST_PARTS else [tasks.c.owner.in_(owners)]
-    for mine in each or [tasks.c.owner.in_([])]:
-        yield mine & in_state(State.RUNNING)
-        yield mine & not_running()
+    yield [
+        found
+        for mine in each or [tasks.c.owner.in_([])]
+        for found in (
+            Indexed(condition=mine & in_state(State.RUNNING), order=None),
+            Indexed(condition=mine & not_running()),
+        )
+    ]

@@ -222,6 +222,23 @@ FILTERS = {
 }
 
 
+RUNNING, FINISHED = frozenset({State.RUNNING}), frozenset({State.FINISHED})
+
+RARE = [
+    Filter(code=Code.TIMEOUT),
+    Filter(code=Code.TIMEOUT, task_type="sleep"),
+    Filter(code=Code.TIMEOUT, batch=BATCH, tag="red"),
+    Filter(code=Code.EXPIRED),
+    Filter(batch=BATCH, states=RUNNING),
+    Filter(host="a", states=RUNNING),
+    Filter(tag="red", states=RUNNING),
+    Filter(tag="rare", states=FINISHED),
+    Filter(task_type="sleep", custom_id="order-77", created_after=START),
+    Filter(batch=BATCH, task_type="another"),
+]
+"""Filters that few tasks match, though most tasks satisfy one of their conditions."""
+
+
 def of_the_first_batch(runtime: Runtime, wanted: Filter) -> Filter:
     """Return the filter with the id of a real batch, if it has a batch."""
     return replace(wanted, batch=runtime.list(Filter(), 1).items[0].batch) if wanted.batch else wanted
@@ -234,9 +251,11 @@ def test_a_far_page_costs_about_as_much_as_the_first_and_rare_tasks_are_found_wi
         assert far < 2 * first, (name, first, far)
         assert first < 1500, (name, first)
     rare = [Filter(tag="rare"), Filter(prefix="job-19999"), Filter(prefix="order-1777"), Filter(worker="nobody")]
-    for wanted in rare:
+    for wanted in (*rare, *(of_the_first_batch(runtime, each) for each in RARE)):
         assert work_for(runtime, partial(of_page, wanted)) < 1500, wanted
     plan = plan_of(runtime, partial(of_page, Filter(prefix="order-1777")))
+    failed = plan_of(runtime, partial(of_page, Filter(code=Code.TIMEOUT, task_type="sleep")))
+    assert "ix_tasks_failed_code" in failed, failed
     for index in ("ix_tasks_name", "ix_tasks_custom_id", "uq_tasks_token|sqlite_autoindex_tasks_1"):
         assert re.search(index, plan), plan
 
