@@ -47,6 +47,18 @@ class Point:
     measure: Measure
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """A gauge in one step of time. It was measured once a minute, and a value of 0 was not kept."""
+
+    at: int  # Unix time in seconds: when the step begins
+    metric: str
+    labels: str  # JSON text of an object
+    total: float  # the sum of the values of its minutes
+    peak: float  # the highest of them
+    minutes: int  # how many values were kept
+
+
 INFINITY = "+Inf"
 SUM = "sum"
 

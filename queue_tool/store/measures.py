@@ -6,16 +6,17 @@ many rows as there are sums, and old minutes can be deleted while no sum ever fa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, literal_column, select
+from sqlalchemy import BigInteger, Connection, and_, bindparam, delete, func, literal_column, select
 
-from queue_tool.model.metrics import Measure, Point
+from queue_tool.model.metrics import Level, Measure, Point
 from queue_tool.model.states import State
 from queue_tool.store.engine.database import Database, micros
-from queue_tool.store.engine.rows import insert_or_add
+from queue_tool.store.engine.rows import insert_if_new, insert_new, insert_or_add
 from queue_tool.store.measure_tables import measures
 from queue_tool.store.tables import batches, in_state, tasks
 
@@ -68,6 +69,52 @@ class Measures:
             names: the metrics; empty: all.
         """
         return self._points(max(minute_of(start), ALL_TIME + 1), minute_of(end), step, names)
+
+    def buckets(self, metric: str, labels: str, start: datetime, end: datetime) -> Mapping[str, float]:
+        """Return the sums of one histogram with these labels in a time, by bucket. It reads only rows of this one.
+
+        Args:
+            metric: the name of the histogram.
+            labels: JSON text of an object, as the rows have it.
+            start: the first minute.
+            end: the minute before which the time ends.
+        """
+        sent = {"metric": metric, "labels": labels, "first": minute_of(start), "end": minute_of(end)}
+        with self._database.read() as connection:
+            return {row.bucket: row.value for row in connection.execute(_BUCKETS, sent)}
+
+    def keep_levels(self, levels: Sequence[Measure], now: datetime) -> bool:
+        """Keep the values of gauges in this minute. Return False if another process has done it.
+
+        A power failure may undo it.
+
+        Args:
+            levels: the values. The first one marks the minute as measured.
+            now: the time.
+
+        Raises:
+            StoreAway: the database is busy or away.
+        """
+        mark, *others = (row_of(minute_of(now), level) for level in levels)
+        with self._database.write(durable=False) as connection:
+            is_first = insert_if_new(connection, measures, mark)
+            if is_first:
+                insert_new(connection, measures, others)
+        return is_first
+
+    def levels(self, start: datetime, end: datetime, step: int, names: Sequence[str]) -> list[Level]:
+        """Return the values of gauges in each step of time, in the order of time.
+
+        Args:
+            start: the first minute.
+            end: the minute before which the last step ends.
+            step: minutes.
+            names: the metrics.
+        """
+        query = _LEVELS.where(measures.c.metric.in_(names))
+        sent = {"step": step, "first": max(minute_of(start), ALL_TIME + 1), "end": minute_of(end)}
+        with self._database.read() as connection:
+            return [Level(**{**row._mapping, "at": row.at * MINUTE}) for row in connection.execute(query, sent)]
 
     def _points(self, first: int, end: int, step: int, names: Sequence[str]) -> list[Point]:
         begins = measures.c.minute - measures.c.minute % bindparam("step", step)
@@ -126,17 +173,7 @@ def add_measures(connection: Connection, added: Sequence[Measure], now: datetime
         added: in the order of metric, labels and bucket.
         now: the time.
     """
-    rows = [
-        {
-            "minute": minute,
-            "metric": measure.metric,
-            "labels": measure.labels,
-            "bucket": measure.bucket,
-            "value": measure.value,
-        }
-        for minute in (ALL_TIME, minute_of(now))
-        for measure in added
-    ]
+    rows = [row_of(minute, measure) for minute in (ALL_TIME, minute_of(now)) for measure in added]
     insert_or_add(connection, measures, rows, "value")
 
 
@@ -144,6 +181,55 @@ def minute_of(time: datetime) -> int:
     """Return the minute of a time, as the rows have it."""
     return micros(time) // (MINUTE * 1_000_000)
 
+
+def row_of(minute: int, measure: Measure) -> dict[str, Any]:
+    """Return the row of a measure in a minute."""
+    return {
+        "minute": minute,
+        "metric": measure.metric,
+        "labels": measure.labels,
+        "bucket": measure.bucket,
+        "value": measure.value,
+    }
+
+
+_BEGINS = measures.c.minute - measures.c.minute % bindparam("step", type_=BigInteger)
+
+_LEVELS = (
+    select(
+        _BEGINS.label("at"),
+        measures.c.metric,
+        measures.c.labels,
+        func.sum(measures.c.value).label("total"),
+        func.max(measures.c.value).label("peak"),
+        func.count().label("minutes"),
+    )
+    .where(
+        measures.c.minute >= bindparam("first", type_=BigInteger),
+        measures.c.minute < bindparam("end", type_=BigInteger),
+    )
+    .group_by("at", measures.c.metric, measures.c.labels)
+    .order_by("at", measures.c.metric, measures.c.labels)
+)
+
+_FIRST = select(bindparam("first", type_=BigInteger).label("minute")).cte("minutes", recursive=True)
+
+_MINUTES = _FIRST.union_all(select(_FIRST.c.minute + 1).where(_FIRST.c.minute + 1 < bindparam("end", type_=BigInteger)))
+
+# One search in the primary key for each minute: a range of minutes would read the rows of all metrics.
+_BUCKETS = (
+    select(measures.c.bucket, func.sum(measures.c.value).label("value"))
+    .join_from(
+        _MINUTES,
+        measures,
+        and_(
+            measures.c.minute == _MINUTES.c.minute,
+            measures.c.metric == bindparam("metric"),
+            measures.c.labels == bindparam("labels"),
+        ),
+    )
+    .group_by(measures.c.bucket)
+)
 
 _OLDEST = select(func.min(measures.c.minute)).where(measures.c.minute > ALL_TIME)
 

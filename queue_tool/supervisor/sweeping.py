@@ -8,6 +8,7 @@ import threading
 from queue_tool.errors import QueueToolError, StoreAway
 from queue_tool.model import events
 from queue_tool.runtime import Runtime
+from queue_tool.services.measures.levels import Levels
 from queue_tool.supervisor.delivering import start_delivering
 
 _log = logging.getLogger("queue_tool.supervisor")
@@ -23,6 +24,7 @@ def sweep_until(stopping: threading.Event, runtime: Runtime) -> None:
     """Sweep repeatedly until the event is set. A failed pass does not prevent the next one."""
     delivering = start_delivering(stopping, runtime)
     sweep = runtime.sweep()
+    keep_levels = Levels(store=runtime.store, gauges=runtime.gauges, clock=runtime.clock)
     next_pass, waits, last_fault = runtime.clock.monotonic() + PAUSE, False, ""
     while not stopping.wait(SHORT_PAUSE if waits else PAUSE):
         is_between = waits and runtime.clock.monotonic() < next_pass
@@ -34,6 +36,7 @@ def sweep_until(stopping: threading.Event, runtime: Runtime) -> None:
             next_pass = runtime.clock.monotonic() + PAUSE
             runtime.settle_put_aside()
             waits = sweep()
+            keep_levels()
             runtime.measures.write_if_due()
             last_fault = ""
         except QueueToolError as error:

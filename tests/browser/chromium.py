@@ -80,14 +80,15 @@ class Chromium:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="chromium")
         self._driver, self._browser = self._thread.submit(_start, path).result(WITHIN)
 
-    def run(self, steps: Callable[[Window], Found], **options: Any) -> Found:
+    def run(self, steps: Callable[[Window], Found], within: float = WITHIN, **options: Any) -> Found:
         """Take steps in a new window; return what they return. They run in the browser's thread.
 
         Args:
             steps: what is done in the window.
+            within: seconds that all steps together may take.
             options: of the window, as Playwright has them: `viewport`, `color_scheme` and more.
         """
-        return self._thread.submit(self._run, steps, options).result(WITHIN)
+        return self._thread.submit(self._run, steps, options).result(within)
 
     def _run(self, steps: Callable[[Window], Found], options: dict[str, Any]) -> Found:
         with self._browser.new_context(**{"locale": "en-US", "timezone_id": "UTC"} | options) as context:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from queue_tool.store import Store
+from queue_tool.store.engine.database import Database
 from tests.browser.chromium import Chromium, Window, program
+from tests.measured import measure
 from tests.receiver import Receiver, receiver
-from tests.support import System, eventually, http
+from tests.support import System, eventually, http, now
 
 FOLDER = Path(__file__).parents[2] / "build" / "pictures"
 
@@ -71,6 +75,7 @@ def fill(system: System, hooks: Receiver) -> Mapping[str, str]:
         **of_operators,
         "home": "/",
         "overview": "/dashboard",
+        "day": "/dashboard?span=day",
         "tasks": "/dashboard/tasks",
         "filtered": "/dashboard/tasks?status=failed&task_type=thumbnail&priority=normal",
         "confirm": "/dashboard/tasks?confirm=cancel&status=queued&tag=text",
@@ -129,7 +134,7 @@ def _send(system: System, path: str, elements: list[Any]) -> str:
     return batch
 
 
-def take(chromium: Chromium, system: System, pages: Mapping[str, str]) -> None:
+def look_at(chromium: Chromium, system: System, pages: Mapping[str, str]) -> None:
     """Take a picture of each page in both colors and in all widths."""
     for theme in ("light", "dark"):
         for width in WIDTHS:
@@ -153,6 +158,13 @@ def take(chromium: Chromium, system: System, pages: Mapping[str, str]) -> None:
             chromium.run(steps, viewport={"width": width, "height": 800}, color_scheme=theme)
 
 
+def measure_a_day(folder: Path) -> None:
+    """Write the measures of the last day, in which the system was off for an hour."""
+    database = Database(f"sqlite:///{folder / 'instance' / 'queue_tool.db'}")
+    measure(Store(database), now() - timedelta(minutes=1), 1439, gap=range(700, 760))
+    database.close()
+
+
 def main() -> None:
     """Start a system, fill it, and take the pictures."""
     path = program()
@@ -168,8 +180,12 @@ def main() -> None:
         chromium = Chromium(path)
         try:
             system.start()
+            look_at(chromium, system, {"empty": "/dashboard"})
+            system.kill_all()  # its web process has read that there is no history
+            measure_a_day(Path(folder))
+            system.start()
             with receiver() as hooks:
-                take(chromium, system, fill(system, hooks))
+                look_at(chromium, system, fill(system, hooks))
         finally:
             chromium.close()
             system.kill_all()

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from queue_tool.model.access import ApiKey, Role, digest
 from queue_tool.runtime import Runtime
 from queue_tool.services.submit import make_tokens
+from tests.browser.axe import violations
 from tests.browser.chromium import Chromium, Window
 from tests.support import System, eventually, http, now
 from tests.web.flask_server import flask_server
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
 
 LONG = {"task_type": "sleep", "data": {"item": "long", "valor": 600}}
 
@@ -114,19 +112,6 @@ def test_one_click_retries_a_kind_of_errors(chromium: Chromium, lasting_system: 
     for token in tokens:
         eventually(lambda: http("GET", system.url(f"/tasks/{token}")).json["run"] == 2)  # noqa: B023 - called here
     eventually(lambda: statuses(system, tokens) == ["failed", "failed"])
-
-
-def violations(page: Page, **options: Any) -> list[str]:
-    """Return what axe finds on a page that keeps people out."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(page, options=options).response["violations"]
-    return [
-        f"{each['id']}: {node['html'][:200]} {node['failureSummary'][:300]}"
-        for each in found
-        if each["impact"] in ("serious", "critical")
-        for node in each["nodes"]
-    ]
 
 
 def operator_pages(system: System) -> list[str]:

@@ -212,7 +212,7 @@ def test_no_page_with_its_files_is_larger_than_150_kb(site: Site) -> None:
 
 MODULES = (
     *("times.js", "live.js", "selection.js", "copying.js", "files.js"),
-    *("completing.js", "previewing.js", "menu.js"),
+    *("completing.js", "previewing.js", "menu.js", "charts.js", "charts.css"),
 )
 
 

@@ -245,6 +245,12 @@ class BatchQuery(Paging, frozen=True, kw_only=True):
     )
 
 
+class OverviewQuery(Query, frozen=True, kw_only=True):
+    """What the charts of the overview show."""
+
+    span: Annotated[Literal["hour", "day"], Meta(description="The time that the charts show.")] = "hour"
+
+
 class QueueQuery(Paging, frozen=True, kw_only=True):
     """Which queue, and which page."""
 

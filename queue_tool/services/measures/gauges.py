@@ -52,6 +52,14 @@ class Gauges:
         found = [Gauge(metric=metrics.INFO, labels=(VERSION,), value=1)]
         return [*found, *self._of_queues(now), *self._of_states(), *_of_workers(self.workers(now))]
 
+    def levels(self, now: datetime) -> list[Gauge]:
+        """Return the gauges that charts show over time: those of queues, then those of workers.
+
+        Raises:
+            StoreAway: the database is busy or away.
+        """
+        return [*self._of_queues(now), *_of_workers(self.workers(now))]
+
     def workers(self, now: datetime) -> Sequence[WorkerDetails]:
         """Return the workers that may be alive: those that are not known to be dead.
 

@@ -9,18 +9,23 @@ import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
 
 from queue_tool.errors import CommitUnknown, StoreAway
 from queue_tool.model import json_text
 from queue_tool.model.clock import Clock
 from queue_tool.model.heartbeat import Heartbeat
-from queue_tool.model.metrics import ENDED, Measure, Point
+from queue_tool.model.metrics import ENDED, RUN_SECONDS, Measure, Point
 from queue_tool.model.states import State
 from queue_tool.model.telemetry import Telemetry
 from queue_tool.services.measures.listening import listeners
-from queue_tool.services.measures.sums import Sums
+from queue_tool.services.measures.summary import LATELY, Usual, usual_of
+from queue_tool.services.measures.sums import Sums, labels_text
 from queue_tool.store import Store
+
+if TYPE_CHECKING:
+    from queue_tool.services.measures.history import History
 
 WRITE_EVERY = 5.0
 """Seconds between two writes. A process that is killed loses what it counted in this time."""
@@ -134,6 +139,22 @@ class Measures:
             StoreAway: the database is busy or away.
         """
         return self._store.measures.between(start, end, step, metrics)
+
+    @cached_property
+    def history(self) -> History:
+        """The history for charts. Its module is imported at the first use, because few processes show charts."""
+        from queue_tool.services.measures.history import History
+
+        return History(self._store)
+
+    def usual(self, task_type: str, now: datetime) -> Usual | None:
+        """Return how long runs of a task type took in the last day; None if there were few.
+
+        Raises:
+            StoreAway: the database is busy or away.
+        """
+        labels = labels_text(RUN_SECONDS, (task_type,))
+        return usual_of(self._store.measures.buckets(RUN_SECONDS.name, labels, now - LATELY, now))
 
     def durations(self, most: int) -> Sequence[float]:
         """Return the seconds of the last runs of the newest tasks that finished or failed, `most` at most.

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from queue_tool.model import json_text, metrics
+from queue_tool.model.histogram import number_in, quantile
 from queue_tool.model.metrics import Measure
 from queue_tool.model.states import State
 
 LATEST = 1000
 """How many of the newest runs the durations are about."""
+
+LATELY = timedelta(days=1)
+"""The time before now whose runs are taken for usual ones."""
+
+FEW = 10
+"""Runs. Of fewer ones nobody knows what is usual."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +53,14 @@ class Durations:
     maximum: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usual:
+    """How long runs of a task type usually take, in seconds. Both are estimates from a histogram."""
+
+    median: float
+    p95: float
+
+
 def counted(measures: Iterable[Measure]) -> Counted:
     """Return the figures that these sums say."""
     ended: Counter[str] = Counter()
@@ -64,6 +80,14 @@ def counted(measures: Iterable[Measure]) -> Counted:
         retried=ended["retried"],
         refused=sums[metrics.REFUSED.name],
     )
+
+
+def usual_of(buckets: Mapping[str, float]) -> Usual | None:
+    """Return how long runs usually take, from their histogram; None if there are few."""
+    median, p95 = (quantile(metrics.RUN_SECONDS.bounds, buckets, share) for share in (0.5, 0.95))
+    if median is None or p95 is None or number_in(buckets) < FEW:
+        return None
+    return Usual(median=median, p95=p95)
 
 
 def durations(seconds: Sequence[float]) -> Durations:

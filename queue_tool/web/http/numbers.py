@@ -22,10 +22,10 @@ def seconds(duration: float | None) -> str:
     """Return a duration in its two largest units; a dash if there is none."""
     if duration is None:
         return "\u2013"
-    if duration < 1:
+    if 0 < duration < 1:
         return f"{duration * 1000:.0f} ms"
     if duration < 10:  # noqa: PLR2004 - a digit more for short times
-        return f"{duration:.1f} s"
+        return f"{duration:.1f} s" if duration else "0 s"
     whole = round(duration)
     if whole < MINUTE:
         return f"{whole} s"

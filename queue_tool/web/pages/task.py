@@ -17,6 +17,7 @@ from queue_tool.web.http.operation import Group
 from queue_tool.web.pages import tasks
 from queue_tool.web.pages.page import OFTEN, back_to, choice, page
 from queue_tool.web.pages.pretty import LONGEST, pretty
+from queue_tool.web.pages.usual import compared
 
 PATH = f"{tasks.PATH}/<token>"
 
@@ -26,7 +27,8 @@ pages = Group("task page", "Everything about a task.")
 @pages.get(PATH, Role.READ, in_document=False, takes_any_query=True)
 def show_task(token: str) -> Response:
     """Show everything about a task."""
-    found = runtime().ask.details(token)
+    system = runtime()
+    found, now = system.ask.details(token), system.clock.now()
     return page(
         "task.html",
         refresh=0 if found.state.ended else OFTEN,
@@ -36,6 +38,7 @@ def show_task(token: str) -> Response:
         result=pretty(found.result),
         parameters=pretty(found.parameters),
         curl=_curl(found),
+        compared=compared(found, system.measures.usual(found.task_type, now), now),
         did=tasks.did_of(request.args.to_dict()),
     )
 

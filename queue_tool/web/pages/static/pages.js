@@ -8,6 +8,7 @@ import { takeFiles } from "./files.js";
 import { offerValues } from "./completing.js";
 import { showPreviews } from "./previewing.js";
 import { closeMenus } from "./menu.js";
+import { readCharts } from "./charts.js";
 
 showLocalTimes(document);
 keepUpToDate();
@@ -17,3 +18,4 @@ takeFiles();
 offerValues();
 showPreviews();
 closeMenus();
+readCharts();

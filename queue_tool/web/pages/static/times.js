@@ -1,4 +1,4 @@
-/* Times: the server writes them in UTC, and the browser shows them in its own time zone. */
+/* Times: the server writes them in UTC, and the browser shows them in its own time zone. A chart has only the clock. */
 
 const pad = (number) => String(number).padStart(2, "0");
 
@@ -9,5 +9,9 @@ export function showLocalTimes(root) {
     const day = [at.getFullYear(), pad(at.getMonth() + 1), pad(at.getDate())].join("-");
     element.textContent = `${day} ${[at.getHours(), at.getMinutes(), at.getSeconds()].map(pad).join(":")}`;
     element.title = element.dateTime;
+  }
+  for (const element of root.querySelectorAll("[data-minute]")) {
+    const at = new Date(60_000 * element.dataset.minute);
+    element.textContent = [at.getHours(), at.getMinutes()].map(pad).join(":");
   }
 }

@@ -1,0 +1,74 @@
+"""The axes of a chart: round numbers at its side, and round times below it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from queue_tool.web.http.numbers import DAY, HOUR, MINUTE
+from queue_tool.web.pages.charts.chart import Chart, Unit
+
+MOST_PARTS = 4
+"""Parts into which the lines of a scale divide it."""
+
+LONG_TIMES = (10, 20, 30, *(n * MINUTE for n in (1, 2, 5, 10, 15, 30)), *(n * HOUR for n in (1, 2, 4, 6, 12)), DAY)
+"""Seconds: the distances of lines for times that are longer than some seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """The scale at the side of a chart, from 0 up."""
+
+    top: float
+    parts: int
+
+    @property
+    def values(self) -> list[float]:
+        """Return the values of its lines, the highest first."""
+        return [self.top * part / self.parts for part in range(self.parts, -1, -1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A time below a chart."""
+
+    at: int  # Unix time in seconds
+    place: float  # percent of the width
+    text: str  # hours and minutes in UTC
+
+
+def scale_of(highest: float, unit: Unit) -> Scale:
+    """Return the scale for values up to the highest one."""
+    distance = next(distance for distance in _distances(unit) if highest <= MOST_PARTS * distance) if highest else 1.0
+    parts = max(1, math.ceil(highest / distance - 1e-9))
+    return Scale(top=parts * distance, parts=parts)
+
+
+def marks_of(chart: Chart) -> list[Mark]:
+    """Return the times below a chart: each quarter of an hour, or each six hours."""
+    start, end = chart.times[0], chart.times[-1] + chart.step
+    distance = 15 * MINUTE if end - start <= HOUR else 6 * HOUR
+    first = -(-start // distance) * distance
+    return [
+        Mark(at=at, place=round((at - start) / (end - start) * 100, 2), text=clock_of(at))
+        for at in range(first, end + 1, distance)
+    ]
+
+
+def clock_of(at: int) -> str:
+    """Return hours and minutes of a time, in UTC."""
+    return f"{datetime.fromtimestamp(at, UTC):%H:%M}"
+
+
+def _distances(unit: Unit) -> Iterator[float]:
+    """Iterate over the round distances of two lines of a scale, the smallest first."""
+    if unit is Unit.SHARE:
+        yield from (0.01, 0.02, 0.05, 0.1, 0.25)
+        return
+    lowest = {Unit.COUNT: 0, Unit.RATE: -1, Unit.SECONDS: -3}[unit]
+    for power in range(lowest, 1 if unit is Unit.SECONDS else 18):
+        yield from (digit * 10.0**power for digit in (1, 2, 5))
+    yield from LONG_TIMES
+    yield from (DAY * 2.0**power for power in range(1, 60))
