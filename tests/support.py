@@ -40,6 +40,9 @@ POLL = 0.02
 POLL_AT_LAST = 0.1
 """Seconds between two polls after half a second: each poll takes processor time from what the test waits for."""
 
+OF_AMANDA = 10_080
+"""A port to which no browser connects, because another protocol has it: https://fetch.spec.whatwg.org/#port-blocking."""
+
 PROGRAM: Sequence[str | Path] = (sys.executable, "-m", "queue_tool")
 """The command `queue-tool` in the Python environment of the tests."""
 
@@ -101,7 +104,8 @@ def _ports_of_this_process() -> Iterator[int]:
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     first = 10_000 + 1_000 * ((worker + int(os.environ.get("TEST_PORTS", "0"))) % 20)
     start = os.getpid() % 1_000  # two concurrent test sessions start at different ports
-    return (first + (start + step) % 1_000 for step in itertools.count())
+    ports = (first + (start + step) % 1_000 for step in itertools.count())
+    return (port for port in ports if port != OF_AMANDA)
 
 
 _ports = _ports_of_this_process()
