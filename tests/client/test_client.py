@@ -40,8 +40,8 @@ def test_a_batch_is_sent_awaited_and_read_in_order(client: Client) -> None:
     assert [result.index for result in results] == list(range(6))
     assert [result.item for result in results[:2]] == ["row 0", "row 1"]
     assert [str(result.status) for result in results] == ["finished"] * 5 + ["rejected"]
-    (refused,) = batch.results(status=["rejected"])
-    assert (refused.index, str(refused.error)) == (5, "rejected: 'valor' is a required property")
+    (bad,) = batch.results(status=["rejected"])
+    assert (bad.index, str(bad.error)) == (5, "rejected: 'valor' is a required property")
     assert {result.index for result in batch.as_completed(30)} == set(range(6))
 
     progress = batch.progress()
