@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, and_, bindparam, select, update
+from sqlalchemy import BigInteger, BindParameter, ColumnElement, and_, bindparam, select, update
 
 from queue_tool.errors import HostNotFound
 from queue_tool.model.scale import Scale
@@ -163,7 +163,7 @@ def _supervisor(row: Any) -> Supervisor:
 
 _NONE_RUN = {"running": 0, "draining": 0}
 _NOW = database_now(bindparam("now", type_=BigInteger))
-_HOST = bindparam("of_host")
+_HOST: BindParameter[str] = bindparam("of_host")
 _OF_HOST = update(supervisors).where(supervisors.c.host == _HOST)
 _ALL = select(supervisors, (_NOW - supervisors.c.beat_at).label("silence")).order_by(supervisors.c.host)
 _LOCKED = _ALL.where(supervisors.c.host == _HOST).with_for_update()

@@ -158,7 +158,7 @@ def test_a_beat_comes_with_each_change_and_every_ten_seconds_only(world: World) 
 
 def test_the_automatic_rule_adds_and_removes_workers_and_says_so(world: World) -> None:
     own = world.supervisor(process("a"), Scale(minimum=1, maximum=3, wanted=1, automatic=True))
-    wanted = own.enter()
+    wanted: int | None = own.enter()
     world.load = Load(oldest=9.0, busy=0.9)
     for _ in range(10):
         world.wait(RULE_EVERY)

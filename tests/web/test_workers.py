@@ -45,7 +45,7 @@ def test_workers_are_added_and_removed_and_the_list_shows_what_is_wanted(
     expected = {"host": here.host, "minimum": 1, "maximum": 8, "wanted": 1, "running": 0, "draining": 0}
     assert supervisors(client) == [expected | {"automatic": False}]
     assert client.post("/workers/add").json == expected | {"wanted": 2, "automatic": False, "status": "Workers added"}
-    wanted = [
+    wanted: list[Any] = [
         client.post("/workers/add", json={"count": 3}),
         client.post("/workers/remove?count=2"),
         client.post(f"/workers/remove?host={here.host}", json={}),

@@ -69,10 +69,11 @@ def remove_workers(query: CountQuery, body: CountBody) -> ScaledSupervisor:
 
 @routes.put("/workers", Role.ADMIN, errors=CHANGES)
 def scale_workers(query: HostQuery, body: ScaleBody) -> ScaledSupervisor:
-    """Set the number of workers, its bounds, and whether it is automatic.
+    """Set the number of workers and its bounds.
 
-    The values are kept when the supervisor starts again, until another request changes them, or until its settings
-    `QUEUE_TOOL_WORKERS` or `QUEUE_TOOL_MAX_WORKERS` change.
+    `automatic` lets the supervisor itself change the number between the bounds, by the load. All values are kept when
+    the supervisor starts again, until another request changes them, or until its settings `QUEUE_TOOL_WORKERS` or
+    `QUEUE_TOOL_MAX_WORKERS` change.
     """
     if not body.changes:
         raise BadRequest("Send at least one of minimum, maximum, wanted and automatic.")
