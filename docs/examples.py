@@ -21,9 +21,12 @@ from flask import Flask
 
 from queue_tool.execution.builtin import builtin_types
 from queue_tool.model import settings
+from queue_tool.model.scale import first_scale
 from queue_tool.model.task_types import TaskTypes
 from queue_tool.model.telemetry import Telemetry
 from queue_tool.runtime import open_runtime
+from queue_tool.services.owner import describe
+from queue_tool.store.supervisors import KIND
 from queue_tool.web import create_app
 from queue_tool.web.http.answers import EXTENSION
 from queue_tool.web.http.operation import Operation
@@ -153,6 +156,9 @@ STORY = (
     Step(request="GET /tasks/{job}/details"),
     Step(request="GET /tasks/search?status=completed&priority=50&limit=1"),
     Step(request="GET /workers"),
+    Step(request="POST /workers/add", body={"count": 2}),
+    Step(request="POST /workers/remove", body={"count": 1}),
+    Step(request="PUT /workers", body={"minimum": 1, "maximum": 6, "automatic": True}),
     Step(request="GET /metrics", headers={"Accept": "application/json"}),
     Step(request="GET /health/live"),
     Step(request="GET /health/ready"),
@@ -218,6 +224,8 @@ def application() -> Iterator[Flask]:
         texts["WEBHOOK_ALLOW"] = "127.0.0.1"
         chosen = settings.read({f"QUEUE_TOOL_{name}": text for name, text in texts.items()})
         system = open_runtime(chosen, Telemetry(), "docs", migrate=True)
+        scale = first_scale(1, None, processors=2)
+        system.store.supervisors.enter(describe(KIND), scale, "", system.clock.now(), lambda _: False)
         try:
             yield create_app(replace(system, types=TaskTypes(builtin_types(chosen.max_valor))))
         finally:

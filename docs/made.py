@@ -41,7 +41,7 @@ ROOT = Path(__file__).parents[1]
 
 NULL = {"type": "null"}
 
-JSON_TYPES = {str: "string", int: "integer", float: "number", Path: "string", datetime: "string"}
+JSON_TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", Path: "string", datetime: "string"}
 
 
 def table(head: str, *rows: tuple[object, ...]) -> str:

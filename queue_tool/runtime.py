@@ -58,6 +58,7 @@ from queue_tool.store import Store
 if TYPE_CHECKING:
     from queue_tool.services.declared_schedules import DeclaredSchedules
     from queue_tool.services.deliver import Deliver
+    from queue_tool.services.scaling import Scaling
     from queue_tool.services.schedules import Schedules
     from queue_tool.services.webhooks import Webhooks
 
@@ -119,6 +120,13 @@ class Runtime:
         from queue_tool.services.ticking import Ticking
 
         return Schedules(ticking=Ticking(submit=self.submit, types=self.types))
+
+    @property
+    def scaling(self) -> Scaling:
+        """What changes the number of workers. Its module is imported at the first use."""
+        from queue_tool.services.scaling import Scaling
+
+        return Scaling(store=self.store, telemetry=self.telemetry, clock=self.clock, lives_here=lives_here)
 
     def sweep(self) -> Sweep:
         """Return a new sweeper. Use the same one for every pass: it remembers what it has seen."""

@@ -52,6 +52,7 @@ from queue_tool.model.payloads.requests import (
     RetryBody,
     RetryFailedBody,
 )
+from queue_tool.model.payloads.scaling import CountQuery, ScaleBody, ScaledSupervisor
 from queue_tool.model.payloads.schedules import ScheduleBody, ScheduleDetails, SchedulePage, TickPage, TickShown
 from queue_tool.model.payloads.service import Alive, Readiness
 from queue_tool.model.payloads.tasks import (
@@ -118,6 +119,12 @@ class WaitingPop(PopQuery, frozen=True, kw_only=True):
     """Which message queue, for how long the message is leased, and how long the service may wait for one."""
 
     wait: float | None = None
+
+
+class ScaledHost(ScaleBody, frozen=True, kw_only=True):
+    """What changes, and on which host."""
+
+    host: str | None = None
 
 
 class Operations:
@@ -195,6 +202,9 @@ class Operations:
     # -- the service
     list_task_types = endpoint("GET", "/task-types", TaskTypePage, Nothing)
     list_workers = endpoint("GET", "/workers", WorkerPage, Nothing)
+    add_workers = endpoint("POST", "/workers/add", ScaledSupervisor, CountQuery, once=True)
+    remove_workers = endpoint("POST", "/workers/remove", ScaledSupervisor, CountQuery, once=True)
+    scale_workers = endpoint("PUT", "/workers", ScaledSupervisor, ScaledHost, in_query={"host"})
     read_metrics = endpoint("GET", "/metrics", MetricsSummary, Nothing)
     is_alive = endpoint("GET", "/health/live", Alive, Nothing)
     is_ready = endpoint("GET", "/health/ready", Readiness, Nothing, also={UNAVAILABLE})

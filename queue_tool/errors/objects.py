@@ -71,6 +71,14 @@ class ScheduleNotFound(NotFound):
     remedy = f"Check the id: `GET /schedules` lists all schedules. {FAILS_AGAIN}"
 
 
+class HostNotFound(NotFound):
+    """No supervisor runs on a host with this name."""
+
+    code = "host_not_found"
+    cause = "The parameter `host` names no host on which a supervisor (`queue-tool up` or `flask run`) lives."
+    remedy = f"Use a host that `GET /workers` lists in `supervisors`. {FAILS_AGAIN}"
+
+
 class EmptyMessage(NotFound):
     """Algo deu errado: the message is missing or empty. Send `{"message": "..."}`."""
 
@@ -196,3 +204,33 @@ class UniqueKeyTaken(QueueToolError):
     code = "unique_key_taken"
     cause = "The task cannot be retried, because another unfinished task of its type has the same `unique_key`."
     remedy = "Send the same request again when the other task has ended, or cancel the other task first."
+
+
+class NoSupervisor(QueueToolError):
+    """No supervisor runs: only `queue-tool up` and `flask run` can start and stop workers."""
+
+    code = "no_supervisor"
+    cause = (
+        "No supervisor lives, or it has just been started. Workers that were started with `queue-tool worker` or "
+        "`rq worker` have none, and with `QUEUE_TOOL_REDIS_URL=inline:` there are no workers."
+    )
+    remedy = "Start `queue-tool up`, then send the same request again. Stop other workers where you have started them."
+
+
+class SeveralSupervisors(QueueToolError):
+    """Several supervisors run: say which one with `?host=`."""
+
+    code = "several_supervisors"
+    cause = "Supervisors run on several hosts, and the request has no parameter `host`. The sentence lists the hosts."
+    remedy = f"Add `?host=` with the name of one host. {FAILS_AGAIN}"
+
+
+class OutOfBounds(QueueToolError):
+    """This number of workers is not between the minimum and the maximum."""
+
+    code = "out_of_bounds"
+    cause = (
+        "There would be more workers than the maximum of the supervisor, or fewer than its minimum, or the minimum "
+        "would be above the maximum. Nothing was changed."
+    )
+    remedy = f"Ask for fewer or more, or change the bounds with `PUT /workers`. {FAILS_AGAIN}"

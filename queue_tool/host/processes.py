@@ -60,6 +60,15 @@ def started(pid: int) -> str | None:
     return None if fields[0] in "ZX" else fields[19]  # 22: start time in clock ticks after boot
 
 
+def processor_time(pid: int) -> float:
+    """Return the seconds of processor time that a process has used; 0 if it is gone, or without `/proc`."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # proc(5), 14 and 15: of itself
+
+
 def descends_from(pid: int, ancestor: int) -> bool:
     """Return whether a process is this ancestor, or its child, or a child of that one, and so on.
 

@@ -22,6 +22,9 @@ from queue_tool.host import processes
 OF_SUPERVISOR = signal.SIGUSR2
 """The signal by which the supervisor ends workers and Valkey: a service manager may send SIGTERM to all processes."""
 
+TO_SUPERVISOR = signal.SIGUSR1
+"""The signal that tells a supervisor that the database has news for it."""
+
 _THE_END = 0
 """The byte after which nothing more is read. No signal has this number."""
 
@@ -41,6 +44,13 @@ def wake(then: Callable[[int], None]) -> None:
             then(os.read(reading, 1)[0])
 
     threading.Thread(target=hear, name="signals", daemon=True).start()
+
+
+def call_supervisor(pid: int, pid_started: str) -> None:
+    """Tell a supervisor of this machine that the database has news for it. If it does not hear it, it looks soon."""
+    if pid != os.getpid() and processes.is_alive(pid, pid_started):
+        with contextlib.suppress(OSError):  # it has just ended, or belongs to another user
+            os.kill(pid, TO_SUPERVISOR)
 
 
 class Signals:

@@ -139,6 +139,16 @@ HTTP_REQUESTS = _counter(
     "operation",
     "status",
 )
+WEBHOOK_MESSAGES = _counter(
+    "webhook_messages",
+    "Tries to send a message to a webhook. `outcome`: `delivered`, `retried` later, `parked` after the last try, "
+    "`disabled` with the webhook. `status` is the class of the HTTP status of the answer, such as `5xx`; it is missing "
+    "if there was no answer.",
+    "outcome",
+    "status",
+)
+WEBHOOK_SECONDS = _histogram("webhook_request_seconds", "Seconds of a request that delivered a message.", _CALLS)
+WEBHOOK_ENDS = _counter("webhook_ends_delivered", "Ends of tasks and batches that delivered messages have listed.")
 REPAIRS = _counter(
     "sweeper_repairs",
     "Tasks that a sweeper helped on. `kind`: `pushed` waited unpushed, `missing` were missing in Redis, `taken_back` "

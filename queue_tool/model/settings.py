@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from queue_tool.errors import BadSetting
+from queue_tool.model.scale import MOST_WORKERS
 from queue_tool.model.urls import INLINE, database_url, is_plain, redis_url, without_secrets
 
 __all__ = ["INLINE", "Described", "Settings", "database_url", "described", "read", "unknown", "without_secrets"]
@@ -155,7 +156,13 @@ class Settings:
         "an embedded Valkey in the data directory",
     )
     tasks: tuple[str, ...] = _setting((), _names, "modules that declare task types, separated by commas")
-    workers: int = _setting(1, _whole(0, 1000), "worker processes of `queue-tool up`")
+    workers: int = _setting(1, _whole(0, MOST_WORKERS), "worker processes of `queue-tool up`")
+    max_workers: int | None = _setting(
+        None,
+        _whole(1, MOST_WORKERS),
+        "worker processes up to which `queue-tool up` adds some by itself while tasks wait; it removes them later",
+        "none: it adds none",
+    )
     concurrency: int = _setting(10_000, _whole(1, 1_000_000), "`async def` tasks that one worker process runs at once")
     threads: int = _setting(32, _whole(1, 10_000), "threads for plain functions in each worker process")
     isolated: int | None = _setting(
@@ -283,7 +290,10 @@ def read(texts: Mapping[str, str]) -> Settings:
         except ValueError as wanted:
             got = "" if name.endswith(NEVER_QUOTED) else f", not {_shortened(text)!r}"
             raise BadSetting(f"{name} must be {wanted}{got}.") from None
-    return Settings(**values)
+    chosen = Settings(**values)
+    if chosen.max_workers is not None and chosen.max_workers < chosen.workers:
+        raise BadSetting(f"QUEUE_TOOL_MAX_WORKERS must be at least {chosen.workers}, as QUEUE_TOOL_WORKERS is.")
+    return chosen
 
 
 def unknown(texts: Mapping[str, str]) -> list[str]:

@@ -158,12 +158,15 @@ class Deliver:
         else:
             self._store.deliveries.failed(claimed, done, pause if outcome is Outcome.RETRIED else None)
         self._telemetry.emit(
-            events.Delivered(message=claimed.id, ends=len(claimed.ends), seconds=answer.seconds)
+            events.Delivered(
+                message=claimed.id, ends=len(claimed.ends), status=answer.status or 0, seconds=answer.seconds
+            )
             if outcome is Outcome.DELIVERED
             else events.NotDelivered(
                 message=claimed.id,
                 tries=number,
                 outcome=outcome.value,
+                status=answer.status,
                 reason=answer.problem or f"the receiver answered {answer.status}",
                 pause=pause if outcome is Outcome.RETRIED else None,
             )

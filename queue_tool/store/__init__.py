@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from queue_tool.store.outbox_upkeep import OutboxUpkeep
     from queue_tool.store.schedules import Schedules
     from queue_tool.store.suggestions import Suggestions
+    from queue_tool.store.supervisors import Supervisors
     from queue_tool.store.ticks import Ticks
     from queue_tool.store.webhooks import Webhooks
 
@@ -167,6 +168,13 @@ class Store:
         from queue_tool.store.declared_schedules import DeclaredSchedules
 
         return DeclaredSchedules(self.database)
+
+    @cached_property
+    def supervisors(self) -> Supervisors:
+        """The supervisors; made like `messages`."""
+        from queue_tool.store.supervisors import Supervisors
+
+        return Supervisors(self.database)
 
     @cached_property
     def ticks(self) -> Ticks:

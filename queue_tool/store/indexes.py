@@ -6,7 +6,7 @@ does not need them. The migrations create the same indexes, and a test compares 
 
 from __future__ import annotations
 
-from queue_tool.store import measure_tables, schedule_tables  # noqa: F401 - their tables join the metadata
+from queue_tool.store import measure_tables, schedule_tables, supervisor_tables  # noqa: F401 - their tables join these
 from queue_tool.store.engine.schema import partial_index
 from queue_tool.store.tables import LIVE, batches, messages, parts, tasks
 from queue_tool.store.webhook_tables import metadata, outbox

@@ -69,6 +69,13 @@ class Queues:
             rows = connection.execute(select(queues).where(queues.c.paused_at.is_(None))).all()
         return {Priority(row.priority): moment_or_none(row.resumed_at) for row in rows}
 
+    def oldest(self) -> datetime | None:
+        """Return when the oldest waiting task was created; None if none waits. Paused queues are left out."""
+        with self._database.read() as connection:
+            paused = {*connection.execute(PAUSED).scalars()}
+            found = [connection.execute(_OLDEST[each]).scalar() for each in Priority if each.value not in paused]
+        return moment_or_none(min((created for created in found if created is not None), default=None))
+
     def counts(self) -> list[QueueCounts]:
         """Return the counts of each queue, the most urgent queue first."""
         with self._database.read() as connection:

@@ -41,7 +41,7 @@ class Child:
     readiness: Readiness | None = None  # of the current process
     short_lives: int = 0  # in a row
     failed_starts: int = 0  # in a row
-    replaced: bool = False  # was asked to end, because another child with new code has its place
+    dismissed: bool = False  # was asked to end for good: another child with new code has its place, or none has
     proved: bool = False  # was ready once, so later deaths never stop the whole system
     gone: threading.Event = field(default_factory=threading.Event)
 

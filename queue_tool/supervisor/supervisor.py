@@ -22,7 +22,7 @@ from queue_tool.errors import ChildKeepsDying, QueueToolError, StoreAway
 from queue_tool.host import doorbell, lifeline, processes, readiness, signals, valkey
 from queue_tool.host.lifeline import Lifeline
 from queue_tool.host.readiness import Readiness
-from queue_tool.host.signals import OF_SUPERVISOR
+from queue_tool.host.signals import OF_SUPERVISOR, TO_SUPERVISOR
 from queue_tool.model import events
 from queue_tool.model.settings import INLINE, Settings
 from queue_tool.model.telemetry import Telemetry
@@ -30,7 +30,9 @@ from queue_tool.runtime import Runtime
 from queue_tool.services.keys import Keys
 from queue_tool.supervisor.child import Child, Process, kill_group, kill_if_running, terminate
 from queue_tool.supervisor.prepared import PreparedProcesses
+from queue_tool.supervisor.scale import ScaleReader
 from queue_tool.supervisor.sweeping import sweep_until
+from queue_tool.supervisor.workers import KILL_AFTER, Workers
 
 MAX_FAILED_STARTS = 5
 """Starts in a row after which a child ended before it was ready. They stop the whole system."""
@@ -44,14 +46,8 @@ LONGEST_DELAY = 5.0
 LONGEST_DELAY_AFTER_READY = 1.0
 """Seconds. The longest delay if the child was ready: the system waits for it, and it has shown that it can start."""
 
-KILL_AFTER = 5.0
-"""Seconds that a child gets beyond its own stop time before it is killed."""
-
 WRITE_TIME = 10.0
 """Seconds that a worker may take after its drain to write its last outcomes, or to find that it cannot."""
-
-MOST_LEAVING = 2
-"""Replaced processes of a worker that may drain at the same time. If there are more, the oldest one stops at once."""
 
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - only compared, never bound
 """Wildcard addresses: a server can listen on them, but a browser cannot open them."""
@@ -82,18 +78,16 @@ class Supervisor:
         self._telemetry: Telemetry = runtime.telemetry
         self._environment = dict(environment)
         self._lifeline = Lifeline()
-        self._messages: queue.SimpleQueue[Child | str] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[Child | str | int] = queue.SimpleQueue()  # a number: the wanted workers
         self._stopping = threading.Event()
         self._kill_now = False
         settings = runtime.settings
         self._valkey = [
             Child("valkey", self._start_valkey, KILL_AFTER * 2, OF_SUPERVISOR)
         ] if settings.embedded else []  # fmt: skip
-        self._workers = [
-            Child(f"worker-{number}", partial(self._command, "worker"), settings.drain + WRITE_TIME, OF_SUPERVISOR)
-            for number in range(1, 1 + parts(settings).count("worker"))
-        ]
-        self._leaving: list[Child] = []  # replaced workers that still drain, the oldest first
+        self._workers = Workers(self._worker, self._restart, self._telemetry)
+        is_inline = settings.redis_url == INLINE
+        self._scale = None if is_inline else ScaleReader(runtime, self._workers, self._messages.put)
         self._web = [Child("web", partial(self._command, "web"), settings.drain)] if settings.web else []
 
     def run(self) -> None:
@@ -106,21 +100,25 @@ class Supervisor:
         for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             if signal.getsignal(name) is not signal.SIG_IGN:  # as by `nohup`, or by a shell for its background
                 signal.signal(name, self._on_signal)
-        signals.wake(lambda _number: self._messages.put(_WAKE))
+        signals.wake(self._on_wake)
+        signal.signal(TO_SUPERVISOR, lambda *_: None)
         owner, bell = inherited_descriptor(lifeline.VARIABLE), inherited_descriptor(doorbell.VARIABLE)
         if owner is not None:
             lifeline.watch(owner, lambda: os.kill(os.getpid(), signal.SIGTERM))
         if bell is not None:
             doorbell.hear(bell, lambda: self._messages.put(_NEW_CODE))
+        after_pass = [self._scale.read] if self._scale else []
         sweeper = threading.Thread(
-            target=sweep_until, args=[self._stopping, self._runtime], name="sweeper", daemon=True
+            target=sweep_until, args=[self._stopping, self._runtime, *after_pass], name="sweeper", daemon=True
         )
         try:
             for child in self._valkey:
                 self._start(child)
                 self._runtime.broker.take_over()  # the owner of the data directory also owns its Valkey
-            for child in (*self._workers, *self._web):
+            first = [self._workers.add() for _ in range(self._scale.enter() if self._scale else 0)]
+            for child in (*first, *self._web):
                 self._start(child)
+            self._prepared.discard()  # more were prepared than are wanted
             sweeper.start()
             if self._web:
                 threading.Thread(target=self._report_ready, name="greeter", daemon=True).start()
@@ -136,6 +134,10 @@ class Supervisor:
         process = valkey.start(self._runtime.settings.data_dir, self._stopping)  # returns when Valkey answers
         readiness.report(ready.writing)
         return process
+
+    def _worker(self, name: str) -> Child:
+        patience = self._runtime.settings.drain + WRITE_TIME
+        return Child(name, partial(self._command, "worker"), patience, OF_SUPERVISOR)
 
     def _command(self, name: str, ready: Readiness) -> Process:
         ends = {lifeline.VARIABLE: self._lifeline.reading, readiness.VARIABLE: ready.writing}
@@ -167,49 +169,28 @@ class Supervisor:
     def _handle_messages(self) -> None:
         while True:
             message = self._messages.get()
-            if message == _NEW_CODE:
-                self._replace_workers()
+            if isinstance(message, int):
+                self._workers.resize(message)
+            elif message == _NEW_CODE:
+                self._workers.renew()
             elif message == _WAKE:
                 continue
             elif isinstance(message, str):
                 return
-            elif message.process is None:
-                self._restart(message)
-            else:
+            elif message.process is not None:
                 self._handle_end(message, message.process)
+            elif not message.dismissed:
+                self._restart(message)
 
     def _handle_end(self, child: Child, process: Process) -> None:
         """Handle the end of a child. Its pid may belong to another process from now on."""
         child.process = None
         lived, was_ready = time.monotonic() - child.born, child.was_ready()
-        if child.replaced:
-            self._leaving.remove(child)
+        if child.dismissed:
+            self._workers.leaving.remove(child)
             return
         self._telemetry.emit(events.ChildDied(child=child.name, code=process.returncode, lived=lived))
         self._restart_later(child, was_ready=was_ready, short=lived < SHORT_LIFE)
-
-    def _replace_workers(self) -> None:
-        """Start a worker with the new code in the place of each worker. The old ones drain beside the new ones."""
-        for place, old in enumerate(self._workers):
-            if old.process is None:  # dead: its restart, which is due soon, loads the new code
-                continue
-            self._workers[place] = Child(old.name, old.start, old.patience, OF_SUPERVISOR, proved=old.proved)
-            self._dismiss(old, old.process)
-            self._restart(self._workers[place])
-
-    def _dismiss(self, child: Child, process: Process) -> None:
-        """Let a worker drain and end for good. It gets as much time as when everything stops."""
-        child.replaced = True
-        self._telemetry.emit(events.ChildReplaced(child=child.name))
-        terminate(child, process)
-        too_late = threading.Timer(child.patience + KILL_AFTER, kill_if_running, [child, process])
-        too_late.daemon = True
-        too_late.start()
-        self._leaving.append(child)
-        same = [each for each in self._leaving if each.name == child.name]
-        for each in same[:-MOST_LEAVING]:
-            if each.process is not None:
-                terminate(each, each.process)  # a worker that is told a second time does not wait for its tasks
 
     def _restart(self, child: Child) -> None:
         try:
@@ -266,9 +247,16 @@ class Supervisor:
             registered = {worker.process.pid for worker in self._runtime.store.workers.all()}
         except StoreAway:
             return False
-        return all(child.process is not None and child.process.pid in registered for child in self._workers)
+        present = tuple(self._workers.present)
+        return all(child.process is not None and child.process.pid in registered for child in present)
 
     # -- stop ----------------------------------------------------------------------------------------------
+
+    def _on_wake(self, number: int) -> None:
+        """Handle a signal in the thread that hears of each one."""
+        self._messages.put(_WAKE)
+        if number == TO_SUPERVISOR and self._scale is not None:
+            self._scale.read_soon()
 
     def _on_signal(self, signum: int, _frame: object) -> None:
         self._kill_now = self._kill_now or (self._stopping.is_set() and signum == signal.SIGINT)
@@ -279,10 +267,12 @@ class Supervisor:
         """Stop web, workers, sweeper and Valkey, in this order."""
         self._stopping.set()
         self._telemetry.emit(events.Stopping(at_most=f"{self._runtime.settings.drain:g} s", at_once="Ctrl-C"))
-        for group in (self._web, self._workers + self._leaving):
+        for group in (self._web, self._workers.present + self._workers.leaving):
             self._stop_group(group)
         if sweeper.is_alive():
             sweeper.join()
+        if self._scale is not None:
+            self._scale.leave()
         self._stop_group(self._valkey)
         self._lifeline.cut()
         self._telemetry.emit(events.Stopped())
@@ -290,7 +280,7 @@ class Supervisor:
     def _stop_group(self, group: list[Child]) -> None:
         running = [(child, child.process) for child in group if child.process is not None]
         for child, process in running:
-            if not child.replaced:
+            if not child.dismissed:
                 terminate(child, process)
         for child, process in running:
             until = time.monotonic() + child.patience + KILL_AFTER

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 
 from queue_tool.errors import QueueToolError, StoreAway
 from queue_tool.model import events
@@ -20,8 +21,14 @@ SHORT_PAUSE = 0.1
 """Seconds between two fills while tickets wait in line. Workers make room all the time, and RQ's own do not fill."""
 
 
-def sweep_until(stopping: threading.Event, runtime: Runtime) -> None:
-    """Sweep repeatedly until the event is set. A failed pass does not prevent the next one."""
+def sweep_until(stopping: threading.Event, runtime: Runtime, after_pass: Callable[[], None] = lambda: None) -> None:
+    """Sweep repeatedly until the event is set. A failed pass does not prevent the next one.
+
+    Args:
+        stopping: the event.
+        runtime: the runtime of this process.
+        after_pass: what else is done after each pass.
+    """
     delivering = start_delivering(stopping, runtime)
     sweep = runtime.sweep()
     keep_levels = Levels(store=runtime.store, gauges=runtime.gauges, clock=runtime.clock)
@@ -38,6 +45,7 @@ def sweep_until(stopping: threading.Event, runtime: Runtime) -> None:
             waits = sweep()
             keep_levels()
             runtime.measures.write_if_due()
+            after_pass()
             last_fault = ""
         except QueueToolError as error:
             reason = error.reason if isinstance(error, StoreAway) else error.sentence

@@ -31,6 +31,7 @@ from queue_tool.model.metrics import WAIT_SECONDS, Measure
 from queue_tool.model.options import Options
 from queue_tool.model.outcome import Note, Outcome
 from queue_tool.model.queues import Lane, Priority
+from queue_tool.model.scale import Scale
 from queue_tool.model.schedule import DueTick, Rhythm, Schedule, TickCause, Work
 from queue_tool.model.states import Code, Move
 from queue_tool.model.webhook import Event, Webhook
@@ -157,6 +158,8 @@ def fill(store: Store) -> None:
     tick = NewTick(due=DueTick(at=NOW, cause=TickCause.DUE), work=None, error="no")
     assert store.ticks.make(schedule, [tick], NOW, 1)
     store.deliveries.tested(1, TRY)
+    scale = Scale(minimum=1, maximum=4, wanted=2, automatic=True)
+    assert store.supervisors.enter(DEAD, scale, "{}", NOW, lambda _: False) == scale
     bodies = ['{"big":12345678901234567890}', '"\\u0000"']
     lease = Pop(queue="é", lease=60, receipt=make_tokens(1, NOW)[0])
     store.messages.carry_out([], [Push(queue="é", body=body) for body in bodies], [lease], NOW, 10)

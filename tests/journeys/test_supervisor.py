@@ -13,7 +13,8 @@ import pytest
 
 from queue_tool.host import doorbell, valkey
 from queue_tool.host.doorbell import Doorbell
-from queue_tool.supervisor.supervisor import MAX_FAILED_STARTS, MOST_LEAVING
+from queue_tool.supervisor.supervisor import MAX_FAILED_STARTS
+from queue_tool.supervisor.workers import MOST_LEAVING
 from tests.damage import make_slow
 from tests.support import (
     LIMIT,

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped] # it has no annotations
 from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
@@ -23,7 +18,7 @@ from queue_tool.errors import StoreAway
 from queue_tool.model import events, metrics
 from queue_tool.model.clock import Clock
 from queue_tool.model.heartbeat import Slots
-from queue_tool.model.metrics import BY_NAME, METRICS, SUM, Kind, Measure
+from queue_tool.model.metrics import METRICS, SUM, Kind, Measure
 from queue_tool.model.queues import Lane
 from queue_tool.runtime import Runtime
 from queue_tool.services.measures.summary import Durations, durations
@@ -36,8 +31,6 @@ from tests.conftest import News, application
 from tests.web.site import Site
 
 JSON = {"Accept": "application/json"}
-
-DEPLOY = Path(__file__).parents[2] / "deploy"
 
 Scrape = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -259,44 +252,3 @@ def test_the_durations_of_runs(seconds: list[float], expected: Durations) -> Non
 
 def test_the_operations_that_are_counted_beside_flask_exist(app: Flask) -> None:
     assert fast_check.OPERATION in {operation.name for operation in operations_of(app)}
-
-
-# -- files for operators -----------------------------------------------------------------------------------
-
-
-def expressions() -> Iterator[str]:
-    """Return every expression in PromQL of the files in `deploy`."""
-    rules = yaml.safe_load((DEPLOY / "prometheus-alerts.yml").read_text("utf-8"))
-    yield from (rule["expr"] for group in rules["groups"] for rule in group["rules"])
-    board = json.loads((DEPLOY / "grafana-dashboard.json").read_text("utf-8"))
-    yield from (target["expr"] for panel in board["panels"] for target in panel["targets"])
-
-
-def known_labels(name: str) -> set[str] | None:
-    """Return the labels of a series; None if no metric has it."""
-    metric = BY_NAME.get(name) or BY_NAME.get(re.sub("_(bucket|count|sum)$", "", name))
-    if metric is None or (metric.name == name) == (metric.kind is Kind.HISTOGRAM):
-        return None
-    return {*metric.labels, *["le"] * name.endswith("_bucket")}
-
-
-@pytest.mark.parametrize("expression", [*expressions()])
-def test_alerts_and_dashboard_use_metrics_and_labels_that_exist(expression: str) -> None:
-    series = re.findall(r"\b(queue_tool_\w+)(?:\{(.*?)\})?", expression)
-    assert series
-    used = {name: known_labels(name) for name, _ in series}
-    assert None not in used.values(), used
-    for name, matchers in series:
-        assert {*re.findall(r"(\w+)\s*=~?", matchers)} <= (used[name] or set())
-    grouped = {label for labels in re.findall(r"\b(?:by|on) \((.*?)\)", expression) for label in labels.split(", ")}
-    assert all(grouped <= (labels or set()) for labels in used.values()), grouped
-    assert all(expression.count(opening) == expression.count(closing) for opening, closing in ("()", "[]", "{}"))
-
-
-def test_each_alert_says_what_is_wrong_and_what_to_do() -> None:
-    rules = yaml.safe_load((DEPLOY / "prometheus-alerts.yml").read_text("utf-8"))
-    found: list[dict[str, Any]] = [rule for group in rules["groups"] for rule in group["rules"]]
-    assert len({rule["alert"] for rule in found}) == len(found)
-    assert all(rule["annotations"].keys() == {"summary", "remedy"} and rule["labels"]["severity"] for rule in found)
-    configuration = yaml.safe_load((DEPLOY / "prometheus.yml").read_text("utf-8"))
-    assert all((DEPLOY / name).exists() for name in configuration["rule_files"])

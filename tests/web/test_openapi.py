@@ -209,7 +209,12 @@ FORMED = ("cursor", "task_type", "job_id", "on_finished")
 CONFLICT = 409
 """The status of a request that is right, but not now: the batch of the test takes no more elements."""
 
-SENT: dict[str, Any] = {"/api/queue/push": {"message": 1}, "/api/queue/pop": {}}
+SENT: dict[str, Any] = {
+    "/api/queue/push": {"message": 1},
+    "/api/queue/pop": {},
+    "/workers/add": {},
+    "/workers/remove": {},
+}
 """The bodies of the POST operations that take no array."""
 
 

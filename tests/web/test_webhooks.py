@@ -16,6 +16,7 @@ from tests.conftest import News, RuntimeFactory, application
 from tests.receiver import Receiver, Request, receiver
 from tests.support import LIMIT
 from tests.web.site import UNKNOWN, problem
+from tests.web.test_metrics import scraped, value
 
 GOOD = {"item": "a", "valor": 0}
 FAILING = {"task_type": "simulate", "data": {"min": 0, "max": 0, "failure": 1}}
@@ -160,6 +161,12 @@ def test_what_is_not_delivered_waits_and_410_ends_it(site: Any, system: Runtime,
     assert (given_up["waiting"], given_up["tries"]) == (0, 0)
     outcomes = [each["outcome"] for each in site.get(f"/webhooks/{failing['id']}/deliveries").json["items"]]
     assert outcomes == ["parked", *["retried"] * len(PAUSES)]
+    counted = scraped(site, system)
+    tries = [("delivered", "2xx", 1), ("disabled", "4xx", 1), ("retried", "5xx", len(PAUSES)), ("parked", "5xx", 1)]
+    for outcome, status, number in tries:
+        assert value(counted, "webhook_messages_total", outcome=outcome, status=status) == number
+    assert value(counted, "webhook_ends_delivered_total") == 2
+    assert value(counted, "webhook_request_seconds_count") == 1
 
 
 def test_a_receiver_that_hangs_holds_up_nobody_else(site: Any, system: Runtime, hooks: Receiver) -> None:

@@ -101,6 +101,51 @@ class ChildDied(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChildRemoved(Event):
+    """A worker is asked to stop, because fewer are wanted. Its running tasks get `QUEUE_TOOL_DRAIN` seconds."""
+
+    title = "child removed"
+    child: Child
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkersKept(Event):
+    """The supervisor starts as many workers as a request or the automatic rule has set before its last end.
+
+    It does so while `QUEUE_TOOL_WORKERS` and `QUEUE_TOOL_MAX_WORKERS` stay as they were then.
+    """
+
+    title = "workers kept"
+    wanted: Annotated[int, "the number of worker processes"]
+    instead_of: Annotated[int, "the number that the settings say"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkersChanged(Event):
+    """A request has changed how many workers a supervisor runs, or the bounds of this number."""
+
+    title = "workers changed"
+    host: Annotated[str, "the host of the supervisor"]
+    wanted: Annotated[int, "the number of worker processes from now on"]
+    minimum: Annotated[int, "the lowest number"]
+    maximum: Annotated[int, "the highest number"]
+    automatic: Annotated[bool, "whether the automatic rule may change the number"]
+    by: Annotated[str, "the name of the API key that asked for it; missing if none was needed"] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkersScaled(Event):
+    """The automatic rule has added or removed a worker."""
+
+    title = "workers scaled"
+    host: Annotated[str, "the host of the supervisor"]
+    wanted: Annotated[int, "the number of worker processes from now on"]
+    before: Annotated[int, "the number until now"]
+    oldest: Annotated[float, "how long the oldest queued task waits, in seconds; 0 if none waits"]
+    busy: Annotated[float, "how busy the workers were, from 0 to 1"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChildReplaced(Event):
     """A worker is asked to stop and is then started again, because the code has changed."""
 

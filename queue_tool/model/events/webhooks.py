@@ -18,6 +18,7 @@ class Delivered(Event):
     level = Level.DEBUG
     message: Message
     ends: Annotated[int, "the number of ends that the message lists"]
+    status: Annotated[int, "the HTTP status of the answer"]
     seconds: Annotated[float, "how long the request took, in seconds"]
 
 
@@ -33,5 +34,6 @@ class NotDelivered(Event):
         str,
         "`retried`: it is sent again; `parked`: it is given up; `disabled`: the receiver answered 410 and gets no more",
     ]
+    status: Annotated[int, "the HTTP status of the answer; missing if there was none"] | None
     reason: Annotated[str, "why it was not delivered"]
     pause: Annotated[float, "seconds until the next try; missing if there is none"] | None

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from queue_tool.model.payloads.fields import Count, Payload, Time
 from queue_tool.model.payloads.lists import Page
+from queue_tool.model.payloads.scaling import SupervisorSummary
 from queue_tool.model.queues import Lane
 
 
@@ -56,4 +57,9 @@ class WorkerSummary(Payload, frozen=True, kw_only=True):
 
 
 class WorkerPage(Page[WorkerSummary], frozen=True, kw_only=True):
-    """All workers, the oldest first."""
+    """All workers, the oldest first, and the supervisors that run some of them."""
+
+    supervisors: Annotated[
+        Sequence[SupervisorSummary],
+        Meta(description="The supervisors that live, by host. Workers that were started by themselves have none."),
+    ]

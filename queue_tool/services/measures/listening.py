@@ -54,6 +54,11 @@ def listeners(sums: Sums) -> Mapping[type[Event], Callable[[Any], None]]:
         count(metrics.REPAIRS, event.tasks, "taken_back")
         count(metrics.REPAIRS, event.given_up, "given_up")
 
+    def delivered(event: events.Delivered) -> None:
+        count(metrics.WEBHOOK_MESSAGES, 1, "delivered", _class_of(event.status))
+        count(metrics.WEBHOOK_ENDS, event.ends)
+        observe(metrics.WEBHOOK_SECONDS, [event.seconds])
+
     return {
         events.RunsRecorded: runs_recorded,
         events.RequestsStored: requests_stored,
@@ -61,6 +66,8 @@ def listeners(sums: Sums) -> Mapping[type[Event], Callable[[Any], None]]:
         events.TicketsMoved: lambda event: observe(metrics.REDIS_SECONDS, [event.seconds], event.call),
         events.BatchAccepted: batch_accepted,
         events.ElementsAccepted: lambda event: count(metrics.REFUSED, event.rejected),
+        events.Delivered: delivered,
+        events.NotDelivered: lambda event: count(metrics.WEBHOOK_MESSAGES, 1, event.outcome, _class_of(event.status)),
         events.BatchFinished: lambda _: count(metrics.BATCHES_FINISHED, 1),
         events.TaskCanceled: lambda _: count(metrics.ENDED, 1, State.CANCELED.value),
         events.TasksCanceled: lambda event: count(metrics.ENDED, event.changed, State.CANCELED.value),
@@ -74,6 +81,11 @@ def listeners(sums: Sums) -> Mapping[type[Event], Callable[[Any], None]]:
         events.SweepFailed: lambda _: count(metrics.SWEEPS_FAILED, 1),
         events.ChildDied: lambda event: count(metrics.PROCESSES_DIED, 1, event.child.partition("-")[0]),
     }
+
+
+def _class_of(status: int | None) -> str:
+    """Return the class of an HTTP status, such as `5xx`; an empty text if there is none."""
+    return f"{status // 100}xx" if status else ""
 
 
 def _add_transaction(sums: Sums, kind: str, size: int, seconds: float) -> None:

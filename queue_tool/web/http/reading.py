@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, TypeVar, get_args
 
 import msgspec
-from msgspec import NODEFAULT, Struct, UnsetType
+from msgspec import NODEFAULT, Meta, Struct, UnsetType
 from msgspec.structs import FieldInfo
 
 from queue_tool.errors import BadRequest
@@ -81,7 +81,14 @@ def _fits(value: object, field: FieldInfo) -> bool:
 def _words(kind: Any) -> str:
     """Return what a value of a type is, in words."""
     if hasattr(kind, "__metadata__"):
-        return _words(kind.__origin__)
+        return _words(kind.__origin__) + "".join(map(_bounds, kind.__metadata__))
     if kind in _WORDS:
         return _WORDS[kind]
     return _words(next(part for part in get_args(kind) if part not in (type(None), UnsetType)))
+
+
+def _bounds(meta: object) -> str:
+    """Return the bounds that the metadata of a type say; empty if they say none."""
+    if not isinstance(meta, Meta) or meta.ge is None or meta.le is None:
+        return ""
+    return f" from {meta.ge} to {meta.le}"
