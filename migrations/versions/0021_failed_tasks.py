@@ -1,6 +1,6 @@
 """Find failed tasks by their code, their type and their batch.
 
-Revision: 0021, after 0019.
+Revision: 0021, after 0020.
 """
 
 from alembic import op
