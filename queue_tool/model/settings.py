@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from queue_tool.errors import BadSetting
+from queue_tool.model.amqp_address import amqp_url, queue_names
 from queue_tool.model.urls import INLINE, database_url, is_plain, redis_url, without_secrets
 
 __all__ = ["INLINE", "Described", "Settings", "database_url", "described", "read", "unknown", "without_secrets"]
@@ -153,6 +154,18 @@ class Settings:
         redis_url,
         "`redis://`, `rediss://` or `unix://`; `inline:` runs tasks in the request, for tests",
         "an embedded Valkey in the data directory",
+    )
+    amqp_url: str | None = _setting(
+        None,
+        amqp_url,
+        "`amqp://...` or `amqps://...`: a RabbitMQ from which `queue-tool consume` takes work; `up` starts it",
+        "none",
+    )
+    amqp_queue: tuple[str, ...] = _setting(
+        ("queue_tool.tasks",),
+        queue_names,
+        "durable queues of RabbitMQ that work is taken from, separated by commas; missing ones are declared",
+        "`queue_tool.tasks`",
     )
     tasks: tuple[str, ...] = _setting((), _names, "modules that declare task types, separated by commas")
     workers: int = _setting(1, _whole(0, 1000), "worker processes of `queue-tool up`")
