@@ -67,10 +67,10 @@ RECORD_WITHIN = 0.05
 FILL_PAUSE = 0.02
 """Seconds before the next check of a line that another process fills now."""
 
-SENDERS = ("web", "worker")
+SENDERS = ("web", "worker", "consumer")
 """The kinds of processes in which many threads send tasks."""
 
-WITHOUT_HEARTBEAT = ("web", "program")
+WITHOUT_HEARTBEAT = ("web", "consumer", "program")
 """The kinds of processes in which a thread writes the measures. Workers write them with their heartbeats."""
 
 

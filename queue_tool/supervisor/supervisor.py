@@ -95,6 +95,9 @@ class Supervisor:
         ]
         self._leaving: list[Child] = []  # replaced workers that still drain, the oldest first
         self._web = [Child("web", partial(self._command, "web"), settings.drain)] if settings.web else []
+        self._consumers = [
+            Child("consume", partial(self._command, "consume"), settings.drain, OF_SUPERVISOR)
+        ] if settings.amqp_url else []  # fmt: skip
 
     def run(self) -> None:
         """Start everything and run until a signal or the lifeline stops it.
@@ -119,7 +122,7 @@ class Supervisor:
             for child in self._valkey:
                 self._start(child)
                 self._runtime.broker.take_over()  # the owner of the data directory also owns its Valkey
-            for child in (*self._workers, *self._web):
+            for child in (*self._workers, *self._web, *self._consumers):
                 self._start(child)
             sweeper.start()
             if self._web:
@@ -276,10 +279,10 @@ class Supervisor:
         self._messages.put(_STOP)
 
     def _stop(self, sweeper: threading.Thread) -> None:
-        """Stop web, workers, sweeper and Valkey, in this order."""
+        """Stop web and consumer, workers, sweeper and Valkey, in this order."""
         self._stopping.set()
         self._telemetry.emit(events.Stopping(at_most=f"{self._runtime.settings.drain:g} s", at_once="Ctrl-C"))
-        for group in (self._web, self._workers + self._leaving):
+        for group in (self._web + self._consumers, self._workers + self._leaving):
             self._stop_group(group)
         if sweeper.is_alive():
             sweeper.join()
