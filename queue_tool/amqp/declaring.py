@@ -10,7 +10,7 @@ from queue_tool.amqp.link import Link
 from queue_tool.errors import AmqpRefused
 
 DEAD = "queue_tool.dead"
-"""The exchange of dead letters, and the queue that keeps them."""
+"""The exchange of refused messages, and the queue that keeps them."""
 
 WORK = {"x-queue-type": "quorum", "x-dead-letter-exchange": DEAD}
 """The arguments of a queue of work: it survives the loss of a node, and drops nothing that came too often."""
@@ -42,7 +42,7 @@ async def declare_work(link: Link, name: str, warn: Callable[[str], None]) -> No
 
 
 async def declare_dead(link: Link) -> None:
-    """Declare the exchange of dead letters with a queue, or use what is there.
+    """Declare the exchange of refused messages with a queue, or use what is there.
 
     Raises:
         AmqpRefused: the exchange is missing, and the user may not declare it.

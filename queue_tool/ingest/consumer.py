@@ -67,16 +67,21 @@ class Consumer:
             stopping: the event.
             drain: seconds that this may take at the end. What is left then goes back to its queue.
         """
+        try:
+            await self._consume(stopping, drain)
+        finally:
+            await self._outgoing.close()
+            self._thread.shutdown()
+
+    async def _consume(self, stopping: asyncio.Event, drain: float) -> None:
         failures = 0
         while not stopping.is_set():
             try:
                 await self._session(stopping, drain)
             except AmqpAway as error:
-                failures = 0 if not self._reported else failures + 1
+                failures = failures + 1 if self._reported else 0
                 self._report(error)
                 await _unless(stopping, asyncio.sleep(min(LONGEST_PAUSE, 0.1 * 2 ** min(failures, 10))))
-        await self._outgoing.close()
-        self._thread.shutdown()
 
     async def _session(self, stopping: asyncio.Event, drain: float) -> None:
         """Consume over one connection, until it ends or the event is set.

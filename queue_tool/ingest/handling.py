@@ -44,7 +44,7 @@ class Handling:
 
         Args:
             channel: where they come from, and where they are acknowledged.
-            outgoing: publishes replies and dead letters.
+            outgoing: publishes replies and refused messages.
             receive: stores the work of messages.
             in_hand: notes what may kill this process.
             thread: where `receive` is called: one call at a time, also if the last one was for another channel.
@@ -112,8 +112,8 @@ class Handling:
 
     def _carry_out(self, group: Sequence[Delivered]) -> list[Outcome]:
         """Store the work of a group, in another thread."""
-        suspects = [name_of(each) for each in group if each.redelivered]
-        if len(suspects) == len(group) == 1 and self._in_hand.deaths(suspects[0]) >= MOST_DEATHS:
+        suspects = {name_of(each) for each in group if each.redelivered}
+        if len(group) == 1 and any(self._in_hand.deaths(name) >= MOST_DEATHS for name in suspects):
             return [refuse(KILLS)]
         self._in_hand.begin(suspects)
         outcomes = self._receive([_incoming(each) for each in group])

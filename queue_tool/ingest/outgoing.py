@@ -1,4 +1,4 @@
-"""What goes out: replies to those who asked for one, and dead letters. Each is confirmed before its work is done."""
+"""What goes out: replies to those who asked for one, and refused messages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from queue_tool.model.telemetry import Telemetry
 from queue_tool.services.receive import Refusal
 
 HEADER = "x-queue-tool-"
-"""The beginning of the names of the headers of a dead letter that say why it is one."""
+"""The beginning of the names of the headers of a refused message that say why it is one."""
 
 LONGEST_REASON = 1000
 """Characters of a sentence in a header."""
@@ -25,14 +25,14 @@ MOST_ERRORS = 8000
 """Bytes of the errors in a header."""
 
 ROUTES = frozenset({"CC", "BCC"})
-"""Headers by which RabbitMQ would send a dead letter to more queues."""
+"""Headers by which RabbitMQ would send a refused message to more queues."""
 
 LONGEST_PAUSE = 30.0
-"""Seconds between two tries of a dead letter that no queue takes."""
+"""Seconds between two tries of a refused message that no queue takes."""
 
 
 class Outgoing:
-    """Publishes replies and dead letters."""
+    """Publishes replies and refused messages."""
 
     def __init__(self, address: AmqpAddress, name: str, telemetry: Telemetry) -> None:
         """Prepare a connection; `open` opens it."""
@@ -40,7 +40,7 @@ class Outgoing:
         self._publisher = Publisher(address, name, declare_dead, self._tell_alarm)
 
     async def open(self) -> None:
-        """Connect, and declare the exchange of dead letters.
+        """Connect, and declare the exchange of refused messages.
 
         Raises:
             AmqpRefused: the exchange is missing and cannot be declared.
@@ -60,11 +60,11 @@ class Outgoing:
             self._telemetry.emit(events.AmqpNotPublished(kind="reply", to=its.reply_to))
 
     async def bury(self, delivered: Delivered, refusal: Refusal) -> None:
-        """Publish a refused message to the exchange of dead letters, and return when a queue has it."""
+        """Publish a refused message to the exchange of refused messages, and return when a queue has it."""
         properties = _of_dead(delivered, _reasons(delivered.queue, refusal))
         pause = 0.5
         while not await self._publisher.publish(DEAD, delivered.queue, delivered.body, properties, kept=True):
-            self._telemetry.emit(events.AmqpNotPublished(kind="dead letter", to=DEAD))
+            self._telemetry.emit(events.AmqpNotPublished(kind="refused message", to=DEAD))
             await asyncio.sleep(pause)
             pause = min(LONGEST_PAUSE, pause * 2)
             await self._publisher.close()  # the next connection declares the exchange and its queue again
@@ -86,7 +86,7 @@ class Outgoing:
 
 
 def _reasons(queue: str, refusal: Refusal) -> dict[str, object]:
-    """Return the headers that say why a message is a dead letter."""
+    """Return the headers that say why a message is a refused message."""
     errors = list(refusal.errors)
     while len(text := json.dumps(errors)) > MOST_ERRORS:
         errors.pop()
@@ -95,7 +95,7 @@ def _reasons(queue: str, refusal: Refusal) -> dict[str, object]:
 
 
 def _of_dead(delivered: Delivered, reasons: Mapping[str, object]) -> Properties:
-    """Return the properties of a dead letter: those of the message, if they fit, and the reasons."""
+    """Return the properties of a refused message: those of the message, if they fit, and the reasons."""
     its = delivered.properties
     kept = {name: value for name, value in its.headers.items() if name not in ROUTES and not name.startswith(HEADER)}
     properties = Properties(

@@ -15,9 +15,12 @@ HEAVIEST = 4 * 2**20
 
 
 def name_of(delivered: Delivered) -> str:
-    """Return a name of a message that is the same when it comes again, and different from those of others."""
-    its = delivered.properties.message_id
-    return hashlib.sha256(delivered.queue.encode() + b"\0" + (its.encode() if its else delivered.body)).hexdigest()
+    """Return a name of a message that is the same when it comes again. Others have it only if they say the same."""
+    its = delivered.properties
+    digest = hashlib.sha256(repr((delivered.queue, its.message_id, its.type, its.headers.get("task_type"))).encode())
+    if its.message_id is None:
+        digest.update(delivered.body)
+    return digest.hexdigest()
 
 
 class Waiting:

@@ -35,7 +35,7 @@ class AmqpLost(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AmqpBlocked(Event):
-    """RabbitMQ reads no more from connections that publish: replies and dead letters wait, and with them their work."""
+    """RabbitMQ reads no more from connections that publish. Replies and refused messages wait."""
 
     title = "RabbitMQ blocks publishers"
     level = Level.WARNING
@@ -80,12 +80,12 @@ class AmqpMessageRefused(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AmqpNotPublished(Event):
-    """RabbitMQ does not take a reply or a dead letter.
+    """RabbitMQ does not take a reply or a refused message.
 
-    A reply is given up. A dead letter is tried again, and until then the AMQP message stays in its queue.
+    A reply is given up. A refused message is tried again, and until then the AMQP message stays in its queue.
     """
 
     title = "not published to RabbitMQ"
     level = Level.WARNING
-    kind: Annotated[str, "`reply` or `dead letter`"]
-    to: Annotated[str, "the queue of the reply, or the exchange of dead letters"]
+    kind: Annotated[str, "`reply` or `refused message`"]
+    to: Annotated[str, "the queue of the reply, or the exchange of refused messages"]
