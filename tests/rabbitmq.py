@@ -141,15 +141,16 @@ class Sender:
 
     def declare(self, kind: str = "classic", **options: Any) -> None:
         """Declare the queue, durable and of this kind."""
-        self.channel.queue_declare(self.queue, **({"durable": True, "arguments": {"x-queue-type": kind}} | options))
+        chosen: dict[str, Any] = {"durable": True, "arguments": {"x-queue-type": kind}} | options
+        self.channel.queue_declare(self.queue, **chosen)
 
     def send(self, body: object, *, times: int = 1, **properties: Any) -> None:
         """Send a body, as JSON if it is no text of bytes."""
         text = body if isinstance(body, bytes) else json.dumps(body).encode()
-        chosen = pika.BasicProperties(**({"content_type": "application/json", "delivery_mode": 2} | properties))
+        chosen: dict[str, Any] = {"content_type": "application/json", "delivery_mode": 2} | properties
         with self.channel as channel:
             for _ in range(times):
-                channel.basic_publish("", self.queue, text, chosen)
+                channel.basic_publish("", self.queue, text, pika.BasicProperties(**chosen))
 
     def new_queue(self, exchange: str = "", key: str = "") -> str:
         """Return a new queue of this connection, bound to an exchange if one is named."""
@@ -162,10 +163,13 @@ class Sender:
     def get(self, queue: str) -> tuple[pika.BasicProperties, bytes]:
         """Wait for a message in a queue, and take it."""
 
-        def taken() -> tuple[pika.BasicProperties, bytes] | None:
+        def taken() -> tuple[pika.BasicProperties, bytes]:
             with self.channel as channel:
                 method, properties, body = channel.basic_get(queue, auto_ack=True)
-            return None if method is None or properties is None or body is None else (properties, body)
+            assert method is not None
+            assert properties is not None
+            assert body is not None
+            return properties, body
 
         return eventually(taken)
 

@@ -8,15 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pika import BasicProperties
+from pika import BasicProperties, DeliveryMode
 from pika import channel as of_pika
 from pika.exceptions import AMQPError, ConsumerCancelled
 
 from queue_tool.amqp.failures import away, is_by_broker
 from queue_tool.errors import AmqpAway, AmqpRefused
-
-PERSISTENT = 2
-"""The delivery mode of messages that survive a restart of RabbitMQ."""
 
 
 MOST_BYTES = 100_000
@@ -27,7 +24,7 @@ MOST_BYTES = 100_000
 class Properties:
     """The properties of an AMQP message."""
 
-    headers: Mapping[str, object] = field(default_factory=dict)
+    headers: Mapping[str, Any] = field(default_factory=dict)
     content_type: str | None = None
     content_encoding: str | None = None
     type: str | None = None
@@ -178,7 +175,12 @@ class Channel:
         if self.lost.done():
             raise _error(self.lost.result())
         answered = self._future()
-        method(*words, **options, callback=lambda frame: answered.done() or answered.set_result(frame))
+
+        def on_answer(frame: object) -> None:
+            if not answered.done():
+                answered.set_result(frame)
+
+        method(*words, **options, callback=on_answer)
         return await answered
 
     def _future(self) -> asyncio.Future[Any]:
@@ -236,5 +238,5 @@ def _for_pika(properties: Properties) -> BasicProperties:
         message_id=properties.message_id,
         correlation_id=properties.correlation_id,
         reply_to=properties.reply_to,
-        delivery_mode=PERSISTENT,
+        delivery_mode=DeliveryMode.Persistent,
     )

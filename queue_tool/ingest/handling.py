@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from typing import Any
 
 from queue_tool.amqp.channel import Channel, Delivered
 from queue_tool.host.in_hand import InHand
@@ -68,7 +69,8 @@ class Handling:
     async def until(self, lost: asyncio.Future[BaseException], stopping: asyncio.Event) -> None:
         """Wait until the channel ends or the event is set. It raises the error of a bug in the handling."""
         stop = asyncio.create_task(stopping.wait())
-        await asyncio.wait({lost, stop, self._working}, return_when=asyncio.FIRST_COMPLETED)
+        ends: set[asyncio.Future[Any]] = {lost, stop, self._working}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
         if self._working.done():
             self._working.result()

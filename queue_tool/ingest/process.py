@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from functools import partial
 from importlib.util import find_spec
 
 from queue_tool import runtime
@@ -49,6 +50,11 @@ def consume() -> None:
         telemetry.emit(events.Stopped())
 
 
+def _stop(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
+    """Stop from another thread."""
+    loop.call_soon_threadsafe(stopping.set)
+
+
 async def _run(system: Runtime, url: str, in_hand: InHand) -> None:
     from queue_tool.ingest.consumer import Consumer  # it needs pika
 
@@ -59,7 +65,7 @@ async def _run(system: Runtime, url: str, in_hand: InHand) -> None:
     signals.keep_from_children()
     owner, parent = inherited_descriptor(lifeline.VARIABLE), take_descriptor(readiness.VARIABLE)
     if owner is not None:
-        lifeline.watch(owner, lambda: loop.call_soon_threadsafe(stopping.set))
+        lifeline.watch(owner, partial(_stop, loop, stopping))
     if parent is not None:
         readiness.report(parent)
     consumer = Consumer(

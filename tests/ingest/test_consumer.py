@@ -62,10 +62,8 @@ def test_each_message_sent_twice_is_answered_twice_and_stored_once(
 ) -> None:
     replies = sender.new_queue()
     sender.declare()
-    for number, body in enumerate((BATCH, TASK)):
-        kind = {"type": "sleep"} if body is BATCH else {}
-        correlation = {"message_id": str(number), "correlation_id": f"c{number}", "reply_to": replies}
-        sender.send(body, times=2, **kind, **correlation)
+    sender.send(BATCH, times=2, type="sleep", message_id="0", correlation_id="c0", reply_to=replies)
+    sender.send(TASK, times=2, message_id="1", correlation_id="c1", reply_to=replies)
     consuming = consume()
     found: dict[str, list[Any]] = {}
     for _ in range(4):
@@ -106,7 +104,7 @@ def test_what_is_refused_whole_goes_to_another_queue_with_the_reasons(
     refused, replies = sender.new_queue(DEAD), sender.new_queue()
     sender.send(b"[1,", message_id="m", headers={"mine": 5, "CC": ["elsewhere"]}, reply_to=replies, type="sleep")
     properties, body = sender.get(refused)
-    headers = properties.headers or {}
+    headers: dict[str, Any] = properties.headers or {}
     assert (body, properties.message_id, properties.type, headers["mine"]) == (b"[1,", "m", "sleep", 5)
     assert headers["x-queue-tool-code"] == "malformed_json"
     assert "column" in headers["x-queue-tool-reason"]
@@ -114,7 +112,7 @@ def test_what_is_refused_whole_goes_to_another_queue_with_the_reasons(
     assert "CC" not in headers
     assert json.loads(sender.get(replies)[1])["code"] == "malformed_json"
     sender.send([{"item": 3}], type="sleep", headers={"much": "x" * 100_500})
-    headers = sender.get(refused)[0].headers or {}
+    headers = dict(sender.get(refused)[0].headers or {})
     assert json.loads(headers["x-queue-tool-errors"])[0]["path"].startswith("/0")
     assert "much" not in headers
     assert [event.code for event in news.of(events.AmqpMessageRefused)] == ["malformed_json", "bad_task"]
