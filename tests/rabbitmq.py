@@ -94,7 +94,7 @@ def start(place: Path) -> None:
         check=True,
     )
     (place / "server.json").write_text(json.dumps({"port": port, "environment": environment}))
-    eventually(lambda: connected(f"amqp://guest:guest@127.0.0.1:{port}").close() is None)
+    eventually(lambda: connected(f"amqp://guest:guest@127.0.0.1:{port}")).close()
 
 
 def connected(url: str) -> pika.BlockingConnection:

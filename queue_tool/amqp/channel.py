@@ -15,7 +15,6 @@ from pika.exceptions import AMQPError, ConsumerCancelled
 from queue_tool.amqp.failures import away, is_by_broker
 from queue_tool.errors import AmqpAway, AmqpRefused
 
-
 MOST_BYTES = 100_000
 """Bytes of the properties of a message: pika sends them in one frame, of at most 128 KiB by default."""
 

@@ -104,7 +104,7 @@ def test_what_is_refused_whole_goes_to_another_queue_with_the_reasons(
     refused, replies = sender.new_queue(DEAD), sender.new_queue()
     sender.send(b"[1,", message_id="m", headers={"mine": 5, "CC": ["elsewhere"]}, reply_to=replies, type="sleep")
     properties, body = sender.get(refused)
-    headers: dict[str, Any] = properties.headers or {}
+    headers: dict[str, Any] = dict(properties.headers or {})
     assert (body, properties.message_id, properties.type, headers["mine"]) == (b"[1,", "m", "sleep", 5)
     assert headers["x-queue-tool-code"] == "malformed_json"
     assert "column" in headers["x-queue-tool-reason"]
