@@ -107,7 +107,12 @@ def _heartbeat(options: Mapping[str, str]) -> int | None:
     text = options.get("heartbeat")
     if text is None:
         return None
-    if not (text.isascii() and text.isdecimal() and len(text) < 5 and int(text) <= LONGEST_HEARTBEAT):  # noqa: PLR2004
+    if not (
+        text.isascii()
+        and text.isdecimal()
+        and len(text) <= len(str(LONGEST_HEARTBEAT))
+        and int(text) <= LONGEST_HEARTBEAT
+    ):
         raise ValueError(f"a URL whose option `heartbeat` is a number of seconds, at most {LONGEST_HEARTBEAT}")
     return int(text)
 

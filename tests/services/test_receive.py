@@ -151,7 +151,7 @@ def test_what_cannot_be_stored_now_is_no_refusal(make_runtime: RuntimeFactory) -
 def test_a_bug_with_one_message_is_logged_and_does_not_stop_the_others(
     runtime: Runtime, caplog: pytest.LogCaptureFixture
 ) -> None:
-    broken = Incoming(queue="work", body=None)  # type: ignore[arg-type]
+    broken = Incoming(queue="work", body=None)  # type: ignore[arg-type] # the bug
     bug, good = receive(runtime, broken, message(TASK))
     assert reason(bug) == "internal_error"
     assert "Traceback" in caplog.text
