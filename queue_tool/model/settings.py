@@ -167,6 +167,11 @@ class Settings:
         "durable queues of RabbitMQ that work is taken from, separated by commas; missing ones are declared",
         "`queue_tool.tasks`",
     )
+    amqp_events: str = _setting(
+        "off",
+        _one_of("on", "off"),
+        "`on` publishes each end of a task or batch to the exchange `queue_tool.events`; the same on all hosts",
+    )
     tasks: tuple[str, ...] = _setting((), _names, "modules that declare task types, separated by commas")
     workers: int = _setting(1, _whole(0, 1000), "worker processes of `queue-tool up`")
     concurrency: int = _setting(10_000, _whole(1, 1_000_000), "`async def` tasks that one worker process runs at once")
