@@ -41,7 +41,12 @@ def test_ends_of_tasks_and_batches_are_published_and_nothing_is_after_it_is_turn
         deliver()
         assert cutter.dropped.wait(LIMIT)  # the first try is lost, and the next one comes within seconds
         cutter.cut()
-        eventually(lambda: deliver() or not runtime.store.deliveries.wait(), every=0.2)
+
+        def is_delivered() -> bool:
+            deliver()
+            return not runtime.store.deliveries.wait()
+
+        eventually(is_delivered, every=0.2)
         found = [sender.get(heard) for _ in range(3)]
     bodies: list[Any] = [json.loads(body) for _, body in found]
     assert [properties.type for properties, _ in found] == ["task.finished", "task.finished", "batch.finished"]
