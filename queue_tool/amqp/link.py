@@ -13,6 +13,7 @@ from pika.adapters.asyncio_connection import AsyncioConnection
 
 from queue_tool.amqp.channel import Channel
 from queue_tool.amqp.failures import away
+from queue_tool.errors import AmqpAway
 from queue_tool.model.amqp_address import AmqpAddress
 
 HEARTBEAT = 30
@@ -50,19 +51,22 @@ class Link:
         loop = asyncio.get_running_loop()
         opened: asyncio.Future[None] = loop.create_future()
         lost: asyncio.Future[BaseException] = loop.create_future()
+
+        def on_open(connection: AsyncioConnection) -> None:
+            if opened.cancelled():  # nobody waits for it any more. pika cannot give up a handshake in progress
+                connection.close()
+            else:
+                opened.set_result(None)
+
         connection = AsyncioConnection(
             _parameters(address, name),
-            on_open_callback=lambda _: _settle(opened),
+            on_open_callback=on_open,
             on_open_error_callback=lambda _, error: _fail(opened, error),
             on_close_callback=lambda _, error: None if lost.done() else lost.set_result(error),
             custom_ioloop=loop,
         )
         try:
             await opened
-        except asyncio.CancelledError:
-            if not (connection.is_closing or connection.is_closed):
-                connection.close()
-            raise
         except Exception as error:
             raise away(error) from error
         return cls(connection, lost)
@@ -108,19 +112,22 @@ def _parameters(address: AmqpAddress, name: str) -> pika.ConnectionParameters:
         heartbeat=HEARTBEAT if address.heartbeat is None else address.heartbeat,
         socket_timeout=CONNECT_WITHIN,
         stack_timeout=2 * CONNECT_WITHIN,
-        ssl_options=pika.SSLOptions(_tls(address), address.host) if address.is_encrypted else None,
+        ssl_options=_tls(address) if address.is_encrypted else None,
         client_properties={"connection_name": name},
     )
 
 
-def _tls(address: AmqpAddress) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=address.cacertfile)
+def _tls(address: AmqpAddress) -> pika.SSLOptions:
+    try:
+        context = ssl.create_default_context(cafile=address.cacertfile)
+        if address.certfile:
+            context.load_cert_chain(address.certfile, address.keyfile)
+    except OSError as error:  # an SSLError is one too
+        raise AmqpAway(f"A file of the options of the URL of RabbitMQ cannot be used: {error.strerror}.") from error
     if not address.verifies:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    if address.certfile:
-        context.load_cert_chain(address.certfile, address.keyfile)
-    return context
+    return pika.SSLOptions(context, address.host)
 
 
 def _settle(future: asyncio.Future[Any]) -> None:

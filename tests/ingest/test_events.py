@@ -77,4 +77,6 @@ def test_without_rabbitmq_the_events_wait_and_are_never_given_up() -> None:
     answer = sending.send(EXCHANGE, {}, b'{"type": "ends", "data": []}')
     assert answer.status is None
     assert answer.problem == "RabbitMQ does not answer: Connection refused."
+    wrong = EventSender(address_of("amqps://me:secret@127.0.0.1?cacertfile=/no/such"), "test", EVENTS)
+    assert "No such file" in (wrong.send(EXCHANGE, {}, b'{"type": "ends", "data": []}').problem or "")
     assert all(pause_after(tries, 0.5, url=EXCHANGE) for tries in (1, 8, 100_000))
