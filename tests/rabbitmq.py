@@ -68,6 +68,12 @@ def installed() -> bool:
 
 def start(place: Path) -> None:
     """Start a server that ends with the test session, and write in a folder what others need to use it."""
+    rabbit = begin(place)
+    eventually(lambda: connected(rabbit.url)).close()
+
+
+def begin(place: Path) -> Rabbit:
+    """Do the same without waiting until the server answers."""
     folder = Path(tempfile.mkdtemp(prefix="rabbit"))
     port, distribution, names = free_port(), free_port(), free_port()
     environment = {
@@ -94,7 +100,7 @@ def start(place: Path) -> None:
         check=True,
     )
     (place / "server.json").write_text(json.dumps({"port": port, "environment": environment}))
-    eventually(lambda: connected(f"amqp://guest:guest@127.0.0.1:{port}")).close()
+    return Rabbit(port=port, environment=environment)
 
 
 def connected(url: str) -> pika.BlockingConnection:
