@@ -41,7 +41,8 @@ class EventSender:
     def __init__(self, address: AmqpAddress, name: str, exchange: str) -> None:
         """Open nothing yet."""
         self._exchange = exchange
-        self._make = partial(Publisher, address, name, self._declare, lambda _: None)
+        self._make = partial(Publisher, address, name, self._declare, self._hear_alarm)
+        self._alarm: str | None = None  # why RabbitMQ does not read now; each try would wait there too, and come later
 
     def check_receiver(self, _url: str) -> None:
         """Do nothing: no user can register an exchange."""
@@ -49,6 +50,8 @@ class EventSender:
     def send(self, _url: str, _headers: Mapping[str, str], body: bytes) -> Published:
         """Publish the ends of a message in their order; return when RabbitMQ has confirmed all of them."""
         began, problem = time.monotonic(), None
+        if self._alarm is not None:
+            return Published(status=None, problem=f"RabbitMQ blocks publishers: {self._alarm}.", seconds=0.0)
         done = asyncio.run_coroutine_threadsafe(self._publish(body), self._loop)
         try:
             if not done.result(WITHIN):
@@ -67,6 +70,9 @@ class EventSender:
             for key, text, properties in messages_of(body)
         ]
         return all(await asyncio.gather(*sent))
+
+    def _hear_alarm(self, reason: str | None) -> None:
+        self._alarm = reason
 
     async def _declare(self, link: Any) -> None:
         await declare_exchange(link, self._exchange)

@@ -43,6 +43,7 @@ class Publisher:
         self._address, self._name, self._declare, self._tell_alarm = address, name, declare, tell_alarm
         self._link: Link | None = None
         self._channel: Channel | None = None
+        self._is_blocked = False
         self._opening = asyncio.Lock()
         self._kept_in_progress = asyncio.Lock()
 
@@ -56,7 +57,8 @@ class Publisher:
         async with self._opening:
             if self._link is None or self._link.lost.done():
                 self._link = await Link.open(self._address, self._name)
-                self._link.on_alarm(self._tell_alarm)
+                self._link.lost.add_done_callback(lambda _: self._on_alarm(None))
+                self._link.on_alarm(self._on_alarm)
                 self._channel = None
                 await self._declare(self._link)
             if self._channel is None or self._channel.lost.done():
@@ -97,6 +99,12 @@ class Publisher:
             except AmqpAway:
                 await asyncio.sleep(min(LONGEST_PAUSE, 0.1 * 2 ** min(number, 10)))
         raise AssertionError("unreachable: it is tried forever")
+
+    def _on_alarm(self, reason: str | None) -> None:
+        """Tell that RabbitMQ does not read, or that it does again, or that this connection has ended."""
+        if reason is not None or self._is_blocked:
+            self._tell_alarm(reason)
+        self._is_blocked = reason is not None
 
     async def close(self) -> None:
         """End the connection, if there is one. The next message opens another one."""
