@@ -163,6 +163,7 @@ class Sender:
         channel = self.channel
         name: str = channel.queue_declare("", exclusive=True).method.queue
         if exchange:
+            channel.exchange_declare(exchange, "topic", durable=True)  # no consumer may have done it yet
             channel.queue_bind(name, exchange, key or self.queue)
         return name
 

@@ -115,6 +115,7 @@ def test_what_is_refused_whole_goes_to_another_queue_with_the_reasons(
     headers = dict(sender.get(refused)[0].headers or {})
     assert json.loads(headers["x-queue-tool-errors"])[0]["path"].startswith("/0")
     assert "much" not in headers
+    eventually(lambda: len(news.of(events.AmqpMessageRefused)) == 2)  # told when RabbitMQ has confirmed it
     assert [event.code for event in news.of(events.AmqpMessageRefused)] == ["malformed_json", "bad_task"]
     assert runtime.ask.totals().batches == 0
 
@@ -197,7 +198,7 @@ def test_a_message_that_kills_its_consumers_is_refused_and_its_neighbors_are_sto
     assert properties.message_id == "killer"
     assert (properties.headers or {})["x-queue-tool-code"] == "kills_consumer"
     await_tasks(runtime, 40)
-    assert not list((runtime.settings.data_dir / "amqp").iterdir())
+    eventually(lambda: not list((runtime.settings.data_dir / "amqp").iterdir()))
 
 
 def test_alarms_and_a_restart_of_rabbitmq_only_delay(rabbit_alone: Rabbit, runtime: Runtime, news: News) -> None:

@@ -29,8 +29,6 @@ def test_ends_of_tasks_and_batches_are_published_and_nothing_is_after_it_is_turn
     with proxy(sender.rabbit.port) as cutter:
         runtime = make_runtime(AMQP_URL=cutter.url, AMQP_EVENTS="on")
         sender.declare()
-        with sender.channel as channel:
-            channel.exchange_declare(EVENTS, "topic", durable=True)
         heard = sender.new_queue(EVENTS, "#")
         for _ in range(2):
             exchange.register(runtime.store, runtime.clock, new_secret)
