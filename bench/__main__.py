@@ -1,7 +1,7 @@
 """Benchmarks of this service and its peers.
 
     python -m bench [--quick] [submit] [small] [beside] [tasks] [drain] [plain] [isolated] [check] [counts] [fair]
-        [streamed] [messages] [memory] [idle] [postgres]
+        [streamed] [messages] [amqp] [memory] [idle] [postgres]
 
 Without a name, all parts run. A complete run without --quick writes docs/benchmark.md and docs/benchmark.svg.
 """
@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import (
+    amqp,
     check,
     counts,
     drain,
@@ -51,6 +52,7 @@ PARTS: dict[str, Callable[..., list[Table]]] = {
     "check": check.run,
     "counts": counts.run,
     "messages": messages.run,
+    "amqp": amqp.run,
     "memory": memory.run,
     "idle": idle.run,
     "postgres": postgres.run,

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
+from functools import cache
+from typing import TYPE_CHECKING
 
 from queue_tool.broker import Broker, InlineBroker, RqBroker
 from queue_tool.errors import BrokerAway, BrokerOfAnother
-from queue_tool.host import valkey
+from queue_tool.host import processes, valkey
 from queue_tool.model.settings import INLINE, Settings
 from queue_tool.services.owner import Owner
 from queue_tool.services.run import Runner
 from queue_tool.store import Store
+
+if TYPE_CHECKING:
+    from queue_tool.services.webhooks import Sender
 
 
 def open_broker(settings: Settings, store: Store, runner: Runner, owner: Owner) -> Broker:
@@ -37,6 +43,21 @@ def require_own_redis(settings: Settings, store: Store) -> None:
         raise
     except BrokerAway:
         return
+
+
+def event_sender(settings: Settings) -> Callable[[], Sender]:
+    """Return a function that returns what publishes events to RabbitMQ. At its first call it imports the library."""
+
+    @cache
+    def make() -> Sender:
+        from queue_tool.amqp.event_sender import EventSender
+        from queue_tool.model.amqp_address import address_of
+        from queue_tool.model.webhook import EXCHANGE
+
+        address = address_of(settings.amqp_url or "amqp://localhost")
+        return EventSender(address, f"queue-tool events {processes.host()}", EXCHANGE.partition(":")[2])
+
+    return make
 
 
 def redis_url(settings: Settings) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from queue_tool import environment
 from queue_tool.broker import Broker
-from queue_tool.brokers import open_broker, require_own_redis
+from queue_tool.brokers import event_sender, open_broker, require_own_redis
 from queue_tool.databases import open_store
 from queue_tool.errors import BadTaskType, StoreAway
 from queue_tool.host import logs, put_aside
@@ -68,10 +68,10 @@ RECORD_WITHIN = 0.05
 FILL_PAUSE = 0.02
 """Seconds before the next check of a line that another process fills now."""
 
-SENDERS = ("web", "worker")
+SENDERS = ("web", "worker", "consumer")
 """The kinds of processes in which many threads send tasks."""
 
-WITHOUT_HEARTBEAT = ("web", "program")
+WITHOUT_HEARTBEAT = ("web", "consumer", "program")
 """The kinds of processes in which a thread writes the measures. Workers write them with their heartbeats."""
 
 
@@ -148,12 +148,13 @@ class Runtime:
         """Return the service of webhooks. Most processes never need it, nor what sends requests."""
         from queue_tool.delivery.sender import Sender
         from queue_tool.delivery.signing import new_secret, signature
+        from queue_tool.services.exchange import Senders
         from queue_tool.services.webhooks import Webhooks
 
         return Webhooks(
             store=self.store,
             clock=self.clock,
-            sender=Sender(self.settings.webhook_allow),
+            sender=Senders(http=Sender(self.settings.webhook_allow), amqp=event_sender(self.settings)),
             sign=signature,
             new_secret=new_secret,
         )

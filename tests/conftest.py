@@ -28,10 +28,11 @@ from queue_tool.store import Store, migrations
 from queue_tool.store.engine.database import Database
 from queue_tool.web import create_app
 from queue_tool.web.app import connect
-from tests import declared, warm
+from tests import declared, rabbitmq, warm
 from tests.made_once import made_once
 from tests.postgres import MIGRATED, Cluster, folder, programs
 from tests.postgres import cluster as run_cluster
+from tests.rabbitmq import Rabbit
 from tests.support import LIMIT, System, die_with_parent, eventually
 
 # Other processes on this machine may slow a test down, so the time to generate its data proves nothing.
@@ -130,6 +131,28 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield f"unix://{path}"
     server.terminate()
     server.wait(LIMIT)
+
+
+@pytest.fixture(scope="session")
+def rabbit_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that names the RabbitMQ of this session, from the packages of the operating system."""
+    if not rabbitmq.installed():
+        pytest.skip("no RabbitMQ on this machine")
+    return made_once(tmp_path_factory, "rabbitmq", rabbitmq.start)
+
+
+@pytest.fixture
+def rabbit(rabbit_folder: Path) -> Iterator[Rabbit]:
+    """The RabbitMQ of this session, which no test disturbs meanwhile."""
+    with rabbitmq.reserved(rabbit_folder, alone=False) as server:
+        yield server
+
+
+@pytest.fixture
+def rabbit_alone(rabbit_folder: Path) -> Iterator[Rabbit]:
+    """The same, for a test that disturbs it: no other test uses it meanwhile."""
+    with rabbitmq.reserved(rabbit_folder, alone=True) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -129,7 +129,10 @@ def test_a_move_that_ends_or_reopens_a_task_has_its_statement_in_that_module(mov
 
 HOMES_OF_FAILURES = {
     "sqlstate|sqlite_errorcode|ProgrammingError|InternalError|IntegrityError": {"store/engine/failures.py"},
-    "OutOfMemoryError|ReadOnlyError|NoPermissionError|AuthenticationError|BusyLoadingError": {"broker/failures.py"},
+    "OutOfMemoryError|ReadOnlyError|NoPermissionError|AuthenticationError|BusyLoadingError": {
+        "broker/failures.py",
+        "amqp/failures.py",
+    },
 }
 """Words that decide what kind a failure is, and the one module that may use them."""
 

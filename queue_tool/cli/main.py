@@ -53,6 +53,10 @@ def up(host: str | None, port: str | None, workers: str | None) -> None:
     overrides = _overrides(HOST=host, PORT=port, WORKERS=workers)
     settings = _with_address(environment.load_settings(overrides))
     overrides |= {HOST: settings.host}
+    if settings.amqp_url is not None:
+        from queue_tool.ingest.process import require_library
+
+        require_library()
     with supervisor.prepared(supervisor.parts(settings), overrides, _become) as processes:
         _supervise(settings, overrides, processes)
 
@@ -140,6 +144,29 @@ def sweep() -> None:
     telemetry.emit(events.Started())
     sweep_until(stopping, system)
     telemetry.emit(events.Stopped())
+
+
+@main.command()
+def consume() -> None:
+    """Take work from RabbitMQ.
+
+    A program sends it to the queue of QUEUE_TOOL_AMQP_QUEUE, in Python for example with pika:
+
+    \b
+        import json, uuid, pika
+        channel = pika.BlockingConnection(pika.URLParameters("amqp://localhost")).channel()
+        channel.confirm_delivery()
+        channel.basic_publish(
+            "", "queue_tool.tasks", json.dumps([{"item": "a", "valor": 1}]),
+            pika.BasicProperties(content_type="application/json", type="sleep",
+                                 message_id=uuid.uuid4().hex, delivery_mode=2))
+
+    The body is an array of elements, or one task. `type` is the task type; without it, each element is an object as in
+    POST /tasks. With the same `message_id`, the same work is stored once. docs/rabbitmq.md has all of it.
+    """
+    from queue_tool.ingest.process import consume
+
+    consume()
 
 
 @main.command("redis-url")

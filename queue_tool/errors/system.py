@@ -153,6 +153,24 @@ class BrokerOfAnother(BrokerAway):
     kind = FailureKind.REFUSES
 
 
+class AmqpAway(QueueToolError):
+    """RabbitMQ does not answer."""
+
+    code = "amqp_away"
+
+
+class AmqpRefused(AmqpAway):
+    """RabbitMQ refuses what was asked of it."""
+
+    code = "amqp_refused"
+
+
+class AmqpLibraryMissing(QueueToolError):
+    """The library for RabbitMQ is not installed. Run `pip install 'queue_tool[rabbitmq]'`."""
+
+    code = "amqp_library_missing"
+
+
 class BadSetting(QueueToolError):
     """A setting has an invalid value."""
 

@@ -17,6 +17,9 @@ import orjson
 
 from queue_tool.errors import MalformedJson
 
+LINES = ("application/x-ndjson", "application/jsonl")
+"""The media types of a text with one JSON value on each line."""
+
 
 class _Written(bytes):
     """Finished JSON text, among values that are still to be written."""

@@ -6,7 +6,6 @@ Each field has a default, a meaning, and a function that reads its text. `docs/m
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -14,6 +13,8 @@ from typing import Any
 from urllib.parse import quote
 
 from queue_tool.errors import BadSetting
+from queue_tool.model import setting_texts as texts_of
+from queue_tool.model.amqp_address import amqp_url, queue_names
 from queue_tool.model.scale import MOST_WORKERS
 from queue_tool.model.urls import INLINE, database_url, is_plain, redis_url, without_secrets
 
@@ -24,114 +25,15 @@ PREFIX = "QUEUE_TOOL_"
 CLIENT_URL, CLIENT_KEY = "QUEUE_TOOL_URL", "QUEUE_TOOL_KEY"
 """Variables that only clients read: where the service is, and their API key."""
 
-LONGEST = 10**9
-"""Seconds, about thirty years: the maximum of every time setting."""
-
-LONGEST_DAYS = 36_500
-"""Days, about a hundred years."""
-
-MOST = 10**12
-"""The maximum of every number that has no other one."""
-
 FEWEST_ISOLATED = 4
 """The default number of isolated processes on a machine with few processors: some of them wait."""
-
-SHORTEST_SECRET = 32
-"""Characters of a secret that nobody can guess."""
 
 NEVER_QUOTED = ("_URL", "_KEY")
 """The ends of the names of settings whose texts may contain a secret."""
 
-_SIZES = {"kib": 2**10, "mib": 2**20, "gib": 2**30, "": 1}
-_IS_SMALL_NUMBER = re.compile("[0-9]{1,15}").fullmatch
 _MAX_PORT = 65535
 _SHOWN = 80
 """The most characters of a wrong text that a sentence quotes."""
-
-
-# -- reading a text; each function raises ValueError with a description of a valid text --------------------
-
-
-def _text(text: str) -> str:
-    if not text.strip():
-        raise ValueError("a non-empty text")
-    return text.strip()
-
-
-def _path(text: str) -> Path:
-    try:
-        return Path(_text(text)).expanduser()
-    except RuntimeError:  # `~name` without such a user
-        raise ValueError("the path of a directory; `~` needs the name of a user of this machine") from None
-
-
-def _whole(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
-    wanted = f"a whole number from {minimum} to {maximum}" if maximum else f"a whole number of at least {minimum}"
-
-    def read(text: str) -> int:
-        if not _IS_SMALL_NUMBER(text.strip()) or not minimum <= int(text) <= (maximum or MOST):
-            raise ValueError(wanted)
-        return int(text)
-
-    return read
-
-
-def _seconds(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        raise ValueError("a number of seconds") from None
-    if not 0 <= number <= LONGEST:
-        raise ValueError(f"a number of seconds from 0 to {LONGEST}")
-    return number
-
-
-def _days(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        raise ValueError("a number of days") from None
-    if not 0 <= number <= LONGEST_DAYS:
-        raise ValueError(f"a number of days from 0 to {LONGEST_DAYS}")
-    return number
-
-
-def _secret(text: str) -> str:
-    if len(text) < SHORTEST_SECRET:
-        raise ValueError(f"at least {SHORTEST_SECRET} characters")
-    return text
-
-
-def _size(text: str) -> int:
-    number, _, unit = text.strip().partition(" ")
-    if not _IS_SMALL_NUMBER(number) or unit.lower() not in _SIZES or int(number) == 0:
-        raise ValueError("a number of bytes, or a number with the unit KiB, MiB or GiB, such as `64 MiB`")
-    return int(number) * _SIZES[unit.lower()]
-
-
-def _one_of(*words: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text.strip().lower() not in words:
-            raise ValueError(" or ".join(f"`{word}`" for word in words))
-        return text.strip().lower()
-
-    return read
-
-
-def _names(text: str) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
-    if not all(part.isidentifier() for name in names for part in name.split(".")):
-        raise ValueError("names of Python modules, separated by commas")
-    return names
-
-
-def _receivers(text: str) -> tuple[str, ...]:
-    from queue_tool.model.allowed import read_allow  # few operators set it, and it takes time to import
-
-    return read_allow(text)
-
-
-# -- the settings ------------------------------------------------------------------------------------------
 
 
 def _setting(default: Any, read: Callable[[str], Any], meaning: str, shown: str | None = None) -> Any:
@@ -145,7 +47,9 @@ def _setting(default: Any, read: Callable[[str], Any], meaning: str, shown: str 
 class Settings:
     """Everything that an operator can configure."""
 
-    data_dir: Path = _setting(Path("instance"), _path, "directory of the database, the embedded Valkey and the locks")
+    data_dir: Path = _setting(
+        Path("instance"), texts_of.path, "directory of the database, the embedded Valkey and the locks"
+    )
     database_url: str | None = _setting(
         None, database_url, "`sqlite:///` and a path, or `postgresql://…`", "SQLite in the data directory"
     )
@@ -155,89 +59,116 @@ class Settings:
         "`redis://`, `rediss://` or `unix://`; `inline:` runs tasks in the request, for tests",
         "an embedded Valkey in the data directory",
     )
-    tasks: tuple[str, ...] = _setting((), _names, "modules that declare task types, separated by commas")
-    workers: int = _setting(1, _whole(0, MOST_WORKERS), "worker processes of `queue-tool up`")
+    amqp_url: str | None = _setting(
+        None,
+        amqp_url,
+        "`amqp://...` or `amqps://...`: a RabbitMQ from which `queue-tool consume` takes work; `up` starts it",
+        "none",
+    )
+    amqp_queue: tuple[str, ...] = _setting(
+        ("queue_tool.tasks",),
+        queue_names,
+        "durable queues of RabbitMQ that work is taken from, separated by commas; missing ones are declared",
+        "`queue_tool.tasks`",
+    )
+    amqp_events: str = _setting(
+        "off",
+        texts_of.one_of("on", "off"),
+        "`on` publishes each end of a task or batch to the exchange `queue_tool.events`; the same on all hosts",
+    )
+    tasks: tuple[str, ...] = _setting((), texts_of.names, "modules that declare task types, separated by commas")
+    workers: int = _setting(1, texts_of.whole(0, MOST_WORKERS), "worker processes of `queue-tool up`")
     max_workers: int | None = _setting(
         None,
-        _whole(1, MOST_WORKERS),
+        texts_of.whole(1, MOST_WORKERS),
         "worker processes up to which `queue-tool up` adds some by itself while tasks wait; it removes them later",
         "none: it adds none",
     )
-    concurrency: int = _setting(10_000, _whole(1, 1_000_000), "`async def` tasks that one worker process runs at once")
-    threads: int = _setting(32, _whole(1, 10_000), "threads for plain functions in each worker process")
+    concurrency: int = _setting(
+        10_000, texts_of.whole(1, 1_000_000), "`async def` tasks that one worker process runs at once"
+    )
+    threads: int = _setting(32, texts_of.whole(1, 10_000), "threads for plain functions in each worker process")
     isolated: int | None = _setting(
         None,
-        _whole(1, 1000),
+        texts_of.whole(1, 1000),
         "processes for isolated tasks in each worker process",
         f"as many as processors, at least {FEWEST_ISOLATED}",
     )
     isolated_tasks: int = _setting(
-        1000, _whole(1), "tasks after which another process takes the place of an isolated one"
+        1000, texts_of.whole(1), "tasks after which another process takes the place of an isolated one"
     )
     isolated_memory: int = _setting(
         512 * 2**20,
-        _size,
+        texts_of.size,
         "memory beyond which another process takes the place of an isolated one, in bytes, KiB, MiB or GiB",
         "512 MiB",
     )
-    drain: float = _setting(20.0, _seconds, "seconds that a stopping worker waits for its running tasks")
+    drain: float = _setting(20.0, texts_of.seconds, "seconds that a stopping worker waits for its running tasks")
     stuck_after: float = _setting(
         10.0,
-        _seconds,
+        texts_of.seconds,
         "seconds without a turn after which an event loop counts as stuck and its worker is replaced; 0 is never",
     )
-    max_batch: int = _setting(100_000, _whole(1), "maximum number of elements in one request")
-    max_body: int = _setting(64 * 2**20, _size, "maximum size of one request body, in bytes, KiB, MiB or GiB", "64 MiB")
-    max_valor: float = _setting(86400.0, _seconds, "maximum `valor` of a `sleep` task, in seconds")
+    max_batch: int = _setting(100_000, texts_of.whole(1), "maximum number of elements in one request")
+    max_body: int = _setting(
+        64 * 2**20, texts_of.size, "maximum size of one request body, in bytes, KiB, MiB or GiB", "64 MiB"
+    )
+    max_valor: float = _setting(86400.0, texts_of.seconds, "maximum `valor` of a `sleep` task, in seconds")
     max_waits: int = _setting(
         64,
-        _whole(0, 10_000),
+        texts_of.whole(0, 10_000),
         "requests that may wait (`Prefer: wait`) at the same time in one web process, and as many that read `/events`",
     )
     max_pushed: int = _setting(
         1_000_000,
-        _whole(1),
+        texts_of.whole(1),
         "maximum number of tickets in Redis per list; usually it holds at most 5000 per worker, and the rest waits",
     )
     max_waiting: int = _setting(
-        0, _whole(0), "maximum number of waiting tasks; requests that exceed it get 429; 0 is no limit"
+        0, texts_of.whole(0), "maximum number of waiting tasks; requests that exceed it get 429; 0 is no limit"
     )
     max_messages: int = _setting(
-        1_000_000, _whole(1), "maximum number of messages in all message queues together; a push beyond it gets 429"
+        1_000_000,
+        texts_of.whole(1),
+        "maximum number of messages in all message queues together; a push beyond it gets 429",
     )
     timeout: float = _setting(
-        3600.0, _seconds, "seconds that a task may run, unless the task or its type sets a timeout; 0 is no limit"
+        3600.0,
+        texts_of.seconds,
+        "seconds that a task may run, unless the task or its type sets a timeout; 0 is no limit",
     )
     max_attempts: int = _setting(
-        3, _whole(1, 1_000_000), "maximum attempts of a task, unless the task or its type sets it"
+        3, texts_of.whole(1, 1_000_000), "maximum attempts of a task, unless the task or its type sets it"
     )
-    retention_days: float = _setting(30.0, _days, "days that an ended task is kept; 0 keeps it forever")
+    retention_days: float = _setting(30.0, texts_of.days, "days that an ended task is kept; 0 keeps it forever")
     auth: str = _setting(
         "keys",
-        _one_of("keys", "off"),
+        texts_of.one_of("keys", "off"),
         "`keys` checks API keys; `off` leaves access control to a proxy in front",
     )
     secret_key: str | None = field(
         default=None,
         repr=False,
         metadata={
-            "read": _secret,
+            "read": texts_of.secret,
             "meaning": "signs the sessions of the pages; the same on all hosts; at least 32 characters",
             "shown": "made in the data directory",
         },
     )
-    host: str = _setting("127.0.0.1", _text, "address that `up` and `web` listen on")
-    port: int = _setting(5000, _whole(1, _MAX_PORT), "port that `up` and `web` listen on")
-    web: int = _setting(1, _whole(0, 1000), "web processes of `up` and `web`; with 0, `up` starts no web server")
+    host: str = _setting("127.0.0.1", texts_of.not_empty, "address that `up` and `web` listen on")
+    port: int = _setting(5000, texts_of.whole(1, _MAX_PORT), "port that `up` and `web` listen on")
+    web: int = _setting(
+        1, texts_of.whole(0, 1000), "web processes of `up` and `web`; with 0, `up` starts no web server"
+    )
     webhook_allow: tuple[str, ...] = _setting(
         (),
-        _receivers,
+        texts_of.receivers,
         "networks, addresses and hosts outside of the public internet that webhooks may reach, separated by commas",
     )
     log_level: str = _setting(
-        "info", _one_of("debug", "info", "warning", "error"), "lowest level that is logged to stderr"
+        "info", texts_of.one_of("debug", "info", "warning", "error"), "lowest level that is logged to stderr"
     )
-    log_format: str = _setting("text", _one_of("text", "json"), "`text` for people, `json` for log collectors")
+    log_format: str = _setting("text", texts_of.one_of("text", "json"), "`text` for people, `json` for log collectors")
 
     @property
     def database(self) -> str:

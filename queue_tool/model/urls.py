@@ -93,8 +93,8 @@ _REDIS_OPTIONS: Mapping[str, Mapping[str, str] | None] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Parts:
-    """What a URL says, decoded."""
+class Parts:
+    """What a URL says, decoded, without its user and its port."""
 
     host: str | None
     path: str
@@ -112,7 +112,7 @@ def database_url(text: str) -> str:
         return _sqlite_url(url)
     if url.startswith(("postgresql://", "postgres://")) and url.partition("://")[2]:
         url = url.replace("postgres://", "postgresql://", 1)
-        _require_postgres(_parts_of(url))
+        _require_postgres(parts_of(url))
         return url
     raise ValueError(_DATABASE)
 
@@ -127,7 +127,7 @@ def _sqlite_url(url: str) -> str:
     return url
 
 
-def _require_postgres(parts: _Parts) -> None:
+def _require_postgres(parts: Parts) -> None:
     unknown = parts.options.keys() - POSTGRES_OPTIONS
     if unknown:
         raise ValueError("a URL whose options after `?` are parameters of libpq, such as `sslmode=require`")
@@ -147,7 +147,7 @@ def redis_url(text: str) -> str:
         return INLINE
     if not url.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError(_REDIS)
-    parts = _parts_of(url)
+    parts = parts_of(url)
     scheme, _, rest = url.partition("://")
     options = _redis_options(parts.options, is_encrypted=scheme == "rediss")
     if scheme == "unix":
@@ -176,7 +176,7 @@ def _redis_options(options: Mapping[str, str], *, is_encrypted: bool) -> dict[st
     return found
 
 
-def _parts_of(url: str) -> _Parts:
+def parts_of(url: str) -> Parts:
     """Return the parts of a URL.
 
     Raises:
@@ -197,7 +197,7 @@ def _parts_of(url: str) -> _Parts:
         raise ValueError(_ENCODED)
     if port == 0 or not all(map(is_plain, (host, path, *names))) or " " in host or "/" in host:
         raise ValueError(_ENCODED)
-    return _Parts(host=host or None, path=path, options=dict(query))
+    return Parts(host=host or None, path=path, options=dict(query))
 
 
 def is_plain(text: str) -> bool:

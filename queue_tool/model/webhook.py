@@ -76,6 +76,12 @@ DELIVERED_FOR = timedelta(days=3)
 KEPT_FOR = timedelta(days=7)
 """How long what was given up can be delivered again, and how long tries are kept."""
 
+EXCHANGE = "amqp:queue_tool.events"
+"""The URL of the webhook whose messages go to RabbitMQ. No other one may have it."""
+
+LONGEST_PAUSE_OF_EXCHANGE = 30.0
+"""Seconds between two tries of a message to the exchange, which is never given up."""
+
 EVERY = 1.0
 """Seconds between two messages to a webhook, unless the first one was full."""
 
@@ -184,14 +190,17 @@ def require_sense(events: Sequence[Event], task_type: str | None, tag: str | Non
         raise BadWebhook("A batch has no task type and no tags: leave out `task_type` and `tag` for `batch.finished`.")
 
 
-def pause_after(tries: int, chance: float, wish: float | None = None) -> float | None:
+def pause_after(tries: int, chance: float, wish: float | None = None, url: str = "") -> float | None:
     """Return the seconds until the next try of a message, with a jitter of a fifth; None: there is no other try.
 
     Args:
         tries: how many tries have failed, at least 1.
         chance: a random number from 0 to 1.
         wish: the seconds for which the receiver wants to be left alone. They can only make the pause longer.
+        url: the URL of the webhook.
     """
+    if url == EXCHANGE:
+        return min(LONGEST_PAUSE_OF_EXCHANGE, 2.0 ** min(tries, 10))
     if tries > len(PAUSES):
         return None
     return max(PAUSES[tries - 1] * (0.8 + 0.4 * chance), min(wish or 0.0, LONGEST_WISH))

@@ -141,7 +141,7 @@ class Deliver:
 
     def _record(self, claimed: Claimed, answer: Answer, now: datetime) -> Outcome:
         number = claimed.tries + 1
-        pause = pause_after(number, self._chance(), answer.retry_after)
+        pause = pause_after(number, self._chance(), answer.retry_after, claimed.to.url)
         outcome = _outcome(answer.status, pause)
         done = try_of(
             answer,

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from itertools import groupby
 from operator import attrgetter
 
@@ -24,7 +25,7 @@ from queue_tool.store.committed import Row, of_batch, of_task, was_committed
 from queue_tool.store.elements import AddElements, add_elements, lock_batches
 from queue_tool.store.engine.database import Database, moment
 from queue_tool.store.growth import Growth
-from queue_tool.store.idempotency import lock_and_recall, lock_keys, remember
+from queue_tool.store.idempotency import lock_and_recall, lock_keys, remember, remember_tasks, unused
 from queue_tool.store.pushed_tickets import PushedTickets, mark_batches, mark_pushed, mark_tickets
 from queue_tool.store.waiting_count import WaitingCount
 
@@ -142,9 +143,9 @@ class Additions:
             with self._database.write() as connection:
                 _lock(connection, requests)
                 mark_tickets(connection, marks)
-                for are_plain, group in groupby(requests, key=_is_small_and_plain):
+                for kind, group in groupby(requests, key=_kind_of):
                     limits = _Limits(most=max_waiting, sender=sender, growth=growth)
-                    answers += self._add_group(connection, list(group), limits, are_plain=are_plain)
+                    answers += self._add_group(connection, list(group), limits, kind)
                 mark_batches(connection, marks, growth.batches)
                 growth.apply(connection)
         except CommitUnknown as error:
@@ -172,13 +173,20 @@ class Additions:
             mark_pushed(connection, pushed)
 
     def _add_group(
-        self, connection: Connection, group: Sequence[Addition], limits: _Limits, *, are_plain: bool
+        self, connection: Connection, group: Sequence[Addition], limits: _Limits, kind: _Kind
     ) -> Iterable[Added]:
-        plain = [request for request in group if are_plain and not isinstance(request, AddElements)]
-        total = sum(len(request.tasks) for request in plain)
-        if len(plain) > 1 and self._waiting.has_room(connection, total, limits.most):
-            return _add_together(connection, plain, limits.sender)
-        return [self._add(connection, request, limits) for request in group]
+        """Add requests of one kind. What does not depend on each other is added with as few statements as possible."""
+        together: dict[int, Added] = {}
+        if len(group) > 1 and kind is not _Kind.OTHER:
+            fresh = [each for each in group if not isinstance(each, AddElements)]
+            if kind is _Kind.KEYED:
+                are_new = unused(connection, [each.key for each in fresh if each.key], fresh[0].new_tasks[2])
+                fresh = [each for each, is_new in zip(fresh, are_new, strict=True) if is_new]
+            total = sum(len(request.tasks) for request in fresh)
+            if fresh and self._waiting.has_room(connection, total, limits.most):
+                added = _add_together(connection, fresh, limits.sender)
+                together = dict(zip(map(id, fresh), added, strict=True))
+        return [together.get(id(request)) or self._add(connection, request, limits) for request in group]
 
     def _add(self, connection: Connection, request: Addition, limits: _Limits) -> Added:
         most, sender = limits.most, limits.sender
@@ -229,6 +237,9 @@ class Additions:
 
 def _add_together(connection: Connection, group: Sequence[AddBatch | AddTask], sender: int) -> list[Added]:
     """Add requests that do not depend on each other, with as many statements as one request needs."""
+    uses = [(request.key, request.tasks[0].token) for request in group if request.key]
+    if uses:
+        remember_tasks(connection, uses, group[0].new_tasks[2])
     names = [{task.list for task in request.tasks} for request in group]
     held = {name for request in group for name in request.hold}
     held |= {name for name in sorted(set().union(*names) - held) if line.is_in_line(connection, name)}
@@ -282,5 +293,18 @@ def new_tasks(requests: Sequence[Addition], answers: Sequence[Added]) -> Mapping
 _TYPE_NAME = attrgetter("task_type.name")
 
 
-def _is_small_and_plain(request: Addition) -> bool:
-    return request.size <= line.SMALL and request.is_plain
+class _Kind(Enum):
+    """What decides whether requests are added together."""
+
+    PLAIN = 1  # nothing that is already there can change what is added
+    KEYED = 2  # the same, except for an idempotency key: one task without a batch
+    OTHER = 3
+
+
+def _kind_of(request: Addition) -> _Kind:
+    if request.size > line.SMALL or isinstance(request, AddElements):
+        return _Kind.OTHER
+    if request.is_plain:
+        return _Kind.PLAIN
+    is_keyed = isinstance(request, AddTask) and request.new.options.unique_key is None
+    return _Kind.KEYED if is_keyed else _Kind.OTHER

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import BigInteger, Connection, Text, bindparam, delete, func, insert, select
 
 from queue_tool.model.batch import IdempotencyKey, NewBatch
 from queue_tool.store.engine.database import Database, micros
-from queue_tool.store.engine.locks import lock_name
+from queue_tool.store.engine.locks import lock_name, lock_names
 from queue_tool.store.engine.lookup import Lookup, exists_query
+from queue_tool.store.engine.rows import as_rows, is_among
 from queue_tool.store.tables import batches, idempotency_keys
 
 LIFETIME = timedelta(hours=24)
@@ -58,8 +59,47 @@ def lock_and_recall(connection: Connection, key: IdempotencyKey, now: datetime) 
 
 def lock_keys(connection: Connection, keys: Sequence[IdempotencyKey]) -> None:
     """Lock keys until the transaction ends, always in the same order: then no two transactions block each other."""
-    for name in sorted({_name(key) for key in keys}):
-        lock_name(connection, name)
+    lock_names(connection, sorted({_name(key) for key in keys}))
+
+
+def unused(connection: Connection, keys: Sequence[IdempotencyKey], now: datetime) -> list[bool]:
+    """Return for each key, which this transaction has locked, whether nothing is remembered of it.
+
+    A key that is there twice is new only once.
+    """
+    seen: set[tuple[str, str]] = set()
+    for scope, its in _by_scope(keys).items():
+        values = as_rows(its) | {"scope": scope, "after": micros(now - LIFETIME)}
+        seen |= {(scope, row.key) for row in connection.execute(_RECALL_ALL, values)}
+    answers = []
+    for name in ((key.scope, key.key) for key in keys):
+        answers.append(name not in seen)
+        seen.add(name)
+    return answers
+
+
+def remember_tasks(connection: Connection, uses: Sequence[tuple[IdempotencyKey, str]], now: datetime) -> None:
+    """Remember by which keys tasks without a batch were added.
+
+    Args:
+        connection: the connection of a transaction that writes and has locked the keys.
+        uses: the keys, and the token of the task of each.
+        now: the current time.
+    """
+    for scope, its in _by_scope([key for key, _ in uses]).items():
+        connection.execute(_FORGET, as_rows(its) | {"scope": scope, "before": micros(now - LIFETIME)})
+    rows = [
+        {"scope": key.scope, "key": key.key, "digest": key.digest, "token": token, "created_at": micros(now)}
+        for key, token in uses
+    ]
+    connection.execute(insert(idempotency_keys), rows)
+
+
+def _by_scope(keys: Sequence[IdempotencyKey]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for key in keys:
+        found.setdefault(key.scope, []).append(key.key)
+    return found
 
 
 def _name(key: IdempotencyKey) -> str:
@@ -67,20 +107,8 @@ def _name(key: IdempotencyKey) -> str:
 
 
 def _recall(connection: Connection, key: IdempotencyKey, now: datetime) -> Remembered | None:
-    row = connection.execute(
-        select(
-            idempotency_keys.c.digest,
-            idempotency_keys.c.token,
-            idempotency_keys.c.elements,
-            func.coalesce(idempotency_keys.c.batch, batches.c.public_id).label("batch"),
-        )
-        .outerjoin(batches, batches.c.id == idempotency_keys.c.batch_id)
-        .where(
-            idempotency_keys.c.scope == key.scope,
-            idempotency_keys.c.key == key.key,
-            idempotency_keys.c.created_at > micros(now - LIFETIME),
-        )
-    ).first()
+    values = {"scope": key.scope, "key": key.key, "after": micros(now - LIFETIME)}
+    row = connection.execute(_RECALL, values).first()
     if row is None:
         return None
     return Remembered(digest=row.digest, batch=row.batch, elements=row.elements, token=row.token)
@@ -124,3 +152,31 @@ def remember(
             created_at=micros(now),
         )
     )
+
+
+_USES = (
+    select(
+        idempotency_keys.c.key,
+        idempotency_keys.c.digest,
+        idempotency_keys.c.token,
+        idempotency_keys.c.elements,
+        func.coalesce(idempotency_keys.c.batch, batches.c.public_id).label("batch"),
+    )
+    .outerjoin(batches, batches.c.id == idempotency_keys.c.batch_id)
+    .where(
+        idempotency_keys.c.scope == bindparam("scope"),
+        idempotency_keys.c.created_at > bindparam("after", type_=BigInteger),
+    )
+)
+
+_RECALL = _USES.where(idempotency_keys.c.key == bindparam("key"))
+
+_THESE = is_among(idempotency_keys.c.key, bindparam("rows", type_=Text))
+
+_RECALL_ALL = _USES.where(_THESE)
+
+_FORGET = delete(idempotency_keys).where(
+    idempotency_keys.c.scope == bindparam("scope"),
+    _THESE,
+    idempotency_keys.c.created_at <= bindparam("before", type_=BigInteger),
+)

@@ -14,6 +14,7 @@ from queue_tool.model.webhook import Event, OutboxState, Webhook
 from queue_tool.store import listening
 from queue_tool.store.engine.clock import database_now
 from queue_tool.store.engine.database import Database, micros, moment, moment_or_none
+from queue_tool.store.engine.rows import insert_if_new
 from queue_tool.store.webhook_tables import deliveries, outbox, webhooks
 
 WAITING = outbox.c.state == OutboxState.WAITING.value
@@ -28,24 +29,15 @@ class Webhooks:
 
     def add(self, new: Webhook, secret: str) -> None:
         """Add a webhook."""
-        row = {
-            "public_id": new.id,
-            "url": new.url,
-            "own": 0,
-            "events": _text(list(new.events)),
-            "headers": _text(dict(new.headers)) if new.headers else None,
-            "description": new.description,
-            "task_type": new.task_type,
-            "tag": new.tag,
-            "batch": new.batch,
-            "secret": secret,
-            "created_at": micros(new.created_at),
-            "tries": 0,
-            "next_at": 0,
-        }
         with self._database.write() as connection:
-            connection.execute(insert(webhooks), row)
+            connection.execute(insert(webhooks), _row(new, secret))
             listening.change(connection)
+
+    def ensure(self, new: Webhook, secret: str) -> None:
+        """Add a webhook, if none has its id."""
+        with self._database.write() as connection:
+            if insert_if_new(connection, webhooks, _row(new, secret)):
+                listening.change(connection)
 
     def get(self, public_id: str) -> Webhook:
         """Return a webhook.
@@ -153,6 +145,24 @@ def disable(connection: Connection, row: int, why: str, now: int) -> None:
     connection.execute(_DISABLE, {"row": row, "why": why, "now": now})
     connection.execute(_GIVE_UP, {"row": row})
     listening.change(connection)
+
+
+def _row(new: Webhook, secret: str) -> dict[str, Any]:
+    return {
+        "public_id": new.id,
+        "url": new.url,
+        "own": 0,
+        "events": _text(list(new.events)),
+        "headers": _text(dict(new.headers)) if new.headers else None,
+        "description": new.description,
+        "task_type": new.task_type,
+        "tag": new.tag,
+        "batch": new.batch,
+        "secret": secret,
+        "created_at": micros(new.created_at),
+        "tries": 0,
+        "next_at": 0,
+    }
 
 
 def _row_of(connection: Connection, public_id: str) -> int:

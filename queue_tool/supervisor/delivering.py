@@ -31,9 +31,12 @@ def start_delivering(stopping: threading.Event, runtime: Runtime) -> threading.T
 def deliver_until(stopping: threading.Event, runtime: Runtime) -> None:
     """Deliver repeatedly until the event is set. A failure does not prevent the next look."""
     deliver: Deliver | None = None
-    is_away = False
+    is_away = is_prepared = False
     while not stopping.wait(PAUSE):
         try:
+            if not is_prepared:
+                _prepare(runtime)
+                is_prepared = True
             if deliver is None and runtime.store.listens():
                 deliver = runtime.deliver()
             if deliver is not None:
@@ -47,3 +50,20 @@ def deliver_until(stopping: threading.Event, runtime: Runtime) -> None:
             _log.exception("a look into the outbox failed")
     if deliver is not None:
         deliver.wait_idle(LAST_WORD)
+
+
+def _prepare(runtime: Runtime) -> None:
+    """Let the exchange of events hear of ends, or not, as the settings say.
+
+    Raises:
+        StoreAway: the database is busy or away.
+    """
+    wanted = runtime.settings.amqp_events == "on" and runtime.settings.amqp_url is not None
+    if wanted or runtime.store.listens():
+        from queue_tool.delivery.signing import new_secret
+        from queue_tool.services import exchange
+
+        if wanted:
+            exchange.register(runtime.store, runtime.clock, new_secret)
+        else:
+            exchange.unregister(runtime.store)

@@ -89,6 +89,9 @@ class Supervisor:
         is_inline = settings.redis_url == INLINE
         self._scale = None if is_inline else ScaleReader(runtime, self._workers, self._messages.put)
         self._web = [Child("web", partial(self._command, "web"), settings.drain)] if settings.web else []
+        self._consumers = [
+            Child("consume", partial(self._command, "consume"), settings.drain, OF_SUPERVISOR)
+        ] if settings.amqp_url else []  # fmt: skip
 
     def run(self) -> None:
         """Start everything and run until a signal or the lifeline stops it.
@@ -116,7 +119,7 @@ class Supervisor:
                 self._start(child)
                 self._runtime.broker.take_over()  # the owner of the data directory also owns its Valkey
             first = [self._workers.add() for _ in range(self._scale.enter() if self._scale else 0)]
-            for child in (*first, *self._web):
+            for child in (*first, *self._web, *self._consumers):
                 self._start(child)
             self._prepared.discard()  # more were prepared than are wanted
             sweeper.start()
@@ -264,10 +267,10 @@ class Supervisor:
         self._messages.put(_STOP)
 
     def _stop(self, sweeper: threading.Thread) -> None:
-        """Stop web, workers, sweeper and Valkey, in this order."""
+        """Stop web and consumer, workers, sweeper and Valkey, in this order."""
         self._stopping.set()
         self._telemetry.emit(events.Stopping(at_most=f"{self._runtime.settings.drain:g} s", at_once="Ctrl-C"))
-        for group in (self._web, self._workers.present + self._workers.leaving):
+        for group in (self._web + self._consumers, self._workers.present + self._workers.leaving):
             self._stop_group(group)
         if sweeper.is_alive():
             sweeper.join()

@@ -8,10 +8,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from tests.chaos import webhooks
+from tests import rabbitmq
+from tests.chaos import amqp, webhooks
+from tests.chaos.amqp import AmqpClient
 from tests.chaos.audit import Findings, audit, history
 from tests.chaos.havoc import Havoc
 from tests.chaos.load import Client, Sent, SmallClient
@@ -24,12 +28,18 @@ from tests.receiver import receiver
 CLIENTS = 4
 SMALL_CLIENTS = 8
 MESSENGERS = 2
+RABBIT = "CHAOS_RABBITMQ"
+"""The variable with the URL of the RabbitMQ for the runs at the same time."""
+
 QUICK = 22.0
 LONG = 570.0
 """Seconds of faults on each system: LONG by default, QUICK with QUICK=1, then on all of them at the same time."""
 
 RATE = 40.0
 """Tasks that all clients together send per second, about."""
+
+AMQP_RATE = 60.0
+"""The same for the client that sends over RabbitMQ, where it is installed."""
 
 SMALL_RATE = 20.0
 """The same for all small clients, one task in a request."""
@@ -70,15 +80,27 @@ def _run_at_once(chosen: list[str], seed: int) -> int:
     Much of the time goes into waits, so this takes half as long. The figures of a long run come from one system at a
     time.
     """
-    runs = [
-        subprocess.Popen([sys.executable, "-m", "tests.chaos"], env=os.environ | {"SITE": name, "SEED": str(seed)})
-        for name in chosen
-    ]
-    return max(run.wait() % 256 for run in runs)
+    with rabbitmq_url() as rabbit:
+        shared = os.environ | {"SEED": str(seed), RABBIT: rabbit}
+        runs = [subprocess.Popen([sys.executable, "-m", "tests.chaos"], env=shared | {"SITE": name}) for name in chosen]
+        return max(run.wait() % 256 for run in runs)
+
+
+@contextmanager
+def rabbitmq_url() -> Iterator[str]:
+    """Yield the URL of a RabbitMQ that is starting, which the runs share; an empty text if it is not installed."""
+    if RABBIT in os.environ or not rabbitmq.installed():
+        yield os.environ.get(RABBIT, "")
+        return
+    with TemporaryDirectory(prefix="chaos") as folder:
+        yield rabbitmq.begin(Path(folder)).url
 
 
 def _run_on(make: Callable[[], AbstractContextManager[Site]], seed: int, seconds: float) -> int:
-    with make() as site, receiver() as listens:
+    with make() as site, receiver() as listens, rabbitmq_url() as rabbit:
+        queue = f"chaos.{secrets.token_hex(4)}"
+        if rabbit:
+            site.system.settings |= {"AMQP_URL": rabbit, "AMQP_QUEUE": queue}
         site.system.start()
         site.record_ends()
         webhooks.register(site, listens)
@@ -91,6 +113,11 @@ def _run_on(make: Callable[[], AbstractContextManager[Site]], seed: int, seconds
             SmallClient(site.system.url(""), sent, -seed - number, rate=SMALL_RATE / SMALL_CLIENTS, stopping=stopping)
             for number in range(1, SMALL_CLIENTS + 1)
         ]
+        publishers = [
+            AmqpClient(rabbit, queue, site.system.url(""), sent, seed + 100, rate=AMQP_RATE, stopping=stopping)
+            for _ in range(bool(rabbit))
+        ]
+        clients += publishers
         traffic = Traffic()
         messengers = [
             Messenger(site.system.url(""), traffic, number, seed + number, stopping) for number in range(MESSENGERS)
@@ -109,7 +136,7 @@ def _run_on(make: Callable[[], AbstractContextManager[Site]], seed: int, seconds
             client.join(120)
         messages = audit_messages(site.system.url(""), traffic)
         findings = audit(site, sent, havoc)
-        findings.messages += [*messages.missing, *messages.doubled]
+        findings.messages += [*messages.missing, *messages.doubled, *amqp.faults(site, publishers)]
         findings.untold, findings.told = webhooks.faults(site, listens)
         _report(site, sent, havoc, findings, time.monotonic() - began)
         _report_messages(messages)

@@ -82,8 +82,13 @@ class Havoc(Blows):
             ("kill web", (self._kill_web, 4)),
             ("kill supervisor", (self._kill_supervisor, 2)),
             ("restart supervisor", (self._restart_supervisor, 1)),
+            *([("kill consumer", (lambda: self._kill_child("consume", signal.SIGKILL), 3))] if self._consumes else []),
             *(embedded if self._site.postgres is None else servers),
         ]
+
+    @property
+    def _consumes(self) -> bool:
+        return "AMQP_URL" in self._site.system.settings
 
     def _worker(self) -> str:
         return self._random.choice(["worker-1", "worker-2"])

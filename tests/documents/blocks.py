@@ -8,6 +8,7 @@ A note is a comment of HTML, which readers do not see:
     <!-- test: fails -->             the next command ends with an error
     <!-- test: system NAME=VALUE --> a system runs before the first block, with these settings
     <!-- test: package -->           the next block is a package's; it is installed
+    <!-- test: needs PROGRAM -->     the next block is left out where this program is missing, except in CI
     <!-- test: skip REASON -->       the next block is not run
     <!-- test: engine -->            the next block needs a container engine; test_containers.py reads its commands
 """

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from queue_tool.model.events import measured, processes, requests, schedules, sweeps, tasks, webhooks
+from queue_tool.model.events import measured, processes, rabbitmq, requests, schedules, sweeps, tasks, webhooks
 from queue_tool.model.events.measured import *  # noqa: F403 - re-exports every record
 from queue_tool.model.events.processes import *  # noqa: F403 - the same
+from queue_tool.model.events.rabbitmq import *  # noqa: F403 - the same
 from queue_tool.model.events.requests import *  # noqa: F403 - the same
 from queue_tool.model.events.schedules import *  # noqa: F403 - the same
 from queue_tool.model.events.sweeps import *  # noqa: F403 - the same
@@ -17,7 +18,7 @@ from queue_tool.model.events.tasks import *  # noqa: F403 - the same
 from queue_tool.model.events.webhooks import *  # noqa: F403 - the same
 from queue_tool.model.telemetry import Event
 
-SUBJECTS = (processes, requests, tasks, schedules, sweeps, webhooks)
+SUBJECTS = (processes, requests, tasks, schedules, sweeps, webhooks, rabbitmq)
 """The modules of the records, in the order of the documentation."""
 
 

@@ -12,7 +12,7 @@ from queue_tool.model.telemetry import Event, Level
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started(Event):
-    """A process of the service has started: `up`, a worker, or `sweep`. Only `up` reports its settings."""
+    """A process of the service has started: `up`, a worker, `consume` or `sweep`. Only `up` reports its settings."""
 
     title = "started"
     version: Annotated[str, "the version of Queue Tool"] | None = None
@@ -46,7 +46,7 @@ class Stopping(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped(Event):
-    """A process of the service has stopped normally: `up`, a worker, or `sweep`."""
+    """A process of the service has stopped normally: `up`, a worker, `consume` or `sweep`."""
 
     title = "stopped"
 
@@ -94,7 +94,7 @@ class ChildDied(Event):
 
     title = "child died"
     level = Level.ERROR
-    child: Annotated[str, "the part of the service: `valkey`, `web`, `worker-` and a number, or `up`"]
+    child: Annotated[str, "the part of the service: `valkey`, `web`, `consume`, `worker-` and a number, or `up`"]
     code: Annotated[int, "its exit code, or minus the number of the signal that killed it"] | None = None
     lived: Annotated[float, "how long it ran, in seconds"] | None = None
     reason: Annotated[str, "why it could not be started"] | None = None

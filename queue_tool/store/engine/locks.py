@@ -6,10 +6,10 @@ transaction writes at a time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, select
+from sqlalchemy import Connection, Select, Text, bindparam, func, select, text
 
 from queue_tool.store.engine.postgres import is_postgres
 from queue_tool.store.engine.rows import as_rows
@@ -33,4 +33,17 @@ def lock_name(connection: Connection, name: str) -> None:
         connection.execute(_LOCK_NAME, {"name": name})
 
 
+def lock_names(connection: Connection, names: Sequence[str]) -> None:
+    """Lock arbitrary names, one after the other. All code that locks such names must use the same order."""
+    if len(names) == 1:
+        lock_name(connection, names[0])
+    elif names and is_postgres(connection):
+        connection.execute(_LOCK_NAMES, as_rows(names)).all()
+
+
 _LOCK_NAME = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("name"), 0)))
+
+_LOCK_NAMES = text(
+    "SELECT pg_advisory_xact_lock(hashtextextended(value, 0)) FROM json_array_elements_text(CAST(:rows AS json))"
+).bindparams(bindparam("rows", type_=Text))
+"""The names come in the order of the array, and are locked in it."""

@@ -20,6 +20,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from queue_tool import errors
 from queue_tool.errors import BadRequest, QueueToolError
 from queue_tool.model.access import Role
+from queue_tool.model.json_text import LINES
 from queue_tool.model.payloads.queries import Paging, Query
 from queue_tool.model.payloads.requests import NoBody
 from queue_tool.web.http.answers import answer
@@ -28,8 +29,6 @@ from queue_tool.web.http.query import read_query
 from queue_tool.web.http.reading import read_object
 
 JSON = ("application/json",)
-
-LINES = ("application/x-ndjson", "application/jsonl")
 
 JSON_OR_LINES = (*JSON, *LINES)
 """Media types: one JSON value, or an array as one element on each line."""

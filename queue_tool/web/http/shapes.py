@@ -25,12 +25,12 @@ from queue_tool.model.payloads.tasks import (
     StatusOnly,
     TaskError,
     TaskResult,
-    TaskStatus,
     TaskSummary,
 )
 from queue_tool.model.states import Code, State
 from queue_tool.model.task import Status
 from queue_tool.model.times import rfc3339
+from queue_tool.services.answers import status
 from queue_tool.web.http.answers import rfc3339_or_none
 
 LONGEST_IN_LISTS = 1000
@@ -69,25 +69,6 @@ def status_only(task: Status) -> StatusOnly:
     """Return the id and the status of a task, and no more."""
     token, state = task.token, task.state
     return StatusOnly(task_id=token, id=token, token=token, status=state, message=state.message)
-
-
-def status(task: Status, **more: Any) -> TaskStatus:
-    """Return the id and the status of a task, and more fields of `TaskStatus`."""
-    return status_of(task.token, task.state, task.task_type, task.batch, **more)
-
-
-def status_of(token: str, state: State, task_type: str, batch: str | None, **more: Any) -> TaskStatus:
-    """Return the id and the status of a task, from its fields."""
-    return TaskStatus(
-        task_id=token,
-        id=token,
-        token=token,
-        status=state,
-        message=state.message,
-        task_type=task_type,
-        batch=batch,
-        **more,
-    )
 
 
 def result(task: Status) -> TaskResult:

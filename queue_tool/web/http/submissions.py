@@ -7,8 +7,9 @@ from msgspec import UNSET, UnsetType
 
 from queue_tool.errors import BadContinuation, BadIdempotencyKey, MalformedJson
 from queue_tool.model import json_text
-from queue_tool.model.batch import INVALID, Accepted, Element, IdempotencyKey, Submission, item_of
-from queue_tool.model.payloads.batches import FieldProblem, Received, ReceivedElement
+from queue_tool.model.batch import IdempotencyKey, Submission
+from queue_tool.model.payloads.batches import Received
+from queue_tool.services import answers
 from queue_tool.services.submit import request_digest
 from queue_tool.web.http.operation import Reply
 
@@ -26,12 +27,9 @@ REFUSED_WHOLE = 422
 
 def received(submission: Submission, status: int = 200, total: int | UnsetType = UNSET) -> Reply[Received]:
     """Return the response to a batch, or to more elements of an open batch, which then has `total` elements."""
-    elements = [shown(element) for element in submission.elements]
+    body = answers.received(submission, total)
     if submission.batch is None:
-        status = REFUSED_WHOLE if submission.is_refused_whole else status
-        return Reply(body=Received(processing_items=elements), status=status)
-    removed = submission.removed or UNSET
-    body = Received(processing_items=elements, batch=submission.batch, removed=removed, total=total)
+        return Reply(body=body, status=REFUSED_WHOLE if submission.is_refused_whole else status)
     return Reply(body=body, status=status, headers={"Location": f"/batches/{submission.batch}"})
 
 
@@ -70,18 +68,3 @@ def on_finished_of(parameter: str | None) -> object:
     except MalformedJson as error:
         name = "parameter on_finished" if header is None else "header On-Finished"
         raise BadContinuation(error.sentence.replace("The body", f"The {name}")) from None
-
-
-def shown(element: Element) -> ReceivedElement:
-    """Return what the response to a request says about one element."""
-    custom_id = UNSET if element.custom_id is None else element.custom_id
-    if isinstance(element, Accepted):
-        return ReceivedElement(hash=element.token, index=element.index, item=item_of(element.data), custom_id=custom_id)
-    return ReceivedElement(
-        hash=INVALID,
-        index=element.index,
-        item=element.item,
-        errors=[FieldProblem(path=error.path, message=error.message) for error in element.errors],
-        custom_id=custom_id,
-        duplicate_of=element.duplicate_of or UNSET,
-    )

@@ -10,12 +10,13 @@ from importlib.resources import files
 from typing import Any, get_args
 
 from queue_tool.model.access import Role
+from queue_tool.model.json_text import LINES
 from queue_tool.model.payloads.fields import Payload
 from queue_tool.model.payloads.queries import FailedFilters, Filters, Query
 from queue_tool.model.payloads.service import Problem
 from queue_tool.model.task_types import TaskType
 from queue_tool.web.http.bodies import JsonBody
-from queue_tool.web.http.operation import ANY, JSON, LINES, Group, Operation
+from queue_tool.web.http.operation import ANY, JSON, Group, Operation
 from queue_tool.web.http.reading import requires_a_key
 from queue_tool.web.openapi.answers import answers_of, example_components, header_components
 from queue_tool.web.openapi.parameters import SHARED, parameters_of, path_of

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from queue_tool.errors import BadWebhook, NotAnArray, TooManyItems, TooManyWaiting
 from queue_tool.model.access import Role
+from queue_tool.model.labels import label_of
 from queue_tool.model.payloads.batches import Received
 from queue_tool.model.payloads.queries import LabelQuery
 from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.bodies import JsonBody
 from queue_tool.web.http.operation import JSON_OR_LINES, Group, Reply
-from queue_tool.web.http.query import label_of
 from queue_tool.web.http.submissions import MAIN_TYPE, idempotency_key, on_finished_of, received
 
 routes = Group("batches", "Send batches, read their status and their results, cancel and retry all tasks of a batch.")

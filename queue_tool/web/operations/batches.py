@@ -8,6 +8,7 @@ from queue_tool.errors import BatchNotFound, PartlyChanged
 from queue_tool.model.access import Role
 from queue_tool.model.batch import SealedBy
 from queue_tool.model.filter import Filter
+from queue_tool.model.labels import label_of
 from queue_tool.model.payloads.batches import Batch
 from queue_tool.model.payloads.lists import BatchPage
 from queue_tool.model.payloads.queries import BatchQuery, CancelQuery
@@ -18,7 +19,6 @@ from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.operation import Group, Reply
 from queue_tool.web.http.paging import listed, totals
 from queue_tool.web.http.prefer import answer_in_time
-from queue_tool.web.http.query import label_of
 from queue_tool.web.http.selections import requester
 
 routes = Group("batches", "Send batches, read their status and their results, cancel and retry all tasks of a batch.")

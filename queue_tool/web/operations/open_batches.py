@@ -19,16 +19,17 @@ from queue_tool.errors import (
 from queue_tool.model import json_text
 from queue_tool.model.access import Role
 from queue_tool.model.batch import SealedBy
+from queue_tool.model.labels import label_of
 from queue_tool.model.payloads.batches import Batch, KeptElements, Received
 from queue_tool.model.payloads.queries import FromQuery, KeptQuery
 from queue_tool.model.payloads.requests import OpenBatchBody
+from queue_tool.services.answers import shown
 from queue_tool.services.submit import request_digest
 from queue_tool.web.http import shapes
 from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.bodies import JsonBody
 from queue_tool.web.http.operation import JSON_OR_LINES, Group, Reply
-from queue_tool.web.http.query import label_of
-from queue_tool.web.http.submissions import idempotency_key, received, shown
+from queue_tool.web.http.submissions import idempotency_key, received
 
 CREATED = 201
 

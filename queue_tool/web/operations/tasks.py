@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from flask import g
-from msgspec import UNSET
 
 from queue_tool.errors import (
     BadParameter,
@@ -22,7 +21,8 @@ from queue_tool.errors import (
     UniqueKeyTaken,
 )
 from queue_tool.model.access import Role
-from queue_tool.model.batch import UNNAMED, Element, Judge, NewTask, Refused
+from queue_tool.model.batch import UNNAMED, Element, Judge
+from queue_tool.model.labels import label_of
 from queue_tool.model.payloads.batches import Received
 from queue_tool.model.payloads.details import TaskDetails
 from queue_tool.model.payloads.lists import TaskPage
@@ -33,13 +33,13 @@ from queue_tool.model.settings import INLINE
 from queue_tool.model.states import State
 from queue_tool.model.task_request import Requests
 from queue_tool.runtime import Runtime
+from queue_tool.services import answers
 from queue_tool.web.http import shapes
 from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.bodies import JsonBody
 from queue_tool.web.http.operation import JSON_OR_LINES, Answer, Group, Options, Reply
 from queue_tool.web.http.paging import page_of_tasks
 from queue_tool.web.http.prefer import answer_in_time, task_in_time
-from queue_tool.web.http.query import label_of
 from queue_tool.web.http.selections import requester, selection_of
 from queue_tool.web.http.submissions import REFUSED_WHOLE, idempotency_key, on_finished_of, received
 
@@ -114,23 +114,16 @@ def _judge_of(name: str) -> Judge:
 
 
 def submitted(system: Runtime, element: Element) -> Reply[TaskStatus]:
-    """Return the answer to one task. For a new task it is made without the database, which may be away by now.
+    """Return the answer to one task.
 
     Raises:
         BadTask: it was refused.
         TaskRemoved: the task of a repeated request was removed since.
         StoreAway: the database is busy or away, and is needed.
     """
-    if isinstance(element, Refused):
-        if element.duplicate_of is None:
-            raise BadTask.because([asdict(error) for error in element.errors])
-        return _located(shapes.status(system.ask.task(element.duplicate_of), duplicate=True))
-    custom_id = UNSET if element.custom_id is None else element.custom_id
-    if isinstance(element, NewTask) and system.settings.redis_url != INLINE:
-        state = State.SCHEDULED if element.options.must_wait(system.clock.now()) else State.QUEUED
-        new = shapes.status_of(element.token, state, element.task_type.name, None, custom_id=custom_id)
-        return _located(new, ACCEPTED)
-    return _located(shapes.status(system.ask.task(element.token), custom_id=custom_id), ACCEPTED)
+    now = None if system.settings.redis_url == INLINE else system.clock.now()
+    answer = answers.submitted(element, system.ask, now)
+    return _located(answer, 200 if answer.duplicate is True else ACCEPTED)
 
 
 @routes.get("/tasks", Role.READ)
@@ -181,7 +174,7 @@ def cancel_task(token: str, body: CancelBody) -> Reply[TaskStatus]:
     task = system.ask.task(token)
     if not system.cancel([token], requester(body.by or body.cancelled_by), body.reason or "", key=g.key_name).tickets:
         raise TaskEnded(f"This task has already ended: it is {system.ask.task(token).state.value}.")
-    return _located(shapes.status(replace(task, state=State.CANCELED)))
+    return _located(answers.status(replace(task, state=State.CANCELED)))
 
 
 @routes.post(
@@ -246,7 +239,7 @@ def reopened(token: str) -> Reply[TaskStatus]:
         if state.can_be_reopened:
             raise UniqueKeyTaken
         raise TaskNotRetried(f"Only failed and canceled tasks can be retried; this one is {state.value}.")
-    return _located(shapes.status(replace(task, state=State.QUEUED)))
+    return _located(answers.status(replace(task, state=State.QUEUED)))
 
 
 def _located(task: TaskStatus, status: int = 200) -> Reply[TaskStatus]:

@@ -16,12 +16,12 @@ from queue_tool.model.access import Role
 from queue_tool.model.batch import UNNAMED, Batch, SealedBy
 from queue_tool.model.details import ElementResult
 from queue_tool.model.filter import Filter
+from queue_tool.model.labels import label_of
 from queue_tool.model.payloads.queries import BatchQuery, DownloadQuery
 from queue_tool.web.http import shapes
 from queue_tool.web.http.admission import FORM
 from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.operation import Group
-from queue_tool.web.http.query import label_of
 from queue_tool.web.http.result_files import CSV, JSON_LINES, stream_as
 from queue_tool.web.http.selections import requester
 from queue_tool.web.pages.page import OFTEN, back_to, choice, field, page

@@ -13,6 +13,7 @@ from queue_tool.errors import BadRequest, QueueToolError, StoreAway
 from queue_tool.model.access import Role
 from queue_tool.model.batch import Refused
 from queue_tool.model.csv_elements import LEFT_OUT
+from queue_tool.model.labels import label_of
 from queue_tool.model.pasted import FORMATS, Pasted, pasted
 from queue_tool.model.task_types import TaskType
 from queue_tool.web.http.admission import FORM
@@ -20,7 +21,6 @@ from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.bodies import slot_for_body
 from queue_tool.web.http.operation import Group
 from queue_tool.web.http.problems import STATUSES
-from queue_tool.web.http.query import label_of
 from queue_tool.web.http.submissions import MAIN_TYPE
 from queue_tool.web.pages import batches
 from queue_tool.web.pages.page import back_to, choice, field, page

@@ -1,0 +1,48 @@
+"""Failures of RabbitMQ, as sentences for the operator. None of them has a password."""
+
+from __future__ import annotations
+
+from pika import exceptions
+
+from queue_tool.errors import AmqpAway
+
+CANCELED = "RabbitMQ has canceled the consumer: the queue was deleted, or its node has ended."
+
+
+def away(error: BaseException) -> AmqpAway:
+    """Return the error with a sentence about what pika reported."""
+    cause = _cause(error)
+    match cause:
+        case exceptions.ProbableAuthenticationError():
+            sentence = "RabbitMQ refuses the user or the password."
+        case exceptions.ProbableAccessDeniedError():
+            sentence = "RabbitMQ refuses the virtual host: it does not exist, or the user may not use it."
+        case exceptions.IncompatibleProtocolError():
+            sentence = "The server does not speak AMQP 0-9-1."
+        case exceptions.ConsumerCancelled():
+            sentence = CANCELED
+        case exceptions.ChannelClosed() | exceptions.ConnectionClosed():
+            sentence = f"RabbitMQ answers: {cause.reply_text}"
+        case exceptions.AMQPHeartbeatTimeout():
+            sentence = "RabbitMQ has sent nothing for longer than the heartbeat allows."
+        case OSError():
+            sentence = f"RabbitMQ does not answer: {cause.strerror or cause}."
+        case _:
+            sentence = f"The connection to RabbitMQ was lost ({type(cause).__name__})."
+    return AmqpAway(sentence)
+
+
+def is_by_broker(error: BaseException) -> bool:
+    """Return whether RabbitMQ has closed the channel because it refuses what was asked."""
+    return isinstance(error, exceptions.ChannelClosedByBroker)
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Return what is inside of the errors of pika's workflow of connecting."""
+    for _ in range(10):
+        inner = [*getattr(error, "exceptions", ()), getattr(error, "exception", None), *error.args[:1]]
+        found = [each for each in inner if isinstance(each, BaseException)]
+        if not found:
+            break
+        error = found[0]
+    return error

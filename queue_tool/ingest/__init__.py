@@ -1,0 +1,1 @@
+"""`queue-tool consume`: takes work from RabbitMQ."""
