@@ -30,7 +30,6 @@ def main() -> int:
     _write_files(host.folder, found)
     try:
         containers = {each.name: Container(each, host) for each in found}
-        _leave_out_what_is_missing(containers)
         _start(containers)
         _use(containers, variables)
         _stop_all(containers)
@@ -52,13 +51,6 @@ def _write_files(folder: Path, found: list[Service]) -> None:
     (folder / "hosts").write_text(f"127.0.0.1 {names}\n")
     users = Path("/etc/passwd").read_text("utf-8")
     (folder / "passwd").write_text(f"{users}queue-tool:x:{UID}:{UID}::/app:/usr/sbin/nologin\n")
-
-
-def _leave_out_what_is_missing(containers: dict[str, Container]) -> None:
-    """Leave out the consumer if this version of the program cannot be one."""
-    if containers["consumer"].run(["queue-tool", "consume", "--help"]).returncode:
-        del containers["consumer"]
-        say("consumer is left out: this version has no `queue-tool consume`")
 
 
 def _start(containers: dict[str, Container]) -> None:
@@ -83,8 +75,7 @@ def _use(containers: dict[str, Container], variables: dict[str, str]) -> None:
     _require_safe(web)
     key = _make_key(web)
     _do_batch("HTTP", lambda: batches.by_http(key), key)
-    if "consumer" in containers:
-        _do_batch("RabbitMQ", lambda: batches.by_rabbitmq(variables["RABBITMQ_PASSWORD"]), key)
+    _do_batch("RabbitMQ", lambda: batches.by_rabbitmq(variables["RABBITMQ_PASSWORD"]), key)
     say(_output(web, ["queue-tool", "db", "backup", "/data/copy.dump"]).strip())
     _drain(containers["worker"], key)
 

@@ -24,8 +24,6 @@ OWN = {name: each for name, each in SERVICES.items() if each["image"] == "queue-
 IMAGE = instructions(ROOT / "Dockerfile")
 
 SETTINGS = {each.name for each in described()}
-OF_RABBITMQ = {"QUEUE_TOOL_AMQP_URL"}
-COMING = {"consume"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -45,7 +43,7 @@ def test_a_container_may_do_no_more_than_it_must(name: str) -> None:
 @pytest.mark.parametrize("name", OWN)
 def test_a_process_of_the_program_gets_time_to_drain_and_settings_that_exist(name: str) -> None:
     assert int(OWN[name]["stop_grace_period"].removesuffix("s")) > Settings().drain + 35
-    assert OWN[name]["environment"].keys() <= SETTINGS | OF_RABBITMQ
+    assert OWN[name]["environment"].keys() <= SETTINGS
     program, *words = OWN[name]["command"]
     assert program == "queue-tool"
     require_command(words)
@@ -55,7 +53,7 @@ def require_command(words: list[str]) -> None:
     """Check that `queue-tool` has the command with which these words begin."""
     command: click.Command = main
     for word in words:
-        if not isinstance(command, click.Group) or word in COMING:
+        if not isinstance(command, click.Group):
             return
         assert word in command.commands, words
         command = command.commands[word]
@@ -84,7 +82,7 @@ def test_the_page_names_each_service_and_its_volume() -> None:
 
 def test_the_page_names_settings_that_exist() -> None:
     named = set(re.findall(r"QUEUE_TOOL_[A-Z_]+", PAGE.read_text("utf-8")))
-    assert named <= SETTINGS | OF_RABBITMQ
+    assert named <= SETTINGS
     assert OWN["web"]["environment"].keys() <= named
 
 

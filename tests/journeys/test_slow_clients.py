@@ -45,9 +45,9 @@ class Clients:
         self._open.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def token(lasting_system: System) -> str:
-    """A task that does not end."""
+    """A task that does not end. Each test has its own: tests of other modules may cancel what matches a filter."""
     (found,) = tokens(lasting_system.post(items(1, 3600)))
     return found
 

@@ -123,6 +123,7 @@ ROLES: dict[tuple[str, str], Role] = {
     ("GET", "/dashboard/queues"): Role.READ,
     ("POST", "/dashboard/queues"): Role.ADMIN,
     ("GET", "/dashboard/workers"): Role.READ,
+    ("POST", "/dashboard/workers"): Role.ADMIN,
     ("GET", "/dashboard/keys"): Role.ADMIN,
     ("POST", "/dashboard/keys"): Role.ADMIN,
     ("GET", "/dashboard/suggestions/<name>"): Role.READ,

@@ -39,6 +39,22 @@ def supervisors(client: FlaskClient) -> list[Any]:
     return listed
 
 
+def test_workers_are_added_and_removed_by_the_buttons_of_the_page(
+    client: FlaskClient, runtime: Runtime, here: Process
+) -> None:
+    page, form = "/dashboard/workers", {"host": here.host}
+    runtime.owner.id()  # a process of this host, so that the page shows the host
+    shown = client.get(page).text
+    assert "1</strong> (1\u20138)" in shown
+    assert ('value="remove" disabled' in shown, 'value="add" disabled' in shown) == (True, False)
+    assert "A worker is added." in client.post(page, data=form | {"action": "add"}, follow_redirects=True).text
+    assert [each["wanted"] for each in supervisors(client)] == [2]
+    assert "A worker is removed" in client.post(page, data=form | {"action": "remove"}, follow_redirects=True).text
+    assert [each["wanted"] for each in supervisors(client)] == [1]
+    assert client.post(page, data=form | {"action": "remove"}).status_code == 409
+    assert client.post(page, data={"host": "zebra", "action": "add"}).status_code == 404
+
+
 def test_workers_are_added_and_removed_and_the_list_shows_what_is_wanted(
     client: FlaskClient, here: Process, news: News
 ) -> None:

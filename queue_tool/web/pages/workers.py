@@ -1,4 +1,4 @@
-"""The page `/dashboard/workers`: the processes by host, with the use of their lanes."""
+"""The page `/dashboard/workers`: the processes by host, with the use of their lanes; add and remove workers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from flask import Response
+from flask import Response, g
+from werkzeug.wrappers import Response as BaseResponse
 
 from queue_tool.model.access import Role
 from queue_tool.model.heartbeat import Slots
@@ -14,9 +15,10 @@ from queue_tool.model.queues import Lane
 from queue_tool.model.times import rfc3339
 from queue_tool.services.measures.gauges import WorkerState, state_of
 from queue_tool.store import WorkerDetails
+from queue_tool.web.http.admission import FORM
 from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.operation import Group
-from queue_tool.web.pages.page import OFTEN, page
+from queue_tool.web.pages.page import OFTEN, back_to, choice, field, last_change, page
 
 PATH = "/dashboard/workers"
 
@@ -56,7 +58,7 @@ class Host:
     lanes: Sequence[LaneRow]
 
 
-@pages.get(PATH, Role.READ, in_document=False)
+@pages.get(PATH, Role.READ, in_document=False, takes_any_query=True)
 def show_workers() -> Response:
     """Show the processes that run tasks, and the others, by host."""
     system = runtime()
@@ -66,8 +68,18 @@ def show_workers() -> Response:
         "workers.html",
         refresh=OFTEN,
         hosts=[_host(name, list(rows)) for name, rows in groupby(found, key=lambda each: each.process.host)],
+        supervisors={each.host: each.scale for each in system.scaling()},
         versions=sorted(versions),
+        done=last_change("worker_added", "worker_removed"),
     )
+
+
+@pages.post(PATH, Role.ADMIN, in_document=False, takes=FORM)
+def change_workers_by_form() -> BaseResponse:
+    """Let a supervisor run one more worker, or one less."""
+    adds = choice("action", ("add", "remove")) == "add"
+    runtime().scaling.change(field("host"), lambda scale: scale.more(1) if adds else scale.fewer(1), g.key_name)
+    return back_to(PATH, done="worker_added" if adds else "worker_removed")
 
 
 def _host(name: str, workers: Sequence[WorkerDetails]) -> Host:
