@@ -21,7 +21,7 @@ MORE = 20
 @pytest.fixture
 def system(tmp_path: Path) -> Iterator[System]:
     """A system that does the tasks while more are sent."""
-    made = System(tmp_path, settings={"LOG_LEVEL": "warning"}, port=free_port())
+    made = System(tmp_path, port=free_port())
     try:
         made.start()
         yield made
