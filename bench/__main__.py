@@ -1,9 +1,10 @@
 """Benchmarks of this service and its peers.
 
-    python -m bench [--quick] [submit] [small] [beside] [tasks] [drain] [plain] [isolated] [check] [counts] [fair]
+    python -m bench [--quick] [--page] [submit] [small] [beside] [tasks] [drain] [plain] [isolated] [check] [counts] [fair]
         [streamed] [messages] [amqp] [memory] [idle] [postgres]
 
-Without a name, all parts run. A complete run without --quick writes docs/benchmark.md and docs/benchmark.svg.
+Without a name, all parts run. A complete run without --quick writes docs/benchmark.md and docs/benchmark.svg. With
+--page, a run of some parts writes them too: then the page has only these parts.
 """
 
 from __future__ import annotations
@@ -75,14 +76,15 @@ def main() -> None:
         print(f"\n{terminal(made)}\n", flush=True)
         tables += made
     print(f"{verdict(tables)} The run took {time.monotonic() - began:.0f} s on {machine.sentence}.")
-    if not arguments.quick and not arguments.parts:
-        page.write(tables, machine, environments.versions(), configurations())
+    if not arguments.quick and (arguments.page or not arguments.parts):
+        page.write(tables, machine, environments.versions(), configurations(), arguments.parts)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("parts", nargs="*", metavar="part", help=f"parts to run ({', '.join(PARTS)}); default all")
     parser.add_argument("--quick", action="store_true", help="fewer tasks and shorter times")
+    parser.add_argument("--page", action="store_true", help="write the page also if only some parts run")
     arguments = parser.parse_args()
     if unknown := [name for name in arguments.parts if name not in PARTS]:
         parser.error(f"unknown part {unknown[0]!r}; the parts are {', '.join(PARTS)}")

@@ -45,20 +45,32 @@ HOW_THEY_RUN = """\
 """
 
 
-def write(tables: Sequence[Table], machine: Machine, versions: Mapping[str, str], peers: Mapping[str, str]) -> None:
-    """Write the page and its chart."""
+def write(
+    tables: Sequence[Table],
+    machine: Machine,
+    versions: Mapping[str, str],
+    peers: Mapping[str, str],
+    parts: Sequence[str] = (),
+) -> None:
+    """Write the page and its chart. Without parts, all of them have run."""
     day = datetime.now(UTC).date().isoformat()
-    (DOCS / "benchmark.md").write_text(page(tables, machine, versions, peers, day), "utf-8")
+    command = f"python -m bench --page {' '.join(parts)}" if parts else "make bench"
+    (DOCS / "benchmark.md").write_text(page(tables, machine, versions, peers, day, command), "utf-8")
     (DOCS / "benchmark.svg").write_text(chart([table for table in tables if table.charted]), "utf-8")
 
 
 def page(
-    tables: Sequence[Table], machine: Machine, versions: Mapping[str, str], peers: Mapping[str, str], day: str
+    tables: Sequence[Table],
+    machine: Machine,
+    versions: Mapping[str, str],
+    peers: Mapping[str, str],
+    day: str,
+    command: str = "make bench",
 ) -> str:
     """Return the page as Markdown."""
     parts = [
         "# Benchmark results",
-        f"`make bench` wrote this page on {day} from the figures of that run. {verdict(tables)}",
+        f"`{command}` wrote this page on {day} from the figures of that run. {verdict(tables)}",
         "![Bar charts of the rates below, on a logarithmic scale](benchmark.svg)",
         *(_section(table) for table in tables),
         f"## How to read the figures\n\n{HOW_TO_READ}\n{WHAT_WE_DO_MORE.rstrip()}",
