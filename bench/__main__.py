@@ -1,7 +1,7 @@
 """Benchmarks of this service and its peers.
 
-    python -m bench [--quick] [--page] [submit] [small] [beside] [tasks] [drain] [plain] [isolated] [check] [counts] [fair]
-        [streamed] [messages] [amqp] [memory] [idle] [postgres]
+    python -m bench [--quick] [--page] [submit] [small] [beside] [tasks] [drain] [plain] [isolated] [check] [counts]
+        [fair] [streamed] [messages] [amqp] [memory] [idle] [postgres]
 
 Without a name, all parts run. A complete run without --quick writes docs/benchmark.md and docs/benchmark.svg. With
 --page, a run of some parts writes them too: then the page has only these parts.

@@ -55,7 +55,7 @@ def write(
     """Write the page and its chart. Without parts, all of them have run."""
     day = datetime.now(UTC).date().isoformat()
     command = f"python -m bench --page {' '.join(parts)}" if parts else "make bench"
-    (DOCS / "benchmark.md").write_text(page(tables, machine, versions, peers, day, command), "utf-8")
+    (DOCS / "benchmark.md").write_text(page(tables, machine, versions, peers, day, command=command), "utf-8")
     (DOCS / "benchmark.svg").write_text(chart([table for table in tables if table.charted]), "utf-8")
 
 
@@ -65,6 +65,7 @@ def page(
     versions: Mapping[str, str],
     peers: Mapping[str, str],
     day: str,
+    *,
     command: str = "make bench",
 ) -> str:
     """Return the page as Markdown."""
