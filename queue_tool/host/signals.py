@@ -14,7 +14,9 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from queue_tool.host import processes
@@ -24,6 +26,9 @@ OF_SUPERVISOR = signal.SIGUSR2
 
 TO_SUPERVISOR = signal.SIGUSR1
 """The signal that tells a supervisor that the database has news for it."""
+
+LOOK_EVERY = 0.001
+"""Seconds between two looks whether a thread waits for signals."""
 
 _THE_END = 0
 """The byte after which nothing more is read. No signal has this number."""
@@ -102,7 +107,9 @@ class Signals:
         others = threading.Thread(target=self._hear_others, args=[on_signal], name="signals", daemon=True)
         others.start()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, self._names)  # in this thread only
-        on_ready()
+        threading.Thread(
+            target=_call_when_it_waits, args=[threading.get_native_id(), self._names[0], on_ready], daemon=True
+        ).start()
         while not self._has_ended:
             found = signal.sigwaitinfo(self._names)
             if not self._has_ended:
@@ -138,6 +145,24 @@ _kept: dict[signal.Signals, Any] = {}
 """The handlers of this process that its children do not inherit."""
 
 _held = threading.local()
+
+
+def _call_when_it_waits(thread: int, name: signal.Signals, call: Callable[[], None]) -> None:
+    """Call a function when a thread, which has blocked a signal, waits for it.
+
+    Before, the kernel would deliver the signal to another thread, which does not learn the sender. While a thread waits
+    in `sigwaitinfo`, the kernel does not count the signal as blocked, and `/proc` shows that.
+    """
+    status, bit = Path(f"/proc/self/task/{thread}/status"), 1 << (name - 1)
+    with contextlib.suppress(OSError, StopIteration):  # there is no `/proc`, or the thread has ended
+        while _blocked(status.read_text("ascii", "replace")) & bit:
+            time.sleep(LOOK_EVERY)
+    call()
+
+
+def _blocked(status: str) -> int:
+    """Return the signals that a thread blocks, as bits (proc(5), `SigBlk`)."""
+    return int(next(line for line in status.splitlines() if line.startswith("SigBlk:")).split()[1], 16)
 
 
 def keep_from_children() -> None:

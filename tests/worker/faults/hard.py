@@ -137,7 +137,7 @@ def stops_its_worker_in_a_thread(data: str, context: Context) -> None:
 
 def _stop(data: str) -> None:
     if data == "a child":
-        subprocess.Popen(["sh", "-c", f"sh -c 'kill {os.getpid()}; sleep 2'"])
+        subprocess.Popen(["sh", "-c", f"sh -c 'kill {os.getpid()}; sleep 10'"])
     else:
         os.kill(os.getpid(), signal.SIGTERM)
 
