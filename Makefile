@@ -29,7 +29,7 @@ chaos: QUICK := 1
 lint: | .compiled
 postgres: | lint
 test: | chaos
-containers: | postgres
+containers: | postgres test
 endif
 
 # In a fresh clone, each of the parallel test processes would compile all tests. It only saves time, so it never fails.

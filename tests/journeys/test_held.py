@@ -12,7 +12,7 @@ import pytest
 from queue_tool.model.task_types import declared
 from tests.journeys import held
 from tests.past_the_store import note, rows
-from tests.support import System, eventually, http, tokens
+from tests.support import LIMIT, System, eventually, http, tokens
 
 pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
 
@@ -39,7 +39,7 @@ def hold(system: System, name: str) -> list[str]:
     for kinds in (FIRST, LAST):
         body = [{"task_type": kind, "data": str(folder)} for kind in kinds]
         sent += tokens(http("POST", system.url("/tasks"), body))
-        eventually(lambda: len([path for path in folder.iterdir() if path.is_file()]) == len(sent))  # noqa: B023 - called here
+        eventually(lambda: len([path for path in folder.iterdir() if path.is_file()]) == len(sent), 2 * LIMIT)  # noqa: B023 - called here
     return sent
 
 

@@ -146,7 +146,7 @@ def test_an_outcome_is_recorded_after_the_database_is_unlocked(hasty: Runtime, n
 
     def lock(data: object) -> str:
         other.execute("BEGIN IMMEDIATE")
-        threading.Timer(1, lambda: other.execute("ROLLBACK")).start()  # longer than the store waits for a lock
+        threading.Timer(3, lambda: other.execute("ROLLBACK")).start()  # longer than the store waits for a lock
         return "kept"
 
     ended = run(hasty, send(hasty, lock))
