@@ -151,7 +151,7 @@ def test_an_outcome_is_recorded_after_the_database_is_unlocked(hasty: Runtime, n
 
     ended = run(hasty, send(hasty, lock))
     assert (ended.state, ended.result) == (State.FINISHED, '"kept"')
-    assert len(news.of(events.OutcomeDelayed)) == 1
+    assert news.of(events.OutcomeDelayed) != []  # one for each try
     other.close()
 
 
