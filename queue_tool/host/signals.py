@@ -2,7 +2,8 @@
 
 Python runs signal handlers only in the main thread, when that thread executes bytecode again, and does not tell them
 who sent the signal. So the main thread waits in `sigwaitinfo`, which reports the sender. The kernel may deliver a
-signal to another thread, for example the second of two signals. Then a byte in a pipe wakes a thread that reads it.
+signal to another thread: for example the second of two signals, or one that arrives while that thread starts a process
+or a thread. Then a byte in a pipe wakes a thread that reads it, and the sender stays unknown.
 
 A forked child inherits the handlers and the pipe. A signal to the child would then not end it, and its byte would reach
 the parent. So children that tasks fork get default signals instead.

@@ -122,6 +122,7 @@ class Stage:
             "HOME": str(directory),
             "FLASK_RUN_PORT": str(self._port),
             "TERM": "dumb",
+            "PYTEST_DEBUG_TEMPROOT": str(directory),  # otherwise it would remove what earlier sessions have left
             "PIP_NO_INDEX": "1",  # no page may install into the environment of the tests
         }
         del self._environment["QUEUE_TOOL_MAX_ATTEMPTS"]

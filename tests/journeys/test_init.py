@@ -23,8 +23,9 @@ def test_a_new_project_starts_works_and_passes_its_tests(tmp_path: Path) -> None
     assert {path.name for path in folder.iterdir()} == {*FILES}
     assert (folder / ".env").stat().st_mode & 0o077 == 0
     assert (folder / "README.md").read_text().startswith("# shop\n")
+    environment = clean_environment() | {"PYTEST_DEBUG_TEMPROOT": str(tmp_path)}  # its files stay out of this session's
     tested = interpreter().run(
-        ["-m", "pytest", "-q", "-p", "no:cacheprovider"], cwd=folder, env=clean_environment(), timeout=LIMIT
+        ["-m", "pytest", "-q", "-p", "no:cacheprovider"], cwd=folder, env=environment, timeout=LIMIT
     )
     assert (tested.returncode, "\n4 passed" in tested.stdout) == (0, True), tested.stdout
     system = System(folder)

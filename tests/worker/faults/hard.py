@@ -137,7 +137,9 @@ def stops_its_worker_in_a_thread(data: str, context: Context) -> None:
 
 def _stop(data: str) -> None:
     if data == "a child":
-        subprocess.Popen(["sh", "-c", f"sh -c 'kill {os.getpid()}; sleep 10'"])
+        reading, writing = os.pipe()
+        subprocess.Popen(["sh", "-c", f"sh -c 'read line; kill {os.getpid()}; sleep 10'"], stdin=reading)
+        os.write(writing, b"now\n")  # later: a signal to a thread that just starts a process has no known sender
     else:
         os.kill(os.getpid(), signal.SIGTERM)
 
