@@ -1,19 +1,17 @@
-"""The runtime: builds the store, the broker and the services from the settings. Only this module chooses which ones."""
+"""The runtime: everything that an entry point needs, made from the settings (see `wiring`)."""
 
 from __future__ import annotations
 
 import random
-import time
-from collections.abc import Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from queue_tool import environment
 from queue_tool.broker import Broker
-from queue_tool.brokers import event_sender, open_broker, require_own_redis
+from queue_tool.brokers import event_sender, require_own_redis
 from queue_tool.databases import open_store
 from queue_tool.errors import BadTaskType, StoreAway
 from queue_tool.host import logs, put_aside
@@ -22,38 +20,29 @@ from queue_tool.host.clock import CLOCK
 from queue_tool.known_types import load_types
 from queue_tool.model.batch import Judge, judge_of
 from queue_tool.model.clock import Clock
-from queue_tool.model.context import Context
 from queue_tool.model.options import PLAIN, Options
-from queue_tool.model.parent_results import WantedPage
-from queue_tool.model.sending import Sending
 from queue_tool.model.settings import Settings
 from queue_tool.model.task_types import TaskTypes
 from queue_tool.model.telemetry import Telemetry
-from queue_tool.model.ticket import Ticket
-from queue_tool.runners import make_runner
 from queue_tool.services.ask import Ask
 from queue_tool.services.cancel import Cancel
 from queue_tool.services.dead_letters import DeadLetters
-from queue_tool.services.declaring import declared_schedules
 from queue_tool.services.filling import Filling
-from queue_tool.services.follow import Follow
 from queue_tool.services.listing import Listing
 from queue_tool.services.measures.gauges import Gauges
 from queue_tool.services.measures.measures import Measures
 from queue_tool.services.messages import Messages
 from queue_tool.services.open_batches import OpenBatches
 from queue_tool.services.owner import Owner, lives_here
-from queue_tool.services.part_line import PartLine
 from queue_tool.services.pause import Pause
 from queue_tool.services.ready import Ready
 from queue_tool.services.reopen import Reopen
 from queue_tool.services.run import Runner
-from queue_tool.services.send import Send
 from queue_tool.services.submit import Submit
-from queue_tool.services.submitter import Submitter
 from queue_tool.services.sweep.sweep import Sweep
 from queue_tool.services.wait import Wait
 from queue_tool.store import Store
+from queue_tool.wiring import Wiring
 
 if TYPE_CHECKING:
     from queue_tool.services.declared_schedules import DeclaredSchedules
@@ -61,18 +50,6 @@ if TYPE_CHECKING:
     from queue_tool.services.scaling import Scaling
     from queue_tool.services.schedules import Schedules
     from queue_tool.services.webhooks import Webhooks
-
-RECORD_WITHIN = 0.05
-"""Seconds within which a process of `SENDERS` records what it has pushed, if no later request records it."""
-
-FILL_PAUSE = 0.02
-"""Seconds before the next check of a line that another process fills now."""
-
-SENDERS = ("web", "worker", "consumer")
-"""The kinds of processes in which many threads send tasks."""
-
-WITHOUT_HEARTBEAT = ("web", "consumer", "program")
-"""The kinds of processes in which a thread writes the measures. Workers write them with their heartbeats."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,73 +223,57 @@ def open_runtime(
     Raises:
         QueueToolError: the database, Redis or a task type cannot be used; the sentence says which.
     """
+    store, types = _opened(settings, telemetry, migrate=migrate, judges=judges)
+    wiring = Wiring(
+        settings=settings,
+        telemetry=telemetry,
+        clock=clock,
+        types=types,
+        store=store,
+        kind=kind,
+        name=name,
+        for_parent=for_parent,
+        judges=judges,
+        sweeps=sweeps,
+    )
+    return _runtime_of(wiring)
+
+
+def _opened(settings: Settings, telemetry: Telemetry, *, migrate: bool, judges: bool) -> tuple[Store, TaskTypes]:
+    """Open the database, and load the task types. If that fails, nothing stays open."""
     with ExitStack() as opened:
         store = opened.enter_context(closing(open_store(settings, migrate=migrate)))
         require_own_redis(settings, store)
         types = load_types(settings, telemetry)
         if judges:
             types.compile()
-        opened.pop_all()  # nothing failed, so the store stays open
-    measures = Measures(store, telemetry, clock)
-    owner = Owner(store, kind, clock, name, measures=measures, for_parent=for_parent)
+        opened.pop_all()
+    return store, types
 
-    def send_from_task(context: Context, request: Sending | WantedPage) -> Any:
-        return send(context, request)
 
-    def follow_runs(made: Sequence[Ticket]) -> None:
-        follow(made)
-
-    runner = make_runner(
-        settings, store, types, telemetry, clock, send=send_from_task, follow=follow_runs, retries=sweeps
-    )
-    broker = open_broker(settings, store, runner, owner)
-    filling = Filling(store=store, broker=broker, clock=clock, max_pushed=settings.max_pushed)
-    submitter = Submitter(
-        store, broker, clock, settings.max_waiting, RECORD_WITHIN if kind in SENDERS else 0.0, telemetry=telemetry
-    )
-    follow = Follow(store=store, filling=filling, submitter=submitter, telemetry=telemetry)
-    submit = Submit(
-        store=store,
-        broker=broker,
-        telemetry=telemetry,
-        clock=clock,
-        submitter=submitter,
-        max_batch=settings.max_batch,
-        filling=filling,
-        types=types,
-        follow=follow,
-    )
-    if kind in WITHOUT_HEARTBEAT:
-        measures.write_regularly()
-    send = Send(submit=submit, types=types, clock=clock)
-    wait = Wait(store, settings.max_waits)
+def _runtime_of(made: Wiring) -> Runtime:
     return Runtime(
-        settings=settings,
-        telemetry=telemetry,
-        clock=clock,
-        types=types,
-        store=store,
-        broker=broker,
-        owner=owner,
-        submit=submit,
-        open_batches=OpenBatches(
-            submit=submit,
-            types=types,
-            check_line=PartLine(store=store, broker=broker),
-            pause=lambda: time.sleep(FILL_PAUSE),
-        ),
-        ask=Ask(store=store),
-        list=Listing(store=store),
-        wait=wait,
-        cancel=Cancel(store=store, broker=broker, telemetry=telemetry, clock=clock, follow=follow),
-        reopen=Reopen(store=store, telemetry=telemetry, clock=clock, follow=follow),
-        dead_letters=DeadLetters(store=store, telemetry=telemetry, clock=clock),
-        pause=Pause(store=store, telemetry=telemetry, clock=clock),
-        messages=Messages(store, wait, telemetry, clock, settings.max_messages),
-        runner=runner,
-        filling=filling,
-        ready=Ready(store, broker, telemetry, clock),
-        declared=None if for_parent else declared_schedules(kind, types, store, telemetry, clock, judges=judges),
-        measures=measures,
-        gauges=Gauges(store=store, lives_here=lives_here),
+        settings=made.settings,
+        telemetry=made.telemetry,
+        clock=made.clock,
+        types=made.types,
+        store=made.store,
+        broker=made.broker,
+        owner=made.owner,
+        submit=made.submit,
+        open_batches=made.open_batches,
+        ask=made.ask,
+        list=made.list,
+        wait=made.wait,
+        cancel=made.cancel,
+        reopen=made.reopen,
+        dead_letters=made.dead_letters,
+        pause=made.pause,
+        messages=made.messages,
+        runner=made.runner,
+        filling=made.filling,
+        ready=made.ready,
+        declared=made.declared,
+        measures=made.measures,
+        gauges=made.gauges,
     )
