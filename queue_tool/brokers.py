@@ -1,4 +1,4 @@
-"""The broker of a system: which one the settings choose, and whether its Redis belongs to this database."""
+"""The broker of a system: which one the settings choose, whether its Redis is its own, and RabbitMQ."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from contextlib import closing
 from functools import cache
 from typing import TYPE_CHECKING
 
+from queue_tool.amqp.library import require_library
 from queue_tool.broker import Broker, InlineBroker, RqBroker
 from queue_tool.errors import BrokerAway, BrokerOfAnother
 from queue_tool.host import processes, valkey
+from queue_tool.model.clock import Clock
 from queue_tool.model.settings import INLINE, Settings
 from queue_tool.services.owner import Owner
 from queue_tool.services.run import Runner
 from queue_tool.store import Store
 
 if TYPE_CHECKING:
+    from queue_tool.services.consumers import Consumers
     from queue_tool.services.webhooks import Sender
 
 
@@ -58,6 +61,24 @@ def event_sender(settings: Settings) -> Callable[[], Sender]:
         return EventSender(address, f"queue-tool events {processes.host()}", EXCHANGE.partition(":")[2])
 
     return make
+
+
+def consumers(settings: Settings, clock: Clock) -> Consumers | None:
+    """Return what says whether work is taken from RabbitMQ; None if no work comes from there."""
+    url, queues = settings.amqp_url, settings.amqp_queue
+    if url is None:
+        return None
+    from queue_tool.services.consumers import Consumers
+
+    def without() -> list[str]:
+        require_library()
+        from queue_tool.amqp.report import queues_of
+        from queue_tool.model.amqp_address import address_of
+
+        found = queues_of(address_of(url), f"queue-tool health {processes.host()}", queues)
+        return [queue.name for queue in found if queue.depth is None or not queue.depth.consumers]
+
+    return Consumers(without, clock)
 
 
 def redis_url(settings: Settings) -> str:

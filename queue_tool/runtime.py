@@ -45,6 +45,7 @@ from queue_tool.store import Store
 from queue_tool.wiring import Wiring
 
 if TYPE_CHECKING:
+    from queue_tool.services.consumers import Consumers
     from queue_tool.services.declared_schedules import DeclaredSchedules
     from queue_tool.services.deliver import Deliver
     from queue_tool.services.scaling import Scaling
@@ -78,6 +79,7 @@ class Runtime:
     ready: Ready
     measures: Measures
     gauges: Gauges
+    consumers: Consumers | None = None  # None: no work comes from RabbitMQ
     declared: DeclaredSchedules | None = None  # None: the code of this process declares no schedule
 
     def of_type(self, name: str, options: Options = PLAIN) -> Judge:
@@ -273,6 +275,7 @@ def _runtime_of(made: Wiring) -> Runtime:
         runner=made.runner,
         filling=made.filling,
         ready=made.ready,
+        consumers=made.consumers,
         declared=made.declared,
         measures=made.measures,
         gauges=made.gauges,

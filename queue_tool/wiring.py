@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from queue_tool.broker import Broker
-from queue_tool.brokers import open_broker
+from queue_tool.brokers import consumers, open_broker
 from queue_tool.model.clock import Clock
 from queue_tool.model.context import Context
 from queue_tool.model.parent_results import WantedPage
@@ -43,6 +43,7 @@ from queue_tool.services.wait import Wait
 from queue_tool.store import Store
 
 if TYPE_CHECKING:
+    from queue_tool.services.consumers import Consumers
     from queue_tool.services.declared_schedules import DeclaredSchedules
 
 RECORD_WITHIN = 0.05
@@ -198,6 +199,11 @@ class Wiring:
     def ready(self) -> Ready:
         """What tries the database and Redis."""
         return Ready(self.store, self.broker, self.telemetry, self.clock)
+
+    @cached_property
+    def consumers(self) -> Consumers | None:
+        """What says whether work is taken from RabbitMQ, if it should be."""
+        return consumers(self.settings, self.clock)
 
     @cached_property
     def gauges(self) -> Gauges:

@@ -12,8 +12,7 @@ from pika import BasicProperties, DeliveryMode
 from pika import channel as of_pika
 from pika.exceptions import AMQPError, ConsumerCancelled
 
-from queue_tool.amqp.failures import away, is_by_broker
-from queue_tool.errors import AmqpAway, AmqpRefused
+from queue_tool.amqp.failures import refused
 
 MOST_BYTES = 100_000
 """Bytes of the properties of a message: pika sends them in one frame, of at most 128 KiB by default."""
@@ -43,6 +42,14 @@ class Delivered:
     properties: Properties
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depth:
+    """What a queue has."""
+
+    messages: int  # that wait for a consumer
+    consumers: int
+
+
 class Channel:
     """An open channel."""
 
@@ -64,8 +71,8 @@ class Channel:
 
     async def declare_queue(
         self, name: str, arguments: Mapping[str, Any] | None = None, *, passive: bool = False
-    ) -> None:
-        """Declare a durable queue.
+    ) -> Depth:
+        """Declare a durable queue; return what it has.
 
         Args:
             name: its name.
@@ -73,12 +80,14 @@ class Channel:
             passive: whether it must be there already, whatever its arguments are.
 
         Raises:
+            AmqpMissing: it must be there, and is not. The channel has ended.
             AmqpRefused: it is declared otherwise, or the user may not do it. The channel has ended.
             AmqpAway: the connection has ended.
         """
-        await self._call(
+        frame = await self._call(
             self._channel.queue_declare, name, durable=True, passive=passive, arguments=dict(arguments or {})
         )
+        return Depth(messages=frame.method.message_count, consumers=frame.method.consumer_count)
 
     async def declare_exchange(self, name: str, *, passive: bool = False) -> None:
         """Declare a durable topic exchange; the errors are those of `declare_queue`."""
@@ -144,7 +153,7 @@ class Channel:
             AmqpAway: the connection has ended. It is not known whether RabbitMQ has the message.
         """
         if self.lost.done():
-            raise _error(self.lost.result())
+            raise refused(self.lost.result())
         self._published += 1
         self._returned = self._returned and not kept
         confirmed = self._sent[self._published] = self._future()
@@ -172,7 +181,7 @@ class Channel:
     async def _call(self, method: Callable[..., object], *words: Any, **options: Any) -> Any:
         """Call a method of pika; return the frame with which RabbitMQ answers."""
         if self.lost.done():
-            raise _error(self.lost.result())
+            raise refused(self.lost.result())
         answered = self._future()
 
         def on_answer(frame: object) -> None:
@@ -194,12 +203,7 @@ class Channel:
             self.lost.set_result(error)
         for future in list(self._awaited):
             if not future.done():
-                future.set_exception(_error(error))
-
-
-def _error(error: BaseException) -> AmqpAway:
-    found = away(error)
-    return AmqpRefused(found.sentence) if is_by_broker(error) else found
+                future.set_exception(refused(error))
 
 
 def is_sendable(properties: Properties) -> bool:

@@ -68,7 +68,7 @@ async def declare_exchange(link: Link, name: str) -> None:
 
 
 async def _declared(
-    link: Link, declare: Callable[[Channel], Awaitable[None]], look: Callable[[Channel], Awaitable[None]]
+    link: Link, declare: Callable[[Channel], Awaitable[object]], look: Callable[[Channel], Awaitable[object]]
 ) -> AmqpRefused | None:
     """Declare something. If RabbitMQ refuses that, look whether it is there, and return the refusal."""
     channel, refusal = await link.channel(), None

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pika import exceptions
 
-from queue_tool.errors import AmqpAway
+from queue_tool.errors import AmqpAway, AmqpMissing, AmqpRefused
+
+NOT_FOUND = 404
+"""The code with which AMQP says that something does not exist."""
 
 CANCELED = "RabbitMQ has canceled the consumer: the queue was deleted, or its node has ended."
 
@@ -32,9 +35,12 @@ def away(error: BaseException) -> AmqpAway:
     return AmqpAway(sentence)
 
 
-def is_by_broker(error: BaseException) -> bool:
-    """Return whether RabbitMQ has closed the channel because it refuses what was asked."""
-    return isinstance(error, exceptions.ChannelClosedByBroker)
+def refused(error: BaseException) -> AmqpAway:
+    """Return the error with the same sentence, which says by its class whether RabbitMQ refuses what was asked."""
+    found = away(error)
+    if not isinstance(error, exceptions.ChannelClosedByBroker):
+        return found
+    return (AmqpMissing if error.reply_code == NOT_FOUND else AmqpRefused)(found.sentence)
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -20,7 +20,7 @@ HEARTBEAT = 30
 """Seconds. RabbitMQ's own default of 60 would let a silent connection stand for two minutes."""
 
 CONNECT_WITHIN = 10.0
-"""Seconds for the connection, and as many for the handshake."""
+"""Seconds for the connection, and as many for the handshake, if the caller has the time."""
 
 CLOSE_WITHIN = 5.0
 """Seconds that RabbitMQ may take to confirm the end of a connection."""
@@ -38,12 +38,13 @@ class Link:
         """Has the reason when the connection has ended."""
 
     @classmethod
-    async def open(cls, address: AmqpAddress, name: str) -> Link:
+    async def open(cls, address: AmqpAddress, name: str, within: float = CONNECT_WITHIN) -> Link:
         """Connect.
 
         Args:
             address: where RabbitMQ is.
             name: the name of the connection, as RabbitMQ's tools show it.
+            within: seconds for the connection, and as many for the handshake.
 
         Raises:
             AmqpAway: that failed. The sentence says why.
@@ -59,7 +60,7 @@ class Link:
                 opened.set_result(None)
 
         connection = AsyncioConnection(
-            _parameters(address, name),
+            _parameters(address, name, within),
             on_open_callback=on_open,
             on_open_error_callback=lambda _, error: _fail(opened, error),
             on_close_callback=lambda _, error: None if lost.done() else lost.set_result(error),
@@ -70,6 +71,12 @@ class Link:
         except Exception as error:
             raise away(error) from error
         return cls(connection, lost)
+
+    @property
+    def server(self) -> str:
+        """Return the name and the version of the server, as it says them."""
+        properties = self._connection.server_properties or {}
+        return " ".join(str(properties[part]) for part in ("product", "version") if part in properties)
 
     async def channel(self) -> Channel:
         """Open a channel.
@@ -103,15 +110,15 @@ class Link:
         await asyncio.wait([self.lost], timeout=CLOSE_WITHIN)
 
 
-def _parameters(address: AmqpAddress, name: str) -> pika.ConnectionParameters:
+def _parameters(address: AmqpAddress, name: str, within: float) -> pika.ConnectionParameters:
     return pika.ConnectionParameters(
         host=address.host,
         port=address.port,
         virtual_host=address.virtual_host,
         credentials=pika.PlainCredentials(address.user, address.password, erase_on_connect=True),
         heartbeat=HEARTBEAT if address.heartbeat is None else address.heartbeat,
-        socket_timeout=CONNECT_WITHIN,
-        stack_timeout=2 * CONNECT_WITHIN,
+        socket_timeout=within,
+        stack_timeout=2 * within,
         ssl_options=_tls(address) if address.is_encrypted else None,
         client_properties={"connection_name": name},
     )

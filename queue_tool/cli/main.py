@@ -54,7 +54,7 @@ def up(host: str | None, port: str | None, workers: str | None) -> None:
     settings = _with_address(environment.load_settings(overrides))
     overrides |= {HOST: settings.host}
     if settings.amqp_url is not None:
-        from queue_tool.ingest.process import require_library
+        from queue_tool.amqp.library import require_library
 
         require_library()
     with supervisor.prepared(supervisor.parts(settings), overrides, _become) as processes:

@@ -165,6 +165,12 @@ class AmqpRefused(AmqpAway):
     code = "amqp_refused"
 
 
+class AmqpMissing(AmqpRefused):
+    """RabbitMQ has no queue or exchange with this name."""
+
+    code = "amqp_missing"
+
+
 class AmqpLibraryMissing(QueueToolError):
     """The library for RabbitMQ is not installed. Run `pip install 'queue_tool[rabbitmq]'`."""
 

@@ -6,11 +6,11 @@ import asyncio
 import os
 import signal
 from functools import partial
-from importlib.util import find_spec
 
 from queue_tool import runtime
+from queue_tool.amqp.library import require_library
 from queue_tool.environment import inherited_descriptor, load_settings, take_descriptor
-from queue_tool.errors import AmqpLibraryMissing, BadSetting
+from queue_tool.errors import BadSetting
 from queue_tool.host import collector, lifeline, processes, readiness, signals
 from queue_tool.host.in_hand import InHand
 from queue_tool.host.signals import OF_SUPERVISOR
@@ -19,16 +19,6 @@ from queue_tool.model.amqp_address import address_of
 from queue_tool.model.settings import INLINE
 from queue_tool.runtime import Runtime
 from queue_tool.services.receive import Receive
-
-
-def require_library() -> None:
-    """Raise an error if the library for RabbitMQ is missing.
-
-    Raises:
-        AmqpLibraryMissing: it is not installed.
-    """
-    if find_spec("pika") is None:
-        raise AmqpLibraryMissing
 
 
 def consume() -> None:

@@ -148,7 +148,10 @@ def test_an_outcome_is_recorded_after_the_database_is_unlocked(hasty: Runtime, n
         other.execute("BEGIN IMMEDIATE")
         return "kept"
 
-    hasty.telemetry.listen({events.OutcomeDelayed: lambda _: other.execute("ROLLBACK")})
+    def unlock(_: object) -> None:
+        other.execute("ROLLBACK")
+
+    hasty.telemetry.listen({events.OutcomeDelayed: unlock})
     ended = run(hasty, send(hasty, lock))
     assert (ended.state, ended.result) == (State.FINISHED, '"kept"')
     assert len(news.of(events.OutcomeDelayed)) == 1

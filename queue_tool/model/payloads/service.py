@@ -22,13 +22,21 @@ class Checks(Payload, frozen=True, kw_only=True):
     database: Annotated[str, Meta(description="SQLite or PostgreSQL: `ok`, or a sentence that says what is wrong.")]
     broker: Annotated[str, Meta(description="Redis or Valkey: `ok`, or a sentence that says what is wrong.")]
     workers: Annotated[str, Meta(description="The workers: `ok`, or a sentence that says what is wrong.")]
+    rabbitmq: Annotated[
+        str | UnsetType,
+        Meta(
+            description="Whether each queue of RabbitMQ has a consumer: `ok`, or a sentence that says what is wrong. "
+            "It does not change `status`. Only with QUEUE_TOOL_AMQP_URL."
+        ),
+    ] = UNSET
 
 
 class Readiness(Payload, frozen=True, kw_only=True):
     """Whether the system can do its work."""
 
     status: Annotated[
-        Literal["ok", "unavailable"], Meta(description="`ok` if every part can do its work, else `unavailable`.")
+        Literal["ok", "unavailable"],
+        Meta(description="`ok` if database, broker and workers can do their work, else `unavailable`."),
     ]
     checks: Annotated[Checks, Meta(description="The state of each part.")]
     lag: Annotated[

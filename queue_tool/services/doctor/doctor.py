@@ -23,6 +23,7 @@ from queue_tool.services.doctor.finding import Check, Finding, Level
 from queue_tool.services.doctor.open_files import OpenFilesCheck
 from queue_tool.services.doctor.processes import ProcessesCheck
 from queue_tool.services.doctor.queues import QueuesCheck
+from queue_tool.services.doctor.rabbitmq import RabbitCheck
 from queue_tool.services.doctor.redis import MemoryCheck, OwnerCheck, RedisCheck
 from queue_tool.services.doctor.settings import SettingsCheck
 from queue_tool.services.doctor.task_types import TaskTypesCheck
@@ -71,6 +72,8 @@ class Doctor:
     def _of_system(self, store: Store) -> Iterator[Finding]:
         is_usable = yield from self._of_database(store)
         yield from self._of_redis(store, store.identity() if is_usable else None)
+        if self.settings.amqp_url is not None:
+            yield from _findings(RabbitCheck(url=self.settings.amqp_url, queues=self.settings.amqp_queue))
         if is_usable:
             for check in self._of_work(store):
                 yield from _findings(check)

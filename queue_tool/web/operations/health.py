@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec import UNSET
+
 from queue_tool.errors import QueueToolError
 from queue_tool.model.access import Role
 from queue_tool.model.payloads.service import Alive, Checks, Readiness
@@ -38,10 +40,19 @@ def is_ready() -> Reply[Readiness]:
     Tries a write to the database, a write, a script and a channel of Redis, at most once a second, and checks the
     workers. If one of them cannot do its work, the status is 503 and `checks` says why. Tasks are accepted while Redis
     is away, as long as the database works.
+
+    If the system takes work from RabbitMQ, `checks` also says whether somebody consumes it. That does not change the
+    status, because requests need no RabbitMQ.
     """
     database, broker = runtime().ready()
-    checks = Checks(database=database, broker=broker, workers=_state_of(_workers))
-    if checks == Checks(database=OK, broker=OK, workers=OK):
+    consumers = runtime().consumers
+    checks = Checks(
+        database=database,
+        broker=broker,
+        workers=_state_of(_workers),
+        rabbitmq=UNSET if consumers is None else consumers(),
+    )
+    if (checks.database, checks.broker, checks.workers) == (OK, OK, OK):
         return Reply(body=Readiness(status="ok", checks=checks, lag=_lag()))
     return Reply(body=Readiness(status="unavailable", checks=checks, lag=_lag()), status=503)
 
