@@ -5,6 +5,7 @@ The kernel looks the socket up by its four numbers, where the text tables of /pr
 
 from __future__ import annotations
 
+import atexit
 import socket
 import struct
 from collections import deque
@@ -56,21 +57,43 @@ def user_of(local: tuple[str, int], remote: tuple[str, int]) -> int | None:
         return None
 
 
-_idle: deque[socket.socket] = deque(maxlen=MOST_IDLE)
+_idle: deque[socket.socket] = deque()
 """Open sockets that no thread uses now. To open one takes longer than the question."""
+
+
+@atexit.register
+def _close_idle() -> None:
+    while _idle:
+        _idle.pop().close()
 
 
 def _answer(query: bytes) -> bytes:
     """Return the kernel's answer. A socket that failed is not used again: a late answer could wait in it."""
+    kernel = _taken()
     try:
-        kernel = _idle.pop()
+        kernel.send(_HEADER.pack(_HEADER.size + len(query), BY_FAMILY, REQUEST, 1, 0) + query)
+        answer = kernel.recv(8192)
+    except OSError:
+        kernel.close()
+        raise
+    _give_back(kernel)
+    return answer
+
+
+def _taken() -> socket.socket:
+    try:
+        return _idle.pop()
     except IndexError:
         kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, PROTOCOL)
-        kernel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEOUT)  # the kernel itself ends the wait
-    kernel.send(_HEADER.pack(_HEADER.size + len(query), BY_FAMILY, REQUEST, 1, 0) + query)
-    answer = kernel.recv(8192)
-    _idle.append(kernel)
-    return answer
+    kernel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEOUT)  # the kernel itself ends the wait
+    return kernel
+
+
+def _give_back(kernel: socket.socket) -> None:
+    if len(_idle) < MOST_IDLE:
+        _idle.append(kernel)
+    else:
+        kernel.close()
 
 
 def _owner_in(answer: bytes) -> int | None:

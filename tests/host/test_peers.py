@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -12,6 +13,7 @@ import pytest
 
 from queue_tool.host import sock_diag
 from queue_tool.host.peers import is_ours, user_of
+from tests.support import LIMIT
 
 NOBODY = 65_534
 HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
@@ -78,6 +80,17 @@ def test_the_kernel_names_the_user_of_one_connection(pairs: list[tuple[socket.so
             assert sock_diag.user_of(peer, server) == NOBODY
         client.shutdown(socket.SHUT_WR)
         assert sock_diag.user_of(peer, server) is None, "it is no longer established"
+
+
+def test_questions_leave_no_socket_open_at_the_end_of_their_process() -> None:
+    asking = (
+        "from queue_tool.host import sock_diag as s; s.MOST_IDLE = 1; "
+        "s.user_of(('127.0.0.1', 1), ('127.0.0.1', 2)); s._give_back(s.socket.socket()); assert len(s._idle) == 1"
+    )
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", asking], capture_output=True, text=True, timeout=LIMIT, check=True
+    )
+    assert done.stderr == ""
 
 
 def test_a_socket_that_is_not_there_or_closed_is_not_ours(pairs: list[tuple[socket.socket, socket.socket]]) -> None:
