@@ -99,7 +99,7 @@ STORY = (
     Step(request="GET /batches/{open}/elements?from=1"),
     Step(request="POST /batches/{open}/seal"),
     Step(request="POST /deadletter/retry", body={"filter": {"task_type": "simulate"}, "dry_run": True}),
-    Step(request="DELETE /deadletter?older_than=604800"),
+    Step(request="DELETE /deadletter?older_than=604800&dry_run=true"),
     Step(request="GET /queue?limit=1"),
     Step(request="POST /queue/low/pause"),
     Step(request="POST /queue/low/resume"),

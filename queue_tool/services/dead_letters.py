@@ -47,7 +47,16 @@ class DeadLetters:
             PartlyChanged: the database became unavailable after some tasks were removed.
             StoreAway: the database is busy or away, and nothing was removed.
         """
-        return self.remove_matching(Filter(ended_before=self.clock.now() - older_than)).changed
+        return self.remove_matching(self._older(older_than)).changed
+
+    def purgeable(self, older_than: timedelta) -> int:
+        """Return how many tasks `purge` would remove now.
+
+        Raises:
+            StoreAway: the database is busy or away.
+        """
+        pages = self.store.control.matching(replace(self._older(older_than), states=FAILED))
+        return sum(self.store.control.removable(page, only=State.FAILED) for page in pages)
 
     def remove_matching(self, wanted: Filter) -> Changed:
         """Remove the failed tasks that match a filter. Those of a batch that has not ended stay.
@@ -82,6 +91,9 @@ class DeadLetters:
             StoreAway: the database is busy or away, and nothing was removed.
         """
         return change_these(self.store, tokens, self._remove, self._report)
+
+    def _older(self, age: timedelta) -> Filter:
+        return Filter(ended_before=self.clock.now() - age)
 
     def _remove(self, tokens: list[str]) -> int:
         return self.store.control.remove(tokens, only=State.FAILED)

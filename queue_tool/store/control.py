@@ -18,7 +18,7 @@ from queue_tool.store.engine.database import Database, micros
 from queue_tool.store.filtering import conditions
 from queue_tool.store.listening import LISTENING
 from queue_tool.store.moves import closes, lock_tokens
-from queue_tool.store.removal import remove
+from queue_tool.store.removal import count_removable, remove
 from queue_tool.store.tables import batches, in_state, tasks
 from queue_tool.store.tasks import CHUNK, chunks
 from queue_tool.store.tickets import TICKET_COLUMNS, ticket_of
@@ -127,6 +127,12 @@ class Control:
         wanted = true() if only is None else in_state(only, keyed=True)
         with self._database.write() as connection:
             return sum(remove(connection, wanted & tasks.c.token.in_(chunk)) for chunk in chunks(tokens))
+
+    def removable(self, tokens: Sequence[str], only: State) -> int:
+        """Return how many tasks `remove` would remove."""
+        wanted = in_state(only, keyed=True)
+        with self._database.read() as connection:
+            return sum(count_removable(connection, wanted & tasks.c.token.in_(chunk)) for chunk in chunks(tokens))
 
     def matching(self, wanted: Filter) -> Iterator[list[str]]:
         """Return the tokens of the tasks that match a filter, in pages, in the order of submission.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, literal, or_
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, literal, or_, select
 
 from queue_tool.model.continuation import parent_of_batch, parent_of_task
 from queue_tool.model.states import State
@@ -32,13 +32,24 @@ _IN_UNFINISHED = exists().where(
 )
 
 
+_MAY_GO = ~_IN_UNFINISHED & ~_TASK_IS_FOLLOWED
+
+
+def count_removable(connection: Connection, condition: ColumnElement[bool]) -> int:
+    """Return how many tasks `remove` would remove."""
+    found: int = connection.execute(
+        select(func.count()).select_from(tasks).where(in_state(*ENDED), condition, _MAY_GO)
+    ).scalar_one()
+    return found
+
+
 def remove(connection: Connection, condition: ColumnElement[bool]) -> int:
     """Remove the ended tasks that satisfy a condition. Return how many were removed.
 
     Tasks of a batch that has not ended stay, and so does what an unfinished continuation follows. A batch is removed
     too if it has no task left and no refusals.
     """
-    condition &= ~_IN_UNFINISHED & ~_TASK_IS_FOLLOWED
+    condition &= _MAY_GO
     lock_tasks(connection, in_state(*ENDED) & condition)
     gone = connection.execute(
         delete(tasks)

@@ -221,6 +221,8 @@ def test_failed_tasks_are_found_shown_and_retried(queue_tool: Run, client: Clien
         assert done["changed"] == done["matched"] >= 2
     client.batch(batch).wait(LIMIT)
 
+    counted = queue_tool("deadletters", "purge", "--older-than", "0", "--dry-run", "--json")
+    assert json.loads(counted.stdout)["matched"] >= client.get_batch(batch).counts.failed == 3
     assert queue_tool("deadletters", "purge", "--older-than", "99d", "--yes").stdout == "0 failed tasks were deleted.\n"
 
     results = queue_tool("results", batch, "--status", "failed").stdout.splitlines()

@@ -74,6 +74,9 @@ def test_old_dead_letters_are_removed_with_all_their_rows(site: Site) -> None:
     site.work(bad)
     assert refused == "INVALID_JOB_REQUEST"
     assert site.client.delete("/deadletter?older_than=3600").json == {"removed": 0}
+    for age, count in {0: 2, 3600: 0}.items():
+        only_counted = site.client.delete(f"/deadletter?older_than={age}&dry_run=true").json
+        assert only_counted == {"removed": 0, "matched": count}
     assert site.get_json("/deadletter")["total"] == 3
     assert site.client.delete("/deadletter?older_than=0").json == {"removed": 2}
     assert counts(site, mixed) == {

@@ -85,17 +85,29 @@ def retry_dead_letters(
     lists.answer(done, f"{done.changed:,} of {done.matched:,} tasks changed.", as_json=as_json)
 
 
-@deadletters.command("purge", example="queue-tool deadletters purge --older-than 30d")
+@deadletters.command(
+    "purge",
+    example="""
+    queue-tool deadletters purge --older-than 30d --dry-run
+    queue-tool deadletters purge --older-than 30d
+    """,
+)
 @click.option(
     "--older-than", type=options.duration, required=True, help="Since their failure: 90, 30m, 2h or 7d; 0 for all."
 )
+@click.option("--dry-run", is_flag=True, help="Only count the tasks, and delete none.")
 @without_asking
 @as_json
-def purge_dead_letters(older_than: float, yes: bool, as_json: bool) -> None:
+def purge_dead_letters(*, older_than: float, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Delete failed tasks for good.
 
     Their data and errors are deleted, too. It needs the role admin, and the command asks before.
     """
+    if dry_run:
+        with connect() as client:
+            found = client.purge_dead_letters(older_than=older_than, dry_run="true")
+        lists.answer(found, f"{found.matched:,} failed tasks would be deleted. Nothing was changed.", as_json=as_json)
+        return
     which = f"all tasks that failed more than {duration(older_than)} ago" if older_than else "all failed tasks"
     require_yes(f"Delete {which}?", yes=yes)
     with connect() as client:

@@ -284,6 +284,9 @@ class PurgeQuery(Query, frozen=True, kw_only=True):
             le=MOST_SECONDS,
         ),
     ]
+    dry_run: Annotated[
+        Literal["true", "false"], Meta(description="`true` only counts the tasks, as `matched`, and deletes none.")
+    ] = "false"
 
 
 class DownloadQuery(Query, frozen=True, kw_only=True):

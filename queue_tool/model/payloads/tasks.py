@@ -236,4 +236,7 @@ class Changed(Payload, frozen=True, kw_only=True):
 class Removed(Payload, frozen=True, kw_only=True):
     """How many tasks a request deleted."""
 
-    removed: Annotated[Count, Meta(description="How many failed tasks were deleted.")]
+    removed: Annotated[Count, Meta(description="How many failed tasks were deleted; 0 with `dry_run`.")]
+    matched: Annotated[
+        Count | UnsetType, Meta(description="How many failed tasks would be deleted now; only with `dry_run`.")
+    ] = UNSET

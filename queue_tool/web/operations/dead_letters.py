@@ -70,9 +70,13 @@ def purge_dead_letters(query: PurgeQuery) -> Removed:
     """Delete failed tasks.
 
     Deletes the tasks that failed at least `older_than` seconds ago, with their data, attempts and log. This cannot be
-    undone: their tokens are unknown afterwards, and their batches no longer count them.
+    undone: their tokens are unknown afterwards, and their batches no longer count them. Tasks of a batch that has not
+    ended are kept. `dry_run` only counts.
     """
-    return Removed(removed=runtime().dead_letters.purge(timedelta(seconds=query.older_than)))
+    letters, age = runtime().dead_letters, timedelta(seconds=query.older_than)
+    if query.dry_run == "true":
+        return Removed(removed=0, matched=letters.purgeable(age))
+    return Removed(removed=letters.purge(age))
 
 
 def _failed(wanted: Filter) -> Filter:
