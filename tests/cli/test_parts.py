@@ -5,7 +5,11 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import chain, repeat
+from pathlib import Path
+from typing import Any, BinaryIO, cast
 
 import click
 import msgspec
@@ -22,7 +26,8 @@ from queue_tool.cli.client.progress import View, drawn
 from queue_tool.cli.client.screen import escaped, visible
 from queue_tool.cli.client.source import MARK, Places, open_source
 from queue_tool.cli.client.tables import table_of
-from queue_tool.errors import BadRequest
+from queue_tool.errors import BadRequest, MalformedJson, NotAnArray
+from queue_tool.model.array_text import ArrayText
 from queue_tool.model.payloads.batches import Batch, BatchCounts
 
 
@@ -47,6 +52,90 @@ def test_json_lines_are_read_with_their_lines(texts: list[str]) -> None:
     source = open_source(io.BytesIO(body), "-", "jsonl")
     assert list(source) == texts
     assert [source.line_of(index) for index in range(len(texts))] == [1 + 2 * index for index in range(len(texts))]
+
+
+JSON = st.recursive(
+    st.none() | st.integers(-9, 9) | st.text(st.sampled_from('"\\[]{},ä ')),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.sampled_from('"\\[{,')), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.lists(JSON), st.sampled_from([None, 1]), st.integers(1, 9))
+def test_an_array_is_read_element_by_element_wherever_its_pieces_end(
+    elements: list[object], indent: int | None, size: int
+) -> None:
+    text = json.dumps(elements, indent=indent, ensure_ascii=False).encode() + b" \n"
+    pieces = [text[start : start + size] for start in range(0, len(text), size)]
+    assert [json.loads(element) for element in ArrayText(pieces)] == elements
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ("[1, x]", "Element 1 of rows.json is not valid JSON: unexpected character"),
+        ("[1, NaN]", "Element 1 of rows.json is not valid JSON: "),
+        ('[{"a": 1}, {"a": 1 2}]', "Element 1 of rows.json is not valid JSON: unexpected"),
+        ("[1,]", "Element 1 of rows.json is not valid JSON: "),
+        ("[,1]", "Element 0 of rows.json is not valid JSON: "),
+        ("[1}, 2]", "Element 0 of rows.json is not valid JSON: "),
+        ("[1] 2", "rows.json has more text behind its array."),
+        ("[1, 2", "rows.json is not valid JSON: its array has no end."),
+        ('["a]', "rows.json is not valid JSON: its array has no end."),
+        ("{}", "rows.json must be a JSON array, or have a value on each line"),
+        ("1 [2]", "rows.json must be a JSON array, or have a value on each line"),
+        (" ", "rows.json must be a JSON array, or have a value on each line"),
+    ],
+)
+def test_what_is_wrong_in_an_array_is_said_with_its_element(body: str, sentence: str) -> None:
+    with pytest.raises((MalformedJson, NotAnArray)) as refused:
+        list(open_source(io.BytesIO(body.encode()), "rows.json", None))
+    assert refused.value.sentence.startswith(sentence)
+
+
+class Made(io.RawIOBase):
+    """A file that is made while it is read: its bytes are never in memory together."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        """Consist of these pieces."""
+        self._pieces, self._rest = pieces, b""
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Put the beginning of the rest into the buffer."""
+        self._rest = self._rest or next(self._pieces, b"")
+        size = min(len(buffer), len(self._rest))
+        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size
+
+
+def peak() -> int:
+    """Return the most memory that this process has used since `forget_peak`, in bytes."""
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) * 1024
+
+
+def forget_peak() -> None:
+    """Let the present memory be the peak."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of the memory")
+@pytest.mark.parametrize(("form", "begin", "between", "end"), [("json", b"[", b",", b"]"), ("ndjson", b"", b"\n", b"")])
+def test_a_file_of_200_000_elements_is_read_in_little_memory(
+    form: str, begin: bytes, between: bytes, end: bytes
+) -> None:
+    """The file has 44 MiB, and the peak of the process grows by at most 10 of them, as with JSON Lines."""
+    part = between.join([json.dumps({"item": "x" * 200, "valor": 1}).encode()] * 100)
+    pieces = chain([begin + part], repeat(between + part, 1999), [end])
+    file = cast("BinaryIO", io.BufferedReader(Made(pieces), 2**16))
+    forget_peak()
+    before = peak()
+    assert sum(1 for _ in open_source(file, "-", form)) == 200_000
+    assert peak() - before < 10 * 2**20
 
 
 @pytest.mark.parametrize(

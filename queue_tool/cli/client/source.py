@@ -1,6 +1,6 @@
 """Sources: the elements of a file or a pipe, each with the line where it begins.
 
-JSON Lines and CSV are read line by line. A JSON array is read whole.
+JSON Lines and CSV are read line by line, and a JSON array element by element.
 """
 
 from __future__ import annotations
@@ -8,13 +8,14 @@ from __future__ import annotations
 import io
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import BinaryIO
 
 from queue_tool.errors import BadRequest, MalformedJson, NotAnArray
 from queue_tool.model import json_text
+from queue_tool.model.array_text import ArrayText
 from queue_tool.model.csv_elements import NOT_UTF_8, CsvElements
 from queue_tool.model.pasted import ENDINGS, format_of
 
@@ -22,6 +23,9 @@ MARK = b"\xef\xbb\xbf"
 """The byte-order mark that some editors put in front of a text."""
 
 STDIN = "-"
+
+PIECE = 2**16
+"""Bytes of a JSON array that are read at once."""
 
 Report = Callable[[int, str], None]
 """Is told of a line that is no element: its number, and what is wrong."""
@@ -59,7 +63,7 @@ class Source:
 
     name: str  # for sentences
     form: str  # one of FORMATS
-    lines: Iterator[bytes]
+    lines: Iterator[bytes]  # of JSON: pieces that end anywhere
     schema: Mapping[str, object] | bool = True  # of the data, which says what the cells of CSV mean
     mapping: Mapping[str, str] = field(default_factory=dict)  # the field for each column of CSV
     places: Places = field(default_factory=Places)  # of the elements that were read
@@ -87,12 +91,18 @@ class Source:
 
     def _of_json(self) -> Iterator[tuple[int, object]]:
         try:
-            value = json_text.loads(b"".join(self.lines))
+            for index, text in enumerate(ArrayText(self.lines)):
+                yield 0, self._element(index, text)
+        except NotAnArray:
+            raise NotAnArray(f"{self.name} must be a JSON array, or have a value on each line: see --format.") from None
         except MalformedJson as error:
             raise MalformedJson(error.sentence.replace("The body", self.name, 1)) from None
-        if not isinstance(value, list):
-            raise NotAnArray(f"{self.name} must be a JSON array, or have a value on each line: see --format.")
-        yield from ((0, element) for element in value)
+
+    def _element(self, index: int, text: bytes) -> object:
+        try:
+            return json_text.loads(text)
+        except MalformedJson as error:
+            raise MalformedJson(error.sentence.replace("The body", f"Element {index} of {self.name}", 1)) from None
 
     def _of_lines(self) -> Iterator[tuple[int, object]]:
         for number, line in enumerate(self.lines, start=1):
@@ -123,25 +133,46 @@ class Source:
 
 
 def open_source(file: BinaryIO, name: str, form: str | None) -> Source:
-    """Return the source of a file, whose beginning or name shows its format if that is not given."""
-    lines = _without_mark(file)
-    chosen = ENDINGS.get(form or name.rpartition(".")[2].lower())
+    """Return the source of a file. If neither the format nor the name says what it is, read its beginning."""
+    chosen, begun = ENDINGS.get(form or name.rpartition(".")[2].lower()), list[bytes]()
+    if chosen is None:
+        begun = _beginning(file)
+        chosen = "json" if begun[-1].removeprefix(MARK).lstrip().startswith(b"[") else None
+    if chosen == "json":
+        lines = _without_mark(chain(begun, iter(lambda: file.read(PIECE), b"")))
+    else:
+        lines = _without_mark(_lines(file, begun))
     if chosen is None:
         first = _first_two(lines)
         chosen, lines = _format_of(b"".join(first)), chain(first, lines)
     return Source(name="The input" if name == STDIN else name, form=chosen, lines=lines)
 
 
-def _format_of(text: bytes) -> str:
-    """Return the format of the first two lines. JSON that is no array has a value on each line."""
-    found = format_of(text)
-    return "ndjson" if found == "json" and not text.lstrip().startswith(b"[") else found
+def _beginning(file: BinaryIO) -> list[bytes]:
+    """Return the lines up to the first one that is not empty, which may be cut off: an array may be one line."""
+    found = [file.readline(PIECE)]
+    while found[-1].removeprefix(MARK).isspace() and (line := file.readline(PIECE)):
+        found.append(line)
+    return found
 
 
-def _without_mark(file: BinaryIO) -> Iterator[bytes]:
-    first = file.readline()
-    yield first.removeprefix(MARK)
+def _lines(file: BinaryIO, begun: Sequence[bytes]) -> Iterator[bytes]:
+    """Iterate over the lines, of which some were read, the last of these perhaps in part."""
+    if begun:
+        yield from begun[:-1]
+        yield begun[-1] if begun[-1].endswith(b"\n") else begun[-1] + file.readline()
     yield from file
+
+
+def _without_mark(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    yield next(pieces, b"").removeprefix(MARK)
+    yield from pieces
+
+
+def _format_of(text: bytes) -> str:
+    """Return the format of the first two lines, which begin no array. Other JSON has a value on each line."""
+    found = format_of(text)
+    return "ndjson" if found == "json" else found
 
 
 def _first_two(lines: Iterator[bytes]) -> list[bytes]:
