@@ -106,9 +106,9 @@ def times_better(ours: float, theirs: float, better: Better) -> float:
 
 def number(value: float) -> str:
     """Return a number with three significant digits and commas between thousands."""
-    if abs(value) >= 100 or value == int(value):  # noqa: PLR2004 - from 100 on, the three digits are before the point
+    if abs(value) >= 100 or value == int(value):  # from 100 on, the three digits are before the point
         return f"{value:,.0f}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"  # noqa: PLR2004 - from 10 on, two digits are before the point
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"  # from 10 on, two digits are before the point
 
 
 def medians(rounds: Sequence[float]) -> str:

@@ -87,7 +87,7 @@ def state_of(number: int, total: int) -> str:
         return "queued" if number % 8 else "scheduled"
     if number > 0.9198 * total:
         return "running"
-    return "failed" if number % 10 == 0 else "canceled" if number % 50 == 5 else "finished"  # noqa: PLR2004 - any
+    return "failed" if number % 10 == 0 else "canceled" if number % 50 == 5 else "finished"  # any
 
 
 def code_of(number: int) -> str:
@@ -157,7 +157,7 @@ def _insert(cursor: Any, table: str, columns: Sequence[str], found: Any, *, is_f
     names = ", ".join(columns)
     if is_file:
         places = ", ".join("?" * len(columns))
-        cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({places})", found)  # noqa: S608 - our own names
+        cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({places})", found)  # our own names
         return
     with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
         for row in found:

@@ -55,7 +55,7 @@ def _send(connection: HTTPConnection, path: str, sent: bytes) -> Any:
     connection.request("POST", path, sent, JSON if sent else {})
     answer = connection.getresponse()
     text = answer.read()
-    if answer.status >= 300:  # noqa: PLR2004 - the first status that is no success
+    if answer.status >= 300:  # the first status that is no success
         raise SystemExit(f"POST {path} returned status {answer.status}: {text[:200]!r}")
     return json.loads(text)
 

@@ -178,7 +178,7 @@ def recorded(app: Flask) -> dict[str, dict[str, Any]]:
         app.extensions[EXTENSION].measures.write()
         answer = client.open(target, method=method, headers=step.headers, **({} if body is None else {"json": body}))
         view = app.view_functions[adapter.match(target.partition("?")[0], method)[0]]
-        assert isinstance(view, Operation)  # noqa: S101 - each request of the story is one of an operation
+        assert isinstance(view, Operation)  # each request of the story is one of an operation
         value = json.loads(_anonymous(answer.text.splitlines()[0]))
         example = found.setdefault(view.name, {"answers": {}})
         if body is not None:

@@ -123,7 +123,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = subprocess.Popen(
         [program, "--port", "0", "--unixsocket", str(path), "--dir", str(folder), "--save", ""],
         stdout=subprocess.DEVNULL,
-        preexec_fn=die_with_parent,  # noqa: PLW1509 - it needs no lock that another thread could hold
+        preexec_fn=die_with_parent,
     )
     client = Redis(unix_socket_path=str(path))
     eventually(lambda: path.is_socket() and client.ping())

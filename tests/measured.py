@@ -36,7 +36,7 @@ def measure(store: Store, now: datetime, minutes: int, *, gap: range = range(0))
         minutes: how many.
         gap: those in which the system was off, counted backwards from now.
     """
-    chance, last = random.Random(7), minute_of(now)  # noqa: S311 - it must repeat
+    chance, last = random.Random(7), minute_of(now)
     rows = [
         row_of(last - before, each)
         for before in range(minutes)

@@ -73,8 +73,8 @@ def note(url: str, table: str, *columns: str, of: str, on: str, when: str) -> No
         when: the condition, an expression over NEW and OLD.
     """
     values = ", ".join(f"NEW.{column}" for column in columns)
-    insert = f"INSERT INTO {table} VALUES ({values});"  # noqa: S608 - the names come from the tests
-    statements = [f"CREATE TABLE {table} AS SELECT {', '.join(columns)} FROM {of} WHERE 1 = 0"]  # noqa: S608 - the names come from the tests
+    insert = f"INSERT INTO {table} VALUES ({values});"
+    statements = [f"CREATE TABLE {table} AS SELECT {', '.join(columns)} FROM {of} WHERE 1 = 0"]
     trigger = f"CREATE TRIGGER note_{table} AFTER {on} ON {of}"
     if url.startswith(SQLITE):
         statements.append(f"{trigger} WHEN {when} BEGIN {insert} END")

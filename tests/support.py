@@ -249,7 +249,7 @@ class System:
                 stderr=log,
                 start_new_session=True,
                 pass_fds=self.descriptors,
-                preexec_fn=_prepare_child,  # noqa: PLW1509 - it needs no lock that another thread could hold
+                preexec_fn=_prepare_child,
             )
 
     def url(self, path: str) -> str:

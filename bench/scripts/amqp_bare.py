@@ -41,14 +41,14 @@ def main(database: str, url: str, queue: str, most: int) -> None:
 
 def newest(connection: sqlite3.Connection, table: str) -> sqlite3.Row:
     """Return the newest row of a table."""
-    row: sqlite3.Row = connection.execute(f"SELECT * FROM {table} ORDER BY rowid DESC LIMIT 1").fetchone()  # noqa: S608 - ours
+    row: sqlite3.Row = connection.execute(f"SELECT * FROM {table} ORDER BY rowid DESC LIMIT 1").fetchone()  # ours
     return row
 
 
 def insert(connection: sqlite3.Connection, table: str, rows: list[dict[str, object]]) -> None:
     """Insert rows."""
     names, marks = ", ".join(f'"{name}"' for name in rows[0]), ", ".join(f":{name}" for name in rows[0])
-    connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)  # noqa: S608 - ours
+    connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)  # ours
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped] # it has no annotations
+import yaml
 
 VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
 """`${NAME}`, `${NAME:-default}` and `${NAME:?what is missing}`."""

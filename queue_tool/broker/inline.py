@@ -27,24 +27,24 @@ class InlineBroker:
         """Run the tasks of the tickets, in this order; return when all of them have ended."""
         self._work([(ticket.token, ticket.run) for ticket in tickets])
 
-    def push_first_runs(self, name: str, task_type: str, tokens: Sequence[str]) -> None:  # noqa: ARG002 - see below
+    def push_first_runs(self, name: str, task_type: str, tokens: Sequence[str]) -> None:
         """Run the tasks, in this order; return when all of them have ended."""
         self._work([(token, 1) for token in tokens])
 
     @contextmanager
-    def filling(self, name: str) -> Iterator[bool]:  # noqa: ARG002 - the signature of every broker
+    def filling(self, name: str) -> Iterator[bool]:
         """Return a context whose value is True: no other process fills a list."""
         yield True
 
-    def last_length(self, name: str) -> int:  # noqa: ARG002 - the signature of every broker
+    def last_length(self, name: str) -> int:
         """Return 0: no ticket ever waits."""
         return 0
 
-    def length(self, name: str) -> int:  # noqa: ARG002 - the signature of every broker
+    def length(self, name: str) -> int:
         """Return 0: no ticket ever waits."""
         return 0
 
-    def has_ticket(self, ticket_id: str) -> bool:  # noqa: ARG002 - the signature of every broker
+    def has_ticket(self, ticket_id: str) -> bool:
         """Return False: no ticket ever waits."""
         return False
 
@@ -54,7 +54,7 @@ class InlineBroker:
     def stop(self, tickets: Sequence[Ticket]) -> None:
         """Do nothing: there is no worker to notify."""
 
-    def forget(self, names: Sequence[str]) -> set[str]:  # noqa: ARG002 - the signature of every broker
+    def forget(self, names: Sequence[str]) -> set[str]:
         """Return nothing: no worker is registered."""
         return set()
 

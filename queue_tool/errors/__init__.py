@@ -8,12 +8,12 @@ A class's docstring is its default sentence: users see it when the code that rai
 from __future__ import annotations
 
 from queue_tool.errors.base import QueueToolError as QueueToolError
-from queue_tool.errors.client import *  # noqa: F403 - re-exports every error
+from queue_tool.errors.client import *
 from queue_tool.errors.failure_kind import FailureKind as FailureKind
-from queue_tool.errors.limits import *  # noqa: F403 - the same
-from queue_tool.errors.objects import *  # noqa: F403 - the same
-from queue_tool.errors.requests import *  # noqa: F403 - the same
-from queue_tool.errors.system import *  # noqa: F403 - the same
+from queue_tool.errors.limits import *
+from queue_tool.errors.objects import *
+from queue_tool.errors.requests import *
+from queue_tool.errors.system import *
 
 BY_CODE: dict[str, type[QueueToolError]] = {
     kind.code: kind for kind in list(vars().values()) if isinstance(kind, type) and issubclass(kind, QueueToolError)

@@ -123,7 +123,7 @@ def _in_a_process(task_type: TaskType, data: object, context: Context, timeout: 
         return not_started(error)
     sending.close()
     answers.close()
-    assert child.pid is not None  # noqa: S101 - it was started
+    assert child.pid is not None  # it was started
     try:
         with guard.watching(child.pid):
             return hear_child(child, (receiving, answering), context, timeout)

@@ -241,7 +241,7 @@ def _descriptor_of_death(child: Child) -> int:
 
     Linux has descriptors for processes. Elsewhere the sentinel of `multiprocessing` must do.
     """
-    assert child.pid is not None  # noqa: S101 - it was started
+    assert child.pid is not None  # it was started
     try:
         return os.pidfd_open(child.pid)
     except (AttributeError, OSError):

@@ -72,7 +72,7 @@ def end_all(leaders: set[int]) -> None:
 
 def end_with(child: BaseProcess) -> None:
     """End the process group that a child of this process leads, and reap the child."""
-    assert child.pid is not None  # noqa: S101 - it was started
+    assert child.pid is not None  # it was started
     until = time.monotonic() + MOMENT
     _ask(child.pid)
     has_ended(child, until)

@@ -134,7 +134,7 @@ class PipeSender:
 def answer_to(asked: Asked, context: Context) -> bytes:
     """Do what a child asks for; return the answer as a line for it. Every error is an answer."""
     request = asked.sending or asked.wanted
-    assert request is not None  # noqa: S101 - a question has one of them
+    assert request is not None  # a question has one of them
     try:
         found = context.send(context, request)
     except QueueToolError as error:

@@ -127,7 +127,7 @@ def write_output(name: str, task: CurrentTask | None, text: str, child: int | No
 
 def _include_user_loggers() -> None:
     """Make the root logger pass on what the user's loggers write, at the level of this log or a lower one."""
-    assert _handler is not None  # noqa: S101 - the callers have checked it
+    assert _handler is not None  # the callers have checked it
     if _handler not in _root.handlers:
         _root.addHandler(_handler)
     _root.setLevel(min(_root.level or _handler.level, _handler.level))

@@ -114,7 +114,7 @@ def _started(data_dir: Path, canceled: threading.Event) -> subprocess.Popen[byte
         if reply.startswith(b"-LOADING"):  # it reads its append-only file, without a time limit
             until = time.monotonic() + START_TIMEOUT
         canceled.wait(0.02)
-    assert guardian.stdin is not None  # noqa: S101 - stdin is a pipe
+    assert guardian.stdin is not None  # stdin is a pipe
     guardian.stdin.close()
     guardian.wait()  # the guardian kills a server that does not end in time
     if canceled.is_set():

@@ -231,7 +231,7 @@ def due(schedule: Schedule, now: datetime, most: int) -> Due:
         most: the most ticks. The others are due in the next pass.
     """
     first = schedule.next_at
-    assert first is not None  # noqa: S101 - see above
+    assert first is not None  # see above
     rhythm = schedule.rhythm
     recurrence = rhythm.recurrence(schedule.created_at)
     until = now if rhythm.end is None else min(now, rhythm.end)

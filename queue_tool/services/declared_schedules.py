@@ -73,7 +73,7 @@ class DeclaredSchedules:
         self._closed.set()
 
     def _made(self, kind: TaskType) -> Schedule:
-        assert kind.schedule is not None  # noqa: S101 - see `types`
+        assert kind.schedule is not None  # see `types`
         now = self._store.schedules.now(self._clock.now())
         try:
             body, version = body_of(kind.name, kind.schedule)

@@ -150,7 +150,7 @@ def read_row(cursor: str | None) -> int | None:
 
 def _number(cursor: str) -> int:
     key = read_cursor(cursor)
-    assert isinstance(key, int)  # noqa: S101 - `read_cursor` refuses anything else
+    assert isinstance(key, int)  # `read_cursor` refuses anything else
     return key
 
 

@@ -211,7 +211,7 @@ class LiveEvents:
             self._start(follower)
         together: dict[tuple[int, Position, Place | None], list[Follower]] = {}
         for follower in self._all(lambda each: each.position is not None):
-            assert follower.feed is not None and follower.position is not None  # noqa: S101, PT018 - see above
+            assert follower.feed is not None and follower.position is not None  # noqa: PT018 - see above
             follower.is_behind = not follower.has_room
             if follower.is_behind:
                 continue
@@ -223,7 +223,7 @@ class LiveEvents:
 
     def _start(self, follower: Follower) -> None:
         """Let a client start, if all transactions have ended that may not write for it."""
-        assert follower.feed is not None  # noqa: S101 - the watcher has it
+        assert follower.feed is not None  # the watcher has it
         follower.position = self._store.feeds.begin(follower.feed, follower.number)
         if follower.position is not None:
             follower.give(self._writer.start(Place(feed=follower.feed, position=follower.position)))

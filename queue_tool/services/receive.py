@@ -182,7 +182,7 @@ def outcome_of(error: BaseException, *, is_alone_too_many: bool = False) -> Outc
     if _is_bug(error):
         _log.error("unexpected error with an AMQP message", exc_info=error)
         error = QueueToolError()
-    assert isinstance(error, QueueToolError)  # noqa: S101 - all others are bugs
+    assert isinstance(error, QueueToolError)  # all others are bugs
     if isinstance(error, IdempotencyKeyReused):
         error = IdempotencyKeyReused("This message_id was used with a different message in the last 24 hours.")
     reasons = error.errors[:MOST_REASONS] if isinstance(error, BadTask) else ()

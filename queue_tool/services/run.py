@@ -145,8 +145,8 @@ class Runner:
         """
         if run.ended is not None:
             return run.ended
-        assert run.task_type is not None  # noqa: S101 - without a type, `load` has ended the run
-        assert context is not None  # noqa: S101 - only a run that has ended has none
+        assert run.task_type is not None  # without a type, `load` has ended the run
+        assert context is not None  # only a run that has ended has none
         signals.keep_from_children()
         try:
             with self._own_directory(run):

@@ -68,7 +68,7 @@ class Ticking:
         work = schedule.work
         judge = self._judge(work, now, tick.at + schedule.delay(tick.at) if schedule.rhythm.jitter else None)
         if work.is_batch:
-            assert isinstance(work.data, list)  # noqa: S101 - as it was read
+            assert isinstance(work.data, list)  # as it was read
             label = Label(name=work.name, metadata={"schedule": schedule.id})
             batch = new_batch(work.data, judge, make_tokens(len(work.data) + 1, now), now, label=label)
             if not batch.accepted:

@@ -197,7 +197,7 @@ def _batch(row: Any, counts: Mapping[State, int] = _NOT_COUNTED) -> Batch:
 
 def _texts(text: str) -> dict[str, str]:
     found = json_text.loads(text)
-    assert isinstance(found, dict)  # noqa: S101 - the store wrote it in this form
+    assert isinstance(found, dict)  # the store wrote it in this form
     return found
 
 
@@ -214,7 +214,7 @@ def in_order(accepted: Iterable[Row[*tuple[Any, ...]]], refused: Iterable[Row[*t
 def refused_of(row: Row[*tuple[Any, ...]]) -> Refused:
     """Return the refused element that a row describes."""
     reasons = json_text.loads(row.errors)
-    assert isinstance(reasons, list)  # noqa: S101 - the store wrote it in this form
+    assert isinstance(reasons, list)  # the store wrote it in this form
     return Refused(
         index=row.position,
         item=json_text.loads(row.item),

@@ -139,7 +139,7 @@ def _stored(declared: Continuation) -> Stored:
 
 def _read(text: str) -> Stored:
     found = json_text.loads(text)
-    assert isinstance(found, dict)  # noqa: S101 - the store wrote it in this form
+    assert isinstance(found, dict)  # the store wrote it in this form
     return found
 
 

@@ -36,7 +36,7 @@ class DeclaredSchedules:
             new: the schedule as the code declares it now. It is made now.
         """
         declared, now = new.declared, new.created_at
-        assert declared is not None  # noqa: S101 - the caller's duty
+        assert declared is not None  # the caller's duty
         with self._database.write() as connection:
             lock_name(connection, "queue_tool declared schedules")
             row = connection.execute(_FIND, {"task_type": declared.task_type}).first()
@@ -44,7 +44,7 @@ class DeclaredSchedules:
                 insert_if_new(connection, schedules, row_of(new))
                 return "made"
             before = schedule_of(row)
-            assert before.declared is not None  # noqa: S101 - it was found by its declaration
+            assert before.declared is not None  # it was found by its declaration
             values: dict[str, Any] = {"declared_at": micros(now)}
             is_forgotten = before.paused_by is PausedBy.SWEEPER
             is_newer = declared.version >= before.declared.version

@@ -104,7 +104,7 @@ def restore(
         scripts[2].write_text("".join(_changes(schema, None if keep_identity else uuid.uuid4().hex, now)), "utf-8")
         running = _RUNNING.search(tools.run(scripts))
     content, _ = _found(database)
-    assert content is not None  # noqa: S101 - its tables were made a moment ago
+    assert content is not None  # its tables were made a moment ago
     return Restored(
         content=replace(content, size=file.stat().st_size),
         running=int(running[1]) if running else 0,

@@ -120,7 +120,7 @@ class BatchChanges:
         finished = self._change(rows) if rows else ()
         if not (finished or self._ended or self._told):
             return NOTHING
-        assert self._now is not None  # noqa: S101 - something has ended
+        assert self._now is not None  # something has ended
         return closed(self._connection, finished, self._now, self._ended, told=self._told, listening=self._listening)
 
     def _change(self, rows: Sequence[Sequence[int]]) -> Sequence[Any]:

@@ -88,7 +88,7 @@ def resumed(next_at: datetime | None) -> dict[str, Any]:
 def schedule_of(row: Any) -> Schedule:
     """Return the schedule of a row."""
     request = json_text.loads(row.request)
-    assert isinstance(request, dict)  # noqa: S101 - `columns_of` writes it so
+    assert isinstance(request, dict)  # `columns_of` writes it so
     return Schedule(
         id=row.public_id,
         rhythm=Rhythm(

@@ -69,7 +69,7 @@ class ChildOutput:
         pipes = {pipe.receiver: pipe for pipe in self._pipes}
         while pipes:
             for receiver in wait(list(pipes)):
-                assert isinstance(receiver, Connection)  # noqa: S101 - only connections are waited for
+                assert isinstance(receiver, Connection)  # only connections are waited for
                 if pipes[receiver].drain():
                     del pipes[receiver]
                     receiver.close()  # only here, because no other thread may wait for it now

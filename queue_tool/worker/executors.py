@@ -55,7 +55,7 @@ class _OnLoop(CurrentTask):
 def _on_loop_now() -> _OnLoop:
     """Return the run to which the current context of variables belongs."""
     found = current_task()
-    assert isinstance(found, _OnLoop)  # noqa: S101 - the executor has made the context
+    assert isinstance(found, _OnLoop)  # the executor has made the context
     return found
 
 
@@ -117,7 +117,7 @@ class LoopExecutor(SharesNothing):
         for run in runs:
             self._running[run.ticket] = on_loop = _OnLoop(run)
             variables = on_loop.own_context()
-            assert run.task_type is not None  # noqa: S101 - a run without a type ends before it is started
+            assert run.task_type is not None  # a run without a type ends before it is started
             called = execute_on_loop(run.task_type, run.data, self._begin, self._leave)
             on_loop.task = self._loop.create_task(called, name=run.ticket, context=variables)
             on_loop.task.add_done_callback(self._end, context=variables)
@@ -245,7 +245,7 @@ class ThreadExecutor(SharesNothing):
     def work(self, slot: int, ticket: str, run: Run, context: Context) -> Ended:
         """Do the work of one run in the current thread. What its function returns is awaited on the loop."""
         self.note_call(slot, ticket)
-        assert run.task_type is not None  # noqa: S101 - a run without a type ends before it is started
+        assert run.task_type is not None  # a run without a type ends before it is started
         waiter, wait_for = self._waiter, None
         if waiter is not None:
             wait_for = partial(waiter.wait, ticket, canceled=context.canceled)

@@ -75,7 +75,7 @@ class IsolatedExecutor(PoolExecutor):
                 return
             self._companies[slot] = company = Company(slot)
             number = company.join(ticket)
-            assert number is not None  # noqa: S101 - it is the first one
+            assert number is not None  # it is the first one
         self._lead(company, number, ticket, run)
 
     def _lead(self, company: Company, number: int, ticket: str, run: Run) -> None:

@@ -271,5 +271,5 @@ class PoolExecutor(ThreadExecutor):
 
 
 def _needs_fresh(run: Run) -> bool:
-    assert run.task_type is not None  # noqa: S101 - a run without a type ends before it is started
+    assert run.task_type is not None  # a run without a type ends before it is started
     return run.task_type.fresh or run.task.losses >= TOGETHER_FROM

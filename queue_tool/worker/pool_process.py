@@ -112,7 +112,7 @@ class PoolProcess:
         finally:
             for theirs in (ends.requests, ends.reports, ends.stdout, ends.stderr):  # the others are for both
                 theirs.close()
-        assert self._child.pid is not None  # noqa: S101 - it was started
+        assert self._child.pid is not None  # it was started
         self._pid = self._child.pid
         self._guard.watch(self._pid)
         self._hearing = Hearing(self._child, reports[0], requests[1])

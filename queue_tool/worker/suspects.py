@@ -57,7 +57,7 @@ class SharedProcess:
             for channel in theirs:
                 for end in channel:
                     end.close()
-        assert child.pid is not None  # noqa: S101 - it was started
+        assert child.pid is not None  # it was started
         self.pid = child.pid
         self._child = child
         guard.watch(self.pid)

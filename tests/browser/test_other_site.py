@@ -126,7 +126,7 @@ def test_a_page_on_another_site_changes_nothing_and_reads_nothing(
             types, statuses = tried(window, other_site, f"http://{host}:{system.port}")
             assert types == {"failed", "opaque"}, host
             assert statuses <= {401, 403}, host
-            lines = eventually(lambda: posts(system.log[told:], REFUSED))  # noqa: B023 - called here
+            lines = eventually(lambda: posts(system.log[told:], REFUSED))
             assert len([line for line in lines if REFUSED in line]) == 4, host  # they did arrive
             assert [line for line in lines if " status=2" in line or " status=3" in line] == [], host
 

@@ -110,7 +110,7 @@ def test_one_click_retries_a_kind_of_errors(chromium: Chromium, lasting_system: 
 
     chromium.run(steps)
     for token in tokens:
-        eventually(lambda: http("GET", system.url(f"/tasks/{token}")).json["run"] == 2)  # noqa: B023 - called here
+        eventually(lambda: http("GET", system.url(f"/tasks/{token}")).json["run"] == 2)
     eventually(lambda: statuses(system, tokens) == ["failed", "failed"])
 
 

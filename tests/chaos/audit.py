@@ -110,7 +110,7 @@ def history(site: Site, token: str) -> str:
     """Return everything about a token or a batch: its rows, its tickets, and the log lines that contain it."""
     lines = [f"-- {token}"]
     for table, key in (("tasks", "token"), ("attempts", "token"), ("ends", "token"), ("batches", "public_id")):
-        query = f"SELECT * FROM {table} WHERE {key} = '{token}'"  # noqa: S608 - all of it is ours
+        query = f"SELECT * FROM {table} WHERE {key} = '{token}'"
         lines += [f"{table}: {row}" for row in site.rows(query)]
     lines += site.ask_redis(lambda redis: [f"redis: {key!r}" for key in redis.scan_iter(f"*{token}*")])
     lines += [line for line in site.system.log.splitlines() if token in line]
@@ -125,7 +125,7 @@ _HALVES = """SELECT public_id FROM batches WHERE accepted <> (SELECT count(*) FR
 _FOLLOWED = " UNION ".join(
     f"""SELECT public_id FROM batches WHERE continues IS NOT NULL AND
     (SELECT count(*) FROM tasks WHERE parent = 'batch ' || batches.public_id AND position = {position}) <>
-    (SELECT count(*) FROM closings WHERE closings.public_id = batches.public_id AND {condition})"""  # noqa: S608 - ours
+    (SELECT count(*) FROM closings WHERE closings.public_id = batches.public_id AND {condition})"""
     for position, condition in enumerate(("1 = 1", "failed + canceled = 0", "failed + canceled > 0"))
 )
 """By position of `FOLLOWERS`: as many tasks as ends of the kind that they follow."""
@@ -151,7 +151,7 @@ def _repeat_lost_requests(site: Site, sent: Sent) -> int:
         return answer.json
 
     for headers, body in sent.lost:
-        answer = eventually(lambda headers=headers, body=body: again(headers, body), within=QUIET)  # type: ignore[misc] # mypy infers no default
+        answer = eventually(lambda: again(headers, body), within=QUIET)
         tokens = [line["hash"] for line in answer["processing_items"]]
         sent.expected |= {token: task["task_type"] for token, task in zip(tokens, body, strict=True)}
     return len(sent.lost)
@@ -169,7 +169,7 @@ def _states(site: Site, sent: Sent) -> dict[str, str]:
 
 def _longest_standstill(site: Site, until: float) -> float:
     """Return the longest time without an end, until the last blow: afterwards the clients rest."""
-    query = f"SELECT finished_at FROM tasks WHERE finished_at < {round(until * 1e6)} ORDER BY finished_at"  # noqa: S608 - a number
+    query = f"SELECT finished_at FROM tasks WHERE finished_at < {round(until * 1e6)} ORDER BY finished_at"
     ends = [row[0] for row in site.rows(query)]
     return max(((after - before) / 1e6 for before, after in pairwise(ends)), default=0.0)
 

@@ -27,7 +27,7 @@ class Blows:
 
     def __init__(self, seed: int) -> None:
         """Prepare the random choices."""
-        self._random = random.Random(seed)  # noqa: S311 - it must be repeatable
+        self._random = random.Random(seed)
         self.blows: Counter[str] = Counter()
         self.log: list[tuple[float, str]] = []  # the time of each blow in seconds since 1970, and its name
 

@@ -60,7 +60,7 @@ class Client(threading.Thread):
         super().__init__(name=f"client-{seed}", daemon=True)
         self._base = base
         self._sent = sent
-        self._random = random.Random(seed)  # noqa: S311 - it must be repeatable
+        self._random = random.Random(seed)
         self._rate = rate
         self._stopping = stopping
 

@@ -68,7 +68,7 @@ class Messenger(threading.Thread):
         self._base = f"{base}/api/queue"
         self._traffic = traffic
         self._name = f"m{number}"
-        self._random = random.Random(seed)  # noqa: S311 - it must be repeatable
+        self._random = random.Random(seed)
         self._stopping = stopping
 
     def run(self) -> None:
@@ -144,7 +144,7 @@ def audit(base: str, traffic: Traffic) -> Audit:
     """Pop what is left, and compare what the clients got with what they pushed."""
     last = Messenger(base, traffic, -1, 0, threading.Event())
     for queue in (PLAIN, LEASED):
-        eventually(lambda queue=queue: _pop_all(last, queue) and _is_empty(base, queue), within=PATIENCE)  # type: ignore[misc] # mypy infers no default
+        eventually(lambda: _pop_all(last, queue) and _is_empty(base, queue), within=PATIENCE)
     missing_plain = traffic.pushed[PLAIN] - set(traffic.removed)
     missing = sorted(traffic.pushed[LEASED] - {delivery.message for delivery in traffic.leased})
     if len(missing_plain) > traffic.pops_without_answer:

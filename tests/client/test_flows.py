@@ -275,7 +275,7 @@ def test_a_list_is_read_over_all_of_its_pages() -> None:
     [
         ({}, "http://127.0.0.1:5000"),
         ({"QUEUE_TOOL_PORT": "8000"}, "http://127.0.0.1:8000"),
-        ({"QUEUE_TOOL_HOST": "0.0.0.0"}, "http://127.0.0.1:5000"),  # noqa: S104 - nothing listens
+        ({"QUEUE_TOOL_HOST": "0.0.0.0"}, "http://127.0.0.1:5000"),
         ({"QUEUE_TOOL_HOST": "::"}, "http://[::1]:5000"),
         ({"QUEUE_TOOL_URL": "https://queue.example/jobs/", "QUEUE_TOOL_PORT": "1"}, "https://queue.example/jobs"),
     ],

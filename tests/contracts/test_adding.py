@@ -72,6 +72,6 @@ def test_each_task_has_its_own_options_and_tags(migrated_url: str) -> None:
             add_to(store, batch)
     tasks = [task for batch in added for task in batch.accepted]
     assert len(tasks) == sum(map(len, batches()))
-    assert rows(migrated_url, f"SELECT {COLUMNS} FROM tasks ORDER BY id") == [expected(task) for task in tasks]  # noqa: S608 - made of our own words
+    assert rows(migrated_url, f"SELECT {COLUMNS} FROM tasks ORDER BY id") == [expected(task) for task in tasks]
     tags = rows(migrated_url, "SELECT token, tag FROM tags JOIN tasks ON tasks.id = tags.task_id")
     assert sorted(tags) == sorted((task.token, tag) for task in tasks for tag in task.options.tags)

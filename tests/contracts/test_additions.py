@@ -101,8 +101,8 @@ def rows(store: Store, world: str) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_one_transaction_for_many_requests_gives_what_one_for_each_gives(store: Store, seed: int) -> None:
-    together = [any_request(random.Random(seed * 1000 + number), "-together") for number in range(REQUESTS)]  # noqa: S311 - it must be repeatable
-    alone = [any_request(random.Random(seed * 1000 + number), "-alone") for number in range(REQUESTS)]  # noqa: S311 - it must be repeatable
+    together = [any_request(random.Random(seed * 1000 + number), "-together") for number in range(REQUESTS)]
+    alone = [any_request(random.Random(seed * 1000 + number), "-alone") for number in range(REQUESTS)]
     found = store.additions.add(together)
     expected = [store.additions.add([request])[0] for request in alone]
     assert shape(together, found) == shape(alone, expected)
@@ -150,7 +150,7 @@ def webs(migrated_url: str) -> Iterator[list[Web]]:
 def test_whatever_two_processes_keep_at_once_each_key_has_one_owner_and_nothing_is_lost(
     webs: list[Web], threads: ThreadPoolExecutor
 ) -> None:
-    chance = random.Random(7)  # noqa: S311 - it must be repeatable
+    chance = random.Random(7)
     requests = [any_request(chance) for _ in range(REQUESTS)]
     requests += [one(Options(name=FORBIDDEN)), batch(GOOD, options=Options(name=FORBIDDEN))]
     chance.shuffle(requests)

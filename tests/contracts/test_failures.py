@@ -176,7 +176,7 @@ def test_a_session_that_was_idle_for_too_long_is_a_failure_of_the_server(databas
     def stay_idle(connection: Connection) -> None:
         (pid,) = connection.exec_driver_sql("SELECT pg_backend_pid()").one()
         connection.exec_driver_sql("SET idle_in_transaction_session_timeout = 1")
-        query = f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}"  # noqa: S608 - the pid is a number
+        query = f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}"
         eventually(lambda: rows(database.url, query) == [(0,)])
         connection.exec_driver_sql("SELECT 1")
 

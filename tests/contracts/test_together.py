@@ -72,7 +72,7 @@ def test_eight_threads_claim_settle_and_cancel_in_the_same_batches(migrated_url:
     failures: list[BaseException] = []
 
     def work(owner: int) -> None:
-        mine, pick = Store(Database(migrated_url)), random.Random(owner)  # noqa: S311 - the choice of tasks is not a secret
+        mine, pick = Store(Database(migrated_url)), random.Random(owner)
         try:
             for _ in range(ROUNDS):
                 wanted = [(token, 1) for token in pick.sample(tokens, 200)]

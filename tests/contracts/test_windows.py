@@ -305,7 +305,7 @@ class World:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_in_any_order_of_events_each_task_starts_once_and_each_batch_in_its_order(store: Store, seed: int) -> None:
-    chance, world = random.Random(seed), World(store)  # noqa: S311 - it must be repeatable
+    chance, world = random.Random(seed), World(store)
     for _ in range(60):
         chance.choice([world.submit, world.take, world.fill, world.catch_up])(chance)
     while store.windows.lists_in_line() or world.redis:

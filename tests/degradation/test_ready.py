@@ -115,7 +115,7 @@ def cluster_node(tmp_path: Path) -> Iterator[str]:
     running = subprocess.Popen(
         [program, *words, "--port", "19379", "--bind", "127.0.0.1", "--dir", str(tmp_path), "--save", ""],
         stdout=subprocess.DEVNULL,
-        preexec_fn=die_with_parent,  # noqa: PLW1509 - it needs no lock that another thread could hold
+        preexec_fn=die_with_parent,
     )
     eventually((tmp_path / "s").is_socket)
     yield f"unix://{tmp_path}/s"

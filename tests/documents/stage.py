@@ -56,7 +56,7 @@ class Started:
             stdout=terminal,
             stderr=terminal,
             start_new_session=True,
-            preexec_fn=die_with_parent,  # noqa: PLW1509 - it needs no lock that another thread could hold
+            preexec_fn=die_with_parent,
         )
         os.close(terminal)
         self._reader = threading.Thread(target=self._read, daemon=True)

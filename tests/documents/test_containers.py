@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 import pytest
-import yaml  # type: ignore[import-untyped] # it has no annotations
+import yaml
 
 from deploy.check import dockerfile
 from deploy.check.dockerfile import instructions

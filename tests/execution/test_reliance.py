@@ -1,5 +1,4 @@
 """What a task may rely on in each lane: process, thread, context variables, globals, random numbers, pools."""
-# ruff: noqa: S311 - no number here is a secret
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def test_a_socket_of_our_own_is_ours(pairs: list[tuple[socket.socket, socket.soc
     for client, _ in pairs:
         peer, server = ends(client)
         assert is_ours(peer, server)
-        assert is_ours(peer, ("0.0.0.0", server[1]))  # noqa: S104 - as the server says where it listens
+        assert is_ours(peer, ("0.0.0.0", server[1]))
         assert is_ours(peer, ("::", server[1]))
         assert is_ours(peer, ("localhost", server[1]))
 
@@ -152,7 +152,7 @@ def test_at_a_wildcard_address_a_connection_must_be_the_only_one_of_its_peer() -
     other = "0200007F:1388"  # 127.0.0.2, the same port
     one = [row(OURS, THEIRS), row(THEIRS, OURS, user=7)]
     two = [*one, row(other, THEIRS), row(THEIRS, other, user=8)]
-    assert user_of(PEER, ("0.0.0.0", 5000), table(*one)) == 7  # noqa: S104 - as the server says where it listens
-    assert user_of(PEER, ("0.0.0.0", 5000), table(*two)) is None  # noqa: S104 - likewise
+    assert user_of(PEER, ("0.0.0.0", 5000), table(*one)) == 7
+    assert user_of(PEER, ("0.0.0.0", 5000), table(*two)) is None
     assert user_of(PEER, SERVER, table(*two)) == 7
     assert user_of(PEER, ("127.0.0.2", 5000), table(*two)) == 8

@@ -39,7 +39,7 @@ def hold(system: System, name: str) -> list[str]:
     for kinds in (FIRST, LAST):
         body = [{"task_type": kind, "data": str(folder)} for kind in kinds]
         sent += tokens(http("POST", system.url("/tasks"), body))
-        eventually(lambda: len([path for path in folder.iterdir() if path.is_file()]) == len(sent), 2 * LIMIT)  # noqa: B023 - called here
+        eventually(lambda: len([path for path in folder.iterdir() if path.is_file()]) == len(sent), 2 * LIMIT)
     return sent
 
 

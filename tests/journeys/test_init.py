@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped] # it has no annotations
+import yaml
 
 from queue_tool import Client
 from queue_tool.cli.init import FILES

@@ -86,7 +86,7 @@ def is_writing(system: System) -> bool:
     url, web = url_of(system), system.child("web")
     if not url.startswith(SQLITE):
         inserting = "wait_event_type = 'Lock' AND query LIKE 'INSERT INTO%'"
-        return rows(url, f"SELECT 1 FROM pg_stat_activity WHERE {inserting} AND datname = current_database()") != []  # noqa: S608 - all of it is ours
+        return rows(url, f"SELECT 1 FROM pg_stat_activity WHERE {inserting} AND datname = current_database()") != []
     inode = Path(f"{url.removeprefix(SQLITE)}.write-lock").stat().st_ino
     family = {web, *system.children(web)}
     locks = [line.split() for line in Path("/proc/locks").read_text().splitlines() if "->" not in line]
@@ -171,7 +171,7 @@ def test_a_kill_at_any_step_of_keeping_requests_leaves_nothing_half_done(stopped
             with prepared(step, system, proxy):
                 sent = {name: clients.submit(send, system, batch, step, name) for name in "abce"}
                 kill_at(step, system, proxy, list(sent.values()))
-            eventually(lambda: system.child("web") != web and http("GET", system.url("/health/live")).status == 200)  # noqa: B023 - called here
+            eventually(lambda: system.child("web") != web and http("GET", system.url("/health/live")).status == 200)
             answers = {name: each.result() for name, each in sent.items()}
             assert any(answers.values()) == (step == "answered"), (step, answers)
             expected += [token for answer in answers.values() if answer for token in tokens_of(answer)]
@@ -179,7 +179,7 @@ def test_a_kill_at_any_step_of_keeping_requests_leaves_nothing_half_done(stopped
             repeated = [token for answer in again.values() if answer for token in tokens_of(answer)]
             assert len(repeated) == 3
             expected += repeated
-    unfinished = f"SELECT token FROM tasks WHERE state NOT IN {ENDED}"  # noqa: S608 - all of it is ours
+    unfinished = f"SELECT token FROM tasks WHERE state NOT IN {ENDED}"
     eventually(lambda: rows(url, unfinished) == [])
     sealed: Any = http("POST", system.url(f"/batches/{batch}/seal")).json
     assert (sealed["message"], sealed["total"]) == ("Finalizado", len(kept.STEPS))

@@ -127,7 +127,7 @@ def test_when_connections_are_lost_nothing_runs_twice_and_no_outcome_is_lost(
     sent = http("POST", system.url("/tasks"), [{"task_type": "note", "data": number} for number in range(1000)])
     assert sent.status == 202
     for reached in (100, 300, 500, 700):
-        eventually(lambda reached=reached: notes.exists() and len(notes.read_text().splitlines()) >= reached)  # type: ignore[misc] # mypy infers no default
+        eventually(lambda: notes.exists() and len(notes.read_text().splitlines()) >= reached)
         mortal.cut_connections() if fault == "cut connections" else mortal.control("-m", "fast", "restart")
     wanted = tokens(sent)
     eventually(lambda: all_finished(system, wanted))

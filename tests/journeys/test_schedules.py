@@ -63,7 +63,7 @@ def test_each_tick_is_made_once_by_sweepers_that_are_killed_and_a_new_version_wi
         os.kill(helpers[0].pid, signal.SIGKILL)
         helpers[0].wait()
         helpers[0] = sweeper(system, tmp_path / "sweep.log")
-        eventually(lambda before=before: len(ticks()) > before)  # type: ignore[misc] # a short look
+        eventually(lambda: len(ticks()) > before)
     (tmp_path / "beats.py").write_text(MODULE.format(number=2))
     helpers.append(sweeper(system, tmp_path / "sweep.log"))  # new code beside the old one
     eventually(lambda: http("GET", place).json["version"] == 2)

@@ -45,9 +45,9 @@ def test_a_child_that_keeps_dying_at_its_start_ends_the_system_with_one_sentence
 
 def test_a_child_that_was_ready_may_die_often_and_a_stop_does_not_wait_for_its_restart(system: System) -> None:
     for deaths in range(1, 1 + MAX_FAILED_STARTS):
-        eventually(lambda: len(starts_of_workers(system)) == deaths)  # noqa: B023 - called here
+        eventually(lambda: len(starts_of_workers(system)) == deaths)
         os.kill(system.child("worker-1"), signal.SIGKILL)
-        eventually(lambda: system.log.count("child died child=worker-1") == deaths)  # noqa: B023 - called here
+        eventually(lambda: system.log.count("child died child=worker-1") == deaths)
     assert system.up.poll() is None
     assert system.stop() == 0  # the next start is 3.2 s away
     assert not system.pids()
@@ -136,7 +136,7 @@ def test_new_code_waits_for_no_worker_and_of_those_that_drain_only_so_many_stay(
         (token,) = tokens(system.post(items(1, valor=3600)))
         begun[token] = system.await_status(token, "running")["started_at"]
         doorbell.ring(bell.writing)
-        eventually(lambda: system.log.count("child started child=worker-1") == 1 + number)  # noqa: B023 - called here
+        eventually(lambda: system.log.count("child started child=worker-1") == 1 + number)
     first, *rest = begun
     eventually(lambda: system.check(first)["started_at"] not in (None, begun[first]))  # taken over by the newest
     assert {token: system.check(token)["started_at"] for token in rest} == {token: begun[token] for token in rest}

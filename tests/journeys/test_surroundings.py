@@ -36,7 +36,7 @@ class Terminal:
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
-            preexec_fn=_take_terminal,  # noqa: PLW1509 - it needs no lock that another thread could hold
+            preexec_fn=_take_terminal,
         )
         os.close(theirs)
         system.process = self.process

@@ -84,7 +84,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
         made.stop()
 
 
-ANYWHERE = "0.0.0.0"  # noqa: S104 - nothing listens there
+ANYWHERE = "0.0.0.0"
 
 AROUND = {"disk", "open files"}
 """Checks that depend on the machine of the test."""
@@ -111,7 +111,7 @@ def test_nothing_is_changed(patient: Patient, inline: Runtime) -> None:
     tables = ("tasks", "workers", "queues", "alembic_version", "identity", "batches")
 
     def read() -> list[Any]:
-        return [rows(inline.settings.database, f"SELECT * FROM {name}") for name in tables]  # noqa: S608 - see above
+        return [rows(inline.settings.database, f"SELECT * FROM {name}") for name in tables]
 
     inline.submit([{"item": "a", "valor": 0}], inline.of_type("sleep"))
     before = read()

@@ -119,7 +119,7 @@ def gathered(threads: ThreadPoolExecutor, doubling: Doubling, count: int) -> lis
     eventually(lambda: together.is_busy)
     for number in range(1, count):
         futures.append(threads.submit(together, number))
-        eventually(lambda number=number: together.waiting == number)  # type: ignore[misc] # mypy infers no default
+        eventually(lambda: together.waiting == number)
     doubling.may_begin.set()
     found: list[object] = [future.exception(20) or future.result() for future in futures]
     assert (together.is_busy, together.waiting) == (False, 0)

@@ -105,11 +105,11 @@ def _running(command: Sequence[str | Path], ports: Sequence[int]) -> Iterator[No
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        preexec_fn=die_with_parent,  # noqa: PLW1509 - it needs no lock that another thread could hold
+        preexec_fn=die_with_parent,
     )
     try:
         for port in ports:
-            eventually(lambda port=port: _listens(process, port))  # type: ignore[misc] # mypy cannot infer the lambda
+            eventually(lambda: _listens(process, port))
         yield
     finally:
         process.terminate()

@@ -51,6 +51,7 @@ class Peer:
             self.messages.put_nowait(message)
         self.reads = reads
         self.received: list[dict[str, Any]] = []
+        self.began = asyncio.Event()  # set when a body has begun
 
     async def receive(self) -> dict[str, Any]:
         return await self.messages.get()
@@ -59,6 +60,8 @@ class Peer:
         if self.reads is not None and len(self.bodies) >= self.reads:
             await asyncio.Event().wait()
         self.received.append(message)
+        if message["type"] == "http.response.body":
+            self.began.set()
 
     @property
     def bodies(self) -> list[bytes]:

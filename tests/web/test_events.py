@@ -233,8 +233,8 @@ def test_a_stream_needs_no_thread_and_gives_its_place_back_when_its_client_leave
         peers = [Peer() for _ in range(3)]
         wanted = scope(path=b"/events") | plain
         serving = [asyncio.ensure_future(bridge(wanted, peer.receive, peer.send)) for peer in peers]
-        while not all(peer.bodies for peer in peers):
-            await asyncio.sleep(0.01)
+        for peer in peers:
+            await peer.began.wait()
         checked, refused = Peer(), Peer()
         await bridge(scope(path=b"/health/live") | plain, checked.receive, checked.send)
         await bridge(wanted, refused.receive, refused.send)
@@ -243,8 +243,7 @@ def test_a_stream_needs_no_thread_and_gives_its_place_back_when_its_client_leave
         await serving[0]
         another = Peer()
         serving.append(asyncio.ensure_future(bridge(wanted, another.receive, another.send)))
-        while not another.bodies:
-            await asyncio.sleep(0.01)
+        await another.began.wait()
         follow.release()
         await asyncio.gather(*serving)
         assert {peer.status for peer in (*peers, another)} == {200}

@@ -10,7 +10,7 @@ from typing import Any
 
 import promql_parser
 import pytest
-import yaml  # type: ignore[import-untyped] # it has no annotations
+import yaml
 
 from queue_tool.model.metrics import BY_NAME, Kind
 

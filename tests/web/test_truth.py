@@ -66,7 +66,7 @@ def execute(runtime: Runtime, statement: str) -> None:
 
 def kept(site: Site, table: str = "tasks") -> int:
     with closing(sqlite3.connect(site.runtime.store.database.path)) as database:
-        count: int = database.execute(f"SELECT count(*) FROM {table}_away").fetchone()[0]  # noqa: S608 - our own name
+        count: int = database.execute(f"SELECT count(*) FROM {table}_away").fetchone()[0]
         return count
 
 

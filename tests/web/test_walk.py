@@ -245,7 +245,7 @@ STEP: dict[Callable[[Walk], None], int] = {
 
 @pytest.mark.parametrize(("storage", "seed"), [("sqlite", 1), ("sqlite", 2), ("postgres", 6)])
 def test_random_requests_and_worker_steps_agree_with_the_model(site: Site, seed: int) -> None:
-    walk = Walk(site=site, chance=random.Random(seed))  # noqa: S311 - it must be repeatable
+    walk = Walk(site=site, chance=random.Random(seed))
     walk.send_many()
     steps = walk.chance.choices(list(STEP), list(STEP.values()), k=STEPS)
     for number, step in enumerate(steps):

@@ -8,14 +8,14 @@ from __future__ import annotations
 from types import ModuleType
 
 from queue_tool.model.events import measured, processes, rabbitmq, requests, schedules, sweeps, tasks, webhooks
-from queue_tool.model.events.measured import *  # noqa: F403 - re-exports every record
-from queue_tool.model.events.processes import *  # noqa: F403 - the same
-from queue_tool.model.events.rabbitmq import *  # noqa: F403 - the same
-from queue_tool.model.events.requests import *  # noqa: F403 - the same
-from queue_tool.model.events.schedules import *  # noqa: F403 - the same
-from queue_tool.model.events.sweeps import *  # noqa: F403 - the same
-from queue_tool.model.events.tasks import *  # noqa: F403 - the same
-from queue_tool.model.events.webhooks import *  # noqa: F403 - the same
+from queue_tool.model.events.measured import *
+from queue_tool.model.events.processes import *
+from queue_tool.model.events.rabbitmq import *
+from queue_tool.model.events.requests import *
+from queue_tool.model.events.schedules import *
+from queue_tool.model.events.sweeps import *
+from queue_tool.model.events.tasks import *
+from queue_tool.model.events.webhooks import *
 from queue_tool.model.telemetry import Event
 
 SUBJECTS = (processes, requests, tasks, schedules, sweeps, webhooks, rabbitmq)

@@ -172,5 +172,5 @@ def _ended(measures: Sequence[Measure], state: State) -> int:
 
 def _status(measure: Measure) -> object:
     labels = json_text.loads(measure.labels)
-    assert isinstance(labels, dict)  # noqa: S101 - `labels_text` has made it
+    assert isinstance(labels, dict)  # `labels_text` has made it
     return labels.get("status")

@@ -70,7 +70,7 @@ def counted(measures: Iterable[Measure]) -> Counted:
             sums[measure.metric] += int(measure.value)
             if measure.metric in (metrics.ENDED.name, metrics.UNFINISHED.name):
                 labels = json_text.loads(measure.labels)
-                assert isinstance(labels, dict)  # noqa: S101 - `labels_text` has made it
+                assert isinstance(labels, dict)  # `labels_text` has made it
                 ended[str(labels.get("status") or labels.get("how"))] += int(measure.value)
     return Counted(
         submitted=sums[metrics.SUBMITTED.name],

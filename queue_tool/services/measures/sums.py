@@ -103,7 +103,7 @@ def labels_text(metric: Metric, values: Sequence[str]) -> str:
 def _values(measure: Measure) -> tuple[str, ...]:
     """Return the values of the labels of a measure, in their order."""
     known = json_text.loads(measure.labels)
-    assert isinstance(known, dict)  # noqa: S101 - `labels_text` has made it
+    assert isinstance(known, dict)  # `labels_text` has made it
     return tuple(str(known.get(name, "")) for name in BY_NAME[measure.metric].labels)
 
 

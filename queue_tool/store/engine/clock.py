@@ -12,7 +12,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
 
-class database_now(GenericFunction[int]):  # noqa: N801 - named like an SQL function
+class database_now(GenericFunction[int]):
     """The present time in microseconds since 1970. Its argument is the caller's time."""
 
     type = BigInteger()
@@ -25,5 +25,5 @@ def _now_of_the_caller(element: Any, compiler: Any, **kw: Any) -> str:
 
 
 @compiles(database_now, "postgresql")
-def _now_of_the_server(element: Any, compiler: Any, **kw: Any) -> str:  # noqa: ARG001 - the signature of a compiler
+def _now_of_the_server(element: Any, compiler: Any, **kw: Any) -> str:
     return "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"

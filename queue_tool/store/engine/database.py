@@ -129,7 +129,7 @@ class Database:
     def compiled(self, statement: Select[Any]) -> SQLCompiler:
         """Return a statement compiled to this database's SQL dialect."""
         compiled = statement.compile(self._backend.autocommit)
-        assert isinstance(compiled, SQLCompiler)  # noqa: S101 - a SELECT is SQL
+        assert isinstance(compiled, SQLCompiler)  # a SELECT is SQL
         return compiled
 
     def first_row(self, sql: str, parameters: Any) -> Any:

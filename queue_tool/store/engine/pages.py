@@ -9,7 +9,7 @@ from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import NullType
 
 
-class in_group_after(GenericFunction[Any]):  # noqa: N801 - named like an SQL function
+class in_group_after(GenericFunction[Any]):
     """Whether a row is in a group and after an id. Its arguments: the columns of group and id, the group, the id.
 
     Order the rows by both columns. With `group = ...`, PostgreSQL may read the rows of all groups by their ids, so it

@@ -15,13 +15,13 @@ from queue_tool.model import json_text
 from queue_tool.store.engine.postgres import is_postgres
 
 
-class json_each(GenericFunction[Any]):  # noqa: N801 - the function's own name
+class json_each(GenericFunction[Any]):
     """The SQL function that turns a JSON array into a table with the column `value`."""
 
     inherit_cache = True
 
 
-class is_among(GenericFunction[Any]):  # noqa: N801 - named like `json_each`
+class is_among(GenericFunction[Any]):
     """Whether a value is one of the texts in a JSON array.
 
     It has no type: for a Boolean function, SQLAlchemy would add `= 1` on SQLite.
@@ -43,7 +43,7 @@ def _among_on_postgres(element: Any, compiler: Any, **kw: Any) -> str:
     return f"{value} = ANY(ARRAY(SELECT json_array_elements_text(CAST({array} AS json))))"
 
 
-class json_members(GenericFunction[Any]):  # noqa: N801 - named like `json_each`
+class json_members(GenericFunction[Any]):
     """The SQL function that turns a JSON object into a table with the columns `key` and `value`."""
 
     inherit_cache = True
@@ -59,7 +59,7 @@ def _members_on_postgres(element: Any, compiler: Any, **kw: Any) -> str:
     return f"json_each(CAST({compiler.process(element.clauses, **kw)} AS json))"
 
 
-class json_each_text(GenericFunction[Any]):  # noqa: N801 - named like `json_each`
+class json_each_text(GenericFunction[Any]):
     """The SQL function that turns a JSON array of texts into a table with the column `value`."""
 
     inherit_cache = True

@@ -140,7 +140,7 @@ _OTHERS = (
 
 def as_text(statement: Executable) -> str:
     """Return a statement with its values, for `psql`."""
-    assert isinstance(statement, ClauseElement)  # noqa: S101 - it was built from tables
+    assert isinstance(statement, ClauseElement)  # it was built from tables
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call] # SQLAlchemy declares no type
     return f"{statement.compile(dialect=dialect, compile_kwargs={'literal_binds': True})};\n"
 

@@ -13,21 +13,21 @@ from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import NullType
 
 
-class own_number(GenericFunction[int]):  # noqa: N801 - named like an SQL function
+class own_number(GenericFunction[int]):
     """The number of this transaction; 0 on SQLite."""
 
     type = BigInteger()
     inherit_cache = True
 
 
-class first_unfinished(GenericFunction[int]):  # noqa: N801 - named like an SQL function
+class first_unfinished(GenericFunction[int]):
     """The lowest number of a transaction that may still commit. On SQLite it is above all numbers."""
 
     type = BigInteger()
     inherit_cache = True
 
 
-class is_overtaken(GenericFunction[Any]):  # noqa: N801 - named like an SQL function
+class is_overtaken(GenericFunction[Any]):
     """Whether no transaction up to this number can still commit. Its argument is the number.
 
     A number that is still to come is one of another server, from a backup. It has no type: for a Boolean function,
@@ -39,17 +39,17 @@ class is_overtaken(GenericFunction[Any]):  # noqa: N801 - named like an SQL func
 
 
 @compiles(own_number)
-def _no_number(element: Any, compiler: Any, **kw: Any) -> str:  # noqa: ARG001 - the signature of a compiler
+def _no_number(element: Any, compiler: Any, **kw: Any) -> str:
     return "0"
 
 
 @compiles(own_number, "postgresql")
-def _number_of_the_server(element: Any, compiler: Any, **kw: Any) -> str:  # noqa: ARG001 - the same
+def _number_of_the_server(element: Any, compiler: Any, **kw: Any) -> str:
     return "txid_current()"
 
 
 @compiles(is_overtaken)
-def _always(element: Any, compiler: Any, **kw: Any) -> str:  # noqa: ARG001 - the same
+def _always(element: Any, compiler: Any, **kw: Any) -> str:
     return "1"
 
 
@@ -61,10 +61,10 @@ def _as_the_server_sees(element: Any, compiler: Any, **kw: Any) -> str:
 
 
 @compiles(first_unfinished)
-def _above_all(element: Any, compiler: Any, **kw: Any) -> str:  # noqa: ARG001 - the same
+def _above_all(element: Any, compiler: Any, **kw: Any) -> str:
     return "1"
 
 
 @compiles(first_unfinished, "postgresql")
-def _lowest_of_the_server(element: Any, compiler: Any, **kw: Any) -> str:  # noqa: ARG001 - the same
+def _lowest_of_the_server(element: Any, compiler: Any, **kw: Any) -> str:
     return "txid_snapshot_xmin(txid_current_snapshot())"

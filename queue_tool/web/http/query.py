@@ -131,7 +131,7 @@ def _is_list(kind: type[Query], name: str) -> bool:
 @cache
 def _fields(kind: type[Query]) -> tuple[inspect.Field, ...]:
     found = inspect.type_info(kind)
-    assert isinstance(found, inspect.StructType)  # noqa: S101 - a Query is a struct
+    assert isinstance(found, inspect.StructType)  # a Query is a struct
     return found.fields
 
 
@@ -162,7 +162,7 @@ def _choice(kind: inspect.Type) -> tuple[list[str], Callable[[str], Any]]:
     """Return the texts that a value of a type may have, and what makes a value from one of them."""
     if isinstance(kind, inspect.EnumType):
         return [member.value for member in kind.cls], kind.cls
-    assert isinstance(kind, inspect.LiteralType)  # noqa: S101 - a set of anything else is no parameter
+    assert isinstance(kind, inspect.LiteralType)  # a set of anything else is no parameter
     return [str(value) for value in kind.values], str
 
 

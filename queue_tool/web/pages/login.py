@@ -35,7 +35,7 @@ def log_in() -> BaseResponse:
     """
     target = local(field("next"), START)
     response = back_to(target)
-    assert isinstance(response, Response)  # noqa: S101 - Flask's own
+    assert isinstance(response, Response)  # Flask's own
     return response if start_session(response, field("key")) else _login(target, 400, is_refused=True)
 
 
@@ -43,7 +43,7 @@ def log_in() -> BaseResponse:
 def log_out() -> BaseResponse:
     """End the session of this browser."""
     response = back_to("/login")
-    assert isinstance(response, Response)  # noqa: S101 - Flask's own
+    assert isinstance(response, Response)  # Flask's own
     end_session(response)
     return response
 

@@ -62,7 +62,7 @@ def strike(target: Target, havoc: Blows, plan: Plan) -> Ledger:
     for client in clients:
         client.join(120)
     assert not any(client.is_alive() for client in clients), "a client hangs"
-    _interrupt_requests(target, target.client(ledger, plan, CLIENTS, stopping), havoc, random.Random(plan.seed))  # noqa: S311 - it must be repeatable
+    _interrupt_requests(target, target.client(ledger, plan, CLIENTS, stopping), havoc, random.Random(plan.seed))
     return ledger
 
 

@@ -18,8 +18,8 @@ HOURS = 3600.0
 decimal.getcontext().prec = 7
 seen: contextvars.ContextVar[str] = contextvars.ContextVar("seen", default="nothing")
 seen.set("the import")
-numbers = random.Random()  # noqa: S311 - no secret
-reseeded = random.Random()  # noqa: S311 - no secret
+numbers = random.Random()
+reseeded = random.Random()
 os.register_at_fork(after_in_child=reseeded.seed)
 
 
@@ -98,4 +98,4 @@ def _left(data: str) -> object:
 @task("awaits.random", isolated=True)
 def random_numbers(data: object) -> object:
     """Return a number of the module, one of a generator made at import, and one of a generator reseeded by a fork."""
-    return [random.random(), numbers.random(), reseeded.random()]  # noqa: S311 - no secret
+    return [random.random(), numbers.random(), reseeded.random()]

@@ -164,7 +164,7 @@ class Site:
 
     def tokens(self, state: State) -> set[str]:
         """Return the tokens of the tasks in a state."""
-        return {token for (token,) in self.rows(f"SELECT token FROM tasks WHERE state = '{state}'")}  # noqa: S608 - made of our own words
+        return {token for (token,) in self.rows(f"SELECT token FROM tasks WHERE state = '{state}'")}
 
     def count(self, state: State) -> int:
         """Return how many tasks are in a state."""
@@ -173,7 +173,7 @@ class Site:
     def open(self) -> set[str]:
         """Return the tokens of the tasks that have not ended."""
         ended = ", ".join(f"'{state}'" for state in State if state.ended)
-        return {token for (token,) in self.rows(f"SELECT token FROM tasks WHERE state NOT IN ({ended})")}  # noqa: S608 - made of our own words
+        return {token for (token,) in self.rows(f"SELECT token FROM tasks WHERE state NOT IN ({ended})")}
 
     def begun_files(self) -> list[Path]:
         """Return the files of what workers have begun."""
@@ -198,7 +198,7 @@ class Site:
 
     def tickets(self, state: State) -> list[str]:
         """Return the ticket ids of the tasks in a state, sorted."""
-        rows = self.rows(f"SELECT token, run FROM tasks WHERE state = '{state}'")  # noqa: S608 - made of our own words
+        rows = self.rows(f"SELECT token, run FROM tasks WHERE state = '{state}'")
         return sorted(ticket_id(token, run) for token, run in rows)
 
     def jobs(self) -> set[str]:

@@ -58,7 +58,7 @@ def test_what_a_task_leaves_is_undone_or_ends_with_its_process(site: Site, tmp_p
 def test_a_process_does_as_many_tasks_as_it_may_and_a_fresh_one_does_one(site: Site) -> None:
     tokens = site.send("pool.look", [""] * 4) + site.send("pool.fresh", [""] * 2) + site.send("pool.look", [""] * 5)
     with site.database() as connection:  # two processes have died while they ran it
-        connection.execute(f"UPDATE tasks SET losses = 2 WHERE token = '{tokens[-2]}'")  # noqa: S608 - made of our own words
+        connection.execute(f"UPDATE tasks SET losses = 2 WHERE token = '{tokens[-2]}'")
     worker = site.start(TASKS=MODULE, ISOLATED="1", ISOLATED_TASKS="3", ISOLATED_MEMORY="30 MiB")
     found = results(site, tokens)
     pids = [state["pid"] for state in found]

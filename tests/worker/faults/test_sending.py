@@ -32,7 +32,7 @@ def result(runtime: Runtime, token: str) -> Any:
 
 def children(site: Site, by: str) -> int:
     """Return how many tasks were sent that say so."""
-    return len(site.rows(f'SELECT token FROM tasks WHERE data LIKE \'%"by":"{by}"%\''))  # noqa: S608 - made of our own words
+    return len(site.rows(f'SELECT token FROM tasks WHERE data LIKE \'%"by":"{by}"%\''))
 
 
 def require_sent(runtime: Runtime, answers: dict[str, Any]) -> None:

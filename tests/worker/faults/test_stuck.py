@@ -50,7 +50,7 @@ def test_what_blocks_the_loop_is_named_and_counts_a_loss_and_the_others_run_else
         spinning: (2, 1),
         waiting: (2, 0),
         in_a_thread: (1, 0),
-        **{token: (2 if site.rows(f"SELECT 1 FROM claims WHERE token = '{token}'") else 1, 0) for token in behind},  # noqa: S608 - our own token
+        **{token: (2 if site.rows(f"SELECT 1 FROM claims WHERE token = '{token}'") else 1, 0) for token in behind},
     }
     assert site.rows("SELECT token FROM tasks WHERE resignations > 0") == [(waiting,)]  # the others were not called
     (attempt,) = site.runtime.ask.details(spinning).attempts

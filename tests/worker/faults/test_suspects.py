@@ -29,7 +29,7 @@ def accuse(site: Site, losses: int = 2) -> None:
     """Let all tasks have lost so many processes, and push the tickets of their next runs."""
     with site.database() as database:
         database.execute(
-            f"UPDATE tasks SET losses = {losses}, lane = 'isolated', run = 2, pushed_at = NULL WHERE run = 1"  # noqa: S608 - our own number
+            f"UPDATE tasks SET losses = {losses}, lane = 'isolated', run = 2, pushed_at = NULL WHERE run = 1"
         )
     site.redis.delete(*site.keys("rq:queue:*"), *site.keys("rq:job:*"))
     site.sweep()

@@ -100,6 +100,6 @@ def test_under_a_stock_rq_worker_the_lines_come_once_with_their_task(talking: Pl
 
 def require_notes(talking: Place, token: str, data: str) -> None:
     """Require that the last log lines of a task are stored, and that its progress is 1."""
-    lines = [text for (text,) in talking.rows(f"SELECT text FROM events WHERE token = '{token}' ORDER BY id")]  # noqa: S608 - made of our own words
+    lines = [text for (text,) in talking.rows(f"SELECT text FROM events WHERE token = '{token}' ORDER BY id")]
     assert lines[-MOST_LINES:] == [f"{data} {number}" for number in range(MOST_LINES, 2 * MOST_LINES)]
     assert (talking.task(token).progress, talking.task(token).note) == (1, "half")

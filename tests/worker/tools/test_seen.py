@@ -29,7 +29,7 @@ HELD = {"loop": 50, "threads": 10, "isolated": 1}
 @pytest.mark.parametrize("lane", [LANES[0], *(pytest.param(lane, marks=pytest.mark.sqlite) for lane in LANES[1:])])
 def test_progress_and_log_lines_of_a_run_reach_the_store(running: Place, gate: Path, lane: str) -> None:
     token = running.waiter(lane, gate)
-    lines = f"SELECT run, text FROM events WHERE token = '{token}' ORDER BY id"  # noqa: S608 - made of our own words
+    lines = f"SELECT run, text FROM events WHERE token = '{token}' ORDER BY id"
     running.await_(lambda: running.rows(lines) == [(1, "the first line"), (1, "the second line")])
     status = running.task(token)
     assert (status.state, status.progress, status.note) == (State.RUNNING, 0.5, "half")
