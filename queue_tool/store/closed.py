@@ -14,8 +14,8 @@ from queue_tool.model.ticket import Ticket
 from queue_tool.store import continuing
 from queue_tool.store.engine.database import micros
 from queue_tool.store.engine.rows import as_rows, field
-from queue_tool.store.listening import tell
 from queue_tool.store.tables import batches
+from queue_tool.store.telling import tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

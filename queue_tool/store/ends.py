@@ -21,9 +21,10 @@ from queue_tool.store.engine.clock import database_now
 from queue_tool.store.engine.database import micros, micros_or_none
 from queue_tool.store.engine.locks import lock_rows
 from queue_tool.store.engine.rows import as_rows, field
-from queue_tool.store.listening import LISTENING, tell, who_listens
+from queue_tool.store.listening import LISTENING, who_listens
 from queue_tool.store.moves import closes, move_of, reopens
 from queue_tool.store.tables import batches
+from queue_tool.store.telling import tell
 
 COUNTED = (State.SCHEDULED, State.FAILED, State.CANCELED)
 """The states whose tasks each batch counts in a column. The other counts follow from these, `open` and `accepted`."""

@@ -1,13 +1,12 @@
 """Listening: whether a webhook or a client of `/events` must hear of the ends in a transaction.
 
 A transaction that ends tasks reads one number with a statement that it has anyway. Only if that number is there, it
-loads `outbox` and writes what they must hear of.
+writes what they must hear of (see `telling`).
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, select, update
 
@@ -39,13 +38,6 @@ def who_listens(connection: Connection) -> int | None:
     """Return `LISTENING`, for a transaction that has no statement to return it with."""
     version: int | None = connection.execute(_VERSION).scalar()
     return version
-
-
-def tell(connection: Connection, version: int, ended: Sequence[str], finished: Sequence[str], now: int) -> None:
-    """Write what webhooks must hear of; the arguments are those of `outbox.write_ends`."""
-    from queue_tool.store.outbox import write_ends  # most systems have no webhook, and then no process needs it
-
-    write_ends(connection, version, ended, finished, now)
 
 
 def change(connection: Connection) -> None:
