@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 from queue_tool.amqp.channel import Delivered, Properties, is_sendable
 from queue_tool.amqp.declaring import DEAD, declare_dead
@@ -98,13 +99,5 @@ def _of_dead(delivered: Delivered, reasons: Mapping[str, object]) -> Properties:
     """Return the properties of a refused message: those of the message, if they fit, and the reasons."""
     its = delivered.properties
     kept = {name: value for name, value in its.headers.items() if name not in ROUTES and not name.startswith(HEADER)}
-    properties = Properties(
-        headers={**kept, **reasons},
-        content_type=its.content_type,
-        content_encoding=its.content_encoding,
-        type=its.type,
-        message_id=its.message_id,
-        correlation_id=its.correlation_id,
-        reply_to=its.reply_to,
-    )
+    properties = replace(its, headers={**kept, **reasons})
     return properties if is_sendable(properties) else Properties(headers=reasons, message_id=its.message_id)

@@ -85,34 +85,46 @@ def restore(
         raise CannotRestore(f"The backup {file} cannot be read: there is no such file.")
     tools = ServerTools(database.url, environment)
     old, schema = _found(database)
-    revision = _revision_in(tools, file, schema)
-    if not OLDEST <= revision <= migrations.head():
-        raise CannotRestore(
-            f"The backup {file} is at revision {revision}, and this version of Queue Tool restores revisions from "
-            f"{OLDEST} to {migrations.head()}: use the version that made it."
-        )
+    _require_restorable(tools, file, schema)
     with database.read() as connection:
         server_tools.require_unused(connection)
     database.close()
     if old is not None:
         back_up(database, aside, environment, force=False)
     database.close()
-    with TemporaryDirectory(prefix="queue_tool") as folder:
-        scripts = [Path(folder) / name for name in ("removal", "backup", "changes")]
-        scripts[0].write_text(server_tools.removal(schema, TABLES), "utf-8")
-        tools.script(file, scripts[1])
-        scripts[2].write_text("".join(_changes(schema, None if keep_identity else uuid.uuid4().hex, now)), "utf-8")
-        running = _RUNNING.search(tools.run(scripts))
+    changes = "".join(_changes(schema, None if keep_identity else uuid.uuid4().hex, now))
+    running = _replace_tables(tools, file, schema, changes)
     content, _ = _found(database)
     assert content is not None  # its tables were made a moment ago
     return Restored(
         content=replace(content, size=file.stat().st_size),
-        running=int(running[1]) if running else 0,
+        running=running,
         aside=aside if old is not None else None,
     )
 
 
+def _require_restorable(tools: ServerTools, file: Path, schema: str) -> None:
+    """Raise an error if this version cannot restore a backup."""
+    revision = _revision_in(tools, file, schema)
+    if not OLDEST <= revision <= migrations.head():
+        raise CannotRestore(
+            f"The backup {file} is at revision {revision}, and this version of Queue Tool restores revisions from "
+            f"{OLDEST} to {migrations.head()}: use the version that made it."
+        )
+
+
 _RUNNING = re.compile(r"running: (\d+)")
+
+
+def _replace_tables(tools: ServerTools, file: Path, schema: str, changes: str) -> int:
+    """Replace the tables by those of a backup, and change these, at once. Return how many tasks ran there."""
+    with TemporaryDirectory(prefix="queue_tool") as folder:
+        scripts = [Path(folder) / name for name in ("removal", "backup", "changes")]
+        scripts[0].write_text(server_tools.removal(schema, TABLES), "utf-8")
+        tools.script(file, scripts[1])
+        scripts[2].write_text(changes, "utf-8")
+        running = _RUNNING.search(tools.run(scripts))
+    return int(running[1]) if running else 0
 
 
 def _revision_in(tools: ServerTools, file: Path, schema: str) -> str:

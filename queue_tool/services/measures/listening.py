@@ -24,14 +24,17 @@ UNFINISHED = {Move.RETRY_LATER: "retried", Move.PUT_BACK: "put_back", Move.RESIG
 """The moves after which a task runs again, as the label `how` names them."""
 
 
-def listeners(sums: Sums) -> Mapping[type[Event], Callable[[Any], None]]:
-    """Return the function for each kind of event that adds it to these sums."""
-    count, observe = sums.count, sums.observe
+Listeners = Mapping[type[Event], Callable[[Any], None]]
+"""The function for each kind of event that adds it to sums."""
 
-    def runs_recorded(event: events.RunsRecorded) -> None:
-        _add_ends(sums, event.outcomes, event.settled)
-        _add_waits(sums, event.claimed, event.at)
-        _add_transaction(sums, "work", len(event.settled) + len(event.claimed), event.seconds)
+
+def listeners(sums: Sums) -> Listeners:
+    """Return the function for each kind of event that adds it to these sums."""
+    return {**_of_requests(sums), **_of_work(sums), **_of_repairs(sums), **_of_webhooks(sums)}
+
+
+def _of_requests(sums: Sums) -> Listeners:
+    count, observe = sums.count, sums.observe
 
     def requests_stored(event: events.RequestsStored) -> None:
         for task_type, number in event.tasks.items():
@@ -46,13 +49,57 @@ def listeners(sums: Sums) -> Mapping[type[Event], Callable[[Any], None]]:
         count(metrics.REFUSED, event.rejected)
         observe(metrics.BATCH_ELEMENTS, [event.accepted + event.rejected])
 
+    return {
+        events.RequestsStored: requests_stored,
+        events.RequestsAnswered: requests_answered,
+        events.BatchAccepted: batch_accepted,
+        events.ElementsAccepted: lambda event: count(metrics.REFUSED, event.rejected),
+        events.TaskReopened: lambda _: count(metrics.REOPENED, 1),
+        events.TasksReopened: lambda event: count(metrics.REOPENED, event.changed),
+    }
+
+
+def _of_work(sums: Sums) -> Listeners:
+    count, observe = sums.count, sums.observe
+
+    def runs_recorded(event: events.RunsRecorded) -> None:
+        _add_ends(sums, event.outcomes, event.settled)
+        _add_waits(sums, event.claimed, event.at)
+        _add_transaction(sums, "work", len(event.settled) + len(event.claimed), event.seconds)
+
     def task_failed(event: events.TaskFailed) -> None:
         if event.run is None:  # a sweeper failed it: `RunsRecorded` has the others
             count(metrics.ENDED, 1, State.FAILED.value, event.code.value)
 
+    return {
+        events.RunsRecorded: runs_recorded,
+        events.TicketsMoved: lambda event: observe(metrics.REDIS_SECONDS, [event.seconds], event.call),
+        events.BatchFinished: lambda _: count(metrics.BATCHES_FINISHED, 1),
+        events.TaskCanceled: lambda _: count(metrics.ENDED, 1, State.CANCELED.value),
+        events.TasksCanceled: lambda event: count(metrics.ENDED, event.changed, State.CANCELED.value),
+        events.TaskFailed: task_failed,
+    }
+
+
+def _of_repairs(sums: Sums) -> Listeners:
+    count = sums.count
+
     def taken_back(event: events.SweptLost) -> None:
         count(metrics.REPAIRS, event.tasks, "taken_back")
         count(metrics.REPAIRS, event.given_up, "given_up")
+
+    return {
+        events.SweptUnpushed: lambda event: count(metrics.REPAIRS, event.tickets, "pushed"),
+        events.SweptMissing: lambda event: count(metrics.REPAIRS, event.tickets, "missing"),
+        events.SweptLost: taken_back,
+        events.SweptOld: lambda event: count(metrics.REMOVED, event.tasks),
+        events.SweepFailed: lambda _: count(metrics.SWEEPS_FAILED, 1),
+        events.ChildDied: lambda event: count(metrics.PROCESSES_DIED, 1, event.child.partition("-")[0]),
+    }
+
+
+def _of_webhooks(sums: Sums) -> Listeners:
+    count, observe = sums.count, sums.observe
 
     def delivered(event: events.Delivered) -> None:
         count(metrics.WEBHOOK_MESSAGES, 1, "delivered", _class_of(event.status))
@@ -60,26 +107,8 @@ def listeners(sums: Sums) -> Mapping[type[Event], Callable[[Any], None]]:
         observe(metrics.WEBHOOK_SECONDS, [event.seconds])
 
     return {
-        events.RunsRecorded: runs_recorded,
-        events.RequestsStored: requests_stored,
-        events.RequestsAnswered: requests_answered,
-        events.TicketsMoved: lambda event: observe(metrics.REDIS_SECONDS, [event.seconds], event.call),
-        events.BatchAccepted: batch_accepted,
-        events.ElementsAccepted: lambda event: count(metrics.REFUSED, event.rejected),
         events.Delivered: delivered,
         events.NotDelivered: lambda event: count(metrics.WEBHOOK_MESSAGES, 1, event.outcome, _class_of(event.status)),
-        events.BatchFinished: lambda _: count(metrics.BATCHES_FINISHED, 1),
-        events.TaskCanceled: lambda _: count(metrics.ENDED, 1, State.CANCELED.value),
-        events.TasksCanceled: lambda event: count(metrics.ENDED, event.changed, State.CANCELED.value),
-        events.TaskReopened: lambda _: count(metrics.REOPENED, 1),
-        events.TasksReopened: lambda event: count(metrics.REOPENED, event.changed),
-        events.TaskFailed: task_failed,
-        events.SweptUnpushed: lambda event: count(metrics.REPAIRS, event.tickets, "pushed"),
-        events.SweptMissing: lambda event: count(metrics.REPAIRS, event.tickets, "missing"),
-        events.SweptLost: taken_back,
-        events.SweptOld: lambda event: count(metrics.REMOVED, event.tasks),
-        events.SweepFailed: lambda _: count(metrics.SWEEPS_FAILED, 1),
-        events.ChildDied: lambda event: count(metrics.PROCESSES_DIED, 1, event.child.partition("-")[0]),
     }
 
 

@@ -152,15 +152,28 @@ def task_schemas(types: Mapping[str, TaskType], max_batch: int) -> Json:
         max_batch: elements in one request.
     """
     envelope: Json = {key: value for key, value in task_request.DOCUMENT.items() if key != "$schema"}
+    properties = _properties(envelope.pop("properties"))
     data = {name: f"TaskData_{name}" for name in sorted(types)}
-    choice = [
-        {
-            "if": _names_type(name),
-            "then": {"properties": {"data": reference(component)}},
-        }
-        for name, component in data.items()
-    ]
-    properties: Json = {**envelope.pop("properties")}
+    several = {"type": "array", "maxItems": max_batch}
+    return {
+        **{component: _embedded(types[name], component) for name, component in data.items()},
+        **_of_elements(several, data[MAIN_TYPE]),
+        **_of_requests(envelope, properties, data),
+        "TaskRequests": {
+            "description": "One task, an array of tasks, or the data itself.",
+            "anyOf": [
+                reference("TaskRequest"),
+                reference("PayloadRequest"),
+                several | {"items": {"anyOf": [reference("TaskRequest"), reference("PayloadRequest")]}},
+                {"description": "With the parameter `task_type`: the data of one task, or an array of such data."},
+            ],
+        },
+    }
+
+
+def _properties(own: Json) -> Json:
+    """Return the properties of a task, in which schemas that others have, too, are references."""
+    properties = {**own}
     for key, component in {"priority": "Priority", "parameters": "Parameters"}.items():
         description = properties[key]["description"]
         properties[key] = {"description": description, "anyOf": [reference(component), {"type": "null"}]}
@@ -173,21 +186,34 @@ def task_schemas(types: Mapping[str, TaskType], max_batch: int) -> Json:
             {"type": "null"},
         ],
     }
-    several = {"type": "array", "maxItems": max_batch}
-    of_payload = {"Payload": properties["data"], "Parameters": properties["parameters"]}
+    return properties
+
+
+def _of_elements(several: Json, main_data: str) -> Json:
+    """Return the schemas of arrays of elements."""
     return {
-        **{component: _embedded(types[name], component) for name, component in data.items()},
         "Elements": several
         | {
             "description": "The data of each task. An element that does not match the schema is refused; "
             "the others are accepted.",
-            "items": reference(data[MAIN_TYPE]),
+            "items": reference(main_data),
         },
         "OpenBatchElements": several
         | {
             "description": "Tasks, as in `POST /tasks`. For an open batch with a `task_type`: the data of each task.",
             "items": {"anyOf": [reference("TaskRequest"), {"description": "The data of one task."}]},
         },
+    }
+
+
+def _of_requests(envelope: Json, properties: Json, data: Mapping[str, str]) -> Json:
+    """Return the schemas of one task, in each of its forms."""
+    choice = [
+        {"if": _names_type(name), "then": {"properties": {"data": reference(component)}}}
+        for name, component in data.items()
+    ]
+    of_payload = {"Payload": properties["data"], "Parameters": properties["parameters"]}
+    return {
         "TaskRequest": envelope | {"description": "One task.", "properties": properties, "allOf": choice},
         "PayloadRequest": envelope
         | {
@@ -196,15 +222,6 @@ def task_schemas(types: Mapping[str, TaskType], max_batch: int) -> Json:
             f"the parameters, both also in lower case. Without `task_type` it runs `{PAYLOAD_TYPE}`.",
             "properties": {key: value for key, value in properties.items() if key not in KEYS.values()} | of_payload,
             "required": ["Payload"],
-        },
-        "TaskRequests": {
-            "description": "One task, an array of tasks, or the data itself.",
-            "anyOf": [
-                reference("TaskRequest"),
-                reference("PayloadRequest"),
-                several | {"items": {"anyOf": [reference("TaskRequest"), reference("PayloadRequest")]}},
-                {"description": "With the parameter `task_type`: the data of one task, or an array of such data."},
-            ],
         },
     }
 
