@@ -7,7 +7,6 @@ from contextlib import closing
 from functools import cache
 from typing import TYPE_CHECKING
 
-from queue_tool.amqp.library import require_library
 from queue_tool.broker import Broker, InlineBroker, RqBroker
 from queue_tool.errors import BrokerAway, BrokerOfAnother
 from queue_tool.host import processes, valkey
@@ -71,8 +70,10 @@ def consumers(settings: Settings, clock: Clock) -> Consumers | None:
     from queue_tool.services.consumers import Consumers
 
     def without() -> list[str]:
+        from queue_tool.amqp.library import require_library
+
         require_library()
-        from queue_tool.amqp.report import queues_of
+        from queue_tool.amqp.report import queues_of  # it needs the library
         from queue_tool.model.amqp_address import address_of
 
         found = queues_of(address_of(url), f"queue-tool health {processes.host()}", queues)

@@ -82,8 +82,7 @@ class Ready:
         try:
             attempt()
         except QueueToolError as error:
-            is_default = isinstance(error, StoreAway) and error.sentence == type(error).default_sentence()
-            sentence = SENTENCES.get(error.kind, error.sentence) if is_default else error.sentence  # type: ignore[attr-defined] # a StoreAway has it
+            sentence = _for_anybody(error)
             self._log(part, sentence, f"not ready: {error.for_operator}")
             return sentence
         self._log(part, OK, f"{part} can do its work again")
@@ -93,3 +92,9 @@ class Ready:
         if self._logged.get(part, OK) != state:
             self.telemetry.emit(events.Warned(reason=reason))
         self._logged[part] = state
+
+
+def _for_anybody(error: QueueToolError) -> str:
+    if isinstance(error, StoreAway) and error.sentence == type(error).default_sentence():
+        return SENTENCES.get(error.kind, error.sentence)
+    return error.sentence
