@@ -27,8 +27,8 @@ from queue_tool.model.window import TURN
 from queue_tool.store import line
 from queue_tool.store.engine.locks import lock_rows
 from queue_tool.store.engine.pages import in_group_after
+from queue_tool.store.others import others_of
 from queue_tool.store.tables import batches, in_state, tasks, windows
-from queue_tool.store.tickets import unpushed_of
 
 PAGES = 4
 """The most pages of a batch in one portion. Tasks that were canceled or claimed already give no tickets."""
@@ -80,7 +80,7 @@ def next_portion(connection: Connection, name: str, room: int) -> Portion:
         if wanted <= 0:
             break
         if row.batch_id == line.OTHERS:
-            portion.others = unpushed_of(connection, name, wanted)
+            portion.others = others_of(connection, name, wanted)
             portion.cursors.append(Cursor(line.OTHERS, 0, 0, len(portion.others) < wanted))
         elif row.open:
             _add_batch(connection, portion, row, wanted)

@@ -162,6 +162,21 @@ def test_a_batch_of_which_nothing_waits_leaves_the_line(store: Store, way: str) 
     assert rows_in_line(store) == 0
 
 
+def test_large_batches_that_run_again_give_places_to_what_comes_after_them(store: Store) -> None:
+    again = [in_line(store, SMALL + 20) for _ in range(2)]
+    for tokens in again:
+        store.control.cancel(tokens, "me", "", NOW)
+        store.control.reopen(tokens)
+    store.windows.join_others(LIST)
+    new = single(store)[0]
+    first, second = again
+    assert fill(store, 40) == [*first[:20], *second[:19], new]
+    assert fill(store, 40) == first[20:40] + second[19:39]
+    assert fill(store, 500) == first[40:] + second[39:]
+    assert fill(store, 500) == []
+    assert rows_in_line(store) == 0
+
+
 def test_a_canceled_batch_whose_tasks_run_again_joins_as_one_of_the_others(store: Store) -> None:
     first = in_line(store, SMALL + 3)
     store.control.cancel(first[1:], "me", "", NOW)
