@@ -12,6 +12,7 @@ from pika import BasicProperties, DeliveryMode
 from pika import channel as of_pika
 from pika.exceptions import AMQPError, ConsumerCancelled
 
+from queue_tool.amqp.connection import WithoutHeaders
 from queue_tool.amqp.failures import refused
 
 MOST_BYTES = 100_000
@@ -27,8 +28,9 @@ class Properties:
     content_encoding: str | None = None
     type: str | None = None
     message_id: str | None = None
-    correlation_id: str | None = None
+    correlation_id: str | bytes | None = None  # bytes if it is no UTF-8: it goes back as it came
     reply_to: str | None = None
+    has_unreadable_headers: bool = False  # then `headers` is empty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +212,7 @@ def is_sendable(properties: Properties) -> bool:
     """Return whether RabbitMQ would take these properties: headers that came may not fit into a frame with more."""
     try:
         return sum(map(len, _for_pika(properties).encode())) <= MOST_BYTES
-    except (AMQPError, struct.error, OverflowError, ValueError):
+    except (AMQPError, struct.error, OverflowError, ValueError, RecursionError):
         return False
 
 
@@ -221,15 +223,21 @@ def _delivered(queue: str, method: Any, properties: BasicProperties, body: bytes
         redelivered=bool(method.redelivered),
         body=body,
         properties=Properties(
-            headers=properties.headers or {},
-            content_type=properties.content_type,
-            content_encoding=properties.content_encoding,
-            type=properties.type,
-            message_id=properties.message_id,
+            headers={_text(name) or "": value for name, value in (properties.headers or {}).items()},
+            content_type=_text(properties.content_type),
+            content_encoding=_text(properties.content_encoding),
+            type=_text(properties.type),
+            message_id=_text(properties.message_id),
             correlation_id=properties.correlation_id,
-            reply_to=properties.reply_to,
+            reply_to=_text(properties.reply_to),
+            has_unreadable_headers=isinstance(properties, WithoutHeaders),
         ),
     )
+
+
+def _text(value: str | bytes | None) -> str | None:
+    """Return the text of a property. pika returns bytes if it is no UTF-8."""
+    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else value
 
 
 def _for_pika(properties: Properties) -> BasicProperties:
@@ -239,7 +247,7 @@ def _for_pika(properties: Properties) -> BasicProperties:
         content_encoding=properties.content_encoding,
         type=properties.type,
         message_id=properties.message_id,
-        correlation_id=properties.correlation_id,
+        correlation_id=properties.correlation_id,  # type: ignore[arg-type] # pika sends bytes too
         reply_to=properties.reply_to,
         delivery_mode=DeliveryMode.Persistent,
     )

@@ -55,7 +55,9 @@ async def declare_dead(link: Link) -> None:
             lambda channel: channel.declare_queue(DEAD, KEPT),
             lambda channel: channel.declare_queue(DEAD, passive=True),
         )
-        await (await link.channel()).bind(DEAD, DEAD)
+        channel = await link.channel()
+        await channel.bind(DEAD, DEAD)
+        channel.close()
 
 
 async def declare_exchange(link: Link, name: str) -> None:
@@ -76,6 +78,9 @@ async def _declared(
         await declare(channel)
     except AmqpRefused as error:
         channel, refusal = await link.channel(), error
-        await look(channel)
+        try:
+            await look(channel)
+        except AmqpRefused:
+            raise refusal from None  # it says why this is missing
     channel.close()
     return refusal

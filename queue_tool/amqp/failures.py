@@ -12,6 +12,12 @@ NOT_FOUND = 404
 CANCELED = "RabbitMQ has canceled the consumer: the queue was deleted, or its node has ended."
 
 
+NO_ANSWER = (
+    "The server ends the connection before it says anything: it does not speak AMQP 0-9-1, or it wants TLS "
+    "(`amqps://`), or a certificate of the client (`certfile` and `keyfile`)."
+)
+
+
 def away(error: BaseException) -> AmqpAway:
     """Return the error with a sentence about what pika reported."""
     cause = _cause(error)
@@ -21,7 +27,7 @@ def away(error: BaseException) -> AmqpAway:
         case exceptions.ProbableAccessDeniedError():
             sentence = "RabbitMQ refuses the virtual host: it does not exist, or the user may not use it."
         case exceptions.IncompatibleProtocolError():
-            sentence = "The server does not speak AMQP 0-9-1."
+            sentence = NO_ANSWER
         case exceptions.ConsumerCancelled():
             sentence = CANCELED
         case exceptions.ChannelClosed() | exceptions.ConnectionClosed():

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pika
-from pika.adapters.asyncio_connection import AsyncioConnection
 
 from queue_tool.amqp.channel import Channel
+from queue_tool.amqp.connection import Connection
 from queue_tool.amqp.failures import away
 from queue_tool.errors import AmqpAway
 from queue_tool.model.amqp_address import AmqpAddress
@@ -31,7 +31,7 @@ logging.getLogger("pika").setLevel(logging.CRITICAL)  # our own events report th
 class Link:
     """An open connection."""
 
-    def __init__(self, connection: AsyncioConnection, lost: asyncio.Future[BaseException]) -> None:
+    def __init__(self, connection: Connection, lost: asyncio.Future[BaseException]) -> None:
         """Use this connection."""
         self._connection = connection
         self.lost = lost
@@ -53,13 +53,13 @@ class Link:
         opened: asyncio.Future[None] = loop.create_future()
         lost: asyncio.Future[BaseException] = loop.create_future()
 
-        def on_open(connection: AsyncioConnection) -> None:
+        def on_open(connection: Connection) -> None:
             if opened.cancelled():  # nobody waits for it any more. pika cannot give up a handshake in progress
                 connection.close()
             else:
                 opened.set_result(None)
 
-        connection = AsyncioConnection(
+        connection = Connection(
             _parameters(address, name, within),
             on_open_callback=on_open,
             on_open_error_callback=lambda _, error: _fail(opened, error),

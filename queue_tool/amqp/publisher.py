@@ -37,7 +37,7 @@ class Publisher:
         Args:
             address: where RabbitMQ is.
             name: the name of the connection.
-            declare: declares what it publishes to, after each connect.
+            declare: declares what it publishes to, before each channel is used.
             tell_alarm: called when RabbitMQ stops to read, with the reason, and with None when it goes on.
         """
         self._address, self._name, self._declare, self._tell_alarm = address, name, declare, tell_alarm
@@ -60,10 +60,11 @@ class Publisher:
                 self._link.lost.add_done_callback(lambda _: self._on_alarm(None))
                 self._link.on_alarm(self._on_alarm)
                 self._channel = None
-                await self._declare(self._link)
             if self._channel is None or self._channel.lost.done():
-                self._channel = await self._link.channel()
-                await self._channel.confirm()
+                await self._declare(self._link)  # the channel has perhaps ended because the exchange was deleted
+                channel = await self._link.channel()
+                await channel.confirm()
+                self._channel = channel
             return self._channel
 
     async def publish(self, exchange: str, key: str, body: bytes, properties: Properties, *, kept: bool) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -26,6 +27,9 @@ PREFETCH = 500
 
 LONGEST_PAUSE = 5.0
 """Seconds between two tries to connect."""
+
+BRIEF = 1.0
+"""Seconds. If a connection ends sooner, the next pause is longer, as if it had failed."""
 
 
 Result = TypeVar("Result")
@@ -76,10 +80,11 @@ class Consumer:
     async def _consume(self, stopping: asyncio.Event, drain: float) -> None:
         failures = 0
         while not stopping.is_set():
+            began = time.monotonic()
             try:
                 await self._session(stopping, drain)
             except AmqpAway as error:
-                failures = failures + 1 if self._reported else 0
+                failures = failures + 1 if self._reported or time.monotonic() - began < BRIEF else 0
                 self._report(error)
                 await _unless(stopping, asyncio.sleep(min(LONGEST_PAUSE, 0.1 * 2 ** min(failures, 10))))
 

@@ -170,5 +170,6 @@ def _incoming(delivered: Delivered) -> Incoming:
         type=its.type,
         message_id=its.message_id,
         headers=its.headers,
+        has_unreadable_headers=its.has_unreadable_headers,
         redelivered=delivered.redelivered,
     )

@@ -83,6 +83,8 @@ def address_of(url: str) -> AmqpAddress:
     if options.keys() - {"heartbeat", *(("verify", *_FILES) if scheme == "amqps" else ())}:
         tls = ", `verify`, `cacertfile`, `certfile`, `keyfile`" if scheme == "amqps" else ""
         raise ValueError(f"a URL that has only these options after `?`: `heartbeat`{tls}")
+    if "keyfile" in options and "certfile" not in options:
+        raise ValueError("a URL whose option `keyfile` comes with `certfile`")
     split = urlsplit(url)
     return AmqpAddress(
         host=parts.host or "localhost",

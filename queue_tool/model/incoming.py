@@ -29,6 +29,8 @@ METADATA = "metadata."
 HEADERS = ("task_type", "name", "priority", "webhook", "on_finished", "idempotency_key")
 """The other headers that are read. All others are ignored: brokers and libraries add some."""
 
+UNREADABLE = "The headers cannot be read: a time in them is beyond the year 9999, or they are nested too deeply."
+
 LONGEST_KEY = 255
 """Characters."""
 
@@ -44,6 +46,7 @@ class Incoming:
     type: str | None = None
     message_id: str | None = None
     headers: Mapping[str, object] = field(default_factory=dict)
+    has_unreadable_headers: bool = False  # then `headers` is empty
     redelivered: bool = False  # whether it was delivered before
 
 
@@ -72,6 +75,8 @@ def work_of(incoming: Incoming, max_body: int) -> Work:
     """
     if len(incoming.body) > max_body:
         raise BodyTooLarge
+    if incoming.has_unreadable_headers:
+        raise BadParameter(UNREADABLE)
     texts = {name: text for name in HEADERS if (text := _text(name, incoming.headers.get(name))) is not None}
     metadata = {
         name.removeprefix(METADATA): _text(name, value) or ""

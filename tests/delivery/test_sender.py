@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -20,6 +18,7 @@ from queue_tool.delivery.sender import Sender
 from queue_tool.delivery.signing import new_secret, signature
 from queue_tool.errors import BadWebhook
 from queue_tool.model.webhook import LONGEST_WISH, PAUSES, pause_after
+from tests.certificate import certificate as made_certificate
 from tests.receiver import Receiver, receiver
 from tests.support import free_port
 
@@ -42,17 +41,7 @@ def target() -> Iterator[Receiver]:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with a certificate for the host `right.example`, and its key."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("no openssl on this machine")
-    place = tmp_path_factory.mktemp("tls") / "certificate.pem"
-    subject = ["-subj", "/CN=right.example", "-addext", "subjectAltName=DNS:right.example"]
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc"]
-    command = [openssl, "req", "-x509", "-days", "2", *key, *subject, "-keyout", str(place), "-out", "-"]
-    made = subprocess.run(command, capture_output=True, check=True)
-    with place.open("ab") as file:
-        file.write(made.stdout)
-    return place
+    return made_certificate(tmp_path_factory.mktemp("tls"), "right.example")
 
 
 def open_sender(seconds: float = 20.0) -> Sender:

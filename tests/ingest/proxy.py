@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,8 +14,9 @@ from tests.cutter import close, received
 class Proxy:
     """Forwards connections to a port of this machine."""
 
-    def __init__(self, port: int) -> None:
-        """Listen on another port."""
+    def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
+        """Listen on another port. `tls` takes encrypted connections."""
+        self._tls = tls
         self._server = ("127.0.0.1", port)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._ends: list[socket.socket] = []
@@ -26,7 +28,12 @@ class Proxy:
     @property
     def url(self) -> str:
         """Return the URL of RabbitMQ through this proxy."""
-        return f"amqp://guest:guest@127.0.0.1:{self._listener.getsockname()[1]}"
+        return f"amqp://guest:guest@127.0.0.1:{self.port}"
+
+    @property
+    def port(self) -> int:
+        """Return the port of this proxy."""
+        return int(self._listener.getsockname()[1])
 
     def drop(self, marker: bytes) -> None:
         """Lose what a client sends from the next data on that have these bytes, and all that follows."""
@@ -51,6 +58,11 @@ class Proxy:
         with suppress(OSError):  # closed
             while True:
                 client, _ = self._listener.accept()
+                if self._tls is not None:
+                    try:
+                        client = self._tls.wrap_socket(client, server_side=True)
+                    except OSError:  # it has no certificate that this proxy trusts
+                        continue
                 server = socket.create_connection(self._server)
                 self._ends += [client, server]
                 threading.Thread(target=self._forward, args=[client, server], daemon=True).start()
@@ -76,9 +88,9 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
 
 
 @contextmanager
-def proxy(port: int) -> Iterator[Proxy]:
+def proxy(port: int, tls: ssl.SSLContext | None = None) -> Iterator[Proxy]:
     """Run a proxy during a `with` block."""
-    made = Proxy(port)
+    made = Proxy(port, tls)
     try:
         yield made
     finally:

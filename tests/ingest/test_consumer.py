@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -118,6 +120,33 @@ def test_what_is_refused_whole_goes_to_another_queue_with_the_reasons(
     eventually(lambda: len(news.of(events.AmqpMessageRefused)) == 2)  # told when RabbitMQ has confirmed it
     assert [event.code for event in news.of(events.AmqpMessageRefused)] == ["malformed_json", "bad_task"]
     assert runtime.ask.totals().batches == 0
+
+
+class Late(datetime):
+    """A time in the year 55841, as from a program that counts milliseconds where AMQP counts seconds."""
+
+    def utctimetuple(self) -> time.struct_time:
+        """Return it."""
+        return time.struct_time((1970, 1, 1 + 1_700_000_000_000 // 86_400, 0, 0, 0, 0, 0, 0))
+
+
+def test_headers_that_cannot_be_read_are_refused_once_and_delay_no_other_message(
+    sender: Sender, consume: Consume, runtime: Runtime, news: News
+) -> None:
+    consume()
+    refused, replies = sender.new_queue(DEAD), sender.new_queue()
+    late: dict[str, Any] = {"sent": Late(1970, 1, 1), "task_type": "echo"}
+    sender.send(TASK, headers=late, message_id="m", correlation_id=b"\xff", reply_to=replies)
+    sender.send(TASK, message_id=b"\xff")
+    await_tasks(runtime, 1)
+    properties, _ = sender.get(refused)
+    assert properties.message_id == "m"
+    headers: dict[str, Any] = dict(properties.headers or {})
+    assert "year 9999" in headers["x-queue-tool-reason"]
+    answer, body = sender.get(replies)
+    assert ascii(answer.correlation_id) == ascii(b"\xff")  # the same bytes
+    assert json.loads(body)["code"] == "bad_parameter"
+    assert not news.of(events.AmqpLost)
 
 
 def test_a_connection_that_is_cut_loses_and_doubles_nothing(

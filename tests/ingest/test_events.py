@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from queue_tool.model import json_text
 from queue_tool.model.amqp_address import address_of
 from queue_tool.model.webhook import EXCHANGE, pause_after
 from queue_tool.services import exchange
+from tests.certificate import certificate
 from tests.conftest import RuntimeFactory
 from tests.ingest.proxy import PUBLISH, proxy
 from tests.rabbitmq import Sender
@@ -21,6 +24,8 @@ from tests.support import LIMIT, eventually, free_port
 pytestmark = pytest.mark.sqlite
 
 EVENTS = "queue_tool.events"
+
+END = b'{"type": "batch.finished", "data": {"batch": "b"}}'
 
 
 def test_ends_of_tasks_and_batches_are_published_and_nothing_is_after_it_is_turned_off(
@@ -68,6 +73,38 @@ def test_the_routing_key_is_the_task_type_and_the_state_or_that_of_a_batch() -> 
     assert keys[1].endswith("é.canceled")
     assert 253 <= len(keys[1].encode()) <= 255
     assert [key for key, _, _ in messages_of(b'{"type": "webhook.test", "data": {"webhook": "a"}}')] == ["webhook.test"]
+
+
+def test_an_exchange_that_was_deleted_is_declared_again_and_one_that_may_not_be_made_is_a_problem(
+    sender: Sender,
+) -> None:
+    sending = EventSender(address_of(sender.rabbit.url), "test", sender.queue)
+    assert sending.send(EXCHANGE, {}, END).problem is None
+    with sender.channel as channel:
+        channel.exchange_delete(sender.queue)
+        assert "no exchange" in (sending.send(EXCHANGE, {}, END).problem or "")
+        assert sending.send(EXCHANGE, {}, END).problem is None
+        channel.exchange_delete(sender.queue)
+    sending = EventSender(address_of(sender.rabbit.url), "test", "amq.of_others")
+    assert "ACCESS_REFUSED" in (sending.send(EXCHANGE, {}, END).problem or "")
+
+
+def test_tls_needs_the_certificates_of_both_sides(sender: Sender, tmp_path: Path) -> None:
+    file = certificate(tmp_path, "localhost")
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(file))
+    tls.verify_mode = ssl.CERT_REQUIRED
+    tls.load_cert_chain(file)
+
+    def problem(host: str, options: str) -> str | None:
+        address = address_of(f"amqps://guest:guest@{host}:{encrypted.port}?{options}")
+        return EventSender(address, "test", EVENTS).send(EXCHANGE, {}, END).problem
+
+    with proxy(sender.rabbit.port, tls) as encrypted:
+        assert problem("localhost", f"cacertfile={file}&certfile={file}") is None
+        assert problem("127.0.0.1", f"verify=verify_none&certfile={file}&keyfile={file}") is None
+        assert "self-signed" in (problem("localhost", "") or "")
+        assert "not valid for '127.0.0.1'" in (problem("127.0.0.1", f"cacertfile={file}") or "")
+        assert "certfile" in (problem("localhost", f"cacertfile={file}") or "")
 
 
 def test_without_rabbitmq_the_events_wait_and_are_never_given_up() -> None:

@@ -43,6 +43,7 @@ def test_the_options_of_tls() -> None:
     [
         *("http://h", "amqp://", "h:5672", "amqp://h/a/b", "amqp://h#x", "amqp://h:0", "amqp://u:secret#q@h"),
         *("amqp://h?heartbeat=x", "amqp://h?heartbeat=99999", "amqp://h?verify=verify_none", "amqps://h?verify=maybe"),
+        "amqps://h?keyfile=/k",
         *("amqp://h?password=secret", "amqp://h/" + "x" * 256),
     ],
 )
