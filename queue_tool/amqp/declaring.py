@@ -19,6 +19,10 @@ KEPT = {"x-queue-type": "quorum"}
 
 NOT_DURABLE = "The queue {name} is not durable: what waits in it is lost when RabbitMQ restarts. Declare it as durable."
 
+STREAM = (
+    "The queue {name} is a stream: what it gets while nobody consumes would never come. Declare it as a quorum queue."
+)
+
 
 async def declare_work(link: Link, name: str, warn: Callable[[str], None]) -> None:
     """Declare a queue of work, or use the one that is there.
@@ -29,7 +33,7 @@ async def declare_work(link: Link, name: str, warn: Callable[[str], None]) -> No
         warn: called with a sentence if the queue may lose what waits in it.
 
     Raises:
-        AmqpRefused: it is missing, and the user may not declare it.
+        AmqpRefused: it is missing, and the user may not declare it; or it is a stream.
         AmqpAway: the connection has ended.
     """
     refusal = await _declared(
@@ -37,8 +41,11 @@ async def declare_work(link: Link, name: str, warn: Callable[[str], None]) -> No
         lambda channel: channel.declare_queue(name, WORK),
         lambda channel: channel.declare_queue(name, passive=True),
     )
-    if refusal is not None and "'durable'" in refusal.sentence:
+    wanted, _, present = ("" if refusal is None else refusal.sentence).partition("but current is")
+    if "arg 'durable'" in wanted:
         warn(NOT_DURABLE.format(name=name))
+    if "'stream'" in present:
+        raise AmqpRefused(STREAM.format(name=name))
 
 
 async def declare_dead(link: Link) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -12,8 +13,11 @@ from typing import Any
 import pytest
 from pika.exceptions import AMQPError
 
-from queue_tool.amqp.declaring import DEAD
+from queue_tool.amqp.declaring import DEAD, declare_work
+from queue_tool.amqp.link import Link
+from queue_tool.errors import AmqpRefused
 from queue_tool.model import events
+from queue_tool.model.amqp_address import address_of
 from queue_tool.model.incoming import MOST_DEATHS, Incoming
 from queue_tool.runtime import Runtime
 from queue_tool.services.receive import Outcome
@@ -187,6 +191,19 @@ def test_a_consumer_whose_queue_was_deleted_declares_it_and_goes_on(
         sender.declare("classic")
     sender.send(TASK)
     await_tasks(runtime, 1)
+
+
+def test_a_stream_is_refused_because_it_would_lose_messages(sender: Sender) -> None:
+    async def declare() -> None:
+        link = await Link.open(address_of(sender.rabbit.url), "test")
+        try:
+            await declare_work(link, sender.queue, pytest.fail)
+        finally:
+            await link.close()
+
+    sender.declare("stream")
+    with pytest.raises(AmqpRefused, match="is a stream"):
+        asyncio.run(declare())
 
 
 def test_work_that_cannot_be_stored_yet_waits_and_is_not_refused(
