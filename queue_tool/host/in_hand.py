@@ -35,8 +35,9 @@ class InHand:
         try:
             make_private(self._folder)
             for path in self._folder.iterdir():
-                if path.stat().st_mtime < time.time() - KEPT_FOR:
-                    path.unlink()
+                with suppress(FileNotFoundError):  # another consumer handles its message just now
+                    if path.stat().st_mtime < time.time() - KEPT_FOR:
+                        path.unlink()
         except OSError as error:
             raise DataDirUnusable(f"The directory {self._folder} cannot be used: {error.strerror}.") from error
 

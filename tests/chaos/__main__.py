@@ -9,9 +9,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from pika import URLParameters
 
 from tests import rabbitmq
 from tests.chaos import amqp, webhooks
@@ -23,10 +25,12 @@ from tests.chaos.messages import Audit, Messenger, Traffic
 from tests.chaos.messages import audit as audit_messages
 from tests.chaos.sites import Site, has_servers, postgres_and_redis, sqlite_and_valkey
 from tests.chaos.waits import reasons
+from tests.ingest.proxy import proxy
 from tests.receiver import receiver
 
 CLIENTS = 4
 SMALL_CLIENTS = 8
+PUBLISHERS = 3
 MESSENGERS = 2
 RABBIT = "CHAOS_RABBITMQ"
 """The variable with the URL of the RabbitMQ for the runs at the same time."""
@@ -39,7 +43,7 @@ RATE = 40.0
 """Tasks that all clients together send per second, about."""
 
 AMQP_RATE = 60.0
-"""The same for the client that sends over RabbitMQ, where it is installed."""
+"""The same for the clients that send over RabbitMQ, where it is installed."""
 
 SMALL_RATE = 20.0
 """The same for all small clients, one task in a request."""
@@ -97,10 +101,11 @@ def rabbitmq_url() -> Iterator[str]:
 
 
 def _run_on(make: Callable[[], AbstractContextManager[Site]], seed: int, seconds: float) -> int:
-    with make() as site, receiver() as listens, rabbitmq_url() as rabbit:
+    with make() as site, receiver() as listens, rabbitmq_url() as rabbit, ExitStack() as ends:
         queue = f"chaos.{secrets.token_hex(4)}"
         if rabbit:
-            site.system.settings |= {"AMQP_URL": rabbit, "AMQP_QUEUE": queue}
+            site.rabbit = ends.enter_context(proxy(URLParameters(rabbit).port))
+            site.system.settings |= {"AMQP_URL": site.rabbit.url, "AMQP_QUEUE": queue}
         site.system.start()
         site.record_ends()
         webhooks.register(site, listens)
@@ -114,8 +119,16 @@ def _run_on(make: Callable[[], AbstractContextManager[Site]], seed: int, seconds
             for number in range(1, SMALL_CLIENTS + 1)
         ]
         publishers = [
-            AmqpClient(rabbit, queue, site.system.url(""), sent, seed + 100, rate=AMQP_RATE, stopping=stopping)
-            for _ in range(bool(rabbit))
+            AmqpClient(
+                rabbit,
+                queue,
+                site.system.url(""),
+                sent,
+                seed + 100 + number,
+                rate=AMQP_RATE / PUBLISHERS,
+                stopping=stopping,
+            )
+            for number in range(PUBLISHERS if rabbit else 0)
         ]
         clients += publishers
         traffic = Traffic()

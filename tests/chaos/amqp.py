@@ -11,7 +11,7 @@ from typing import Any
 import pika
 from pika.exceptions import AMQPError
 
-from tests.chaos.load import PATIENCE, Client
+from tests.chaos.load import PATIENCE, Client, Sent
 from tests.chaos.sites import Site
 
 AGAIN = 3.0
@@ -33,10 +33,12 @@ class Published:
 class AmqpClient(Client):
     """One client that publishes."""
 
-    def __init__(self, url: str, queue: str, *client: Any, **options: Any) -> None:
+    sizes = (1, 1, 5, 20)  # so many that several are in each group of the consumer
+
+    def __init__(self, url: str, queue: str, base: str, sent: Sent, seed: int, **options: Any) -> None:
         """Prepare to publish to a queue; the other arguments are those of a client."""
-        super().__init__(*client, **options)
-        self._url, self._queue = url, queue
+        super().__init__(base, sent, seed, **options)
+        self._url, self._queue, self._seed = url, queue, seed
         self.published = Published()
         self._connection: pika.BlockingConnection | None = None
         self._tokens: dict[str, list[str]] = {}  # by message id
@@ -51,7 +53,7 @@ class AmqpClient(Client):
     def _send(self, body: list[dict[str, Any]]) -> None:
         """Publish a batch until it is answered; in 3 of 10 cases twice at once."""
         self.published.batches += 1
-        name = f"amqp-{self.published.batches}"
+        name = f"amqp-{self._seed}-{self.published.batches}"
         until = time.monotonic() + PATIENCE
         while name not in self._tokens:
             if time.monotonic() > until:

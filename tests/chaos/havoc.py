@@ -76,19 +76,19 @@ class Havoc(Blows):
             ("kill redis", (self._kill_redis, 2)),
             ("kill postgres", (self._kill_postgres, 1)),
         ]
+        rabbit: list[Choice] = [
+            ("kill consumer", (lambda: self._kill_child("consume", signal.SIGKILL), 3)),
+            ("cut rabbitmq", (self._cut_rabbit, 2)),
+        ]
         return [
             ("kill worker", (lambda: self._kill_child(self._worker(), signal.SIGKILL), 6)),
             ("drain worker", (lambda: self._kill_child(self._worker(), signal.SIGTERM), 2)),
             ("kill web", (self._kill_web, 4)),
             ("kill supervisor", (self._kill_supervisor, 2)),
             ("restart supervisor", (self._restart_supervisor, 1)),
-            *([("kill consumer", (lambda: self._kill_child("consume", signal.SIGKILL), 3))] if self._consumes else []),
+            *(rabbit if self._site.rabbit is not None else []),
             *(embedded if self._site.postgres is None else servers),
         ]
-
-    @property
-    def _consumes(self) -> bool:
-        return "AMQP_URL" in self._site.system.settings
 
     def _worker(self) -> str:
         return self._random.choice(["worker-1", "worker-2"])
@@ -131,6 +131,11 @@ class Havoc(Blows):
 
     def _kill_valkey(self) -> None:
         os.kill(self._site.system.valkey(), signal.SIGKILL)
+
+    def _cut_rabbit(self) -> None:
+        """End the connections to RabbitMQ, perhaps between a commit and its acknowledgment."""
+        assert self._site.rabbit is not None
+        self._site.rabbit.cut()
 
     def _kill_redis(self) -> None:
         assert self._site.redis_server is not None

@@ -47,6 +47,8 @@ class Sent:
 class Client(threading.Thread):
     """One client, which sends batches until `stopping` is set."""
 
+    sizes = (1, 5, 20, 100)
+
     def __init__(self, base: str, sent: Sent, seed: int, *, rate: float, stopping: threading.Event) -> None:
         """Prepare to send.
 
@@ -67,7 +69,7 @@ class Client(threading.Thread):
     def run(self) -> None:
         """Send batches of random sizes at the given rate."""
         while not self._stopping.is_set():
-            count = self._random.choice([1, 5, 20, 100])
+            count = self._random.choice(self.sizes)
             began = time.monotonic()
             self._send([self._task() for _ in range(count)])
             self._stopping.wait(max(0.0, count / self._rate - (time.monotonic() - began)))

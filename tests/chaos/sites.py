@@ -14,6 +14,7 @@ from typing import Any
 
 from redis import Redis, RedisError
 
+from tests.ingest.proxy import Proxy
 from tests.past_the_store import note, rows
 from tests.postgres import Cluster, cluster, programs
 from tests.support import System, await_answer, eventually, redis_of
@@ -35,6 +36,7 @@ class Site:
     postgres: Cluster | None = None
     database: str = ""  # the name of the PostgreSQL database
     redis_server: subprocess.Popen[bytes] | None = None
+    rabbit: Proxy | None = None  # between the system and RabbitMQ
 
     @property
     def url(self) -> str:

@@ -63,7 +63,11 @@ class Proxy:
                         client = self._tls.wrap_socket(client, server_side=True)
                     except OSError:  # it has no certificate that this proxy trusts
                         continue
-                server = socket.create_connection(self._server)
+                try:
+                    server = socket.create_connection(self._server)
+                except OSError:  # RabbitMQ is only just starting
+                    client.close()
+                    continue
                 self._ends += [client, server]
                 threading.Thread(target=self._forward, args=[client, server], daemon=True).start()
                 threading.Thread(target=_copy, args=[server, client], daemon=True).start()
