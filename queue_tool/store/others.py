@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, bindparam, func, select
+from sqlalchemy import BigInteger, Connection, bindparam, select
 
 from queue_tool.model.ticket import Ticket
 from queue_tool.store import line
@@ -50,8 +50,13 @@ _PAGE = {
     for name, condition in line.UNPUSHED.items()
 }
 
-_LAST = select(func.max(tasks.c.id)).where(
-    tasks.c.batch_id == bindparam("batch", type_=BigInteger),
-    select(batches.c.accepted).where(batches.c.id == bindparam("batch")).scalar_subquery() > line.SMALL,
+_LAST = (
+    select(tasks.c.id)
+    .where(
+        tasks.c.batch_id == bindparam("batch", type_=BigInteger),
+        select(batches.c.accepted).where(batches.c.id == bindparam("batch")).scalar_subquery() > line.SMALL,
+    )
+    .order_by(tasks.c.batch_id.desc(), tasks.c.id.desc())
+    .limit(1)
 )
-"""The last task of a large batch; None for a small one."""
+"""The last task of a large batch; none for a small one."""
