@@ -38,6 +38,10 @@ def write(path: Path, content: bytes) -> None:
         OSError: the file cannot be written, or the path is a symbolic link.
     """
     with open(open_here(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
+        with contextlib.suppress(OSError):  # not every file system has rights
+            os.fchmod(
+                file.fileno(), 0o600
+            )  # a function in a thread may have set the umask, so that nobody could read it
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

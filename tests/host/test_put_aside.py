@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from queue_tool.errors import StoreAway
-from queue_tool.host import put_aside
+from queue_tool.host import files, put_aside
 from queue_tool.model import events
 from queue_tool.model.outcome import Outcome
 from queue_tool.model.states import Code, Move
@@ -162,3 +162,12 @@ def test_a_move_that_an_older_version_wrote_with_a_space_is_still_that_move(tmp_
     file.write_text(file.read_text().replace("put_back", "put back").replace("retry_later", "retry later"))
     put_aside.settle_all(tmp_path, lambda outcomes, _: settled.extend(outcomes), Telemetry())
     assert settled == OUTCOMES
+
+
+def test_outcomes_can_be_read_again_whatever_umask_a_function_has_set(tmp_path: Path) -> None:
+    mask = os.umask(0o777)
+    try:
+        files.write(tmp_path / "outcomes", b"[]")
+    finally:
+        os.umask(mask)
+    assert (tmp_path / "outcomes").stat().st_mode & 0o777 == 0o600
