@@ -131,6 +131,11 @@ class Channel:
         if self._channel.is_open:
             self._channel.basic_ack(tag, multiple)
 
+    def give_back(self, tag: int) -> None:
+        """Let a message go back to its queue. After the end of the channel, do nothing: it goes back anyway."""
+        if self._channel.is_open:
+            self._channel.basic_nack(tag, requeue=True)
+
     # -- publish -------------------------------------------------------------------------------------------
 
     async def confirm(self) -> None:

@@ -23,7 +23,13 @@ from queue_tool.model.telemetry import Telemetry
 from queue_tool.services.receive import Outcome
 
 PREFETCH = 500
-"""Messages of each queue that are delivered and not acknowledged. It bounds the memory, and one group has as many."""
+"""Messages of each queue that are delivered and not acknowledged. One group has as many."""
+
+MOST_BYTES = 256 * 2**20
+"""Bytes of all of them together. If they have more, fewer are taken at a time."""
+
+MORE_AFTER = 300.0
+"""Seconds after which twice as many are taken again, if there was room for all."""
 
 LONGEST_PAUSE = 5.0
 """Seconds between two tries to connect."""
@@ -47,6 +53,7 @@ class Consumer:
         in_hand: InHand,
         telemetry: Telemetry,
         name: str,
+        most_bytes: int = MOST_BYTES,
     ) -> None:
         """Prepare.
 
@@ -57,11 +64,13 @@ class Consumer:
             in_hand: notes what may kill this process.
             telemetry: receives the events.
             name: the name of the connections.
+            most_bytes: of the messages in memory.
         """
         self._address, self._queues, self._name = address, queues, name
         self._receive, self._in_hand, self._telemetry = receive, in_hand, telemetry
         self._outgoing = Outgoing(address, f"{name} (publisher)", telemetry)
         self._thread = ThreadPoolExecutor(1, "receive")
+        self._most_bytes, self._prefetch = most_bytes, PREFETCH
         self._reported = ""  # the reason of the last failure, until a connect succeeds
 
     async def run(self, stopping: asyncio.Event, drain: float) -> None:
@@ -105,20 +114,57 @@ class Consumer:
             in_hand=self._in_hand,
             thread=self._thread,
             telemetry=self._telemetry,
+            most_bytes=self._most_bytes,
         )
         try:
-            consumers = [await channel.consume(queue, PREFETCH, handling.add) for queue in self._queues]
-            self._reported = ""
-            self._telemetry.emit(events.AmqpConnected(server=self._address.shown, queues=", ".join(self._queues)))
-            await handling.until(channel.lost, stopping)
-            if channel.lost.done():
-                raise away(channel.lost.result())
-            for consumer in consumers:
-                await channel.cancel(consumer)
+            await self._take(channel, handling, stopping)
             await handling.finish(drain)
         finally:
             await handling.abandon()
             await link.close()
+
+    async def _take(self, channel: Channel, handling: Handling, stopping: asyncio.Event) -> None:
+        """Consume from all queues until the event is set, as many messages at a time as there is room for.
+
+        Raises:
+            AmqpAway: the connection, the channel or a consumer has ended.
+        """
+        consumers = await self._consumers(channel, handling)
+        self._reported = ""
+        self._telemetry.emit(events.AmqpConnected(server=self._address.shown, queues=", ".join(self._queues)))
+        while True:
+            patience = MORE_AFTER if self._prefetch < PREFETCH else None
+            is_full = await handling.until_full(channel.lost, stopping, patience)
+            await self._end(channel, consumers)
+            if is_full:
+                self._take_fewer(handling.room)
+                await handling.until_empty(channel.lost, stopping)
+            else:
+                self._prefetch = min(PREFETCH, 2 * self._prefetch)
+            if stopping.is_set():
+                return
+            consumers = await self._consumers(channel, handling)
+
+    async def _consumers(self, channel: Channel, handling: Handling) -> list[str]:
+        """Consume from all queues; return the tags of the consumers."""
+        return [await channel.consume(queue, self._prefetch, handling.add) for queue in self._queues]
+
+    async def _end(self, channel: Channel, consumers: Sequence[str]) -> None:
+        """Consume no more.
+
+        Raises:
+            AmqpAway: the channel has ended.
+        """
+        if channel.lost.done():
+            raise away(channel.lost.result())
+        for consumer in consumers:
+            await channel.cancel(consumer)
+
+    def _take_fewer(self, count: int) -> None:
+        """Take fewer messages at a time, because so many of all queues were all that there is room for."""
+        self._prefetch = max(1, min(self._prefetch, count // (2 * len(self._queues))))
+        reason = f"AMQP messages are large: at most {self._prefetch} of each queue are taken at a time now"
+        self._telemetry.emit(events.Warned(reason=reason))
 
     async def _open(self) -> tuple[Link, Channel]:
         """Connect, and declare what is missing.

@@ -40,6 +40,7 @@ class Handling:
         in_hand: InHand,
         thread: Executor,
         telemetry: Telemetry,
+        most_bytes: int,
     ) -> None:
         """Start to handle what is added.
 
@@ -50,28 +51,63 @@ class Handling:
             in_hand: notes what may kill this process.
             thread: where `receive` is called: one call at a time, also if the last one was for another channel.
             telemetry: receives the events.
+            most_bytes: of the bodies of all messages that are delivered and not acknowledged, if they are several.
         """
         self._channel, self._outgoing, self._receive = channel, outgoing, receive
         self._in_hand, self._thread, self._telemetry = in_hand, thread, telemetry
         self._waiting = Waiting(in_hand)
-        self._open: set[int] = set()  # the tags that are not acknowledged
+        self._open: dict[int, int] = {}  # the bytes of the messages that are not acknowledged, by tag
+        self._bytes, self._most_bytes = 0, most_bytes
+        self._is_full = asyncio.Event()
+        self.room = 0
+        """How many messages were not acknowledged when the first one had to be given back."""
         self._idle = asyncio.Event()
         self._idle.set()
         self._finishing: set[asyncio.Task[None]] = set()
         self._working = asyncio.create_task(self._work())
 
     def add(self, delivered: Delivered) -> None:
-        """Handle a message, when those before it were handled."""
-        self._open.add(delivered.tag)
+        """Handle a message, when those before it were handled. Give it back if there is no room for it."""
+        size = len(delivered.body)
+        if self._open and self._bytes + size > self._most_bytes:
+            self.room = self.room if self._is_full.is_set() else len(self._open)
+            self._is_full.set()
+        if self._is_full.is_set():
+            self._channel.give_back(delivered.tag)
+            return
+        self._open[delivered.tag] = size
+        self._bytes += size
         self._idle.clear()
         self._waiting.add(delivered)
 
-    async def until(self, lost: asyncio.Future[BaseException], stopping: asyncio.Event) -> None:
-        """Wait until the channel ends or the event is set. It raises the error of a bug in the handling."""
-        stop = asyncio.create_task(stopping.wait())
-        ends: set[asyncio.Future[Any]] = {lost, stop, self._working}
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        stop.cancel()
+    async def until_full(
+        self, lost: asyncio.Future[BaseException], stopping: asyncio.Event, seconds: float | None
+    ) -> bool:
+        """Wait until the channel ends, the event is set, or a message had to be given back; at most this long.
+
+        Return whether one was given back. None waits for ever.
+        """
+        await self._until(self._is_full, lost, stopping, seconds)
+        return self._is_full.is_set()
+
+    async def until_empty(self, lost: asyncio.Future[BaseException], stopping: asyncio.Event) -> None:
+        """Wait until the channel ends, the event is set, or everything is acknowledged. Then there is room again."""
+        await self._until(self._idle, lost, stopping)
+        self._is_full.clear()
+
+    async def _until(
+        self,
+        this: asyncio.Event,
+        lost: asyncio.Future[BaseException],
+        stopping: asyncio.Event,
+        seconds: float | None = None,
+    ) -> None:
+        """Wait for one of them. It raises the error of a bug in the handling."""
+        waits = [asyncio.create_task(event.wait()) for event in (this, stopping)]
+        ends: set[asyncio.Future[Any]] = {lost, self._working, *waits}
+        await asyncio.wait(ends, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for each in waits:
+            each.cancel()
         if self._working.done():
             self._working.result()
 
@@ -149,7 +185,7 @@ class Handling:
 
     def _ack(self, tags: Sequence[int]) -> None:
         """Acknowledge messages, with one frame those before which nothing is open."""
-        self._open.difference_update(tags)
+        self._bytes -= sum(self._open.pop(tag, 0) for tag in tags)
         first = min(self._open, default=None)
         before = [tag for tag in tags if first is None or tag < first]
         if before:

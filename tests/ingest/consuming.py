@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from queue_tool.host.in_hand import InHand
-from queue_tool.ingest.consumer import Consumer
+from queue_tool.ingest.consumer import MOST_BYTES, Consumer
 from queue_tool.model import events
 from queue_tool.model.amqp_address import address_of
 from queue_tool.model.incoming import Incoming
@@ -50,6 +50,7 @@ class Consuming:
     url: str
     queue: str
     around: Callable[[Take, Sequence[Incoming]], list[Outcome]] | None = None  # called in the place of the service
+    most_bytes: int = MOST_BYTES
     groups: list[int] = field(default_factory=list)  # the sizes of the groups that were handled
 
     def start(self) -> Consuming:
@@ -89,6 +90,7 @@ class Consuming:
             in_hand=InHand(self.runtime.settings.data_dir),
             telemetry=self.runtime.telemetry,
             name="test",
+            most_bytes=self.most_bytes,
         )
         self._ready.set()
         await consumer.run(self._stopping, DRAIN)

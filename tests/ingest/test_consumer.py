@@ -193,6 +193,25 @@ def test_a_consumer_whose_queue_was_deleted_declares_it_and_goes_on(
     await_tasks(runtime, 1)
 
 
+def test_messages_that_are_large_together_wait_in_rabbitmq(
+    sender: Sender, consume: Consume, runtime: Runtime, news: News
+) -> None:
+    gate = Gate()
+    sender.declare()
+    sender.send(TASK, times=40)
+    consuming = consume(around=gate, most_bytes=10 * len(json.dumps(TASK)))
+    eventually(lambda: news.of(events.Warned))
+    assert "at most 5 of each queue" in news.of(events.Warned)[0].reason
+    assert gate.is_reached.wait(LIMIT)
+    eventually(lambda: sender.count() == 30)
+    gate.open()
+    await_tasks(runtime, 40)
+    consuming.stop()
+    assert max(consuming.groups) <= 10
+    assert sender.count() == 0
+    assert len(news.of(events.AmqpConnected)) == 1
+
+
 def test_a_stream_is_refused_because_it_would_lose_messages(sender: Sender) -> None:
     async def declare() -> None:
         link = await Link.open(address_of(sender.rabbit.url), "test")
