@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from contextlib import aclosing
+from functools import partial
 from typing import Any, Self, TypeVar, Unpack
 
 import anyio
@@ -16,7 +17,8 @@ from queue_tool.client.calls import Answer, Call, Fill, Fillable, Flow, Give, Op
 from queue_tool.client.exchange import RETRY_FOR, Ask
 from queue_tool.client.methods import Methods
 from queue_tool.client.sending import Options, order_of
-from queue_tool.client.wire import CONNECTIONS, IDLE, TIMEOUT, Wire, failures
+from queue_tool.client.wire import CONNECTIONS, IDLE, TIMEOUT, PerProcess, Wire, failures
+from queue_tool.model.many import require_many
 from queue_tool.model.payloads.batches import Batch as BatchState
 from queue_tool.model.payloads.batches import BatchResult, ReceivedElement
 from queue_tool.model.payloads.tasks import Changed, CheckedToken
@@ -48,11 +50,13 @@ class AsyncClient(Methods):
         """
         self.wire = Wire(address_of(os.environ, url, key), timeout)
         self.ask = Ask(retry_for=retry_for)
-        self._pool = httpcore2.AsyncConnectionPool(max_connections=CONNECTIONS, keepalive_expiry=IDLE)
+        self._pool = PerProcess(
+            partial(httpcore2.AsyncConnectionPool, max_connections=CONNECTIONS, keepalive_expiry=IDLE)
+        )
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._pool.aclose()
+        await self._pool().aclose()
 
     async def __aenter__(self) -> Self:
         """Return the client."""
@@ -70,7 +74,7 @@ class AsyncClient(Methods):
         The arguments are those of `Client.submit`. The elements may also come from an asynchronous iterable.
         """
         order = order_of(options)
-        return self.batch(await self.run(sending.submit(self.ask, order), sending.elements_of(elements)))
+        return self.batch(await self.run(sending.submit(self.ask, order), require_many(elements, "elements")))
 
     def batch(self, batch: str) -> AsyncBatch:
         """Return the batch with this id. No request is sent yet."""
@@ -78,13 +82,13 @@ class AsyncClient(Methods):
 
     def check(self, tokens: Source) -> AsyncIterator[CheckedToken]:
         """Iterate over the states of tasks, in the order of the tokens, of which there may be any number."""
-        return self.iterate(reading.checked(self.ask), tokens)
+        return self.iterate(reading.checked(self.ask), require_many(tokens, "tokens"))
 
     # -- what the methods are made of
 
     async def run(self, flow: Flow[Returned], source: Source = ()) -> Returned:
         """Do the steps of a flow, and return its value."""
-        work = _Work(self.wire, self._pool, source)
+        work = _Work(self.wire, self._pool(), source)
         value: list[Returned] = []
         try:
             async for _ in work.steps(flow, value.append):
@@ -95,7 +99,7 @@ class AsyncClient(Methods):
 
     async def iterate(self, flow: Flow[None], source: Source = ()) -> AsyncIterator[Any]:
         """Do the steps of a flow, and iterate over the values that it gives."""
-        work = _Work(self.wire, self._pool, source)
+        work = _Work(self.wire, self._pool(), source)
         try:
             async with aclosing(work.steps(flow)) as steps:
                 async for step in steps:

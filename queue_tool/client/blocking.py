@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
+from functools import partial
 from typing import Any, Self, TypeVar, Unpack
 
 import httpcore2
@@ -15,7 +16,8 @@ from queue_tool.client.calls import Answer, Call, Fill, Fillable, Flow, Give, Op
 from queue_tool.client.exchange import RETRY_FOR, Ask
 from queue_tool.client.methods import Methods
 from queue_tool.client.sending import Options, order_of
-from queue_tool.client.wire import CONNECTIONS, IDLE, TIMEOUT, Wire, failures
+from queue_tool.client.wire import CONNECTIONS, IDLE, TIMEOUT, PerProcess, Wire, failures
+from queue_tool.model.many import require_many
 from queue_tool.model.payloads.batches import Batch as BatchState
 from queue_tool.model.payloads.batches import BatchResult, ReceivedElement
 from queue_tool.model.payloads.tasks import Changed, CheckedToken
@@ -51,11 +53,11 @@ class Client(Methods):
         """
         self.wire = Wire(address_of(os.environ, url, key), timeout)
         self.ask = Ask(retry_for=retry_for)
-        self._pool = httpcore2.ConnectionPool(max_connections=CONNECTIONS, keepalive_expiry=IDLE)
+        self._pool = PerProcess(partial(httpcore2.ConnectionPool, max_connections=CONNECTIONS, keepalive_expiry=IDLE))
 
     def close(self) -> None:
         """Close all connections."""
-        self._pool.close()
+        self._pool().close()
 
     def __enter__(self) -> Self:
         """Return the client."""
@@ -84,7 +86,7 @@ class Client(Methods):
                 a note of the error says how to continue.
         """
         order = order_of(options)
-        return self.batch(self.run(sending.submit(self.ask, order), sending.elements_of(elements)))
+        return self.batch(self.run(sending.submit(self.ask, order), require_many(elements, "elements")))
 
     def batch(self, batch: str) -> Batch:
         """Return the batch with this id. No request is sent yet."""
@@ -92,13 +94,13 @@ class Client(Methods):
 
     def check(self, tokens: Iterable[str]) -> Iterator[CheckedToken]:
         """Iterate over the states of tasks, in the order of the tokens, of which there may be any number."""
-        return self.iterate(reading.checked(self.ask), tokens)
+        return self.iterate(reading.checked(self.ask), require_many(tokens, "tokens"))
 
     # -- what the methods are made of
 
     def run(self, flow: Flow[Returned], source: Iterable[Any] = ()) -> Returned:
         """Do the steps of a flow, and return its value."""
-        work = _Work(self.wire, self._pool, source)
+        work = _Work(self.wire, self._pool(), source)
         try:
             return _done(flow, work.do)
         finally:
@@ -106,7 +108,7 @@ class Client(Methods):
 
     def iterate(self, flow: Flow[None], source: Iterable[Any] = ()) -> Iterator[Any]:
         """Do the steps of a flow, and iterate over the values that it gives."""
-        work = _Work(self.wire, self._pool, source)
+        work = _Work(self.wire, self._pool(), source)
         try:
             yield from _given(flow, work.do)
         finally:

@@ -11,14 +11,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
-from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
 
 from queue_tool.client.calls import JSON, OK, Call, Flow
 from queue_tool.client.exchange import Ask
-from queue_tool.client.queries import target_of
+from queue_tool.client.queries import segment, target_of
 from queue_tool.client.values import json_of, read_as
 from queue_tool.model.payloads.queries import Query
 
@@ -95,7 +94,7 @@ class Declared:
             content: the body, or the value of its one key.
         """
         path = self.path.partition("{")
-        place = self.path if not path[1] else path[0] + quote(name, safe="") + path[2].partition("}")[2]
+        place = self.path if not path[1] else path[0] + segment(name) + path[2].partition("}")[2]
         body = self._body(given) if content is None else self._wrapped(content)
         return Call(
             method=self.method,

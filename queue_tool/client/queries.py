@@ -8,6 +8,8 @@ from urllib.parse import quote, urlencode
 
 from msgspec import Struct, structs
 
+from queue_tool.errors import NotSent
+
 
 def target_of(path: str, query: Struct, left_out: Collection[str]) -> str:
     """Return the path with the parameters that differ from their defaults.
@@ -25,6 +27,21 @@ def target_of(path: str, query: Struct, left_out: Collection[str]) -> str:
         if found.required or getattr(query, found.name) != found.default
     ]
     return f"{path}?{urlencode(pairs, quote_via=quote)}" if pairs else path
+
+
+def segment(name: object) -> str:
+    """Return a token, id or name as one part of a path.
+
+    Raises:
+        NotSent: it is not a text, or one that would lead to another path.
+    """
+    if not isinstance(name, str) or name in _NO_NAMES:
+        raise NotSent(f"A token, id or name must be a text such as {_EXAMPLE!r}, and not {name!r}.")
+    return quote(name, safe="")
+
+
+_NO_NAMES = ("", ".", "..")
+_EXAMPLE = "01a2171f18857a0bb04b6fac08924c5e"
 
 
 def _pairs(name: str, value: object) -> Iterator[tuple[str, str]]:

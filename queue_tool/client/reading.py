@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar
-from urllib.parse import quote
 
 import msgspec
 
@@ -15,7 +14,7 @@ from queue_tool.client.exchange import Ask, Tries
 from queue_tool.client.lines import Lines
 from queue_tool.client.operations import Operations
 from queue_tool.client.parts import Tokens
-from queue_tool.client.queries import target_of
+from queue_tool.client.queries import segment, target_of
 from queue_tool.errors import BY_CODE, AnswerLost, NotFinished, QueueToolError
 from queue_tool.model import json_text
 from queue_tool.model.payloads.batches import Batch, BatchResult, BatchStatus
@@ -62,7 +61,7 @@ def ended(ask: Ask, batch: str, timeout: float | None = None) -> Flow[Batch]:
 def _streamed(batch: str, query: ResultsQuery) -> Call[Answer]:
     return Call(
         method="GET",
-        target=target_of(f"/batches/{quote(batch, safe='')}/results", query, ()),
+        target=target_of(f"/batches/{segment(batch)}/results", query, ()),
         read=lambda answer: answer,
         headers={"Accept": "application/jsonl"},
     )
@@ -76,7 +75,8 @@ def stream_results(
     ask: Ask, batch: str, /, *, status: Iterable[str] = (), choose: Choose = lambda results: results
 ) -> Flow[None]:
     """Give the results of a batch in order. A stream that is cut off is continued behind the last result."""
-    call = _streamed(batch, ResultsQuery(status=frozenset(status)))  # type: ignore[arg-type] # texts of its states
+    states = frozenset([status] if isinstance(status, str) else status)
+    call = _streamed(batch, ResultsQuery(status=states))  # type: ignore[arg-type] # texts of its states
     tries, last = ask.tries(), -1
     while True:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypedDict, TypeVar
+from typing import TypedDict
 
 from msgspec import UNSET
 
@@ -15,13 +15,11 @@ from queue_tool.client.exchange import Ask
 from queue_tool.client.operations import REFUSED_WHOLE, KeyedOpenBatch, KeyedSubmit, Operations
 from queue_tool.client.parts import MOST_ELEMENTS, Part
 from queue_tool.client.values import json_of
-from queue_tool.errors import BodyTooLarge, NotSent, TooManyItems, TooManyWaiting
+from queue_tool.errors import BodyTooLarge, QueueToolError, TooManyItems, TooManyWaiting
 from queue_tool.model import json_text
 from queue_tool.model.payloads.batches import Batch
 from queue_tool.model.payloads.fields import Payload
 from queue_tool.model.payloads.queries import FromQuery
-
-Source = TypeVar("Source")
 
 LONGEST_IN_A_QUERY = 2000
 """Bytes of JSON in the query of a request, at most: proxies refuse long URLs, and a byte may need three there."""
@@ -76,7 +74,13 @@ class Options(TypedDict, total=False):
 
 
 def order_of(options: Options) -> Order:
-    """Return what the arguments of `submit` mean. A key that is missing is made."""
+    """Return what the arguments of `submit` mean. A key that is missing is made.
+
+    Raises:
+        TypeError: there is no argument of this name. Python itself checks no names after `**`.
+    """
+    if unknown := sorted(options.keys() - Options.__annotations__.keys()):
+        raise TypeError(f"submit() got an unexpected keyword argument {unknown[0]!r}")
     return Order(
         task_type=options.get("task_type"),
         name=options.get("name"),
@@ -87,17 +91,6 @@ def order_of(options: Options) -> Order:
         resume=options.get("resume"),
         on_sent=options.get("on_sent"),
     )
-
-
-def elements_of(elements: Source) -> Source:
-    """Return the elements.
-
-    Raises:
-        NotSent: the caller has passed one value where many are wanted.
-    """
-    if isinstance(elements, str | bytes | Mapping):
-        raise NotSent(f"Pass elements in a list or another iterable. This is a single {type(elements).__name__}.")
-    return elements
 
 
 class _Stored(Payload, frozen=True, kw_only=True):
@@ -206,7 +199,7 @@ def _sent(ask: Ask, order: Order, batch: str, part: Part, most: int) -> Flow[int
         except (*TOO_LARGE, TooManyWaiting) as error:
             is_full = isinstance(error, TooManyWaiting)
             if piece.count == 1 and not is_full:
-                raise
+                raise _about(piece.start, error) from None
             waiting += reversed(piece.halves()) if piece.count > 1 else [piece]
             most = most if is_full else max(1, piece.count // 2)
             pause = error.retry_after or 1
@@ -215,6 +208,13 @@ def _sent(ask: Ask, order: Order, batch: str, part: Part, most: int) -> Flow[int
         if is_full:
             yield Pause(pause)
     return most
+
+
+def _about(index: int, error: QueueToolError) -> QueueToolError:
+    """Return the error with the index of the one element that it is about."""
+    named = type(error)(f"Element {index} does not fit into a request. {error.sentence}")
+    named.request_id = error.request_id
+    return named
 
 
 def _piece(batch: str, part: Part) -> Call[_Stored]:

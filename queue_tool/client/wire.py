@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 import httpcore2
@@ -13,6 +14,8 @@ import httpcore2
 from queue_tool.client.address import Address
 from queue_tool.client.calls import JSON, Answer, Call
 from queue_tool.errors import AnswerLost, NotSent, ServiceAway
+
+Value = TypeVar("Value")
 
 TIMEOUT = 60.0
 """Seconds to wait for each part of an answer, by default."""
@@ -31,7 +34,6 @@ AGENT = "queue-tool-client"
 _NEVER_SENT = (
     httpcore2.ConnectError,
     httpcore2.ConnectTimeout,
-    httpcore2.PoolTimeout,
     httpcore2.ProxyError,
     httpcore2.UnsupportedProtocol,
 )
@@ -71,10 +73,28 @@ class Wire:
         return Answer(status=response.status, headers=headers, body=body)
 
 
-def _bytes(name: str, text: str) -> bytes:
-    if not text.isascii() or not text.isprintable():
-        raise NotSent(f"The header {name} may hold only printable ASCII characters.")
+def _bytes(name: str, text: object) -> bytes:
+    if not isinstance(text, str) or not text.isascii() or not text.isprintable():
+        raise NotSent(f"The header {name} must be a text of printable ASCII characters.")
     return text.encode("ascii")
+
+
+class PerProcess(Generic[Value]):
+    """A value of each process: a process that is forked makes its own.
+
+    Parent and child would read each other's answers from one connection.
+    """
+
+    def __init__(self, make: Callable[[], Value]) -> None:
+        """Make the value of this process."""
+        self._make = make
+        self._owner, self._value = os.getpid(), make()
+
+    def __call__(self) -> Value:
+        """Return the value of this process."""
+        if self._owner != os.getpid():
+            self._owner, self._value = os.getpid(), self._make()
+        return self._value
 
 
 @contextmanager
@@ -82,6 +102,11 @@ def failures(address: Address) -> Iterator[None]:
     """Raise failures of the connection as errors of ours."""
     try:
         yield
+    except httpcore2.PoolTimeout:
+        raise NotSent(
+            f"All {CONNECTIONS} connections of this client are in use, and none became free in time. "
+            "Read to the end, or close, what you iterate over."
+        ) from None
     except _NEVER_SENT as error:
         raise ServiceAway(f"The service at {address.url} does not answer: {_reason(error)}.") from None
     except (httpcore2.TimeoutException, httpcore2.NetworkError, httpcore2.ProtocolError) as error:

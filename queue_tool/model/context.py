@@ -12,6 +12,7 @@ from typing import Any, NoReturn, Unpack
 from queue_tool.errors import NotSent
 from queue_tool.model.bounded_text import keepable
 from queue_tool.model.continuation import parent_of_batch, parent_of_task
+from queue_tool.model.many import require_many
 from queue_tool.model.outcome import MOST_LINES, Note
 from queue_tool.model.parent_results import ParentResults, WantedPage
 from queue_tool.model.sending import Sending, SendOptions, sending_of
@@ -137,7 +138,7 @@ class Context:
             TooManyItems: there are more than `QUEUE_TOOL_MAX_BATCH`.
             QueueToolError: what `submit` raises, except for BadTask.
         """
-        return self.send(self, sending_of(task_type, list(data), options, key=key, many=True))
+        return self.send(self, sending_of(task_type, list(require_many(data, "data")), options, key=key, many=True))
 
     def results(self) -> ParentResults:
         """Return the results of what this task continues, in the order of the batch. They are read in pages.

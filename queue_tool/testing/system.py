@@ -15,10 +15,12 @@ from queue_tool import environment
 from queue_tool.model import events
 from queue_tool.model.batch import Refused
 from queue_tool.model.filter import Filter
+from queue_tool.model.many import require_many
 from queue_tool.model.sending import SendOptions, refusal, requests_of, sending_of
 from queue_tool.model.settings import INLINE, Settings
 from queue_tool.model.task_request import Requests
 from queue_tool.model.telemetry import Telemetry
+from queue_tool.model.times import require_time_zone
 from queue_tool.runtime import open_runtime
 from queue_tool.store import migrations
 from queue_tool.store.engine.database import Database
@@ -100,7 +102,8 @@ class InlineSystem:
             BadContinuation: `on_finished` is not valid.
             ValueError: there is no data.
         """
-        requests, on_finished = requests_of(sending_of(task_type, list(data), options, key=None, many=True))
+        elements = list(require_many(data, "data"))
+        requests, on_finished = requests_of(sending_of(task_type, elements, options, key=None, many=True))
         submission = self.runtime.submit(requests, self._requests(), on_finished=on_finished)
         if submission.batch is None:
             raise ValueError("a batch needs at least one element")
@@ -149,6 +152,7 @@ class InlineSystem:
             NaiveTime: the time has no time zone.
             ValueError: it is in the past.
         """
+        time = require_time_zone(time)
         due = next_due(self.runtime.store.database, self.now)
         while due is not None and due < time:
             self._clock.move_to(due)

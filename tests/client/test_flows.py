@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import httpcore2
 import orjson
 import pytest
 
-from queue_tool import errors
+from queue_tool import Client, errors
 from queue_tool.client import reading, sending
-from queue_tool.client.address import address_of
+from queue_tool.client.address import Address, address_of
+from queue_tool.client.calls import Call
 from queue_tool.client.methods import Methods
 from queue_tool.client.operations import Operations
 from queue_tool.client.parts import MOST_ELEMENTS, Part
 from queue_tool.client.sending import Options, Sent, order_of
 from queue_tool.client.values import json_of
-from queue_tool.client.wire import Wire
+from queue_tool.client.wire import PerProcess, Wire, failures
 from queue_tool.errors import AnswerLost, BadSetting, NotFinished, NotSent
+from queue_tool.model.many import require_many
 from queue_tool.model.queues import Priority
 from tests.client.scripted import BATCH, OPENED, Play, answer, asked, play, problem, state
 
@@ -117,8 +121,9 @@ def test_parts_become_smaller_if_the_service_takes_no_large_ones() -> None:
         (SEAL, 1),
     ]
     alone = play(too_many, state(), too_many, source="a")
-    with pytest.raises(errors.TooManyItems):
+    with pytest.raises(errors.TooManyItems, match="Element 0 does not fit into a request") as caught:
         submitted(alone)
+    assert caught.value.request_id == "request-1"
 
 
 def test_a_full_service_gets_smaller_parts_later() -> None:
@@ -143,7 +148,30 @@ def test_an_error_of_the_source_says_how_to_continue() -> None:
 @pytest.mark.parametrize("elements", ["abc", b"abc", {"a": 1}])
 def test_a_single_value_is_no_iterable_of_elements(elements: Any) -> None:
     with pytest.raises(NotSent, match=type(elements).__name__):
-        sending.elements_of(elements)
+        require_many(elements, "elements")
+    with pytest.raises(NotSent, match="Pass tokens in a list"):
+        Client().check(elements)
+
+
+def test_an_argument_that_submit_does_not_have_is_an_error_and_not_ignored() -> None:
+    with pytest.raises(TypeError, match="unexpected keyword argument 'task_typ'"):
+        submitted(play(), task_typ="echo")
+
+
+def test_what_is_no_id_leads_to_no_other_path() -> None:
+    for wrong in (None, 3, "", "..", UUID(int=1)):
+        with pytest.raises(NotSent, match="must be a text such as '01a2"):
+            Operations.get_task.call(wrong)  # type: ignore[arg-type] # what a caller may do
+        with pytest.raises(NotSent):
+            next(reading.stream_results(asked(), wrong))  # type: ignore[arg-type]
+    with pytest.raises(NotSent, match="Idempotency-Key must be a text"):
+        Client().wire.request(Call(method="GET", target="/", read=lambda _: None, headers={"Idempotency-Key": 5}))  # type: ignore[dict-item]
+
+
+def test_one_state_may_be_said_without_a_list() -> None:
+    played = play(answer(None))
+    played.run(reading.stream_results(asked(), BATCH, status="failed"))
+    assert played.calls[0].target.endswith("?status=failed")
 
 
 # -- values -----------------------------------------------------------------------------------------------
@@ -313,3 +341,21 @@ def test_a_request_has_the_key_and_no_repr_shows_it() -> None:
     assert "qt_secret" not in repr(address)
     with pytest.raises(NotSent, match="Idempotency-Key"):
         Wire(address, 9).request(Operations.submit_tasks.call([], idempotency_key="a\nb"))
+
+
+def test_a_fork_uses_no_connection_of_its_parent() -> None:
+    mine = PerProcess(object)
+    first = mine()
+    child = os.fork()
+    if child == 0:
+        os._exit(mine() is first)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert mine() is first
+
+
+def test_a_client_without_a_free_connection_does_not_blame_the_service() -> None:
+    with (
+        pytest.raises(NotSent, match="All 20 connections of this client are in use"),
+        failures(Address(url="http://a", key=None)),
+    ):
+        raise httpcore2.PoolTimeout

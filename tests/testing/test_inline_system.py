@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from queue_tool.errors import BadTask, NaiveTime, TaskNotFound
+from queue_tool.errors import BadTask, NaiveTime, NotSent, TaskNotFound
 from queue_tool.model.payloads.schedules import ScheduleBody
 from queue_tool.testing import InlineSystem
 
@@ -119,7 +119,15 @@ def test_a_unique_key_returns_the_task_that_has_it(system: InlineSystem) -> None
     assert {system.submit(2, task_type="echo", unique_key="k")} == {first}
 
 
+def test_a_single_text_is_no_batch_of_its_characters(system: InlineSystem) -> None:
+    with pytest.raises(NotSent, match="This is a single str"):
+        system.submit_many("abc", task_type="echo")
+
+
 def test_the_time_moves_only_forward(system: InlineSystem) -> None:
+    system.submit(1, task_type="echo", delay=60)
+    with pytest.raises(NaiveTime):
+        system.advance_to(datetime(2099, 1, 1))
     system.advance_to(datetime(2100, 1, 1, tzinfo=UTC))
     with pytest.raises(ValueError, match="the time moves only forward"):
         system.advance(seconds=-1)
