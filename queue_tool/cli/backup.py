@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from queue_tool.cli.helpful import HelpfulCommand
 from queue_tool.errors import BrokerAway
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _FILE = click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 
 
-@click.command()
+@click.command(cls=HelpfulCommand, example="queue-tool db backup monday.backup")
 @_FILE
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 def backup(file: Path, force: bool) -> None:
@@ -42,14 +43,14 @@ def backup(file: Path, force: bool) -> None:
         )
 
 
-@click.command()
+@click.command(cls=HelpfulCommand, example="queue-tool db restore monday.backup")
 @_FILE
 @click.option("--keep-identity", is_flag=True, help="Keep the identity of the backup, instead of a new one.")
 def restore(file: Path, keep_identity: bool) -> None:
-    """Put the backup FILE in the place of the database, while the system is stopped.
+    """Put the backup FILE in the place of the database.
 
-    The old files are moved to a folder beside the database; PostgreSQL's tables are dumped to the data directory.
-    Redis belongs to the restored database from then on.
+    The system must be stopped. The old files are moved to a folder beside the database; PostgreSQL's tables are dumped
+    to the data directory. Redis belongs to the restored database from then on.
     """
     from queue_tool import environment
     from queue_tool.host import data_dir

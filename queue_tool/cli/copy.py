@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from queue_tool.cli.helpful import HelpfulCommand
 from queue_tool.errors import CannotCopy, DataDirUnusable
 
 if TYPE_CHECKING:
@@ -18,14 +19,14 @@ if TYPE_CHECKING:
     from queue_tool.store.engine.database import Database
 
 
-@click.command()
+@click.command(cls=HelpfulCommand, example="queue-tool db copy postgresql://ana@db.example/queue")
 @click.argument("target", metavar="TARGET")
 @click.option("--source", metavar="URL", help="The SQLite database to copy. Default: the database of the settings.")
 def copy(target: str, source: str | None) -> None:
-    """Copy a SQLite database to an empty PostgreSQL one, while the service is stopped.
+    """Copy a SQLite database to an empty PostgreSQL one.
 
-    TARGET is a URL, postgresql://user@host/database. Put the password in ~/.pgpass or PGPASSWORD, because other users
-    of this machine can read the command line.
+    The service must be stopped. TARGET is a URL, postgresql://user@host/database. Put the password in ~/.pgpass or
+    PGPASSWORD, because other users of this machine can read the command line.
     """
     from queue_tool import environment
     from queue_tool.model.settings import without_secrets

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from queue_tool.cli.helpful import HelpfulCommand
 from queue_tool.errors import BadSetting
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ NARROW = 70
 """A terminal with fewer columns has no room for three."""
 
 
-@click.command()
+@click.command(cls=HelpfulCommand, example="queue-tool doctor --json")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def doctor(as_json: bool) -> None:
     """Say what is wrong with the system.

@@ -8,11 +8,15 @@ from typing import Any
 import click
 
 from queue_tool.cli.client import COMMANDS
+from queue_tool.cli.helpful import HelpfulGroup
 from queue_tool.errors import QueueToolError
 from queue_tool.host import descriptors
 
+INTERRUPTED = 130
+"""The exit code of a command that Ctrl-C ended, as shells have it."""
 
-class Commands(click.Group):
+
+class Commands(HelpfulGroup):
     """A group of commands. A command that fails prints one sentence and exits with code 1.
 
     The commands of the client are imported when they are used, because all other processes need none of them.
@@ -30,6 +34,8 @@ class Commands(click.Group):
         except QueueToolError as error:
             click.echo(f"queue-tool: {error.for_operator}", err=True)
             ctx.exit(1)
+        except (KeyboardInterrupt, click.Abort):
+            ctx.exit(INTERRUPTED)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands, those of the client last."""

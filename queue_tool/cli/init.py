@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from queue_tool.cli.helpful import HelpfulCommand
 from queue_tool.errors import CannotMakeProject
 
 FILES = {
@@ -26,7 +27,7 @@ _NEXT = """{folder} is ready. Next:
 """
 
 
-@click.command()
+@click.command(cls=HelpfulCommand, example="queue-tool init my-project")
 @click.argument("folder", metavar="NAME", type=click.Path(path_type=Path))
 def init(folder: Path) -> None:
     """Write a small project that runs.

@@ -38,16 +38,19 @@ def main() -> None:
 for _command in (db, doctor, init, keys):
     main.add_command(_command)
 
-_host = click.option("--host", help="Address to listen on. Overrides QUEUE_TOOL_HOST.")
-_port = click.option("--port", help="Port to listen on. Overrides QUEUE_TOOL_PORT.")
+_host = click.option("--host", metavar="HOST", help="Address to listen on. Overrides QUEUE_TOOL_HOST.")
+_port = click.option("--port", metavar="PORT", help="Port to listen on. Overrides QUEUE_TOOL_PORT.")
 
 
-@main.command()
+@main.command(example="queue-tool up --port 8000 --workers 2")
 @_host
 @_port
-@click.option("--workers", help="Number of worker processes. Overrides QUEUE_TOOL_WORKERS.")
+@click.option("--workers", metavar="N", help="Number of worker processes. Overrides QUEUE_TOOL_WORKERS.")
 def up(host: str | None, port: str | None, workers: str | None) -> None:
-    """Run the whole system: web, workers, sweeper and, if no Redis is configured, Valkey."""
+    """Run the whole system until Ctrl-C.
+
+    It has the web server, the workers, the sweeper and, if no Redis is configured, Valkey.
+    """
     from queue_tool import environment, supervisor
 
     overrides = _overrides(HOST=host, PORT=port, WORKERS=workers)
@@ -94,7 +97,7 @@ def _supervise(settings: Settings, overrides: dict[str, str], processes: Prepare
         Supervisor(system, environment.for_child(overrides), processes).run()
 
 
-@main.command()
+@main.command(example="queue-tool web --host 0.0.0.0")
 @_host
 @_port
 def web(host: str | None, port: str | None) -> None:
@@ -119,15 +122,15 @@ def web(host: str | None, port: str | None) -> None:
     serve(settings)
 
 
-@main.command()
+@main.command(example="QUEUE_TOOL_REDIS_URL=redis://queue.example queue-tool worker")
 def worker() -> None:
-    """Run one worker."""
+    """Run one worker, for a system that does not use `up`."""
     from queue_tool.worker.process import work
 
     work()
 
 
-@main.command()
+@main.command(example="QUEUE_TOOL_REDIS_URL=redis://queue.example queue-tool sweep")
 def sweep() -> None:
     """Run only the sweeper, for a system that does not use `up`."""
     from queue_tool import environment, runtime
@@ -169,7 +172,7 @@ def consume() -> None:
     consume()
 
 
-@main.command("redis-url")
+@main.command("redis-url", example='rq worker -S json -u "$(queue-tool redis-url)" high default low')
 def redis_url() -> None:
     """Print the URL of Redis, for use with RQ's own commands."""
     from queue_tool import brokers, environment

@@ -10,20 +10,21 @@ import click
 
 from queue_tool.cli.backup import backup, restore
 from queue_tool.cli.copy import copy
+from queue_tool.cli.helpful import HelpfulGroup
 from queue_tool.model.access import KEY_ROLES
 
 if TYPE_CHECKING:
     from queue_tool.services.keys import Keys
 
 
-@click.group()
+@click.group(cls=HelpfulGroup)
 def db() -> None:
     """Manage the database."""
 
 
-@db.command()
+@db.command(example="queue-tool db upgrade")
 def upgrade() -> None:
-    """Create the database, or upgrade its tables to the version that this program needs."""
+    """Create the database, or upgrade its tables. They get the version that this program needs."""
     from queue_tool import databases, environment
 
     click.echo(databases.upgrade_database(environment.load_settings()))
@@ -34,12 +35,12 @@ db.add_command(backup)
 db.add_command(restore)
 
 
-@click.group()
+@click.group(cls=HelpfulGroup)
 def keys() -> None:
     """Create, list and revoke API keys. Without a key, the service accepts requests from this machine only."""
 
 
-@keys.command()
+@keys.command(example="queue-tool keys create --role submit --name reports")
 @click.option(
     "--role",
     type=click.Choice(list(KEY_ROLES)),
@@ -55,7 +56,7 @@ def create(role: str, name: str) -> None:
     click.echo(f"Its id is {new.key.id}. The key is shown only once.", err=True)
 
 
-@keys.command("list")
+@keys.command("list", example="queue-tool keys list")
 def list_keys() -> None:
     """Print the id, role, dates and name of each key. The key itself is never printed."""
     with _keys() as service:
@@ -67,7 +68,7 @@ def list_keys() -> None:
         click.echo(f"{key.id}  {key.role.name.lower():6}  {key.created_at:%Y-%m-%d %H:%M}  {state}  {key.name}")
 
 
-@keys.command()
+@keys.command(example="queue-tool keys revoke 01a2171f18857a0bb04b6fac08924c5e")
 @click.argument("key_id")
 def revoke(key_id: str) -> None:
     """Revoke a key by its id."""

@@ -14,6 +14,8 @@ from queue_tool.model.settings import CLIENT_URL as URL
 _HOST, _PORT = "QUEUE_TOOL_HOST", "QUEUE_TOOL_PORT"
 _STANDARD_HOST, _STANDARD_PORT = "127.0.0.1", "5000"
 
+_LOCAL = f"http://{_STANDARD_HOST}:{_STANDARD_PORT}"
+
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - a server listens there, and no client goes there
 """Where a client finds a server that listens on all addresses of this machine."""
 
@@ -48,8 +50,11 @@ def address_of(variables: Mapping[str, str], url: str | None = None, key: str | 
     Raises:
         BadSetting: the URL or the key cannot be used. The sentence quotes neither, because both may be secret.
     """
-    chosen = (url or variables.get(URL) or _of_this_machine(variables)).strip()
+    named = (url or variables.get(URL) or "").strip()
+    chosen = named or _of_this_machine(variables)
     secret = (key or variables.get(KEY) or "").strip()
+    if not named and _parts(chosen) is None:
+        raise BadSetting(f"{_HOST} and {_PORT} are not where a service can be: correct them, or set {URL}.")
     _require_plain(chosen)
     if secret and not _IS_KEY(secret):
         raise BadSetting(f"{KEY} must be an API key: visible characters of ASCII, without spaces.")
@@ -65,7 +70,7 @@ def _of_this_machine(variables: Mapping[str, str]) -> str:
 def _require_plain(url: str) -> None:
     parts = _parts(url)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or not url.isascii():
-        raise BadSetting(f"{URL} must be the address of the service, such as https://queue.example.")
+        raise BadSetting(f"{URL} must be the address of the service, such as https://queue.example or {_LOCAL}.")
     if "@" in parts.netloc:
         raise BadSetting(f"{URL} must not contain a user or a password: the API key belongs in {KEY}.")
     if parts.query or parts.fragment or re.search(r"[\x00-\x20\x7f]", url):

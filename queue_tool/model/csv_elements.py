@@ -18,6 +18,8 @@ LEFT_OUT = "-"
 
 NOT_UTF_8 = "The file is not UTF-8: save it with this encoding."
 
+csv.field_size_limit(64 * 2**20)  # bytes: Python's own limit of 128 KiB is less than one request may have
+
 
 class CsvElements:
     """The elements of CSV, read row by row. Empty lines are none."""
@@ -45,7 +47,9 @@ class CsvElements:
         self.columns: Sequence[str] = [column.strip() for column in self._next() or []]
         if not any(self.columns):
             raise BadRequest("The first line of CSV must have the names of the columns.")
-        self._fields = [(mapping or {}).get(column) or column for column in self.columns]
+        self._fields = [(mapping or {}).get(column) or column or LEFT_OUT for column in self.columns]
+        if self._schema.get("type") != "array":
+            self._require_different()
 
     def __iter__(self) -> Iterator[tuple[int, object]]:
         """Iterate over the elements, each with the number of the line where its row begins, from 1.
@@ -56,8 +60,33 @@ class CsvElements:
         line = self._rows.line_num + 1
         while (row := self._next()) is not None:
             if row:
-                yield line, self._element(row)
+                yield line, self._element(row, line)
             line = self._rows.line_num + 1
+
+    def _require_different(self) -> None:
+        """Refuse columns of which one would hide another one.
+
+        Raises:
+            BadRequest: two columns have the same name, or go to the same field.
+        """
+        of_fields: dict[str, str] = {}
+        for column, name in zip(self.columns, self._fields, strict=True):
+            other = of_fields.setdefault(name, column) if name != LEFT_OUT else None
+            if other == column and self.columns.count(column) > 1:
+                raise BadRequest(f"The first line of CSV has the column {column!r} twice: rename one of them.")
+            if other not in (None, column):
+                raise BadRequest(
+                    f"The columns {other!r} and {column!r} both go to the field {name!r}: leave one of them out."
+                )
+
+    def _require_no_more(self, row: Sequence[str], line: int) -> None:
+        """Refuse a row with cells for which there is no column: nobody knows what they are.
+
+        Raises:
+            BadRequest: it has such cells, and they are not empty.
+        """
+        if any(row[len(self.columns) :]):
+            raise BadRequest(f"Line {line} has {len(row)} cells, and the first line names {len(self.columns)} columns.")
 
     def _next(self) -> list[str] | None:
         try:
@@ -65,8 +94,10 @@ class CsvElements:
         except csv.Error as error:
             raise BadRequest(f"The text is not valid CSV: line {self._rows.line_num}: {error}.") from None
 
-    def _element(self, row: Sequence[str]) -> object:
+    def _element(self, row: Sequence[str], line: int) -> object:
         kind = self._schema.get("type")
+        if kind != "array":
+            self._require_no_more(row, line)
         if kind == "object" or self._kinds:
             return {
                 name: value
@@ -77,7 +108,7 @@ class CsvElements:
             return [_value(cell, self._schema.get("items")) for cell in row if cell]
         if len(self.columns) == 1:
             return _value(row[0], self._schema)
-        return dict(zip(self._fields, row, strict=False))
+        return {name: cell for name, cell in zip(self._fields, row, strict=False) if name != LEFT_OUT}
 
 
 def _value(cell: str, schema: object) -> object:

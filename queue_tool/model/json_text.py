@@ -21,6 +21,13 @@ LINES = ("application/x-ndjson", "application/jsonl")
 """The media types of a text with one JSON value on each line."""
 
 
+_IN_OTHER_WORDS = {
+    "str is not valid UTF-8: surrogates not allowed": "it is not UTF-8",
+    "Input is a zero-length, empty document": "it is empty",
+}
+"""Plainer words for reasons of orjson that have no place in the text."""
+
+
 class _Written(bytes):
     """Finished JSON text, among values that are still to be written."""
 
@@ -34,7 +41,7 @@ def loads(text: bytes | str) -> object:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise MalformedJson(f"The body is not valid JSON: {error}.") from None
+        raise MalformedJson(f"The body is not valid JSON: {_IN_OTHER_WORDS.get(error.msg, error)}.") from None
 
 
 def loads_lines(text: bytes) -> list[object]:
@@ -72,7 +79,8 @@ def loads_line(line: bytes, number: int, where: str) -> object:
 
 
 def _not_json(number: int, where: str, error: orjson.JSONDecodeError) -> MalformedJson:
-    return MalformedJson(f"Line {number} of {where} is not valid JSON: {error.msg}: column {error.colno}.")
+    reason = _IN_OTHER_WORDS.get(error.msg, f"{error.msg}: column {error.colno}")
+    return MalformedJson(f"Line {number} of {where} is not valid JSON: {reason}.")
 
 
 def dumps(value: object) -> bytes:

@@ -86,7 +86,7 @@ def test_task_objects_get_what_the_options_say_unless_they_say_it_themselves(
     found = json.loads(checked.stdout)
     assert (checked.returncode, found["accepted"], found["rejected"]) == (ExitCode.FAILED, 1, 3)
     assert [refused["line"] for refused in found["refused"]] == [3, 5, 6]
-    assert "Line 6 of tasks.jsonl is not valid JSON" in found["refused"][-1]["errors"][0]["message"]
+    assert "not valid JSON: unexpected end of data" in found["refused"][-1]["errors"][0]["message"]
 
     broken = queue_tool("submit", "tasks.jsonl")
     assert (broken.returncode, broken.stdout) == (ExitCode.FAILED, "")
@@ -153,7 +153,9 @@ def test_a_command_that_is_interrupted_early_says_how_to_send_the_same_once(
         (["submit", "no-file.csv"], b"", "No such file or directory"),
         (["tasks", "--created-after", "yesterday"], b"", "nor a duration such as 30m, 2h or 7d"),
         (["deadletters", "purge", "--older-than", "1 week"], b"", "is not a duration such as 90, 30m, 2h or 7d"),
-        (["retry"], b"", "Name tokens, or filters such as --batch, or --all"),
+        (["retry"], b"", "Say in one way what to retry: with tokens, with filters such as --batch, or with --all"),
+        (["retry", "--all", "x"], b"", "Say in one way what to retry"),
+        (["watch", ""], b"", "A token, id or name must be a text such as"),
         (["deadletters", "purge", "--older-than", "7d"], b"", "add --yes if you want that"),
     ],
 )
@@ -171,7 +173,13 @@ def test_a_command_line_that_is_wrong_is_refused(
         (["--type", "sleep", "--map", "x=item"], b"a,b\n1,2\n", "The input has no column 'x', which --map names."),
         (["--type", "dance"], b"a,b\n1,2\n", "There is no task type 'dance'. The service has: echo, "),
         (["--format", "json"], b"{}", "The input must be a JSON array, or have a value on each line"),
-        (["--format", "csv", "--type", "sleep"], b"item\n\xff\n", "The file is not UTF-8"),
+        (
+            ["--format", "csv", "--type", "sleep"],
+            b"item\n\xff\n",
+            "Line 2 of the input is not UTF-8: save it",
+        ),
+        (["--format", "json"], b"", "The input is not valid JSON: it is empty."),
+        (["--format", "json"], b"\xff\xfe[\x00", "The input is not valid JSON: it is not UTF-8."),
         (["--resume", "0" * 32], b"1\n", "There is no batch with this id. [batch_not_found, request "),
     ],
 )
@@ -202,7 +210,7 @@ def test_failed_tasks_are_found_shown_and_retried(queue_tool: Run, client: Clien
     assert [line.split("\t")[:3] for line in listed.stdout.splitlines()] == [
         [token, "failed", "simulate"] for token in tokens[:0:-1]
     ]
-    assert listed.stderr == "queue-tool: There are more than these 2: choose another --limit, or --all.\n"
+    assert listed.stderr == "queue-tool: There are more of them: choose another --limit, or --all.\n"
     everything = queue_tool("deadletters", "--tag", "night", "--batch", batch, "--all", "--json").stdout.splitlines()
     assert [json.loads(line)["token"] for line in everything] == tokens[::-1]
 
@@ -295,7 +303,22 @@ def test_a_service_that_cannot_be_reached_or_used_has_its_own_exit_code(lasting_
     assert wrong.returncode == ExitCode.AWAY
     assert "QUEUE_TOOL_KEY holds. [unauthorized, request " in wrong.stderr
     assert "qt_wrong" not in wrong.stderr
-    assert "QUEUE_TOOL_URL must be the address" in run("queues", cwd=tmp_path, URL="ftp://x").stderr
+    bad = run("queues", cwd=tmp_path, URL="ftp://x")
+    assert (bad.returncode, bad.stdout) == (ExitCode.USAGE, "")
+    assert "QUEUE_TOOL_URL must be the address" in bad.stderr
+    below = run("queues", cwd=tmp_path, URL=lasting_system.url("/below"))
+    assert below.returncode == ExitCode.AWAY
+    assert "There is nothing at this address. Check QUEUE_TOOL_URL. [not_found, request " in below.stderr
+
+
+def test_an_output_that_takes_nothing_is_an_error_in_a_sentence(queue_tool: Run, tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    with Path("/dev/full").open("wb") as out, tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as errors:
+        program = begin("queues", cwd=tmp_path, stdin=given, stdout=out, stderr=errors)
+        assert program.wait(LIMIT) == ExitCode.FAILED
+        errors.seek(0)
+        assert errors.read() == b"queue-tool: A file or pipe cannot be used: No space left on device.\n"
 
 
 def test_a_reader_that_has_enough_ends_the_command_quietly(

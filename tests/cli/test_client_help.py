@@ -47,6 +47,31 @@ def test_the_help_of_a_command_is_a_sentence_with_examples_that_its_options_allo
             command.make_context(words, arguments).close()
 
 
+def all_commands(group: click.Group, *before: str) -> Iterator[tuple[str, click.Command]]:
+    """Iterate over all commands below a group, with their words."""
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from all_commands(command, *before, name)
+        else:
+            yield " ".join([*before, name]), command
+
+
+def test_every_command_has_an_example_and_every_list_shows_whole_sentences() -> None:
+    for words, command in all_commands(main):
+        assert f"queue-tool {words.removesuffix(' list')}" in command.get_help(click.Context(command)) or words == "consume"
+        assert "INTEGER RANGE" not in command.get_help(click.Context(command))
+        room = 80 - len(words.split()[-1]) - 12
+        assert not command.get_short_help_str(room).endswith("..."), words
+
+
+@pytest.mark.parametrize(("words", "meant"), [(["sbmit"], "`submit`"), (["keys", "crate"], "`create`")])
+def test_a_misspelled_command_is_told_what_it_may_mean(words: list[str], meant: str) -> None:
+    with pytest.raises(click.UsageError, match=f"No such command '{words[-1]}'. Did you mean {meant}"):
+        main(words, standalone_mode=False)
+
+
 def test_every_filter_is_an_option() -> None:
     def filters(words: str) -> set[str]:
         return {option.name or "" for option in dict(ALL)[words].params}

@@ -161,6 +161,46 @@ def test_a_row_of_several_lines_has_the_number_of_its_first_one() -> None:
     assert [source.place_of(index) for index in range(3)] == ["line 2", "line 6", "line 7"]
 
 
+def test_an_empty_pipe_of_json_lines_has_no_elements() -> None:
+    for body in (b"", b"\n \n", MARK):
+        for form in ("jsonl", None):
+            assert list(open_source(io.BytesIO(body), "-", form)) == []
+
+
+def test_a_line_that_is_no_json_is_reported_with_its_number_once() -> None:
+    source = open_source(io.BytesIO(b'1\n{oops\n"\xff"\n2\n'), "-", "jsonl")
+    reports: list[tuple[int, str]] = []
+    source.report = lambda number, sentence: reports.append((number, sentence))
+    assert list(source) == [1, 2]
+    assert [number for number, _ in reports] == [2, 3]
+    assert reports[0][1].startswith("not valid JSON: unexpected character")
+    assert reports[1][1] == "not valid JSON: it is not UTF-8."
+
+
+@pytest.mark.parametrize(
+    ("text", "mapping", "sentence"),
+    [
+        (b"a,a\n1,2\n", {}, "has the column 'a' twice"),
+        (b"a,b\n1,2\n", {"a": "b"}, "'a' and 'b' both go to the field 'b'"),
+        (b"a,b\n1,2\n3,4,5\n", {}, "Line 3 has 3 cells, and the first line names 2 columns"),
+    ],
+)
+def test_no_cell_of_csv_is_lost_silently(text: bytes, mapping: dict[str, str], sentence: str) -> None:
+    source = open_source(io.BytesIO(text), "rows.csv", None)
+    source.mapping = mapping
+    with pytest.raises(BadRequest, match=sentence):
+        list(source)
+
+
+def test_what_a_spreadsheet_adds_to_csv_does_no_harm() -> None:
+    empty_cells, long = b"a,b,,\n1,2,,\n3,4,,,\n", b"x" * 200_000
+    source = open_source(io.BytesIO(empty_cells), "rows.csv", None)
+    assert list(source) == [{"a": "1", "b": "2"}, {"a": "3", "b": "4"}]
+    assert list(open_source(io.BytesIO(b"a,b\n" + long + b",1\n"), "rows.csv", None)) == [
+        {"a": long.decode(), "b": "1"}
+    ]
+
+
 def test_a_row_that_is_not_closed_is_an_error() -> None:
     with pytest.raises(BadRequest, match="not valid CSV: line 3"):
         list(open_source(io.BytesIO(b'a,b\n1,"x\ny'), "rows.csv", None))

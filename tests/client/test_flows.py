@@ -331,6 +331,14 @@ def test_an_address_that_cannot_be_used_is_refused_without_quoting_it(url: str |
     assert "QUEUE_TOOL_KEY" in str(caught.value) or "QUEUE_TOOL_URL" in str(caught.value)
 
 
+@pytest.mark.parametrize("variables", [{"QUEUE_TOOL_PORT": "abc"}, {"QUEUE_TOOL_HOST": "[", "QUEUE_TOOL_PORT": "1"}])
+def test_an_address_of_this_machine_that_cannot_be_is_refused_by_the_names_of_its_settings(
+    variables: dict[str, str],
+) -> None:
+    with pytest.raises(BadSetting, match="QUEUE_TOOL_HOST and QUEUE_TOOL_PORT"):
+        address_of(variables)
+
+
 def test_a_request_has_the_key_and_no_repr_shows_it() -> None:
     address = address_of({"QUEUE_TOOL_KEY": "qt_secret"}, "https://queue.example/jobs")
     request = Wire(address, 9).request(Operations.get_task.call("a/b?", wait=20))

@@ -46,7 +46,9 @@ class Change:
             click.UsageError: it does.
         """
         if (self.tokens is not None) + bool(self.filters) + self.everything != 1:
-            raise click.UsageError(f"Name tokens, or filters such as --batch, or --all: what is to {self.verb}?")
+            raise click.UsageError(
+                f"Say in one way what to {self.verb}: with tokens, with filters such as --batch, or with --all."
+            )
 
     def matched(self, client: Client) -> int:
         """Return how many tasks are selected, and change none."""

@@ -68,7 +68,7 @@ def retry_dead_letters(
     Filters need the role admin. The command asks before it changes more than one task.
     """
     if (token is not None) + bool(filters) + everything != 1:
-        raise click.UsageError("Name a token, or filters such as --type, or --all.")
+        raise click.UsageError("Say in one way what to retry: with a token, filters such as --type, or --all.")
     with connect() as client:
         if token is not None:
             status = client.retry_dead_letter(token)

@@ -9,14 +9,18 @@ from typing import Any, NoReturn
 import click
 
 from queue_tool.cli.client.screen import visible
+from queue_tool.cli.helpful import HelpfulCommand, HelpfulGroup
 from queue_tool.errors import (
     AnswerLost,
+    BadSetting,
     BadTask,
     Forbidden,
     NotFound,
+    NotSent,
     QueueToolError,
     ServiceAway,
     StoreAway,
+    TaskNotFound,
     TaskRemoved,
     Unauthorized,
     UnexpectedAnswer,
@@ -36,8 +40,9 @@ class ExitCode(IntEnum):
 
 MEANINGS = {
     ExitCode.DONE: "The command did what it was told, and nothing in it failed.",
-    ExitCode.FAILED: "A task failed or was canceled, an element was refused, or the service refused the request.",
-    ExitCode.USAGE: "The command line is wrong. Nothing was sent.",
+    ExitCode.FAILED: "A task failed or was canceled, an element was refused, the service refused the request, "
+    "or a file or pipe cannot be used.",
+    ExitCode.USAGE: "The command line or a setting is wrong. Nothing was sent.",
     ExitCode.AWAY: "The service cannot be reached, or it does not accept the API key.",
     ExitCode.NOT_FOUND: "The service does not know the task, batch, schedule, webhook or queue.",
     ExitCode.INTERRUPTED: "Ctrl-C ended the command. What was sent goes on.",
@@ -46,18 +51,22 @@ MEANINGS = {
 _CODES: Sequence[tuple[tuple[type[QueueToolError], ...], ExitCode]] = (
     ((ServiceAway, AnswerLost, UnexpectedAnswer, StoreAway, Unauthorized, Forbidden), ExitCode.AWAY),
     ((NotFound, TaskRemoved), ExitCode.NOT_FOUND),
+    ((BadSetting, NotSent), ExitCode.USAGE),
 )
 
 
 _HINTS: Mapping[type[QueueToolError], str] = {
     ServiceAway: "Start it with `queue-tool up`, or set QUEUE_TOOL_URL.",
     Unauthorized: "The commands send what QUEUE_TOOL_KEY holds.",
+    TaskNotFound: "No task has this token, or its time of retention is over.",
 }
 """What a person at the command line does about an error."""
 
 
 def code_of(error: QueueToolError) -> ExitCode:
     """Return the exit code for an error."""
+    if type(error) is NotFound:  # the service has no such path, so this is not the service that was meant
+        return ExitCode.AWAY
     return next((code for kinds, code in _CODES if isinstance(error, kinds)), ExitCode.FAILED)
 
 
@@ -65,11 +74,14 @@ def sentence_of(error: QueueToolError) -> str:
     """Return the sentence of an error; if the service sent it, with its code and the id of the request."""
     sentence = visible(error.sentence)
     hint = next((hint for kind, hint in _HINTS.items() if isinstance(error, kind)), "")
+    if type(error) is NotFound:  # the service has no such path
+        hint = "Check QUEUE_TOOL_URL."
     sentence = f"{sentence} {hint}".rstrip()
     if error.request_id is not None:
         sentence = f"{sentence} [{error.code}, request {visible(error.request_id)}]"
     reasons = error.errors or () if isinstance(error, BadTask) else ()
-    return "\n".join([sentence, *(f"  {visible(reason['path'])}: {visible(reason['message'])}" for reason in reasons)])
+    lines = [f"{visible(reason['path'])}: {visible(reason['message'])}" for reason in reasons]
+    return "\n".join([sentence, *(f"  {line}" for line in lines if line not in sentence)])
 
 
 def tell(sentence: str) -> None:
@@ -82,21 +94,8 @@ def leave(code: ExitCode) -> NoReturn:
     click.get_current_context().exit(code)
 
 
-class ClientCommand(click.Command):
-    """A command of the client, with an example in its help."""
-
-    def __init__(self, *args: Any, example: str = "", **options: Any) -> None:
-        """Add the example to the help.
-
-        Args:
-            args: those of a command of Click.
-            example: command lines, one on each line.
-            options: those of a command of Click.
-        """
-        self.example = example.strip()
-        lines = "\n".join(f"  {line.strip()}" for line in self.example.splitlines())
-        options["epilog"] = f"\b\nExample:\n{lines}"
-        super().__init__(*args, **options)
+class ClientCommand(HelpfulCommand):
+    """A command of the client."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command. An error becomes a sentence and an exit code."""
@@ -107,9 +106,14 @@ class ClientCommand(click.Command):
             ctx.exit(code_of(error))
         except (KeyboardInterrupt, click.Abort):
             ctx.exit(ExitCode.INTERRUPTED)
+        except BrokenPipeError:
+            raise  # the reader has enough: Click ends the command quietly
+        except OSError as error:
+            tell(f"A file or pipe cannot be used: {error.strerror or error}.")
+            ctx.exit(ExitCode.FAILED)
 
 
-class ClientGroup(click.Group):
+class ClientGroup(HelpfulGroup):
     """A group of commands of the client. Without the name of a command it lists."""
 
     command_class = ClientCommand

@@ -29,7 +29,7 @@ def show(items: Iterable[Any], columns: Columns, *, limit: int, everything: bool
     shown = left if everything else islice(left, limit)
     count = lines_of_json(shown) if as_json else Screen().table(list(columns), _rows(shown, columns))
     if not everything and count == limit and next(left, None) is not None:
-        tell(f"There are more than these {limit}: choose another --limit, or --all.")
+        tell("There are more of them: choose another --limit, or --all.")
 
 
 def _rows(items: Iterable[Any], columns: Columns) -> Iterator[list[object]]:

@@ -99,7 +99,7 @@ def paged(command: Function) -> Function:
         command
     )
     limit = click.option(
-        "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="The most to print."
+        "--limit", metavar="N", type=click.IntRange(min=1), default=50, show_default=True, help="The most to print."
     )
     return limit(command)
 

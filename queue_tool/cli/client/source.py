@@ -16,13 +16,15 @@ from typing import BinaryIO
 from queue_tool.errors import BadRequest, MalformedJson, NotAnArray
 from queue_tool.model import json_text
 from queue_tool.model.array_text import ArrayText
-from queue_tool.model.csv_elements import NOT_UTF_8, CsvElements
+from queue_tool.model.csv_elements import CsvElements
 from queue_tool.model.pasted import ENDINGS, format_of
 
 MARK = b"\xef\xbb\xbf"
 """The byte-order mark that some editors put in front of a text."""
 
 STDIN = "-"
+PIPE = "The input"
+"""The name of the standard input in sentences."""
 
 PIECE = 2**16
 """Bytes of a JSON array that are read at once."""
@@ -80,6 +82,11 @@ class Source:
             self.places.add(line)
             yield element
 
+    @property
+    def _inside(self) -> str:
+        """Return its name in the middle of a sentence."""
+        return self.name.lower() if self.name == PIPE else self.name
+
     def line_of(self, index: int) -> int | None:
         """Return the line of an element; None in a JSON array, whose elements only have a position."""
         return None if self.form == "json" else self.places.line_of(index)
@@ -106,14 +113,14 @@ class Source:
 
     def _of_lines(self) -> Iterator[tuple[int, object]]:
         for number, line in enumerate(self.lines, start=1):
-            if line.isspace():
+            if not line.strip():
                 continue
             try:
-                yield number, json_text.loads_line(line, number, self.name)
+                yield number, json_text.loads_line(line, number, self._inside)
             except MalformedJson as error:
                 if self.report is None:
                     raise
-                self.report(number, error.sentence)
+                self.report(number, error.sentence.removeprefix(f"Line {number} of {self._inside} is "))
 
     def _of_csv(self) -> Iterator[tuple[int, object]]:
         rows = CsvElements(self._texts(), self.schema, self.mapping)
@@ -124,11 +131,11 @@ class Source:
         yield from rows
 
     def _texts(self) -> Iterator[str]:
-        for line in self.lines:
+        for number, line in enumerate(self.lines, start=1):
             try:
                 text = line.decode()
             except UnicodeDecodeError:
-                raise BadRequest(NOT_UTF_8) from None
+                raise BadRequest(f"Line {number} of {self._inside} is not UTF-8: save it with this encoding.") from None
             yield from io.StringIO(text, newline="")  # a lone carriage return ends a row, too
 
 
@@ -145,7 +152,7 @@ def open_source(file: BinaryIO, name: str, form: str | None) -> Source:
     if chosen is None:
         first = _first_two(lines)
         chosen, lines = _format_of(b"".join(first)), chain(first, lines)
-    return Source(name="The input" if name == STDIN else name, form=chosen, lines=lines)
+    return Source(name=PIPE if name == STDIN else name, form=chosen, lines=lines)
 
 
 def _beginning(file: BinaryIO) -> list[bytes]:

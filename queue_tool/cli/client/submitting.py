@@ -59,7 +59,9 @@ _OF_TASKS = ("priority", "tags", "delay", "run_at", "expires_at", "timeout", "ma
     help="They fail if not started by this time (RFC 3339).",
 )
 @click.option("--timeout", type=duration, help="The time that one run may take.")
-@click.option("--max-attempts", type=click.IntRange(min=1), help="The maximum number of attempts of a task.")
+@click.option(
+    "--max-attempts", type=click.IntRange(min=1), metavar="N", help="The maximum number of attempts of a task."
+)
 @click.option("--on-finished", metavar="JSON", type=json, help="The task that follows when all have ended, or several.")
 @click.option("--webhook", metavar="URL", help="What the service calls when all have ended.")
 @click.option("--idempotency-key", metavar="KEY", help="The same key and elements make no second batch for 24 hours.")
@@ -76,7 +78,7 @@ def submit(file: BinaryIO, form: str | None, task_type: str | None, **given: Any
     """
     options = {name: value for name in _OF_TASKS if (value := given[name]) not in (None, ())}
     wrapping = Wrapping(task_type=task_type, options=options)
-    source = open_source(file, STDIN if file.name == "<stdin>" else file.name, form)
+    source = open_source(file, _name_of(file), form)
     if source.form == "csv" and task_type is None:
         raise click.UsageError("CSV needs --type: its rows are the data of tasks of one type.")
     if given["mapping"] and source.form != "csv":
@@ -91,6 +93,11 @@ def submit(file: BinaryIO, form: str | None, task_type: str | None, **given: Any
         label = {name: given[name] for name in ("name", "on_finished", "webhook", "idempotency_key", "resume")}
         sending = Sending(client=client, source=source, wrapping=wrapping, as_json=given["as_json"])
         leave(sending(given["wait"], metadata=dict(given["metadata"]), **label))
+
+
+def _name_of(file: BinaryIO) -> str:
+    """Return the path of a file. Standard input has none: it is `<stdin>`, or a number if it was closed."""
+    return file.name if isinstance(file.name, str) and file.name != "<stdin>" else STDIN
 
 
 def _check(source: Source, wrapping: Wrapping, types: Mapping[str, TaskType], *, as_json: bool) -> ExitCode:

@@ -68,7 +68,7 @@ def test_webhook(webhook: str, as_json: bool) -> None:
 @paged
 @as_json
 def list_deliveries(webhook: str, limit: int, everything: bool, as_json: bool) -> None:
-    """Print the tries to deliver messages to a webhook, newest first."""
+    """Print the tries to deliver messages to a webhook. The newest ones come first."""
     with connect() as client:
         found = client.deliveries(webhook, limit=lists.page_size(limit, everything))
         lists.show(found, DELIVERIES, limit=limit, everything=everything, as_json=as_json)
