@@ -42,6 +42,7 @@ class HelpfulGroup(click.Group):
             from difflib import get_close_matches
 
             similar = get_close_matches(args[0], self.list_commands(ctx))
-            if similar:
-                error.message += f" Did you mean {' or '.join(f'`{name}`' for name in similar)}?"
-            raise
+            if not similar:
+                raise
+            meant = " or ".join(f"`{name}`" for name in similar)
+            raise click.UsageError(f"{error.message} Did you mean {meant}?", error.ctx) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -48,12 +49,26 @@ def keys() -> None:
     help="read: view everything. submit: also submit tasks. admin: everything.",
 )
 @click.option("--name", default="", help="A name that helps to recognize the key.")
-def create(role: str, name: str) -> None:
-    """Create a key and print it once. Only its digest is stored."""
+@click.option("--keep", is_flag=True, help="Keep it in the data directory, for the commands on this machine.")
+def create(role: str, name: str, keep: bool) -> None:
+    """Create a key and print it once. Only its digest is stored.
+
+    With --keep, commands and Python programs of this user that ask the system on this machine send the key by
+    themselves, if QUEUE_TOOL_URL and QUEUE_TOOL_KEY are not set and they find the same data directory.
+    """
     with _keys() as service:
         new = service.create(KEY_ROLES[role], name)
     click.echo(new.secret)
     click.echo(f"Its id is {new.key.id}. The key is shown only once.", err=True)
+    if keep:
+        click.echo(f"It is kept in {_keep(new.secret)}.", err=True)
+
+
+def _keep(key: str) -> Path:
+    from queue_tool import environment
+    from queue_tool.host import data_dir, kept_key
+
+    return kept_key.keep(data_dir.prepare(environment.load_settings().data_dir), key)
 
 
 @keys.command("list", example="queue-tool keys list")

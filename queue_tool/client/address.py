@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from queue_tool.errors import BadSetting
 from queue_tool.model.settings import CLIENT_KEY as KEY
 from queue_tool.model.settings import CLIENT_URL as URL
+from queue_tool.model.settings import KEPT_KEY
 
 _HOST, _PORT = "QUEUE_TOOL_HOST", "QUEUE_TOOL_PORT"
 _STANDARD_HOST, _STANDARD_PORT = "127.0.0.1", "5000"
+
+_DATA_DIR, _STANDARD_DATA_DIR = "QUEUE_TOOL_DATA_DIR", "instance"
 
 _LOCAL = f"http://{_STANDARD_HOST}:{_STANDARD_PORT}"
 
@@ -45,14 +49,15 @@ def address_of(variables: Mapping[str, str], url: str | None = None, key: str | 
     Args:
         variables: those of the environment. The default is the URL at which `queue-tool up` serves with them.
         url: overrides QUEUE_TOOL_URL.
-        key: overrides QUEUE_TOOL_KEY.
+        key: overrides QUEUE_TOOL_KEY. Without both, the system of this machine gets the key that is kept in its data
+            directory; no other one does.
 
     Raises:
         BadSetting: the URL or the key cannot be used. The sentence quotes neither, because both may be secret.
     """
     named = (url or variables.get(URL) or "").strip()
     chosen = named or _of_this_machine(variables)
-    secret = (key or variables.get(KEY) or "").strip()
+    secret = (key or variables.get(KEY) or ("" if named else _kept(variables))).strip()
     if not named and _parts(chosen) is None:
         raise BadSetting(f"{_HOST} and {_PORT} are not where a service can be: correct them, or set {URL}.")
     _require_plain(chosen)
@@ -65,6 +70,15 @@ def _of_this_machine(variables: Mapping[str, str]) -> str:
     host = variables.get(_HOST) or _STANDARD_HOST
     host = _ANY_ADDRESS.get(host, host)
     return f"http://{f'[{host}]' if ':' in host else host}:{variables.get(_PORT) or _STANDARD_PORT}"
+
+
+def _kept(variables: Mapping[str, str]) -> str:
+    """Return the key in the data directory; empty if there is none, or this user must not read it."""
+    folder = Path(variables.get(_DATA_DIR) or _STANDARD_DATA_DIR)
+    try:
+        return (folder / KEPT_KEY).read_text("ascii")
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _require_plain(url: str) -> None:

@@ -44,7 +44,7 @@ class Client(Methods):
 
         Args:
             url: where the service is; by default QUEUE_TOOL_URL, else where `queue-tool up` serves on this machine.
-            key: the API key; by default QUEUE_TOOL_KEY, else none.
+            key: the API key; by default QUEUE_TOOL_KEY, else the one that is kept for this machine, else none.
             timeout: seconds to wait for each part of an answer.
             retry_for: seconds to repeat a request for, while the service is away or too busy; 0 repeats nothing.
 

@@ -25,6 +25,9 @@ PREFIX = "QUEUE_TOOL_"
 CLIENT_URL, CLIENT_KEY = "QUEUE_TOOL_URL", "QUEUE_TOOL_KEY"
 """Variables that only clients read: where the service is, and their API key."""
 
+KEPT_KEY = "client_key"
+"""The file in the data directory with the API key that `queue-tool keys create --keep` keeps for clients."""
+
 FEWEST_ISOLATED = 4
 """The default number of isolated processes on a machine with few processors: some of them wait."""
 

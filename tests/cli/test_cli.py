@@ -14,6 +14,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from queue_tool import __version__
+from queue_tool.client.address import address_of
 from queue_tool.host import ports, valkey
 from tests.support import LIMIT, PROGRAM, System, free_port, run_command
 
@@ -218,6 +219,20 @@ def test_a_key_is_shown_once_then_listed_without_its_secret_and_revoked(tmp_path
     assert key_id.encode() in kept
     assert secret.encode() not in kept
     assert secret not in made.stderr + listed + after
+
+
+def test_a_key_that_is_kept_is_found_by_clients_of_this_machine_alone(tmp_path: Path) -> None:
+    made = run_command("keys", "create", "--role", "admin", "--keep", cwd=tmp_path)
+    path = tmp_path / "instance" / "client_key"
+    assert made.stderr.endswith(f"It is kept in {path}.\n")
+    assert (path.read_text(), path.stat().st_mode & 0o777) == (made.stdout.strip(), 0o600)
+    assert [each.name for each in path.parent.glob("client_key*")] == ["client_key"]
+    variables = {"QUEUE_TOOL_DATA_DIR": str(path.parent)}
+    assert address_of(variables).key == made.stdout.strip()
+    assert address_of(variables, key="qt_other").key == address_of({**variables, "QUEUE_TOOL_KEY": "qt_other"}).key
+    assert address_of({**variables, "QUEUE_TOOL_URL": "http://127.0.0.1:5000"}).key is None
+    assert address_of(variables, "http://127.0.0.1:5000").key is None
+    assert address_of({"QUEUE_TOOL_DATA_DIR": str(tmp_path)}).key is None
 
 
 @pytest.mark.parametrize("words", [[], ["--role", "king"], ["--role", "open"]])

@@ -60,7 +60,10 @@ def all_commands(group: click.Group, *before: str) -> Iterator[tuple[str, click.
 
 def test_every_command_has_an_example_and_every_list_shows_whole_sentences() -> None:
     for words, command in all_commands(main):
-        assert f"queue-tool {words.removesuffix(' list')}" in command.get_help(click.Context(command)) or words == "consume"
+        assert (
+            f"queue-tool {words.removesuffix(' list')}" in command.get_help(click.Context(command))
+            or words == "consume"
+        )
         assert "INTEGER RANGE" not in command.get_help(click.Context(command))
         room = 80 - len(words.split()[-1]) - 12
         assert not command.get_short_help_str(room).endswith("..."), words

@@ -57,7 +57,7 @@ _CODES: Sequence[tuple[tuple[type[QueueToolError], ...], ExitCode]] = (
 
 _HINTS: Mapping[type[QueueToolError], str] = {
     ServiceAway: "Start it with `queue-tool up`, or set QUEUE_TOOL_URL.",
-    Unauthorized: "The commands send what QUEUE_TOOL_KEY holds.",
+    Unauthorized: "The commands send what `keys create --keep` has kept on this machine, or what QUEUE_TOOL_KEY holds.",
     TaskNotFound: "No task has this token, or its time of retention is over.",
 }
 """What a person at the command line does about an error."""
@@ -76,7 +76,7 @@ def sentence_of(error: QueueToolError) -> str:
     hint = next((hint for kind, hint in _HINTS.items() if isinstance(error, kind)), "")
     if type(error) is NotFound:  # the service has no such path
         hint = "Check QUEUE_TOOL_URL."
-    sentence = f"{sentence} {hint}".rstrip()
+    sentence = f"{sentence.rstrip('.')}. {hint}" if hint else sentence
     if error.request_id is not None:
         sentence = f"{sentence} [{error.code}, request {visible(error.request_id)}]"
     reasons = error.errors or () if isinstance(error, BadTask) else ()
