@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from queue_tool.store.engine.database import Database
 
 
-@click.command(cls=HelpfulCommand, example="queue-tool db copy postgresql://ana@db.example/queue")
+@click.command(
+    cls=HelpfulCommand,
+    example='queue-tool db copy "$TARGET"',
+)
 @click.argument("target", metavar="TARGET")
 @click.option("--source", metavar="URL", help="The SQLite database to copy. Default: the database of the settings.")
 def copy(target: str, source: str | None) -> None:

@@ -163,9 +163,9 @@ def test_what_is_no_id_leads_to_no_other_path() -> None:
         with pytest.raises(NotSent, match="must be a text such as '01a2"):
             Operations.get_task.call(wrong)  # type: ignore[arg-type] # what a caller may do
         with pytest.raises(NotSent):
-            next(reading.stream_results(asked(), wrong))  # type: ignore[arg-type]
+            next(reading.stream_results(asked(), wrong))  # type: ignore[arg-type] # as above
     with pytest.raises(NotSent, match="Idempotency-Key must be a text"):
-        Client().wire.request(Call(method="GET", target="/", read=lambda _: None, headers={"Idempotency-Key": 5}))  # type: ignore[dict-item]
+        Client().wire.request(Call(method="GET", target="/", read=lambda _: None, headers={"Idempotency-Key": 5}))  # type: ignore[dict-item] # as above
 
 
 def test_one_state_may_be_said_without_a_list() -> None:
