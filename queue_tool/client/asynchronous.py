@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Self, TypeVar, Unpack
 
 import anyio
+import anyio.lowlevel
 import httpcore2
 
 from queue_tool.client import reading, sending
@@ -17,7 +18,7 @@ from queue_tool.client.calls import Answer, Call, Fill, Fillable, Flow, Give, Op
 from queue_tool.client.exchange import RETRY_FOR, Ask
 from queue_tool.client.methods import Methods
 from queue_tool.client.sending import Options, order_of
-from queue_tool.client.wire import CONNECTIONS, IDLE, TIMEOUT, PerProcess, Wire, failures
+from queue_tool.client.wire import CONNECTIONS, IDLE, TIMEOUT, Owned, Wire, failures
 from queue_tool.model.many import require_many
 from queue_tool.model.payloads.batches import Batch as BatchState
 from queue_tool.model.payloads.batches import BatchResult, ReceivedElement
@@ -26,6 +27,10 @@ from queue_tool.model.payloads.tasks import Changed, CheckedToken
 Returned = TypeVar("Returned")
 
 Source = Iterable[Any] | AsyncIterable[Any]
+
+
+def _process_and_loop() -> object:
+    return os.getpid(), anyio.lowlevel.current_token()
 
 
 class AsyncClient(Methods):
@@ -50,9 +55,8 @@ class AsyncClient(Methods):
         """
         self.wire = Wire(address_of(os.environ, url, key), timeout)
         self.ask = Ask(retry_for=retry_for)
-        self._pool = PerProcess(
-            partial(httpcore2.AsyncConnectionPool, max_connections=CONNECTIONS, keepalive_expiry=IDLE)
-        )
+        pool = partial(httpcore2.AsyncConnectionPool, max_connections=CONNECTIONS, keepalive_expiry=IDLE)
+        self._pool = Owned(pool, _process_and_loop)
 
     async def close(self) -> None:
         """Close all connections."""

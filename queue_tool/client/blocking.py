@@ -16,7 +16,7 @@ from queue_tool.client.calls import Answer, Call, Fill, Fillable, Flow, Give, Op
 from queue_tool.client.exchange import RETRY_FOR, Ask
 from queue_tool.client.methods import Methods
 from queue_tool.client.sending import Options, order_of
-from queue_tool.client.wire import CONNECTIONS, IDLE, TIMEOUT, PerProcess, Wire, failures
+from queue_tool.client.wire import CONNECTIONS, IDLE, TIMEOUT, Owned, Wire, failures
 from queue_tool.model.many import require_many
 from queue_tool.model.payloads.batches import Batch as BatchState
 from queue_tool.model.payloads.batches import BatchResult, ReceivedElement
@@ -53,7 +53,7 @@ class Client(Methods):
         """
         self.wire = Wire(address_of(os.environ, url, key), timeout)
         self.ask = Ask(retry_for=retry_for)
-        self._pool = PerProcess(partial(httpcore2.ConnectionPool, max_connections=CONNECTIONS, keepalive_expiry=IDLE))
+        self._pool = Owned(partial(httpcore2.ConnectionPool, max_connections=CONNECTIONS, keepalive_expiry=IDLE))
 
     def close(self) -> None:
         """Close all connections."""

@@ -79,22 +79,25 @@ def _bytes(name: str, text: object) -> bytes:
     return text.encode("ascii")
 
 
-class PerProcess(Generic[Value]):
-    """A value of each process: a process that is forked makes its own.
+class Owned(Generic[Value]):
+    """A value that belongs to a process or an event loop: another one makes its own.
 
-    Parent and child would read each other's answers from one connection.
+    A process and its fork would read each other's answers from one connection, and a connection of an event loop that
+    has ended cannot be used.
     """
 
-    def __init__(self, make: Callable[[], Value]) -> None:
-        """Make the value of this process."""
+    def __init__(self, make: Callable[[], Value], owner: Callable[[], object] = os.getpid) -> None:
+        """Remember how the value is made, and what says who asks for it."""
         self._make = make
-        self._owner, self._value = os.getpid(), make()
+        self._owner_of_now = owner
+        self._owned: tuple[object, Value] | None = None
 
     def __call__(self) -> Value:
-        """Return the value of this process."""
-        if self._owner != os.getpid():
-            self._owner, self._value = os.getpid(), self._make()
-        return self._value
+        """Return the value of this owner."""
+        owner = self._owner_of_now()
+        if self._owned is None or self._owned[0] != owner:
+            self._owned = (owner, self._make())
+        return self._owned[1]
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import warnings
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -101,6 +103,22 @@ def test_errors_are_those_of_the_service(client: Client) -> None:
         client.submit([1, float("nan")], task_type="echo")
     with pytest.raises(ServiceAway, match="does not answer: Connection refused"):
         Client(f"http://127.0.0.1:{free_port()}").is_alive()
+
+
+def test_a_client_outlives_the_event_loop_in_which_it_was_used(lasting_system: System) -> None:
+    client = AsyncClient(lasting_system.url(""))
+
+    async def ask() -> str:
+        return (await client.is_alive()).status
+
+    async def ask_and_close() -> str:
+        async with client:
+            return await ask()
+
+    first = asyncio.run(ask())
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):  # the first loop ended with a connection
+        assert (first, asyncio.run(ask_and_close())) == ("ok", "ok")
+        gc.collect()
 
 
 def test_the_client_for_async_programs_does_the_same(lasting_system: System) -> None:

@@ -20,7 +20,7 @@ from queue_tool.client.operations import Operations
 from queue_tool.client.parts import MOST_ELEMENTS, Part
 from queue_tool.client.sending import Options, Sent, order_of
 from queue_tool.client.values import json_of
-from queue_tool.client.wire import PerProcess, Wire, failures
+from queue_tool.client.wire import Owned, Wire, failures
 from queue_tool.errors import AnswerLost, BadSetting, NotFinished, NotSent
 from queue_tool.model.many import require_many
 from queue_tool.model.queues import Priority
@@ -352,7 +352,7 @@ def test_a_request_has_the_key_and_no_repr_shows_it() -> None:
 
 
 def test_a_fork_uses_no_connection_of_its_parent() -> None:
-    mine = PerProcess(object)
+    mine = Owned(object)
     first = mine()
     child = os.fork()
     if child == 0:
