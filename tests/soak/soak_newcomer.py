@@ -78,7 +78,17 @@ def test_a_newcomer_has_the_results_of_twenty_thousand_rows_in_twenty_minutes(tm
 
 def _built(folder: Path) -> Sequence[Path]:
     """Build the wheel, and return its path in a sequence of one."""
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT]
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--wheel-dir",
+        folder,
+        ROOT,
+    ]
     subprocess.run(command, check=True, timeout=MOST)
     return list(folder.glob("*.whl"))
 
