@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Connection, Float, Inspector, Integer, MetaData, Table, Text
@@ -10,8 +12,29 @@ from sqlalchemy import BigInteger, Column, Connection, Float, Inspector, Integer
 from queue_tool.model.states import State
 
 Row = Mapping[str, Any]
-Rows = Mapping[tuple[Any, ...], Row]
-"""The rows of a table, by primary key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """The rows of a table. They are tuples, because dicts would take most of the time of a test with many rows."""
+
+    key: frozenset[str]  # the columns of the primary key
+    columns: tuple[str, ...]
+    values: list[tuple[Any, ...]]
+
+    def of(self, columns: Iterable[str]) -> set[Any]:
+        """Return the values in these columns of each row.
+
+        Raises:
+            ValueError: the table has no such column.
+        """
+        return set(map(itemgetter(*map(self.columns.index, columns)), self.values))
+
+    def changed(self, change: Callable[[Row], Row | None]) -> Rows:
+        """Return the rows that `change` makes of these; it returns None for a row to leave out."""
+        made = filter(None, (change(dict(zip(self.columns, row, strict=True))) for row in self.values))
+        return Rows(key=self.key, columns=self.columns, values=[tuple(row.values()) for row in made])
+
 
 ROWS = 4 * len(State)
 """The number of rows that one `fill` adds to each table."""
@@ -82,9 +105,9 @@ def contents(connection: Connection, tables: list[Table]) -> dict[str, Rows]:
     """Return the rows of every table, with the values that the driver returns."""
     rows: dict[str, Rows] = {}
     for table in tables:
-        keys = [column.name for column in table.primary_key]
-        read = connection.exec_driver_sql(f'SELECT * FROM "{table.name}"').mappings()
-        rows[table.name] = {tuple(row[key] for key in keys): dict(row) for row in read}
+        key = frozenset(column.name for column in table.primary_key)
+        read = connection.exec_driver_sql(f'SELECT * FROM "{table.name}"')
+        rows[table.name] = Rows(key=key, columns=tuple(read.keys()), values=list(map(tuple, read.all())))
     return rows
 
 
