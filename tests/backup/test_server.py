@@ -14,7 +14,8 @@ from queue_tool.store.tables import metadata
 from tests.backup.test_commands import RUNNING
 from tests.cli.test_cli import the_one_sentence
 from tests.postgres import Cluster
-from tests.support import PROGRAM, run_command
+from tests.support import LIMIT, run_command
+from tests.warm import interpreter
 
 STATE = "SELECT token, state, run, losses, attempt, pushed_at FROM tasks"
 
@@ -89,14 +90,8 @@ def test_a_bad_file_or_a_missing_program_changes_nothing(url: str, tmp_path: Pat
     assert "is at revision 9999" in the_one_sentence(run(tmp_path, url, "restore", "newer.dump"))
     secret = url.replace("postgres@", "postgres:hunter2@")
     for words in (["backup", "x.dump"], ["restore", "good.dump"]):
-        missing = subprocess.run(
-            [*PROGRAM, "db", *words],
-            cwd=tmp_path,
-            env={"PATH": "/nowhere", "QUEUE_TOOL_DATABASE_URL": secret},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        alone = {"PATH": "/nowhere", "QUEUE_TOOL_DATABASE_URL": secret}
+        missing = interpreter().run(["-m", "queue_tool", "db", *words], cwd=tmp_path, env=alone, timeout=LIMIT)
         sentence = the_one_sentence(missing)
         assert "is not here" in sentence
         assert "hunter2" not in sentence

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from tests.support import (
     run_command,
     tokens,
 )
+from tests.warm import Program, interpreter
 
 pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
 
@@ -152,17 +152,18 @@ def test_new_code_waits_for_no_worker_and_of_those_that_drain_only_so_many_stay(
 def test_a_worker_started_before_its_redis_waits_for_it(tmp_path: Path) -> None:
     system = System(tmp_path)
     system.settings["WORKERS"] = "0"
-    worker: subprocess.Popen[bytes] | None = None
+    worker: Program | None = None
     try:
         system.start()
         system.stop()
         with (tmp_path / "worker.log").open("wb") as log:
-            worker = subprocess.Popen(
-                [sys.executable, "-m", "queue_tool", "worker"],
+            worker = interpreter().start(
+                ["-m", "queue_tool", "worker"],
                 cwd=tmp_path,
                 env=clean_environment(),
+                stdout=log,
                 stderr=log,
-                start_new_session=True,
+                own_session=True,
             )
         eventually(lambda: "Redis does not answer" in (tmp_path / "worker.log").read_text())
         system.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -20,7 +19,8 @@ from queue_tool.services.keys import Keys
 from queue_tool.web.http.admission import SAFE, role_needed
 from tests.conftest import RuntimeFactory
 from tests.documents.test_tables import rows
-from tests.support import LIMIT, PROGRAM, clean_environment, eventually, free_port, http
+from tests.support import LIMIT, clean_environment, eventually, free_port, http
+from tests.warm import interpreter
 from tests.web import proxies
 from tests.web.flask_server import flask_server
 from tests.web.test_access import REFUSED, is_form, path_of, routes
@@ -163,7 +163,10 @@ def granian(app: Flask, directory: Path, data: Path) -> Iterator[Server]:
     """Run `queue-tool web`."""
     port = free_port()
     environment = clean_environment(DATA_DIR=str(data), REDIS_URL="inline:", PORT=str(port), LOG_LEVEL="error")
-    process = subprocess.Popen([*PROGRAM, "web"], cwd=directory, env=environment)
+    with (directory / "web.log").open("wb") as log:
+        process = interpreter().start(
+            ["-m", "queue_tool", "web"], cwd=directory, env=environment, stdout=log, stderr=log
+        )
     try:
         eventually(lambda: http("GET", f"http://127.0.0.1:{port}/health/live").status == 200)
         yield Server(port, app)

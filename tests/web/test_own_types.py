@@ -14,7 +14,7 @@ import pytest
 from tests.support import LIMIT, clean_environment, free_port
 from tests.warm import interpreter
 
-FLASK = (str(Path(sys.executable).with_name("flask")), "--app", "queue_tool")
+FLASK = (sys.executable, str(Path(sys.executable).with_name("flask")), "--app", "queue_tool")
 OURS = (sys.executable, "-m", "queue_tool")
 
 DECLARES = "from queue_tool import task\n@task('thumbs.make')\ndef make(data): return data * 2\n"
@@ -55,13 +55,10 @@ with queue_tool.open() as system:
 
 
 def run(directory: Path, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run a program that can also import the packages in the directory `installed`."""
+    """Run a program of Python that can also import the packages in the directory `installed`."""
     environment = clean_environment(**settings) | {"PYTHONPATH": str(directory / "installed")}
-    if command[0] == sys.executable:
-        return interpreter().run(command[1:], cwd=directory, env=environment, timeout=LIMIT)
-    return subprocess.run(
-        command, cwd=directory, env=environment, capture_output=True, text=True, timeout=LIMIT, check=False
-    )
+    assert command[0] == sys.executable
+    return interpreter().run(command[1:], cwd=directory, env=environment, timeout=LIMIT)
 
 
 def loaded(directory: Path, *names: str) -> Any:
@@ -153,7 +150,7 @@ def test_every_command_stopped_by_a_module_ends_with_its_sentence_and_exit_code_
     (tmp_path / "instance").mkdir(mode=0o700)
     shutil.copyfile(migrated_database, tmp_path / "instance" / "queue_tool.db")
     port = free_port()
-    words = ("--port", str(port)) if command[0] == FLASK[0] else ()
+    words = ("--port", str(port)) if command[1] == FLASK[1] else ()
     done = run(tmp_path, *command, *words, TASKS="script", PORT=str(port))
     sentence = (
         f"The module 'script' of QUEUE_TOOL_TASKS cannot be imported: SystemExit: 0 ({tmp_path}/script.py, line 2)."
