@@ -37,7 +37,10 @@ class Rows:
 
 
 ROWS = 4 * len(State)
-"""The number of rows that one `fill` adds to each table."""
+"""The most rows that one `fill` adds to a table."""
+
+WITH_STATES = ("batches", "tasks")
+"""The tables that get all of these rows: tasks have states, and refer to batches."""
 
 VALUES: Mapping[type[Any], Callable[[Column[Any], int], object]] = {
     BigInteger: lambda column, number: 2**62 + number,
@@ -91,14 +94,17 @@ def schema_of(found: Inspector) -> dict[str, dict[str, str]]:
 def fill(connection: Connection, tables: list[Table], first: int = 1) -> None:
     """Add rows to every table: some without NULL, some with NULL in every nullable column, some with a mixture.
 
+    Tasks of each state have all of these. The other tables get one row of each kind.
+
     Args:
         connection: a connection in a write transaction.
         tables: what `tables_of` returned.
         first: the number of the first row. Rows with other numbers may exist already.
     """
     for table in tables:
-        rows = [dict(_values(table, number)) for number in range(first, first + ROWS)]
-        connection.execute(table.insert(), rows)
+        numbers = range(first, first + ROWS)
+        chosen = numbers if table.name in WITH_STATES else {_kind(number): number for number in numbers}.values()
+        connection.execute(table.insert(), [dict(_values(table, number)) for number in chosen])
 
 
 def contents(connection: Connection, tables: list[Table]) -> dict[str, Rows]:
@@ -121,8 +127,14 @@ def _values(table: Table, number: int) -> Iterator[tuple[str, object]]:
 
 def _is_null(number: int, place: int) -> bool:
     """Return whether a row leaves a nullable column NULL: never in the first rows, then always, then sometimes."""
+    part, shift = _kind(number)
+    return part == 1 or (part > 1 and (shift + place) % part == 0)
+
+
+def _kind(number: int) -> tuple[int, int]:
+    """Return which columns a row leaves NULL: rows of the same kind leave the same ones."""
     part, of_part = divmod(number % ROWS, len(State))
-    return part == 1 or (part > 1 and (of_part + place) % part == 0)
+    return part, of_part % max(part, 1)
 
 
 def _text(described: Any) -> str:
