@@ -80,9 +80,23 @@ def with_a_rate_limit(place: Place, _: str) -> None:
 
 def with_data_that_grow(place: Place, _: str) -> None:
     place.queue().enqueue("os.getpid", job_id=ID)
+    place.redis.hset(Job.key_for(ID), mapping=dict.fromkeys(("data", "exc_info"), zeros(BIG)))
+
+
+def zeros(mebibytes: int) -> bytes:
+    """Return so many mebibytes of zeros, packed by zlib, which needs seconds for what is put together here.
+
+    Behind the first one, each mebibyte is packed to the same bytes. At the end are an empty block and the checksum,
+    Adler-32, of which one half is 1 and the other counts the zeros: https://www.rfc-editor.org/rfc/rfc1950.
+    """
     packer = zlib.compressobj(9)
-    packed = b"".join(packer.compress(bytes(2**20)) for _ in range(BIG)) + packer.flush()
-    place.redis.hset(Job.key_for(ID), mapping={"data": packed, "exc_info": packed})
+    first, other = (packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    checksum = 2**20 * mebibytes % 65521 << 16 | 1
+    return first + other * (mebibytes - 1) + b"\x03\0" + checksum.to_bytes(4)
+
+
+def test_the_data_that_grow_are_whole() -> None:
+    assert zlib.decompress(zeros(3)) == bytes(3 * 2**20)
 
 
 def with_our_kind_of_id(place: Place, _: str) -> None:
