@@ -13,7 +13,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Float,
-    Insert,
     Integer,
     Text,
     bindparam,
@@ -31,6 +30,7 @@ from queue_tool.model.options import PLAIN
 from queue_tool.model.states import State
 from queue_tool.store import continuing, ends, line
 from queue_tool.store.engine.database import micros, micros_or_none
+from queue_tool.store.engine.direct import Direct
 from queue_tool.store.engine.rows import as_rows, field
 from queue_tool.store.listening import begin_own
 from queue_tool.store.tables import batches, labels, refusals, tasks
@@ -53,7 +53,7 @@ def add_batch(connection: Connection, new: NewBatch, *, held: bool, sender: int 
         sender: the number of the process that pushes them next; 0: a sweeper does it.
     """
     row = _batch_row(new, held=held, sender=sender)
-    batch_id: int = connection.execute(_ADD_BATCH, row).scalar_one()
+    batch_id: int = _ADD_BATCH.first(connection, row)[0]
     waits_with_others = held and len(new.accepted) <= line.SMALL
     pushed_at = None if waits_with_others else micros(new.created_at)
     add_tasks(connection, new.accepted, batch_id, new.created_at, pushed_at)
@@ -111,7 +111,7 @@ def add_tasks(
         rows = zip(
             (task.token for task in part), (task.index for task in part), texts, *different.values(), strict=True
         )
-        connection.execute(_add(tuple(different)), shared | alike | as_rows(rows))
+        _add(tuple(different)).run(connection, shared | alike | as_rows(rows))
     _add_more(connection, new)
 
 
@@ -140,8 +140,8 @@ def add_many(connection: Connection, requests: Sequence[NewTasks]) -> None:
     """
     rows = [_batch_row(each.batch, held=each.held, sender=each.sender) for each in requests if each.batch is not None]
     if rows:
-        connection.execute(_ADD_BATCHES, rows)
-    connection.execute(_ADD_MIXED, as_rows(row for each in requests for row in _mixed_rows(each)))
+        _ADD_BATCHES.run_each(connection, rows)
+    _ADD_MIXED.run(connection, as_rows(row for each in requests for row in _mixed_rows(each)))
     _add_more(connection, [task for each in requests for task in each.tasks])
     line.join_others(connection, {task.list for each in requests if each.held for task in each.tasks})
 
@@ -235,8 +235,8 @@ def _own(task: NewTask, now: datetime, pushed_at: int | None) -> tuple[object, .
     )
 
 
-_ADD_BATCHES = insert(batches)
-_ADD_BATCH = insert(batches).returning(batches.c.id)
+_ADD_BATCHES = Direct(insert(batches))
+_ADD_BATCH = Direct(insert(batches).returning(batches.c.id))
 
 _QUEUED, _SCHEDULED = State.QUEUED.value, State.SCHEDULED.value
 
@@ -285,15 +285,15 @@ _COLUMNS: dict[str, Any] = {
 
 
 @lru_cache(FORMS)
-def _add(different: tuple[str, ...]) -> Insert:
+def _add(different: tuple[str, ...]) -> Direct:
     """Return the INSERT of tasks that differ in these columns of `_OWN`, whose fields follow the first three."""
     shared: dict[str, Any] = {name: bindparam(name, type_=kind) for name, kind in _OWN.items()}
     fields = {name: _field(number, _OWN[name]) for number, name in enumerate(different, start=3)}
     return _insert(_COLUMNS | shared | fields)
 
 
-def _insert(columns: dict[str, Any]) -> Insert:
-    return insert(tasks).from_select(list(columns), select(*columns.values()))
+def _insert(columns: dict[str, Any]) -> Direct:
+    return Direct(insert(tasks).from_select(list(columns), select(*columns.values())))
 
 
 def _field(number: int, kind: TypeEngine[Any]) -> ColumnElement[Any]:

@@ -27,6 +27,8 @@ from sqlalchemy import (
 
 from queue_tool.model.queues import Lane, Priority
 from queue_tool.model.states import State
+from queue_tool.store.engine.direct import Direct
+from queue_tool.store.engine.locks import writes_alone
 from queue_tool.store.engine.lookup import exists_query
 from queue_tool.store.engine.rows import as_rows, field, insert_new
 from queue_tool.store.tables import batches, in_state, tasks, windows
@@ -51,7 +53,7 @@ def must_wait(connection: Connection, full: Collection[str], names: Collection[s
 
 def is_in_line(connection: Connection, name: str) -> bool:
     """Return whether anything waits in line for a list."""
-    return connection.execute(_ANY_OF_LIST, {"name": name}).first() is not None
+    return _ANY_OF_LIST.first(connection, {"name": name}) is not None
 
 
 def join(connection: Connection, rows: Iterable[tuple[str, str]], after: int = 0) -> None:
@@ -70,6 +72,8 @@ def join(connection: Connection, rows: Iterable[tuple[str, str]], after: int = 0
 def join_others(connection: Connection, names: Iterable[str]) -> None:
     """Let the tickets that belong to no batch in line join the lines of these lists, if they have not joined yet."""
     for name in sorted(set(names)):
+        if writes_alone(connection) and _OTHERS_OF_LIST.first(connection, {"name": name}) is not None:
+            continue  # they have joined it before
         turn = connection.execute(_NEXT_TURN, {"name": name}).scalar_one()
         priority, lane = KINDS[name]
         row = {"batch_id": OTHERS, "list": name, "priority": priority, "lane": lane, "after": 0, "turn": turn}
@@ -112,7 +116,13 @@ IN_LINE: ColumnElement[bool] = exists().where(
 )
 """The condition that a task's ticket waits in line, and is not known to be in Redis."""
 
-_ANY_OF_LIST = exists_query(windows.c.list == bindparam("name"))
+_ANY_OF_LIST = Direct(exists_query(windows.c.list == bindparam("name")))
+
+_OTHERS_OF_LIST = Direct(
+    select(literal_column("1")).where(
+        windows.c.batch_id == literal_column(str(OTHERS)), windows.c.list == bindparam("name")
+    )
+)
 
 _others = windows.alias("others")
 

@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, Connection, Integer, Text, bindparam, select,
 from queue_tool.model.states import State
 from queue_tool.model.ticket import Ticket
 from queue_tool.store.engine.database import micros
+from queue_tool.store.engine.direct import Direct
 from queue_tool.store.engine.locks import lock_rows
 from queue_tool.store.engine.rows import as_rows, field, is_among
 from queue_tool.store.moves import lock_tokens
@@ -47,7 +48,7 @@ def mark_tickets(connection: Connection, pushed: PushedTickets) -> None:
     if pushed.tickets:
         lock_tokens(connection, (ticket.token for ticket in pushed.tickets))
         rows = as_rows((ticket.token, ticket.run) for ticket in pushed.tickets)
-        connection.execute(_MARK_TICKETS, rows | {"now": micros(pushed.at)})
+        _MARK_TICKETS.run(connection, rows | {"now": micros(pushed.at)})
 
 
 def mark_batches(connection: Connection, pushed: PushedTickets, others: Sequence[str] = ()) -> None:
@@ -62,7 +63,7 @@ def mark_batches(connection: Connection, pushed: PushedTickets, others: Sequence
     if pushed.batches or others:
         lock_rows(connection, _LOCK_BATCHES, [*pushed.batches, *others])
     if pushed.batches:
-        connection.execute(_MARK_BATCHES, as_rows(pushed.batches) | {"now": micros(pushed.at)})
+        _MARK_BATCHES.run(connection, as_rows(pushed.batches) | {"now": micros(pushed.at)})
     if pushed.parts:
         connection.execute(_MARK_PARTS, as_rows(pushed.parts))
 
@@ -71,7 +72,7 @@ _OF_BATCHES = is_among(batches.c.public_id, bindparam("rows", type_=Text))
 
 _LOCK_BATCHES = select(batches.c.id).where(_OF_BATCHES).order_by(batches.c.id).with_for_update()
 
-_MARK_BATCHES = update(batches).where(_OF_BATCHES).values(pushed_at=bindparam("now"))
+_MARK_BATCHES = Direct(update(batches).where(_OF_BATCHES).values(pushed_at=bindparam("now")))
 
 _MARK_PARTS = (
     update(parts)
@@ -79,7 +80,7 @@ _MARK_PARTS = (
     .values(sender=None)
 )
 
-_MARK_TICKETS = (
+_MARK_TICKETS = Direct(
     update(tasks)
     .where(tasks.c.token == field(0), tasks.c.run == field(1, BigInteger()), in_state(State.QUEUED, keyed=True))
     .values(pushed_at=bindparam("now"))

@@ -29,6 +29,7 @@ from queue_tool.services.owner import describe
 from queue_tool.services.submit import make_tokens
 from queue_tool.store import Added, Remembered, Store, migrations
 from queue_tool.store.engine.database import Database
+from queue_tool.store.engine.sqlite import driver_of
 from queue_tool.store.tables import events
 from tests.adding import add_to, record_pushed
 from tests.runs import claim_runs, settle_runs
@@ -492,6 +493,8 @@ def test_no_statement_in_the_life_of_a_task_scans_a_whole_table(store: Store, da
     def remember(_c: object, _cursor: object, statement: str, parameters: Any, _x: object, many: bool) -> None:
         sent.append((statement, parameters[0] if many else parameters))
 
+    with database.write() as writer:  # the connection of all writes: some of them go directly to the driver
+        driver_of(writer).set_trace_callback(lambda statement: sent.append((statement, ())))
     event.listen(Engine, "before_cursor_execute", remember)
     try:
         batch = added(store, *[GOOD] * 3)
@@ -519,6 +522,7 @@ def test_no_statement_in_the_life_of_a_task_scans_a_whole_table(store: Store, da
                 rows = connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
                 plans[statement] = [row[3] for row in rows]
     assert len(plans) >= 15
+    assert any("UPDATE batches SET pushed_at" in statement for statement in plans)
     whole = {
         statement: plan
         for statement, plan in plans.items()

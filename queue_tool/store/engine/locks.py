@@ -15,6 +15,11 @@ from queue_tool.store.engine.postgres import is_postgres
 from queue_tool.store.engine.rows import as_rows
 
 
+def writes_alone(connection: Connection) -> bool:
+    """Return whether no other transaction writes until this one ends: what it has read stays true."""
+    return not is_postgres(connection)
+
+
 def lock_rows(connection: Connection, statement: Select[Any], rows: Iterable[object] | None = None) -> None:
     """Lock the rows that a statement selects. Wait for rows that another transaction has locked.
 

@@ -30,7 +30,7 @@ from sqlalchemy.util import LRUCache
 
 from queue_tool.store.engine import generation
 from queue_tool.store.engine.generation import Mark
-from queue_tool.store.engine.pools import borrow, retire
+from queue_tool.store.engine.pools import AtHand, borrow, retire
 from queue_tool.store.engine.write_lock import WriteLock
 
 _COMPILED: LRUCache[Any, Any] = LRUCache(1_000)
@@ -51,8 +51,7 @@ class Sqlite:
         """
         self._path = Path(make_url(url).database or "").absolute()  # the working directory may change
         self._lock = WriteLock(self._path.with_name(self._path.name + ".write-lock"), timeout)
-        self._writer = _engine(url, "BEGIN IMMEDIATE", timeout, pool_size=1, max_overflow=0)
-        self._relaxed_writer = self._writer.execution_options(synchronous="NORMAL")
+        self._writer = AtHand(_engine(url, "BEGIN IMMEDIATE", timeout, pool_size=1, max_overflow=0))
         self.reader = self.autocommit = _engine(url, "BEGIN", timeout, pool_size=8, max_overflow=64)
         self._file: tuple[int, int] | None = None  # device and inode of the file that the connections have open
         self._changed_at = 0  # nanoseconds: when the file was written last, as far as its header was checked
@@ -61,11 +60,12 @@ class Sqlite:
     @contextmanager
     def writing(self, *, durable: bool, unhurried: bool) -> Iterator[Connection]:  # noqa: ARG002 - SQLite ends no statement
         """Open a transaction that writes. If it is not durable, its commit does not wait for the disk."""
-        writer = self._writer if durable else self._relaxed_writer
         with self._lock.hold():
             self._follow_file()
-            with writer.begin() as connection:
-                yield connection
+            with self._writer.lent() as connection:
+                _set_synchronous(connection, "FULL" if durable else "NORMAL")
+                with connection.begin():
+                    yield connection
 
     def follow(self) -> object:
         """Make sure that the next reads open the file that is at the path now. Return what identifies this file.
@@ -106,7 +106,7 @@ class Sqlite:
             FileNotFoundError: there is no file at the path.
             FileReplaced: another file was put there by hand, beside files of the old one.
         """
-        found = self._path.stat()
+        found = os.stat(self._path)  # noqa: PTH116 - each transaction does it, and this is faster
         file = found.st_dev, found.st_ino
         if self._file == file:
             if found.st_mtime_ns != self._changed_at:  # a checkpoint, or another file was copied over this one
@@ -115,7 +115,7 @@ class Sqlite:
             return
         if self._file is not None:
             generation.require_same(self._path)
-            retire(self._writer)
+            self._writer.retire()
             retire(self.reader)
         self._file = file
 
@@ -149,10 +149,11 @@ class Sqlite:
             mark, header = generation.read_mark(self._path), generation.read_header(self._path)
             known = {*(mark.generations if mark else ()), *([header.generation] if header else ())}
             generation.write_mark(self._path, Mark(generations=(*known, new), schema_version=0))
-            with borrow(self._writer) as connection:
-                driver: Any = connection.driver_connection
+            with self._writer.lent() as connection:
+                _set_synchronous(connection, "FULL")
+                driver = driver_of(connection)
                 (timeout,) = driver.execute("PRAGMA busy_timeout").fetchone()
-                pragmas = ("synchronous=FULL", f"user_version={new}", "busy_timeout=0", "wal_checkpoint(TRUNCATE)")
+                pragmas = (f"user_version={new}", "busy_timeout=0", "wal_checkpoint(TRUNCATE)")
                 for pragma in (*pragmas, f"busy_timeout={timeout}"):  # the checkpoint does not wait for readers
                     driver.execute(f"PRAGMA {pragma}").fetchall()
             written = generation.read_header(self._path)
@@ -161,9 +162,22 @@ class Sqlite:
 
     def close(self) -> None:
         """Close every connection. A connection in use is closed when it is returned."""
-        retire(self._writer)
+        self._writer.retire()
         retire(self.reader)
         self._lock.close()
+
+
+def driver_of(connection: Connection) -> Any:
+    """Return the driver's own connection."""
+    return connection.connection.driver_connection
+
+
+def _set_synchronous(connection: Connection, value: str) -> None:
+    """Set how the next transactions of a connection wait for the disk."""
+    known = connection.info
+    if known.get("synchronous") != value:
+        driver_of(connection).execute(f"PRAGMA synchronous={value}").close()
+        known["synchronous"] = value
 
 
 def last_id(connection: Connection, column: Column[Any]) -> int:
@@ -190,11 +204,7 @@ def _engine(url: str, begin: str, timeout: float, **pool: int) -> Engine:
             connection.execute(f"PRAGMA {pragma}").close()
 
     def start(connection: Connection) -> None:
-        driver: Any = connection.connection.driver_connection
-        if begin != "BEGIN":
-            synchronous = connection.get_execution_options().get("synchronous", "FULL")
-            driver.execute(f"PRAGMA synchronous={synchronous}").close()
-        connection.exec_driver_sql(begin)
+        driver_of(connection).execute(begin).close()
 
     event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", start)
