@@ -66,6 +66,8 @@ class Filling:
         Raises:
             StoreAway: the database is busy or away.
         """
+        if len(tickets) == 1:
+            return [] if self._has_room(tickets[0].list, 1) else [tickets[0].list]
         wanted = Counter(ticket.list for ticket in tickets)
         return [name for name, count in wanted.items() if not self._has_room(name, count)]
 

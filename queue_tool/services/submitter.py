@@ -58,6 +58,7 @@ class Submitter:
         self._telemetry = telemetry or Telemetry()
         self._patience = patience
         self._recorder_runs = False
+        self._noted_at = 0.0  # monotonic: when the oldest unrecorded push was noted
         self._store = store
         self._broker = broker
         self._clock = clock
@@ -120,6 +121,8 @@ class Submitter:
     def _note(self, pushed: Sequence[Push]) -> None:
         """Let the next transaction record these pushes, or another one a moment later."""
         with self._lock:
+            if not self._unrecorded:
+                self._noted_at = self._clock.monotonic()
             self._unrecorded += pushed
             starts = bool(self._patience and pushed) and not self._recorder_runs
             self._recorder_runs = self._recorder_runs or starts
@@ -155,13 +158,19 @@ class Submitter:
 
     def _record_later(self) -> None:
         """Record what no transaction records in time, until nothing is left."""
-        while True:
-            time.sleep(self._patience)
-            self._record()
-            with self._lock:
-                self._recorder_runs = bool(self._unrecorded)
-                if not self._recorder_runs:
-                    return
+        left: float | None = self._patience
+        while left is not None:
+            time.sleep(left)
+            left = self._seconds_left()
+            if left is not None and left <= 0:
+                self._record()
+                left = self._patience
+
+    def _seconds_left(self) -> float | None:
+        """Return how long the recorder waits for a transaction of later requests; None: it ends."""
+        with self._lock:
+            self._recorder_runs = bool(self._unrecorded)
+            return self._noted_at + self._patience - self._clock.monotonic() if self._recorder_runs else None
 
     def _record(self) -> None:
         """Record what was pushed. If this fails, the sweeper finds the tickets in Redis and records it."""

@@ -105,7 +105,7 @@ class Together(Generic[Order, Answer]):
         Returns:
             For each order its answer, or what `carry_out` raised because of it.
         """
-        mine = [_Place[Order, Answer](order) for order in orders]
+        mine: list[_Place[Order, Answer]] = [_Place(order) for order in orders]
         with self._lock:
             self._waiting += mine
             leads, self.is_busy = not self.is_busy, self.is_busy or bool(mine)

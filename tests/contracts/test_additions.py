@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -237,3 +238,28 @@ def busy(store: Store) -> Iterator[None]:
 def _impatient(web: Web) -> tuple[Store, Submitter]:
     store = Store(Database(web.store.database.url, timeout=0.3))
     return store, Submitter(store, InlineBroker(lambda _: None), CLOCK, 0)
+
+
+def test_a_push_is_recorded_in_a_transaction_of_its_own_only_if_no_request_follows_in_time(store: Store) -> None:
+    looks, seconds = threading.Semaphore(0), [0.0]
+
+    def monotonic() -> float:
+        if threading.current_thread().name == "recorder":
+            looks.release()
+        return seconds[0]
+
+    def unpushed() -> list[str]:
+        with store.database.read() as connection:
+            return [*connection.execute(select(batches.c.public_id).where(batches.c.pushed_at.is_(None))).scalars()]
+
+    clock = replace(CLOCK, monotonic=monotonic)
+    submitter = Submitter(store, InlineBroker(lambda _: None), clock, 0, patience=0.01)
+    sent = [batch(GOOD), batch(GOOD)]
+    for request in sent:
+        submitter.keep(request)
+        submitter.push([Push(tickets=request.new.tickets, batch=request.new.id)])
+    for _ in range(3):
+        assert looks.acquire(timeout=LIMIT)
+    assert unpushed() == [sent[1].new.id]  # the transaction of the second request has recorded the first one
+    seconds[0] = 1.0
+    eventually(lambda: not unpushed())
