@@ -73,7 +73,7 @@ class Direct:
         names = tuple(parameters)
         found = self._compiled.get(names)
         if found is None:
-            assert isinstance(self.statement, ClauseElement)  # noqa: S101 - every statement is one
+            assert isinstance(self.statement, ClauseElement)
             compiled: Any = self.statement.compile(dialect=connection.dialect, column_keys=list(names))
             positions, constants = compiled.positiontup or (), compiled.params
             found = self._compiled[names] = _Compiled(
