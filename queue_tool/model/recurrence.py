@@ -42,6 +42,9 @@ SHORTEST_INTERVAL = 1
 LONGEST_INTERVAL = 10**9
 """Seconds, about thirty years."""
 
+UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+"""Seconds of each unit of an interval, and its English name."""
+
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
 BETWEEN_LOOKS = timedelta(hours=12)
@@ -61,7 +64,9 @@ class Every:
     @property
     def words(self) -> str:
         """Return when it is due, in English."""
-        return "Every second" if self.seconds == 1 else f"Every {self.seconds:g} seconds"
+        size, unit = next((size, unit) for size, unit in UNITS if self.seconds % size == 0 or size == 1)
+        number = self.seconds / size
+        return f"Every {unit}" if number == 1 else f"Every {number:.12g} {unit}s"
 
     def after(self, time: datetime) -> Iterator[datetime]:
         """Return the times after a time, in their order."""

@@ -9,6 +9,7 @@ from typing import TypeVar
 from queue_tool.errors import BatchNotFound, TaskNotFound
 from queue_tool.model import tokens
 from queue_tool.model.batch import Batch
+from queue_tool.model.batch_ends import BatchEnds
 from queue_tool.model.details import Details, ElementResult
 from queue_tool.model.states import State
 from queue_tool.model.task import Status
@@ -71,6 +72,10 @@ class Ask:
     def batches(self, public_ids: Sequence[str]) -> list[Batch | None]:
         """Return the status of each batch, with its counts; None for an unknown one."""
         return self.store.batches.get_all(public_ids)
+
+    def ends(self, batch: str) -> BatchEnds:
+        """Return when tasks of a batch ended: all of them, or an even sample of a large batch."""
+        return self.store.batch_ends(batch)
 
     def refusals(self, batch: str) -> Iterator[ElementResult]:
         """Return the refused elements of a batch, in the order sent; they are read while the caller iterates."""

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from queue_tool.model.batch_ends import BatchEnds
     from queue_tool.model.webhook import End
     from queue_tool.store.declared_schedules import DeclaredSchedules
     from queue_tool.store.deliveries import Deliveries
@@ -209,6 +210,12 @@ class Store:
     def states(self) -> Mapping[State, int]:
         """Return how many tasks are in each state, all at one moment."""
         return read_states(self.database)
+
+    def batch_ends(self, batch: str) -> BatchEnds:
+        """Return when tasks of a batch ended: all of them, or an even sample. Only pages need its statements."""
+        from queue_tool.store.batch_ends import ends_of
+
+        return ends_of(self.database, batch)
 
     def newest_failed(self, most: int) -> list[Failure]:
         """Return the newest failed tasks, in the reverse order of their submission."""

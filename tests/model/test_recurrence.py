@@ -86,6 +86,8 @@ def test_a_cron_expression_is_shown_in_words() -> None:
         == "Every fifth minute of every hour, in Europe/Lisbon"
     )
     assert recurrence_of(None, 1.5, "UTC", START).words == "Every 1.5 seconds"
+    assert recurrence_of(None, 86_400, "UTC", START).words == "Every day"
+    assert recurrence_of(None, 5400, "UTC", START).words == "Every 90 minutes"
 
 
 @pytest.mark.parametrize(

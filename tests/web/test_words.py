@@ -14,7 +14,7 @@ from queue_tool.web.pages import docs
 TEMPLATES = Path(docs.__file__).with_name("templates")
 
 MADE = re.compile(
-    r"(state|event|did|confirm|done|schedule|cause|tick|overlap|catch_up|unit|outcome|worker|lane|role|chart|series|none)_"
+    r"(state|event|did|confirm|done|schedule|cause|tick|overlap|catch_up|unit|outcome|worker|lane|role|chart|series|none|status|problem)_"
 )
 """The beginnings of words whose names a page makes from a value, such as a state or an action."""
 

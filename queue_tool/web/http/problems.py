@@ -172,7 +172,8 @@ def _page_of(error: QueueToolError, problem: Problem) -> str:
     if isinstance(error, errors.Unauthorized) and request.method == "GET" and _can_log_in():
         target = request.full_path.rstrip("?")
         return render_template("login.html", target=target, is_needed=True, is_refused=False)
-    return render_template("problem.html", problem=problem)
+    is_usual = problem.detail == error.default_sentence()
+    return render_template("problem.html", problem=problem, is_usual=is_usual, is_form=request.method == "POST")
 
 
 def _can_log_in() -> bool:

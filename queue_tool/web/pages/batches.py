@@ -24,6 +24,8 @@ from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.operation import Group
 from queue_tool.web.http.result_files import CSV, JSON_LINES, stream_as
 from queue_tool.web.http.selections import requester
+from queue_tool.web.pages.charts.batch import pace_chart
+from queue_tool.web.pages.charts.drawing import draw
 from queue_tool.web.pages.page import OFTEN, back_to, choice, field, page
 from queue_tool.web.pages.tasks import MOVES, did_of, numbers_of
 
@@ -73,13 +75,18 @@ def show_batch(batch: str) -> Response:
     """Show a batch: its counts, its first elements, and its refusals."""
     system = runtime()
     found = system.ask.batch(batch)
+    pace = pace_of(found, system.clock.now())
+    ends = system.ask.ends(batch)
+    chart = pace_chart(found, ends, pace.took)
     first = list(islice(system.ask.results(batch), MOST_ELEMENTS))
     refused = list(islice(system.ask.refusals(batch), MOST_ELEMENTS)) if found.rejected else []
     return page(
         "batch.html",
         refresh=OFTEN if found.finished_at is None else 0,
         batch=shapes.batch(found),
-        pace=pace_of(found, system.clock.now()),
+        pace=pace,
+        chart=None if chart is None else draw(chart),
+        sampled=ends.looked_at if ends.looked_at < found.accepted else 0,
         elements=[_row(element) for element in first],
         refusals=[_row(element) for element in refused],
         did=did_of(request.args.to_dict()),

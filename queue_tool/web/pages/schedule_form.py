@@ -18,9 +18,11 @@ from queue_tool.model.schedule import CatchUp, Overlap, Rhythm, Schedule
 from queue_tool.model.schedule_request import read_rhythm
 from queue_tool.web.http.admission import FORM
 from queue_tool.web.http.answers import runtime
+from queue_tool.web.http.languages import words
 from queue_tool.web.http.operation import Group
 from queue_tool.web.http.schedule_shapes import UPCOMING
 from queue_tool.web.pages import schedules
+from queue_tool.web.pages.due_words import words_of
 from queue_tool.web.pages.page import back_to, choice, page, status_of
 from queue_tool.web.pages.schedule_fields import KNOWN, NEW, RHYTHM, UNITS, body_of, known, rhythm_of, texts_of
 from queue_tool.web.pages.schedules import Moment, moments
@@ -121,7 +123,7 @@ def preview_of(texts: Mapping[str, str], now: datetime) -> Preview:
     try:
         rhythm = read_rhythm(ScheduleBody(task_type="", **rhythm_of(texts)))
         recurrence = rhythm.recurrence(now)
-        return Preview(words=recurrence.words, times=moments(_next_times(rhythm, now), recurrence))
+        return Preview(words=words_of(recurrence, words()["lang"]), times=moments(_next_times(rhythm, now), recurrence))
     except QueueToolError as error:
         return Preview(problem=error.sentence)
 

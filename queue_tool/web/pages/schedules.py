@@ -17,7 +17,9 @@ from queue_tool.model.times import rfc3339
 from queue_tool.web.http import schedule_shapes
 from queue_tool.web.http.admission import FORM
 from queue_tool.web.http.answers import runtime
+from queue_tool.web.http.languages import words
 from queue_tool.web.http.operation import Group
+from queue_tool.web.pages.due_words import due_words
 from queue_tool.web.pages.page import OFTEN, SOMETIMES, back_to, choice, last_change, page, place_in_list
 from queue_tool.web.pages.pretty import pretty
 
@@ -54,7 +56,7 @@ def show_schedules() -> Response:
     return page(
         "schedules.html",
         refresh=0 if cursor else SOMETIMES,
-        schedules=[schedule_shapes.summary(each) for each in found.items],
+        schedules=[(schedule_shapes.summary(each), due_words(each, words()["lang"])) for each in found.items],
         found=found,
         done=last_change(*DONE),
     )
@@ -71,6 +73,7 @@ def show_schedule(schedule: str) -> Response:
         "schedule.html",
         refresh=0 if cursor else OFTEN,
         schedule=shown,
+        due=due_words(found, words()["lang"]),
         is_batch=found.work.is_batch,
         upcoming=upcoming(found),
         data=pretty(json_text.dumps(found.work.data).decode()),

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from queue_tool.web.http.numbers import DAY, HOUR, MINUTE
 from queue_tool.web.pages.charts.chart import Chart, Unit
+from queue_tool.web.pages.charts.texts import scale_text
 
 MOST_PARTS = 4
 """Parts into which the lines of a scale divide it."""
@@ -34,9 +35,9 @@ class Scale:
 class Mark:
     """A time below a chart."""
 
-    at: int  # Unix time in seconds
+    minute: int | None  # Unix time in minutes; None: the time is counted from a beginning
     place: float  # percent of the width
-    text: str  # hours and minutes in UTC
+    text: str  # hours and minutes in UTC, or a duration
 
 
 def scale_of(highest: float, unit: Unit) -> Scale:
@@ -47,19 +48,37 @@ def scale_of(highest: float, unit: Unit) -> Scale:
 
 
 def marks_of(chart: Chart) -> list[Mark]:
-    """Return the times below a chart: each quarter of an hour, or each six hours."""
+    """Return the times below a chart: each quarter of an hour, or each six hours; or a few durations."""
     start, end = chart.times[0], chart.times[-1] + chart.step
-    distance = 15 * MINUTE if end - start <= HOUR else 6 * HOUR
+    distance = _apart(chart, end - start)
     first = -(-start // distance) * distance
     return [
-        Mark(at=at, place=round((at - start) / (end - start) * 100, 2), text=clock_of(at))
+        Mark(minute=minute_of(chart, at), place=round((at - start) / (end - start) * 100, 2), text=time_text(chart, at))
         for at in range(first, end + 1, distance)
     ]
 
 
-def clock_of(at: int) -> str:
-    """Return hours and minutes of a time, in UTC."""
-    return f"{datetime.fromtimestamp(at, UTC):%H:%M}"
+def _apart(chart: Chart, length: int) -> int:
+    """Return the seconds from one mark to the next."""
+    if chart.is_counted:
+        return next(distance for distance in round_lengths() if length <= MOST_PARTS * distance)
+    return 15 * MINUTE if length <= HOUR else 6 * HOUR
+
+
+def minute_of(chart: Chart, at: int) -> int | None:
+    """Return a time of a chart in minutes of Unix time; None if it is counted from a beginning."""
+    return None if chart.is_counted else at // MINUTE
+
+
+def time_text(chart: Chart, at: int) -> str:
+    """Return a time of a chart: hours and minutes in UTC, or how long after the beginning it is."""
+    return scale_text(at, Unit.SECONDS) if chart.is_counted else f"{datetime.fromtimestamp(at, UTC):%H:%M}"
+
+
+def round_lengths() -> Iterator[int]:
+    """Iterate over round lengths of time in whole seconds, the smallest first."""
+    yield from (1, 2, 5, *LONG_TIMES)
+    yield from (DAY * 2**power for power in range(1, 60))
 
 
 def _distances(unit: Unit) -> Iterator[float]:

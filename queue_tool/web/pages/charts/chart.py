@@ -40,10 +40,11 @@ class Chart:
     name: str
     look: Look
     unit: Unit
-    times: Sequence[int]  # Unix times in seconds: when the steps begin
+    times: Sequence[int]  # seconds: when the steps begin, as Unix times or counted from a beginning
     step: int  # seconds from one step to the next
     series: Sequence[Series]
     empty: str  # the word that the page shows if there is nothing to draw
+    is_counted: bool = False  # the times are counted from a beginning
     draws_zero: bool = False  # whether there is something to draw if all values are 0
 
     @property

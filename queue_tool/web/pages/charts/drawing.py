@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from queue_tool.web.pages.charts.axis import Mark, Scale, clock_of, marks_of, scale_of
+from queue_tool.web.pages.charts.axis import Mark, Scale, marks_of, minute_of, scale_of, time_text
 from queue_tool.web.pages.charts.chart import Chart, Look, Series
 from queue_tool.web.pages.charts.texts import scale_text, value_text
 
@@ -37,8 +37,8 @@ class Shape:
 class Row:
     """The values of one step as texts."""
 
-    minute: int  # Unix time in minutes
-    clock: str  # hours and minutes in UTC
+    minute: int | None  # Unix time in minutes; None: the time is counted from a beginning
+    time: str  # hours and minutes in UTC, or a duration
     values: Sequence[str]
 
 
@@ -132,7 +132,7 @@ def _line(points: Sequence[tuple[float, float]]) -> str:
 def _rows(chart: Chart) -> Iterator[Row]:
     for step in reversed(range(len(chart.times))):
         yield Row(
-            minute=chart.times[step] // 60,
-            clock=clock_of(chart.times[step]),
+            minute=minute_of(chart, chart.times[step]),
+            time=time_text(chart, chart.times[step]),
             values=[value_text(series.values[step], chart.unit) for series in chart.series],
         )

@@ -1,6 +1,6 @@
 /* Each part of a page that needs a script is a module of its own. Without scripts, all but the live parts works. */
 
-import { showLocalTimes } from "./times.js";
+import { nameZone, showLocalTimes } from "./times.js";
 import { keepUpToDate } from "./live.js";
 import { followSelection } from "./selection.js";
 import { offerToCopy } from "./copying.js";
@@ -11,6 +11,7 @@ import { closeMenus } from "./menu.js";
 import { readCharts } from "./charts.js";
 
 showLocalTimes(document);
+nameZone();
 keepUpToDate();
 followSelection();
 offerToCopy();

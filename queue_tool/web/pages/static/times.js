@@ -2,6 +2,16 @@
 
 const pad = (number) => String(number).padStart(2, "0");
 
+/* The name of the browser's time zone, with its offset now. */
+export function nameZone() {
+  const format = new Intl.DateTimeFormat("en", { timeZoneName: "shortOffset" });
+  const offset = format.formatToParts().find(({ type }) => type === "timeZoneName").value.replace("GMT", "UTC");
+  const { timeZone } = format.resolvedOptions();
+  for (const element of document.querySelectorAll("[data-zone]")) {
+    element.textContent = timeZone === offset ? offset : `${timeZone} (${offset})`;
+  }
+}
+
 export function showLocalTimes(root) {
   for (const element of root.querySelectorAll("time[datetime]")) {
     const at = new Date(element.dateTime);
