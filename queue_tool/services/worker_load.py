@@ -10,7 +10,7 @@ from queue_tool.host import processes
 from queue_tool.model.clock import Clock
 from queue_tool.model.queues import Lane
 from queue_tool.model.scaling_rule import Load
-from queue_tool.store import Store
+from queue_tool.store import Store, WorkerDetails
 
 
 class WorkerLoad:
@@ -36,6 +36,15 @@ class WorkerLoad:
         share = max(self._share_of_slots(pids, now), self._share_of_processors(pids))
         return Load(oldest=self._oldest(now), busy=share if pids else 1.0)
 
+    def idlest(self, pids: Collection[int]) -> list[int]:
+        """Return these workers in the order of their running tasks, the fewest first; the newest of equals first.
+
+        Raises:
+            StoreAway: the database is busy or away.
+        """
+        found = self._own(pids, self._clock.now())
+        return [each.process.pid for each in sorted(found, key=lambda each: (each.running, -each.id))]
+
     def _oldest(self, now: datetime) -> float:
         created = self._store.queues.oldest()
         return 0.0 if created is None else max(0.0, (now - created).total_seconds())
@@ -44,12 +53,18 @@ class WorkerLoad:
         """Return the share of taken slots in the busiest lane, at the last heartbeats."""
         slots: Counter[Lane] = Counter()
         busy: Counter[Lane] = Counter()
-        for worker in self._store.workers.details(now):
-            if worker.process.pid in pids and worker.process.machine == processes.machine():
-                for lane, use in worker.lanes.items():
-                    slots[lane] += use.slots
-                    busy[lane] += use.busy
+        for worker in self._own(pids, now):
+            for lane, use in worker.lanes.items():
+                slots[lane] += use.slots
+                busy[lane] += use.busy
         return max((busy[lane] / number for lane, number in slots.items() if number), default=0.0)
+
+    def _own(self, pids: Collection[int], now: datetime) -> list[WorkerDetails]:
+        return [
+            worker
+            for worker in self._store.workers.details(now)
+            if worker.process.pid in pids and worker.process.machine == processes.machine()
+        ]
 
     def _share_of_processors(self, pids: Collection[int]) -> float:
         """Return which share of one processor each worker has used: one that calculates may have many free slots."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from queue_tool.errors import StoreAway
@@ -17,7 +17,7 @@ from queue_tool.services.own_scale import OwnScale
 from queue_tool.services.owner import describe, lives_here
 from queue_tool.services.worker_load import WorkerLoad
 from queue_tool.store.supervisors import KIND
-from queue_tool.supervisor.workers import Workers
+from queue_tool.supervisor.workers import Size, Workers
 
 _log = logging.getLogger("queue_tool.supervisor")
 
@@ -25,15 +25,16 @@ _log = logging.getLogger("queue_tool.supervisor")
 class ScaleReader:
     """Reads how many workers are wanted. Several threads use it."""
 
-    def __init__(self, runtime: Runtime, workers: Workers, tell: Callable[[int], None]) -> None:
+    def __init__(self, runtime: Runtime, workers: Workers, tell: Callable[[Size], None]) -> None:
         """Prepare.
 
         Args:
             runtime: the runtime of this process.
             workers: the workers.
-            tell: is called with the wanted number if it differs from theirs.
+            tell: is called with the wanted size if it differs from theirs.
         """
-        self._own = _own_scale(runtime)
+        self._load = WorkerLoad(runtime.store, runtime.clock)
+        self._own = _own_scale(runtime, self._load)
         self._workers = workers
         self._tell = tell
         self._lock = threading.Lock()
@@ -52,7 +53,7 @@ class ScaleReader:
         with self._lock:
             wanted = self._own.look(self._workers.pids(), len(self._workers.leaving))
             if wanted is not None and wanted != len(self._workers.present):
-                self._tell(wanted)
+                self._tell(Size(number=wanted, idlest=self._idlest() if wanted < len(self._workers.present) else ()))
 
     def read_soon(self) -> None:
         """Do the same in a thread of its own. If it fails, the sweeper's turn does it."""
@@ -63,6 +64,9 @@ class ScaleReader:
         with self._lock, suppress(StoreAway):
             self._own.leave()
 
+    def _idlest(self) -> Sequence[int]:
+        return self._load.idlest(self._workers.pids())
+
     def _read_now(self) -> None:
         try:
             self.read()
@@ -70,14 +74,14 @@ class ScaleReader:
             _log.debug("the number of workers could not be read at once: %s", error.reason)
 
 
-def _own_scale(runtime: Runtime) -> OwnScale:
+def _own_scale(runtime: Runtime, load: WorkerLoad) -> OwnScale:
     settings = runtime.settings
     return OwnScale(
         store=runtime.store,
         telemetry=runtime.telemetry,
         clock=runtime.clock,
         lives_here=lives_here,
-        load=WorkerLoad(runtime.store, runtime.clock),
+        load=load,
         process=describe(KIND),
         first=first_scale(settings.workers, settings.max_workers, processes.processors()),
         settings=_said(settings),

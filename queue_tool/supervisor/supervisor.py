@@ -32,7 +32,7 @@ from queue_tool.supervisor.child import Child, Process, kill_group, kill_if_runn
 from queue_tool.supervisor.prepared import PreparedProcesses
 from queue_tool.supervisor.scale import ScaleReader
 from queue_tool.supervisor.sweeping import sweep_until
-from queue_tool.supervisor.workers import KILL_AFTER, Workers
+from queue_tool.supervisor.workers import KILL_AFTER, Size, Workers
 
 MAX_FAILED_STARTS = 5
 """Starts in a row after which a child ended before it was ready. They stop the whole system."""
@@ -78,7 +78,7 @@ class Supervisor:
         self._telemetry: Telemetry = runtime.telemetry
         self._environment = dict(environment)
         self._lifeline = Lifeline()
-        self._messages: queue.SimpleQueue[Child | str | int] = queue.SimpleQueue()  # a number: the wanted workers
+        self._messages: queue.SimpleQueue[Child | str | Size] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._kill_now = False
         settings = runtime.settings
@@ -172,7 +172,7 @@ class Supervisor:
     def _handle_messages(self) -> None:
         while True:
             message = self._messages.get()
-            if isinstance(message, int):
+            if isinstance(message, Size):
                 self._workers.resize(message)
             elif message == _NEW_CODE:
                 self._workers.renew()

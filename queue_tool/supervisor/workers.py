@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from itertools import count
 
 from queue_tool.model import events
 from queue_tool.model.telemetry import Telemetry
@@ -14,6 +16,14 @@ KILL_AFTER = 5.0
 
 MOST_LEAVING = 2
 """Dismissed processes of a worker that may drain at the same time. If there are more, the oldest one stops at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How many workers there should be."""
+
+    number: int
+    idlest: Sequence[int] = ()  # pids of workers, those that do the least first: these are removed first
 
 
 class Workers:
@@ -39,14 +49,16 @@ class Workers:
 
     def add(self) -> Child:
         """Return one more worker, which has not been started."""
-        self.present.append(self._make(f"worker-{len(self.present) + 1}"))
+        names = {child.name for child in self.present}
+        free = next(name for number in count(1) if (name := f"worker-{number}") not in names)
+        self.present.append(self._make(free))
         return self.present[-1]
 
-    def resize(self, number: int) -> None:
-        """Start workers until there are so many, or let the last ones drain and end, all at the same time."""
-        while len(self.present) > number:
-            self._remove(self.present.pop())
-        while len(self.present) < number:
+    def resize(self, size: Size) -> None:
+        """Start workers until there are so many, or let the idlest ones drain and end, all at the same time."""
+        while len(self.present) > size.number:
+            self._remove(self._idlest(size.idlest))
+        while len(self.present) < size.number:
             child = self.add()
             child.proved = True  # the system works without it: it never stops the whole system
             self._restart(child)
@@ -62,7 +74,13 @@ class Workers:
             self._dismiss(old, old.process)
             self._restart(self.present[place])
 
+    def _idlest(self, pids: Sequence[int]) -> Child:
+        """Return a dead worker, else the one that does the least, else the last one."""
+        by_pid = {child.process.pid if child.process else None: child for child in self.present}
+        return next((by_pid[pid] for pid in (None, *pids) if pid in by_pid), self.present[-1])
+
     def _remove(self, child: Child) -> None:
+        self.present.remove(child)
         self._telemetry.emit(events.ChildRemoved(child=child.name))
         child.dismissed = True
         if child.process is not None:  # else it is dead, and is not started again

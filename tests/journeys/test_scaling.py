@@ -65,3 +65,20 @@ def test_workers_come_and_go_under_load_beside_kills_and_nothing_is_lost(stopped
     system.start()
     await_running(system, 3)
     assert not [line for line in system.log.splitlines() if " child died " in line and "code=-9" not in line]
+
+
+def test_the_automatic_rule_adds_a_worker_and_the_idlest_one_is_removed(stopped_system: System) -> None:
+    system = stopped_system
+    system.settings |= {"MAX_WORKERS": "2", "CONCURRENCY": "1"}
+    system.start()
+    first, second = tokens(system.post([{"item": "a", "valor": 600}, {"item": "b", "valor": 600}]))
+    system.await_status(first, "running")
+    system.await_status(second, "running")  # by the worker that was added, because nobody else has a free slot
+    assert supervisor(system)["wanted"] == 2
+    assert "workers scaled" in system.log
+    http("POST", system.url(f"/tasks/{first}/cancel"), {})
+    change(system, "POST", "/workers/remove")
+    await_running(system, 1)
+    assert "child removed child=worker-1" in system.log
+    kept = http("GET", system.url(f"/tasks/{second}")).json
+    assert (kept["status"], kept["run"]) == ("running", 1)
