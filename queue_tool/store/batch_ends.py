@@ -53,10 +53,13 @@ def spread(ranges: Sequence[tuple[int, int]], count: int) -> list[int]:
         ranges: first and last number of each range, in their order.
         count: how many numbers to return.
     """
-    lengths = [last - first + 1 for first, last in ranges]
-    ends = list(accumulate(lengths))
-    places = (number * ends[-1] // count for number in range(count))
-    return [ranges[n][1] + 1 - (ends[n] - place) for place in places for n in (bisect_right(ends, place),)]
+    ends = list(accumulate(last - first + 1 for first, last in ranges))  # how many numbers are up to each range's last
+
+    def number_at(place: int) -> int:
+        found = bisect_right(ends, place)
+        return ranges[found][1] + 1 - (ends[found] - place)
+
+    return [number_at(place * ends[-1] // count) for place in range(count)]
 
 
 def _ranges(connection: Connection, batch: int) -> list[tuple[int, int]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from queue_tool.runtime import Runtime
 from tests.browser.chromium import Chromium, Window
 from tests.support import System, http
+from tests.web.flask_server import flask_server
 
 
 def test_a_schedule_is_made_with_a_preview_that_follows_the_fields(chromium: Chromium, lasting_system: System) -> None:
@@ -44,6 +46,34 @@ def test_a_schedule_is_made_with_a_preview_that_follows_the_fields(chromium: Chr
         assert window.problems == []
 
     chromium.run(steps)
+
+
+def test_a_double_click_creates_one_key_and_shows_it(chromium: Chromium, runtime: Runtime) -> None:
+    def steps(window: Window) -> None:
+        page = window.page
+        page.goto(f"http://127.0.0.1:{port}/dashboard/keys")
+        page.get_by_label("Name", exact=True).fill("first")
+        page.get_by_role("button", name="Create a key").dblclick()
+        secret = page.locator("#secret").inner_text()  # of a second answer it would be another page
+        page.goto(f"http://127.0.0.1:{port}/dashboard/schedules/new")
+        page.get_by_label("API key").fill(secret)
+        page.get_by_role("button", name="Log in").click()
+        page.get_by_label("Name", exact=True).fill("written before the session ended")
+        page.context.clear_cookies()
+        page.get_by_role("button", name="Make the schedule").click()
+        page.get_by_text("You are no longer logged in.").wait_for()
+        with page.expect_popup() as opened:
+            page.get_by_role("link", name="Log in").click()
+        opened.value.get_by_label("API key").fill(secret)
+        opened.value.get_by_role("button", name="Log in").click()
+        opened.value.get_by_role("button", name="Log out").wait_for()
+        page.reload()  # it sends the form again
+        page.get_by_role("heading", name="Schedule written before the session ended").wait_for()
+        page.get_by_text("The schedule is made.").wait_for()
+
+    with flask_server(runtime) as (port, _):
+        chromium.run(steps)
+    assert len(runtime.store.keys.all()) == 1
 
 
 def test_without_scripts_the_preview_has_a_button_and_the_menu_opens(

@@ -32,6 +32,7 @@ def pace_chart(batch: Batch, ends: BatchEnds, took: float) -> Chart | None:
     count = int(took / step) + 1
     start, weight = batch.created_at.timestamp(), batch.accepted / max(ends.looked_at, 1)
     found = Counter((state, min(max(0, int((at - start) / step)), count - 1)) for state, at in ends.ends)
+    lengths = [*[float(step)] * (count - 1), max(took - (count - 1) * step, step / 2)]
     return Chart(
         name="pace",
         look=Look.COLUMNS,
@@ -43,7 +44,7 @@ def pace_chart(batch: Batch, ends: BatchEnds, took: float) -> Chart | None:
                 name=state.value,
                 word=f"state_{state.value}",
                 color=state.value,
-                values=[found[state, place] * weight / step for place in range(count)],
+                values=[found[state, place] * weight / length for place, length in enumerate(lengths)],
             )
             for state in ENDS
         ],

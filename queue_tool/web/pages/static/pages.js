@@ -9,6 +9,7 @@ import { offerValues } from "./completing.js";
 import { showPreviews } from "./previewing.js";
 import { closeMenus } from "./menu.js";
 import { readCharts } from "./charts.js";
+import { sendOnce } from "./submitting.js";
 
 showLocalTimes(document);
 nameZone();
@@ -20,3 +21,4 @@ offerValues();
 showPreviews();
 closeMenus();
 readCharts();
+sendOnce();
