@@ -82,7 +82,9 @@ def _gauge(name: str, meaning: str, *labels: str) -> Metric:
 
 # -- tasks -------------------------------------------------------------------------------------------------
 
-SUBMITTED = _counter("tasks_submitted", "Tasks that were stored.", "task_type")
+SUBMITTED = _counter(
+    "tasks_submitted", "Tasks that were stored: those of requests, of schedules and continuations.", "task_type"
+)
 REFUSED = _counter("elements_refused", "Elements of batches that were refused.")
 ENDED = _counter(
     "tasks_ended",

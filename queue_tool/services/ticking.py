@@ -57,7 +57,7 @@ class Ticking:
         works: list[NewTask | NewBatch | None] = [None] * (len(made) - len(new)) + [each.work for each in new]
         kept: list[Kept[Any]] = []
         for each, work in zip(made, works, strict=True):
-            self._emit(schedule, each.tick)
+            self._emit(schedule, each.tick, work)
             if each.tick.result is TickResult.SENT and work is not None:
                 kept.append(_kept(work, each, now))
         self.submit.push(kept)
@@ -104,12 +104,31 @@ class Ticking:
 
         return judge
 
-    def _emit(self, schedule: Schedule, tick: Tick) -> None:
+    def _emit(self, schedule: Schedule, tick: Tick, work: NewTask | NewBatch | None) -> None:
         at, emit = tick.at.isoformat(), self.submit.telemetry.emit
         if tick.result is TickResult.REFUSED:
             emit(events.TickRefused(schedule=schedule.id, at=at, reason=tick.error or ""))
             return
-        emit(events.Ticked(schedule=schedule.id, at=at, result=tick.result.value, token=tick.token, batch=tick.batch))
+        tasks, rejected = _sizes(work) if tick.result is TickResult.SENT else (0, 0)
+        emit(
+            events.Ticked(
+                schedule=schedule.id,
+                at=at,
+                result=tick.result.value,
+                task_type=schedule.work.task_type,
+                tasks=tasks,
+                rejected=rejected,
+                token=tick.token,
+                batch=tick.batch,
+            )
+        )
+
+
+def _sizes(work: NewTask | NewBatch | None) -> tuple[int, int]:
+    """Return how many tasks a tick has sent, and how many elements were refused."""
+    if isinstance(work, NewBatch):
+        return len(work.accepted), len(work.refused)
+    return int(work is not None), 0
 
 
 def _kept(work: NewTask | NewBatch, made: MadeTick, now: datetime) -> Kept[Any]:

@@ -16,6 +16,13 @@ from tests.web.flask_server import flask_server
 LONG = {"task_type": "sleep", "data": {"item": "long", "valor": 600}}
 
 
+CUT = """[...document.querySelectorAll(".wide, button, dt, th, td, h1, .state")]
+    .filter(each => each.offsetParent && getComputedStyle(each).display !== "inline")
+    .filter(each => each.scrollWidth > each.clientWidth + 1)
+    .map(each => `${each.tagName} is cut: ${each.innerText}`)"""
+"""Returns the elements whose text is wider than they are."""
+
+
 def send(system: System, *tasks: dict[str, Any]) -> list[str]:
     """Send tasks; return their tokens."""
     answer = http("POST", system.url("/tasks"), list(tasks)).json
@@ -150,6 +157,18 @@ def test_axe_finds_nothing_that_keeps_people_out_and_a_phone_shows_all(
             page.set_viewport_size({"width": 390, "height": 800})
             width = page.evaluate("document.documentElement.scrollWidth")
             found[path] += [] if width <= 390 else [f"{width} pixels wide"]
+        page.set_extra_http_headers({"Accept-Language": "ru"})  # of the languages, it has the longest words
+        for path in (
+            "/dashboard",
+            "/dashboard/batches",
+            "/dashboard/queues",
+            "/dashboard/workers",
+            "/dashboard/deadletters",
+        ):
+            for width in (1280, 390):
+                page.set_viewport_size({"width": width, "height": 800})
+                page.goto(system.url(path))
+                found[path] += page.evaluate(CUT)
         return found
 
     found = chromium.run(steps)

@@ -93,7 +93,7 @@ def test_a_tick_sends_a_task_and_pushes_its_ticket(world: World, news: News) -> 
     assert details.tags == ("mine", f"schedule:{schedule}")
     assert tick.token in world.runtime.broker.queued()
     (heard,) = news.of(events.Ticked)
-    assert (heard.schedule, heard.token) == (schedule, tick.token)
+    assert (heard.schedule, heard.token, heard.task_type, heard.tasks) == (schedule, tick.token, details.task_type, 1)
     world.sweep()
     assert len(world.ticks(schedule)) == 1
 

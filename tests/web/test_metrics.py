@@ -71,6 +71,18 @@ def test_every_metric_is_in_the_text_with_its_kind_and_its_meaning(client: Flask
         assert (family.type, family.documentation) == (metric.kind.value, metric.meaning)
 
 
+@pytest.mark.sqlite
+def test_what_schedules_and_continuations_send_is_counted_as_what_requests_send(site: Site) -> None:
+    one: dict[str, object] = {"task_type": "mirror", "every": 3600}
+    for more in ({"data": 1}, {"task_type": "strict", "elements": [{"a/b": [1]}, {"a/b": [2]}]}):
+        schedule = site.post("/schedules", one | more).json["id"]
+        assert site.post(f"/schedules/{schedule}/run").status_code == 200
+    site.work(site.send(on_finished={"task_type": "echo"}))
+    scrape = scraped(site.client, site.runtime)
+    found = {name: value(scrape, "tasks_submitted_total", task_type=name) for name in ("mirror", "strict", "echo")}
+    assert found == {"mirror": 2, "strict": 2, "echo": 1}
+
+
 def test_what_is_submitted_and_run_is_counted_by_type_and_status(inline: Runtime) -> None:
     client = application(inline).test_client()
     failing = {"min": 0, "max": 0, "failure": 1}

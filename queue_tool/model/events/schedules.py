@@ -72,6 +72,9 @@ class Ticked(Event):
     schedule: ScheduleId
     at: Time
     result: Annotated[str, "what it did: `sent`, `skipped` or `missed`"]
+    task_type: TypeName
+    tasks: Annotated[int, "tasks that it has sent"] = 0
+    rejected: Annotated[int, "refused elements of the batch that it has sent"] = 0
     token: Annotated[str, "the token of the task that it has sent"] | None = None
     batch: Annotated[str, "the id of the batch that it has sent"] | None = None
 

@@ -53,6 +53,8 @@ def _of_requests(sums: Sums) -> Listeners:
         events.RequestsStored: requests_stored,
         events.RequestsAnswered: requests_answered,
         events.BatchAccepted: batch_accepted,
+        events.ContinuationAdded: lambda event: count(metrics.SUBMITTED, 1, event.task_type),
+        events.Ticked: lambda event: _add_tick(sums, event),
         events.ElementsAccepted: lambda event: count(metrics.REFUSED, event.rejected),
         events.TaskReopened: lambda _: count(metrics.REOPENED, 1),
         events.TasksReopened: lambda event: count(metrics.REOPENED, event.changed),
@@ -115,6 +117,11 @@ def _of_webhooks(sums: Sums) -> Listeners:
 def _class_of(status: int | None) -> str:
     """Return the class of an HTTP status, such as `5xx`; an empty text if there is none."""
     return f"{status // 100}xx" if status else ""
+
+
+def _add_tick(sums: Sums, tick: events.Ticked) -> None:
+    sums.count(metrics.SUBMITTED, tick.tasks, tick.task_type)
+    sums.count(metrics.REFUSED, tick.rejected)
 
 
 def _add_transaction(sums: Sums, kind: str, size: int, seconds: float) -> None:
