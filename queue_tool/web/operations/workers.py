@@ -60,8 +60,8 @@ def add_workers(query: CountQuery, body: CountBody) -> ScaledSupervisor:
 def remove_workers(query: CountQuery, body: CountBody) -> ScaledSupervisor:
     """Remove workers.
 
-    Those that were added last drain and end, all at the same time: they take no more tasks, and their running tasks
-    get `QUEUE_TOOL_DRAIN` seconds. What is left then runs again on another worker, and loses no attempt.
+    Those with the fewest running tasks drain and end, all at the same time: they take no more tasks, and what they run
+    gets `QUEUE_TOOL_DRAIN` seconds. What is left then runs again on another worker, and loses no attempt.
     """
     count = query.count if body.count is UNSET else body.count
     return _changed(query, lambda scale: scale.fewer(count), "Workers removed")

@@ -42,7 +42,7 @@ def charts_of(steps: Sequence[Step]) -> list[Chart]:
         lines(name="run", unit=Unit.SECONDS, series=runs, empty="none_ended"),
         levels(name="depth", unit=Unit.COUNT, series=depth, empty="none_measured"),
         levels(name="age", unit=Unit.SECONDS, series=age, empty="none_measured"),
-        levels(name="lanes", unit=Unit.SHARE, series=_lanes(steps), empty="none_working"),
+        levels(name="lanes", unit=Unit.SHARE, series=_lanes(steps), empty="none_measured"),
         columns(name="workers", unit=Unit.COUNT, series=_workers(steps), empty="none_working"),
     ]
 
