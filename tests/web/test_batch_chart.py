@@ -17,6 +17,7 @@ from queue_tool.model.states import State
 from queue_tool.store.batch_ends import MOST, spread
 from queue_tool.web.pages.charts.batch import pace_chart
 from queue_tool.web.pages.charts.drawing import draw
+from queue_tool.web.pages.pace import pace_of, recent_pace
 from tests.web.site import ON_BOTH, Site
 
 START = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -56,6 +57,22 @@ def test_the_columns_are_rates_of_all_tasks_since_the_batch_was_sent(site: Site)
     assert (long.step, len(long.times)) == (1800, 56)
     assert draw(pace_chart(batch, BatchEnds(looked_at=0, ends=[]), 0.0) or chart).is_empty
     assert pace_chart(replace(batch, finished_at=START), BatchEnds(looked_at=1, ends=ended), 4.9) is None
+
+
+@pytest.mark.sqlite
+def test_the_time_left_follows_the_latest_ends_and_not_the_wait_before_the_first(site: Site) -> None:
+    batch = replace(site.runtime.ask.batch(site.batch({})[0]), created_at=START, accepted=4000, open=2000)
+    now = START + timedelta(seconds=1000)  # it waited for 900 seconds, and then ended 20 tasks per second
+    ends = [(State.FINISHED, START.timestamp() + 900 + n / 2) for n in range(200)]
+    pace = recent_pace(batch, BatchEnds(looked_at=400, ends=ends), now)
+    assert (pace.took, round(pace.rate), round(pace.left or 0)) == (1000, 20, 100)
+    stalled = recent_pace(batch, BatchEnds(looked_at=400, ends=ends), now + timedelta(seconds=180))
+    assert (round(stalled.rate, 6), round(pace.rate, 6)) == (2, 20)
+    average = pace_of(batch, now)
+    assert (average.rate, average.left) == (2, 1000)
+    assert recent_pace(batch, BatchEnds(looked_at=400, ends=ends[:4]), now) == average
+    ended = replace(batch, finished_at=now, open=0)
+    assert recent_pace(ended, BatchEnds(looked_at=400, ends=ends), now) == pace_of(ended, now)
 
 
 @ON_BOTH

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -13,7 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from queue_tool.errors import BadParameter
 from queue_tool.model import json_text
 from queue_tool.model.access import Role
-from queue_tool.model.batch import UNNAMED, Batch, SealedBy
+from queue_tool.model.batch import UNNAMED, SealedBy
 from queue_tool.model.details import ElementResult
 from queue_tool.model.filter import Filter
 from queue_tool.model.labels import label_of
@@ -26,6 +24,7 @@ from queue_tool.web.http.result_files import CSV, JSON_LINES, stream_as
 from queue_tool.web.http.selections import requester
 from queue_tool.web.pages.charts.batch import pace_chart
 from queue_tool.web.pages.charts.drawing import draw
+from queue_tool.web.pages.pace import pace_of, recent_pace
 from queue_tool.web.pages.page import OFTEN, back_to, choice, field, page
 from queue_tool.web.pages.tasks import MOVES, did_of, numbers_of
 
@@ -42,15 +41,6 @@ LONGEST_ITEM = 200
 FORMATS = {"csv": CSV, "jsonl": JSON_LINES}
 
 pages = Group("batch pages", "Batches with their progress and their results.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How fast a batch is worked on."""
-
-    took: float  # seconds since it was sent; until its end, if it has ended
-    rate: float  # ended tasks in a second
-    left: float | None  # seconds until its end at this rate; None: unknown, or it has ended
 
 
 @pages.get(PATH, Role.READ, in_document=False)
@@ -75,8 +65,8 @@ def show_batch(batch: str) -> Response:
     """Show a batch: its counts, its first elements, and its refusals."""
     system = runtime()
     found = system.ask.batch(batch)
-    pace = pace_of(found, system.clock.now())
     ends = system.ask.ends(batch)
+    pace = recent_pace(found, ends, system.clock.now())
     chart = pace_chart(found, ends, pace.took)
     first = list(islice(system.ask.results(batch), MOST_ELEMENTS))
     refused = list(islice(system.ask.refusals(batch), MOST_ELEMENTS)) if found.rejected else []
@@ -113,14 +103,6 @@ def download_results(batch: str, query: DownloadQuery) -> Response:
     if query.format not in FORMATS:
         raise BadParameter(f"format must be one of {', '.join(FORMATS)}, not {query.format[:40]!r}.")
     return stream_as(FORMATS[query.format], batch)
-
-
-def pace_of(batch: Batch, now: datetime) -> Pace:
-    """Return how fast a batch is worked on, on average since it was sent."""
-    took = max(0.0, ((batch.finished_at or now) - batch.created_at).total_seconds())
-    rate = (batch.accepted - batch.open) / took if took else 0.0
-    left = batch.open / rate if rate and batch.finished_at is None and not batch.is_open else None
-    return Pace(took=took, rate=rate, left=left)
 
 
 def _row(element: ElementResult) -> dict[str, Any]:

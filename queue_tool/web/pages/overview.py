@@ -16,9 +16,9 @@ from queue_tool.web.http import shapes
 from queue_tool.web.http.admission import FORM
 from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.operation import Group
-from queue_tool.web.pages.batches import pace_of
 from queue_tool.web.pages.charts.drawing import Drawing, draw
 from queue_tool.web.pages.charts.measured import charts_of
+from queue_tool.web.pages.pace import pace_of
 from queue_tool.web.pages.page import SOMETIMES, back_to, choice, page
 
 PATH = "/dashboard"
