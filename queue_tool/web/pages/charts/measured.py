@@ -103,7 +103,8 @@ def _lanes(steps: Sequence[Step]) -> list[Series]:
         busy = _values(steps, metrics.BUSY_SLOTS, lane.value, _mean)
         if any(slots):
             shares = [min((use or 0.0) / of, 1.0) if of else None for use, of in zip(busy, slots, strict=True)]
-            found.append(Series(name=lane.value, color=f"line{place}", values=shares))
+            word, color = f"lane_{lane.value}", f"line{place}"
+            found.append(Series(name=lane.value, word=word, color=color, values=shares))
     return found
 
 
