@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from queue_tool.host import processes
+from queue_tool.model.batch import Accepted
 from queue_tool.model.clock import Clock
 from queue_tool.model.heartbeat import Heartbeat, Slots
 from queue_tool.model.queues import Lane, Priority
 from queue_tool.model.scaling_rule import Load
 from queue_tool.runtime import Runtime
 from queue_tool.services.worker_load import WorkerLoad
+from tests.runs import claim_runs
 
 OWN = os.getpid()
 LATER = 3600.0
@@ -51,3 +54,19 @@ def test_a_worker_that_calculates_is_busy_although_its_slots_are_free(runtime: R
         pass
     assert load([OWN]).busy == 1.0
     assert processes.processor_time(2**22) == 0.0
+
+
+def test_the_idlest_workers_are_those_with_the_fewest_running_tasks(runtime: Runtime) -> None:
+    load = WorkerLoad(runtime.store, clock(0))
+    first = runtime.owner.id()
+    assert load.idlest([OWN]) == [OWN]
+    other = replace(runtime.store.workers.details(runtime.clock.now())[0].process, pid=OWN + 1)
+    second = runtime.store.workers.register(other, runtime.clock.now())
+    assert load.idlest([OWN, OWN + 1]) == [OWN + 1, OWN]  # both do nothing, and the second one is newer
+    (token,) = (
+        each.token for each in runtime.submit([1], runtime.of_type("echo")).elements if isinstance(each, Accepted)
+    )
+    claim_runs(runtime.store, [(token, 1)], second, runtime.clock.now())
+    assert load.idlest([OWN, OWN + 1]) == [OWN, OWN + 1]
+    assert load.idlest([OWN + 2]) == []
+    assert first != second

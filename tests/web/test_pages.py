@@ -213,6 +213,24 @@ def test_no_page_with_its_files_is_larger_than_150_kb(site: Site) -> None:
 MODULES = (*re.findall(r'from "./(\w+[.]js)"', (STATIC / "pages.js").read_text()), "charts.css")
 
 
+@pytest.mark.sqlite
+def test_errors_filters_and_the_time_zone_are_named_in_the_language_of_the_reader(site: Site) -> None:
+    browser = {"Accept": "text/html", "Accept-Language": "pt"}
+    unknown = site.get(f"{TASKS}/{UNKNOWN}", browser)
+    assert unknown.status_code == 404
+    assert "404 Não encontrado</h1>" in unknown.text
+    assert "Não há tarefa com este token" in unknown.text
+    assert "Job not found" not in unknown.text
+    special = site.get("/dashboard?span=week", browser).text  # no language has these words
+    assert '<span lang="en">span must be one of' in special
+    (name, found) = ("e\u202eman", site.send(name="e\u202eman", custom_id="x", tags=["a"]))
+    assert f"<bdi>{name}</bdi>" in site.get(f"{TASKS}/{found}").text  # it turns no text around it
+    assert "Horários: <span data-zone>UTC</span>" in site.get(TASKS, browser).text
+    confirm = site.get(f"{TASKS}?confirm=cancel&tag=a&status=queued&custom_id=x", browser).text
+    for label in ("<dt>Etiqueta</dt>", "<dd>na fila</dd>", '<dt class="own">custom_id</dt>'):
+        assert label in confirm
+
+
 def test_a_list_of_more_than_is_counted_says_so(site: Site) -> None:
     site.batch(*[{"data": 1}] * (MOST_COUNTED + 1))
     total = "10\u202f000+"
