@@ -197,7 +197,7 @@ def test_a_key_logs_in_sees_what_its_role_allows_and_logs_out(chromium: Chromium
         )
         assert status == 403
         page.get_by_role("button", name="Dark colors").click()
-        assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+        page.locator("html[data-theme=dark]").wait_for()
         page.get_by_role("button", name="Log out").click()
         page.get_by_label("API key").wait_for()
         page.goto(f"http://127.0.0.1:{port}/dashboard/tasks?tag=x")
