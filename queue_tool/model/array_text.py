@@ -31,11 +31,13 @@ class ArrayText:
 
         Raises:
             NotAnArray: the text is no array.
-            MalformedJson: the array has no end, or there is more behind it.
+            MalformedJson: the text is empty or not UTF-8, the array has no end, or there is more behind it.
         """
         signs = self._signs()
-        if next(signs, b"") != b"[" or self._cut().strip(SPACE):
-            raise NotAnArray
+        first = next(signs, b"")
+        before = self._cut().strip(SPACE)
+        if first != b"[" or before:
+            raise _not_an_array(before or first or self._buffer.strip(SPACE))
         is_first, sign = True, b","
         while sign == b",":
             sign = _end_of_element(signs)
@@ -74,6 +76,17 @@ class ArrayText:
             if kept < 0:
                 break
         return b"".join(read)
+
+
+def _not_an_array(begins: bytes) -> NotAnArray | MalformedJson:
+    """Return the error about a text that begins like this."""
+    if not begins:
+        return MalformedJson("The body is not valid JSON: it is empty.")
+    try:
+        begins.decode()
+    except UnicodeDecodeError:
+        return MalformedJson("The body is not valid JSON: it is not UTF-8.")
+    return NotAnArray()
 
 
 def _end_of_element(signs: Iterator[bytes]) -> bytes:
