@@ -64,8 +64,8 @@ class Cluster:
         self.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def cut_connections(self) -> None:
-        """End every other connection, as an administrator of the server can."""
-        self.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        """End every other connection, as an administrator of the server can, and wait until they have ended."""
+        self.run("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
 
     def hang(self) -> None:
         """Let it answer nobody, neither on old connections nor on new ones."""

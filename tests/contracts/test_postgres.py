@@ -6,10 +6,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from queue_tool.errors import StoreAway
 from queue_tool.store import migrations
 from queue_tool.store.engine.database import Changes, Database
+from queue_tool.store.engine.driver import BoundedConnection
 from tests.past_the_store import opened, rows
 from tests.postgres import Cluster
 from tests.support import clean_environment, run_command
@@ -51,6 +53,26 @@ def test_a_cut_connection_does_not_fail_later_transactions(migrated_url: str, cl
             assert connection.exec_driver_sql("SELECT 1").scalar() == 1
     assert database.first_row("SELECT 1", {}) == (1,)
     database.close()
+
+
+def test_a_connection_that_has_just_answered_is_not_asked_again(migrated_url: str) -> None:
+    database = Database(migrated_url)
+    with database.read() as connection:
+        driver = driver_of(connection)
+    answered_at = driver.answered_at
+    driver.require_open()
+    assert driver.answered_at == answered_at
+    driver.answered_at = float("-inf")
+    driver.require_open()
+    assert driver.answered_at > answered_at
+    assert not driver.autocommit
+    database.close()
+
+
+def driver_of(connection: Connection) -> BoundedConnection:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, BoundedConnection)
+    return driver
 
 
 def test_a_statement_without_an_end_is_given_up_by_the_server_and_by_the_client(

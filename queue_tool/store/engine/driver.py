@@ -6,6 +6,7 @@ while the kernel of a stopped server still acknowledges. So the client must stop
 
 from __future__ import annotations
 
+import select
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -14,6 +15,9 @@ from psycopg import Connection, OperationalError, errors
 from psycopg.abc import PQGen
 
 Result = TypeVar("Result")
+
+FRESH = 1.0
+"""Seconds after an answer for which a connection counts as open if nothing has arrived since."""
 
 
 class BoundedConnection(Connection[Any]):
@@ -24,6 +28,9 @@ class BoundedConnection(Connection[Any]):
 
     on_answer: Callable[[], object] = staticmethod(lambda: None)
     """Called after each answer."""
+
+    answered_at: float = float("-inf")
+    """When the server answered last. Monotonic."""
 
     is_shared: bool = False
     """Whether a pooler shares the server's sessions among clients. Then nothing is prepared."""
@@ -61,4 +68,26 @@ class BoundedConnection(Connection[Any]):
             return result
         finally:
             if not self.closed:
+                self.answered_at = time.monotonic()
                 self.on_answer()
+
+    def require_open(self) -> None:
+        """Check that the server has not ended the session.
+
+        To ask the server takes a round trip. That is left out if it has answered just now and said nothing since: who
+        ends a session says so.
+
+        Raises:
+            Error: the session has ended.
+        """
+        if time.monotonic() - self.answered_at < FRESH and not self._has_news():
+            return
+        autocommit, self.autocommit = self.autocommit, True
+        self.execute("SELECT 1")
+        self.autocommit = autocommit
+
+    def _has_news(self) -> bool:
+        """Return whether something has arrived that nobody has read, or the end of the connection."""
+        arrived = select.poll()
+        arrived.register(self.fileno(), select.POLLIN)
+        return bool(arrived.poll(0))

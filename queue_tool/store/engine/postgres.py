@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Engine, NullPool, PoolProxiedConnection, Table, create_engine, event, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InvalidatePoolError
 
 from queue_tool.errors import CannotCopy, DriverMissing, FailureKind, StoreAway
 from queue_tool.store.engine.failures import failures_named
@@ -114,9 +115,9 @@ class Postgres:
             pool_size=KEPT,
             max_overflow=MOST - KEPT,
             pool_timeout=self._timeout,
-            pool_pre_ping=True,
             **options,
         )
+        event.listen(engine, "checkout", _require_open)
         self._places[engine] = Places(self._server, MOST)
         return engine
 
@@ -158,6 +159,14 @@ class Postgres:
 
         event.listen(engine, "do_connect", connect)
         event.listen(engine, "begin", lambda connection: session.begin(connection.connection.driver_connection))
+
+
+def _require_open(driver: Any, _record: object, _borrowed: object) -> None:
+    """Let the pool replace a connection whose session the server has ended."""
+    try:
+        driver.require_open()
+    except driver.Error as error:
+        raise InvalidatePoolError from error
 
 
 def is_postgres(connection: Connection) -> bool:
