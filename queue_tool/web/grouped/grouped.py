@@ -30,9 +30,6 @@ from queue_tool.web.serving.gathering import Gathering
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-SERVER_THREADS = 4
-"""Threads for each kind of request if the database is a server, which serves several transactions at the same time."""
-
 _OPERATIONS = {
     operation.path: operation.name
     for part in (api, messages, tasks)
@@ -54,11 +51,10 @@ class Grouped:
         """Use this system."""
         self._system = system
         self._keys = KnownKeys(system.store, system.settings)
-        threads = 1 if system.store.database.is_file else SERVER_THREADS
         kinds: Sequence[Kind[Any]] = (MessageRequests(system), SubmitRequests(system))
         self._gatherings: dict[str, Gathering[Request, Answer]] = {}
         for kind in kinds:
-            gathering = Gathering[Request, Answer]("grouped", partial(self._answers, kind), threads)
+            gathering = Gathering[Request, Answer]("grouped", partial(self._answers, kind))
             self._gatherings |= dict.fromkeys(kind.paths, gathering)
 
     def __call__(self, environ: WSGIEnvironment) -> asyncio.Future[Answer | None] | None:
