@@ -37,6 +37,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         """Return whether the task must not start yet."""
         return self.timing.due_at is not None and self.timing.due_at > now
 
+    @property
+    def has_rows(self) -> bool:
+        """Return whether the task has more than its own row: tags, or what follows when it ends."""
+        return bool(self.tags or self.on_finished or self.webhook)
+
 
 PLAIN = Options()
 """No option set."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from queue_tool.model.failures import Failure
 from queue_tool.model.states import State
 from queue_tool.store.added import Added
-from queue_tool.store.additions import AddBatch, Addition, Additions, AddTask, new_tasks
+from queue_tool.store.addition import AddBatch, Addition, AddTask
+from queue_tool.store.additions import Additions, new_tasks
 from queue_tool.store.batches import Batches
 from queue_tool.store.control import Canceled, Control
 from queue_tool.store.elements import AddElements

@@ -13,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Float,
+    FromClause,
     Integer,
     Text,
     bindparam,
@@ -31,7 +32,7 @@ from queue_tool.model.states import State
 from queue_tool.store import continuing, ends, line
 from queue_tool.store.engine.database import micros, micros_or_none
 from queue_tool.store.engine.direct import Direct
-from queue_tool.store.engine.rows import as_rows, field
+from queue_tool.store.engine.rows import as_rows, entry, field
 from queue_tool.store.listening import begin_own
 from queue_tool.store.tables import batches, labels, refusals, tasks
 from queue_tool.store.tagging import add_tags
@@ -52,7 +53,7 @@ def add_batch(connection: Connection, new: NewBatch, *, held: bool, sender: int 
         held: whether its tickets wait in line until Redis has room.
         sender: the number of the process that pushes them next; 0: a sweeper does it.
     """
-    row = _batch_row(new, held=held, sender=sender)
+    row = batch_row(new, held=held, sender=sender)
     batch_id: int = _ADD_BATCH.first(connection, row)[0]
     waits_with_others = held and len(new.accepted) <= line.SMALL
     pushed_at = None if waits_with_others else micros(new.created_at)
@@ -138,15 +139,16 @@ def add_many(connection: Connection, requests: Sequence[NewTasks]) -> None:
         connection: the connection of a transaction that writes.
         requests: the tasks of each request.
     """
-    rows = [_batch_row(each.batch, held=each.held, sender=each.sender) for each in requests if each.batch is not None]
+    rows = [batch_row(each.batch, held=each.held, sender=each.sender) for each in requests if each.batch is not None]
     if rows:
         _ADD_BATCHES.run_each(connection, rows)
-    _ADD_MIXED.run(connection, as_rows(row for each in requests for row in _mixed_rows(each)))
+    _ADD_MIXED.run(connection, as_rows(row for each in requests for row in mixed_rows(each)))
     _add_more(connection, [task for each in requests for task in each.tasks])
     line.join_others(connection, {task.list for each in requests if each.held for task in each.tasks})
 
 
-def _mixed_rows(request: NewTasks) -> Iterator[tuple[object, ...]]:
+def mixed_rows(request: NewTasks) -> Iterator[tuple[object, ...]]:
+    """Return the fields of each task of a request: those of `mixed_columns`, and last the id of its batch."""
     batch, now = request.batch, request.created_at
     if batch is None:
         pushed_at = being_pushed(request.sender, held=request.held)
@@ -154,10 +156,11 @@ def _mixed_rows(request: NewTasks) -> Iterator[tuple[object, ...]]:
         pushed_at = None if request.held else micros(now)
     for task in request.tasks:
         own = _own(task, now, pushed_at)
-        yield task.token, task.index, _text(task.data), *own, batch and batch.id, micros(now)
+        yield task.token, task.index, _text(task.data), *own, micros(now), batch and batch.id
 
 
-def _batch_row(new: NewBatch, *, held: bool, sender: int) -> dict[str, object]:
+def batch_row(new: NewBatch, *, held: bool, sender: int) -> dict[str, object]:
+    """Return the columns of a new batch; the arguments are those of `add_batch`."""
     now = micros(new.created_at)
     pushable = not held and any(not task.options.must_wait(new.created_at) for task in new.accepted)
     return {
@@ -272,15 +275,14 @@ _OWN: dict[str, TypeEngine[Any]] = {
     "unique_key": Text(),
 }
 
-_COLUMNS: dict[str, Any] = {
+_FIRST: dict[str, Any] = {"run": literal_column("1"), "attempt": literal_column("1"), "losses": literal_column("0")}
+
+_COLUMNS: dict[str, Any] = _FIRST | {
     "token": field(0),
     "position": field(1, Integer()),
     "data": field(2),
     "batch_id": bindparam("batch_id", type_=BigInteger),
     "created_at": bindparam("created_at", type_=BigInteger),
-    "run": literal_column("1"),
-    "attempt": literal_column("1"),
-    "losses": literal_column("0"),
 }
 
 
@@ -296,19 +298,21 @@ def _insert(columns: dict[str, Any]) -> Direct:
     return Direct(insert(tasks).from_select(list(columns), select(*columns.values())))
 
 
-def _field(number: int, kind: TypeEngine[Any]) -> ColumnElement[Any]:
-    return field(number, None if isinstance(kind, Text) else kind)
+def _field(number: int, kind: TypeEngine[Any], of: FromClause = entry) -> ColumnElement[Any]:
+    return field(number, None if isinstance(kind, Text) else kind, of)
 
 
-_AFTER_OWN = 3 + len(_OWN)
+def mixed_columns(rows: FromClause) -> dict[str, Any]:
+    """Return the columns of new tasks, except their batch, from a table like `entry` of `mixed_rows`."""
+    kinds: dict[str, TypeEngine[Any]] = {"token": Text(), "position": Integer(), "data": Text()}
+    kinds |= _OWN | {"created_at": BigInteger()}
+    return _FIRST | {name: _field(number, kind, rows) for number, (name, kind) in enumerate(kinds.items())}
 
-_ADD_MIXED = _insert(
-    _COLUMNS
-    | {name: _field(number, kind) for number, (name, kind) in enumerate(_OWN.items(), start=3)}
-    | {
-        "batch_id": select(batches.c.id).where(batches.c.public_id == field(_AFTER_OWN)).scalar_subquery(),
-        "created_at": field(_AFTER_OWN + 1, BigInteger()),
-    }
-)
+
+BATCH_FIELD = 4 + len(_OWN)
+"""The place of the batch's id in `mixed_rows`, the last one."""
+
+_BATCH_ID = select(batches.c.id).where(batches.c.public_id == field(BATCH_FIELD)).scalar_subquery()
+_ADD_MIXED = _insert(mixed_columns(entry) | {"batch_id": _BATCH_ID})
 
 _SET_WEBHOOKS = update(tasks).where(tasks.c.token == field(0)).values(webhook=field(1))

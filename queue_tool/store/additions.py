@@ -8,94 +8,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from enum import Enum
 from itertools import groupby
 from operator import attrgetter
 
 from sqlalchemy import Connection
 
 from queue_tool.errors import CommitUnknown, FailureKind, StoreAway, TooManyWaiting
-from queue_tool.model.batch import IdempotencyKey, NewBatch, NewTask, refuse_duplicate
+from queue_tool.model.batch import refuse_duplicate
 from queue_tool.store import line, unique
 from queue_tool.store.added import Added
 from queue_tool.store.adding import NewTasks, add_batch, add_many, add_tasks, being_pushed
+from queue_tool.store.addition import AddBatch, Addition, AddTask, Kind, is_simple, kind_of
 from queue_tool.store.closed import follow_new
 from queue_tool.store.committed import Row, of_batch, of_task, was_committed
 from queue_tool.store.elements import AddElements, add_elements, lock_batches
+from queue_tool.store.engine.compound import has_compounds
 from queue_tool.store.engine.database import Database, moment
 from queue_tool.store.growth import Growth
 from queue_tool.store.idempotency import lock_and_recall, lock_keys, remember, remember_tasks, unused
 from queue_tool.store.pushed_tickets import PushedTickets, mark_batches, mark_pushed, mark_tickets
 from queue_tool.store.waiting_count import WaitingCount
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddBatch:
-    """A request to add a batch."""
-
-    new: NewBatch
-    hold: Sequence[str] = ()  # lists without room in Redis, so that these tickets join the line
-    some_accepted: bool = False  # whether a batch of which no element was accepted is not added
-
-    @property
-    def key(self) -> IdempotencyKey | None:
-        """Return the request's Idempotency-Key, if it has one."""
-        return self.new.idempotency
-
-    @property
-    def tasks(self) -> Sequence[NewTask]:
-        """Return the tasks to add."""
-        return self.new.accepted
-
-    @property
-    def size(self) -> int:
-        """Return how many rows are added, about."""
-        return len(self.new.elements) + 1
-
-    @property
-    def is_plain(self) -> bool:
-        """Return whether nothing that is already there can change what is added, and only tasks are added."""
-        new = self.new
-        labeled = bool(new.label.metadata or new.label.webhook)
-        more = new.idempotency or new.refused or labeled or new.unique_keys or new.on_finished
-        return bool(new.accepted) and not more
-
-    @property
-    def new_tasks(self) -> tuple[Sequence[NewTask], NewBatch | None, datetime]:
-        """Return the tasks, their batch, and when they were submitted."""
-        return self.new.accepted, self.new, self.new.created_at
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddTask:
-    """A request to add one task without a batch."""
-
-    new: NewTask
-    now: datetime
-    key: IdempotencyKey | None = None
-    hold: Sequence[str] = ()
-
-    size = 1
-
-    @property
-    def tasks(self) -> Sequence[NewTask]:
-        """Return the task to add."""
-        return (self.new,)
-
-    @property
-    def is_plain(self) -> bool:
-        """Return whether nothing that is already there can change what is added."""
-        return not (self.key or self.new.options.unique_key)
-
-    @property
-    def new_tasks(self) -> tuple[Sequence[NewTask], NewBatch | None, datetime]:
-        """Return the task, no batch, and when it was submitted."""
-        return (self.new,), None, self.now
-
-
-Addition = AddBatch | AddTask | AddElements
-
 
 NOTHING = PushedTickets(at=moment(0))
 
@@ -143,11 +75,14 @@ class Additions:
             with self._database.write() as connection:
                 _lock(connection, requests)
                 mark_tickets(connection, marks)
-                for kind, group in groupby(requests, key=_kind_of):
-                    limits = _Limits(most=max_waiting, sender=sender, growth=growth)
-                    answers += self._add_group(connection, list(group), limits, kind)
-                mark_batches(connection, marks, growth.batches)
-                growth.apply(connection)
+                limits = _Limits(most=max_waiting, sender=sender, growth=growth)
+                if self._add_at_once(connection, requests, limits, marks):
+                    answers += [Added()] * len(requests)
+                else:
+                    for kind, group in groupby(requests, key=kind_of):
+                        answers += self._add_group(connection, list(group), limits, kind)
+                    mark_batches(connection, marks, growth.batches)
+                    growth.apply(connection)
         except CommitUnknown as error:
             self._require_committed(requests, answers, error)
         return answers
@@ -172,14 +107,31 @@ class Additions:
         with self._database.write(durable=False) as connection:
             mark_pushed(connection, pushed)
 
+    def _add_at_once(
+        self, connection: Connection, requests: Sequence[Addition], limits: _Limits, marks: PushedTickets
+    ) -> bool:
+        """Add all requests and record the pushed batches with one statement; return False if that is not possible."""
+        if not has_compounds(connection) or marks.parts or not all(map(is_simple, requests)):
+            return False
+        from queue_tool.store.at_once import add_at_once  # most processes never need it
+
+        last_row = self._waiting.last_row_for(sum(len(request.tasks) for request in requests), limits.most)
+        if last_row < 0:
+            return False
+        new = [
+            NewTasks(tasks=tasks, batch=batch, created_at=at, held=False, sender=limits.sender)
+            for tasks, batch, at in (request.new_tasks for request in requests if not isinstance(request, AddElements))
+        ]
+        return add_at_once(connection, new, marks, last_row)
+
     def _add_group(
-        self, connection: Connection, group: Sequence[Addition], limits: _Limits, kind: _Kind
+        self, connection: Connection, group: Sequence[Addition], limits: _Limits, kind: Kind
     ) -> Iterable[Added]:
         """Add requests of one kind. What does not depend on each other is added with as few statements as possible."""
         together: dict[int, Added] = {}
-        if len(group) > 1 and kind is not _Kind.OTHER:
+        if len(group) > 1 and kind is not Kind.OTHER:
             fresh = [each for each in group if not isinstance(each, AddElements)]
-            if kind is _Kind.KEYED:
+            if kind is Kind.KEYED:
                 are_new = unused(connection, [each.key for each in fresh if each.key], fresh[0].new_tasks[2])
                 fresh = [each for each, is_new in zip(fresh, are_new, strict=True) if is_new]
             total = sum(len(request.tasks) for request in fresh)
@@ -291,20 +243,3 @@ def new_tasks(requests: Sequence[Addition], answers: Sequence[Added]) -> Mapping
 
 
 _TYPE_NAME = attrgetter("task_type.name")
-
-
-class _Kind(Enum):
-    """What decides whether requests are added together."""
-
-    PLAIN = 1  # nothing that is already there can change what is added
-    KEYED = 2  # the same, except for an idempotency key: one task without a batch
-    OTHER = 3
-
-
-def _kind_of(request: Addition) -> _Kind:
-    if request.size > line.SMALL or isinstance(request, AddElements):
-        return _Kind.OTHER
-    if request.is_plain:
-        return _Kind.PLAIN
-    is_keyed = isinstance(request, AddTask) and request.new.options.unique_key is None
-    return _Kind.KEYED if is_keyed else _Kind.OTHER

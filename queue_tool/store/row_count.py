@@ -24,6 +24,15 @@ class RowCount:
         self._counted: int | None = None
         self._last_row = 0
 
+    def last_row_for(self, more: int, most: int) -> int:
+        """Return the highest id of a row with which `more` new rows fit under the limit for sure; below 0: unknown.
+
+        Args:
+            more: the number of rows to add.
+            most: the most rows that there may be.
+        """
+        return -1 if self._counted is None else self._last_row + most - self._counted - more
+
     def room_for(self, connection: Connection, more: int, most: int) -> int:
         """Return how many of `more` new rows fit under the limit `most`.
 

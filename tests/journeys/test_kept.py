@@ -85,7 +85,7 @@ def is_writing(system: System) -> bool:
     """Return whether the web process has begun a transaction of its requests, or waits for it."""
     url, web = url_of(system), system.child("web")
     if not url.startswith(SQLITE):
-        inserting = "wait_event_type = 'Lock' AND query LIKE 'INSERT INTO%'"
+        inserting = "wait_event_type = 'Lock' AND query LIKE '%INSERT INTO%'"
         return rows(url, f"SELECT 1 FROM pg_stat_activity WHERE {inserting} AND datname = current_database()") != []
     inode = Path(f"{url.removeprefix(SQLITE)}.write-lock").stat().st_ino
     family = {web, *system.children(web)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, Text, bindparam, cast, literal_column, true
+from sqlalchemy import ColumnElement, Connection, FromClause, Table, Text, bindparam, cast, literal_column, true
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.sql.type_api import TypeEngine
@@ -80,18 +80,35 @@ def _each_on_postgres(element: Any, compiler: Any, **kw: Any) -> str:
     return f"json_array_elements(CAST({compiler.process(element.clauses, **kw)} AS json))"
 
 
+class parsed_each(GenericFunction[Any]):  # noqa: N801 - named like `json_each`
+    """The same as `json_each`, and faster if many fields of each row are read: PostgreSQL parses the array once."""
+
+    inherit_cache = True
+
+
+@compiles(parsed_each)
+def _parsed_on_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(parsed_each, "postgresql")
+def _parsed_on_postgres(element: Any, compiler: Any, **kw: Any) -> str:
+    return f"jsonb_array_elements(CAST({compiler.process(element.clauses, **kw)} AS jsonb))"
+
+
 entry = json_each(bindparam("rows", type_=Text)).table_valued("value", name="entry")
 """The rows in the parameter `rows`, as a table with one column. Each row is a JSON array."""
 
 
-def field(number: int, type_: TypeEngine[Any] | None = None) -> ColumnElement[Any]:
+def field(number: int, type_: TypeEngine[Any] | None = None, of: FromClause = entry) -> ColumnElement[Any]:
     """Return one field of a row in `entry`.
 
     Args:
         number: the position of the field, from 0.
         type_: the type to cast the field to. Without it the field is a text.
+        of: another table like `entry`.
     """
-    text: ColumnElement[Any] = entry.c.value.op("->>")(literal_column(str(number)))
+    text: ColumnElement[Any] = of.c.value.op("->>")(literal_column(str(number)))
     return text if type_ is None else cast(text, type_)
 
 
