@@ -80,7 +80,7 @@ def _each_on_postgres(element: Any, compiler: Any, **kw: Any) -> str:
     return f"json_array_elements(CAST({compiler.process(element.clauses, **kw)} AS json))"
 
 
-class parsed_each(GenericFunction[Any]):  # noqa: N801 - named like `json_each`
+class parsed_each(GenericFunction[Any]):
     """The same as `json_each`, and faster if many fields of each row are read: PostgreSQL parses the array once."""
 
     inherit_cache = True
