@@ -5,43 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from functools import lru_cache
-from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
     Connection,
-    Float,
-    FromClause,
-    Integer,
-    Text,
-    bindparam,
     insert,
-    literal_column,
-    select,
     update,
 )
-from sqlalchemy.types import TypeEngine
 
-from queue_tool.model import json_text
 from queue_tool.model.batch import Label, NewBatch, NewTask, Refused
 from queue_tool.model.continuation import Continuation, parent_of_batch
 from queue_tool.model.options import PLAIN
-from queue_tool.model.states import State
 from queue_tool.store import continuing, ends, line
-from queue_tool.store.engine.database import micros, micros_or_none
+from queue_tool.store.engine.database import micros
 from queue_tool.store.engine.direct import Direct
-from queue_tool.store.engine.rows import as_rows, entry, field
+from queue_tool.store.engine.rows import as_rows, field
 from queue_tool.store.listening import begin_own
 from queue_tool.store.tables import batches, labels, refusals, tasks
-from queue_tool.store.tagging import add_tags
-
-ROWS = 5000
-"""The most tasks that one statement adds."""
-
-FORMS = 64
-"""Forms of the statement that are kept: one for each set of columns in which the tasks of a batch differ."""
+from queue_tool.store.tagging import MANY, add_tags, add_tags_of_batch
+from queue_tool.store.task_rows import data_text, insert_mixed, insert_tasks, mixed_row
 
 
 def add_batch(connection: Connection, new: NewBatch, *, held: bool, sender: int = 0) -> int:
@@ -87,7 +68,7 @@ def add_labels(connection: Connection, label: Label, batch_id: int) -> None:
 
 def label_columns(label: Label) -> dict[str, str | None]:
     """Return the columns of a batch that hold its label."""
-    metadata = _text(dict(label.metadata)) if label.metadata else None
+    metadata = data_text(dict(label.metadata)) if label.metadata else None
     return {"name": label.name, "metadata": metadata, "webhook": label.webhook}
 
 
@@ -104,16 +85,8 @@ def add_tasks(
         pushed_at: the column of this name. For the tasks of a batch, the batch's row and its place in line say which of
             them are pushed.
     """
-    shared: dict[str, object] = {"batch_id": batch_id, "created_at": micros(now)}
-    for start in range(0, len(new), ROWS):
-        part = new[start : start + ROWS]
-        alike, different = _columns(part, now, pushed_at)
-        texts = (_text(task.data) for task in part)
-        rows = zip(
-            (task.token for task in part), (task.index for task in part), texts, *different.values(), strict=True
-        )
-        _add(tuple(different)).run(connection, shared | alike | as_rows(rows))
-    _add_more(connection, new)
+    insert_tasks(connection, new, batch_id, now, pushed_at)
+    _add_more(connection, new, batch_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +115,7 @@ def add_many(connection: Connection, requests: Sequence[NewTasks]) -> None:
     rows = [batch_row(each.batch, held=each.held, sender=each.sender) for each in requests if each.batch is not None]
     if rows:
         _ADD_BATCHES.run_each(connection, rows)
-    _ADD_MIXED.run(connection, as_rows(row for each in requests for row in mixed_rows(each)))
+    insert_mixed(connection, (row for each in requests for row in mixed_rows(each)))
     _add_more(connection, [task for each in requests for task in each.tasks])
     line.join_others(connection, {task.list for each in requests if each.held for task in each.tasks})
 
@@ -155,8 +128,7 @@ def mixed_rows(request: NewTasks) -> Iterator[tuple[object, ...]]:
     else:
         pushed_at = None if request.held else micros(now)
     for task in request.tasks:
-        own = _own(task, now, pushed_at)
-        yield task.token, task.index, _text(task.data), *own, micros(now), batch and batch.id
+        yield mixed_row(task, now, pushed_at, batch.id if batch else None)
 
 
 def batch_row(new: NewBatch, *, held: bool, sender: int) -> dict[str, object]:
@@ -180,10 +152,14 @@ def continuing_columns(on_finished: Sequence[Continuation]) -> dict[str, int]:
     return {"continues": 1} if on_finished else {}
 
 
-def _add_more(connection: Connection, new: Sequence[NewTask]) -> None:
+def _add_more(connection: Connection, new: Sequence[NewTask], batch_id: int | None = None) -> None:
     """Add what few tasks have: tags, continuations, and webhooks of their own."""
     special = [task for task in new if task.options is not PLAIN]
-    add_tags(connection, {task.token: task.options.tags for task in special if task.options.tags})
+    tagged = {task.token: task.options.tags for task in special if task.options.tags}
+    if batch_id is not None and len(tagged) >= MANY:
+        add_tags_of_batch(connection, batch_id, new)
+    else:
+        add_tags(connection, tagged)
     continuing.keep_of_tasks(connection, special)
     webhooks = [(task.token, task.options.webhook) for task in special if task.options.webhook]
     if webhooks:
@@ -191,57 +167,8 @@ def _add_more(connection: Connection, new: Sequence[NewTask]) -> None:
         connection.execute(_SET_WEBHOOKS, as_rows(webhooks))
 
 
-def _text(value: object) -> str:
-    return json_text.dumps(value).decode()
-
-
-def _columns(
-    part: Sequence[NewTask], now: datetime, pushed_at: int | None
-) -> tuple[dict[str, object], dict[str, Sequence[object]]]:
-    """Return the columns of tasks except token, position and data, by name.
-
-    The database reads a value that all tasks share once, and each other value from a JSON text, which takes longer.
-
-    Returns:
-        The value of each column in which all tasks are alike, and the values of each other column.
-    """
-    first = part[0]
-    if all(task.task_type is first.task_type and task.options is first.options for task in part):
-        return dict(zip(_OWN, _own(first, now, pushed_at), strict=True)), {}
-    columns = zip(*(_own(task, now, pushed_at) for task in part), strict=True)
-    found: dict[str, Sequence[object]] = dict(zip(_OWN, columns, strict=True))
-    alike = {name: values[0] for name, values in found.items() if len(set(values)) == 1}
-    return alike, {name: values for name, values in found.items() if name not in alike}
-
-
-def _own(task: NewTask, now: datetime, pushed_at: int | None) -> tuple[object, ...]:
-    """Return the values of the columns in `_OWN`."""
-    options, kind = task.options, task.task_type
-    timing = options.timing
-    waits = timing.due_at is not None and options.must_wait(now)
-    return (
-        kind.name,
-        task.priority.value,
-        kind.lane.value,
-        _SCHEDULED if waits else _QUEUED,
-        # The batch's own `pushed_at` and its place in line decide whether the tickets really are in Redis.
-        None if waits else pushed_at,
-        micros_or_none(timing.due_at),
-        micros_or_none(timing.expires_at),
-        options.max_attempts,
-        options.timeout,
-        options.name,
-        options.custom_id,
-        options.description,
-        options.parameters,
-        options.unique_key,
-    )
-
-
 _ADD_BATCHES = Direct(insert(batches))
 _ADD_BATCH = Direct(insert(batches).returning(batches.c.id))
-
-_QUEUED, _SCHEDULED = State.QUEUED.value, State.SCHEDULED.value
 
 
 def _refusal_rows(refused: Sequence[Refused], batch_id: int) -> list[dict[str, object]]:
@@ -249,70 +176,13 @@ def _refusal_rows(refused: Sequence[Refused], batch_id: int) -> list[dict[str, o
         {
             "batch_id": batch_id,
             "position": refusal.index,
-            "item": _text(refusal.item),
-            "errors": _text([asdict(error) for error in refusal.errors]),
+            "item": data_text(refusal.item),
+            "errors": data_text([asdict(error) for error in refusal.errors]),
             "custom_id": refusal.custom_id,
             "duplicate_of": refusal.duplicate_of,
         }
         for refusal in refused
     ]
 
-
-_OWN: dict[str, TypeEngine[Any]] = {
-    "task_type": Text(),
-    "priority": Text(),
-    "lane": Text(),
-    "state": Text(),
-    "pushed_at": BigInteger(),
-    "due_at": BigInteger(),
-    "expires_at": BigInteger(),
-    "max_attempts": Integer(),
-    "timeout": Float(),
-    "name": Text(),
-    "custom_id": Text(),
-    "description": Text(),
-    "parameters": Text(),
-    "unique_key": Text(),
-}
-
-_FIRST: dict[str, Any] = {"run": literal_column("1"), "attempt": literal_column("1"), "losses": literal_column("0")}
-
-_COLUMNS: dict[str, Any] = _FIRST | {
-    "token": field(0),
-    "position": field(1, Integer()),
-    "data": field(2),
-    "batch_id": bindparam("batch_id", type_=BigInteger),
-    "created_at": bindparam("created_at", type_=BigInteger),
-}
-
-
-@lru_cache(FORMS)
-def _add(different: tuple[str, ...]) -> Direct:
-    """Return the INSERT of tasks that differ in these columns of `_OWN`, whose fields follow the first three."""
-    shared: dict[str, Any] = {name: bindparam(name, type_=kind) for name, kind in _OWN.items()}
-    fields = {name: _field(number, _OWN[name]) for number, name in enumerate(different, start=3)}
-    return _insert(_COLUMNS | shared | fields)
-
-
-def _insert(columns: dict[str, Any]) -> Direct:
-    return Direct(insert(tasks).from_select(list(columns), select(*columns.values())))
-
-
-def _field(number: int, kind: TypeEngine[Any], of: FromClause = entry) -> ColumnElement[Any]:
-    return field(number, None if isinstance(kind, Text) else kind, of)
-
-
-def mixed_columns(rows: FromClause) -> dict[str, Any]:
-    """Return the columns of new tasks, except their batch, from a table like `entry` of `mixed_rows`."""
-    kinds: dict[str, TypeEngine[Any]] = {"token": Text(), "position": Integer(), "data": Text()}
-    kinds |= _OWN | {"created_at": BigInteger()}
-    return _FIRST | {name: _field(number, kind, rows) for number, (name, kind) in enumerate(kinds.items())}
-
-
-BATCH_FIELD = 4 + len(_OWN)
-"""The place of the batch's id in `mixed_rows`, the last one."""
-
-_BATCH_ID = select(batches.c.id).where(batches.c.public_id == field(BATCH_FIELD)).scalar_subquery()
-_ADD_MIXED = _insert(mixed_columns(entry) | {"batch_id": _BATCH_ID})
 
 _SET_WEBHOOKS = update(tasks).where(tasks.c.token == field(0)).values(webhook=field(1))

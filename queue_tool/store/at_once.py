@@ -21,12 +21,13 @@ from sqlalchemy import (
 )
 
 from queue_tool.model import json_text
-from queue_tool.store.adding import BATCH_FIELD, NewTasks, batch_row, mixed_columns, mixed_rows
+from queue_tool.store.adding import NewTasks, batch_row, mixed_rows
 from queue_tool.store.engine.compound import Compound
 from queue_tool.store.engine.database import micros
 from queue_tool.store.engine.rows import field, is_among, parsed_each
 from queue_tool.store.pushed_tickets import PushedTickets
 from queue_tool.store.tables import batches, tasks, windows
+from queue_tool.store.task_rows import BATCH_FIELD, mixed_columns
 
 
 def add_at_once(connection: Connection, requests: Sequence[NewTasks], pushed: PushedTickets, last_row: int) -> bool:

@@ -126,8 +126,8 @@ grouped = _member.join(_text, true())
 """The texts in the parameter `rows`, by groups. No JSON text is read twice, so it is faster than `entry`."""
 
 
-def as_groups(texts: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Return the parameter `rows` for `grouped`: the texts of each group."""
+def as_groups(texts: Mapping[str, Sequence[str | int]]) -> dict[str, str]:
+    """Return the parameter `rows` for `grouped`: the texts of each group. A number is read as its digits."""
     return {"rows": json_text.dumps(texts).decode()}
 
 
