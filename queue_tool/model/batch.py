@@ -153,11 +153,13 @@ class NewBatch:
     def without_duplicates(self, taken: Mapping[tuple[str, str], str]) -> NewBatch:
         """Return the batch with a refusal for each task whose unique key another task already uses.
 
-        If two tasks of this batch have the same key, the first one keeps it.
+        Without such a task it is this very batch. If two tasks of this batch have the same key, the first one keeps it.
 
         Args:
             taken: for each task type and unique key in use, the token of the task that uses it.
         """
+        if not taken and len(set(keys := self.unique_keys)) == len(keys):
+            return self
         owners = dict(taken)
         return replace(self, **_split([_refuse_if_taken(element, owners) for element in self.elements]))
 

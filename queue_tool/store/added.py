@@ -17,7 +17,7 @@ class Added:
     """What was done with a request."""
 
     before: Remembered | None = None  # set if nothing was added: the first use of the idempotency key
-    instead: NewBatch | None = None  # the batch as it was added, if unique keys were checked: without duplicates
+    instead: NewBatch | None = None  # set if tasks were refused because of their unique keys: the batch as it was added
     duplicate: Refused | None = None  # set if the task was not added: another task already uses the unique key
     refused_whole: bool = False  # whether nothing was added, because no element was accepted
     held: bool = False  # whether its tickets wait in line until Redis has room

@@ -157,8 +157,9 @@ class Additions:
         new, instead = request.new, None
         if new.idempotency and (before := lock_and_recall(connection, new.idempotency, new.created_at)):
             return Added(before=before)
-        if new.unique_keys:
-            new = instead = new.without_duplicates(unique.taken(connection, new.unique_keys))
+        if keys := new.unique_keys:
+            new = new.without_duplicates(unique.taken(connection, keys))
+            instead = None if new is request.new else new
         if request.some_accepted and not new.accepted:
             return Added(instead=new, refused_whole=True)
         self._waiting.require_room(connection, len(new.accepted), most)

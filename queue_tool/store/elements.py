@@ -81,8 +81,9 @@ def add_elements(
     before, refusal = repeated_or_refused(connection, request, row.accepted + row.rejected + growth.of(new.id))
     if refusal is not None or before is not None or not new.elements:
         return Added(repeated=before, error=refusal)
-    if new.unique_keys:
-        new = instead = new.without_duplicates(unique.taken(connection, new.unique_keys))
+    if keys := new.unique_keys:
+        new = new.without_duplicates(unique.taken(connection, keys))
+        instead = None if new is request.new else new
     waiting.require_room(connection, len(new.accepted), most)
     add_tasks(connection, new.accepted, row.id, new.created_at, micros(new.created_at))
     add_refusals(connection, new.refused, row.id)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, Integer, Select, bindparam, literal_column, select
 
 from queue_tool.model.states import State
 from queue_tool.store.engine.locks import lock_name
 from queue_tool.store.engine.rows import as_rows, entry, field
 from queue_tool.store.tables import UNIQUE_WHERE, in_state, tasks
+
+FEW = 100
+"""So many keys are looked up at once. For more of them, one look shows whether any task can have one of them."""
 
 
 def lock_keys(connection: Connection) -> None:
@@ -22,10 +27,22 @@ def taken(connection: Connection, keys: Sequence[tuple[str, str]]) -> dict[tuple
 
     A key is a pair (task type, unique key).
     """
-    if not keys:
+    wanted = dict.fromkeys(keys)
+    if len(wanted) > FEW:
+        wanted = dict.fromkeys(_near_others(connection, wanted))
+    if not wanted:
         return {}
-    rows = connection.execute(_TAKEN, as_rows(dict.fromkeys(keys)))
+    rows = connection.execute(_TAKEN, as_rows(wanted))
     return {(row.task_type, row.unique_key): row.token for row in rows}
+
+
+def _near_others(connection: Connection, keys: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Return the keys without those of a type of which no task uses any key from their first to their last."""
+    for task_type, its in groupby(sorted(keys), key=itemgetter(0)):
+        near = list(its)
+        values = {"task_type": task_type, "first": near[0][1], "last": near[-1][1]}
+        if connection.execute(_ANY_BETWEEN, values).first():
+            yield from near
 
 
 def taken_from(connection: Connection, tokens: Sequence[str]) -> set[str]:
@@ -41,6 +58,17 @@ def taken_from(connection: Connection, tokens: Sequence[str]) -> set[str]:
             lost.add(row.token)
     return lost
 
+
+_ANY_BETWEEN: Select[int] = (
+    select(literal_column("1", Integer))
+    .where(
+        tasks.c.task_type == bindparam("task_type"),
+        tasks.c.unique_key >= bindparam("first"),
+        tasks.c.unique_key <= bindparam("last"),
+        UNIQUE_WHERE,
+    )
+    .limit(literal_column("1"))
+)
 
 _WANTED = (
     select(tasks.c.task_type, tasks.c.unique_key, tasks.c.token)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
 from queue_tool.execution.builtin import builtin_types
-from queue_tool.model.batch import NewTask, new_batch
+from queue_tool.model.batch import NewBatch, NewTask, new_batch
 from queue_tool.model.task_request import Requests
 from queue_tool.services.submit import make_tokens
 from queue_tool.store import Store
+from queue_tool.store.engine.bulk import STEP
 from queue_tool.store.engine.database import Database
 from tests.adding import add_to
 from tests.past_the_store import rows
@@ -36,6 +37,9 @@ OPTIONS: Mapping[str, tuple[Any, Any]] = {
 
 
 GOOD = {"item": "a", "valor": 0}
+
+LARGE = 2 * STEP + 4
+"""Tasks of a large batch: two statements with a parameter for each value, and one with the rest."""
 
 
 def batches() -> list[list[dict[str, Any]]]:
@@ -64,6 +68,13 @@ def expected(task: NewTask) -> tuple[Any, ...]:
     )
 
 
+def require_stored(url: str, tasks: Sequence[NewTask]) -> None:
+    """Check the rows of all tasks, in their order, and their tags."""
+    assert rows(url, f"SELECT {COLUMNS} FROM tasks ORDER BY id") == [expected(task) for task in tasks]  # noqa: S608 - made of our own words
+    tags = rows(url, "SELECT token, tag FROM tags JOIN tasks ON tasks.id = tags.task_id")
+    assert sorted(tags) == sorted((task.token, tag) for task in tasks for tag in task.options.tags)
+
+
 def test_each_task_has_its_own_options_and_tags(migrated_url: str) -> None:
     judge = Requests(types=TYPES, now=NOW)
     with closing(Store(Database(migrated_url))) as store:
@@ -72,6 +83,23 @@ def test_each_task_has_its_own_options_and_tags(migrated_url: str) -> None:
             add_to(store, batch)
     tasks = [task for batch in added for task in batch.accepted]
     assert len(tasks) == sum(map(len, batches()))
-    assert rows(migrated_url, f"SELECT {COLUMNS} FROM tasks ORDER BY id") == [expected(task) for task in tasks]
-    tags = rows(migrated_url, "SELECT token, tag FROM tags JOIN tasks ON tasks.id = tags.task_id")
-    assert sorted(tags) == sorted((task.token, tag) for task in tasks for tag in task.options.tags)
+    require_stored(migrated_url, tasks)
+
+
+def keyed(first: int) -> NewBatch:
+    """Return a batch of many tasks with different options, whose unique keys have numbers from this one on."""
+    several = batches()[-1]
+    values = [several[number % 4] | {"unique_key": f"key {first + number:05}"} for number in range(LARGE)]
+    return new_batch(values, Requests(types=TYPES, now=NOW), make_tokens(LARGE + 1, NOW), NOW)
+
+
+def test_the_tasks_of_large_batches_have_their_own_options_and_tags_and_new_unique_keys(migrated_url: str) -> None:
+    with closing(Store(Database(migrated_url))) as store:
+        first, overlapping, beyond = keyed(0), keyed(4 * 100), keyed(10_000)
+        answers = [add_to(store, batch) for batch in (first, overlapping, beyond)]
+    assert [answer.instead is None for answer in answers] == [True, False, True]
+    kept = answers[1].instead or overlapping
+    used = [task.token for task in first.accepted[4 * 100 :]]
+    assert [refused.duplicate_of for refused in kept.refused] == used
+    assert len(kept.accepted) == LARGE - len(used)
+    require_stored(migrated_url, [*first.accepted, *kept.accepted, *beyond.accepted])
