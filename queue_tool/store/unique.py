@@ -41,7 +41,7 @@ def _near_others(connection: Connection, keys: Iterable[tuple[str, str]]) -> Ite
     for task_type, its in groupby(sorted(keys), key=itemgetter(0)):
         near = list(its)
         values = {"task_type": task_type, "first": near[0][1], "last": near[-1][1]}
-        if connection.execute(_ANY_BETWEEN, values).first():
+        if connection.execute(ANY_BETWEEN, values).first():
             yield from near
 
 
@@ -59,7 +59,7 @@ def taken_from(connection: Connection, tokens: Sequence[str]) -> set[str]:
     return lost
 
 
-_ANY_BETWEEN: Select[int] = (
+ANY_BETWEEN: Select[int] = (
     select(literal_column("1", Integer))
     .where(
         tasks.c.task_type == bindparam("task_type"),

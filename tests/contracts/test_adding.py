@@ -70,7 +70,7 @@ def expected(task: NewTask) -> tuple[Any, ...]:
 
 def require_stored(url: str, tasks: Sequence[NewTask]) -> None:
     """Check the rows of all tasks, in their order, and their tags."""
-    assert rows(url, f"SELECT {COLUMNS} FROM tasks ORDER BY id") == [expected(task) for task in tasks]  # noqa: S608 - made of our own words
+    assert rows(url, f"SELECT {COLUMNS} FROM tasks ORDER BY id") == [expected(task) for task in tasks]
     tags = rows(url, "SELECT token, tag FROM tags JOIN tasks ON tasks.id = tags.task_id")
     assert sorted(tags) == sorted((task.token, tag) for task in tasks for tag in task.options.tags)
 

@@ -20,6 +20,7 @@ from queue_tool.store.engine.rows import as_rows
 from queue_tool.store.engine.sqlite import driver_of
 from queue_tool.store.tables import batches
 from queue_tool.store.tickets import BY_SENDERS
+from queue_tool.store.unique import ANY_BETWEEN
 from tests.past_the_store import rows
 
 
@@ -42,6 +43,7 @@ def test_a_statement_is_compiled_once_for_all_sqlite_databases_of_a_process(tmp_
     [
         (WITH_RUNNING, as_rows(["a"]), ("ix_tasks_running", "batches_public_id|sqlite_autoindex_batches_1")),
         (BY_SENDERS, {"most": 1}, ("ix_tasks_being_pushed",)),
+        (ANY_BETWEEN, {"task_type": "a", "first": "b", "last": "c"}, ("ix_tasks_unique_key",)),
     ],
 )
 def test_what_is_read_often_does_not_read_all_tasks(

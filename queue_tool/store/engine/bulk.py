@@ -88,7 +88,7 @@ class BulkInsert:
         rows = text(f"(VALUES {', '.join([f'({row})'] * STEP)})")
         statement = self._from({name: _in_values(column) for name, column in self.columns.items()}, rows)
         compiled = statement.compile(dialect=sqlite.dialect())
-        assert isinstance(compiled, SQLCompiler)  # noqa: S101 - an INSERT is SQL
+        assert isinstance(compiled, SQLCompiler)
         return compiled.string, compiled.positiontup or ()
 
     def _from(self, columns: Mapping[str, ColumnElement[Any]], *source: Any) -> Insert:
