@@ -18,13 +18,14 @@ _Kind = tuple[int, Priority | None, int]
 
 def lists_of(tasks: Sequence[NewTask], now: datetime) -> set[str]:
     """Return the names of the RQ queues for the tickets of those tasks that can start now."""
-    return set(_by_kind(tasks, now).values())
+    return set(_by_kind(tasks, now, alike=_are_of_one_kind(tasks)).values())
 
 
 def tickets_of(tasks: Sequence[NewTask], now: datetime) -> list[Ticket]:
     """Return the tickets of those tasks that can start now."""
-    lists = _by_kind(tasks, now)
-    if _are_of_one_kind(tasks):
+    alike = _are_of_one_kind(tasks)
+    lists = _by_kind(tasks, now, alike=alike)
+    if alike:
         return [
             Ticket(token=task.token, run=1, list=name, task_type=tasks[0].task_type.name)
             for name in lists.values()
@@ -37,9 +38,9 @@ def tickets_of(tasks: Sequence[NewTask], now: datetime) -> list[Ticket]:
     ]
 
 
-def _by_kind(tasks: Sequence[NewTask], now: datetime) -> dict[_Kind, str]:
-    """Return the list of each kind of task that can start now."""
-    kinds = {_kind_of(task): task for task in (tasks[:1] if _are_of_one_kind(tasks) else tasks)}
+def _by_kind(tasks: Sequence[NewTask], now: datetime, *, alike: bool) -> dict[_Kind, str]:
+    """Return the list of each kind of task that can start now. `alike` says that all are of one kind."""
+    kinds = {_kind_of(task): task for task in (tasks[:1] if alike else tasks)}
     return {kind: task.list for kind, task in kinds.items() if not task.options.must_wait(now)}
 
 
