@@ -18,12 +18,12 @@ _Kind = tuple[int, Priority | None, int]
 
 def lists_of(tasks: Sequence[NewTask], now: datetime) -> set[str]:
     """Return the names of the RQ queues for the tickets of those tasks that can start now."""
-    return set(_by_kind(tasks, now, alike=_are_of_one_kind(tasks)).values())
+    return set(_by_kind(tasks, now, alike=are_of_one_kind(tasks)).values())
 
 
 def tickets_of(tasks: Sequence[NewTask], now: datetime) -> list[Ticket]:
     """Return the tickets of those tasks that can start now."""
-    alike = _are_of_one_kind(tasks)
+    alike = are_of_one_kind(tasks)
     lists = _by_kind(tasks, now, alike=alike)
     if alike:
         return [
@@ -44,7 +44,7 @@ def _by_kind(tasks: Sequence[NewTask], now: datetime, *, alike: bool) -> dict[_K
     return {kind: task.list for kind, task in kinds.items() if not task.options.must_wait(now)}
 
 
-def _are_of_one_kind(tasks: Sequence[NewTask]) -> bool:
+def are_of_one_kind(tasks: Sequence[NewTask]) -> bool:
     """Return whether there are tasks, and all are of one kind, as in most batches. This is much faster than kinds."""
     if not tasks:
         return False

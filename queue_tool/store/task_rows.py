@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -24,6 +25,7 @@ from sqlalchemy.types import TypeEngine
 
 from queue_tool.model import json_text
 from queue_tool.model.batch import NewTask
+from queue_tool.model.lists import are_of_one_kind
 from queue_tool.model.states import State
 from queue_tool.store.engine.bulk import BulkInsert, Column, Field
 from queue_tool.store.engine.database import micros, micros_or_none
@@ -82,10 +84,18 @@ def _columns(
     first = new[0]
     if all(task.task_type is first.task_type and task.options is first.options for task in new):
         return dict(zip(_OWN, _own(first, now, pushed_at), strict=True)), {}
-    columns = zip(*(_own(task, now, pushed_at) for task in new), strict=True)
-    found: dict[str, Sequence[object]] = dict(zip(_OWN, columns, strict=True))
-    alike = {name: values[0] for name, values in found.items() if len(set(values)) == 1}
-    return alike, {name: values for name, values in found.items() if name not in alike}
+    found: dict[str, Sequence[object]]
+    if are_of_one_kind(new):  # as in most batches; to read columns is much faster than to make rows
+        known = dict(zip(_OWN, _own(first, now, pushed_at), strict=True))
+        options = [task.options for task in new]
+        found = {name: list(map(attrgetter(name), options)) for name in _OPTIONS}
+    else:
+        known = {}
+        columns = zip(*(_own(task, now, pushed_at) for task in new), strict=True)
+        found = dict(zip(_OWN, columns, strict=True))
+    alike = {name: values[0] for name, values in found.items() if values.count(values[0]) == len(values)}
+    different = {name: values for name, values in found.items() if name not in alike}
+    return {name: value for name, value in (known | alike).items() if name not in different}, different
 
 
 def _own(task: NewTask, now: datetime, pushed_at: int | None) -> tuple[object, ...]:
@@ -128,6 +138,9 @@ _OWN: dict[str, TypeEngine[Any]] = {
     "parameters": Text(),
     "unique_key": Text(),
 }
+
+_OPTIONS = ("max_attempts", "timeout", "name", "custom_id", "description", "parameters", "unique_key")
+"""The columns in which tasks of one kind can differ. They have the names of the options."""
 
 _FIRST: dict[str, ColumnElement[Any]] = {
     "run": literal_column("1"),

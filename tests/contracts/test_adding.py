@@ -87,8 +87,8 @@ def test_each_task_has_its_own_options_and_tags(migrated_url: str) -> None:
 
 
 def keyed(first: int) -> NewBatch:
-    """Return a batch of many tasks with different options, whose unique keys have numbers from this one on."""
-    several = batches()[-1]
+    """Return a batch of many tasks whose unique keys have numbers from this one on. The tasks of some have one type."""
+    several = batches()[-1] if first < LARGE else [{"task_type": "echo", "data": GOOD, "tags": ["red"]}] * 4
     values = [several[number % 4] | {"unique_key": f"key {first + number:05}"} for number in range(LARGE)]
     return new_batch(values, Requests(types=TYPES, now=NOW), make_tokens(LARGE + 1, NOW), NOW)
 
