@@ -84,7 +84,7 @@ def test_an_array_is_read_element_by_element_wherever_its_pieces_end(
         ('["a]', "rows.json is not valid JSON: its array has no end."),
         ("{}", "rows.json must be a JSON array, or have a value on each line"),
         ("1 [2]", "rows.json must be a JSON array, or have a value on each line"),
-        (" ", "rows.json must be a JSON array, or have a value on each line"),
+        (" ", "rows.json is not valid JSON: it is empty."),
     ],
 )
 def test_what_is_wrong_in_an_array_is_said_with_its_element(body: str, sentence: str) -> None:

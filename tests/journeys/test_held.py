@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,12 +36,19 @@ def hold(system: System, name: str) -> list[str]:
     """Send a task of each kind, and wait until each of them does what it never ends; return their tokens."""
     folder = system.directory / name
     folder.mkdir()
-    sent: list[str] = []
+    sent: dict[str, str] = {}  # the kind of each, by its token
     for kinds in (FIRST, LAST):
         body = [{"task_type": kind, "data": str(folder)} for kind in kinds]
-        sent += tokens(http("POST", system.url("/tasks"), body))
-        eventually(lambda: len([path for path in folder.iterdir() if path.is_file()]) == len(sent), 2 * LIMIT)
-    return sent
+        sent |= zip(tokens(http("POST", system.url("/tasks"), body)), kinds, strict=True)
+        eventually(lambda: require_begun(folder, sent), 2 * LIMIT)
+    return list(sent)
+
+
+def require_begun(folder: Path, sent: dict[str, str]) -> bool:
+    """Require that each of these tasks does what it never ends."""
+    begun = {path.name for path in folder.iterdir()}
+    assert [kind for token, kind in sent.items() if token not in begun] == []
+    return True
 
 
 def require_ended(system: System, sent: list[str], losses: int) -> None:

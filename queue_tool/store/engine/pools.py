@@ -12,13 +12,19 @@ from sqlalchemy import Connection, Engine, Pool, PoolProxiedConnection, event
 
 @contextmanager
 def borrow(engine: Engine) -> Iterator[PoolProxiedConnection]:
-    """Take a connection from an engine's pool for the length of the block. A detached connection stays open."""
+    """Take a connection from an engine's pool for the length of the block. A detached connection stays open.
+
+    After an error it is closed: the pool would reset it, and log that this failed if the session has ended.
+    """
     connection = engine.raw_connection()
     try:
         yield connection
-    finally:
+    except BaseException:
         if not connection.is_detached:
-            connection.close()
+            connection.invalidate()
+        raise
+    if not connection.is_detached:
+        connection.close()
 
 
 def retire(engine: Engine) -> None:
