@@ -1,4 +1,7 @@
-"""Task types whose first run does something unusual and then never ends. Each later run returns "done"."""
+"""Task types whose function does something unusual and then never ends. Called again, it returns "done".
+
+Its first run may go back before the function is called, if a busy machine lets it wait.
+"""
 
 # ruff: noqa: T201 - these functions print, as users' functions do
 from __future__ import annotations
@@ -31,20 +34,25 @@ def note(context: Context, data: str) -> None:
     Path(data, context.token).touch()
 
 
+def is_noted(context: Context, data: str) -> bool:
+    """Return whether an earlier run was where it stays."""
+    return Path(data, context.token).exists()
+
+
 def plain(work: Callable[[str, Context], object], *, isolated: bool = False) -> None:
-    """Declare a function as a task type; only its first run does the work."""
+    """Declare a function as a task type; only its first call does the work."""
 
     def run(data: str, context: Context) -> object:
-        return work(data, context) if context.run == 1 else "done"
+        return "done" if is_noted(context, data) else work(data, context)
 
     task(f"held.{work.__name__}", isolated=isolated)(run)
 
 
 def coroutine(work: Callable[[str, Context], Awaitable[object]]) -> None:
-    """Declare a coroutine function as a task type; only its first run does the work."""
+    """Declare a coroutine function as a task type; only its first call does the work."""
 
     async def run(data: str, context: Context) -> object:
-        return await work(data, context) if context.run == 1 else "done"
+        return "done" if is_noted(context, data) else await work(data, context)
 
     task(f"held.{work.__name__}")(run)
 
