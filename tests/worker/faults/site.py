@@ -226,7 +226,10 @@ class Site:
 
         def look() -> bool:
             self.sweep()
-            return not (self.open() & set(tokens) if tokens else self.open())
+            left = self.open() & set(tokens) if tokens else self.open()
+            tasks = self.rows("SELECT token, task_type, state, run, owner FROM tasks") if left else []
+            assert not left, [task for task in tasks if task[0] in left]
+            return True
 
         self.await_(look, within, every=SWEEP)
 
