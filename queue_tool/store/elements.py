@@ -88,10 +88,19 @@ def add_elements(
     add_tasks(connection, new.accepted, row.id, new.created_at, micros(new.created_at))
     add_refusals(connection, new.refused, row.id)
     growth.add(new)
-    held, behind, after = _join(connection, request, new, row.id)
+    part, held, behind = _part(connection, request, new, row.id, sender)
+    connection.execute(insert(table), parts.row_of(part))
+    return Added(instead=instead, held=held, part=part, behind=behind)
+
+
+def _part(
+    connection: Connection, request: AddElements, new: NewBatch, batch_id: int, sender: int
+) -> tuple[Part, bool, frozenset[str]]:
+    """Return the part of the new elements, and what `_join` says about their tickets: the first two values."""
+    held, behind, after = _join(connection, request, new, batch_id)
     part = Part(
         batch=new.id,
-        batch_id=row.id,
+        batch_id=batch_id,
         start=request.start,
         count=len(new.elements),
         digest=request.digest,
@@ -101,8 +110,7 @@ def add_elements(
         sender=sender if behind or (new.lists and not held) else None,
         created_at=new.created_at,
     )
-    connection.execute(insert(table), parts.row_of(part))
-    return Added(instead=instead, held=held, part=part, behind=behind)
+    return part, held, behind
 
 
 def repeated_or_refused(

@@ -49,11 +49,6 @@ class json_members(GenericFunction[Any]):
     inherit_cache = True
 
 
-@compiles(json_members)
-def _members_on_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
-    return f"json_each({compiler.process(element.clauses, **kw)})"
-
-
 @compiles(json_members, "postgresql")
 def _members_on_postgres(element: Any, compiler: Any, **kw: Any) -> str:
     return f"json_each(CAST({compiler.process(element.clauses, **kw)} AS json))"
@@ -63,11 +58,6 @@ class json_each_text(GenericFunction[Any]):
     """The SQL function that turns a JSON array of texts into a table with the column `value`."""
 
     inherit_cache = True
-
-
-@compiles(json_each_text)
-def _texts_on_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
-    return f"json_each({compiler.process(element.clauses, **kw)})"
 
 
 @compiles(json_each_text, "postgresql")
@@ -86,14 +76,16 @@ class parsed_each(GenericFunction[Any]):
     inherit_cache = True
 
 
-@compiles(parsed_each)
-def _parsed_on_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
-    return f"json_each({compiler.process(element.clauses, **kw)})"
-
-
 @compiles(parsed_each, "postgresql")
 def _parsed_on_postgres(element: Any, compiler: Any, **kw: Any) -> str:
     return f"jsonb_array_elements(CAST({compiler.process(element.clauses, **kw)} AS jsonb))"
+
+
+@compiles(json_members)
+@compiles(json_each_text)
+@compiles(parsed_each)
+def _on_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **kw)})"
 
 
 entry = json_each(bindparam("rows", type_=Text)).table_valued("value", name="entry")
