@@ -195,9 +195,10 @@ def speed_sentences() -> str:
     (measured,) = re.findall(r"wrote this page on ([\d-]+)", page("docs/benchmark.md"))
     text = (
         f"**Fast**, as measured on {measured}: on two cores, tasks of the built-in `sleep` are done {workers[0]} times "
-        f"as fast as by `rq worker`, {workers[1]} times as fast as by dramatiq, {workers[2]} times as fast as by huey. A request with 10,000 "
-        f"elements is accepted {batch} times as fast as with Flask and RQ's `enqueue`, but one with a single element "
-        f"only {single} times as fast: [docs/benchmark.md](docs/benchmark.md) has all figures and each missed goal."
+        f"as fast as by `rq worker`, {workers[1]} times as fast as by dramatiq, {workers[2]} times as fast as by huey. "
+        f"A request with 10,000 elements is accepted {batch} times as fast as with Flask and RQ's `enqueue`, but one "
+        f"with a single element only {single} times as fast: [docs/benchmark.md](docs/benchmark.md) has all figures "
+        "and each missed goal."
     )
     return textwrap.fill(text, 118, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
 
