@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
+from tests.support import eventually
+
 SQLITE = "sqlite:///"
 
 
@@ -103,8 +105,22 @@ def refuse(url: str, when: str) -> None:
 def locked(url: str) -> Iterator[None]:
     """Lock a database, as a long transaction of another writer does."""
     with opened(url) as connection:
-        connection.execute("BEGIN IMMEDIATE" if url.startswith(SQLITE) else "BEGIN")
-        if not url.startswith(SQLITE):
-            connection.execute("LOCK TABLE tasks, batches, workers, idempotency_keys IN EXCLUSIVE MODE")
+        if url.startswith(SQLITE):
+            connection.execute("BEGIN IMMEDIATE")
+        else:
+            eventually(lambda: _has_locked_tables(connection))
         yield
         connection.execute("ROLLBACK")
+
+
+def _has_locked_tables(connection: Any) -> bool:
+    """Lock all tables or none: who holds one lock while it waits for another may be a victim of a deadlock."""
+    import psycopg
+
+    connection.execute("BEGIN")
+    try:
+        connection.execute("LOCK TABLE tasks, batches, workers, idempotency_keys IN EXCLUSIVE MODE NOWAIT")
+    except psycopg.errors.LockNotAvailable:
+        connection.execute("ROLLBACK")
+        return False
+    return True
