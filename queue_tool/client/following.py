@@ -16,6 +16,7 @@ from queue_tool.model import json_text
 from queue_tool.model.payloads.batches import Batch, BatchStatus
 from queue_tool.model.payloads.events import EndedTaskEvent, FinishedBatchEvent, ResetEvent
 from queue_tool.model.payloads.queries import EventsQuery
+from queue_tool.model.typed import convert
 
 Data = EndedTaskEvent | FinishedBatchEvent | Batch | ResetEvent
 
@@ -68,7 +69,7 @@ class _Reader:
         if name not in KINDS:
             return None
         try:
-            data = msgspec.convert(json_text.loads(self._fields["data"]), KINDS[name])
+            data = convert(json_text.loads(self._fields["data"]), KINDS[name])
         except (MalformedJson, msgspec.ValidationError) as error:
             raise UnexpectedAnswer(f"The event {name} cannot be read: {error}.") from None
         return Event(name=name, data=data, id=self._fields.get("id"))

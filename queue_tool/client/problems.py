@@ -8,6 +8,7 @@ from queue_tool.client.calls import Answer
 from queue_tool.errors import BY_CODE, BadTask, MalformedJson, QueueToolError, UnexpectedAnswer, WrongStart
 from queue_tool.model import json_text
 from queue_tool.model.payloads.service import Problem
+from queue_tool.model.typed import convert
 
 SHOWN = 80
 """The most characters of an unknown text that a sentence quotes."""
@@ -19,7 +20,7 @@ def error_of(answer: Answer) -> QueueToolError:
     """Return the error that an answer reports."""
     retry_after = _seconds(answer.headers.get("retry-after", ""))
     try:
-        problem = msgspec.convert(json_text.loads(answer.body), Problem)
+        problem = convert(json_text.loads(answer.body), Problem)
     except (MalformedJson, msgspec.ValidationError):
         return UnexpectedAnswer.because(answer.status, _about(answer), retry_after=retry_after)
     error = _made(problem, answer.status, retry_after)

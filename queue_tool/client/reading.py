@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-import msgspec
-
 from queue_tool.client.calls import Answer, Call, Fill, Flow, Give, Pause, Read
 from queue_tool.client.endpoints import Endpoint, Listing
 from queue_tool.client.exchange import Ask, Tries
@@ -21,6 +19,7 @@ from queue_tool.model.payloads.batches import Batch, BatchResult, BatchStatus
 from queue_tool.model.payloads.lists import Page
 from queue_tool.model.payloads.queries import ResultsQuery
 from queue_tool.model.payloads.tasks import CheckedToken
+from queue_tool.model.typed import convert
 
 P = ParamSpec("P")
 Item = TypeVar("Item")
@@ -120,7 +119,7 @@ def _read_on(tries: Tries, last: int, choose: Choose) -> Flow[int]:
 
 
 def _result(line: bytes) -> BatchResult:
-    return msgspec.convert(json_text.loads(line), BatchResult)
+    return convert(json_text.loads(line), BatchResult)
 
 
 def _error_in(line: BatchResult) -> QueueToolError:

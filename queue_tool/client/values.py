@@ -11,6 +11,7 @@ import msgspec
 from queue_tool.client.calls import Answer
 from queue_tool.errors import MalformedJson, NotSent, UnexpectedAnswer
 from queue_tool.model import json_text
+from queue_tool.model.typed import convert
 
 
 def json_of(value: object) -> bytes:
@@ -41,7 +42,7 @@ def read_as(kind: Any, answer: Answer) -> Any:
     problem = ""
     for choice in get_args(kind) if isinstance(kind, UnionType) else (kind,):
         try:
-            return msgspec.convert(found, choice)
+            return convert(found, choice)
         except msgspec.ValidationError as error:
             problem = str(error)
     raise _unexpected(answer, problem)

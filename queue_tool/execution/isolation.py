@@ -28,6 +28,7 @@ from queue_tool.model import json_text
 from queue_tool.model.context import Context
 from queue_tool.model.outcome import Ended, Failed, Returned, timed_out
 from queue_tool.model.states import Code
+from queue_tool.model.typed import convert
 
 SHOWN = 80
 """The most bytes of an unreadable message that an error shows."""
@@ -133,7 +134,7 @@ class Hearing:
                 return _report(failed, rest)
             case {"send": dict(question)}:
                 with suppress(msgspec.ValidationError):
-                    self._answer(msgspec.convert(question, Asked), context)
+                    self._answer(convert(question, Asked), context)
                     return None
         return Report(Failed(code=Code.ERROR, error=f"The task's own process sent an unknown message: {message!r}."))
 

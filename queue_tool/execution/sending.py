@@ -11,11 +11,13 @@ from typing import Any, Protocol
 
 import msgspec
 
-from queue_tool.errors import BY_CODE, BadTask, NotSent, QueueToolError
+from queue_tool.errors import BY_CODE, BadTask, MalformedJson, NotSent, QueueToolError
+from queue_tool.model import json_text
 from queue_tool.model.bounded_text import described
 from queue_tool.model.context import Context
 from queue_tool.model.parent_results import ResultPage, WantedPage
 from queue_tool.model.sending import Sending, Sent
+from queue_tool.model.typed import convert
 
 FORKED = "Only the process in which the task's function runs can send tasks: return the data to it, and send there."
 
@@ -124,8 +126,8 @@ class PipeSender:
             if not line:
                 raise NotSent("The worker of this task has ended.")
             try:
-                answer = msgspec.json.decode(line, type=_Answer)
-            except msgspec.MsgspecError:  # the rest of an answer whose reading was interrupted
+                answer = convert(json_text.loads(line), _Answer)
+            except (MalformedJson, msgspec.ValidationError):  # the rest of an answer whose reading was interrupted
                 continue
             if answer.number == self._number:
                 return answer

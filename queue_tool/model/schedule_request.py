@@ -19,6 +19,7 @@ from queue_tool.model.schedule import CatchUp, Overlap, Rhythm, Work
 from queue_tool.model.task_request import Requests
 from queue_tool.model.task_types import TaskType
 from queue_tool.model.times import read_time
+from queue_tool.model.typed import convert
 
 OPTIONS = ("name", "description", "parameters", "tags", "priority", "timeout", "max_attempts")
 """The keys that go into each task request."""
@@ -126,7 +127,7 @@ def body_of(task_type: str, declared: str | Mapping[str, object]) -> tuple[Sched
     if type(version) is not int or not 0 <= version < 2**31:
         raise BadSchedule("version must be a whole number from 0 on.")
     try:
-        return msgspec.convert({"name": task_type, **given, "task_type": task_type}, ScheduleBody), version
+        return convert({"name": task_type, **given, "task_type": task_type}, ScheduleBody), version
     except (msgspec.ValidationError, TypeError) as error:
         known = [name for name in ScheduleBody.__struct_fields__ if name != "task_type"]
         raise BadSchedule(f"{str(error)[:200]}. The keys are {', '.join(known)}, version.") from None

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import click
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +28,7 @@ from queue_tool.cli.client.tables import table_of
 from queue_tool.errors import BadRequest, MalformedJson, NotAnArray
 from queue_tool.model.array_text import ArrayText
 from queue_tool.model.payloads.batches import Batch, BatchCounts
+from queue_tool.model.typed import convert
 
 
 @given(st.lists(st.integers(min_value=1, max_value=3)))
@@ -284,7 +284,7 @@ def running(done: int) -> Batch:
     numbers = {"total": 100, "accepted": 100, "rejected": 0, "open": 100 - done, "progress": done / 100}
     counts = dict.fromkeys(BatchCounts.__struct_fields__, 0) | {"finished": done, "queued": 100 - done}
     times = {"created_at": "2026-01-01T00:00:00Z", "finished_at": None, "sealed": False, "sealed_by": None}
-    return msgspec.convert({**fields, **numbers, **times, "counts": counts}, Batch)
+    return convert({**fields, **numbers, **times, "counts": counts}, Batch)
 
 
 def lines_of(drawing: RenderableType, width: int) -> list[str]:

@@ -16,6 +16,7 @@ from queue_tool.model.payloads.messages import (
     PushBody,
     PushedMessage,
 )
+from queue_tool.model.typed import convert
 from queue_tool.runtime import Runtime
 from queue_tool.services.messages import RETRY_AFTER, Answer, push_of
 from queue_tool.services.together import Failed
@@ -52,7 +53,7 @@ class MessageRequests:
         if query is None:
             return None
         try:
-            value = msgspec.convert(request.json(), PushBody).message
+            value = convert(request.json(), PushBody).message
         except msgspec.ValidationError:
             return None
         return None if value is msgspec.UNSET else MessageOrder(push_of(name_of(query), value), value)

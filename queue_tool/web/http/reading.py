@@ -11,6 +11,7 @@ from msgspec.structs import FieldInfo
 
 from queue_tool.errors import BadRequest
 from queue_tool.model.queues import Priority
+from queue_tool.model.typed import convert
 from queue_tool.web.http.bodies import has_body, json_body
 
 Value = TypeVar("Value", bound=Struct)
@@ -44,7 +45,7 @@ def read_object(kind: type[Value], refusal: type[BadRequest]) -> Value:
         return kind()
     with json_body() as body:
         try:
-            return msgspec.convert(body.value, kind)
+            return convert(body.value, kind)
         except msgspec.ValidationError:
             raise (refusal(_sentence(body.value, kind)) if refusal is BadRequest else refusal()) from None
 
@@ -72,7 +73,7 @@ def _fits(value: object, field: FieldInfo) -> bool:
     if value is NODEFAULT:
         return not field.required
     try:
-        msgspec.convert(value, field.type)
+        convert(value, field.type)
     except msgspec.ValidationError:
         return False
     return True
