@@ -1,15 +1,19 @@
-"""The active runs of a worker: what it has claimed, in which lane, and how many slots are free."""
+"""The active runs of a worker: what it has claimed, in which lane, and how many slots are free.
+
+Each lane has an executor, which calls its functions.
+"""
 
 from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from queue_tool.model.heartbeat import Slots
 from queue_tool.model.queues import Lane
 from queue_tool.model.run import Run
+from queue_tool.worker.executor import Executor
 
 SHOWN_AFTER = 0.1
 """Seconds that a run must last before RQ's tools see it."""
@@ -37,9 +41,10 @@ class ActiveRun:
 class ActiveRuns:
     """The active runs by ticket. A run keeps its slot until its function returns, even if the run is abandoned."""
 
-    def __init__(self, slots: Mapping[Lane, int]) -> None:
-        """Start with every slot free. `slots` is the number of slots per lane."""
-        self._slots = slots
+    def __init__(self, executors: Mapping[Lane, Executor]) -> None:
+        """Start with every slot free. `executors` has the executor of each lane."""
+        self.executors = executors
+        self._slots = slots = {lane: executor.slots for lane, executor in executors.items()}
         self._active: dict[str, ActiveRun] = {}
         self._abandoned: dict[str, Lane] = {}
         self._busy = dict.fromkeys(slots, 0)
@@ -63,6 +68,14 @@ class ActiveRuns:
         """Return a ticket's run, or None if it is not active."""
         return self._active.get(ticket)
 
+    def called_at(self, active: ActiveRun) -> float | None:
+        """Return when the function of an active run was called (monotonic). None: it has not been called yet."""
+        return self.executors[active.lane].called_at(active.ticket)
+
+    def waits(self, active: ActiveRun) -> bool:
+        """Return whether an active run waits for a slot."""
+        return self.executors[active.lane].waits(active.ticket)
+
     def free_slots(self, lane: Lane) -> int:
         """Return how many slots of a lane are free. Below zero: so many runs wait for a slot."""
         return self._slots[lane] - self._busy[lane]
@@ -77,16 +90,11 @@ class ActiveRuns:
             return False
         return list(self._abandoned.values()).count(lane) >= self._slots[lane]
 
-    def add(self, active: ActiveRun) -> None:
-        """Take a slot for a run."""
-        self._active[active.ticket] = active
-        self._busy[active.lane] += 1
-        self._unshown.append(active)
-        timeout = active.run.timeout
-        if timeout is not None and active.lane is not Lane.ISOLATED:  # there it counts from the start of the process
-            heapq.heappush(self._deadlines, (active.began + timeout, active.ticket))
-            if len(self._deadlines) > 2 * len(self._active) + MOST_STALE:
-                self._forget_stale_deadlines()
+    def start(self, lane: Lane, runs: Sequence[ActiveRun]) -> None:
+        """Take a slot for each of these runs of one lane, and pass them to its executor."""
+        for active in runs:
+            self._add(active)
+        self.executors[lane].start([active.run for active in runs])
 
     def release(self, ticket: str) -> ActiveRun | None:
         """Free the slot of a function that has returned. Return its run, or None if the run was abandoned.
@@ -100,11 +108,12 @@ class ActiveRuns:
         return active
 
     def abandon(self, active: ActiveRun) -> None:
-        """Stop waiting for a run. Its slot stays taken until its function returns."""
+        """Abandon a run and try to stop its function. Its slot stays taken until the function returns."""
         del self._active[active.ticket]
         self._abandoned[active.ticket] = active.lane
+        self.executors[active.lane].stop(active.ticket)
 
-    def overdue(self, now: float, called_at: Callable[[ActiveRun], float | None]) -> Iterator[ActiveRun]:
+    def overdue(self, now: float) -> Iterator[ActiveRun]:
         """Yield the active runs whose deadline has passed. They stay active.
 
         A deadline counts from the call of the function. The call may come long after the claim, or not at all, if
@@ -113,25 +122,23 @@ class ActiveRuns:
 
         Args:
             now: the present time (monotonic).
-            called_at: returns when the function of a run was called (monotonic); None if it was not.
         """
         while self._deadlines and self._deadlines[0][0] <= now:
             active = self._active.get(heapq.heappop(self._deadlines)[1])
             if active is None or active.run.timeout is None:
                 continue
-            called = called_at(active)
+            called = self.called_at(active)
             deadline = (now + SHORTEST if called is None else called) + active.run.timeout
             if deadline > now:
                 heapq.heappush(self._deadlines, (deadline, active.ticket))
             else:
                 yield active
 
-    def take_unshown(self, now: float, waits: Callable[[ActiveRun], bool]) -> list[ActiveRun]:
-        """Return the runs that lasted long enough to be shown. Each run is returned once.
+    def take_unshown(self, now: float) -> list[ActiveRun]:
+        """Return the runs that lasted long enough to be shown: each once, and none that still waits for a slot.
 
         Args:
             now: the present time (monotonic).
-            waits: returns whether a run waits for a slot. It is not shown before it has begun.
         """
         old: list[ActiveRun] = []
         while self._unshown and self._unshown[0].began + SHOWN_AFTER <= now:
@@ -141,7 +148,7 @@ class ActiveRuns:
         found: list[ActiveRun] = []
         for active in old:
             if active.ticket in self._active:
-                if waits(active):
+                if self.waits(active):
                     self._waiting.append((now, active))
                 else:
                     found.append(active)
@@ -157,6 +164,16 @@ class ActiveRuns:
         if self._waiting:
             times.append(self._waiting[0][0] + SHOWN_AFTER)
         return min(times, default=None)
+
+    def _add(self, active: ActiveRun) -> None:
+        self._active[active.ticket] = active
+        self._busy[active.lane] += 1
+        self._unshown.append(active)
+        timeout = active.run.timeout
+        if timeout is not None and active.lane is not Lane.ISOLATED:  # there it counts from the start of the process
+            heapq.heappush(self._deadlines, (active.began + timeout, active.ticket))
+            if len(self._deadlines) > 2 * len(self._active) + MOST_STALE:
+                self._forget_stale_deadlines()
 
     def _forget_stale_deadlines(self) -> None:
         """Drop the deadlines of ended runs, which would otherwise stay in memory until they pass."""

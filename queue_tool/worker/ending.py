@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Mapping
 
 from queue_tool.host import files
 from queue_tool.model.outcome import NOT_BEGUN, Ended, Failed, Outcome
@@ -13,7 +12,6 @@ from queue_tool.model.run import Run
 from queue_tool.model.states import Code
 from queue_tool.services.unfinished import lose, put_back, resign
 from queue_tool.worker.active_runs import ActiveRun, ActiveRuns
-from queue_tool.worker.executor import Executor
 from queue_tool.worker.inbox import Inbox
 from queue_tool.worker.resignation import Resignation
 from queue_tool.worker.watchdog import Stuck, Watchdog
@@ -36,9 +34,7 @@ class Ending:
         self,
         *,
         active: ActiveRuns,
-        executors: Mapping[Lane, Executor],
         inbox: Inbox,
-        read_inbox: Callable[[], None],
         resignation: Resignation,
         watchdog: Watchdog | None,
     ) -> None:
@@ -46,16 +42,12 @@ class Ending:
 
         Args:
             active: the active runs.
-            executors: the executor of each lane.
             inbox: says whether this worker was told to end.
-            read_inbox: applies what other threads reported, so that runs that have returned are no longer active.
             resignation: ends this worker when it cannot go on.
             watchdog: notices that the event loop is stuck; None: no lane uses the loop.
         """
         self._active = active
-        self._executors = executors
         self._inbox = inbox
-        self._read_inbox = read_inbox
         self._resignation = resignation
         self._watchdog = watchdog
         self._stuck_since: float | None = None  # monotonic: when the last thread became busy with an abandoned function
@@ -78,16 +70,15 @@ class Ending:
             next_check = min(next_check, self._watchdog.next_check)
         return next_check if until is None else min(next_check, until if until > now else until + LAST_TRIES)
 
-    def check(self, now: float) -> None:
-        """Let this worker end if its threads or its event loop are stuck."""
+    def check(self, now: float) -> Stuck | None:
+        """Let this worker end if its threads are stuck. If its event loop is stuck, return what is known about that."""
         if not self._active.is_stuck(Lane.THREADS):
             self._stuck_since = None
         elif self._stuck_since is None:
             self._stuck_since = now
         elif self.finish_by is None and now - self._stuck_since >= STUCK_AFTER:
             self._resignation.for_threads()
-        if self._watchdog is not None and (stuck := self._watchdog.check(now)) is not None:
-            self._leave_loop(stuck)
+        return self._watchdog.check(now) if self._watchdog is not None else None
 
     def check_files(self) -> None:
         """Let this worker end if it cannot open files now and could not at the last check."""
@@ -106,21 +97,14 @@ class Ending:
         is_lost = isinstance(ended, Failed) and ended.code is Code.WORKER_LOST
         return put_back(run) if is_lost and self._inbox.was_told_to_finish else None
 
-    def abandon(self, active: ActiveRun) -> None:
-        """Abandon a run and try to stop its function."""
-        self._active.abandon(active)
-        self._executors[active.lane].stop(active.ticket)
-
     def give_back(self) -> None:
         """End all active runs so that another worker runs their tasks: the same attempt, a new run."""
-        self._read_inbox()  # runs that returned during a long transaction have their own outcomes
         for active in self._active:
             self._end(active, self._outcome(active))
 
-    def _leave_loop(self, stuck: Stuck) -> None:
+    def leave_loop(self, stuck: Stuck) -> None:
         """Give up the event loop: what blocks it is lost, all others run elsewhere, and this worker ends."""
         self._watchdog = None
-        self._read_inbox()  # runs that returned before have their own outcomes
         blocking = next((active for active in self._active if active.run.task.token == stuck.token), None)
         self._resignation.for_loop(stuck, blocking.run if blocking else None)
         for active in self._active:
@@ -131,9 +115,9 @@ class Ending:
 
     def _outcome(self, active: ActiveRun) -> Outcome:
         """Return the outcome of a run that this worker does not end. A function that was not called is no cause."""
-        was_called = self._executors[active.lane].called_at(active.ticket) is not None
+        was_called = self._active.called_at(active) is not None
         return resign(active.run) if was_called and not self._inbox.was_told_to_finish else put_back(active.run)
 
     def _end(self, active: ActiveRun, outcome: Outcome) -> None:
-        self.abandon(active)
+        self._active.abandon(active)
         self.ended.append((outcome, active))

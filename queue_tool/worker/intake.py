@@ -90,6 +90,11 @@ class Intake:
         self._retry_at = 0.0  # monotonic: no call to Redis before, because it failed or the worker is suspended
         self.redis_is_away = False  # Redis failed at the last call
 
+    def close(self) -> None:
+        """Stop watching and filling the lists."""
+        self._waker.close()
+        self._refill.close()
+
     # -- what it has ---------------------------------------------------------------------------------------
 
     @property

@@ -8,7 +8,7 @@ function.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
 from queue_tool.errors import StoreAway
@@ -19,16 +19,12 @@ from queue_tool.model.queues import Lane
 from queue_tool.model.run import Run
 from queue_tool.services.owner import Owner
 from queue_tool.services.run import Runner
-from queue_tool.worker import returns
 from queue_tool.worker.active_runs import ActiveRun, ActiveRuns
 from queue_tool.worker.ending import LAST_TRIES, Ending
-from queue_tool.worker.executor import Executor
 from queue_tool.worker.inbox import Inbox
 from queue_tool.worker.intake import Intake
 from queue_tool.worker.notebook import Notebook
-from queue_tool.worker.resignation import Resignation
-from queue_tool.worker.returns import GATHER, Returns
-from queue_tool.worker.watchdog import Watchdog
+from queue_tool.worker.returns import GATHER, Returns, put_at_heads
 
 BATCH = 500
 """The most runs that one transaction settles, and the most that it claims. More would lock the database for longer."""
@@ -52,12 +48,11 @@ class Pump:
         runner: Runner,
         owner: Owner,
         intake: Intake,
-        executors: Mapping[Lane, Executor],
+        active: ActiveRuns,
+        ending: Ending,
+        returns: Returns,
         inbox: Inbox,
         clock: Clock,
-        drain: float,
-        watchdog: Watchdog | None = None,
-        claims_ahead: bool = False,
     ) -> None:
         """Prepare.
 
@@ -65,33 +60,22 @@ class Pump:
             runner: the steps of a run.
             owner: the worker process that claims the tasks.
             intake: the source of tickets.
-            executors: the executor of each lane, which calls its functions.
+            active: the active runs, and the executor of each lane, which calls their functions.
+            ending: the end of this worker.
+            returns: the runs that wait for a slot.
             inbox: the reports of other threads.
             clock: the source of the time.
-            drain: seconds that active runs may take when this worker ends because its threads or its loop are stuck.
-            watchdog: notices that the event loop is stuck; None: no lane uses the loop.
-            claims_ahead: whether lanes may claim more than their slots take. Then the executors must note what they
-                have begun: if this worker dies, the rest is not charged with it.
         """
         self._runner = runner
         self._owner = owner
         self._intake = intake
-        self._executors = executors
+        self._active = active
+        self._ending = ending
+        self._ended = ending.ended
+        self._returns = returns
         self._inbox = inbox
         self._clock = clock
         self._notebook = Notebook(inbox, clock)
-        self._active = ActiveRuns({lane: executor.slots for lane, executor in executors.items()})
-        self.slots = self._active.slots  # for other threads
-        self._ending = Ending(
-            active=self._active,
-            executors=executors,
-            inbox=inbox,
-            read_inbox=self._read_inbox,
-            resignation=Resignation(owner, runner.telemetry, inbox, drain),
-            watchdog=watchdog,
-        )
-        self._ended = self._ending.ended
-        self._returns = Returns(active=self._active, ended=self._ended, executors=executors, claims_ahead=claims_ahead)
         self._store_away_until = self._last_write = self._last_check = 0.0
         self._claims = 0
 
@@ -126,7 +110,7 @@ class Pump:
     def has(self, ticket: str) -> bool:
         """Return whether this run has begun here and is not abandoned."""
         active = self._active.get(ticket)
-        return active is not None and not self._executors[active.lane].waits(ticket)
+        return active is not None and not self._active.waits(active)
 
     def unwritten(self) -> list[Outcome]:
         """Return the outcomes that this worker could not write before it ended."""
@@ -164,7 +148,7 @@ class Pump:
     def _discard(self, ticket: str) -> None:
         """Abandon a run whose outcome is no longer needed, and remove its ticket."""
         if (active := self._active.get(ticket)) is not None:
-            self._ending.abandon(active)
+            self._active.abandon(active)
             self._intake.remove([active])
 
     # -- the end -------------------------------------------------------------------------------------------
@@ -181,6 +165,7 @@ class Pump:
     def _has_drained(self, until: float) -> bool:
         """Return whether nothing more can be done. At the end of the drain, put active runs back."""
         if len(self._active) and self._clock.monotonic() >= until:
+            self._read_inbox()  # runs that returned during a long transaction have their own outcomes
             self._ending.give_back()
         more = 0 if self._store_away_until else LAST_TRIES  # one try takes seconds when the store is away
         if self._has_work():
@@ -217,7 +202,7 @@ class Pump:
         settled = changes.settled.tokens
         back = [active for outcome, active in ended if active.goes_back and outcome.token in settled]
         if back:
-            returns.push(self._runner.store, self._intake, self._clock, back)
+            put_at_heads(self._runner.store, self._intake, self._clock, back)
         self._intake.remove([active for _, active in ended], len(settled) - len(back))
         self._start(changes.runs)
         return True
@@ -253,10 +238,7 @@ class Pump:
             else:
                 by_lane.setdefault(active.lane, []).append(active)
         for lane, runs in by_lane.items():
-            accepted = self._returns.accepted(lane, runs)
-            for active in accepted:
-                self._active.add(active)
-            self._executors[lane].start([active.run for active in accepted])
+            self._active.start(lane, self._returns.accepted(lane, runs))
         self._claims += len(claimed)
 
     def _room(self, most: int | None) -> dict[Lane, int]:
@@ -265,18 +247,20 @@ class Pump:
             return {}
         left = BATCH if most is None else min(BATCH, most - self._claimed)
         now = self._clock.monotonic()
-        return {lane: min(left, self._returns.room(lane, now)) for lane in self._executors}
+        return {lane: min(left, self._returns.room(lane, now)) for lane in self._active.executors}
 
     # -- checks --------------------------------------------------------------------------------------------
 
     def _check_runs(self) -> None:
         now = self._clock.monotonic()
-        for active in self._active.overdue(now, lambda active: self._executors[active.lane].called_at(active.ticket)):
-            called_at = self._executors[active.lane].called_at(active.ticket)
-            self._ending.abandon(active)
+        for active in self._active.overdue(now):
+            called_at = self._active.called_at(active)
+            self._active.abandon(active)
             self._decide(active, timed_out(active.run.timeout), called_at, now)
         self._returns.return_overdue(now)
-        self._ending.check(now)
+        if (stuck := self._ending.check(now)) is not None:
+            self._read_inbox()  # runs that returned before have their own outcomes
+            self._ending.leave_loop(stuck)
         if now - self._last_check >= CHECK_EVERY:
             self._last_check = now
             self._abandon_lost(now)
@@ -301,8 +285,7 @@ class Pump:
         now = self._clock.monotonic()
         if self._intake.after_backoff(now) > now:
             return
-        runs = self._active.take_unshown(now, lambda active: self._executors[active.lane].waits(active.ticket))
-        if runs:
+        if runs := self._active.take_unshown(now):
             self._intake.show(runs)
 
     def _wait_for_work(self) -> None:

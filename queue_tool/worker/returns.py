@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 from queue_tool.errors import StoreAway
@@ -35,27 +35,20 @@ GATHER_FED = 0.02
 class Returns:
     """Knows what waits for a slot, and takes it back. Only the pump calls it."""
 
-    def __init__(
-        self,
-        *,
-        active: ActiveRuns,
-        ended: deque[tuple[Outcome, ActiveRun]],
-        executors: Mapping[Lane, Executor],
-        claims_ahead: bool,
-    ) -> None:
+    def __init__(self, *, active: ActiveRuns, ended: deque[tuple[Outcome, ActiveRun]], claims_ahead: bool) -> None:
         """Prepare.
 
         Args:
             active: the active runs.
             ended: receives the outcomes of the runs that go back.
-            executors: the executor of each lane.
-            claims_ahead: whether lanes may claim ahead.
+            claims_ahead: whether lanes may claim more than their slots take. Then the executors must note what they
+                have begun: if this worker dies, the rest is not charged with it.
         """
         self._active = active
         self._ended = ended
-        self._executors = executors
+        self._executors = active.executors
         lanes = AHEAD if claims_ahead else frozenset()
-        self._ahead = {lane: Ahead(executor) for lane, executor in executors.items() if lane in lanes}
+        self._ahead = {lane: Ahead(executor) for lane, executor in active.executors.items() if lane in lanes}
         self._sharing: set[Lane] = set()  # lanes whose last claim brought only runs that may share a process
         self.count = 0  # runs that went back
 
@@ -129,7 +122,7 @@ class Returns:
         self._ended.append((put_back(active.run, begun=False), active))
 
 
-def push(store: Store, intake: Intake, clock: Clock, runs: Sequence[ActiveRun]) -> None:
+def put_at_heads(store: Store, intake: Intake, clock: Clock, runs: Sequence[ActiveRun]) -> None:
     """Put the next runs of tasks that were put back at the heads of their lists, and record it.
 
     If Redis or the store is away, the sweeper pushes them, at the ends of the lists.

@@ -16,10 +16,10 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from redis import ConnectionPool, Redis
+from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from rq import Queue
 from rq.command import parse_payload
@@ -27,39 +27,26 @@ from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker
 
 from queue_tool.errors import DataDirUnusable, StoreAway
-from queue_tool.host import begun, put_aside
+from queue_tool.host import put_aside
 from queue_tool.host.begun import Begun
 from queue_tool.host.clock import CLOCK
-from queue_tool.host.processes import processors
 from queue_tool.host.signals import OF_SUPERVISOR, Signals
-from queue_tool.host.working_directory import WorkingDirectory
 from queue_tool.model import events
 from queue_tool.model.outcome import Outcome
 from queue_tool.model.queues import Lane, lane_and_queue, lists_of
-from queue_tool.model.run import Run
-from queue_tool.model.settings import FEWEST_ISOLATED
 from queue_tool.model.ticket import read_ticket_id
 from queue_tool.runtime import Runtime
-from queue_tool.worker import ticket
+from queue_tool.worker import parts, ticket
+from queue_tool.worker.active_runs import ActiveRuns
 from queue_tool.worker.executor import Executor
-from queue_tool.worker.executors import LoopExecutor, ThreadExecutor
 from queue_tool.worker.inbox import Inbox
-from queue_tool.worker.intake import Intake
-from queue_tool.worker.isolated import IsolatedExecutor
 from queue_tool.worker.loop import LoopThread
-from queue_tool.worker.pauses import Pauses
-from queue_tool.worker.pool_process import Limits
 from queue_tool.worker.presence import Presence
 from queue_tool.worker.pump import Pump
-from queue_tool.worker.refill import Refill
 from queue_tool.worker.ticket_lists import TicketLists
 from queue_tool.worker.waker import Waker
-from queue_tool.worker.watchdog import Watchdog
 
 _log = logging.getLogger("queue_tool.worker")
-
-ANSWER_TIMEOUT = 5.0
-"""Seconds after which a call to Redis times out."""
 
 LISTEN_AGAIN_AFTER = 2.0
 """Seconds before the worker listens for commands again after a failure. RQ waits as long."""
@@ -210,51 +197,35 @@ class Worker(BaseWorker):
     def _run_pump(self, runtime: Runtime, loop: LoopThread, *, burst: bool, most: int | None) -> int:
         """Register, run the pump, unregister. Return how many runs were claimed."""
         served = {name: lane_and_queue(name)[0] for name in self.queue_names()}
-        executors = self._executors(runtime, loop.loop, set(served.values()))
-        redis = _own_pool(self.connection)
+        active = ActiveRuns(self._executors(runtime, loop.loop, set(served.values())))
+        redis = parts.impatient(self.connection)
         presence = Presence(self, redis, runtime.telemetry)
         if not presence.enter(runtime.store.identity(), self._must_stop):
             ticket.leave()
             return 0
-        noted = _note_begun(runtime, executors.values())
+        noted = parts.note_begun(runtime, active.executors.values())
+        lists = self._lists(redis, served, runtime.store.identity())
         waker = Waker(self.connection, served, self._inbox)
-        slots = {lane: executor.slots for lane, executor in executors.items()}
-        refill = Refill(runtime.filling, slots, runtime.clock, runtime.telemetry)
-        self._pump = pump = Pump(
-            runner=runtime.runner,
-            owner=runtime.owner,
-            intake=Intake(
-                lists=self._lists(redis, served, runtime.store.identity()),
-                served=served,
-                waker=waker,
-                pauses=Pauses(runtime.store, served, runtime.clock),
-                presence=presence,
-                refill=refill,
-                telemetry=runtime.telemetry,
-                clock=runtime.clock,
-            ),
-            executors=executors,
-            inbox=self._inbox,
-            clock=runtime.clock,
-            drain=runtime.settings.drain,
-            claims_ahead=noted is not None,
-            watchdog=Watchdog(loop, runtime.settings.stuck_after) if Lane.LOOP in executors else None,
-        )
-        runtime.owner.lanes = pump.slots
+        intake = parts.make_intake(runtime, lists, served, active=active, waker=waker, presence=presence)
+        pump = parts.make_pump(runtime, intake, active, self._inbox, loop=loop, claims_ahead=noted is not None)
+        self._pump, runtime.owner.lanes = pump, active.slots
         waker.start()
         self.on_ready()
         runtime.telemetry.emit(events.Started(name=self.name))
         try:
             return pump.work(burst=burst, most=most)
         finally:
-            waker.close()
-            refill.close()
-            _put_aside(runtime, pump.unwritten())
-            if presence.leave() and pump.left_nothing:  # otherwise the sweeper cleans up as for a dead worker
-                ticket.leave()
-                if noted is not None:
-                    noted.remove()
-            runtime.measures.stop()
+            intake.close()
+            self._leave(runtime, pump, presence, noted)
+
+    def _leave(self, runtime: Runtime, pump: Pump, presence: Presence, noted: Begun | None) -> None:
+        """Save what could not be written, and unregister."""
+        _put_aside(runtime, pump.unwritten())
+        if presence.leave() and pump.left_nothing:  # otherwise the sweeper cleans up as for a dead worker
+            ticket.leave()
+            if noted is not None:
+                noted.remove()
+        runtime.measures.stop()
 
     def _lists(self, redis: Redis, served: Iterable[str], database: str) -> TicketLists:
         """Return the ticket lists. The tests replace them in a worker that kills itself."""
@@ -263,20 +234,8 @@ class Worker(BaseWorker):
     def _executors(
         self, runtime: Runtime, loop: asyncio.AbstractEventLoop, lanes: set[Lane]
     ) -> Mapping[Lane, Executor]:
-        settings, inbox, directory = runtime.settings, self._inbox, WorkingDirectory()
-
-        def after(run: Run) -> None:
-            if directory.restore():
-                runtime.telemetry.emit(events.DirectoryChanged(token=run.task.token, run=run.task.run))
-
-        start_server = any(known.lane is Lane.ISOLATED for known in runtime.types.values())
-        isolated = settings.isolated or max(FEWEST_ISOLATED, processors())
-        limits = Limits(tasks=settings.isolated_tasks, memory=settings.isolated_memory)
-        executors: dict[Lane, Executor] = {
-            Lane.LOOP: LoopExecutor(settings.concurrency, loop, inbox, after),
-            Lane.THREADS: ThreadExecutor(settings.threads, "thread", inbox, loop, after),
-            Lane.ISOLATED: IsolatedExecutor(isolated, "isolated", inbox, directory, limits, start_server=start_server),
-        }
+        """Return the executors of these lanes. The tests replace one of them."""
+        executors = parts.make_executors(runtime, loop, self._inbox)
         return {lane: executor for lane, executor in executors.items() if lane in lanes}
 
 
@@ -292,24 +251,5 @@ def _put_aside(runtime: Runtime, outcomes: list[Outcome]) -> None:
         runtime.telemetry.emit(events.Warned(reason=reason))
 
 
-def _note_begun(runtime: Runtime, executors: Collection[Executor]) -> Begun | None:
-    """Let executors note what they begin, for whoever takes the tasks back if this worker dies."""
-    entries = sum(executor.most_begun for executor in executors)
-    noted = begun.create(
-        runtime.settings.data_dir, entries, lambda reason: runtime.telemetry.emit(events.Warned(reason=reason))
-    )
-    if noted is not None:
-        for executor in executors:
-            executor.begun = noted.entries(executor.most_begun)
-    return noted
-
-
 def _as_list(queues: Any) -> Iterable[Any]:
     return queues if isinstance(queues, list | tuple) else [queues]
-
-
-def _own_pool(redis: Redis) -> Redis:
-    """Return a client of the same server with a timeout of seconds. RQ's own client waits for minutes."""
-    pool = redis.connection_pool
-    settings = pool.connection_kwargs | {"socket_timeout": ANSWER_TIMEOUT, "socket_connect_timeout": ANSWER_TIMEOUT}
-    return Redis(connection_pool=ConnectionPool(connection_class=pool.connection_class, **settings))
