@@ -20,7 +20,7 @@ from queue_tool.host.clock import CLOCK
 from queue_tool.known_types import load_types
 from queue_tool.model.batch import Judge, judge_of
 from queue_tool.model.clock import Clock
-from queue_tool.model.options import PLAIN, Options
+from queue_tool.model.new_task import PLAIN, Options
 from queue_tool.model.settings import Settings
 from queue_tool.model.task_types import TaskTypes
 from queue_tool.model.telemetry import Telemetry

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import event
 
 from queue_tool.model.filter import Filter
-from queue_tool.model.options import Options
+from queue_tool.model.new_task import Options
 from queue_tool.model.task import Timing
 from queue_tool.runtime import Runtime
 from queue_tool.store import Store

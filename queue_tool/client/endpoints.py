@@ -10,20 +10,17 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
 import msgspec
 from msgspec import Struct
 
 from queue_tool.client.calls import JSON, OK, Call, Flow
+from queue_tool.client.driver import AsyncDriver, BlockingDriver
 from queue_tool.client.exchange import Ask
 from queue_tool.client.queries import segment, target_of
 from queue_tool.client.values import json_of, read_as
 from queue_tool.model.payloads.queries import Query
-
-if TYPE_CHECKING:
-    from queue_tool.client.asynchronous import AsyncClient
-    from queue_tool.client.blocking import Client
 
 P = ParamSpec("P")
 Value = TypeVar("Value")
@@ -141,14 +138,14 @@ class Endpoint(Generic[P, Value_co]):
     @overload
     def __get__(self, client: None, owner: type) -> Self: ...
     @overload
-    def __get__(self, client: Client, owner: type) -> Callable[P, Value_co]: ...
+    def __get__(self, client: BlockingDriver, owner: type) -> Callable[P, Value_co]: ...
     @overload
-    def __get__(self, client: AsyncClient, owner: type) -> Callable[P, Awaitable[Value_co]]: ...
-    def __get__(self, client: Client | AsyncClient | None, owner: type) -> Any:
+    def __get__(self, client: AsyncDriver, owner: type) -> Callable[P, Awaitable[Value_co]]: ...
+    def __get__(self, client: BlockingDriver | AsyncDriver | None, owner: type) -> Any:
         """Return the method of a client."""
         return self if client is None else partial(self._sent, client)
 
-    def _sent(self, client: Client | AsyncClient, *args: P.args, **kwargs: P.kwargs) -> Any:
+    def _sent(self, client: BlockingDriver | AsyncDriver, *args: P.args, **kwargs: P.kwargs) -> Any:
         return client.run(client.ask(self.call(*args, **kwargs)))
 
 
@@ -163,14 +160,14 @@ class Listing(Generic[P, Item_co]):
     @overload
     def __get__(self, client: None, owner: type) -> Self: ...
     @overload
-    def __get__(self, client: Client, owner: type) -> Callable[P, Iterator[Item_co]]: ...
+    def __get__(self, client: BlockingDriver, owner: type) -> Callable[P, Iterator[Item_co]]: ...
     @overload
-    def __get__(self, client: AsyncClient, owner: type) -> Callable[P, AsyncIterator[Item_co]]: ...
-    def __get__(self, client: Client | AsyncClient | None, owner: type) -> Any:
+    def __get__(self, client: AsyncDriver, owner: type) -> Callable[P, AsyncIterator[Item_co]]: ...
+    def __get__(self, client: BlockingDriver | AsyncDriver | None, owner: type) -> Any:
         """Return the method of a client."""
         return self if client is None else partial(self._iterated, client)
 
-    def _iterated(self, client: Client | AsyncClient, *args: P.args, **kwargs: P.kwargs) -> Any:
+    def _iterated(self, client: BlockingDriver | AsyncDriver, *args: P.args, **kwargs: P.kwargs) -> Any:
         return client.iterate(self.flow(client.ask, *args, **kwargs))
 
 

@@ -16,7 +16,7 @@ from queue_tool.client.queries import segment, target_of
 from queue_tool.errors import BY_CODE, AnswerLost, NotFinished, QueueToolError
 from queue_tool.model import json_text
 from queue_tool.model.payloads.batches import Batch, BatchResult, BatchStatus
-from queue_tool.model.payloads.lists import Page
+from queue_tool.model.payloads.page import Page
 from queue_tool.model.payloads.queries import ResultsQuery
 from queue_tool.model.payloads.tasks import CheckedToken
 from queue_tool.model.typed import convert

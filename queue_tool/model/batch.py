@@ -10,10 +10,9 @@ from typing import TypedDict
 
 import msgspec
 
-from queue_tool.model.continuation import Continuation, Declared
+from queue_tool.model.continuation import Declared
 from queue_tool.model.lists import lists_of, tickets_of
-from queue_tool.model.options import PLAIN, Options
-from queue_tool.model.queues import Priority
+from queue_tool.model.new_task import PLAIN, Accepted, Continuation, NewTask, Options
 from queue_tool.model.schema import FieldError
 from queue_tool.model.states import FINISHED, IN_PROGRESS, State
 from queue_tool.model.task_types import TaskType
@@ -21,40 +20,6 @@ from queue_tool.model.ticket import Ticket
 
 INVALID = "INVALID_JOB_REQUEST"
 """Stands in place of the token of a refused element."""
-
-
-class Accepted(msgspec.Struct, frozen=True, kw_only=True):
-    """An element that became a task.
-
-    It is a struct, because a request may need 100,000 of them, and a dataclass takes ten times longer to make.
-    """
-
-    index: int  # position in the batch, from 0
-    token: str
-    data: object
-    custom_id: str | None = None
-
-
-class NewTask(Accepted, frozen=True, kw_only=True):
-    """An accepted element before the store has saved it."""
-
-    task_type: TaskType
-    options: Options = PLAIN
-
-    @property
-    def priority(self) -> Priority:
-        """Return the task's priority: that of its options, or else that of its type."""
-        return self.options.priority or self.task_type.priority
-
-    @property
-    def list(self) -> str:
-        """Return the name of the RQ queue for the task's ticket."""
-        return self.task_type.lane.list_of(self.priority.queue)
-
-    @property
-    def ticket(self) -> Ticket:
-        """Return the ticket of the first run."""
-        return Ticket(token=self.token, run=1, list=self.list, task_type=self.task_type.name)
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from queue_tool.model.batch import NewTask
 
 MOST = 100
 """The most continuations of one batch or task."""
@@ -31,15 +27,6 @@ class When(StrEnum):
             any_failed: whether a task of the parent failed or was canceled.
         """
         return self is When.ALWAYS or any_failed == (self is When.ANY_FAILED)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Continuation:
-    """A task that a client declared together with its parent. Nothing of it depends on the task types any more."""
-
-    when: When
-    task: NewTask  # without a token; each end of the parent makes a new task
-    delay: float | None = None  # seconds from the end of the parent to the time when the task is due
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

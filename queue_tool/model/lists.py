@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+from queue_tool.model.new_task import NewTask
 from queue_tool.model.queues import Priority
 from queue_tool.model.ticket import Ticket
-
-if TYPE_CHECKING:
-    from queue_tool.model.batch import NewTask
 
 _Kind = tuple[int, Priority | None, int]
 """What decides the list of a task, and whether it must wait: type, priority and timing."""

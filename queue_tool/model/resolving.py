@@ -8,7 +8,8 @@ from dataclasses import replace
 from msgspec import structs
 
 from queue_tool.model.batch import Judge, Refused
-from queue_tool.model.continuation import MOST, Continuation, When
+from queue_tool.model.continuation import MOST, When
+from queue_tool.model.new_task import Continuation
 from queue_tool.model.schema import FieldError
 
 NO_UNIQUE_KEY = "A continuation can have no unique_key, because each end of its parent must make a task."

@@ -1,55 +1,27 @@
-"""A schedule as a client or a module of task types describes it: checked, and read."""
+"""What a schedule sends, as a client or a task type describes it: checked, and read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
 from msgspec import UNSET
 
 from queue_tool.errors import BadSchedule, BadTask
 from queue_tool.model import json_text
 from queue_tool.model.batch import Refused
 from queue_tool.model.payloads.schedules import MOST_ELEMENTS, ScheduleBody
-from queue_tool.model.schedule import CatchUp, Overlap, Rhythm, Work
+from queue_tool.model.schedule import Work
+from queue_tool.model.schedule_rhythm import ANY_TIME
 from queue_tool.model.task_request import Requests
 from queue_tool.model.task_types import TaskType
-from queue_tool.model.times import read_time
-from queue_tool.model.typed import convert
 
 OPTIONS = ("name", "description", "parameters", "tags", "priority", "timeout", "max_attempts")
 """The keys that go into each task request."""
 
 LONGEST_DATA = 2**20
 """Bytes of the data, as JSON."""
-
-ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
-
-Word = TypeVar("Word", bound=StrEnum)
-
-
-def read_rhythm(body: ScheduleBody) -> Rhythm:
-    """Return when a schedule is due.
-
-    Raises:
-        BadSchedule: a value cannot be used.
-    """
-    rhythm = Rhythm(
-        cron=body.cron,
-        every=body.every,
-        timezone=body.timezone,
-        start=_time("start", body.start),
-        end=_time("end", body.end),
-        overlap=_word("overlap", body.overlap, Overlap),
-        catch_up=_word("catch_up", body.catch_up, CatchUp),
-        jitter=body.jitter,
-    )
-    rhythm.recurrence(ANY_TIME)
-    return rhythm
 
 
 def read_work(body: ScheduleBody, types: Mapping[str, TaskType], *, is_judged: bool = True) -> Work:
@@ -97,37 +69,3 @@ def _judge(request: Mapping[str, object], data: Any, types: Mapping[str, TaskTyp
 def _moved(path: str, place: str) -> str:
     """Return the path of an error in the body of a schedule."""
     return path.replace("/data", place, 1) if f"{path}/".startswith("/data/") else path
-
-
-def _time(name: str, text: str | None) -> datetime | None:
-    try:
-        return None if text is None else read_time(text)
-    except ValueError as error:
-        raise BadSchedule(f"{name}: {error}") from None
-
-
-def _word(name: str, text: str, words: type[Word]) -> Word:
-    if text not in list(words):
-        raise BadSchedule(f"{name} must be one of {', '.join(words)}, not {text[:40]!r}.")
-    return words(text)
-
-
-def body_of(task_type: str, declared: str | Mapping[str, object]) -> tuple[ScheduleBody, int]:
-    """Return the schedule that `@task(schedule=...)` declares, and its version.
-
-    Args:
-        task_type: the name of the task type.
-        declared: the value of the option: a cron expression, or the keys of a schedule and its version.
-
-    Raises:
-        BadSchedule: it is none.
-    """
-    given = {"cron": declared} if isinstance(declared, str) else dict(declared)
-    version = given.pop("version", 0)
-    if type(version) is not int or not 0 <= version < 2**31:
-        raise BadSchedule("version must be a whole number from 0 on.")
-    try:
-        return convert({"name": task_type, **given, "task_type": task_type}, ScheduleBody), version
-    except (msgspec.ValidationError, TypeError) as error:
-        known = [name for name in ScheduleBody.__struct_fields__ if name != "task_type"]
-        raise BadSchedule(f"{str(error)[:200]}. The keys are {', '.join(known)}, version.") from None

@@ -13,9 +13,9 @@ from msgspec import structs
 
 from queue_tool.errors import BadWebhook
 from queue_tool.model import json_text
-from queue_tool.model.batch import NewTask, Refused, item_of, judge
-from queue_tool.model.continuation import DEEPEST, Continuation
-from queue_tool.model.options import PLAIN, Options
+from queue_tool.model.batch import Refused, item_of, judge
+from queue_tool.model.continuation import DEEPEST
+from queue_tool.model.new_task import PLAIN, Continuation, NewTask, Options
 from queue_tool.model.payload_request import Translated, translate
 from queue_tool.model.queues import Priority
 from queue_tool.model.receivers import receiver_of

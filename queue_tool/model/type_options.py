@@ -205,7 +205,7 @@ def schedule_of(task_type: str, declared: object) -> str | Mapping[str, object] 
         return None
     if not isinstance(declared, (str, Mapping)):
         raise BadOption(f'has the schedule {_shown(declared)}: write a text such as "*/5 * * * *", or a dict')
-    from queue_tool.model.schedule_request import body_of, read_rhythm  # most processes have no schedule in code
+    from queue_tool.model.schedule_rhythm import body_of, read_rhythm
 
     try:
         read_rhythm(body_of(task_type, declared)[0])

@@ -9,7 +9,8 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from queue_tool.errors import BadTask
-from queue_tool.model.batch import INVALID, Accepted, Element, NewTask, Refused, Submission, item_of
+from queue_tool.model.batch import INVALID, Element, Refused, Submission, item_of
+from queue_tool.model.new_task import Accepted, NewTask
 from queue_tool.model.payloads.batches import FieldProblem, Received, ReceivedElement
 from queue_tool.model.payloads.tasks import TaskStatus
 from queue_tool.model.states import State

@@ -10,7 +10,8 @@ from queue_tool.errors import BadSchedule, BadTask, BadTaskType, StoreAway
 from queue_tool.model import events
 from queue_tool.model.clock import Clock
 from queue_tool.model.schedule import Declared, Schedule
-from queue_tool.model.schedule_request import body_of, read_rhythm, read_work
+from queue_tool.model.schedule_request import read_work
+from queue_tool.model.schedule_rhythm import body_of, read_rhythm
 from queue_tool.model.task_types import TaskType
 from queue_tool.model.telemetry import Telemetry
 from queue_tool.services.submit import make_tokens

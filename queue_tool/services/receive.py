@@ -28,7 +28,7 @@ from queue_tool.errors import (
 from queue_tool.model import json_text
 from queue_tool.model.batch import UNNAMED, Element, IdempotencyKey, Judge, Refused, Submission, judge_of
 from queue_tool.model.incoming import Incoming, Work, work_of
-from queue_tool.model.options import PLAIN, Options
+from queue_tool.model.new_task import PLAIN, Options
 from queue_tool.model.task_request import Requests
 from queue_tool.model.task_types import TaskType
 from queue_tool.services import answers

@@ -10,7 +10,8 @@ from queue_tool.errors import BadCursor, QueueToolError, ScheduleInCode
 from queue_tool.model import events
 from queue_tool.model.payloads.schedules import ScheduleBody
 from queue_tool.model.schedule import DueTick, PausedBy, Schedule, Tick, TickCause
-from queue_tool.model.schedule_request import read_rhythm, read_work
+from queue_tool.model.schedule_request import read_work
+from queue_tool.model.schedule_rhythm import read_rhythm
 from queue_tool.services.listing import MOST_COUNTED, Page, read_cursor, write_cursor
 from queue_tool.services.submit import Submit, make_tokens
 from queue_tool.services.ticking import Ticking

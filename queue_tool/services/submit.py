@@ -17,7 +17,6 @@ from queue_tool.errors import BadContinuation, BrokerAway, IdempotencyKeyReused,
 from queue_tool.model import events, tokens
 from queue_tool.model.batch import (
     UNNAMED,
-    Accepted,
     Element,
     IdempotencyKey,
     Judge,
@@ -28,7 +27,7 @@ from queue_tool.model.batch import (
     new_batch,
 )
 from queue_tool.model.clock import Clock
-from queue_tool.model.continuation import Continuation
+from queue_tool.model.new_task import Accepted, Continuation
 from queue_tool.model.resolving import under
 from queue_tool.model.schema import FieldError
 from queue_tool.model.task_request import Requests

@@ -11,8 +11,9 @@ from msgspec import structs
 
 from queue_tool.host import senders
 from queue_tool.model import events
-from queue_tool.model.batch import Judge, Label, NewBatch, NewTask, Refused, Submission, new_batch
+from queue_tool.model.batch import Judge, Label, NewBatch, Refused, Submission, new_batch
 from queue_tool.model.bounded_text import keepable
+from queue_tool.model.new_task import NewTask
 from queue_tool.model.schedule import Due, DueTick, Schedule, Tick, TickResult, Work
 from queue_tool.model.schema import Schema
 from queue_tool.model.task import AT_ONCE, Timing

@@ -12,9 +12,9 @@ from sqlalchemy import (
     update,
 )
 
-from queue_tool.model.batch import Label, NewBatch, NewTask, Refused
-from queue_tool.model.continuation import Continuation, parent_of_batch
-from queue_tool.model.options import PLAIN
+from queue_tool.model.batch import Label, NewBatch, Refused
+from queue_tool.model.continuation import parent_of_batch
+from queue_tool.model.new_task import PLAIN, Continuation, NewTask
 from queue_tool.store import continuing, ends, line
 from queue_tool.store.engine.database import micros
 from queue_tool.store.engine.direct import Direct

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from queue_tool.model.batch import IdempotencyKey, NewBatch, NewTask
-from queue_tool.model.options import PLAIN
+from queue_tool.model.batch import IdempotencyKey, NewBatch
+from queue_tool.model.new_task import PLAIN, NewTask
 from queue_tool.store import line
 from queue_tool.store.elements import AddElements
 

@@ -14,8 +14,9 @@ from sqlalchemy import Row, Text, bindparam, func, select, update
 
 from queue_tool.errors import BatchNotFound
 from queue_tool.model import json_text
-from queue_tool.model.batch import Accepted, Batch, Element, Label, Refused, SealedBy
+from queue_tool.model.batch import Batch, Element, Label, Refused, SealedBy
 from queue_tool.model.continuation import parent_of_batch
+from queue_tool.model.new_task import Accepted
 from queue_tool.model.schema import FieldError
 from queue_tool.model.states import State
 from queue_tool.store.continuing import declared_by

@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import Connection, Text, bindparam, delete, insert, select, update
 
 from queue_tool.model import json_text, tokens
-from queue_tool.model.batch import NewTask
-from queue_tool.model.continuation import Continuation, Declared, When, parent_of_task
+from queue_tool.model.continuation import Declared, When, parent_of_task
+from queue_tool.model.new_task import Continuation, NewTask
 from queue_tool.model.states import State
 from queue_tool.model.ticket import Ticket
 from queue_tool.store.engine.database import micros_or_none

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select
 
 from queue_tool.errors import BatchNotFound, BatchSealed, QueueToolError, WrongStart
-from queue_tool.model.batch import NewBatch, NewTask
+from queue_tool.model.batch import NewBatch
+from queue_tool.model.new_task import NewTask
 from queue_tool.store import line, parts, unique
 from queue_tool.store.added import Added
 from queue_tool.store.adding import add_refusals, add_tasks

@@ -10,7 +10,8 @@ from sqlalchemy import BigInteger, bindparam, func, insert, select
 
 from queue_tool.errors import BatchNotFound, BatchSealed
 from queue_tool.model.batch import Element, IdempotencyKey, Label, NewBatch, SealedBy
-from queue_tool.model.continuation import Continuation, parent_of_batch
+from queue_tool.model.continuation import parent_of_batch
+from queue_tool.model.new_task import Continuation
 from queue_tool.model.ticket import Ticket
 from queue_tool.store import continuing, ends, parts
 from queue_tool.store.adding import add_labels, continuing_columns, label_columns

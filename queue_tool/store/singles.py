@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from queue_tool.errors import TaskRemoved
 from queue_tool.model import json_text
-from queue_tool.model.batch import Accepted
+from queue_tool.model.new_task import Accepted
 from queue_tool.store.engine.database import Database
 from queue_tool.store.tables import tasks
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import BigInteger, Connection, bindparam, cast, insert, select
 
-from queue_tool.model.batch import NewTask
+from queue_tool.model.new_task import NewTask
 from queue_tool.store.engine.rows import as_groups, group, grouped, grouped_text
 from queue_tool.store.tables import tags, tasks
 

@@ -24,8 +24,8 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from queue_tool.model import json_text
-from queue_tool.model.batch import NewTask
 from queue_tool.model.lists import are_of_one_kind
+from queue_tool.model.new_task import NewTask
 from queue_tool.model.states import State
 from queue_tool.store.engine.bulk import BulkInsert, Column, Field
 from queue_tool.store.engine.database import micros, micros_or_none

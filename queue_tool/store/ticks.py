@@ -13,7 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from queue_tool.model.batch import NewBatch, NewTask
+from queue_tool.model.batch import NewBatch
+from queue_tool.model.new_task import NewTask
 from queue_tool.model.schedule import Due, DueTick, Overlap, Schedule, Tick, TickCause, TickResult
 from queue_tool.model.states import State
 from queue_tool.store import line

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from queue_tool.execution.builtin import builtin_types
-from queue_tool.model.batch import NewBatch, NewTask, new_batch
+from queue_tool.model.batch import NewBatch, new_batch
+from queue_tool.model.new_task import NewTask
 from queue_tool.model.task_request import Requests
 from queue_tool.services.submit import make_tokens
 from queue_tool.store import Store

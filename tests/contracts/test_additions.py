@@ -18,8 +18,8 @@ from queue_tool.broker import InlineBroker
 from queue_tool.errors import StoreAway, TooManyWaiting
 from queue_tool.execution.builtin import sleep_type
 from queue_tool.host.clock import CLOCK
-from queue_tool.model.batch import IdempotencyKey, Label, NewTask, Refused, judge_of, new_batch
-from queue_tool.model.options import PLAIN, Options
+from queue_tool.model.batch import IdempotencyKey, Label, Refused, judge_of, new_batch
+from queue_tool.model.new_task import PLAIN, NewTask, Options
 from queue_tool.services.submit import make_tokens
 from queue_tool.services.submitter import Push, Submitter
 from queue_tool.store import AddBatch, Added, Addition, AddTask, Store

@@ -13,8 +13,8 @@ from sqlalchemy import Engine, event, select
 
 from queue_tool.errors import TooManyWaiting
 from queue_tool.execution.builtin import sleep_type
-from queue_tool.model.batch import Label, NewTask, judge_of, new_batch
-from queue_tool.model.options import PLAIN, Options
+from queue_tool.model.batch import Label, judge_of, new_batch
+from queue_tool.model.new_task import PLAIN, NewTask, Options
 from queue_tool.model.queues import Priority
 from queue_tool.model.task import Timing
 from queue_tool.services.submit import make_tokens

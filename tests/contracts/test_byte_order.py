@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Text, inspect
 
 from queue_tool.model.filter import Filter
-from queue_tool.model.options import Options
+from queue_tool.model.new_task import Options
 from queue_tool.model.states import State
 from queue_tool.runtime import Runtime
 from queue_tool.store.tables import metadata

@@ -12,8 +12,8 @@ import pytest
 
 from queue_tool.errors import CommitUnknown, StoreAway
 from queue_tool.execution.builtin import sleep_type
-from queue_tool.model.batch import UNNAMED, IdempotencyKey, NewTask, judge_of, new_batch
-from queue_tool.model.options import Options
+from queue_tool.model.batch import UNNAMED, IdempotencyKey, judge_of, new_batch
+from queue_tool.model.new_task import NewTask, Options
 from queue_tool.services.submit import make_tokens
 from queue_tool.store import AddBatch, AddElements, Addition, AddTask, Store
 from queue_tool.store.engine.database import Database

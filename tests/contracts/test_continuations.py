@@ -13,9 +13,9 @@ import pytest
 
 from queue_tool.errors import StoreAway
 from queue_tool.execution.builtin import sleep_type
-from queue_tool.model.batch import NewBatch, NewTask, judge_of, new_batch
-from queue_tool.model.continuation import Continuation, When
-from queue_tool.model.options import Options
+from queue_tool.model.batch import NewBatch, judge_of, new_batch
+from queue_tool.model.continuation import When
+from queue_tool.model.new_task import Continuation, NewTask, Options
 from queue_tool.model.outcome import Outcome
 from queue_tool.model.states import Move
 from queue_tool.services.submit import make_tokens

@@ -23,12 +23,12 @@ from queue_tool.errors import (
 )
 from queue_tool.execution.builtin import sleep_type
 from queue_tool.model.access import ApiKey, Role
-from queue_tool.model.batch import IdempotencyKey, Label, NewTask, judge_of, new_batch
-from queue_tool.model.continuation import Continuation, When
+from queue_tool.model.batch import IdempotencyKey, Label, judge_of, new_batch
+from queue_tool.model.continuation import When
 from queue_tool.model.delivery import Try
 from queue_tool.model.message import Pop, Push
 from queue_tool.model.metrics import WAIT_SECONDS, Measure
-from queue_tool.model.options import Options
+from queue_tool.model.new_task import Continuation, NewTask, Options
 from queue_tool.model.outcome import Note, Outcome
 from queue_tool.model.queues import Lane, Priority
 from queue_tool.model.scale import Scale

@@ -12,7 +12,7 @@ from sqlalchemy import update
 from queue_tool.execution.builtin import sleep_type
 from queue_tool.model.batch import NewBatch, judge_of, new_batch
 from queue_tool.model.feed import KEPT_FOR, Place, Position
-from queue_tool.model.options import PLAIN
+from queue_tool.model.new_task import PLAIN
 from queue_tool.model.outcome import Outcome
 from queue_tool.model.states import Code, Move
 from queue_tool.model.webhook import MOST_ENDS, End

@@ -14,7 +14,8 @@ from sqlalchemy import select, update
 
 from queue_tool.errors import BatchSealed, QueueToolError, WrongStart
 from queue_tool.execution.builtin import sleep_type
-from queue_tool.model.batch import UNNAMED, Accepted, NewBatch, SealedBy, judge_of, new_batch
+from queue_tool.model.batch import UNNAMED, NewBatch, SealedBy, judge_of, new_batch
+from queue_tool.model.new_task import Accepted
 from queue_tool.model.states import State
 from queue_tool.services.submit import make_tokens
 from queue_tool.store import Added, AddElements, PushedTickets, Store

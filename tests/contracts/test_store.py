@@ -20,8 +20,9 @@ from sqlalchemy import Engine, event, select
 from queue_tool.errors import BatchNotFound, KeyNotFound, NaiveTime, StoreAway, TooManyWaiting
 from queue_tool.execution.builtin import sleep_type
 from queue_tool.model.access import ApiKey, Role
-from queue_tool.model.batch import Accepted, Element, IdempotencyKey, Label, NewBatch, judge_of, new_batch
+from queue_tool.model.batch import Element, IdempotencyKey, Label, NewBatch, judge_of, new_batch
 from queue_tool.model.context import Context, take_note
+from queue_tool.model.new_task import Accepted
 from queue_tool.model.outcome import MOST_LINES, Outcome
 from queue_tool.model.states import Code, Move, State
 from queue_tool.model.ticket import Ticket

@@ -16,7 +16,7 @@ from queue_tool.execution.builtin import sleep_type
 from queue_tool.model import json_text
 from queue_tool.model.batch import UNNAMED, Label, NewBatch, SealedBy, judge_of, new_batch
 from queue_tool.model.delivery import Claimed, Try
-from queue_tool.model.options import PLAIN, Options
+from queue_tool.model.new_task import PLAIN, Options
 from queue_tool.model.outcome import Outcome as Ended
 from queue_tool.model.states import MOST_LOSSES, Code, Move
 from queue_tool.model.task import Timing

@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import insert, select, text
 
 from queue_tool.execution.builtin import sleep_type
-from queue_tool.model.batch import NewBatch, NewTask, Refused, judge_of, new_batch
-from queue_tool.model.options import Options
+from queue_tool.model.batch import NewBatch, Refused, judge_of, new_batch
+from queue_tool.model.new_task import NewTask, Options
 from queue_tool.model.queues import Priority
 from queue_tool.model.task import Timing
 from queue_tool.model.task_types import make_task_type

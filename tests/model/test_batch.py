@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from queue_tool.execution.builtin import sleep_type
-from queue_tool.model.batch import INVALID, Batch, NewTask, Refused, judge, new_batch
-from queue_tool.model.options import PLAIN
+from queue_tool.model.batch import INVALID, Batch, Refused, judge, new_batch
+from queue_tool.model.new_task import PLAIN, NewTask
 from queue_tool.model.states import State
 from queue_tool.model.task_request import Requests
 

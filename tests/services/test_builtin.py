@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from queue_tool.model.batch import Accepted
+from queue_tool.model.new_task import Accepted
 from queue_tool.runtime import Runtime
 
 

@@ -12,8 +12,9 @@ from redis import Redis
 from queue_tool import Context, Filter
 from queue_tool.errors import BadContinuation
 from queue_tool.model import events, json_text
-from queue_tool.model.batch import UNNAMED, Accepted, SealedBy, Submission
+from queue_tool.model.batch import UNNAMED, SealedBy, Submission
 from queue_tool.model.continuation import DEEPEST, MOST
+from queue_tool.model.new_task import Accepted
 from queue_tool.model.outcome import Outcome
 from queue_tool.model.states import MOST_LOSSES, Move, State
 from queue_tool.model.task_request import DOCUMENT, Requests

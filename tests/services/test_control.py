@@ -9,9 +9,9 @@ import pytest
 
 from queue_tool.errors import TaskNotFound
 from queue_tool.model import events
-from queue_tool.model.batch import Accepted, judge_of
+from queue_tool.model.batch import judge_of
 from queue_tool.model.filter import Filter
-from queue_tool.model.options import Options
+from queue_tool.model.new_task import Accepted, Options
 from queue_tool.model.outcome import Outcome
 from queue_tool.model.queues import Priority
 from queue_tool.model.states import Code, Move, State

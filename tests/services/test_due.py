@@ -9,9 +9,8 @@ import pytest
 
 from queue_tool.errors import BatchNotFound, TaskNotFound
 from queue_tool.model import events
-from queue_tool.model.batch import Accepted
 from queue_tool.model.clock import Clock
-from queue_tool.model.options import Options
+from queue_tool.model.new_task import Accepted, Options
 from queue_tool.model.outcome import Outcome
 from queue_tool.model.states import Code, Move, State
 from queue_tool.model.task import Timing

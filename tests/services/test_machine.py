@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from queue_tool.execution.builtin import sleep_type
-from queue_tool.model.batch import UNNAMED, Accepted, NewTask, SealedBy, judge_of, new_batch
-from queue_tool.model.continuation import Continuation, When
-from queue_tool.model.options import Options
+from queue_tool.model.batch import UNNAMED, SealedBy, judge_of, new_batch
+from queue_tool.model.continuation import When
+from queue_tool.model.new_task import Accepted, Continuation, NewTask, Options
 from queue_tool.model.outcome import Outcome
 from queue_tool.model.queues import Priority
 from queue_tool.model.states import MOST_LOSSES, MOVES, Code, Move, State

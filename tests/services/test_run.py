@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from queue_tool.model import events
-from queue_tool.model.batch import Accepted
 from queue_tool.model.context import Context
+from queue_tool.model.new_task import Accepted
 from queue_tool.model.states import Code, State
 from queue_tool.model.task import Status
 from queue_tool.model.task_types import make_task_type

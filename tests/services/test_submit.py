@@ -10,7 +10,8 @@ from rq import Queue
 
 from queue_tool.errors import BadTaskType
 from queue_tool.model import events
-from queue_tool.model.batch import Accepted, IdempotencyKey, Refused, Submission
+from queue_tool.model.batch import IdempotencyKey, Refused, Submission
+from queue_tool.model.new_task import Accepted
 from queue_tool.model.states import State
 from queue_tool.runtime import Runtime
 from tests.conftest import News, RuntimeFactory

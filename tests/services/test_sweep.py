@@ -23,8 +23,9 @@ from queue_tool.errors import StoreAway
 from queue_tool.host import senders
 from queue_tool.host.clock import CLOCK
 from queue_tool.model import events
-from queue_tool.model.batch import Accepted, judge_of, new_batch
+from queue_tool.model.batch import judge_of, new_batch
 from queue_tool.model.clock import Clock
+from queue_tool.model.new_task import Accepted
 from queue_tool.model.outcome import Outcome
 from queue_tool.model.queues import Priority
 from queue_tool.model.states import Move, State

@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from queue_tool.host import processes
-from queue_tool.model.batch import Accepted
 from queue_tool.model.clock import Clock
 from queue_tool.model.heartbeat import Heartbeat, Slots
+from queue_tool.model.new_task import Accepted
 from queue_tool.model.queues import Lane, Priority
 from queue_tool.model.scaling_rule import Load
 from queue_tool.runtime import Runtime

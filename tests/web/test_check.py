@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from queue_tool.model.batch import Accepted, judge_of
+from queue_tool.model.batch import judge_of
+from queue_tool.model.new_task import Accepted
 from queue_tool.model.task_types import TaskType, make_task_type
 from queue_tool.runtime import Runtime
 from queue_tool.web import create_app

@@ -10,7 +10,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from queue_tool.model.batch import IdempotencyKey, NewBatch, NewTask
+from queue_tool.model.batch import IdempotencyKey, NewBatch
+from queue_tool.model.new_task import NewTask
 from queue_tool.runtime import Runtime
 from queue_tool.services.submit import make_tokens, request_digest
 from tests.adding import add_to

@@ -1,32 +1,17 @@
-"""Pages of lists. All lists have one form: `items`, `next`, and `total`."""
+"""The pages of the lists of tasks, batches, queues and task types."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import Meta
 
 from queue_tool.model.payloads.batches import BatchSummary
 from queue_tool.model.payloads.fields import Count, JsonSchema, Payload, Time, TypeName
+from queue_tool.model.payloads.page import Page
 from queue_tool.model.payloads.tasks import EndedTask, TaskSummary
 from queue_tool.model.queues import Lane, Priority
-
-Element = TypeVar("Element")
-
-
-class Page(Payload, Generic[Element], frozen=True, kw_only=True):
-    """One page of a list."""
-
-    items: Annotated[Sequence[Element], Meta(description="The items of this page.")]
-    next: Annotated[
-        str | None, Meta(description="The value of the parameter `cursor` for the next page; null on the last page.")
-    ]
-    total: Annotated[Count, Meta(description="How many items all pages have together, counted up to 10,000.")]
-    total_is: Annotated[
-        Literal["at least"] | UnsetType,
-        Meta(description="Only if the list has more than `total` items. Without it, `total` is exact."),
-    ] = UNSET
 
 
 class TaskPage(Page[TaskSummary], frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, UnsetType
 
 from queue_tool.model.payloads.fields import REFERENCE, Body, Count, Payload, Time, TypeName
-from queue_tool.model.payloads.lists import Page
+from queue_tool.model.payloads.page import Page
 from queue_tool.model.queues import Priority
 from queue_tool.model.recurrence import LONGEST_CRON, LONGEST_INTERVAL, SHORTEST_INTERVAL
 from queue_tool.model.schedule import (

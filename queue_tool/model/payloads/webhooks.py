@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType, field
 
 from queue_tool.model.payloads.fields import Body, Count, Payload, Time
-from queue_tool.model.payloads.lists import Page
+from queue_tool.model.payloads.page import Page
 from queue_tool.model.webhook import ALL, Event, Outcome
 
 _HEX = {"pattern": "^[0-9a-f]{32}$"}

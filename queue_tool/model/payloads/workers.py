@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from queue_tool.model.payloads.fields import Count, Payload, Time
-from queue_tool.model.payloads.lists import Page
+from queue_tool.model.payloads.page import Page
 from queue_tool.model.payloads.scaling import SupervisorSummary
 from queue_tool.model.queues import Lane
 

@@ -9,7 +9,8 @@ from flask import request
 from msgspec import UNSET
 
 from queue_tool.model.details import Summary
-from queue_tool.model.payloads.lists import EndedTaskPage, Page, TaskPage
+from queue_tool.model.payloads.lists import EndedTaskPage, TaskPage
+from queue_tool.model.payloads.page import Page
 from queue_tool.services import listing
 from queue_tool.web.http import shapes
 from queue_tool.web.http.operation import Reply

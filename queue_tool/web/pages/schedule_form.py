@@ -15,7 +15,7 @@ from queue_tool.model.access import Role
 from queue_tool.model.payloads.schedules import ScheduleBody
 from queue_tool.model.queues import Priority
 from queue_tool.model.schedule import CatchUp, Overlap, Rhythm, Schedule
-from queue_tool.model.schedule_request import read_rhythm
+from queue_tool.model.schedule_rhythm import read_rhythm
 from queue_tool.web.http.admission import FORM
 from queue_tool.web.http.answers import runtime
 from queue_tool.web.http.languages import words

@@ -14,7 +14,7 @@ from redis import Redis
 
 from queue_tool.host import begun, processes
 from queue_tool.host.clock import CLOCK
-from queue_tool.model.batch import Accepted
+from queue_tool.model.new_task import Accepted
 from queue_tool.model.states import State
 from queue_tool.model.task import Status
 from queue_tool.model.ticket import read_ticket_id, ticket_id

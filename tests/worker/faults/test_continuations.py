@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 
-from queue_tool.model.batch import Accepted
+from queue_tool.model.new_task import Accepted
 from queue_tool.model.states import State
 from tests.support import LIMIT
 from tests.worker.faults import follows
