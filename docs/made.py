@@ -33,7 +33,7 @@ from queue_tool.model.payloads.queries import FailedFilters, Filters
 from queue_tool.model.settings import described
 from queue_tool.model.states import MOVES, State
 from queue_tool.model.telemetry import DescribedField, Event, described_fields
-from queue_tool.web.app import groups
+from queue_tool.web.groups import groups
 from queue_tool.web.http.entries import entries
 from queue_tool.web.openapi.schemas import payload_schemas
 

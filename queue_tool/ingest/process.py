@@ -45,18 +45,22 @@ def _stop(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
     loop.call_soon_threadsafe(stopping.set)
 
 
-async def _run(system: Runtime, url: str, in_hand: InHand) -> None:
-    from queue_tool.ingest.consumer import Consumer  # it needs pika
-
-    loop, stopping, settings = asyncio.get_running_loop(), asyncio.Event(), system.settings
+def _hear(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
+    """Stop at a signal, and when the owner of this process is gone."""
     for name in (signal.SIGTERM, signal.SIGINT, OF_SUPERVISOR):
         if signal.getsignal(name) is not signal.SIG_IGN:
             loop.add_signal_handler(name, stopping.set)
     signals.keep_from_children()
-    owner, parent = inherited_descriptor(lifeline.VARIABLE), take_descriptor(readiness.VARIABLE)
-    if owner is not None:
+    if (owner := inherited_descriptor(lifeline.VARIABLE)) is not None:
         lifeline.watch(owner, partial(_stop, loop, stopping))
-    if parent is not None:
+
+
+async def _run(system: Runtime, url: str, in_hand: InHand) -> None:
+    from queue_tool.ingest.consumer import Consumer  # it needs pika
+
+    settings, stopping = system.settings, asyncio.Event()
+    _hear(asyncio.get_running_loop(), stopping)
+    if (parent := take_descriptor(readiness.VARIABLE)) is not None:
         readiness.report(parent)
     consumer = Consumer(
         address=address_of(url),

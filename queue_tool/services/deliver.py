@@ -15,7 +15,7 @@ from queue_tool.errors import StoreAway
 from queue_tool.model import events
 from queue_tool.model.clock import Clock
 from queue_tool.model.delivery import Claimed
-from queue_tool.model.telemetry import Telemetry
+from queue_tool.model.telemetry import Event, Telemetry
 from queue_tool.model.webhook import DELIVERED_FOR, EVERY, GONE, KEPT_FOR, Outcome, pause_after
 from queue_tool.model.webhook_message import body_of, type_of
 from queue_tool.services.submit import make_tokens
@@ -143,6 +143,7 @@ class Deliver:
         number = claimed.tries + 1
         pause = pause_after(number, self._chance(), answer.retry_after, claimed.to.url)
         outcome = _outcome(answer.status, pause)
+        retried_in = pause if outcome is Outcome.RETRIED else None
         done = try_of(
             answer,
             message=claimed.id,
@@ -156,22 +157,25 @@ class Deliver:
             passed = (self._clock.now() - now).total_seconds()
             self._store.deliveries.delivered(claimed, done, 0.0 if claimed.is_full else max(0.0, EVERY - passed))
         else:
-            self._store.deliveries.failed(claimed, done, pause if outcome is Outcome.RETRIED else None)
-        self._telemetry.emit(
-            events.Delivered(
-                message=claimed.id, ends=len(claimed.ends), status=answer.status or 0, seconds=answer.seconds
-            )
-            if outcome is Outcome.DELIVERED
-            else events.NotDelivered(
-                message=claimed.id,
-                tries=number,
-                outcome=outcome.value,
-                status=answer.status,
-                reason=answer.problem or f"the receiver answered {answer.status}",
-                pause=pause if outcome is Outcome.RETRIED else None,
-            )
-        )
+            self._store.deliveries.failed(claimed, done, retried_in)
+        self._telemetry.emit(_event_of(claimed, answer, outcome, retried_in))
         return outcome
+
+
+def _event_of(claimed: Claimed, answer: Answer, outcome: Outcome, retried_in: float | None) -> Event:
+    """Return the event of a try. `retried_in`: seconds to the next one; None if there is none."""
+    if outcome is Outcome.DELIVERED:
+        return events.Delivered(
+            message=claimed.id, ends=len(claimed.ends), status=answer.status or 0, seconds=answer.seconds
+        )
+    return events.NotDelivered(
+        message=claimed.id,
+        tries=claimed.tries + 1,
+        outcome=outcome.value,
+        status=answer.status,
+        reason=answer.problem or f"the receiver answered {answer.status}",
+        pause=retried_in,
+    )
 
 
 def _outcome(status: int | None, pause: float | None) -> Outcome:

@@ -87,27 +87,10 @@ def resumed(next_at: datetime | None) -> dict[str, Any]:
 
 def schedule_of(row: Any) -> Schedule:
     """Return the schedule of a row."""
-    request = json_text.loads(row.request)
-    assert isinstance(request, dict)  # `columns_of` writes it so
     return Schedule(
         id=row.public_id,
-        rhythm=Rhythm(
-            cron=row.cron,
-            every=row.every,
-            timezone=row.timezone,
-            start=moment_or_none(row.start_at),
-            end=moment_or_none(row.end_at),
-            overlap=Overlap(row.overlap),
-            catch_up=CatchUp(row.catch_up),
-            jitter=row.jitter,
-        ),
-        work=Work(
-            request=request,
-            data=json_text.loads(row.data),
-            is_batch=bool(row.is_batch),
-            lane=Lane(row.lane),
-            priority=Priority(row.priority),
-        ),
+        rhythm=_rhythm_of(row),
+        work=_work_of(row),
         created_at=moment(row.created_at),
         revision=row.revision,
         next_at=moment_or_none(row.next_at),
@@ -118,6 +101,31 @@ def schedule_of(row: Any) -> Schedule:
         last_token=row.last_token,
         last_batch=row.last_batch,
         ticks=row.ticks,
+    )
+
+
+def _rhythm_of(row: Any) -> Rhythm:
+    return Rhythm(
+        cron=row.cron,
+        every=row.every,
+        timezone=row.timezone,
+        start=moment_or_none(row.start_at),
+        end=moment_or_none(row.end_at),
+        overlap=Overlap(row.overlap),
+        catch_up=CatchUp(row.catch_up),
+        jitter=row.jitter,
+    )
+
+
+def _work_of(row: Any) -> Work:
+    request = json_text.loads(row.request)
+    assert isinstance(request, dict)  # `columns_of` writes it so
+    return Work(
+        request=request,
+        data=json_text.loads(row.data),
+        is_batch=bool(row.is_batch),
+        lane=Lane(row.lane),
+        priority=Priority(row.priority),
     )
 
 

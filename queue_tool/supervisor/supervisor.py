@@ -100,28 +100,14 @@ class Supervisor:
             ChildKeepsDying: a part ends right after each start.
             QueueToolError: a part cannot be started.
         """
-        for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            if signal.getsignal(name) is not signal.SIG_IGN:  # as by `nohup`, or by a shell for its background
-                signal.signal(name, self._on_signal)
-        signals.wake(self._on_wake)
-        signal.signal(TO_SUPERVISOR, lambda *_: None)
-        owner, bell = inherited_descriptor(lifeline.VARIABLE), inherited_descriptor(doorbell.VARIABLE)
-        if owner is not None:
-            lifeline.watch(owner, lambda: os.kill(os.getpid(), signal.SIGTERM))
-        if bell is not None:
-            doorbell.hear(bell, lambda: self._messages.put(_NEW_CODE))
+        self._hear_signals()
+        self._hear_owner()
         after_pass = [self._scale.read] if self._scale else []
         sweeper = threading.Thread(
             target=sweep_until, args=[self._stopping, self._runtime, *after_pass], name="sweeper", daemon=True
         )
         try:
-            for child in self._valkey:
-                self._start(child)
-                self._runtime.broker.take_over()  # the owner of the data directory also owns its Valkey
-            first = [self._workers.add() for _ in range(self._scale.enter() if self._scale else 0)]
-            for child in (*first, *self._web, *self._consumers):
-                self._start(child)
-            self._prepared.discard()  # more were prepared than are wanted
+            self._start_children()
             sweeper.start()
             if self._web:
                 threading.Thread(target=self._report_ready, name="greeter", daemon=True).start()
@@ -130,6 +116,30 @@ class Supervisor:
             pass  # a signal came while Valkey was reading a large file
         finally:
             self._stop(sweeper)
+
+    def _hear_signals(self) -> None:
+        for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if signal.getsignal(name) is not signal.SIG_IGN:  # as by `nohup`, or by a shell for its background
+                signal.signal(name, self._on_signal)
+        signals.wake(self._on_wake)
+        signal.signal(TO_SUPERVISOR, lambda *_: None)
+
+    def _hear_owner(self) -> None:
+        """End with the process that started this one, and renew the workers when it rings."""
+        owner, bell = inherited_descriptor(lifeline.VARIABLE), inherited_descriptor(doorbell.VARIABLE)
+        if owner is not None:
+            lifeline.watch(owner, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        if bell is not None:
+            doorbell.hear(bell, lambda: self._messages.put(_NEW_CODE))
+
+    def _start_children(self) -> None:
+        for child in self._valkey:
+            self._start(child)
+            self._runtime.broker.take_over()  # the owner of the data directory also owns its Valkey
+        first = [self._workers.add() for _ in range(self._scale.enter() if self._scale else 0)]
+        for child in (*first, *self._web, *self._consumers):
+            self._start(child)
+        self._prepared.discard()  # more were prepared than are wanted
 
     # -- while it runs -------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from queue_tool.model.settings import INLINE
 from queue_tool.runtime import Runtime, open_runtime, start_logging
 from queue_tool.services.live_events import LiveEvents
 from queue_tool.web.grouped.grouped import Grouped
+from queue_tool.web.groups import groups
 from queue_tool.web.http import (
     admission,
     bodies,
@@ -34,35 +35,8 @@ from queue_tool.web.http import (
 )
 from queue_tool.web.http.answers import EXTENSION, runtime
 from queue_tool.web.http.headers import BoundedHeaders
-from queue_tool.web.http.operation import GROUPS, Group, operation_name
-from queue_tool.web.operations import (
-    api,
-    batches,
-    check,
-    dead_letters,
-    earlier_systems,
-    event_stream,
-    health,
-    messages,
-    metrics,
-    open_batches,
-    openapi,
-    queue,
-    results,
-    schedules,
-    task_types,
-    tasks,
-    webhooks,
-    workers,
-)
-from queue_tool.web.pages import batches as batch_pages
-from queue_tool.web.pages import dead_letters as dead_letter_pages
-from queue_tool.web.pages import docs, errors, home, keys, login, overview, queues, schedule_form, suggestions, webhook
-from queue_tool.web.pages import schedules as schedule_pages
-from queue_tool.web.pages import task as task_page
-from queue_tool.web.pages import tasks as task_pages
-from queue_tool.web.pages import webhooks as webhook_pages
-from queue_tool.web.pages import workers as worker_pages
+from queue_tool.web.http.operation import GROUPS, operation_name
+from queue_tool.web.operations import earlier_systems, openapi
 from queue_tool.web.serving import flask_commands, flask_run, serve
 from queue_tool.web.serving.bridge.bridge import Bridge
 from queue_tool.web.serving.bridge.limits import Limits
@@ -75,50 +49,6 @@ _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
-
-
-def groups() -> list[Group]:
-    """Return all declared operations: those for programs in the order of the document, then the pages."""
-    for_programs = (
-        api,
-        batches,
-        open_batches,
-        results,
-        check,
-        tasks,
-        dead_letters,
-        queue,
-        schedules,
-        messages,
-        event_stream,
-        webhooks,
-        task_types,
-        workers,
-        metrics,
-        health,
-        openapi,
-        earlier_systems,
-    )
-    for_people = (
-        home,
-        overview,
-        task_pages,
-        task_page,
-        batch_pages,
-        dead_letter_pages,
-        schedule_pages,
-        schedule_form,
-        webhook_pages,
-        webhook,
-        queues,
-        worker_pages,
-        keys,
-        suggestions,
-        login,
-        docs,
-        errors,
-    )
-    return [*(part.routes for part in for_programs), *(part.pages for part in for_people)]
 
 
 def create_app(system: Runtime | None = None) -> Flask:

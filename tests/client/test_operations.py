@@ -13,7 +13,7 @@ from queue_tool.client.endpoints import Declared, Endpoint
 from queue_tool.client.methods import Methods
 from queue_tool.client.operations import Operations
 from queue_tool.model.payloads.batches import BatchResult
-from queue_tool.web.app import groups
+from queue_tool.web.groups import groups
 from queue_tool.web.http.bodies import JsonBody
 from queue_tool.web.http.operation import Operation
 from queue_tool.web.openapi.parameters import path_of

@@ -17,7 +17,7 @@ from queue_tool.errors import BY_CODE
 from queue_tool.execution.builtin import builtin_types
 from queue_tool.model.access import Role
 from queue_tool.model.task_types import TaskType, TaskTypes, make_task_type
-from queue_tool.web.app import groups
+from queue_tool.web.groups import groups
 from queue_tool.web.http.operation import operations_of
 from queue_tool.web.http.problems import STATUSES
 from queue_tool.web.openapi import document as openapi

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 
 from queue_tool.services.listing import MOST_COUNTED
-from queue_tool.web.app import groups
+from queue_tool.web.groups import groups
 from queue_tool.web.pages import docs
 from tests.web.site import ON_BOTH, UNKNOWN, Site
 

@@ -43,6 +43,12 @@ NEEDS = {
 
 NEEDED: Sequence[Json] = [{"key": []}]
 
+BEARER: Json = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "The operator creates a key with `queue-tool keys create`. It begins with `qt_`.",
+}
+
 
 def document(groups: Sequence[Group], types: Mapping[str, TaskType], max_batch: int) -> Json:
     """Return the document.
@@ -74,13 +80,7 @@ def document(groups: Sequence[Group], types: Mapping[str, TaskType], max_batch: 
             "parameters": SHARED,
             "headers": header_components(),
             "examples": example_components(),
-            "securitySchemes": {
-                "key": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "description": "The operator creates a key with `queue-tool keys create`. It begins with `qt_`.",
-                }
-            },
+            "securitySchemes": {"key": BEARER},
         },
     }
 
