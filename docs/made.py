@@ -29,7 +29,7 @@ from queue_tool.model.events import EVENTS, SUBJECTS
 from queue_tool.model.metrics import METRICS
 from queue_tool.model.payloads.details import TaskDetails
 from queue_tool.model.payloads.fields import REFERENCE
-from queue_tool.model.payloads.queries import FailedFilters, Filters
+from queue_tool.model.payloads.filters import FailedFilters, Filters
 from queue_tool.model.settings import described
 from queue_tool.model.states import MOVES, State
 from queue_tool.model.telemetry import DescribedField, Event, described_fields

@@ -12,6 +12,7 @@ from msgspec import field
 from queue_tool.client.endpoints import Nothing, Waiting, endpoint, named, sends, sends_to
 from queue_tool.model.payloads.batches import Batch, KeptElements, Received
 from queue_tool.model.payloads.details import TaskDetails
+from queue_tool.model.payloads.filters import EndedFilters, FailedFilters, Filters, SearchQuery
 from queue_tool.model.payloads.jobs import Job, JobResult, JobStatus
 from queue_tool.model.payloads.lists import BatchPage, EndedTaskPage, Queue, QueuePage, TaskPage, TaskTypePage
 from queue_tool.model.payloads.messages import (
@@ -30,9 +31,6 @@ from queue_tool.model.payloads.messages import (
 from queue_tool.model.payloads.metrics import MetricsSummary
 from queue_tool.model.payloads.queries import (
     BatchQuery,
-    EndedFilters,
-    FailedFilters,
-    Filters,
     FromQuery,
     JobQuery,
     KeptQuery,
@@ -41,7 +39,6 @@ from queue_tool.model.payloads.queries import (
     PurgeQuery,
     Query,
     QueueQuery,
-    SearchQuery,
     SubmitQuery,
 )
 from queue_tool.model.payloads.requests import (

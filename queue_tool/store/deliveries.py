@@ -14,10 +14,8 @@ from sqlalchemy import (
     BigInteger,
     Connection,
     bindparam,
-    delete,
     exists,
     func,
-    insert,
     literal_column,
     or_,
     select,
@@ -41,11 +39,9 @@ from queue_tool.store.engine.database import Database, micros, moment
 from queue_tool.store.engine.lookup import Lookup
 from queue_tool.store.engine.transactions import is_overtaken
 from queue_tool.store.tables import workers
+from queue_tool.store.tries import record_try, try_of
 from queue_tool.store.webhook_tables import deliveries, outbox, webhooks
 from queue_tool.store.webhooks import addressed, disable
-
-MOST_KEPT = 500
-"""Tries that are kept for one webhook."""
 
 _SECOND = 1_000_000  # microseconds
 
@@ -106,7 +102,7 @@ class Deliveries:
         with self._database.write() as connection:
             self._release(connection, claimed, tries=0, pause=pause, now=done.at)
             connection.execute(_SET_STATE, {"of_message": claimed.id, "of": claimed.to.row, "new": _DELIVERED})
-            _record(connection, claimed.to.row, done)
+            record_try(connection, claimed.to.row, done)
 
     def failed(self, claimed: Claimed, done: Try, pause: float | None) -> None:
         """Record that a message was not delivered.
@@ -125,12 +121,12 @@ class Deliveries:
                     connection.execute(_SET_STATE, {"of_message": claimed.id, "of": claimed.to.row, "new": _PARKED})
                     old = {"of": claimed.to.row, "before": micros(done.at - GIVEN_UP_WITH)}
                     connection.execute(_PARK_OLD, old)
-            _record(connection, claimed.to.row, done)
+            record_try(connection, claimed.to.row, done)
 
     def tested(self, row: int, done: Try) -> None:
         """Record what came of a test."""
         with self._database.write() as connection:
-            _record(connection, row, done)
+            record_try(connection, row, done)
 
     def redeliver(self, row: int, message: str | None, since: datetime | None) -> int:
         """Let what was delivered or given up wait again. Return how many ends wait again.
@@ -169,7 +165,7 @@ class Deliveries:
         page = page.limit(limit + 1)
         with self._database.read() as connection:
             rows = connection.execute(page if before is None else page.where(deliveries.c.id < before)).all()
-        return [_try(each) for each in rows[:limit]], rows[limit - 1].id if len(rows) > limit else None
+        return [try_of(each) for each in rows[:limit]], rows[limit - 1].id if len(rows) > limit else None
 
     def count(self, row: int) -> int:
         """Return how many tries of a webhook are kept."""
@@ -196,39 +192,6 @@ def _next_rows(connection: Connection, row: int) -> Sequence[Any]:
             break
         taken.append(each)
     return taken
-
-
-def _try(row: Any) -> Try:
-    return Try(
-        message=row.message,
-        type=row.type,
-        count=row.count,
-        at=moment(row.at),
-        number=row.tries,
-        outcome=Outcome(row.outcome),
-        seconds=row.seconds,
-        status=row.status,
-        answer=row.answer,
-        problem=row.problem,
-    )
-
-
-def _record(connection: Connection, row: int, done: Try) -> None:
-    values = {
-        "webhook_id": row,
-        "message": done.message,
-        "type": done.type,
-        "count": done.count,
-        "at": micros(done.at),
-        "tries": done.number,
-        "outcome": done.outcome.value,
-        "seconds": done.seconds,
-        "status": done.status,
-        "answer": done.answer,
-        "problem": done.problem,
-    }
-    connection.execute(insert(deliveries), values)
-    connection.execute(_FORGET_TRIES, {"of": row})
 
 
 _DELIVERED, _PARKED = OutboxState.DELIVERED.value, OutboxState.PARKED.value
@@ -299,14 +262,3 @@ _SET_STATE = (
 )
 
 _PARK_OLD = update(outbox).where(_OF, WAITING, outbox.c.at < bindparam("before")).values(state=OutboxState.PARKED.value)
-
-_FORGET_TRIES = delete(deliveries).where(
-    deliveries.c.webhook_id == bindparam("of"),
-    deliveries.c.id
-    <= select(deliveries.c.id)
-    .where(deliveries.c.webhook_id == bindparam("of"))
-    .order_by(deliveries.c.id.desc())
-    .offset(MOST_KEPT)
-    .limit(1)
-    .scalar_subquery(),
-)

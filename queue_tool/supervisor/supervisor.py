@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import queue
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -18,7 +17,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from queue_tool.environment import inherited_descriptor
-from queue_tool.errors import ChildKeepsDying, QueueToolError, StoreAway
+from queue_tool.errors import ChildKeepsDying, QueueToolError
 from queue_tool.host import doorbell, lifeline, processes, readiness, signals, valkey
 from queue_tool.host.lifeline import Lifeline
 from queue_tool.host.readiness import Readiness
@@ -27,8 +26,8 @@ from queue_tool.model import events
 from queue_tool.model.settings import INLINE, Settings
 from queue_tool.model.telemetry import Telemetry
 from queue_tool.runtime import Runtime
-from queue_tool.services.keys import Keys
 from queue_tool.supervisor.child import Child, Process, kill_group, kill_if_running, terminate
+from queue_tool.supervisor.greeting import greet
 from queue_tool.supervisor.prepared import PreparedProcesses
 from queue_tool.supervisor.scale import ScaleReader
 from queue_tool.supervisor.sweeping import sweep_until
@@ -48,9 +47,6 @@ LONGEST_DELAY_AFTER_READY = 1.0
 
 WRITE_TIME = 10.0
 """Seconds that a worker may take after its drain to write its last outcomes, or to find that it cannot."""
-
-WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - only compared, never bound
-"""Wildcard addresses: a server can listen on them, but a browser cannot open them."""
 
 _STOP = "stop"
 _NEW_CODE = "new code"
@@ -110,7 +106,8 @@ class Supervisor:
             self._start_children()
             sweeper.start()
             if self._web:
-                threading.Thread(target=self._report_ready, name="greeter", daemon=True).start()
+                of_this = [self._runtime, self._workers, self._stopping]
+                threading.Thread(target=greet, args=of_this, name="greeter", daemon=True).start()
             self._handle_messages()
         except valkey.StartCanceled:
             pass  # a signal came while Valkey was reading a large file
@@ -225,43 +222,6 @@ class Supervisor:
         later = threading.Timer(min(longest, 0.1 * 2**child.short_lives), self._messages.put, [child])
         later.daemon = True
         later.start()
-
-    def _report_ready(self) -> None:
-        """Report that the system is ready when the web process answers and all workers are registered."""
-        settings = self._runtime.settings
-        while not (self._is_web_ready() and self._are_workers_ready()):
-            if self._stopping.wait(0.05):
-                return
-        host = "127.0.0.1" if settings.host in WILDCARDS else settings.host
-        address = f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
-        self._telemetry.emit(
-            events.Ready(open=address, data=settings.data_dir.absolute(), stop="Ctrl-C", access=self._served())
-        )
-
-    def _served(self) -> str | None:
-        """Return who is served without an API key; None if nobody is, or if the database is away."""
-        try:
-            return Keys(store=self._runtime.store, clock=self._runtime.clock).served_without(
-                self._runtime.settings.auth
-            )
-        except StoreAway:
-            return None
-
-    def _is_web_ready(self) -> bool:
-        settings = self._runtime.settings
-        try:
-            socket.create_connection((settings.host, settings.port), 1).close()
-        except OSError:
-            return False
-        return True
-
-    def _are_workers_ready(self) -> bool:
-        try:
-            registered = {worker.process.pid for worker in self._runtime.store.workers.all()}
-        except StoreAway:
-            return False
-        present = tuple(self._workers.present)
-        return all(child.process is not None and child.process.pid in registered for child in present)
 
     # -- stop ----------------------------------------------------------------------------------------------
 

@@ -24,7 +24,8 @@ from queue_tool.host.lines import LONGEST_LINE
 from queue_tool.model import context, outcome
 from queue_tool.model.access import KEY_ROLES
 from queue_tool.model.context import Context
-from queue_tool.model.payloads.queries import MOST_ON_A_PAGE, Filters, Paging
+from queue_tool.model.payloads.filters import Filters
+from queue_tool.model.payloads.queries import MOST_ON_A_PAGE, Paging
 from queue_tool.model.payloads.requests import MOST_TOKENS
 from queue_tool.model.retry import Backoff
 from queue_tool.model.states import Code

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from queue_tool.errors import BadTaskType
 from queue_tool.model import json_text
-from queue_tool.model.explainer import MAX_ERRORS, MAX_QUOTED
+from queue_tool.model.explainer import MAX_ERRORS
+from queue_tool.model.quotation import MAX_QUOTED
 from queue_tool.model.schema import MAX_MESSAGE, FieldError, Schema
 
 relaxed = settings(deadline=None)

@@ -12,7 +12,8 @@ import click
 
 from queue_tool.errors import MalformedJson
 from queue_tool.model import json_text
-from queue_tool.model.payloads.queries import FailedFilters, Filters, Paging
+from queue_tool.model.payloads.filters import FailedFilters, Filters
+from queue_tool.model.payloads.queries import Paging
 from queue_tool.model.queues import Priority
 from queue_tool.model.states import Code, State
 from queue_tool.model.times import read_time

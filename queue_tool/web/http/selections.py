@@ -12,7 +12,7 @@ from msgspec import UNSET
 from queue_tool.errors import BadRequest, Forbidden, TooManyItems
 from queue_tool.model.access import Role
 from queue_tool.model.filter import Filter
-from queue_tool.model.payloads.queries import FailedFilters, Filters
+from queue_tool.model.payloads.filters import FailedFilters, Filters
 from queue_tool.model.payloads.requests import MOST_TOKENS, RetryBody, RetryFailedBody
 from queue_tool.web.http.query import parsed, readers_of
 

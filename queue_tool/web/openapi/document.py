@@ -12,7 +12,8 @@ from typing import Any, get_args
 from queue_tool.model.access import Role
 from queue_tool.model.json_text import LINES
 from queue_tool.model.payloads.fields import Payload
-from queue_tool.model.payloads.queries import FailedFilters, Filters, Query
+from queue_tool.model.payloads.filters import FailedFilters, Filters
+from queue_tool.model.payloads.queries import Query
 from queue_tool.model.payloads.service import Problem
 from queue_tool.model.task_types import TaskType
 from queue_tool.web.http.bodies import JsonBody

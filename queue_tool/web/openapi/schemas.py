@@ -11,7 +11,8 @@ import msgspec
 from queue_tool.model import task_request
 from queue_tool.model.payload_request import KEYS, PAYLOAD_TYPE
 from queue_tool.model.payloads.fields import REFERENCE, Payload
-from queue_tool.model.payloads.queries import LONGEST_LABEL, MOST_LABELS, FailedFilters, Filters, Paging, Query
+from queue_tool.model.payloads.filters import FailedFilters, Filters
+from queue_tool.model.payloads.queries import LONGEST_LABEL, MOST_LABELS, Paging, Query
 from queue_tool.model.states import State
 from queue_tool.model.task_types import TaskType
 from queue_tool.web.http.submissions import MAIN_TYPE

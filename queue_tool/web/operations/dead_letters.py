@@ -10,8 +10,9 @@ from msgspec import UNSET
 from queue_tool.errors import PartlyChanged, TaskNotFound, TaskNotRetried, UniqueKeyTaken
 from queue_tool.model.access import Role
 from queue_tool.model.filter import Filter
+from queue_tool.model.payloads.filters import FailedFilters
 from queue_tool.model.payloads.lists import EndedTaskPage
-from queue_tool.model.payloads.queries import FailedFilters, PurgeQuery
+from queue_tool.model.payloads.queries import PurgeQuery
 from queue_tool.model.payloads.requests import RetryFailedBody
 from queue_tool.model.payloads.tasks import Changed, Removed, TaskStatus
 from queue_tool.model.states import State

@@ -12,9 +12,10 @@ from queue_tool.model.batch import Refused
 from queue_tool.model.payload_request import PAYLOAD_TYPE
 from queue_tool.model.payloads.batches import Received
 from queue_tool.model.payloads.details import TaskDetails
+from queue_tool.model.payloads.filters import SearchQuery
 from queue_tool.model.payloads.jobs import Job, JobResult, JobStatus
 from queue_tool.model.payloads.lists import TaskPage
-from queue_tool.model.payloads.queries import JobQuery, SearchQuery, SubmitQuery
+from queue_tool.model.payloads.queries import JobQuery, SubmitQuery
 from queue_tool.model.payloads.tasks import TaskStatus
 from queue_tool.web.http import shapes
 from queue_tool.web.http.admission import refuse_other_sites

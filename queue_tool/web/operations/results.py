@@ -12,8 +12,9 @@ from queue_tool.errors import (
 )
 from queue_tool.model.access import Role
 from queue_tool.model.payloads.batches import BatchResult
+from queue_tool.model.payloads.filters import EndedFilters
 from queue_tool.model.payloads.lists import EndedTaskPage
-from queue_tool.model.payloads.queries import EndedFilters, ResultsQuery
+from queue_tool.model.payloads.queries import ResultsQuery
 from queue_tool.model.payloads.tasks import TaskResult
 from queue_tool.web.http import shapes
 from queue_tool.web.http.answers import runtime

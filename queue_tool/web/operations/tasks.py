@@ -25,8 +25,9 @@ from queue_tool.model.batch import UNNAMED, Element, Judge
 from queue_tool.model.labels import label_of
 from queue_tool.model.payloads.batches import Received
 from queue_tool.model.payloads.details import TaskDetails
+from queue_tool.model.payloads.filters import Filters
 from queue_tool.model.payloads.lists import TaskPage
-from queue_tool.model.payloads.queries import Filters, SubmitQuery
+from queue_tool.model.payloads.queries import SubmitQuery
 from queue_tool.model.payloads.requests import BulkCancelBody, CancelBody, RetryBody
 from queue_tool.model.payloads.tasks import Changed, StatusOnly, TaskStatus
 from queue_tool.model.settings import INLINE

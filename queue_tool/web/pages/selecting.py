@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
 
 from queue_tool.errors import BadCursor, BadParameter, QueueToolError
-from queue_tool.model.payloads.queries import Filters
+from queue_tool.model.payloads.filters import Filters
 from queue_tool.web.http.query import parsed
 
 WITHOUT_ZONE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d)(:\d\d(?:\.\d+)?)?", re.ASCII)
