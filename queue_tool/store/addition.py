@@ -10,31 +10,19 @@ from enum import Enum
 from queue_tool.model.batch import IdempotencyKey, NewBatch
 from queue_tool.model.new_task import PLAIN, NewTask
 from queue_tool.store import line
-from queue_tool.store.elements import AddElements
+from queue_tool.store.elements import AddElements, Elements
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddBatch:
+class AddBatch(Elements):
     """A request to add a batch."""
 
-    new: NewBatch
-    hold: Sequence[str] = ()  # lists without room in Redis, so that these tickets join the line
     some_accepted: bool = False  # whether a batch of which no element was accepted is not added
 
     @property
     def key(self) -> IdempotencyKey | None:
         """Return the request's Idempotency-Key, if it has one."""
         return self.new.idempotency
-
-    @property
-    def tasks(self) -> Sequence[NewTask]:
-        """Return the tasks to add."""
-        return self.new.accepted
-
-    @property
-    def size(self) -> int:
-        """Return how many rows are added, about."""
-        return len(self.new.elements) + 1
 
     @property
     def is_plain(self) -> bool:

@@ -23,16 +23,11 @@ from queue_tool.store.waiting_count import WaitingCount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddElements:
-    """A request to add elements to an open batch."""
+class Elements:
+    """The elements that a request adds to a batch."""
 
     new: NewBatch  # the elements, under the id of the batch
-    start: int  # how many elements the batch must have before
-    digest: str  # of the body of the request
     hold: Sequence[str] = ()  # lists without room in Redis, so that these tickets join the line
-
-    key = None
-    is_plain = False
 
     @property
     def tasks(self) -> Sequence[NewTask]:
@@ -43,6 +38,17 @@ class AddElements:
     def size(self) -> int:
         """Return how many rows are added, about."""
         return len(self.new.elements) + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddElements(Elements):
+    """A request to add elements to an open batch."""
+
+    start: int  # how many elements the batch must have before
+    digest: str  # of the body of the request
+
+    key = None
+    is_plain = False
 
 
 def lock_batches(connection: Connection, requests: Sequence[AddElements]) -> None:

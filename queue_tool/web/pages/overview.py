@@ -10,7 +10,6 @@ from werkzeug.wrappers import Response as BaseResponse
 from queue_tool.model.access import Role
 from queue_tool.model.batch import UNNAMED
 from queue_tool.model.payloads.queries import OverviewQuery
-from queue_tool.model.queues import Priority
 from queue_tool.services.measures.history import Span, Step
 from queue_tool.web.http import shapes
 from queue_tool.web.http.admission import FORM
@@ -19,7 +18,8 @@ from queue_tool.web.http.operation import Group
 from queue_tool.web.pages.charts.drawing import Drawing, draw
 from queue_tool.web.pages.charts.measured import charts_of
 from queue_tool.web.pages.pace import pace_of
-from queue_tool.web.pages.page import SOMETIMES, back_to, choice, page
+from queue_tool.web.pages.page import SOMETIMES, back_to, page
+from queue_tool.web.pages.queues import obey_form
 
 PATH = "/dashboard"
 
@@ -62,10 +62,5 @@ _latest: dict[int, tuple[Sequence[Step], Sequence[Drawing]]] = {}
 @pages.post(PATH, Role.ADMIN, in_document=False, takes=FORM)
 def change_queue() -> BaseResponse:
     """Pause or resume a queue."""
-    names = {priority.queue: priority for priority in Priority}
-    priority = names[choice("queue", tuple(names))]
-    if choice("action", ("pause", "resume")) == "pause":
-        runtime().pause(priority)
-    else:
-        runtime().pause.resume(priority)
+    obey_form()
     return back_to(PATH)

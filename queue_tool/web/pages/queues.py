@@ -39,13 +39,22 @@ def show_queues() -> Response:
 @pages.post(PATH, Role.ADMIN, in_document=False, takes=FORM)
 def change_queue_by_form() -> BaseResponse:
     """Pause or resume a queue."""
+    return back_to(PATH, done=obey_form())
+
+
+def obey_form() -> str:
+    """Pause or resume the queue that a form names. Return what was done, as the page's messages name it.
+
+    Raises:
+        BadRequest: a field has an unknown value.
+    """
     names = {priority.queue: priority for priority in Priority}
     priority = names[choice("queue", tuple(names))]
     if choice("action", ("pause", "resume")) == "pause":
         runtime().pause(priority)
-        return back_to(PATH, done="queue_paused")
+        return "queue_paused"
     runtime().pause.resume(priority)
-    return back_to(PATH, done="queue_resumed")
+    return "queue_resumed"
 
 
 def _tickets() -> Mapping[str, Mapping[Lane, int]] | None:
