@@ -140,7 +140,11 @@ def _stored() -> Mapping[object, object]:
 
 
 def variables() -> dict[str, str]:
-    """Return the variables of the environment and of `.env` in the current directory; the environment wins."""
+    """Return the variables of the environment and of `.env` in the current directory; the environment wins.
+
+    Raises:
+        BadSetting: the file cannot be read, or is no text.
+    """
     try:
         found = dotenv_values(FILE, encoding="utf-8-sig")  # an editor may have put a byte order mark in front
     except UnicodeDecodeError:

@@ -102,7 +102,13 @@ class Owned(Generic[Value]):
 
 @contextmanager
 def failures(address: Address) -> Iterator[None]:
-    """Raise failures of the connection as errors of ours."""
+    """Raise failures of the connection as errors of ours.
+
+    Raises:
+        NotSent: no connection became free; nothing was sent.
+        ServiceAway: no connection was made; nothing was sent.
+        AnswerLost: the connection broke; the request may have been done.
+    """
     try:
         yield
     except httpcore2.PoolTimeout:

@@ -18,7 +18,7 @@ class BodyTooSlow(QueueToolError):
     """The body arrived too slowly. Send this request again."""
 
     code = "body_too_slow"
-    cause = "The client sent its body too slowly, or stopped in the middle of it. Nothing of the request was saved."
+    cause = "The client sent its body too slowly, or stopped in the middle of it. Nothing of the request was stored."
     remedy = "Send the same request again. If this happens often, send smaller bodies or use a faster connection."
 
 
@@ -26,7 +26,7 @@ class IncompleteBody(BadRequest):
     """The connection ended before the end of the body."""
 
     code = "incomplete_body"
-    cause = "The client or a proxy closed the connection before the end of the body. Nothing of the request was saved."
+    cause = "The client or a proxy closed the connection before the end of the body. Nothing of the request was stored."
     remedy = "Send the same request again."
 
 
@@ -44,7 +44,7 @@ class TooManyWaiting(QueueToolError):
     code = "too_many_waiting"
     cause = (
         "With the tasks of this request, more tasks would be queued than the setting `QUEUE_TOOL_MAX_WAITING` allows. "
-        "Nothing of the request was saved."
+        "Nothing of the request was stored."
     )
     remedy = (
         f"{AFTER_A_WHILE} Split an array that alone has more tasks than the setting allows. "
@@ -56,7 +56,7 @@ class MessageTooLarge(QueueToolError):
     """A message may have at most 1 MiB."""
 
     code = "message_too_large"
-    cause = "The `message` in `POST /api/queue/push` has more than 1,048,576 bytes as JSON. It was not saved."
+    cause = "The `message` in `POST /api/queue/push` has more than 1,048,576 bytes as JSON. It was not stored."
     remedy = f"Store the large part elsewhere, and push its address. {FAILS_AGAIN}"
 
 
@@ -66,7 +66,7 @@ class TooManyMessages(QueueToolError):
     code = "too_many_messages"
     cause = (
         "All message queues together hold as many messages as the setting `QUEUE_TOOL_MAX_MESSAGES` allows. "
-        "The message was not saved."
+        "The message was not stored."
     )
     remedy = (
         f"{AFTER_A_WHILE} `GET /api/queue` shows which message queue is long. "
@@ -78,7 +78,7 @@ class TooManyUploads(QueueToolError):
     """The service is already handling too many large bodies. Send this request again in a moment."""
 
     code = "too_many_uploads"
-    cause = "The web process is reading as many bodies, or as many large ones, as it can. Nothing was saved."
+    cause = "The web process is reading as many bodies, or as many large ones, as it can. Nothing was stored."
     remedy = AFTER_A_WHILE
 
 

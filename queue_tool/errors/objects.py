@@ -75,7 +75,7 @@ class HostNotFound(NotFound):
     """No supervisor runs on a host with this name."""
 
     code = "host_not_found"
-    cause = "The parameter `host` names no host on which a supervisor (`queue-tool up` or `flask run`) lives."
+    cause = "The parameter `host` names no host on which a supervisor (`queue-tool up` or `flask run`) runs."
     remedy = f"Use a host that `GET /workers` lists in `supervisors`. {FAILS_AGAIN}"
 
 
@@ -211,7 +211,7 @@ class NoSupervisor(QueueToolError):
 
     code = "no_supervisor"
     cause = (
-        "No supervisor lives, or it has just been started. Workers that were started with `queue-tool worker` or "
+        "No supervisor runs, or it has just been started. Workers that were started with `queue-tool worker` or "
         "`rq worker` have none, and with `QUEUE_TOOL_REDIS_URL=inline:` there are no workers."
     )
     remedy = "Start `queue-tool up`, then send the same request again. Stop other workers where you have started them."

@@ -11,10 +11,10 @@ from queue_tool.errors.failure_kind import FailureKind
 
 
 class StoreAway(QueueToolError):
-    """The database is busy or unavailable. Nothing of this request was saved, so send it again."""
+    """The database is busy or unavailable. Nothing of this request was stored, so send it again."""
 
     code = "store_away"
-    cause = "The database is locked, full, read-only or not reachable. Nothing of the request was saved."
+    cause = "The database is locked, full, read-only or not reachable. Nothing of the request was stored."
     remedy = f"{AFTER_A_WHILE} If it lasts, the operator finds the reason in the log."
 
     kind: FailureKind = FailureKind.AWAY
@@ -41,10 +41,10 @@ class StoreAway(QueueToolError):
 
 
 class CommitUnknown(StoreAway):
-    """The database became unavailable during a commit. The request may be saved: repeat it with its Idempotency-Key."""
+    """The database became unavailable in a commit. The request may be stored: repeat it with its Idempotency-Key."""
 
     code = "commit_unknown"
-    cause = "The connection to PostgreSQL broke during a commit. It is not known whether the request was saved."
+    cause = "The connection to PostgreSQL broke during a commit. It is not known whether the request was stored."
     remedy = (
         f"{AFTER_A_WHILE} But a request that sends tasks without an `Idempotency-Key` may then create them twice: "
         "check first whether they exist."

@@ -82,7 +82,7 @@ class _Elements(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewBatch:
-    """A batch before the store has saved it."""
+    """A batch before it is stored."""
 
     id: str
     elements: Sequence[NewTask | Refused]

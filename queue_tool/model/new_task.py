@@ -1,4 +1,4 @@
-"""A task before the store has saved it: its data, its options, and what follows when it has ended.
+"""A task before it is stored: its data, its options, and what follows when it has ended.
 
 The three classes stand in one module, because they refer to each other: an option is what follows, and that is a task.
 """
@@ -63,7 +63,7 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewTask(Accepted, frozen=True, kw_only=True):
-    """An accepted element before the store has saved it."""
+    """An accepted element before it is stored."""
 
     task_type: TaskType
     options: Options = PLAIN

@@ -54,23 +54,21 @@ def whole(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
 
 def seconds(text: str) -> float:
     """Read a number of seconds."""
-    try:
-        number = float(text)
-    except ValueError:
-        raise ValueError("a number of seconds") from None
-    if not 0 <= number <= LONGEST:
-        raise ValueError(f"a number of seconds from 0 to {LONGEST}")
-    return number
+    return _amount(text, "seconds", LONGEST)
 
 
 def days(text: str) -> float:
     """Read a number of days."""
+    return _amount(text, "days", LONGEST_DAYS)
+
+
+def _amount(text: str, unit: str, most: int) -> float:
     try:
         number = float(text)
     except ValueError:
-        raise ValueError("a number of days") from None
-    if not 0 <= number <= LONGEST_DAYS:
-        raise ValueError(f"a number of days from 0 to {LONGEST_DAYS}")
+        raise ValueError(f"a number of {unit}") from None
+    if not 0 <= number <= most:
+        raise ValueError(f"a number of {unit} from 0 to {most}")
     return number
 
 

@@ -23,6 +23,9 @@ FRESH: Literal["fresh"] = "fresh"
 LONGEST_TIMEOUT = 10**9
 """Seconds, about thirty years. Timers of the system have an upper limit, so longer timeouts are refused."""
 
+LONGEST_SHOWN = 100
+"""Characters of a value that a message shows."""
+
 
 def is_timeout(seconds: object) -> bool:
     """Return whether a value is a number of seconds that a task may run."""
@@ -215,9 +218,9 @@ def schedule_of(task_type: str, declared: object) -> str | Mapping[str, object] 
 
 
 def _shown(value: object) -> str:
-    """Return a value as a message shows it, in at most 100 characters."""
+    """Return a value as a message shows it, in at most `LONGEST_SHOWN` characters."""
     try:
         text = " ".join(repr(value).split())
     except Exception:  # noqa: BLE001 - the value is the user's and may raise anything
         text = f"of the class {type(value).__name__}"
-    return text if len(text) <= 100 else f"{text[:99]}…"  # noqa: PLR2004 - said above
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"

@@ -91,6 +91,9 @@ LEASE = 30.0
 OVERLAP = timedelta(days=1)
 """How long the previous secret stays valid after a new one was made."""
 
+TAKEN = range(200, 300)
+"""The statuses with which a receiver takes a message."""
+
 GONE = 410
 """The status with which a receiver says that it wants no more messages."""
 

@@ -16,7 +16,7 @@ from queue_tool.model import events
 from queue_tool.model.clock import Clock
 from queue_tool.model.delivery import Claimed
 from queue_tool.model.telemetry import Event, Telemetry
-from queue_tool.model.webhook import DELIVERED_FOR, EVERY, GONE, KEPT_FOR, Outcome, pause_after
+from queue_tool.model.webhook import DELIVERED_FOR, EVERY, GONE, KEPT_FOR, TAKEN, Outcome, pause_after
 from queue_tool.model.webhook_message import body_of, type_of
 from queue_tool.services.submit import make_tokens
 from queue_tool.services.webhooks import Answer, Webhooks, signed, try_of
@@ -179,7 +179,7 @@ def _event_of(claimed: Claimed, answer: Answer, outcome: Outcome, retried_in: fl
 
 
 def _outcome(status: int | None, pause: float | None) -> Outcome:
-    if status is not None and 200 <= status < 300:  # noqa: PLR2004 - the statuses of success
+    if status in TAKEN:
         return Outcome.DELIVERED
     if status == GONE:
         return Outcome.DISABLED

@@ -132,6 +132,7 @@ class Schedules:
         Raises:
             ScheduleNotFound: no schedule has this id.
             StoreAway: the database is busy or away; nothing was stored.
+            QueueToolError: the schedule was changed at the same moment; no tick was made.
         """
         schedule, now = self.get(public_id), self._now()
         made = self.ticking(schedule, [DueTick(at=now, cause=TickCause.REQUEST)], now)

@@ -9,6 +9,7 @@ from queue_tool.cli.client.ending import ClientGroup, ExitCode, leave
 from queue_tool.cli.client.options import as_json, paged
 from queue_tool.cli.client.screen import Columns, moment
 from queue_tool.cli.client.service import connect
+from queue_tool.model.webhook import TAKEN
 
 COLUMNS: Columns = {
     "webhook": lambda webhook: webhook.id,
@@ -31,9 +32,6 @@ DELIVERIES: Columns = {
 
 ID = "01a2171f18857a0bb04b6fac08924c5e"
 WEBHOOK = click.argument("webhook")
-
-GOOD = range(200, 300)
-"""The HTTP statuses with which a receiver takes a message."""
 
 
 @click.group(cls=ClientGroup)
@@ -60,7 +58,7 @@ def test_webhook(webhook: str, as_json: bool) -> None:
         tried = client.test_webhook(webhook)
     answered = f"The receiver answered {tried.status} after {tried.seconds:.2f} s."
     lists.answer(tried, tried.problem or answered, as_json=as_json)
-    leave(ExitCode.DONE if tried.status in GOOD and tried.problem is None else ExitCode.FAILED)
+    leave(ExitCode.DONE if tried.status in TAKEN and tried.problem is None else ExitCode.FAILED)
 
 
 @webhooks.command("deliveries", example=f"queue-tool webhooks deliveries {ID} --limit 10")
