@@ -60,7 +60,7 @@ def up(host: str | None, port: str | None, workers: str | None) -> None:
         from queue_tool.amqp.library import require_library
 
         require_library()
-    with supervisor.prepared(supervisor.parts(settings), overrides, _become) as processes:
+    with supervisor.prepared(supervisor.commands(settings), overrides, _become) as processes:
         _supervise(settings, overrides, processes)
 
 

@@ -10,7 +10,7 @@ from typing import TypedDict
 
 import msgspec
 
-from queue_tool.model.continuation import Declared
+from queue_tool.model.continuation import ShownContinuation
 from queue_tool.model.lists import lists_of, tickets_of
 from queue_tool.model.new_task import PLAIN, Accepted, Continuation, NewTask, Options
 from queue_tool.model.schema import FieldError
@@ -151,7 +151,7 @@ class Batch:
     label: Label = UNNAMED
     is_open: bool = False  # whether it takes more elements
     sealed_by: SealedBy | None = None  # None: it is open, or it came in one request
-    on_finished: Sequence[Declared] = ()  # empty in lists of batches
+    on_finished: Sequence[ShownContinuation] = ()  # empty in lists of batches
 
     @property
     def total(self) -> int:

@@ -30,7 +30,7 @@ class When(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Declared:
+class ShownContinuation:
     """A continuation as users see it."""
 
     when: When

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from queue_tool.model.webhook import End, Outcome
+from queue_tool.model.webhook import End, TryResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
+class Leased:
     """A message that this process may send now."""
 
     id: str
@@ -49,7 +49,7 @@ class Try:
     count: int  # ends in the message
     at: datetime
     number: int  # the first try is 1
-    outcome: Outcome
+    outcome: TryResult
     seconds: float
     status: int | None
     answer: str

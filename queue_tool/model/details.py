@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from queue_tool.model.continuation import Declared
+from queue_tool.model.continuation import ShownContinuation
 from queue_tool.model.outcome import Attempt
 from queue_tool.model.queues import Priority
 from queue_tool.model.task import Status
@@ -72,6 +72,6 @@ class Details(Summary):
     losses: int  # processes that died while they ran the task
     attempts: tuple[Attempt, ...]  # the attempts that did not succeed, oldest first
     lines: tuple[Line, ...]  # the last lines of its log
-    on_finished: Sequence[Declared] = ()  # its continuations
+    on_finished: Sequence[ShownContinuation] = ()  # its continuations
     parent: str | None = None  # the batch or task that it follows: see `model.continuation`
     webhook: str | None = None  # the URL that is told when the task ends

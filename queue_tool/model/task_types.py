@@ -9,10 +9,10 @@ from typing import Any, Never, TypeVar, Unpack
 
 from queue_tool.errors import BadTaskType
 from queue_tool.model import task_function, type_options
+from queue_tool.model.origin import Origin
 from queue_tool.model.queues import Lane, Priority
 from queue_tool.model.retry import STANDARD, Backoff
 from queue_tool.model.schema import Schema
-from queue_tool.model.source import Source
 from queue_tool.model.task_function import BadFunction
 from queue_tool.model.type_options import FRESH, LONGEST_TIMEOUT, BadOption, Timeout, TypeOptions, is_timeout
 
@@ -72,7 +72,7 @@ class TaskTypes(Mapping[str, TaskType]):
             BadTaskType: two functions declare the same name.
         """
         self._types: dict[str, TaskType] = {}
-        self._sources: dict[str, Source] = {}
+        self._origins: dict[str, Origin] = {}
         for declared in types:
             self.add(declared)
 
@@ -84,15 +84,15 @@ class TaskTypes(Mapping[str, TaskType]):
         Raises:
             BadTaskType: another function already has this name.
         """
-        known, source = self._types.get(declared.name), Source.of(declared.function)
+        known, origin = self._types.get(declared.name), Origin.of(declared.function)
         if known is not None and known.function is not declared.function:
-            before = self._sources[declared.name]
-            if not source.replaces(before):
+            before = self._origins[declared.name]
+            if not origin.replaces(before):
                 raise BadTaskType(
-                    f"Two functions are declared as the task type {declared.name!r}, {before.place_beside(source)} and "
-                    f"{source.place_beside(before)}: give one of them another name."
+                    f"Two functions are declared as the task type {declared.name!r}, {before.place_beside(origin)} and "
+                    f"{origin.place_beside(before)}: give one of them another name."
                 )
-        self._types[declared.name], self._sources[declared.name] = declared, source
+        self._types[declared.name], self._origins[declared.name] = declared, origin
 
     def compile(self) -> None:
         """Compile the schema of every type.

@@ -106,7 +106,7 @@ class OutboxState(StrEnum):
     PARKED = "parked"  # given up; it can be delivered again by a request
 
 
-class Outcome(StrEnum):
+class TryResult(StrEnum):
     """What followed from one try."""
 
     DELIVERED = "delivered"

@@ -14,9 +14,9 @@ from datetime import datetime
 from queue_tool.errors import StoreAway
 from queue_tool.model import events
 from queue_tool.model.clock import Clock
-from queue_tool.model.delivery import Claimed
+from queue_tool.model.delivery import Leased
 from queue_tool.model.telemetry import Event, Telemetry
-from queue_tool.model.webhook import DELIVERED_FOR, EVERY, GONE, KEPT_FOR, TAKEN, Outcome, pause_after
+from queue_tool.model.webhook import DELIVERED_FOR, EVERY, GONE, KEPT_FOR, TAKEN, TryResult, pause_after
 from queue_tool.model.webhook_message import body_of, type_of
 from queue_tool.services.submit import make_tokens
 from queue_tool.services.webhooks import Answer, Webhooks, signed, try_of
@@ -129,48 +129,48 @@ class Deliver:
             StoreAway: the database is busy or away.
         """
         now = self._clock.now()
-        claimed = self._store.deliveries.claim(row, self._owner(), make_tokens(1, now)[0], now)
-        if claimed is None:
+        leased = self._store.deliveries.lease(row, self._owner(), make_tokens(1, now)[0], now)
+        if leased is None:
             return False
-        body = body_of(claimed.ends, claimed.at, self._store.end_facts(claimed.ends))
+        body = body_of(leased.ends, leased.at, self._store.end_facts(leased.ends))
         webhooks = self._webhooks()
-        secrets = claimed.to.secrets or [webhooks.own_secret()]
-        headers = {**claimed.to.headers, **signed(webhooks.sign, secrets, claimed.id, now, body)}
-        outcome = self._record(claimed, webhooks.sender.send(claimed.to.url, headers, body), now)
-        return outcome is Outcome.DELIVERED and claimed.is_full
+        secrets = leased.to.secrets or [webhooks.own_secret()]
+        headers = {**leased.to.headers, **signed(webhooks.sign, secrets, leased.id, now, body)}
+        outcome = self._record(leased, webhooks.sender.send(leased.to.url, headers, body), now)
+        return outcome is TryResult.DELIVERED and leased.is_full
 
-    def _record(self, claimed: Claimed, answer: Answer, now: datetime) -> Outcome:
-        number = claimed.tries + 1
-        pause = pause_after(number, self._chance(), answer.retry_after, claimed.to.url)
+    def _record(self, leased: Leased, answer: Answer, now: datetime) -> TryResult:
+        number = leased.tries + 1
+        pause = pause_after(number, self._chance(), answer.retry_after, leased.to.url)
         outcome = _outcome(answer.status, pause)
-        retried_in = pause if outcome is Outcome.RETRIED else None
+        retried_in = pause if outcome is TryResult.RETRIED else None
         done = try_of(
             answer,
-            message=claimed.id,
-            type=type_of(claimed.ends),
-            count=len(claimed.ends),
+            message=leased.id,
+            type=type_of(leased.ends),
+            count=len(leased.ends),
             at=now,
             number=number,
             outcome=outcome,
         )
-        if outcome is Outcome.DELIVERED:
+        if outcome is TryResult.DELIVERED:
             passed = (self._clock.now() - now).total_seconds()
-            self._store.deliveries.delivered(claimed, done, 0.0 if claimed.is_full else max(0.0, EVERY - passed))
+            self._store.deliveries.delivered(leased, done, 0.0 if leased.is_full else max(0.0, EVERY - passed))
         else:
-            self._store.deliveries.failed(claimed, done, retried_in)
-        self._telemetry.emit(_event_of(claimed, answer, outcome, retried_in))
+            self._store.deliveries.failed(leased, done, retried_in)
+        self._telemetry.emit(_event_of(leased, answer, outcome, retried_in))
         return outcome
 
 
-def _event_of(claimed: Claimed, answer: Answer, outcome: Outcome, retried_in: float | None) -> Event:
+def _event_of(leased: Leased, answer: Answer, outcome: TryResult, retried_in: float | None) -> Event:
     """Return the event of a try. `retried_in`: seconds to the next one; None if there is none."""
-    if outcome is Outcome.DELIVERED:
+    if outcome is TryResult.DELIVERED:
         return events.Delivered(
-            message=claimed.id, ends=len(claimed.ends), status=answer.status or 0, seconds=answer.seconds
+            message=leased.id, ends=len(leased.ends), status=answer.status or 0, seconds=answer.seconds
         )
     return events.NotDelivered(
-        message=claimed.id,
-        tries=claimed.tries + 1,
+        message=leased.id,
+        tries=leased.tries + 1,
         outcome=outcome.value,
         status=answer.status,
         reason=answer.problem or f"the receiver answered {answer.status}",
@@ -178,9 +178,9 @@ def _event_of(claimed: Claimed, answer: Answer, outcome: Outcome, retried_in: fl
     )
 
 
-def _outcome(status: int | None, pause: float | None) -> Outcome:
+def _outcome(status: int | None, pause: float | None) -> TryResult:
     if status in TAKEN:
-        return Outcome.DELIVERED
+        return TryResult.DELIVERED
     if status == GONE:
-        return Outcome.DISABLED
-    return Outcome.PARKED if pause is None else Outcome.RETRIED
+        return TryResult.DISABLED
+    return TryResult.PARKED if pause is None else TryResult.RETRIED

@@ -13,7 +13,7 @@ from queue_tool.model.clock import Clock
 from queue_tool.model.delivery import Try
 from queue_tool.model.receivers import check_headers
 from queue_tool.model.tokens import is_well_formed
-from queue_tool.model.webhook import OVERLAP, SHOWN_ANSWER, TEST, Outcome, Webhook, require_sense
+from queue_tool.model.webhook import OVERLAP, SHOWN_ANSWER, TEST, TryResult, Webhook, require_sense
 from queue_tool.model.webhook_message import test_body
 from queue_tool.services.listing import MOST_COUNTED, Page, read_row, write_cursor
 from queue_tool.services.submit import make_tokens
@@ -143,7 +143,7 @@ class Webhooks:
         message, body = make_tokens(1, now)[0], test_body(webhook, now)
         secrets = to.secrets or [self.own_secret()]
         answer = self.sender.send(to.url, {**to.headers, **signed(self.sign, secrets, message, now, body)}, body)
-        done = try_of(answer, message=message, type=TEST, count=0, at=now, number=1, outcome=Outcome.TESTED)
+        done = try_of(answer, message=message, type=TEST, count=0, at=now, number=1, outcome=TryResult.TESTED)
         self.store.deliveries.tested(to.row, done)
         return done
 

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Text, bindparam, delete, insert, select, update
 
 from queue_tool.model import json_text, tokens
-from queue_tool.model.continuation import Declared, When, parent_of_task
+from queue_tool.model.continuation import ShownContinuation, When, parent_of_task
 from queue_tool.model.new_task import Continuation, NewTask
 from queue_tool.model.states import State
 from queue_tool.model.ticket import Ticket
@@ -82,16 +82,16 @@ def forget(connection: Connection, parents: Iterable[str]) -> None:
         connection.execute(_FORGET, as_rows(wanted))
 
 
-def declared_by(connection: Connection, parents: Sequence[str]) -> dict[str, list[Declared]]:
+def declared_by(connection: Connection, parents: Sequence[str]) -> dict[str, list[ShownContinuation]]:
     """Return the continuations of each parent, with the tasks that they have made."""
     made: dict[tuple[str, int], list[str]] = {}
     for parent in parents:
         for row in reversed(connection.execute(_MADE, {"of": parent}).all()):
             made.setdefault((parent, row.position), []).append(row.token)
-    found: dict[str, list[Declared]] = {parent: [] for parent in parents}
+    found: dict[str, list[ShownContinuation]] = {parent: [] for parent in parents}
     for row in connection.execute(_SHOWN, as_rows(parents)):
         its = made.get((row.parent, row.position), [])
-        found[row.parent].append(Declared(when=When(row.condition), task_type=row.task_type, tokens=its))
+        found[row.parent].append(ShownContinuation(when=When(row.condition), task_type=row.task_type, tokens=its))
     return found
 
 

@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from queue_tool.errors import DeliveryNotFound
 from queue_tool.model import json_text
-from queue_tool.model.delivery import Claimed, Due, Try
+from queue_tool.model.delivery import Due, Leased, Try
 from queue_tool.model.webhook import (
     GIVEN_UP_WITH,
     LEASE,
@@ -32,7 +32,7 @@ from queue_tool.model.webhook import (
     MOST_ROWS,
     End,
     OutboxState,
-    Outcome,
+    TryResult,
 )
 from queue_tool.store.engine.clock import database_now
 from queue_tool.store.engine.database import Database, micros, moment
@@ -67,7 +67,7 @@ class Deliveries:
             rows = connection.execute(_DUE, {"now": micros(now), "most": limit}).all()
         return [Due(row=row.id, fails=row.tries > 0) for row in rows]
 
-    def claim(self, row: int, owner: int, message: str, now: datetime) -> Claimed | None:
+    def lease(self, row: int, owner: int, message: str, now: datetime) -> Leased | None:
         """Take a webhook by a lease. Return the next message to it; None if there is none, or it cannot be taken.
 
         Args:
@@ -87,7 +87,7 @@ class Deliveries:
             if found[0].message is None:
                 connection.execute(_NAME, {"ids": [each.id for each in found], "new": message})
         ends = [End(*end) for each in found for end in json_text.loads(each.ends)]  # type: ignore[attr-defined] # ours
-        return Claimed(
+        return Leased(
             id=found[0].message or message,
             to=addressed(taken, micros(now)),
             ends=ends,
@@ -97,31 +97,31 @@ class Deliveries:
             lease=(taken.owner, taken.leased_until),
         )
 
-    def delivered(self, claimed: Claimed, done: Try, pause: float) -> None:
+    def delivered(self, leased: Leased, done: Try, pause: float) -> None:
         """Record that a message was delivered. The next one is sent after a pause in seconds."""
         with self._database.write() as connection:
-            self._release(connection, claimed, tries=0, pause=pause, now=done.at)
-            connection.execute(_SET_STATE, {"of_message": claimed.id, "of": claimed.to.row, "new": _DELIVERED})
-            record_try(connection, claimed.to.row, done)
+            self._release(connection, leased, tries=0, pause=pause, now=done.at)
+            connection.execute(_SET_STATE, {"of_message": leased.id, "of": leased.to.row, "new": _DELIVERED})
+            record_try(connection, leased.to.row, done)
 
-    def failed(self, claimed: Claimed, done: Try, pause: float | None) -> None:
+    def failed(self, leased: Leased, done: Try, pause: float | None) -> None:
         """Record that a message was not delivered.
 
         Args:
-            claimed: the message.
+            leased: the message.
             done: what came of the try.
             pause: seconds until the next try; None: the message is given up, with all that waits as long.
         """
         with self._database.write() as connection:
             tries = 0 if pause is None else done.number
-            if self._release(connection, claimed, tries=tries, pause=pause or 0.0, now=done.at):
-                if done.outcome is Outcome.DISABLED:
-                    disable(connection, claimed.to.row, "the receiver answered 410", micros(done.at))
+            if self._release(connection, leased, tries=tries, pause=pause or 0.0, now=done.at):
+                if done.outcome is TryResult.DISABLED:
+                    disable(connection, leased.to.row, "the receiver answered 410", micros(done.at))
                 elif pause is None:
-                    connection.execute(_SET_STATE, {"of_message": claimed.id, "of": claimed.to.row, "new": _PARKED})
-                    old = {"of": claimed.to.row, "before": micros(done.at - GIVEN_UP_WITH)}
+                    connection.execute(_SET_STATE, {"of_message": leased.id, "of": leased.to.row, "new": _PARKED})
+                    old = {"of": leased.to.row, "before": micros(done.at - GIVEN_UP_WITH)}
                     connection.execute(_PARK_OLD, old)
-            record_try(connection, claimed.to.row, done)
+            record_try(connection, leased.to.row, done)
 
     def tested(self, row: int, done: Try) -> None:
         """Record what came of a test."""
@@ -145,7 +145,7 @@ class Deliveries:
         if since is not None:
             again = again.where(outbox.c.at >= micros(since), outbox.c.state != OutboxState.WAITING.value)
         with self._database.write() as connection:
-            connection.execute(_AT_ONCE, {"row": row})  # locks the webhook before its rows, as `claim` does
+            connection.execute(_AT_ONCE, {"row": row})  # locks the webhook before its rows, as `lease` does
             counts = connection.execute(again.returning(outbox.c.count)).scalars().all()
             if message is not None and not counts:
                 raise DeliveryNotFound
@@ -173,10 +173,10 @@ class Deliveries:
         with self._database.read() as connection:
             return connection.execute(number).scalar_one()
 
-    def _release(self, connection: Connection, claimed: Claimed, *, tries: int, pause: float, now: datetime) -> bool:
+    def _release(self, connection: Connection, leased: Leased, *, tries: int, pause: float, now: datetime) -> bool:
         """Give a lease up. Return whether this process still had it."""
-        owner, until = claimed.lease
-        values = {"row": claimed.to.row, "process": owner, "until": until, "failed": tries}
+        owner, until = leased.lease
+        values = {"row": leased.to.row, "process": owner, "until": until, "failed": tries}
         values |= {"now": micros(now), "pause": int(pause * _SECOND)}
         return connection.execute(_RELEASE, values).rowcount > 0
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from queue_tool.model.delivery import Try
-from queue_tool.model.webhook import Outcome
+from queue_tool.model.webhook import TryResult
 from queue_tool.store.engine.database import micros, moment
 from queue_tool.store.webhook_tables import deliveries
 
@@ -23,7 +23,7 @@ def try_of(row: Any) -> Try:
         count=row.count,
         at=moment(row.at),
         number=row.tries,
-        outcome=Outcome(row.outcome),
+        outcome=TryResult(row.outcome),
         seconds=row.seconds,
         status=row.status,
         answer=row.answer,

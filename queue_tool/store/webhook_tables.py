@@ -64,7 +64,7 @@ deliveries = Table(
     Column("count", Integer, nullable=False),  # how many ends the message has
     Column("at", BigInteger, nullable=False, index=True),
     Column("tries", Integer, nullable=False),  # the first try is 1
-    Column("outcome", Text, nullable=False),  # one of `model.webhook.Outcome`
+    Column("outcome", Text, nullable=False),  # one of `model.webhook.TryResult`
     Column("seconds", Float, nullable=False),
     Column("status", Integer),  # of HTTP; NULL: there was no answer
     Column("answer", Text, nullable=False),  # the beginning of its body

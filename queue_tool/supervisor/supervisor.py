@@ -53,7 +53,7 @@ _NEW_CODE = "new code"
 _WAKE = "a signal has come, and its handler runs before anything else"
 
 
-def parts(settings: Settings) -> list[str]:
+def commands(settings: Settings) -> list[str]:
     """Return the command of each worker and of the web process, if there is one."""
     return ["worker"] * (0 if settings.redis_url == INLINE else settings.workers) + ["web"] * bool(settings.web)
 

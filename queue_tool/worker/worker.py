@@ -36,7 +36,7 @@ from queue_tool.model.outcome import Outcome
 from queue_tool.model.queues import Lane, lane_and_queue, lists_of
 from queue_tool.model.ticket import read_ticket_id
 from queue_tool.runtime import Runtime
-from queue_tool.worker import parts, ticket
+from queue_tool.worker import ticket, wiring
 from queue_tool.worker.active_runs import ActiveRuns
 from queue_tool.worker.executor import Executor
 from queue_tool.worker.inbox import Inbox
@@ -198,16 +198,16 @@ class Worker(BaseWorker):
         """Register, run the pump, unregister. Return how many runs were claimed."""
         served = {name: lane_and_queue(name)[0] for name in self.queue_names()}
         active = ActiveRuns(self._executors(runtime, loop.loop, set(served.values())))
-        redis = parts.impatient(self.connection)
+        redis = wiring.impatient(self.connection)
         presence = Presence(self, redis, runtime.telemetry)
         if not presence.enter(runtime.store.identity(), self._must_stop):
             ticket.leave()
             return 0
-        noted = parts.note_begun(runtime, active.executors.values())
+        noted = wiring.note_begun(runtime, active.executors.values())
         lists = self._lists(redis, served, runtime.store.identity())
         waker = Waker(self.connection, served, self._inbox)
-        intake = parts.make_intake(runtime, lists, served, active=active, waker=waker, presence=presence)
-        pump = parts.make_pump(runtime, intake, active, self._inbox, loop=loop, claims_ahead=noted is not None)
+        intake = wiring.make_intake(runtime, lists, served, active=active, waker=waker, presence=presence)
+        pump = wiring.make_pump(runtime, intake, active, self._inbox, loop=loop, claims_ahead=noted is not None)
         self._pump, runtime.owner.lanes = pump, active.slots
         waker.start()
         self.on_ready()
@@ -235,7 +235,7 @@ class Worker(BaseWorker):
         self, runtime: Runtime, loop: asyncio.AbstractEventLoop, lanes: set[Lane]
     ) -> Mapping[Lane, Executor]:
         """Return the executors of these lanes. The tests replace one of them."""
-        executors = parts.make_executors(runtime, loop, self._inbox)
+        executors = wiring.make_executors(runtime, loop, self._inbox)
         return {lane: executor for lane, executor in executors.items() if lane in lanes}
 
 

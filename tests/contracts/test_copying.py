@@ -35,7 +35,7 @@ from queue_tool.model.scale import Scale
 from queue_tool.model.schedule import DueTick, Rhythm, Schedule, TickCause, Work
 from queue_tool.model.states import Code, Move
 from queue_tool.model.webhook import Event, Webhook
-from queue_tool.model.webhook import Outcome as OfTry
+from queue_tool.model.webhook import TryResult as OfTry
 from queue_tool.services.owner import describe, lives_here
 from queue_tool.services.submit import make_tokens
 from queue_tool.store import AddElements, Process, Store, migrations

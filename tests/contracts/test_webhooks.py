@@ -15,12 +15,12 @@ from queue_tool.errors import DeliveryNotFound, WebhookNotFound
 from queue_tool.execution.builtin import sleep_type
 from queue_tool.model import json_text
 from queue_tool.model.batch import UNNAMED, Label, NewBatch, SealedBy, judge_of, new_batch
-from queue_tool.model.delivery import Claimed, Try
+from queue_tool.model.delivery import Leased, Try
 from queue_tool.model.new_task import PLAIN, Options
 from queue_tool.model.outcome import Outcome as Ended
 from queue_tool.model.states import MOST_LOSSES, Code, Move
 from queue_tool.model.task import Timing
-from queue_tool.model.webhook import MOST_ENDS, MOST_ROWS, Event, Outcome, Webhook, events_of
+from queue_tool.model.webhook import MOST_ENDS, MOST_ROWS, Event, TryResult, Webhook, events_of
 from queue_tool.services.submit import make_tokens
 from queue_tool.store import AddBatch, Addition, AddTask, Process, Store
 from queue_tool.store.engine.database import Database
@@ -90,18 +90,18 @@ def heard(store: Store, webhook: str) -> list[tuple[str, str]]:
     return [(end[0], end[1]) for ends in found for end in ends]
 
 
-def claimed(store: Store, webhook: str, owner: int) -> Claimed | None:
+def leased(store: Store, webhook: str, owner: int) -> Leased | None:
     row = store.deliveries.row_of(webhook)
     assert row is not None
-    return store.deliveries.claim(row, owner, make_tokens(1, NOW)[0], datetime.now(UTC))
+    return store.deliveries.lease(row, owner, make_tokens(1, NOW)[0], datetime.now(UTC))
 
 
-def subjects(message: Claimed | None) -> list[str]:
+def subjects(message: Leased | None) -> list[str]:
     assert message is not None
     return [end.subject for end in message.ends]
 
 
-def tried(message: Claimed, outcome: Outcome) -> Try:
+def tried(message: Leased, outcome: TryResult) -> Try:
     return Try(
         message=message.id,
         type="ends",
@@ -116,12 +116,12 @@ def tried(message: Claimed, outcome: Outcome) -> Try:
     )
 
 
-def deliver(store: Store, message: Claimed | None) -> None:
+def deliver(store: Store, message: Leased | None) -> None:
     assert message is not None
-    store.deliveries.delivered(message, tried(message, Outcome.DELIVERED), 0)
+    store.deliveries.delivered(message, tried(message, TryResult.DELIVERED), 0)
 
 
-def fail(store: Store, message: Claimed | None, pause: float | None = 0, outcome: Outcome = Outcome.RETRIED) -> None:
+def fail(store: Store, message: Leased | None, pause: float | None = 0, outcome: TryResult = TryResult.RETRIED) -> None:
     assert message is not None
     store.deliveries.failed(message, tried(message, outcome), pause)
 
@@ -254,31 +254,31 @@ def test_a_message_keeps_its_ends_and_its_id_until_it_is_delivered(store: Store)
     webhook, owner = registered(store, "task.finished"), worker(store)
     first, second = tokens_of(added(store, 1)), tokens_of(added(store, 1))
     ended(store, first)
-    before = claimed(store, webhook, owner)
+    before = leased(store, webhook, owner)
     assert subjects(before) == first
     ended(store, second)
-    assert claimed(store, webhook, worker(store)) is None, "one process at a time sends to a webhook"
+    assert leased(store, webhook, worker(store)) is None, "one process at a time sends to a webhook"
     fail(store, before)
-    again = claimed(store, webhook, owner)
+    again = leased(store, webhook, owner)
     assert before is not None
     assert again is not None
     assert (again.id, subjects(again), again.tries) == (before.id, first, 1)
     deliver(store, again)
-    after = claimed(store, webhook, owner)
+    after = leased(store, webhook, owner)
     assert subjects(after) == second
     deliver(store, after)
-    assert claimed(store, webhook, owner) is None
+    assert leased(store, webhook, owner) is None
     assert not store.deliveries.wait()
 
 
 def test_the_lease_of_a_process_that_is_gone_is_over(store: Store) -> None:
     webhook, killed, owner = registered(store), worker(store), worker(store)
     ended(store, tokens_of(added(store, 1)))
-    lost = claimed(store, webhook, killed)
+    lost = leased(store, webhook, killed)
     assert lost is not None
     store.workers.mark_gone([killed], NOW)
     (due,) = store.deliveries.due(datetime.now(UTC), 10)
-    taken = claimed(store, webhook, owner)
+    taken = leased(store, webhook, owner)
     assert taken is not None
     assert (taken.id, taken.to.row) == (lost.id, due.row)
     fail(store, lost, 1000)  # the process lives after all, and changes nothing that belongs to another one
@@ -293,13 +293,13 @@ def test_a_message_is_bounded_and_a_pause_holds(store: Store) -> None:
     many = added(store, MOST_ROWS + 1)
     for token in tokens_of(many):
         ended(store, [token], owner=owner)
-    full = claimed(store, webhook, owner)
+    full = leased(store, webhook, owner)
     assert full is not None
     assert (len(full.ends), full.is_full) == (MOST_ROWS, True)
-    store.deliveries.delivered(full, tried(full, Outcome.DELIVERED), 1000)
-    assert claimed(store, webhook, owner) is None
+    store.deliveries.delivered(full, tried(full, TryResult.DELIVERED), 1000)
+    assert leased(store, webhook, owner) is None
     store.webhooks.enable(webhook)
-    last = claimed(store, webhook, owner)
+    last = leased(store, webhook, owner)
     assert last is not None
     assert (subjects(last), last.is_full) == (tokens_of(many)[-1:], False)
 
@@ -310,13 +310,13 @@ def test_what_was_given_up_and_what_was_delivered_can_be_delivered_again(store: 
     assert row is not None
     first, second = tokens_of(added(store, 1)), tokens_of(added(store, 1))
     ended(store, first)
-    deliver(store, done := claimed(store, webhook, owner))
+    deliver(store, done := leased(store, webhook, owner))
     ended(store, second)
-    fail(store, claimed(store, webhook, owner), None, Outcome.PARKED)
+    fail(store, leased(store, webhook, owner), None, TryResult.PARKED)
     assert not store.deliveries.wait()
     assert done is not None
     assert store.deliveries.redeliver(row, done.id, None) == 1
-    again = claimed(store, webhook, owner)
+    again = leased(store, webhook, owner)
     assert again is not None
     assert (again.id, subjects(again)) == (done.id, first)
     deliver(store, again)
@@ -324,16 +324,16 @@ def test_what_was_given_up_and_what_was_delivered_can_be_delivered_again(store: 
         store.deliveries.redeliver(row, "unknown", None)
     assert store.deliveries.redeliver(row, None, NOW + DAY) == 0
     assert store.deliveries.redeliver(row, None, NOW - DAY) == 2
-    assert [subjects(claimed(store, webhook, owner))] == [first]
+    assert [subjects(leased(store, webhook, owner))] == [first]
     page, following = store.deliveries.page(row, 2, None)
-    assert [each.outcome for each in page] == [Outcome.DELIVERED, Outcome.PARKED]
-    assert [each.outcome for each in store.deliveries.page(row, 2, following)[0]] == [Outcome.DELIVERED]
+    assert [each.outcome for each in page] == [TryResult.DELIVERED, TryResult.PARKED]
+    assert [each.outcome for each in store.deliveries.page(row, 2, following)[0]] == [TryResult.DELIVERED]
 
 
 def test_a_receiver_that_wants_no_more_is_disabled(store: Store) -> None:
     webhook, owner = registered(store), worker(store)
     ended(store, tokens_of(added(store, 1)))
-    fail(store, claimed(store, webhook, owner), None, Outcome.DISABLED)
+    fail(store, leased(store, webhook, owner), None, TryResult.DISABLED)
     found = store.webhooks.get(webhook)
     assert (found.disabled_at is not None, found.waiting) == (True, 0)
     ended(store, tokens_of(added(store, 1)))
@@ -347,11 +347,11 @@ def test_old_rows_go_and_what_waits_stays(store: Store) -> None:
     ids = iter(make_tokens(9, NOW))
     store.outbox_upkeep.assign(lambda: next(ids), NOW)
     own = next(each.id for each in store.webhooks.page(9, None)[0] if each.own)
-    deliver(store, claimed(store, webhook, owner))
+    deliver(store, leased(store, webhook, owner))
     assert store.outbox_upkeep.forget(NOW + 2 * DAY, 3 * DAY, 7 * DAY, 100) == 0
     assert store.outbox_upkeep.forget(NOW + 4 * DAY, 3 * DAY, 7 * DAY, 100) == 1
     assert [row.state for row in rows(store)] == ["waiting"]
-    deliver(store, claimed(store, own, owner))
+    deliver(store, leased(store, own, owner))
     while store.outbox_upkeep.forget(NOW + 8 * DAY, 3 * DAY, 7 * DAY, 1):
         pass
     with store.database.read() as connection:
@@ -374,5 +374,5 @@ def test_a_transaction_that_commits_late_is_not_overtaken(store: Store, storage:
         connection.execute(update(tasks).where(tasks.c.token == early[0]).values(state="finished"))
         write_ends(connection, version, early, (), 1)
         ended(store, late)
-        assert claimed(store, webhook, owner) is None, "the earlier transaction has not ended"
-    assert subjects(claimed(store, webhook, owner)) == early + late
+        assert leased(store, webhook, owner) is None, "the earlier transaction has not ended"
+    assert subjects(leased(store, webhook, owner)) == early + late

@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from queue_tool.model.payloads.fields import Body, Count, Payload, Time
 from queue_tool.model.payloads.page import Page
-from queue_tool.model.webhook import ALL, Event, Outcome
+from queue_tool.model.webhook import ALL, Event, TryResult
 
 _HEX = {"pattern": "^[0-9a-f]{32}$"}
 
@@ -128,7 +128,7 @@ class Delivery(Payload, frozen=True, kw_only=True):
     at: Annotated[Time, Meta(description="When the message was sent, in UTC (RFC 3339).")]
     tries: Annotated[int, Meta(description="The number of this try of the message; the first one is 1.", ge=1)]
     outcome: Annotated[
-        Outcome,
+        TryResult,
         Meta(
             description="What followed: `delivered`; `retried`, so it is sent again; `parked`, so it was given up; "
             "`disabled`, because the receiver answered 410; or `tested`."

@@ -12,7 +12,7 @@ from queue_tool.errors import TaskNotFound
 from queue_tool.model import batch as model
 from queue_tool.model import json_text, outcome, task_types
 from queue_tool.model.batch import item_of
-from queue_tool.model.continuation import Declared, batch_in, task_in
+from queue_tool.model.continuation import ShownContinuation, batch_in, task_in
 from queue_tool.model.details import Details, QueueCounts, Summary
 from queue_tool.model.payloads.batches import Batch, BatchCounts, BatchStatus, BatchSummary
 from queue_tool.model.payloads.details import EventKind, FailedAttempt, LogLine, TaskDetails, TimelineEvent
@@ -180,7 +180,7 @@ def batch(found: model.Batch) -> Batch:
     )
 
 
-def _followers(declared: Sequence[Declared]) -> list[Follower] | UnsetType:
+def _followers(declared: Sequence[ShownContinuation]) -> list[Follower] | UnsetType:
     return [Follower(when=each.when, task_type=each.task_type, tokens=list(each.tokens)) for each in declared] or UNSET
 
 

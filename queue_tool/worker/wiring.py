@@ -1,4 +1,4 @@
-"""The parts of a worker, made from the runtime: its executors, its intake and its pump."""
+"""What a worker is made of: its executors, its intake and its pump, from the runtime."""
 
 from __future__ import annotations
 

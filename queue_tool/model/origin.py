@@ -10,7 +10,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Origin:
     """The origin of a function. A wrapper counts as the function that it wraps."""
 
     name: str  # module and qualified name
@@ -19,8 +19,8 @@ class Source:
     is_typed_in: bool  # at a prompt or in a notebook, where each function may be written again
 
     @classmethod
-    def of(cls, function: Callable[..., Any]) -> Source:
-        """Return the source of a function."""
+    def of(cls, function: Callable[..., Any]) -> Origin:
+        """Return the origin of a function."""
         found = inspect.unwrap(function)
         variables = getattr(found, "__globals__", {})
         return cls(
@@ -30,8 +30,8 @@ class Source:
             is_typed_in="__file__" not in variables,
         )
 
-    def replaces(self, before: Source) -> bool:
-        """Return whether a function with this source may take the place of an earlier one.
+    def replaces(self, before: Origin) -> bool:
+        """Return whether a function with this origin may take the place of an earlier one.
 
         It may if it is the same one of a module that was loaded again, or of a function that was called again.
         """
@@ -40,7 +40,7 @@ class Source:
         is_one_load = self.load[0] is before.load[0] and self.load[1] is before.load[1]
         return self.code is before.code or self.is_typed_in or not is_one_load
 
-    def place_beside(self, other: Source) -> str:
+    def place_beside(self, other: Origin) -> str:
         """Return the name, and the line if the other function has the same name."""
         if self.name != other.name or self.code is None:
             return self.name
