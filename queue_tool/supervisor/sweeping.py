@@ -30,30 +30,52 @@ def sweep_until(stopping: threading.Event, runtime: Runtime, after_pass: Callabl
         after_pass: what else is done after each pass.
     """
     delivering = start_delivering(stopping, runtime)
-    sweep = runtime.sweep()
-    keep_levels = Levels(store=runtime.store, gauges=runtime.gauges, clock=runtime.clock)
-    next_pass, waits, last_fault = runtime.clock.monotonic() + PAUSE, False, ""
-    while not stopping.wait(SHORT_PAUSE if waits else PAUSE):
-        is_between = waits and runtime.clock.monotonic() < next_pass
-        waits = False
-        try:
-            if is_between:
-                waits = sweep.fill()
-                continue
-            next_pass = runtime.clock.monotonic() + PAUSE
-            runtime.settle_put_aside()
-            waits = sweep()
-            keep_levels()
-            runtime.measures.write_if_due()
-            after_pass()
-            last_fault = ""
-        except QueueToolError as error:
-            reason = error.reason if isinstance(error, StoreAway) else error.sentence
-            fault = reason if isinstance(error, StoreAway) else type(error).__name__  # Redis errors vary in their text
-            if fault != last_fault:
-                runtime.telemetry.emit(events.SweepFailed(reason=reason))
-            last_fault = fault
-        except Exception:  # noqa: BLE001 - the next pass must come, and the log has the traceback
-            _log.exception("a pass of the sweeper failed")
+    passes = _Passes(runtime, after_pass)
+    while not stopping.wait(SHORT_PAUSE if passes.has_line else PAUSE):
+        passes.do_next()
     delivering.join()
     runtime.measures.stop()
+
+
+class _Passes:
+    """The passes of a sweeper: whole ones, and between them fills while tickets wait in line."""
+
+    def __init__(self, runtime: Runtime, after_pass: Callable[[], None]) -> None:
+        self._runtime = runtime
+        self._after_pass = after_pass
+        self._sweep = runtime.sweep()
+        self._keep_levels = Levels(store=runtime.store, gauges=runtime.gauges, clock=runtime.clock)
+        self._next_whole = runtime.clock.monotonic() + PAUSE
+        self._last_fault = ""
+        self.has_line = False  # whether tickets wait in line
+
+    def do_next(self) -> None:
+        """Do a fill, or a whole pass if it is time for one. A failure is reported."""
+        is_fill = self.has_line and self._runtime.clock.monotonic() < self._next_whole
+        self.has_line = False
+        try:
+            if is_fill:
+                self.has_line = self._sweep.fill()
+            else:
+                self._do_whole()
+        except QueueToolError as error:
+            self._report(error)
+        except Exception:  # noqa: BLE001 - the next pass must come, and the log has the traceback
+            _log.exception("a pass of the sweeper failed")
+
+    def _do_whole(self) -> None:
+        self._next_whole = self._runtime.clock.monotonic() + PAUSE
+        self._runtime.settle_put_aside()
+        self.has_line = self._sweep()
+        self._keep_levels()
+        self._runtime.measures.write_if_due()
+        self._after_pass()
+        self._last_fault = ""
+
+    def _report(self, error: QueueToolError) -> None:
+        """Report a failure, unless the pass before it failed in the same way."""
+        reason = error.reason if isinstance(error, StoreAway) else error.sentence
+        fault = reason if isinstance(error, StoreAway) else type(error).__name__  # Redis errors vary in their text
+        if fault != self._last_fault:
+            self._runtime.telemetry.emit(events.SweepFailed(reason=reason))
+        self._last_fault = fault
