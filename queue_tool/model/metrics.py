@@ -153,7 +153,7 @@ WEBHOOK_SECONDS = _histogram("webhook_request_seconds", "Seconds of a request th
 WEBHOOK_ENDS = _counter("webhook_ends_delivered", "Ends of tasks and batches that delivered messages have listed.")
 REPAIRS = _counter(
     "sweeper_repairs",
-    "Tasks that a sweeper helped on. `kind`: `pushed` waited unpushed, `missing` were missing in Redis, `taken_back` "
+    "Tasks that a sweeper repaired. `kind`: `pushed` waited unpushed, `missing` were missing in Redis, `taken_back` "
     "ran on a dead worker, `given_up` failed because too many workers died with them.",
     "kind",
 )
