@@ -6,9 +6,10 @@ does not need them. The migrations create the same indexes, and a test compares 
 
 from __future__ import annotations
 
-from queue_tool.store import measure_tables, schedule_tables, supervisor_tables  # noqa: F401 - their tables join these
+from queue_tool.store import key_tables, measure_tables, schedule_tables, supervisor_tables  # noqa: F401 - they join these
 from queue_tool.store.engine.schema import partial_index
-from queue_tool.store.tables import LIVE, batches, messages, parts, tasks
+from queue_tool.store.message_tables import messages
+from queue_tool.store.tables import LIVE, batches, parts, tasks
 from queue_tool.store.webhook_tables import metadata, outbox
 
 __all__ = ["metadata"]

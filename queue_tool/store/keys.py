@@ -11,7 +11,7 @@ from queue_tool.errors import KeyNotFound
 from queue_tool.model.access import KEY_ROLES, ApiKey
 from queue_tool.store.engine.database import Database, micros, moment, moment_or_none
 from queue_tool.store.engine.lookup import Lookup
-from queue_tool.store.tables import api_keys
+from queue_tool.store.key_tables import api_keys
 
 
 class Keys:

@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, select, union_all
 from queue_tool.model.message import MessageCounts, MessagePage
 from queue_tool.store.engine.database import Database, micros, moment, moment_or_none
 from queue_tool.store.engine.lookup import Lookup, exists_query
+from queue_tool.store.message_tables import messages
 from queue_tool.store.messages import IN_QUEUE, IS_OVER, LEASED, ONE, WAITING, number_of
-from queue_tool.store.tables import messages
 
 LONGEST_PAGE = 4 * 2**20
 """Characters of messages after which a page ends."""

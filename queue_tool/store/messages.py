@@ -27,8 +27,8 @@ from sqlalchemy import (
 
 from queue_tool.model.message import EndLease, Pop, Popped, Push
 from queue_tool.store.engine.database import Database, micros
+from queue_tool.store.message_tables import messages
 from queue_tool.store.row_count import RowCount
-from queue_tool.store.tables import messages
 
 MOST_RETURNED = 1000
 """Leases that one transaction ends because their time is over."""

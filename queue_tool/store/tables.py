@@ -289,28 +289,3 @@ listening = Table(
     Column("secret", Text),  # signs what is sent to the `webhook` of a task or batch
 )
 """Who listens to ends. Without a row nobody does. The other tables about webhooks are in `webhook_tables`."""
-
-messages = Table(
-    "messages",
-    metadata,
-    Column("id", RowId, primary_key=True),  # the order of the messages
-    Column("queue", Text, nullable=False),
-    Column("body", Text, nullable=False),  # JSON text
-    Column("created_at", BigInteger, nullable=False),
-    Column("deliveries", Integer, nullable=False),  # how many times it was taken with a lease
-    Column("leased_until", BigInteger),  # NULL: it waits
-    Column("receipt", Text),  # of its last lease, which may be over
-    **IDS_NEVER_REUSED,
-)
-
-api_keys = Table(
-    "api_keys",
-    metadata,
-    Column("id", RowId, primary_key=True),
-    Column("public_id", Text, nullable=False, unique=True),
-    Column("name", Text, nullable=False),
-    Column("role", Text, nullable=False),
-    Column("digest", Text, nullable=False, unique=True),
-    Column("created_at", BigInteger, nullable=False),
-    Column("revoked_at", BigInteger),
-)
