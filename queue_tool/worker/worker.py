@@ -27,6 +27,7 @@ from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker
 
 from queue_tool.errors import DataDirUnusable, StoreAway
+from queue_tool.execution import forks
 from queue_tool.host import put_aside
 from queue_tool.host.begun import Begun
 from queue_tool.host.clock import CLOCK
@@ -171,6 +172,7 @@ class Worker(BaseWorker):
     def _serve(self, runtime: Runtime, *, burst: bool, most: int | None) -> int:
         """Run the pump in its own thread while this thread waits for signals."""
         sys.setswitchinterval(SWITCH_EVERY)
+        forks.start_one_after_the_other()
         loop, signals = LoopThread(), Signals()
         results: list[int | BaseException] = []
         knows_senders = threading.Event()

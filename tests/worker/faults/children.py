@@ -8,10 +8,18 @@ import multiprocessing
 import os
 import signal
 import subprocess
+import threading
 import time
+from typing import TYPE_CHECKING
 
 from queue_tool import task
 from tests.worker.faults.hard import HOURS, pause
+
+if TYPE_CHECKING:
+    from _collections_abc import dict_items
+
+LIMIT = 10.0
+"""Seconds within which a program must have started."""
 
 
 def pool_that_is_ended(processes: int) -> str:
@@ -64,6 +72,48 @@ def command(number: int) -> int:
     return subprocess.run(command, preexec_fn=lambda: os.kill(os.getpid(), number), check=False).returncode
 
 
+class Gate(dict[str, str]):
+    """Variables for a program. When they are read, its start has made a pipe, and a fork in another thread begins."""
+
+    def __init__(self) -> None:
+        """Have the variables of this process."""
+        super().__init__(os.environ)
+        self.is_read, self.has_forked = threading.Event(), threading.Event()
+
+    def items(self) -> dict_items[str, str]:
+        """Let the fork begin, and wait until it has forked. If it waits for the program, do not wait for long."""
+        self.is_read.set()
+        self.has_forked.wait(0.2)
+        return super().items()
+
+
+def program_beside_a_fork(command: str) -> str:
+    """Start a program in one thread while another one forks; say whether the start waited for the end of the fork."""
+    gate = Gate()
+    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(HOURS,))
+
+    def fork() -> None:
+        gate.is_read.wait()
+        child.start()
+        gate.has_forked.set()
+
+    threads = [
+        threading.Thread(target=fork),
+        threading.Thread(target=subprocess.run, args=([command],), kwargs={"env": gate}),
+    ]
+    for thread in threads:
+        thread.start()
+    threads[0].join()
+    threads[1].join(LIMIT)
+    has_waited = threads[1].is_alive()
+    child.kill()
+    child.join()
+    return "it waited" if has_waited else "it did not wait"
+
+
+BESIDE = "program beside a fork"
+"""Work that only our worker can do: RQ's own has Python's race of a fork with the start of a program."""
+
 WORK = {
     "pool": (pool, 2, [1, 2, 3]),
     "futures": (futures, 2, [1, 2, 3]),
@@ -72,6 +122,7 @@ WORK = {
     "fork and SIGTERM": (fork, signal.SIGTERM, -signal.SIGTERM),
     "fork and SIGINT": (fork, signal.SIGINT, -signal.SIGINT),
     "command and SIGTERM": (command, signal.SIGTERM, -signal.SIGTERM),
+    BESIDE: (program_beside_a_fork, "true", "it did not wait"),
 }
 """The functions by name, with their argument and what they return."""
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.worker.faults import children
-from tests.worker.faults.children import WORK
+from tests.worker.faults.children import BESIDE, WORK
 from tests.worker.faults.site import Site
 from tests.worker.tools.place import RQ
 
@@ -17,6 +17,8 @@ pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is e
 LANES = ("loop", "thread", "alone")
 
 MODULE = children.__name__
+
+THEIRS = [name for name in WORK if name != BESIDE]
 
 
 def send(site: Site, names: Sequence[str]) -> dict[str, str]:
@@ -46,8 +48,8 @@ def test_a_function_may_start_and_end_processes_and_its_worker_continues(site: S
 @pytest.mark.parametrize(
     ("kind", "names"),
     [
-        ("rq.worker.SimpleWorker", list(WORK)),
-        ("rq.worker.Worker", [name for name in WORK if "SIGINT" not in name]),  # RQ's work horse ignores it
+        ("rq.worker.SimpleWorker", THEIRS),
+        ("rq.worker.Worker", [name for name in THEIRS if "SIGINT" not in name]),  # RQ's work horse ignores it
     ],
 )
 def test_under_rqs_own_workers_it_may_do_so_too(site: Site, kind: str, names: list[str]) -> None:
