@@ -38,6 +38,11 @@ class Guard:
         self._process: multiprocessing.process.BaseProcess | None = None
         _guards.add(self)
 
+    @property
+    def pid(self) -> int | None:
+        """Return the pid of the process; None if it has not been started."""
+        return self._process.pid if self._process is not None else None
+
     def start(self) -> None:
         """Start the process, if it does not run."""
         with self._lock:
@@ -87,7 +92,7 @@ class Guard:
             process.start()
             for leader in self._watched:
                 _write(self._pipe, leader)
-        except OSError:
+        except (OSError, EOFError):  # EOFError: the fork server has ended
             self.abandon()
             raise
         finally:
@@ -101,7 +106,7 @@ class Guard:
             _write(self._pipe, number)
         except OSError:  # the guard was killed: another one takes its place
             self.abandon()
-            with suppress(OSError):  # the next run tries again
+            with suppress(OSError, EOFError):  # the next run tries again
                 self._start()
 
 

@@ -93,6 +93,14 @@ def _parent(pid: int) -> int:
         return 0
 
 
+def children(pid: int) -> list[int]:
+    """Return the pids of the children of a process that has one thread. Without `/proc`, none is known."""
+    try:
+        return [*map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split())]
+    except OSError:
+        return []
+
+
 def is_alive(pid: int, pid_started: str) -> bool:
     """Return whether this process of this machine still runs, and not a later one with the same pid."""
     return started(pid) == pid_started

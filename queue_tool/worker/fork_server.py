@@ -3,35 +3,56 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import multiprocessing
+import os
+import signal
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing import forkserver, resource_tracker
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from queue_tool.environment import children_search_safely
 from queue_tool.execution.guard import Guard
+from queue_tool.host import processes
 from queue_tool.host.working_directory import WorkingDirectory
+from queue_tool.worker.patience import SECONDS, Patience
+
+_log = logging.getLogger("queue_tool.worker")
+
+_NONE = 0
+"""Stands for the pid of a fork server that does not run."""
+
+MOMENT = 1.0
+"""Seconds that the start of a server may take."""
 
 
 class ForkServer:
     """A process without threads that has the user's task types loaded, and forks. It ends with this process.
 
     A fork of this process would copy its locks, and some of them may be held by other threads. So the standard
-    library's fork server makes the forks.
+    library's fork server makes the forks. If it does not answer, it is killed, and another one takes its place.
     """
 
-    def __init__(self, directory: WorkingDirectory) -> None:
-        """Prepare. `directory` is the directory in which it starts."""
+    def __init__(self, directory: WorkingDirectory, patience: float = SECONDS) -> None:
+        """Prepare.
+
+        Args:
+            directory: the directory in which it starts.
+            patience: seconds that it may take to answer.
+        """
         self._directory = directory
+        self.patience = Patience(patience, _running, self._kill)
         self.forks: Any = multiprocessing.get_context("forkserver")
         self.forks.set_forkserver_preload(["queue_tool.worker.preload"])
         self.guard = Guard(self.forks)
         atexit.register(self._stop)
-        atexit.register(self.guard.close)  # before the server: it is the last process that keeps the server alive
+        atexit.register(self._close_guard)  # before the server: it is the last process that keeps the server alive
         self._starting = threading.Lock()
         self._started = False
+        self._killed = _NONE
         self._is_ready = threading.Event()
         self._is_ready.set()  # a first run that starts it waits for it
 
@@ -51,9 +72,55 @@ class ForkServer:
 
         Raises:
             OSError: one of them cannot be started.
+            EOFError: the server has ended.
         """
         self._ensure_running()
-        self.guard.start()
+        with self.answering():
+            self.guard.start()
+
+    def start_process(self, process: BaseProcess) -> None:
+        """Let the server fork a process.
+
+        Raises:
+            OSError: it cannot be started.
+            EOFError: the server has ended.
+        """
+        with self.answering():
+            process.start()
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Bound a wait for the server. It reports the start and the end of each process."""
+        with self.patience.waiting():
+            yield
+
+    def _kill(self, pid: int) -> None:
+        """Kill a server that does not answer, and its processes: nobody else would learn of their ends.
+
+        One of them may be what does not answer. The guard lives on, and ends what the others leave behind.
+        """
+        server: Any = forkserver._forkserver
+        has_lock = server._lock.acquire(timeout=MOMENT)  # if not, another thread waits for the end of the server
+        try:
+            if pid in (_NONE, self._killed) or pid != server._forkserver_pid:  # if another one runs, it has been reaped
+                return
+            self._killed = pid
+            self.patience.was_in_vain()
+            _log.warning("the fork server of the isolated lane does not answer: it is killed, and another one starts")
+            _send(pid, signal.SIGSTOP)  # so that it reaps none of its processes
+            for child in processes.children(pid):
+                if child != self.guard.pid:
+                    _send(child, signal.SIGKILL)
+            _send(pid, signal.SIGKILL)
+            self._started = False
+        finally:
+            if has_lock:
+                server._lock.release()
+
+    def _close_guard(self) -> None:
+        if self.guard.pid is not None:
+            with self.answering():
+                self.guard.close()
 
     def _stop(self) -> None:
         """Stop the server and its helper, and wait for their ends: a worker that has ended leaves no process behind.
@@ -62,14 +129,16 @@ class ForkServer:
         """
         server: Any = forkserver._forkserver
         helper: Any = resource_tracker._resource_tracker
-        for part in (server, helper):
-            with suppress(OSError):
-                part._stop()
+        if server._forkserver_pid is not None:
+            with suppress(OSError), self.answering():
+                server._stop()
+        with suppress(OSError):
+            helper._stop()
 
     def _await_first(self, report: Callable[[], object]) -> None:
         """Wait until the server has started the guard: before, it loads the task types."""
         try:
-            with suppress(OSError, EOFError):  # a signal may have ended the server: the next run starts another one
+            with suppress(OSError, EOFError), self.answering():  # if the server ends, the next run starts another one
                 self.guard.start()
         finally:
             self._is_ready.set()
@@ -82,3 +151,14 @@ class ForkServer:
                 with children_search_safely():
                     forkserver.ensure_running()
                 self._started = True
+
+
+def _running() -> int:
+    """Return the pid of the server that runs now."""
+    server: Any = forkserver._forkserver
+    return server._forkserver_pid or _NONE
+
+
+def _send(pid: int, which: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, which)

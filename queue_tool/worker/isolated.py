@@ -10,9 +10,9 @@ from queue_tool.host.working_directory import WorkingDirectory
 from queue_tool.model.context import Context
 from queue_tool.model.outcome import Ended
 from queue_tool.model.run import Run
+from queue_tool.worker.handed import Limits
 from queue_tool.worker.inbox import Inbox
 from queue_tool.worker.pool import MOST_HANDED, PoolExecutor
-from queue_tool.worker.pool_process import Limits
 from queue_tool.worker.suspects import Company, SharedProcess, is_tainted, shares_process
 
 
@@ -82,7 +82,7 @@ class IsolatedExecutor(PoolExecutor):
         """Start a shared process, do a run in it, and end it when all runs of it have ended."""
         try:
             self._server.start()
-            company.process.set_result(SharedProcess(self._server.forks, self._server.guard, self._directory))
+            company.process.set_result(SharedProcess(self._server, self._directory))
         except Exception as error:  # noqa: BLE001 - it is the end of all runs that have joined
             company.close()
             company.process.set_exception(error)

@@ -22,9 +22,10 @@ from queue_tool.model.run import Run
 from queue_tool.model.states import TOGETHER_FROM, Code
 from queue_tool.worker.executors import CANCELED, ThreadExecutor
 from queue_tool.worker.fork_server import ForkServer
+from queue_tool.worker.handed import Finished, Handed, Limits
 from queue_tool.worker.inbox import Inbox
 from queue_tool.worker.means import Means
-from queue_tool.worker.pool_process import Finished, Handed, Limits, PoolProcess
+from queue_tool.worker.pool_process import PoolProcess
 
 MOST_HANDED = 64
 """The most runs that one process has at the same time."""
@@ -77,7 +78,7 @@ class PoolExecutor(ThreadExecutor):
         self.most_begun = slots * MOST_HANDED
         self._directory = directory
         self._limits = limits or Limits()
-        self._server = ForkServer(directory)
+        self._server = ForkServer(directory, self._limits.patience)
         self._free: deque[PoolProcess] = deque()  # the last one is taken first, so that few are used when few suffice
         self._busy: dict[str, PoolProcess] = {}  # by ticket
         self._busy_slots: set[int] = set()
@@ -191,7 +192,7 @@ class PoolExecutor(ThreadExecutor):
     def _following(self, process: PoolProcess) -> list[tuple[str, Run]]:
         """Return the waiting runs that a process should get now, behind those that it has."""
         found = process.current()
-        if found is None or self.begun is NOWHERE:
+        if found is None or self.begun is NOWHERE or not process.has_begun_any:
             return []
         head, called_at = found
         seconds = self._means.of(head.run.task.task_type) * process.count
@@ -267,7 +268,7 @@ class PoolExecutor(ThreadExecutor):
             with suppress(IndexError):  # there is none
                 return self._free.pop()
         self._server.start()
-        return PoolProcess(self._server.forks, self._server.guard, self._directory, self._limits, self.begun)
+        return PoolProcess(self._server, self._directory, self._limits, self.begun)
 
 
 def _needs_fresh(run: Run) -> bool:

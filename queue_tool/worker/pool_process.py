@@ -2,86 +2,58 @@
 
 from __future__ import annotations
 
+import logging
 import math
-import os
 import select
+import signal
 import threading
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
-from typing import Any, NamedTuple
+from typing import Any
 
 from queue_tool.execution import process_group
 from queue_tool.execution.current_task import CurrentTask
-from queue_tool.execution.guard import Guard
 from queue_tool.execution.isolation import Hearing, Report
 from queue_tool.execution.outlet import LONGEST_POLL
 from queue_tool.host.begun import Entries
 from queue_tool.host.working_directory import WorkingDirectory
-from queue_tool.model.context import Context
-from queue_tool.model.outcome import Ended, Failed, timed_out
-from queue_tool.model.run import Run
+from queue_tool.model.outcome import Failed, timed_out
 from queue_tool.model.states import Code
 from queue_tool.worker import pool_child
+from queue_tool.worker.bell import Bell
 from queue_tool.worker.board import Board
 from queue_tool.worker.child_output import ChildOutput
+from queue_tool.worker.fork_server import ForkServer
+from queue_tool.worker.handed import Finished, Handed, Limits
 from queue_tool.worker.permits import RECEIVED, Permits
+
+_log = logging.getLogger("queue_tool.worker")
 
 READ_EVERY = 0.02
 """Seconds between two looks at the reports of a process that has several runs, unless it rings. Each report would wake
 the worker otherwise, which takes as long as a short function."""
 
 
-MOST_RINGS = 1024
-"""Bytes that are read from the bell at once. If there are more, it rings again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How long a process is used."""
-
-    tasks: int = 1000  # after so many another one takes its place
-    memory: int = 512 * 2**20  # bytes; beyond this another one takes its place
-
-
-@dataclass(slots=True, eq=False)
-class Handed:
-    """A run that a process has, and whose end is not known."""
-
-    run: Run
-    context: Context  # receives the progress and the log lines
-    entry: int  # where the process notes that it has begun the run
-    number: int = 0  # in its process
-    handed_at: float = field(default_factory=time.monotonic)
-
-
-class Finished(NamedTuple):
-    """A run that has ended."""
-
-    handed: Handed
-    ended: Ended
-    times: tuple[float, float] | None = None  # when its function was called and has returned (monotonic), if known
-
-
 class PoolProcess:
     """One process. One thread at a time gives it runs and hears it; any thread may stop a run, or take runs back."""
 
-    def __init__(self, forks: Any, guard: Guard, directory: WorkingDirectory, limits: Limits, begun: Entries) -> None:
+    def __init__(self, server: ForkServer, directory: WorkingDirectory, limits: Limits, begun: Entries) -> None:
         """Start the process.
 
         Args:
-            forks: the context of `multiprocessing` with the fork server.
-            guard: ends the process group if this process is killed.
+            server: forks it. Its guard ends the process group if this process is killed.
             directory: the directory in which tasks start.
             limits: how long the process is used.
             begun: where it notes what it has begun.
 
         Raises:
             OSError: it cannot be started.
+            EOFError: the server has ended.
         """
-        self._guard = guard
+        self._server = server
+        self._quiet = 0.0  # seconds for which it has had a run and has not begun it
         self._limits = limits
         self._lock = threading.Lock()
         self._handed: dict[int, Handed] = {}  # by number, in order
@@ -93,12 +65,17 @@ class PoolProcess:
         self.is_broken = False
         self._is_closed = False
         self._board = Board()
-        self._output = ChildOutput(forks, self._board, self._current_task)
-        self._start(forks, directory, begun)
+        self._output = ChildOutput(server.forks, self._board, self._current_task)
+        try:
+            self._start(server.forks, directory, begun)
+        except BaseException:
+            self._board.close()
+            raise
 
     def _start(self, forks: Any, directory: WorkingDirectory, begun: Entries) -> None:
-        permits, requests, reports, bell = (forks.Pipe(duplex=False) for _ in range(4))
-        ends = pool_child.Ends(permits[0], requests[0], reports[1], bell[1], *self._output.senders)
+        permits, requests, reports = (forks.Pipe(duplex=False) for _ in range(3))
+        self._bell = Bell(forks)
+        ends = pool_child.Ends(permits[0], requests[0], reports[1], self._bell.ringing, *self._output.senders)
         self._permits = Permits(*permits)
         directory.leave_removed()  # the standard library reads the working directory
         self._child: BaseProcess = forks.Process(
@@ -108,21 +85,19 @@ class PoolProcess:
             daemon=True,
         )
         try:
-            self._child.start()
+            self._server.start_process(self._child)
         finally:
             for theirs in (ends.requests, ends.reports, ends.stdout, ends.stderr):  # the others are for both
                 theirs.close()
         assert self._child.pid is not None  # it was started
         self._pid = self._child.pid
-        self._guard.watch(self._pid)
+        self._server.guard.watch(self._pid)
         self._hearing = Hearing(self._child, reports[0], requests[1])
-        self._bell = bell
-        os.set_blocking(bell[0].fileno(), False)
         self._for_reports, self._for_bell = select.poll(), select.poll()
         self._for_reports.register(self._hearing.receiving, select.POLLIN)
         for poll in (self._for_reports, self._for_bell):
             poll.register(self._hearing.dead, select.POLLIN)
-            poll.register(bell[0].fileno(), select.POLLIN)
+            poll.register(self._bell.descriptor, select.POLLIN)
         self._output.start(self._pid)
 
     @property
@@ -140,6 +115,11 @@ class PoolProcess:
         """Return how many runs the process has."""
         return len(self._handed)
 
+    @property
+    def has_begun_any(self) -> bool:
+        """Return whether it has begun a run, so that it reads what it gets."""
+        return self._board.last_call()[0] > 0
+
     def current(self) -> tuple[Handed, float | None] | None:
         """Return the run that has begun, or begins next, and when it was called (monotonic; None: not yet)."""
         with self._lock:
@@ -151,6 +131,7 @@ class PoolProcess:
 
     def hand(self, runs: Sequence[Handed]) -> list[Handed]:
         """Give runs to the process, which does them in this order. Return those that are canceled already."""
+        was_idle = not self._handed
         with self._lock:
             accepted = [handed for handed in runs if not handed.context.canceled.is_set()]
             for handed in accepted:
@@ -161,8 +142,9 @@ class PoolProcess:
             self._done += len(accepted)
             self._permits.give(handed.number for handed in accepted)
         lines = b"".join(pool_child.request_of(handed.run, handed.number, handed.entry) for handed in accepted)
+        longest = self._server.patience.seconds if was_idle else math.inf  # then the next `hear` finds it quiet
         with suppress(BrokenPipeError):  # the next `hear` finds out that it is dead
-            self._hearing.outlet.write(lines, self._deadline())
+            self._hearing.outlet.write(lines, min(self._deadline(), time.monotonic() + longest))
         return [handed for handed in runs if not handed.number]
 
     def take_back(self, *, ring: bool = False) -> list[Handed]:
@@ -171,8 +153,7 @@ class PoolProcess:
             self._take_back()
             left, self._left = self._left, []
             if ring and not self._is_closed:
-                with suppress(BlockingIOError):  # it rings already
-                    os.write(self._bell[1].fileno(), b"!")
+                self._bell.ring()
         return left
 
     def hear(self) -> list[Finished]:
@@ -181,11 +162,14 @@ class PoolProcess:
         If the process dies or reaches a deadline, the run that it does ends, too, and `take_back` returns the others.
         """
         until, found = self._deadline(), self.current()
-        is_dead = self._wait(until)
+        is_quiet = found is not None and found[1] is None
+        is_dead = self._wait(until, is_quiet=is_quiet)
         if finished := self._read():
             return finished
         if is_dead:
             return self._lost(until)
+        if is_quiet:
+            self._check_quiet()
         return self._overdue(found[0]) if found is not None and time.monotonic() >= until else []
 
     def stop(self, ticket: str) -> None:
@@ -206,15 +190,15 @@ class PoolProcess:
 
     def end(self) -> None:
         """End the process and its group, and wait until they have ended."""
-        process_group.end_with(self._child)
-        self._guard.leave(self._pid)
+        with self._server.answering():
+            process_group.end_with(self._child)
+        self._server.guard.leave(self._pid)
         self._hearing.close()
         self._output.end()
         with self._lock:  # another thread may want to take runs back just now
             self._is_closed = True
             self._permits.close()
-            for bell in self._bell:
-                bell.close()
+            self._bell.close()
         self._board.close()
 
     def _take_back(self) -> None:
@@ -249,17 +233,36 @@ class PoolProcess:
         head, called_at = found
         return (called_at or max(head.handed_at, self._returned_at)) + found[0].run.timeout
 
-    def _wait(self, until: float) -> bool:
-        """Wait until there is something to read, the process is dead, or the deadline. Return whether it is dead."""
-        seconds, poll = min(LONGEST_POLL, max(0.0, until - time.monotonic())), self._for_reports
+    def _wait(self, until: float, *, is_quiet: bool) -> bool:
+        """Wait until there is something to read, the process is dead, or the deadline. Return whether it is dead.
+
+        If it is quiet, because it has begun nothing of what it got, wait for a moment only.
+        """
+        now, longest = time.monotonic(), self._server.patience.every if is_quiet else LONGEST_POLL
+        seconds, poll = min(longest, max(0.0, until - now)), self._for_reports
         if len(self._handed) > 1 and not self._hearing.arriving.is_incomplete:
             seconds, poll = min(seconds, READ_EVERY), self._for_bell
         ready = poll.poll(math.ceil(seconds * 1000))
+        self._quiet = self._quiet + min(longest, time.monotonic() - now) if is_quiet and not ready else 0.0
         found = [descriptor for descriptor, _ in ready]
-        if self._bell[0].fileno() in found:
-            with suppress(BlockingIOError):
-                os.read(self._bell[0].fileno(), MOST_RINGS)
+        if self._bell.descriptor in found:
+            self._bell.be_quiet()
         return self._hearing.dead in found
+
+    def _check_quiet(self) -> None:
+        """Kill the process if it is quiet for too long. What it has not begun is taken back; the rest is lost."""
+        patience, found = self._server.patience, self.current()
+        if found is None or found[1] is not None:
+            patience.was_rewarded()
+        elif self._quiet > patience.seconds:
+            patience.was_in_vain()
+            _log.warning(
+                "process %d of the isolated lane begins nothing: it is killed, and another one starts", self._pid
+            )
+            with self._lock:
+                self.is_broken = True
+            process_group.send(self._pid, signal.SIGKILL)
+            self._quiet = 0.0
 
     def _read(self) -> list[Finished]:
         """Read what the process has written. Return the runs that have ended."""
@@ -279,6 +282,7 @@ class PoolProcess:
         if report.has_written and report.again:  # otherwise `end` ends the output, when the whole group has ended
             self._output.end()
             self._hearing.outlet.reply(RECEIVED)
+        self._server.patience.was_rewarded()
         if report.times is not None:
             self._returned_at = report.times[1]
         with self._lock:
@@ -289,7 +293,9 @@ class PoolProcess:
     def _lost(self, until: float) -> list[Finished]:
         """Return what became of the run that the process did when it died. The others have not begun."""
         found = self.current()
-        if not process_group.has_ended(self._child, until):
+        with self._server.answering():
+            has_ended = process_group.has_ended(self._child, until)
+        if not has_ended:
             return self._overdue(found[0]) if found is not None else []
         sentence = f"The task's own process ended with code {self._child.exitcode}."
         lost = self.abandon()

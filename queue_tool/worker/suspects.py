@@ -8,10 +8,8 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future
 from multiprocessing.process import BaseProcess
-from typing import Any
 
 from queue_tool.execution import process_group
-from queue_tool.execution.guard import Guard
 from queue_tool.execution.isolation import Hearing, deadline_after
 from queue_tool.host.working_directory import WorkingDirectory
 from queue_tool.model.context import Context
@@ -19,6 +17,7 @@ from queue_tool.model.outcome import NOT_BEGUN, Ended, Failed
 from queue_tool.model.queues import Lane
 from queue_tool.model.run import Run
 from queue_tool.model.states import ALONE_FROM, MOST_TOGETHER, TOGETHER_FROM, Code
+from queue_tool.worker.fork_server import ForkServer
 from queue_tool.worker.pool_child import request_of
 from queue_tool.worker.suspects_child import serve_together
 
@@ -32,18 +31,18 @@ def shares_process(run: Run) -> bool:
 class SharedProcess:
     """A process for at most `MOST_TOGETHER` tasks. Any thread may give it a task."""
 
-    def __init__(self, forks: Any, guard: Guard, directory: WorkingDirectory) -> None:
+    def __init__(self, server: ForkServer, directory: WorkingDirectory) -> None:
         """Start the process.
 
         Args:
-            forks: the context of `multiprocessing` with the fork server.
-            guard: ends the process group if this process is killed.
+            server: forks it. Its guard ends the process group if this process is killed.
             directory: the directory in which tasks start.
 
         Raises:
             OSError: it cannot be started.
+            EOFError: the server has ended.
         """
-        self._guard = guard
+        self._server, forks = server, server.forks
         requests = [forks.Pipe(duplex=False) for _ in range(MOST_TOGETHER)]
         reports = [forks.Pipe(duplex=False) for _ in range(MOST_TOGETHER)]
         theirs = [(asked, told) for (asked, _), (_, told) in zip(requests, reports, strict=True)]
@@ -52,7 +51,7 @@ class SharedProcess:
             target=serve_together, args=(directory.path, theirs), name="suspects", daemon=True
         )
         try:
-            child.start()
+            server.start_process(child)
         finally:
             for channel in theirs:
                 for end in channel:
@@ -60,7 +59,7 @@ class SharedProcess:
         assert child.pid is not None  # it was started
         self.pid = child.pid
         self._child = child
-        guard.watch(self.pid)
+        server.guard.watch(self.pid)
         self._shared = shared = _Child(child)
         self._hearings = [
             Hearing(shared, heard, asking) for (_, asking), (heard, _) in zip(requests, reports, strict=True)
@@ -88,8 +87,9 @@ class SharedProcess:
 
     def end(self) -> None:
         """End the process and its group, and wait until they have ended. No task may be waited for any more."""
-        process_group.end_with(self._child)
-        self._guard.leave(self.pid)
+        with self._server.answering():
+            process_group.end_with(self._child)
+        self._server.guard.leave(self.pid)
         for hearing in self._hearings:
             hearing.close()
 

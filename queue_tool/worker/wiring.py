@@ -20,12 +20,12 @@ from queue_tool.worker.active_runs import ActiveRuns
 from queue_tool.worker.ending import Ending
 from queue_tool.worker.executor import Executor
 from queue_tool.worker.executors import LoopExecutor, ThreadExecutor
+from queue_tool.worker.handed import Limits
 from queue_tool.worker.inbox import Inbox
 from queue_tool.worker.intake import Intake
 from queue_tool.worker.isolated import IsolatedExecutor
 from queue_tool.worker.loop import LoopThread
 from queue_tool.worker.pauses import Pauses
-from queue_tool.worker.pool_process import Limits
 from queue_tool.worker.presence import Presence
 from queue_tool.worker.pump import Pump
 from queue_tool.worker.refill import Refill
@@ -46,8 +46,17 @@ def impatient(redis: Redis) -> Redis:
     return Redis(connection_pool=ConnectionPool(connection_class=pool.connection_class, **settings))
 
 
-def make_executors(runtime: Runtime, loop: asyncio.AbstractEventLoop, inbox: Inbox) -> dict[Lane, Executor]:
-    """Return the executor of each lane. None of them has started anything yet."""
+def make_executors(
+    runtime: Runtime, loop: asyncio.AbstractEventLoop, inbox: Inbox, patience: float
+) -> dict[Lane, Executor]:
+    """Return the executor of each lane. None of them has started anything yet.
+
+    Args:
+        runtime: the task types and the settings.
+        loop: the event loop of coroutines.
+        inbox: receives the reports of the runs.
+        patience: seconds to wait for a process of the isolated lane that gives no sign of life.
+    """
     settings, directory = runtime.settings, WorkingDirectory()
 
     def after(run: Run) -> None:
@@ -56,7 +65,7 @@ def make_executors(runtime: Runtime, loop: asyncio.AbstractEventLoop, inbox: Inb
 
     start_server = any(known.lane is Lane.ISOLATED for known in runtime.types.values())
     isolated = settings.isolated or max(FEWEST_ISOLATED, processors())
-    limits = Limits(tasks=settings.isolated_tasks, memory=settings.isolated_memory)
+    limits = Limits(tasks=settings.isolated_tasks, memory=settings.isolated_memory, patience=patience)
     return {
         Lane.LOOP: LoopExecutor(settings.concurrency, loop, inbox, after),
         Lane.THREADS: ThreadExecutor(settings.threads, "thread", inbox, loop, after),

@@ -37,7 +37,7 @@ from queue_tool.model.outcome import Outcome
 from queue_tool.model.queues import Lane, lane_and_queue, lists_of
 from queue_tool.model.ticket import read_ticket_id
 from queue_tool.runtime import Runtime
-from queue_tool.worker import ticket, wiring
+from queue_tool.worker import patience, ticket, wiring
 from queue_tool.worker.active_runs import ActiveRuns
 from queue_tool.worker.executor import Executor
 from queue_tool.worker.inbox import Inbox
@@ -80,6 +80,7 @@ class Worker(BaseWorker):
         self._wishes: set[int] = set()  # the signals that told this worker to stop
         self.has_supervisor = False  # which ends it by a signal of its own
         self.on_ready: Callable[[], None] = lambda: None
+        self.patience = patience.SECONDS  # with a process of the isolated lane that gives no sign of life
 
     def describe_this_process(self) -> None:
         """Record host and pid of this process. RQ's own method would query Redis, which may be away."""
@@ -237,7 +238,7 @@ class Worker(BaseWorker):
         self, runtime: Runtime, loop: asyncio.AbstractEventLoop, lanes: set[Lane]
     ) -> Mapping[Lane, Executor]:
         """Return the executors of these lanes. The tests replace one of them."""
-        executors = wiring.make_executors(runtime, loop, self._inbox)
+        executors = wiring.make_executors(runtime, loop, self._inbox, self.patience)
         return {lane: executor for lane, executor in executors.items() if lane in lanes}
 
 

@@ -10,7 +10,8 @@ import signal
 import subprocess
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from queue_tool import task
 from tests.worker.faults.hard import HOURS, pause
@@ -114,7 +115,7 @@ def program_beside_a_fork(command: str) -> str:
 BESIDE = "program beside a fork"
 """Work that only our worker can do: RQ's own has Python's race of a fork with the start of a program."""
 
-WORK = {
+WORK: dict[str, tuple[Callable[[Any], object], object, object]] = {
     "pool": (pool, 2, [1, 2, 3]),
     "futures": (futures, 2, [1, 2, 3]),
     "pool that is ended": (pool_that_is_ended, 1, "ended"),
