@@ -63,6 +63,7 @@ class Hearing:
         self._poll.register(self.dead, select.POLLIN)
         self._poll.register(receiving.fileno(), select.POLLIN)
         self._has_pipe = True
+        self.has_heard = False  # whether `hear` has read a message
 
     def hear(self, context: Context, until: float) -> Report | None:
         """Read messages until one reports how the run ended. Return None if the child dies first, or at the deadline.
@@ -76,6 +77,7 @@ class Hearing:
             ready = self._poll.poll(math.ceil(seconds * 1000))
             arrived = self.arriving.read()
             for text in arrived or ():
+                self.has_heard = True
                 report = self.read_message(text, context)
                 if report is not None:
                     return report

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 
 from queue_tool.host.working_directory import WorkingDirectory
@@ -81,8 +82,7 @@ class IsolatedExecutor(PoolExecutor):
     def _lead(self, company: Company, number: int, ticket: str, run: Run) -> None:
         """Start a shared process, do a run in it, and end it when all runs of it have ended."""
         try:
-            self._server.start()
-            company.process.set_result(SharedProcess(self._server, self._directory))
+            company.process.set_result(self._shared_process())
         except Exception as error:  # noqa: BLE001 - it is the end of all runs that have joined
             company.close()
             company.process.set_exception(error)
@@ -92,6 +92,14 @@ class IsolatedExecutor(PoolExecutor):
         del self._companies[company.slot]
         if company.process.exception() is None:
             company.process.result().end()
+
+    def _shared_process(self) -> SharedProcess:
+        """Start a shared process. If the fork server has ended, the standard library starts another one."""
+        with suppress(EOFError, ConnectionError):
+            self._server.start()
+            return SharedProcess(self._server, self._directory)
+        self._server.start()
+        return SharedProcess(self._server, self._directory)
 
     def _fill_places(self) -> None:
         """Let suspects that wait for a slot join others."""

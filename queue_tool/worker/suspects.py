@@ -5,7 +5,10 @@ If this process dies, too, each task that it runs has a third loss, and runs alo
 
 from __future__ import annotations
 
+import logging
+import signal
 import threading
+import time
 from concurrent.futures import Future
 from multiprocessing.process import BaseProcess
 
@@ -20,6 +23,8 @@ from queue_tool.model.states import ALONE_FROM, MOST_TOGETHER, TOGETHER_FROM, Co
 from queue_tool.worker.fork_server import ForkServer
 from queue_tool.worker.pool_child import request_of
 from queue_tool.worker.suspects_child import serve_together
+
+_log = logging.getLogger("queue_tool.worker")
 
 
 def shares_process(run: Run) -> bool:
@@ -43,6 +48,7 @@ class SharedProcess:
             EOFError: the server has ended.
         """
         self._server, forks = server, server.forks
+        self._killing, self._is_killed = threading.Lock(), False
         requests = [forks.Pipe(duplex=False) for _ in range(MOST_TOGETHER)]
         reports = [forks.Pipe(duplex=False) for _ in range(MOST_TOGETHER)]
         theirs = [(asked, told) for (asked, _), (_, told) in zip(requests, reports, strict=True)]
@@ -79,11 +85,27 @@ class SharedProcess:
             context: receives the progress and the log lines.
         """
         hearing, until = self._hearings[number], deadline_after(run.timeout)
+        begins_by = time.monotonic() + self._server.patience.seconds
         try:
-            hearing.outlet.write(request_of(run), until)
+            hearing.outlet.write(request_of(run), min(until, begins_by))
         except BrokenPipeError:  # another task has ended it
             return NOT_BEGUN
-        return hearing.outcome(context, until, run.timeout).ended
+        report = hearing.hear(context, min(until, begins_by))
+        if report is None and not hearing.has_heard:
+            if begins_by <= min(until, time.monotonic()):
+                self._kill()
+            if self._is_killed:  # perhaps by another thread
+                return NOT_BEGUN
+        return (report or hearing.outcome(context, until, run.timeout)).ended
+
+    def _kill(self) -> None:
+        """Kill the process, which begins nothing. Several threads may find that out."""
+        with self._killing:
+            if not self._is_killed:
+                self._is_killed = True
+                self._server.patience.was_in_vain()
+                _log.warning("process %d of suspects begins nothing: it is killed, and another one starts", self.pid)
+                process_group.send(self.pid, signal.SIGKILL)
 
     def end(self) -> None:
         """End the process and its group, and wait until they have ended. No task may be waited for any more."""

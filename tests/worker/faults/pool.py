@@ -163,6 +163,6 @@ def wait(data: str) -> int:
 
 task("pool.look", isolated=True)(look)
 task("pool.fresh", isolated="fresh")(look)
-task("pool.act", timeout=2, isolated=True, max_attempts=1)(act)
+task("pool.act", timeout=5, isolated=True, max_attempts=1)(act)
 task("pool.draw", isolated=True)(draw)
 task("pool.wait", isolated=True, max_attempts=1)(wait)

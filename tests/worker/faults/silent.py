@@ -1,4 +1,4 @@
-"""Isolated task types. Their fork server and its first process are stopped before their first answer."""
+"""Task types whose fork server is stopped before its first answer, and some of its processes, too."""
 
 from __future__ import annotations
 
@@ -6,21 +6,35 @@ import itertools
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from queue_tool import task
 
-SERVER, PROCESS = Path("stopped-server"), Path("stopped-process")
+SERVER = Path("stopped-server")
+
+NEXT = "stop-next"
+"""A directory. A process that is forked takes a file out of it and is stopped, while there is one."""
 
 GUARD = 1
 """The first process that a fork server forks is the guard."""
 
 
-def stop_once(note: Path) -> None:
-    """Stop this process, if no one was stopped here before. `note` is a file that says so."""
-    if not note.exists():
-        note.touch()
+def stop_server_once() -> None:
+    """Stop this process if none was stopped here before."""
+    if not SERVER.exists():
+        SERVER.touch()
         os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def stop_if_next() -> None:
+    """Stop this process if it is told to, and is not the guard."""
+    if next(forks) > GUARD:
+        for path in Path(NEXT).iterdir():
+            with suppress(FileNotFoundError):
+                path.unlink()
+                os.kill(os.getpid(), signal.SIGSTOP)
+                return
 
 
 @task("silent.warm", isolated=True)
@@ -34,9 +48,13 @@ def fresh(data: str) -> None:
     """Do nothing in a new process."""
 
 
+@task("silent.thread")
+def thread(data: str) -> int:
+    """Return the pid."""
+    return os.getpid()
+
+
 if any("forkserver" in argument for argument in sys.orig_argv):
-    stop_once(SERVER)
+    stop_server_once()
     forks = itertools.count()
-    os.register_at_fork(
-        before=lambda: next(forks), after_in_child=lambda: stop_once(PROCESS) if next(forks) > GUARD else None
-    )
+    os.register_at_fork(before=lambda: next(forks), after_in_child=stop_if_next)

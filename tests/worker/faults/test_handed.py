@@ -12,6 +12,7 @@ from queue_tool.model.states import State
 from tests.support import LIMIT
 from tests.worker.faults import brief, late_server, silent
 from tests.worker.faults.site import Site, is_alive
+from tests.worker.faults.test_suspects import accuse
 
 pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
 
@@ -89,20 +90,24 @@ def test_a_worker_claims_isolated_tasks_when_its_fork_server_can_start_processes
 
 
 def test_what_gives_no_sign_of_life_is_killed_and_its_tasks_run_in_another_process(site: Site) -> None:
+    (site.directory / silent.NEXT).mkdir()
+    for number in range(4):  # the first processes of these tasks
+        (site.directory / silent.NEXT / str(number)).touch()
+    suspects = site.send("silent.thread", [""] * 3)
+    accuse(site)
     warm = site.send("silent.warm", [""] * 3)
-    worker = site.start("-m", "tests.worker.faults.impatient", TASKS=silent.__name__)
-    site.await_end_of(warm)
-    assert (site.directory / silent.SERVER).exists()
-    assert (site.directory / silent.PROCESS).exists()
+    worker = site.start("-m", "tests.worker.faults.impatient", TASKS=silent.__name__, ISOLATED="4")
+    site.await_end()
     server = int(site.task(warm[0]).result or 0)
     os.kill(server, signal.SIGSTOP)
     fresh = site.send("silent.fresh", [""] * 3)
     site.await_end()
     assert not is_alive(server)
-    assert {site.task(token).state for token in (*warm, *fresh)} == {State.FINISHED}
-    assert site.rows("SELECT token FROM tasks WHERE losses > 0 OR attempt > 1") == []
-    assert "the fork server of the isolated lane does not answer" in site.log
-    assert "of the isolated lane begins nothing" in site.log
+    tokens = [*warm, *fresh, *suspects]
+    assert {site.task(token).state for token in tokens} == {State.FINISHED}, site.log
+    assert site.rows("SELECT DISTINCT losses, attempt FROM tasks ORDER BY losses") == [(0, 1), (2, 1)], site.log
+    for told in ("the fork server of the isolated lane does not answer", "isolated lane begins", "suspects begins"):
+        assert told in site.log
     site.stop(worker)
     site.require_each_task_ended_once()
     site.require_clean_redis()

@@ -10,7 +10,7 @@ from typing import Any
 from queue_tool.worker.process import work
 from queue_tool.worker.worker import Worker
 
-PATIENCE = 2.0
+PATIENCE = 4.0
 """Seconds."""
 
 
