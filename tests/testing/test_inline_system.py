@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from queue_tool.errors import BadTask, NaiveTime, NotSent, TaskNotFound
+from queue_tool.model.batch import Label
 from queue_tool.model.payloads.schedules import ScheduleBody
 from queue_tool.testing import InlineSystem
 
@@ -84,6 +85,17 @@ def test_a_schedule_sends_at_each_of_its_times(system: InlineSystem) -> None:
     assert len(system.tasks("echo")) == 12
     assert {task.details.created_at.hour for task in system.tasks()} == {0, 6, 12, 18}
     assert system.runtime.schedules.get(schedule.id).next_at is not None
+
+
+def test_the_rest_of_a_sweep_is_done_between_many_ticks(system: InlineSystem) -> None:
+    system.runtime.schedules.make(ScheduleBody(task_type="reverse_text", data="tick", every=3600))
+    opened = system.now
+    follows = [{"task_type": "echo", "data": "sealed"}]
+    system.runtime.open_batches.open(Label(), "echo", on_finished=follows)
+    system.advance(hours=48)
+    assert len(system.tasks("reverse_text")) == 48
+    [sealed] = system.tasks("echo")
+    assert timedelta(hours=24) <= sealed.details.created_at - opened <= timedelta(hours=37)
 
 
 def test_a_batch_with_a_refusal_and_what_follows_it(system: InlineSystem) -> None:

@@ -43,13 +43,21 @@ class Due:
         Raises:
             StoreAway: the database is busy or away; the next call continues.
         """
-        self._expire()
-        self._come_due()
+        self.tasks()
         self.store.idempotency.forget(self.clock.now())
         self._seal_idle()
         self._release()
         if self.retention is not None:
             self._forget(self.clock.now() - self.retention)
+
+    def tasks(self) -> None:
+        """Fail expired tasks, and queue due tasks.
+
+        Raises:
+            StoreAway: the database is busy or away; the next call continues.
+        """
+        self._expire()
+        self._come_due()
 
     def _seal_idle(self) -> None:
         """Seal the open batches that got no elements for a day."""

@@ -121,6 +121,18 @@ class Sweep:
             self._broker_failed(error)
             return False
 
+    def due(self) -> None:
+        """Do only what the time brings: make ticks, expire and queue tasks, and push their tickets.
+
+        Raises:
+            BrokerAway: Redis does not answer.
+            StoreAway: the database is busy or away.
+        """
+        if self._ticks is not None:
+            self._ticks()
+        self._due.tasks()
+        self._push_unpushed()
+
     def fill(self) -> bool:
         """Fill the lists that have a line. Return whether this should be done again soon.
 
