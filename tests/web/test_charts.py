@@ -254,5 +254,5 @@ def test_a_task_is_compared_with_the_usual_time_of_its_type(site: Site) -> None:
     sums.observe(metrics.RUN_SECONDS, [3000.0] * 50, "fails")
     site.runtime.store.measures.add(sums.take(), now() - timedelta(hours=3))
     shown = html.unescape(site.get(page).text)
-    assert "half of the runs of this type took at most 25 ms, and 95 % of them at most 2.4 s." in shown
+    assert "half of the runs of this type took at most 25 ms, and 95\u00a0% of them at most 2.4 s." in shown
     assert re.search(r'<rect class="finished" width="\d+" height="10"/><path d="M10 0v10M943 0v10"/>', shown)

@@ -64,6 +64,8 @@ def _curl(task: Details) -> str | None:
         "data": json_text.embed(task.data),
         "priority": task.priority.value,
     }
+    texts = {"name": task.name, "custom_id": task.custom_id, "description": task.description}
+    body |= {key: text for key, text in texts.items() if text is not None}
     body |= {"parameters": json_text.embed(task.parameters)} if task.parameters else {}
     body |= {"tags": list(task.tags)} if task.tags else {}
     lines = [
