@@ -269,20 +269,34 @@ def test_an_operator_sees_and_changes_queues_workers_schedules_and_webhooks(queu
     assert queue_tool("queues", "resume", "low").stdout == "The queue low runs. 0 tasks wait.\n"
     assert {"worker"} <= {line.split("\t")[2] for line in queue_tool("workers").stdout.splitlines()}
 
-    made = client.make_schedule(task_type="echo", name="of the command line", every=86400.0)
+    daily = ("--every", "1d", "--data", '{"a": [1]}', "--tag", "night", "--overlap", "skip", "--max-attempts", "2")
+    created = queue_tool("schedules", "create", "--type", "echo", "--name", "of the command line", *daily)
+    made = client.get_schedule(created.stdout.strip())
+    assert (made.every, made.overlap, made.request["data"], made.request["tags"]) == (
+        86400,
+        "skip",
+        {"a": [1]},
+        ["night"],
+    )
+    assert created.stderr.startswith("queue-tool: Every day. Its next tick: 2")
     assert f"{made.id}\tactive\techo\t" in queue_tool("schedules").stdout
     assert f"id\t{made.id}\nname\tof the command line\n" in queue_tool("schedules", "show", made.id).stdout
     assert queue_tool("schedules", "pause", made.id).stdout == "The schedule is paused.\n"
     assert queue_tool("schedules", "resume", made.id).stdout.startswith("The schedule is active. Its next tick: 2")
     ran = queue_tool("schedules", "run", made.id)
     assert (ran.returncode, ran.stdout[:11]) == (ExitCode.DONE, "sent: task ")
-    client.delete_schedule(made.id)
+    assert queue_tool("schedules", "ticks", made.id).stdout.split("\t")[2:4] == ["request", "sent"]
+    assert "Nobody is there to ask: add --yes" in queue_tool("schedules", "delete", made.id).stderr
+    deleted = queue_tool("schedules", "delete", made.id, "--yes")
+    assert deleted.stdout == "The schedule is deleted. What it has sent stays.\n"
     assert queue_tool("schedules", "show", made.id).returncode == ExitCode.NOT_FOUND
 
-    hook = client.register_webhook(url="https://8.8.8.8/", events=["task.failed"], task_type="none")
+    created = queue_tool("webhooks", "create", "https://8.8.8.8/", "--event", "task.failed", "--type", "none", "--json")
+    hook = client.get_webhook(json.loads(created.stdout)["id"])
+    assert (hook.task_type, json.loads(created.stdout)["secret"][:6]) == ("none", "whsec_")
     assert f"{hook.id}\tactive\t0\t0\ttask.failed\thttps://8.8.8.8/\n" in queue_tool("webhooks").stdout
     assert queue_tool("webhooks", "deliveries", hook.id).stdout == ""
-    client.delete_webhook(hook.id)
+    assert queue_tool("webhooks", "delete", hook.id, "--yes").stdout == "The webhook is deleted.\n"
     assert "[webhook_not_found, request " in queue_tool("webhooks", "test", hook.id).stderr
     batch = client.submit([{"item": "listed", "valor": 0}], task_type="sleep")
     assert json.loads(queue_tool("batches", "--limit", "1", "--json").stdout)["id"] == batch.id

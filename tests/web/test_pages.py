@@ -137,12 +137,12 @@ def test_a_form_that_makes_no_sense_changes_nothing(site: Site, fields: dict[str
 
 def test_the_page_of_a_task_has_its_attempts_its_result_and_a_command_that_sends_it_again(site: Site) -> None:
     data = {"it's": [1, "é"]}
-    good, bad = site.send(data=data, tags=["t"]), site.send(task_type="fails", data="x")
+    good, bad = site.send(data=data, tags=["t"], name="mine"), site.send(task_type="fails", data="x")
     site.work(good, bad)
     page = html.unescape(site.get(f"{TASKS}/{good}").text)
     assert '"it\'s": [' in page
     assert "curl http://localhost/tasks" in page
-    assert '"tags":["t"]' in page
+    assert '"name":"mine","tags":["t"]' in page
     failed = html.unescape(site.get(f"{TASKS}/{bad}").text)
     assert "ValueError: not 'x' again" in failed
     assert "Traceback" in failed

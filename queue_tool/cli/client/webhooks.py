@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from queue_tool.cli.client import lists
-from queue_tool.cli.client.ending import ClientGroup, ExitCode, leave
+from queue_tool.cli.client.asking import require_yes, without_asking
+from queue_tool.cli.client.ending import ClientGroup, ExitCode, leave, tell
 from queue_tool.cli.client.options import as_json, paged
-from queue_tool.cli.client.screen import Columns, moment
+from queue_tool.cli.client.screen import Columns, Screen, moment
 from queue_tool.cli.client.service import connect
-from queue_tool.model.webhook import TAKEN
+from queue_tool.model.webhook import ALL, TAKEN, Event
 
 COLUMNS: Columns = {
     "webhook": lambda webhook: webhook.id,
@@ -36,7 +39,7 @@ WEBHOOK = click.argument("webhook")
 
 @click.group(cls=ClientGroup)
 def webhooks() -> None:
-    """List and test webhooks, and show what was delivered. It needs the role admin."""
+    """List, create, test and delete webhooks, and show what was delivered. It needs the role admin."""
 
 
 @webhooks.command("list", example="queue-tool webhooks")
@@ -47,6 +50,42 @@ def list_webhooks(limit: int, everything: bool, as_json: bool) -> None:
     with connect() as client:
         found = client.webhooks(limit=lists.page_size(limit, everything))
         lists.show(found, COLUMNS, limit=limit, everything=everything, as_json=as_json)
+
+
+@webhooks.command(
+    "create",
+    example="""
+    queue-tool webhooks create https://example.com/hook --event all
+    queue-tool webhooks create https://example.com/hook --event task.failed --type thumbnail
+    """,
+)
+@click.argument("url")
+@click.option(
+    "--event",
+    "events",
+    type=click.Choice([*(each.value for each in Event), ALL]),
+    multiple=True,
+    required=True,
+    help="What it is told of. May be repeated.",
+)
+@click.option("--type", "task_type", metavar="TYPE", help="Only tasks of this type.")
+@click.option("--tag", help="Only tasks with this tag.")
+@click.option("--batch", metavar="BATCH", help="Only this batch and its tasks.")
+@click.option("--description", help="What it is for.")
+@as_json
+def create_webhook(*, as_json: bool, **given: Any) -> None:
+    """Register a webhook, and print its id and its secret. No other command shows the secret.
+
+    Headers of its requests may be secret, so they are no options: register such a webhook on its page, or over HTTP.
+    """
+    given["events"] = list(given["events"])
+    with connect() as client:
+        made = client.register_webhook(**{name: value for name, value in given.items() if value is not None})
+    if as_json:
+        lists.document(made)
+    else:
+        Screen().fields({"id": made.id, "secret": made.secret})
+        tell("Give the secret to the receiver now: it is shown only once.")
 
 
 @webhooks.command("test", example=f"queue-tool webhooks test {ID}")
@@ -70,3 +109,15 @@ def list_deliveries(webhook: str, limit: int, everything: bool, as_json: bool) -
     with connect() as client:
         found = client.deliveries(webhook, limit=lists.page_size(limit, everything))
         lists.show(found, DELIVERIES, limit=limit, everything=everything, as_json=as_json)
+
+
+@webhooks.command("delete", example=f"queue-tool webhooks delete {ID}")
+@WEBHOOK
+@without_asking
+@as_json
+def delete_webhook(webhook: str, yes: bool, as_json: bool) -> None:
+    """Delete a webhook: it gets no more messages. The command asks before."""
+    require_yes(f"Delete the webhook {webhook}?", yes=yes)
+    with connect() as client:
+        found = client.delete_webhook(webhook)
+    lists.answer(found, "The webhook is deleted.", as_json=as_json)
