@@ -99,7 +99,7 @@ class Rhythm:
         Raises:
             BadSchedule: it has no times.
         """
-        begin = after if self.start is None else max(after, self.start - MICROSECOND)
+        begin = after if self.start is None or self.start <= after else self.start - MICROSECOND
         found = next(self.recurrence(created_at).after(begin), None)
         return None if found is None or (self.end is not None and found > self.end) else found
 

@@ -104,6 +104,14 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
 ]  # fmt: skip
 
 
+def test_the_first_and_the_last_moment_of_all_can_bound_a_schedule(site: Site) -> None:
+    first, last = "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"
+    ever = made(site, cron=None, every=3600, start=first, end=last)
+    assert ever["upcoming"][0] == ever["next_at"]
+    assert ever["next_at"].endswith(":00:00.000000Z")
+    assert made(site, timezone="Pacific/Kiritimati", start=first)["next_at"] is not None
+
+
 def test_a_bad_schedule_is_refused_with_its_reason(site: Site) -> None:
     kept = made(site)
     for body, code, sentence in BAD:

@@ -24,9 +24,9 @@ def seconds(duration: float | None) -> str:
         return "\u2013"
     if 0 < duration < 1:
         return f"{duration * 1000:.0f} ms"
-    if duration < 10:  # noqa: PLR2004 - a digit more for short times
-        return f"{duration:.1f} s" if duration else "0 s"
     whole = round(duration)
+    if duration < 10 and duration != whole:  # noqa: PLR2004 - a digit more for short times
+        return f"{duration:.1f} s"
     if whole < MINUTE:
         return f"{whole} s"
     if whole < HOUR:
