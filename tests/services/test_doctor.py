@@ -205,7 +205,9 @@ def test_a_database_and_a_redis_that_are_away(patient: Patient) -> None:
     away = "postgresql://nobody:hunter2@127.0.0.1:1/none"
     redis = "redis://:hunter2@127.0.0.1:1/0"
     found = Patient(replace(patient.settings, database_url=away, redis_url=redis), redis_url=redis).look()
-    assert (found["database"][0].level, found["Redis"][0].level) == (Level.WRONG, Level.WRONG)
+    for check, setting in {"database": "QUEUE_TOOL_DATABASE_URL", "Redis": "QUEUE_TOOL_REDIS_URL"}.items():
+        assert found[check][0].level is Level.WRONG
+        assert setting in str(found[check][0].remedy)
     assert "hunter2" not in str(found)
 
 

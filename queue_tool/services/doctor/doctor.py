@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
 from queue_tool.broker import Broker, InlineBroker, RqBroker
 from queue_tool.broker.report import report
-from queue_tool.errors import BadSetting, BrokerAway, DriverMissing, QueueToolError
+from queue_tool.errors import (
+    AmqpAway,
+    BadSetting,
+    BadTaskType,
+    BrokerAway,
+    DriverMissing,
+    FailureKind,
+    QueueToolError,
+    StoreAway,
+)
 from queue_tool.host import valkey
 from queue_tool.model.clock import Clock
 from queue_tool.model.settings import INLINE, Settings
@@ -145,4 +154,14 @@ def _findings(check: Check) -> Generator[Finding, None, bool]:
 
 
 def _of_error(check: str, error: QueueToolError) -> Finding:
-    return Finding(check=check, level=Level.WRONG, found=error.for_operator.rstrip("."))
+    remedy = _REMEDIES.get(type(error)) if getattr(error, "kind", FailureKind.AWAY) is FailureKind.AWAY else None
+    return Finding(check=check, level=Level.WRONG, found=error.for_operator.rstrip("."), remedy=remedy)
+
+
+_REMEDIES: Mapping[type[QueueToolError], str] = {
+    AmqpAway: "see that it runs, and that QUEUE_TOOL_AMQP_URL is its address",
+    BadTaskType: "correct it, because no process starts",
+    BrokerAway: "see that it runs, and that QUEUE_TOOL_REDIS_URL is its address",
+    StoreAway: "see that it runs, and that QUEUE_TOOL_DATABASE_URL is its address",
+}
+"""What to do about errors whose sentence does not say it."""
