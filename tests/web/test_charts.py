@@ -6,6 +6,7 @@ import html
 import re
 import threading
 from datetime import UTC, datetime, timedelta
+from itertools import product
 
 import pytest
 
@@ -67,6 +68,12 @@ def test_a_scale_has_a_few_round_numbers_and_holds_the_highest_value(
     scale = scale_of(highest, unit)
     assert [scale_text(value, unit) for value in scale.values] == texts
     assert scale.top >= highest
+
+
+def test_no_number_of_a_scale_is_long() -> None:
+    for unit, highest in product((Unit.SECONDS, Unit.COUNT), (1.13**power for power in range(-40, 120))):
+        texts = [scale_text(value, unit) for value in scale_of(highest, unit).values]
+        assert all(len(text.partition(".")[2]) <= len("5\u202fmin") for text in texts), texts
 
 
 @pytest.mark.parametrize(

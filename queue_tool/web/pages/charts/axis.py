@@ -14,8 +14,9 @@ from queue_tool.web.pages.charts.texts import scale_text
 MOST_PARTS = 4
 """Parts into which the lines of a scale divide it."""
 
-LONG_TIMES = (10, 20, 30, *(n * MINUTE for n in (1, 2, 5, 10, 15, 30)), *(n * HOUR for n in (1, 2, 4, 6, 12)), DAY)
-"""Seconds: the distances of lines for times that are longer than some seconds."""
+LONG_TIMES = (10, 30, *(n * MINUTE for n in (1, 2, 5, 10, 15, 30)), *(n * HOUR for n in (1, 2, 4, 6, 12)), DAY)
+"""Seconds: the distances of lines for times that are longer than some seconds. Their multiples are whole or half units:
+with 20 s, a line would be at 1.33333 min."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
