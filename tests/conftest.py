@@ -35,8 +35,7 @@ from tests.postgres import cluster as run_cluster
 from tests.rabbitmq import Rabbit
 from tests.support import LIMIT, System, die_with_parent, eventually
 
-# Other processes on this machine may slow a test down, so the time that its data or one of its examples takes proves
-# nothing.
+# Other processes on this machine may slow a test down, so the time of an example or of its data proves nothing.
 hypothesis.settings.register_profile(
     "busy machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
