@@ -8,8 +8,9 @@ import statistics
 import subprocess
 import sys
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatch
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -26,6 +27,19 @@ ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "queue_tool").rglob("*.py"))
 
 MODEL = sorted((ROOT / "queue_tool/model").rglob("*.py"))
+
+
+@cache
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    """Return all nodes of a file's code. Each file is parsed once, because several tests read all of them."""
+    return tuple(ast.walk(ast.parse(path.read_text("utf-8"))))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nodes_are_forgotten() -> Iterator[None]:
+    """Free the nodes of all files after the last of these tests."""
+    yield
+    nodes_of.cache_clear()
 
 
 def test_imports_point_only_to_lower_layers() -> None:
@@ -58,7 +72,7 @@ def test_only_one_module_reads_the_environment_of_the_service() -> None:
 
 @pytest.mark.parametrize("path", MODEL, ids=lambda path: path.stem)
 def test_the_model_has_no_clock_no_files_and_no_network(path: Path) -> None:
-    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    nodes = nodes_of(path)
     imported = {
         alias.name.partition(".")[0] for node in nodes if isinstance(node, ast.Import) for alias in node.names
     } | {(node.module or "").partition(".")[0] for node in nodes if isinstance(node, ast.ImportFrom)}
@@ -71,7 +85,7 @@ KINDS_OF_DATABASE = re.compile(r"sqlite|postgres|psycopg|dialect|pg_|PRAGMA")
 
 def _words_of(path: Path) -> Iterator[str]:
     """Return the names and texts in a file's code, without its comments and docstrings."""
-    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    nodes = nodes_of(path)
     docstrings = {node.value for node in nodes if isinstance(node, ast.Expr)}
     for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in docstrings:
@@ -103,7 +117,7 @@ ENDS = {"open", "accepted", "finished_at"}
 
 def _columns_written_in(path: Path) -> Iterator[str]:
     """Return the names of the columns that a module gives to `values`, or that are keys of its dicts."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "values":
             yield from (keyword.arg for keyword in node.keywords if keyword.arg)
         if isinstance(node, ast.Dict):
@@ -162,7 +176,7 @@ def test_functions_are_short() -> None:
     lengths = sorted(
         (node.end_lineno or node.lineno) - node.lineno + 1
         for path in FILES
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in nodes_of(path)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     )
     assert lengths[int(len(lengths) * 0.9)] <= 30
@@ -172,12 +186,12 @@ VAGUE = {"said", "one"}
 """Names that are too vague: they fit anything."""
 
 
-def _names_given_in(source: str) -> Iterator[str]:
+def _names_given_by(nodes: Iterable[ast.AST]) -> Iterator[str]:
     """Return the names that code defines: variables, arguments, functions, classes, attributes and imports.
 
     An attribute that is only read does not count: the method `one` is SQLAlchemy's name.
     """
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
             yield node.attr
         for field in ("id", "arg", "name", "asname", "rest"):
@@ -187,7 +201,7 @@ def _names_given_in(source: str) -> Iterator[str]:
 
 
 def test_no_name_is_too_vague() -> None:
-    given = {f"{path.relative_to(ROOT)}: {name}" for path in FILES for name in _names_given_in(path.read_text("utf-8"))}
+    given = {f"{path.relative_to(ROOT)}: {name}" for path in FILES for name in _names_given_by(nodes_of(path))}
     assert {entry for entry in given if entry.rpartition(" ")[2] in VAGUE} == set()
 
 
@@ -216,8 +230,8 @@ def test_no_name_is_too_vague() -> None:
     ],
 )
 def test_a_name_is_found_wherever_code_defines_it(source: str) -> None:
-    assert "one" in _names_given_in(source)
-    assert "one" not in _names_given_in("rows.one().one")
+    assert "one" in _names_given_by(ast.walk(ast.parse(source)))
+    assert "one" not in _names_given_by(ast.walk(ast.parse("rows.one().one")))
 
 
 @pytest.mark.parametrize(
@@ -267,7 +281,7 @@ def test_every_public_name_exists() -> None:
 def events_made_in(path: Path) -> set[str]:
     """Return the names of the event classes that a file uses: `events.A(...)` or `events.A if ... else events.B`."""
     makers: list[ast.expr] = []
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.Call):
             makers.append(node.func)
         elif isinstance(node, ast.IfExp):
@@ -291,6 +305,8 @@ CODE = [
 
 def bare_ignores(path: Path) -> list[str]:
     """Return the comments of a file that silence a tool without a rule or without a reason."""
+    if not IGNORE.search(path.read_text("utf-8")):  # most files: to take one apart into tokens takes long
+        return []
     with path.open("rb") as file:
         comments = [token.string for token in tokenize.tokenize(file.readline) if token.type == tokenize.COMMENT]
     found = [match[0] for comment in comments if (match := IGNORE.search(comment))]
