@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 Found = TypeVar("Found")
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+"""The commands in the order of preference: the shell draws no window, which takes most of the others' time."""
 
 OFF = (
     "DialMediaRouteProvider",
