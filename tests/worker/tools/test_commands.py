@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -183,14 +184,15 @@ def test_while_workers_are_suspended_nothing_new_starts_and_running_tasks_contin
     (running,) = suspended.sleepers(1, valor=1.5)
     suspended.await_state([running], State.RUNNING)
     suspended.rq("suspend")
-    before = calls(suspended)
+    before, began = calls(suspended), time.monotonic()
     waiting = [suspended.waiter(lane, gate) for lane in LANES]
     gate.touch()
     suspended.await_state([running], State.FINISHED)
+    called, seconds = calls(suspended) - before, time.monotonic() - began
     assert {suspended.task(token).state for token in waiting} == {State.QUEUED}
     assert suspended.queue().job_ids == waiting[:1]
-    # About one call a second for each of three lists, and one that shows a ticket.
-    assert calls(suspended) - before < 15
+    # About one call a second for each of three lists, and one that shows a ticket. On a busy machine it takes longer.
+    assert called < 10 + 4 * seconds
     suspended.rq("resume")
     suspended.await_state(waiting, State.FINISHED)
     suspended.await_forgotten(running, *waiting)
