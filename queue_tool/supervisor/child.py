@@ -12,6 +12,18 @@ from typing import Protocol
 
 from queue_tool.host.readiness import Readiness
 
+MAX_FAILED_STARTS = 5
+"""Starts in a row after which a child ended before it was ready. They stop the whole system."""
+
+SHORT_LIFE = 10.0
+"""Seconds. The delay before a restart grows with each shorter life of a child in a row."""
+
+LONGEST_DELAY = 5.0
+"""Seconds. The longest delay before a restart."""
+
+LONGEST_DELAY_AFTER_READY = 1.0
+"""Seconds. The longest delay if the child was ready: the system waits for it, and it has shown that it can start."""
+
 
 class Process(Protocol):
     """A process of a child: a new one, or a fork of the supervisor."""
@@ -49,6 +61,28 @@ class Child:
         """Return whether the process that has ended was ready. Call it once for each process."""
         ready, self.readiness = self.readiness, None
         return ready is not None and ready.close()
+
+    def note_end(self, *, was_ready: bool, lived: float, is_excused: bool) -> None:
+        """Count an end of its process, or a start that failed.
+
+        Args:
+            was_ready: whether the process was ready.
+            lived: how long it ran, in seconds.
+            is_excused: whether no child can start now, so that a failed start says nothing about this one.
+        """
+        self.proved = self.proved or was_ready
+        if not is_excused:
+            self.failed_starts = 0 if was_ready else self.failed_starts + 1
+        self.short_lives = self.short_lives + 1 if lived < SHORT_LIFE or not was_ready else 0
+
+    @property
+    def keeps_dying(self) -> bool:
+        """Return whether it was never ready in so many starts that the whole system must stop."""
+        return self.failed_starts >= MAX_FAILED_STARTS and not self.proved
+
+    def delay(self, *, was_ready: bool) -> float:
+        """Return the seconds until the next start. They grow with each short life in a row."""
+        return min(LONGEST_DELAY_AFTER_READY if was_ready else LONGEST_DELAY, 0.1 * 2**self.short_lives)
 
 
 def terminate(child: Child, process: Process) -> None:

@@ -26,24 +26,12 @@ from queue_tool.model import events
 from queue_tool.model.settings import INLINE, Settings
 from queue_tool.model.telemetry import Telemetry
 from queue_tool.runtime import Runtime
-from queue_tool.supervisor.child import Child, Process, kill_group, kill_if_running, terminate
+from queue_tool.supervisor.child import MAX_FAILED_STARTS, Child, Process, kill_group, kill_if_running, terminate
 from queue_tool.supervisor.greeting import greet
 from queue_tool.supervisor.prepared import PreparedProcesses
 from queue_tool.supervisor.scale import ScaleReader
 from queue_tool.supervisor.sweeping import sweep_until
 from queue_tool.supervisor.workers import KILL_AFTER, Size, Workers
-
-MAX_FAILED_STARTS = 5
-"""Starts in a row after which a child ended before it was ready. They stop the whole system."""
-
-SHORT_LIFE = 10.0
-"""Seconds. The delay before a restart grows with each shorter life of a child in a row."""
-
-LONGEST_DELAY = 5.0
-"""Seconds. The longest delay before a restart."""
-
-LONGEST_DELAY_AFTER_READY = 1.0
-"""Seconds. The longest delay if the child was ready: the system waits for it, and it has shown that it can start."""
 
 WRITE_TIME = 10.0
 """Seconds that a worker may take after its drain to write its last outcomes, or to find that it cannot."""
@@ -200,28 +188,31 @@ class Supervisor:
             self._workers.leaving.remove(child)
             return
         self._telemetry.emit(events.ChildDied(child=child.name, code=process.returncode, lived=lived))
-        self._restart_later(child, was_ready=was_ready, short=lived < SHORT_LIFE)
+        self._restart_later(child, was_ready=was_ready, lived=lived)
 
     def _restart(self, child: Child) -> None:
         try:
             self._start(child)
         except (QueueToolError, OSError) as error:
             self._telemetry.emit(events.ChildDied(child=child.name, reason=str(error)))
-            self._restart_later(child, was_ready=child.was_ready(), short=True)
+            self._restart_later(child, was_ready=child.was_ready(), lived=0.0)
 
-    def _restart_later(self, child: Child, *, was_ready: bool, short: bool) -> None:
-        """Restart a dead child after a delay. The delay grows with each failed start and each short life in a row."""
-        child.proved = child.proved or was_ready
-        child.failed_starts = 0 if was_ready else child.failed_starts + 1
-        child.short_lives = child.short_lives + 1 if short or not was_ready else 0
-        if child.failed_starts >= MAX_FAILED_STARTS and not child.proved:
+    def _restart_later(self, child: Child, *, was_ready: bool, lived: float) -> None:
+        child.note_end(was_ready=was_ready, lived=lived, is_excused=not was_ready and self._is_database_away())
+        if child.keeps_dying:
             raise ChildKeepsDying(
                 f"{child.name} ended {MAX_FAILED_STARTS} times right after its start: see the lines above."
             )
-        longest = LONGEST_DELAY_AFTER_READY if was_ready else LONGEST_DELAY
-        later = threading.Timer(min(longest, 0.1 * 2**child.short_lives), self._messages.put, [child])
+        later = threading.Timer(child.delay(was_ready=was_ready), self._messages.put, [child])
         later.daemon = True
         later.start()
+
+    def _is_database_away(self) -> bool:
+        try:
+            self._runtime.ready.try_database()
+        except QueueToolError as error:
+            return isinstance(error, StoreAway)
+        return False
 
     # -- stop ----------------------------------------------------------------------------------------------
 

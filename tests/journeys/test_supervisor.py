@@ -12,7 +12,7 @@ import pytest
 
 from queue_tool.host import doorbell, valkey
 from queue_tool.host.doorbell import Doorbell
-from queue_tool.supervisor.supervisor import MAX_FAILED_STARTS
+from queue_tool.supervisor.child import LONGEST_DELAY, MAX_FAILED_STARTS, Child
 from queue_tool.supervisor.workers import MOST_LEAVING
 from tests.damage import make_slow
 from tests.support import (
@@ -41,6 +41,20 @@ def test_a_child_that_keeps_dying_at_its_start_ends_the_system_with_one_sentence
     )
     assert ended.stderr.count("child died child=worker-1 code=3") == 5
     assert not System(tmp_path).pids()
+
+
+def test_starts_while_the_database_is_away_do_not_count_however_many_they_are() -> None:
+    child = Child("consume", lambda _: pytest.fail("this test starts no process"), patience=1)
+    for _ in range(2 * MAX_FAILED_STARTS):
+        child.note_end(was_ready=False, lived=6.0, is_excused=True)
+    assert not child.keeps_dying
+    assert child.delay(was_ready=False) == LONGEST_DELAY
+    for _ in range(MAX_FAILED_STARTS):
+        assert not child.keeps_dying
+        child.note_end(was_ready=False, lived=6.0, is_excused=False)
+    assert child.keeps_dying
+    child.note_end(was_ready=True, lived=60.0, is_excused=False)
+    assert not child.keeps_dying
 
 
 def test_a_child_that_was_ready_may_die_often_and_a_stop_does_not_wait_for_its_restart(system: System) -> None:

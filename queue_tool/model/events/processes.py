@@ -89,7 +89,7 @@ class ChildStarted(Event):
 class ChildDied(Event):
     """A part of the service has ended unexpectedly, or could not be started. It is started again after a short pause.
 
-    If it ends again and again right after its start, the whole system stops.
+    If it ends again and again right after its start, the whole system stops, unless the database is away.
     """
 
     title = "child died"
