@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from queue_tool.broker import Broker
 from queue_tool.brokers import consumers, open_broker
 from queue_tool.model.clock import Clock
 from queue_tool.model.context import Context
+from queue_tool.model.made_once import made_once
 from queue_tool.model.parent_results import WantedPage
 from queue_tool.model.sending import Sending
 from queue_tool.model.settings import Settings
@@ -76,7 +76,7 @@ class Wiring:
 
     # -- this process --------------------------------------------------------------------------------------
 
-    @cached_property
+    @made_once
     def measures(self) -> Measures:
         """What this process counts. Processes without a heartbeat begin to write it here."""
         measures = Measures(self.store, self.telemetry, self.clock)
@@ -84,12 +84,12 @@ class Wiring:
             measures.write_regularly()
         return measures
 
-    @cached_property
+    @made_once
     def owner(self) -> Owner:
         """This process, as the store knows it."""
         return Owner(self.store, self.kind, self.clock, self.name, measures=self.measures, for_parent=self.for_parent)
 
-    @cached_property
+    @made_once
     def declared(self) -> DeclaredSchedules | None:
         """What keeps the schedules that the code of this process declares."""
         if self.for_parent:
@@ -98,7 +98,7 @@ class Wiring:
 
     # -- run -----------------------------------------------------------------------------------------------
 
-    @cached_property
+    @made_once
     def runner(self) -> Runner:
         """What runs tasks. It sends tasks of tasks through services that need it: these are made at their first use."""
 
@@ -119,19 +119,19 @@ class Wiring:
             retries=self.sweeps,
         )
 
-    @cached_property
+    @made_once
     def broker(self) -> Broker:
         """What carries tickets."""
         return open_broker(self.settings, self.store, self.runner, self.owner)
 
     # -- send ----------------------------------------------------------------------------------------------
 
-    @cached_property
+    @made_once
     def filling(self) -> Filling:
         """What pushes the tickets of lines."""
         return Filling(store=self.store, broker=self.broker, clock=self.clock, max_pushed=self.settings.max_pushed)
 
-    @cached_property
+    @made_once
     def submitter(self) -> Submitter:
         """What stores requests that come together."""
         return Submitter(
@@ -143,12 +143,12 @@ class Wiring:
             telemetry=self.telemetry,
         )
 
-    @cached_property
+    @made_once
     def follow(self) -> Follow:
         """What pushes the continuations that an end has made."""
         return Follow(store=self.store, filling=self.filling, submitter=self.submitter, telemetry=self.telemetry)
 
-    @cached_property
+    @made_once
     def submit(self) -> Submit:
         """What takes batches and tasks."""
         return Submit(
@@ -163,12 +163,12 @@ class Wiring:
             follow=self.follow,
         )
 
-    @cached_property
+    @made_once
     def send(self) -> Send:
         """What takes the tasks that tasks send."""
         return Send(submit=self.submit, types=self.types, clock=self.clock)
 
-    @cached_property
+    @made_once
     def open_batches(self) -> OpenBatches:
         """What takes the parts of open batches."""
         return OpenBatches(
@@ -180,61 +180,61 @@ class Wiring:
 
     # -- ask -----------------------------------------------------------------------------------------------
 
-    @cached_property
+    @made_once
     def ask(self) -> Ask:
         """What says how tasks and batches are."""
         return Ask(store=self.store)
 
-    @cached_property
+    @made_once
     def list(self) -> Listing:
         """What lists them."""
         return Listing(store=self.store)
 
-    @cached_property
+    @made_once
     def wait(self) -> Wait:
         """What waits for their ends."""
         return Wait(self.store, self.settings.max_waits)
 
-    @cached_property
+    @made_once
     def ready(self) -> Ready:
         """What tries the database and Redis."""
         return Ready(self.store, self.broker, self.telemetry, self.clock)
 
-    @cached_property
+    @made_once
     def consumers(self) -> Consumers | None:
         """What says whether work is taken from RabbitMQ, if it should be."""
         return consumers(self.settings, self.clock)
 
-    @cached_property
+    @made_once
     def gauges(self) -> Gauges:
         """What counts what is true now."""
         return Gauges(store=self.store, lives_here=lives_here)
 
     # -- change --------------------------------------------------------------------------------------------
 
-    @cached_property
+    @made_once
     def cancel(self) -> Cancel:
         """What cancels tasks and batches."""
         return Cancel(
             store=self.store, broker=self.broker, telemetry=self.telemetry, clock=self.clock, follow=self.follow
         )
 
-    @cached_property
+    @made_once
     def reopen(self) -> Reopen:
         """What retries tasks by hand."""
         return Reopen(store=self.store, telemetry=self.telemetry, clock=self.clock, follow=self.follow)
 
-    @cached_property
+    @made_once
     def dead_letters(self) -> DeadLetters:
         """What deletes failed tasks."""
         return DeadLetters(store=self.store, telemetry=self.telemetry, clock=self.clock)
 
-    @cached_property
+    @made_once
     def pause(self) -> Pause:
         """What pauses queues."""
         return Pause(store=self.store, telemetry=self.telemetry, clock=self.clock)
 
-    @cached_property
+    @made_once
     def messages(self) -> Messages:
         """What keeps the messages of clients."""
         return Messages(self.store, self.wait, self.telemetry, self.clock, self.settings.max_messages)

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 from queue_tool.amqp.channel import Properties
@@ -16,6 +16,7 @@ from queue_tool.amqp.publisher import Publisher
 from queue_tool.errors import AmqpAway
 from queue_tool.model import json_text
 from queue_tool.model.amqp_address import LONGEST_NAME, AmqpAddress
+from queue_tool.model.made_once import made_once
 
 WITHIN = 20.0
 """Seconds for all ends of a message. A lease to deliver is longer."""
@@ -77,14 +78,14 @@ class EventSender:
     async def _declare(self, link: Any) -> None:
         await declare_exchange(link, self._exchange)
 
-    @cached_property
+    @made_once
     def _loop(self) -> asyncio.AbstractEventLoop:
         """The event loop of the connection, in a thread of its own."""
         loop = asyncio.new_event_loop()
         threading.Thread(target=loop.run_forever, name="events to RabbitMQ", daemon=True).start()
         return loop
 
-    @cached_property
+    @made_once
     def _publisher(self) -> Publisher:
         return self._make()
 

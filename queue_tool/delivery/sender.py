@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from threading import Lock
 
 import h11
@@ -17,6 +16,7 @@ from queue_tool.delivery.lookup import Lookup, NotFound, Resolver, of_system
 from queue_tool.errors import BadWebhook
 from queue_tool.model.addresses import Address, target_of
 from queue_tool.model.allowed import Allowed
+from queue_tool.model.made_once import made_once
 from queue_tool.model.receivers import Receiver, receiver_of
 
 SECONDS = 20.0
@@ -170,7 +170,7 @@ class Sender:
         with self._lock:  # reading the certificates takes milliseconds: once
             return self._trusted
 
-    @cached_property
+    @made_once
     def _trusted(self) -> ssl.SSLContext:
         context = self._make_context()
         context.set_alpn_protocols(["http/1.1"])

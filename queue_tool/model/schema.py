@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from queue_tool.errors import BadTaskType
 from queue_tool.model import json_text
+from queue_tool.model.made_once import made_once
 
 if TYPE_CHECKING:
     import jsonschema
@@ -56,7 +56,7 @@ class Schema:
         """
         _ = self._validator
 
-    @cached_property
+    @made_once
     def _validator(self) -> jsonschema_rs.Draft202012Validator:
         """Return the validator that decides."""
         import jsonschema_rs
@@ -66,7 +66,7 @@ class Schema:
         except (ValueError, jsonschema_rs.ReferencingError) as error:
             raise BadTaskType(f"The JSON Schema cannot be used: {_first_line(str(error))}.") from None
 
-    @cached_property
+    @made_once
     def _explainer(self) -> jsonschema.Draft202012Validator:
         """Return the validator that writes the reasons. It is loaded at the first refusal; a worker never needs it."""
         from queue_tool.model.explainer import make_explainer

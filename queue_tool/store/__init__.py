@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from queue_tool.model.failures import Failure
+from queue_tool.model.made_once import made_once
 from queue_tool.model.states import State
 from queue_tool.store.added import Added
 from queue_tool.store.addition import AddBatch, Addition, AddTask
@@ -109,42 +109,42 @@ class Store:
         self.listens = Listening(database)
         self.measures = Measures(database)
 
-    @cached_property
+    @made_once
     def messages(self) -> Messages:
         """The messages. Their statements are made at the first use, because no worker needs them."""
         from queue_tool.store.messages import Messages
 
         return Messages(self.database)
 
-    @cached_property
+    @made_once
     def message_queues(self) -> MessageQueues:
         """The message queues; made like `messages`."""
         from queue_tool.store.message_queues import MessageQueues
 
         return MessageQueues(self.database)
 
-    @cached_property
+    @made_once
     def webhooks(self) -> Webhooks:
         """The webhooks; made like `messages`."""
         from queue_tool.store.webhooks import Webhooks
 
         return Webhooks(self.database)
 
-    @cached_property
+    @made_once
     def deliveries(self) -> Deliveries:
         """What webhooks must hear of; made like `messages`."""
         from queue_tool.store.deliveries import Deliveries
 
         return Deliveries(self.database)
 
-    @cached_property
+    @made_once
     def outbox_upkeep(self) -> OutboxUpkeep:
         """The upkeep of the outbox; made like `messages`."""
         from queue_tool.store.outbox_upkeep import OutboxUpkeep
 
         return OutboxUpkeep(self.database)
 
-    @cached_property
+    @made_once
     def feeds(self) -> Feeds:
         """What clients that listen get; made like `messages`."""
         from queue_tool.store.feeds import Feeds
@@ -157,35 +157,35 @@ class Store:
 
         return facts_of(self.database, ends)
 
-    @cached_property
+    @made_once
     def schedules(self) -> Schedules:
         """The schedules; made like `messages`."""
         from queue_tool.store.schedules import Schedules
 
         return Schedules(self.database)
 
-    @cached_property
+    @made_once
     def declared_schedules(self) -> DeclaredSchedules:
         """The schedules that code declares; made like `messages`."""
         from queue_tool.store.declared_schedules import DeclaredSchedules
 
         return DeclaredSchedules(self.database)
 
-    @cached_property
+    @made_once
     def supervisors(self) -> Supervisors:
         """The supervisors; made like `messages`."""
         from queue_tool.store.supervisors import Supervisors
 
         return Supervisors(self.database)
 
-    @cached_property
+    @made_once
     def ticks(self) -> Ticks:
         """The ticks of schedules; made like `messages`."""
         from queue_tool.store.ticks import Ticks
 
         return Ticks(self.database)
 
-    @cached_property
+    @made_once
     def suggestions(self) -> Suggestions:
         """Values of filters for those who type; made like `messages`."""
         from queue_tool.store.suggestions import Suggestions

@@ -82,7 +82,7 @@ class Child:
 
     def delay(self, *, was_ready: bool) -> float:
         """Return the seconds until the next start. They grow with each short life in a row."""
-        return min(LONGEST_DELAY_AFTER_READY if was_ready else LONGEST_DELAY, 0.1 * 2**self.short_lives)
+        return min(LONGEST_DELAY_AFTER_READY if was_ready else LONGEST_DELAY, 0.1 * 2.0**self.short_lives)
 
 
 def terminate(child: Child, process: Process) -> None:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 from flask import Flask
 
 from queue_tool.model.access import KEY_ROLES, Role
+from queue_tool.model.made_once import made_once
 from queue_tool.runtime import Runtime
 from queue_tool.services.keys import Keys
 from queue_tool.web.http.admission import SAFE, role_needed
@@ -90,7 +90,7 @@ class Server:
     port: int
     app: Flask
 
-    @cached_property
+    @made_once
     def proxies(self) -> dict[str, int]:
         """Return the port of each proxy."""
         return dict(zip(("as Debian", "modern", "with params", "haproxy"), proxies.free_ports(4), strict=True))

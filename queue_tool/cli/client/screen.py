@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from queue_tool.model import json_text
+from queue_tool.model.made_once import made_once
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -69,7 +69,7 @@ class Screen:
         """Print to this file; by default to the standard output."""
         self.file = file or sys.stdout
 
-    @cached_property
+    @made_once
     def console(self) -> Console | None:
         """Return what draws at a terminal; None if this is none, or one that can only print lines."""
         if not self.file.isatty():

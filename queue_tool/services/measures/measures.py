@@ -9,13 +9,13 @@ import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from queue_tool.errors import CommitUnknown, StoreAway
 from queue_tool.model import json_text
 from queue_tool.model.clock import Clock
 from queue_tool.model.heartbeat import Heartbeat
+from queue_tool.model.made_once import made_once
 from queue_tool.model.metrics import ENDED, RUN_SECONDS, Measure, Point
 from queue_tool.model.states import State
 from queue_tool.model.telemetry import Telemetry
@@ -140,7 +140,7 @@ class Measures:
         """
         return self._store.measures.between(start, end, step, metrics)
 
-    @cached_property
+    @made_once
     def history(self) -> History:
         """The history for charts. Its module is imported at the first use, because few processes show charts."""
         from queue_tool.services.measures.history import History

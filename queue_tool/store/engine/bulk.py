@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -12,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Insert, Table, insert, literal
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
+from queue_tool.model.made_once import made_once
 from queue_tool.store.engine.direct import Direct
 from queue_tool.store.engine.postgres import is_postgres
 from queue_tool.store.engine.rows import as_rows, field
@@ -74,12 +74,12 @@ class BulkInsert:
             rows = zip(*(each[first : first + STEP] for each in values), strict=True)
             connection.exec_driver_sql(sql, (*before, *chain.from_iterable(rows)))
 
-    @cached_property
+    @made_once
     def _of_json(self) -> Direct:
         """Return the statement that takes all rows from a JSON text."""
         return Direct(self._from({name: _in_json(column) for name, column in self.columns.items()}))
 
-    @cached_property
+    @made_once
     def _of_parameters(self) -> tuple[str, Sequence[str]]:
         """Return the statement for SQLite, and the names of the parameters before those of the rows."""
         from sqlalchemy.dialects import sqlite  # a process that uses PostgreSQL does not need it

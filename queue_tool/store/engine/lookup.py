@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, exists, literal_column, select
 
+from queue_tool.model.made_once import made_once
 from queue_tool.store.engine.database import Database
 
 
@@ -60,7 +60,7 @@ class Lookup:
     def _named(self, row: Any) -> SimpleNamespace:
         return SimpleNamespace(**dict(zip(self._compiled.columns, row, strict=True)))
 
-    @cached_property
+    @made_once
     def _compiled(self) -> _Compiled:
         compiled = self._database.compiled(self._statement)
         return _Compiled(

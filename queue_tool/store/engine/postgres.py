@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
 from importlib.util import find_spec
 from typing import Any
 
@@ -13,6 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InvalidatePoolError
 
 from queue_tool.errors import CannotCopy, DriverMissing, FailureKind, StoreAway
+from queue_tool.model.made_once import made_once
 from queue_tool.store.engine.failures import failures_named
 from queue_tool.store.engine.places import Places, Server
 from queue_tool.store.engine.pools import borrow, retire
@@ -121,7 +121,7 @@ class Postgres:
         self._places[engine] = Places(self._server, MOST)
         return engine
 
-    @cached_property
+    @made_once
     def _unhurried(self) -> Engine:
         """The engine of migrations and copies, whose statements may take hours. It keeps no connection open."""
         return self._engine(statement_timeout=0, poolclass=NullPool)

@@ -7,7 +7,6 @@ ends when its key is revoked.
 from __future__ import annotations
 
 import hashlib
-from functools import cached_property
 
 from flask import Response, request
 from itsdangerous import BadData, URLSafeTimedSerializer
@@ -15,6 +14,7 @@ from werkzeug.http import parse_cookie
 
 from queue_tool.host import secret_key
 from queue_tool.model.access import ApiKey
+from queue_tool.model.made_once import made_once
 from queue_tool.model.settings import Settings
 from queue_tool.web.http.headers import LONGEST
 
@@ -31,7 +31,7 @@ class Sessions:
         """Use the secret of these settings. It is read at the first use."""
         self._settings = settings
 
-    @cached_property
+    @made_once
     def _signer(self) -> URLSafeTimedSerializer:
         secret = self._settings.secret_key or secret_key.read_or_make(self._settings.data_dir)
         return URLSafeTimedSerializer(secret, salt=COOKIE, signer_kwargs={"digest_method": hashlib.sha256})
