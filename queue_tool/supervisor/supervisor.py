@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from queue_tool.environment import inherited_descriptor
-from queue_tool.errors import ChildKeepsDying, QueueToolError
+from queue_tool.errors import ChildKeepsDying, QueueToolError, StoreAway
 from queue_tool.host import doorbell, lifeline, processes, readiness, signals, valkey
 from queue_tool.host.lifeline import Lifeline
 from queue_tool.host.readiness import Readiness
