@@ -6,7 +6,6 @@ import random
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
 from typing import TYPE_CHECKING, Self
 
 from queue_tool import environment
@@ -144,7 +143,7 @@ class Runtime:
 
         return Deliver(
             store=self.store,
-            webhooks=cache(self.webhooks),
+            webhooks=self.webhooks,
             owner=self.owner.id,
             telemetry=self.telemetry,
             clock=self.clock,

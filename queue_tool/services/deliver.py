@@ -15,6 +15,7 @@ from queue_tool.errors import StoreAway
 from queue_tool.model import events
 from queue_tool.model.clock import Clock
 from queue_tool.model.delivery import Leased
+from queue_tool.model.made_once import made_once
 from queue_tool.model.telemetry import Event, Telemetry
 from queue_tool.model.webhook import DELIVERED_FOR, EVERY, GONE, KEPT_FOR, TAKEN, TryResult, pause_after
 from queue_tool.model.webhook_message import body_of, type_of
@@ -57,14 +58,14 @@ class Deliver:
 
         Args:
             store: where the outbox is.
-            webhooks: returns the service of webhooks. It is called when the first message waits.
+            webhooks: returns the service of webhooks. It is called once, when the first message waits.
             owner: returns the number of this process, and registers it at the first call.
             telemetry: receives the events.
             clock: the time.
             chance: returns random numbers from 0 to 1, for the pauses between two tries.
         """
         self._store = store
-        self._webhooks = webhooks
+        self._make_webhooks = webhooks
         self._owner = owner
         self._telemetry = telemetry
         self._clock = clock
@@ -87,6 +88,10 @@ class Deliver:
         for due in self._store.deliveries.due(now, MOST + len(self._busy)):
             if self._takes(due.row, fails=due.fails):
                 threading.Thread(target=self._send_in_thread, args=[due.row], name="delivery", daemon=True).start()
+
+    @made_once
+    def _webhooks(self) -> Webhooks:
+        return self._make_webhooks()
 
     def wait_idle(self, seconds: float) -> bool:
         """Wait until no message is on its way. Return False if that takes longer."""
@@ -133,7 +138,7 @@ class Deliver:
         if leased is None:
             return False
         body = body_of(leased.ends, leased.at, self._store.end_facts(leased.ends))
-        webhooks = self._webhooks()
+        webhooks = self._webhooks
         secrets = leased.to.secrets or [webhooks.own_secret()]
         headers = {**leased.to.headers, **signed(webhooks.sign, secrets, leased.id, now, body)}
         outcome = self._record(leased, webhooks.sender.send(leased.to.url, headers, body), now)
