@@ -26,6 +26,7 @@ from queue_tool.web.http.operation import Reply
 from queue_tool.web.operations import api, messages, tasks
 from queue_tool.web.serving.bridge.responses import Ready
 from queue_tool.web.serving.gathering import Gathering
+from queue_tool.web.serving.patience import Patience
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -54,7 +55,7 @@ class Grouped:
         kinds: Sequence[Kind[Any]] = (MessageRequests(system), SubmitRequests(system))
         self._gatherings: dict[str, Gathering[Request, Answer]] = {}
         for kind in kinds:
-            gathering = Gathering[Request, Answer]("grouped", partial(self._answers, kind))
+            gathering = Gathering[Request, Answer]("grouped", partial(self._answers, kind), Patience())
             self._gatherings |= dict.fromkeys(kind.paths, gathering)
 
     def __call__(self, environ: WSGIEnvironment) -> asyncio.Future[Answer | None] | None:
