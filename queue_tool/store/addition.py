@@ -88,6 +88,6 @@ def kind_of(request: Addition) -> Kind:
 
 def is_simple(request: Addition) -> bool:
     """Return whether a request is small and plain, and adds nothing but tasks and their batch."""
-    if kind_of(request) is not Kind.PLAIN or request.hold:
+    if kind_of(request) is not Kind.PLAIN:
         return False
     return not any(task.options is not PLAIN and task.options.has_rows for task in request.tasks)

@@ -6,7 +6,7 @@ Each request sees what the requests before it have added, as if every one had it
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -76,9 +76,9 @@ class Additions:
                 _lock(connection, requests)
                 mark_tickets(connection, marks)
                 limits = _Limits(most=max_waiting, sender=sender, growth=growth)
-                if self._add_at_once(connection, requests, limits, marks):
-                    answers += [Added()] * len(requests)
-                else:
+                at_once = self._add_at_once(connection, requests, limits, marks)
+                answers += at_once
+                if not at_once:
                     for kind, group in groupby(requests, key=kind_of):
                         answers += self._add_group(connection, list(group), limits, kind)
                     mark_batches(connection, marks, growth.batches)
@@ -109,20 +109,18 @@ class Additions:
 
     def _add_at_once(
         self, connection: Connection, requests: Sequence[Addition], limits: _Limits, marks: PushedTickets
-    ) -> bool:
-        """Add all requests and record the pushed batches with one statement; return False if that is not possible."""
+    ) -> list[Added]:
+        """Add all requests and record the pushed batches with one statement; return nothing if that is not possible."""
         if not has_compounds(connection) or marks.parts or not all(map(is_simple, requests)):
-            return False
+            return []
         from queue_tool.store.at_once import add_at_once  # most processes never need it
 
         last_row = self._waiting.last_row_for(sum(len(request.tasks) for request in requests), limits.most)
         if last_row < 0:
-            return False
-        new = [
-            NewTasks(tasks=tasks, batch=batch, created_at=at, held=False, sender=limits.sender)
-            for tasks, batch, at in (request.new_tasks for request in requests if not isinstance(request, AddElements))
-        ]
-        return add_at_once(connection, new, marks, last_row)
+            return []
+        fresh = [each for each in requests if not isinstance(each, AddElements)]
+        answers = _held(fresh, {name for each in fresh for name in each.hold})
+        return answers if add_at_once(connection, _new(fresh, answers, limits.sender), marks, last_row) else []
 
     def _add_group(
         self, connection: Connection, group: Sequence[Addition], limits: _Limits, kind: Kind
@@ -193,19 +191,25 @@ def _add_together(connection: Connection, group: Sequence[AddBatch | AddTask], s
     uses = [(request.key, request.tasks[0].token) for request in group if request.key]
     if uses:
         remember_tasks(connection, uses, group[0].new_tasks[2])
-    names = [{task.list for task in request.tasks} for request in group]
+    names = {task.list for request in group for task in request.tasks}
     held = {name for request in group for name in request.hold}
-    held |= {name for name in sorted(set().union(*names) - held) if line.is_in_line(connection, name)}
-    answers = [Added(held=not held.isdisjoint(mine)) for mine in names]
-    parts = [request.new_tasks for request in group]
-    add_many(
-        connection,
-        [
-            NewTasks(tasks=tasks, batch=batch, created_at=at, held=answer.held, sender=sender)
-            for (tasks, batch, at), answer in zip(parts, answers, strict=True)
-        ],
-    )
+    held |= {name for name in sorted(names - held) if line.is_in_line(connection, name)}
+    answers = _held(group, held)
+    add_many(connection, _new(group, answers, sender))
     return answers
+
+
+def _held(group: Sequence[AddBatch | AddTask], lists: Collection[str]) -> list[Added]:
+    """Return for each request whether it joins the line, which all tasks for these lists do."""
+    return [Added(held=any(task.list in lists for task in request.tasks)) for request in group]
+
+
+def _new(group: Sequence[AddBatch | AddTask], answers: Sequence[Added], sender: int) -> list[NewTasks]:
+    """Return the tasks of each request. The arguments are those of `_add_together` and its result."""
+    return [
+        NewTasks(tasks=tasks, batch=batch, created_at=at, held=answer.held, sender=sender)
+        for (tasks, batch, at), answer in zip((request.new_tasks for request in group), answers, strict=True)
+    ]
 
 
 def _lock(connection: Connection, requests: Sequence[Addition]) -> None:

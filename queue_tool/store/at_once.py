@@ -21,8 +21,9 @@ from sqlalchemy import (
 )
 
 from queue_tool.model import json_text
+from queue_tool.store import line
 from queue_tool.store.adding import NewTasks, batch_row, mixed_rows
-from queue_tool.store.engine.compound import Compound
+from queue_tool.store.engine.compound import Compound, insert_missing
 from queue_tool.store.engine.database import micros
 from queue_tool.store.engine.rows import field, is_among, parsed_each
 from queue_tool.store.pushed_tickets import PushedTickets
@@ -40,14 +41,19 @@ def add_at_once(connection: Connection, requests: Sequence[NewTasks], pushed: Pu
         last_row: the highest id of a task with which there is room for the new tasks.
 
     Returns:
-        Whether the requests were added. If there is no room, or a list of the tasks has a line, none was.
+        Whether the requests were added. If there is no room, or a list has a line that its tasks here do not join,
+        none was.
     """
-    new = [batch_row(each.batch, held=False, sender=each.sender) for each in requests if each.batch is not None]
+    new = [batch_row(each.batch, held=each.held, sender=each.sender) for each in requests if each.batch is not None]
     rows = [(*row, place) for place, row in enumerate(row for each in requests for row in mixed_rows(each))]
     values = {
         "tasks": _text(rows),
         "batches": _text([row[name] for name in _BATCH] for row in new),
-        "lists": _text({task.list for each in requests for task in each.tasks}),
+        "lists": _text({task.list for each in requests for task in each.tasks if not each.held}),
+        "joining": _text(
+            (name, *line.KINDS[name])
+            for name in sorted({task.list for each in requests for task in each.tasks if each.held})
+        ),
         "pushed": _text(pushed.batches),
         "now": micros(pushed.at),
         "last_row": last_row,
@@ -76,7 +82,7 @@ _allowed = (
     .where(_last_row <= bindparam("last_row", type_=BigInteger))
     .cte("allowed")
 )
-"""One row if there is no line and there is room, else none."""
+"""One row if there is room, and no line that new tasks should join and do not; else none."""
 
 _locked = (
     select(batches.c.id)
@@ -100,6 +106,29 @@ _BATCH = (
     "name",
 )
 """The columns of the batch of a small request. The others stay empty."""
+
+_joining = _rows("joining")
+
+_others = windows.alias("others")
+
+_joined = (
+    insert_missing(windows)
+    .from_select(
+        ["batch_id", "list", "priority", "lane", "after", "turn"],
+        select(
+            literal_column(str(line.OTHERS)),
+            field(0, of=_joining),
+            field(1, of=_joining),
+            field(2, of=_joining),
+            literal_column("0"),
+            select(func.coalesce(func.max(_others.c.turn), 0) + 1)
+            .where(_others.c.list == field(0, of=_joining))
+            .scalar_subquery(),
+        ).where(exists(select(_allowed.c.yes))),
+    )
+    .cte("joined")
+)
+"""As `line.join_others` does it."""
 
 _new_batches = _rows("batches")
 
@@ -128,6 +157,6 @@ _ADD = Compound(
         .where(exists(select(_allowed.c.yes)))
         .order_by(field(BATCH_FIELD + 1, Integer(), _new_tasks)),
     )
-    .add_cte(_marked)
+    .add_cte(_marked, _joined)
 )
 """The ids of tasks are given in the order of this SELECT."""

@@ -20,7 +20,7 @@ from queue_tool.model.task import Timing
 from queue_tool.services.submit import make_tokens
 from queue_tool.store import AddBatch, Addition, AddTask, PushedTickets, Store, line
 from queue_tool.store.engine.database import Database, micros
-from queue_tool.store.tables import batches, tasks
+from queue_tool.store.tables import batches, tasks, windows
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -103,6 +103,12 @@ def tokens_of(store: Store, world: str) -> Sequence[str]:
         return connection.execute(query).scalars().all()
 
 
+def line_of(store: Store) -> set[str]:
+    """Return the lists that have a line."""
+    with store.database.read() as connection:
+        return {*connection.execute(select(windows.c.list)).scalars()}
+
+
 def test_simple_requests_take_one_statement_and_become_the_same_rows_in_the_same_order(store: Store) -> None:
     fast, slow = requests_of("-fast"), requests_of("-slow")
     with sent() as statements:
@@ -138,6 +144,21 @@ def test_requests_for_a_list_that_has_a_line_join_it(store: Store) -> None:
     answers = store.additions.add([batch(1), one(), batch(2)], sender=7)
     assert [added.held for added in answers] == [True] * 3
     assert [row["pushed_at"] for row in rows(store, "")] == [None] * 4
+
+
+def test_requests_for_a_full_list_join_its_line_with_the_same_statement(store: Store) -> None:
+    fast, slow = requests_of("-fast"), requests_of("-slow")
+    full = {task.list for task in fast[0].tasks}
+    with sent() as statements:
+        answers = store.additions.add([replace(each, hold=[*full]) for each in fast], sender=7)
+    assert len(statements) == 1
+    assert line_of(store) == full
+    tagged = batch(1, Options(tags=("t",)), "-tagged")
+    others = store.additions.add([*(replace(each, hold=[*full]) for each in slow), tagged], sender=7)
+    assert answers == others[:-1]
+    assert {added.held for added in answers} == {True, False}  # some tasks have another priority
+    assert rows(store, "-fast") == rows(store, "-slow")
+    assert line_of(store) == full
 
 
 def test_a_request_without_room_is_refused_and_the_others_are_added(store: Store) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 from sqlalchemy.sql import ClauseElement
 
 from queue_tool.store.engine.postgres import is_postgres
@@ -16,6 +16,13 @@ from queue_tool.store.engine.postgres import is_postgres
 def has_compounds(connection: Connection) -> bool:
     """Return whether the database of a connection has compound statements."""
     return is_postgres(connection)
+
+
+def insert_missing(table: Table) -> Any:
+    """Return an INSERT for a part of a compound statement. It skips rows that exist already."""
+    from sqlalchemy.dialects.postgresql import insert
+
+    return insert(table).on_conflict_do_nothing()
 
 
 class Compound:
