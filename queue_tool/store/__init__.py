@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from queue_tool.model.batch_ends import BatchEnds
     from queue_tool.model.webhook import End
+    from queue_tool.store.chores import Chores
     from queue_tool.store.declared_schedules import DeclaredSchedules
     from queue_tool.store.deliveries import Deliveries
     from queue_tool.store.feeds import Feeds
@@ -108,6 +109,13 @@ class Store:
         self.parts = Parts(database)
         self.listens = Listening(database)
         self.measures = Measures(database)
+
+    @made_once
+    def chores(self) -> Chores:
+        """What a sweeper must do now; made like `messages`."""
+        from queue_tool.store.chores import Chores
+
+        return Chores(self.database)
 
     @made_once
     def messages(self) -> Messages:

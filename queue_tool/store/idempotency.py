@@ -29,13 +29,21 @@ class Remembered:
     token: str | None = None  # the token of a task without a batch
 
 
+IS_OLD = idempotency_keys.c.created_at <= bindparam("before")
+
+
+def oldest_kept(now: datetime) -> int:
+    """Return the time before which uses of keys are forgotten."""
+    return micros(now - LIFETIME)
+
+
 class IdempotencyKeys:
     """The table of idempotency keys."""
 
     def __init__(self, database: Database) -> None:
         """Use this database."""
         self._database = database
-        self._old = Lookup(database, exists_query(idempotency_keys.c.created_at <= bindparam("before")))
+        self._old = Lookup(database, exists_query(IS_OLD))
 
     def recall(self, key: IdempotencyKey, now: datetime) -> Remembered | None:
         """Return the use of a key within its lifetime, or None."""
@@ -44,7 +52,7 @@ class IdempotencyKeys:
 
     def forget(self, now: datetime) -> int:
         """Remove the uses of keys that are older than their lifetime. Return how many were removed."""
-        before = micros(now - LIFETIME)
+        before = oldest_kept(now)
         if self._old.first(before=before) is None:
             return 0
         with self._database.write(durable=False) as connection:
@@ -69,7 +77,7 @@ def unused(connection: Connection, keys: Sequence[IdempotencyKey], now: datetime
     """
     seen: set[tuple[str, str]] = set()
     for scope, its in _by_scope(keys).items():
-        values = as_rows(its) | {"scope": scope, "after": micros(now - LIFETIME)}
+        values = as_rows(its) | {"scope": scope, "after": oldest_kept(now)}
         seen |= {(scope, row.key) for row in connection.execute(_RECALL_ALL, values)}
     answers = []
     for name in ((key.scope, key.key) for key in keys):
@@ -87,7 +95,7 @@ def remember_tasks(connection: Connection, uses: Sequence[tuple[IdempotencyKey, 
         now: the current time.
     """
     for scope, its in _by_scope([key for key, _ in uses]).items():
-        connection.execute(_FORGET, as_rows(its) | {"scope": scope, "before": micros(now - LIFETIME)})
+        connection.execute(_FORGET, as_rows(its) | {"scope": scope, "before": oldest_kept(now)})
     rows = [
         {"scope": key.scope, "key": key.key, "digest": key.digest, "token": token, "created_at": micros(now)}
         for key, token in uses
@@ -107,7 +115,7 @@ def _name(key: IdempotencyKey) -> str:
 
 
 def _recall(connection: Connection, key: IdempotencyKey, now: datetime) -> Remembered | None:
-    values = {"scope": key.scope, "key": key.key, "after": micros(now - LIFETIME)}
+    values = {"scope": key.scope, "key": key.key, "after": oldest_kept(now)}
     row = connection.execute(_RECALL, values).first()
     if row is None:
         return None
@@ -137,7 +145,7 @@ def remember(
         delete(idempotency_keys).where(
             idempotency_keys.c.scope == key.scope,
             idempotency_keys.c.key == key.key,
-            idempotency_keys.c.created_at <= micros(now - LIFETIME),
+            idempotency_keys.c.created_at <= oldest_kept(now),
         )
     )
     connection.execute(

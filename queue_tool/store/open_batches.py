@@ -52,7 +52,7 @@ class OpenBatches:
     def __init__(self, database: Database) -> None:
         """Use this database."""
         self._database = database
-        self._idle = Lookup(database, _IDLE)
+        self._idle = Lookup(database, IDLE)
 
     def add(
         self,
@@ -199,7 +199,7 @@ _FILLED_BEFORE = batches.c.filled_at < database_now(bindparam("now", type_=BigIn
     "patience", type_=BigInteger
 )
 
-_IDLE = (
+IDLE = (
     select(batches.c.public_id)
     .where(batches.c.filled_at.is_not(None), _FILLED_BEFORE)
     .order_by(batches.c.filled_at)

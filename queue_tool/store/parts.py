@@ -57,7 +57,7 @@ class Parts:
     def __init__(self, database: Database) -> None:
         """Use this database."""
         self._database = database
-        self._unpushed = Lookup(database, _UNPUSHED)
+        self._unpushed = Lookup(database, BEING_PUSHED)
 
     def unpushed(self, now: datetime, grace: timedelta, lives: Callable[[int], bool | None]) -> list[Part]:
         """Return the parts that a sweeper must push, the oldest first.
@@ -193,7 +193,7 @@ def _range(part: Part) -> dict[str, int]:
 
 _PARTS = select(parts, batches.c.public_id).join_from(parts, batches, batches.c.id == parts.c.batch_id)
 
-_UNPUSHED = _PARTS.where(parts.c.sender.is_not(None)).order_by(parts.c.batch_id, parts.c.start)
+BEING_PUSHED = _PARTS.where(parts.c.sender.is_not(None)).order_by(parts.c.batch_id, parts.c.start)
 
 _FIND = _PARTS.where(batches.c.public_id == bindparam("public"), parts.c.start == bindparam("start"))
 

@@ -61,7 +61,7 @@ class Tickets:
     def __init__(self, database: Database) -> None:
         """Use this database."""
         self._database = database
-        self._any_unpushed = Lookup(database, exists_query(in_state(State.QUEUED) & tasks.c.pushed_at.is_(None)))
+        self._any_unpushed = Lookup(database, exists_query(IS_UNPUSHED))
         self._being_pushed = Lookup(database, BY_SENDERS)
 
     def lists_unpushed(self) -> list[str]:
@@ -183,6 +183,9 @@ _SHOULD_WAIT = _TICKETS.outerjoin_from(tasks, batches, batches.c.id == tasks.c.b
 
 # The condition is a literal, so that both databases use its partial index.
 _HAS_SENDER = in_state(State.QUEUED) & (tasks.c.pushed_at < literal_column("0"))
+
+IS_UNPUSHED = in_state(State.QUEUED) & tasks.c.pushed_at.is_(None)
+"""The condition that nobody has pushed a queued task, and nobody is about to do so."""
 
 BY_SENDERS = (
     select(tasks.c.token, tasks.c.pushed_at, tasks.c.created_at)

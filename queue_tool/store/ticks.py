@@ -53,7 +53,7 @@ class Ticks:
     def __init__(self, database: Database) -> None:
         """Use this database."""
         self._database = database
-        self._is_due = Lookup(database, exists_query(_DUE))
+        self._is_due = Lookup(database, exists_query(IS_DUE))
 
     def due(self, now: datetime, most: int) -> tuple[datetime, list[Schedule]]:
         """Return the time by which ticks are due, and the schedules with such ticks, that with the oldest one first.
@@ -188,9 +188,9 @@ def _row(schedule_id: int, tick: Tick) -> dict[str, Any]:
     }
 
 
-_DUE = schedules.c.next_at <= NOW
+IS_DUE = schedules.c.next_at <= NOW
 
-_NEXT = select(schedules).where(_DUE).order_by(schedules.c.next_at).limit(bindparam("most"))
+_NEXT = select(schedules).where(IS_DUE).order_by(schedules.c.next_at).limit(bindparam("most"))
 
 _COUNT = (
     update(schedules)

@@ -49,10 +49,10 @@ class Upkeep:
     def __init__(self, database: Database) -> None:
         """Use this database."""
         self._database = database
-        self._is_due = Lookup(database, _DUE)
-        self._is_late = Lookup(database, _LATE)
+        self._is_due = Lookup(database, DUE)
+        self._is_late = Lookup(database, LATE)
         self._old_batch = Lookup(database, _OLD_BATCH)
-        self._is_held = Lookup(database, _HELD)
+        self._is_held = Lookup(database, HELD)
 
     def come_due(self, now: datetime, limit: int) -> int:
         """Queue the scheduled tasks that are due. Return how many were queued."""
@@ -60,7 +60,7 @@ class Upkeep:
         if self._is_due.first(now=micros(now), most=1) is None:
             return 0
         with self._database.write() as connection:
-            lock_tasks(connection, tasks.c.id.in_(_DUE.params(parameters)))
+            lock_tasks(connection, tasks.c.id.in_(DUE.params(parameters)))
             queued = connection.execute(_COME_DUE, parameters).scalars().all()
             changes = ends.BatchChanges(connection)
             changes.add(Move.COME_DUE, queued)
@@ -122,14 +122,14 @@ class Upkeep:
             return remove_batches(connection, old)
 
 
-_DUE = (
+DUE = (
     select(tasks.c.id)
     .where(in_state(State.SCHEDULED), tasks.c.due_at <= bindparam("now"))
     .order_by(tasks.c.due_at)
     .limit(bindparam("most"))
 )
 
-_LATE = (
+LATE = (
     select(tasks.c.id)
     .where(
         in_state(State.QUEUED, State.SCHEDULED),
@@ -140,11 +140,11 @@ _LATE = (
     .limit(bindparam("most"))
 )
 
-_COME_DUE = update_for(Move.COME_DUE).where(tasks.c.id.in_(_DUE)).values(pushed_at=None).returning(tasks.c.batch_id)
+_COME_DUE = update_for(Move.COME_DUE).where(tasks.c.id.in_(DUE)).values(pushed_at=None).returning(tasks.c.batch_id)
 
 _LOCK_LATE = (
     select(tasks.c.token, tasks.c.batch_id, tasks.c.state, tasks.c.continues)
-    .where(tasks.c.id.in_(_LATE), in_state(State.QUEUED, State.SCHEDULED, keyed=True))
+    .where(tasks.c.id.in_(LATE), in_state(State.QUEUED, State.SCHEDULED, keyed=True))
     .order_by(tasks.c.token)
     .with_for_update()
 )
@@ -156,7 +156,7 @@ _EXPIRE = (
     .values(code=Code.EXPIRED.value, error=EXPIRED)
 )
 
-_HELD = select(batches.c.id).where(ends.IS_LATE).limit(bindparam("most"))
+HELD = select(batches.c.id).where(ends.IS_LATE).limit(bindparam("most"))
 
 _OLD_BATCH = exists_query((batches.c.finished_at < bindparam("before")) & (batches.c.accepted == 0))
 

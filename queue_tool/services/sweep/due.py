@@ -47,6 +47,14 @@ class Due:
         self.store.idempotency.forget(self.clock.now())
         self._seal_idle()
         self._release()
+        self.forget()
+
+    def forget(self) -> None:
+        """Remove old tasks, a limited number of them.
+
+        Raises:
+            StoreAway: the database is busy or away; the next call continues.
+        """
         if self.retention is not None:
             self._forget(self.clock.now() - self.retention)
 

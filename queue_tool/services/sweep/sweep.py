@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
@@ -24,10 +25,13 @@ from queue_tool.model.ticket import Ticket, read_ticket_id
 from queue_tool.services.filling import Filling
 from queue_tool.services.follow import announce
 from queue_tool.services.sweep.audit import Audit
-from queue_tool.services.sweep.due import Due
+from queue_tool.services.sweep.due import OPEN_FOR, Due
 from queue_tool.services.sweep.minutes import Minutes
 from queue_tool.services.sweep.push import Push
 from queue_tool.store import Process, Store, TakenBack, Worker
+
+if TYPE_CHECKING:
+    from queue_tool.services.sweep.ticks import Ticks
 
 SUSPECT_AFTER = 18.0
 """Seconds without a heartbeat after which a worker is suspected to be dead, even if its process exists."""
@@ -63,7 +67,7 @@ class Sweep:
         clock: Clock,
         lives_here: Callable[[Process], bool | None],
         filling: Filling,
-        ticks: Callable[[], None] | None = None,
+        ticks: Ticks | None = None,
         retention: timedelta | None = None,
         begun: BegunFiles | None = None,
     ) -> None:
@@ -100,19 +104,19 @@ class Sweep:
     def __call__(self) -> bool:
         """Make one pass. Return whether tickets wait in line, so that `fill` should be called soon.
 
+        The steps that would find nothing in the database are left out.
+
         Raises:
             StoreAway: the database is busy or away; the next pass continues.
         """
-        self._take_back()
-        if self._ticks is not None:
-            self._ticks()
-        self._due()
-        self._minutes()
+        has_chores = self._store.chores.any(self._clock.now(), OPEN_FOR)
+        self._take_back(may_have_orphans=has_chores)
+        self._do_what_is_due(has_chores=has_chores)
         if self._clock.monotonic() < self._full_until:
             return False
         try:
             refused = self._audit_if_allowed()  # before new pushes: the tickets that Redis lost are older
-            waits = self._push_unpushed()
+            waits = has_chores and self._push_unpushed()
             if refused is not None:
                 raise refused
             self._away = None
@@ -132,6 +136,12 @@ class Sweep:
             self._ticks()
         self._due.tasks()
         self._push_unpushed()
+
+    def _do_what_is_due(self, *, has_chores: bool) -> None:
+        if self._ticks is not None:
+            self._ticks() if has_chores else self._ticks.pause_forgotten()
+        self._due() if has_chores else self._due.forget()
+        self._minutes()
 
     def fill(self) -> bool:
         """Fill the lists that have a line. Return whether this should be done again soon.
@@ -180,12 +190,14 @@ class Sweep:
 
     # -- dead workers --------------------------------------------------------------------------------------
 
-    def _take_back(self) -> None:
+    def _take_back(self, *, may_have_orphans: bool) -> None:
+        """Take back what dead workers held, and what workers hold that are marked as gone, if there may be such."""
         workers = self._store.workers.all()
         dead = [worker for worker in workers if self._is_dead(worker)]
         gone = [worker.id for worker in dead]
         self._pulses = {worker.id: self._pulses[worker.id] for worker in workers if worker.id not in gone}
-        owners = (self._store.runs.busy(gone) if gone else []) + self._store.workers.orphans()
+        orphans = self._store.workers.orphans() if may_have_orphans else []
+        owners = (self._store.runs.busy(gone) if gone else []) + orphans
         tickets: Sequence[Ticket] = ()
         if owners:
             taken = self._store.runs.take_back(owners, self._clock.now(), self._begun_by(dead))

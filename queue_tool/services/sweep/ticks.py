@@ -49,13 +49,18 @@ class Ticks:
                 self._make(schedule, now)
             except BadSchedule as error:  # for example, this machine does not know its time zone any more
                 self._pause(schedule, now, error.sentence)
-        self._pause_forgotten()
+        self.pause_forgotten()
 
     def _make(self, schedule: Schedule, now: datetime) -> None:
         todo = due(schedule, now, 1 if schedule.work.is_batch else MOST_TICKS)
         self.ticking(schedule, todo.ticks, now, todo)
 
-    def _pause_forgotten(self) -> None:
+    def pause_forgotten(self) -> None:
+        """Pause the schedules in code that no process declares any more. It looks for them once a minute.
+
+        Raises:
+            StoreAway: the database is busy or away; the next call continues.
+        """
         if self._looked is not None and self.clock.monotonic() - self._looked < LOOK_EVERY:
             return
         self._looked, now = self.clock.monotonic(), self.clock.now()
