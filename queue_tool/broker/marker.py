@@ -20,14 +20,19 @@ OF_ANOTHER = (
 )
 
 
-def read(redis: Redis, database: str) -> str:
+def read(redis: Redis, database: str, found: bytes | None = None) -> str:
     """Return the marker's text. If there is no marker, write one: Redis belongs to this database from then on.
+
+    Args:
+        redis: the client.
+        database: the identity of the database.
+        found: the marker, if it was read just now.
 
     Raises:
         BrokerOfAnother: the marker names another database.
         RedisError: Redis does not answer.
     """
-    found = _found(redis)
+    found = found or _found(redis)
     if found is None:  # write only if it is missing: a full Redis refuses even a write that changes nothing
         redis.set(MARKER, _new(database), nx=True)
         found = _found(redis)

@@ -120,8 +120,8 @@ def _refused(sentence: str) -> BrokerAway:
     return BrokerAway.because(FailureKind.REFUSES, sentence)
 
 
-def incarnation(redis: Redis, reader: Redis) -> str:
-    """Return a text that changes when the server was started again.
+def incarnation(redis: Redis, reader: Redis) -> tuple[str, bytes | None]:
+    """Return a text that changes when the server was started again, and the marker, in one round trip.
 
     A user without the right to use INFO gets the id of its own connection: a new connection may mean a new server.
 
@@ -132,10 +132,14 @@ def incarnation(redis: Redis, reader: Redis) -> str:
     Raises:
         RedisError: Redis does not answer.
     """
-    try:
-        server: Any = redis.info("server")
-        return str(server["run_id"])
-    except RedisError as error:
-        if kind_of(error) is not FailureKind.REFUSES:
-            raise
-        return f"connection {reader.client_id()}"
+    with redis.pipeline(transaction=False) as pipeline:
+        pipeline.info("server")
+        pipeline.get(MARKER)
+        server, marker = pipeline.execute(raise_on_error=False)
+    if isinstance(marker, RedisError):
+        raise marker
+    if not isinstance(server, RedisError):
+        return str(server["run_id"]), marker
+    if kind_of(server) is not FailureKind.REFUSES:
+        raise server
+    return f"connection {reader.client_id()}", marker

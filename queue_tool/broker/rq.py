@@ -237,8 +237,8 @@ class RqBroker:
             BrokerAway: Redis does not answer, or carries the tickets of another database.
         """
         with self._guarded():
-            server = needs.incarnation(self._redis, self._reader)
-            return f"{server}/{marker.read(self._redis, self._database)}"
+            server, found = needs.incarnation(self._redis, self._reader)
+            return f"{server}/{marker.read(self._redis, self._database, found)}"
 
     def require_ours(self) -> None:
         """Raise an error if this Redis carries the tickets of another database.

@@ -67,6 +67,7 @@ class Workers:
         self._database = database
         self._any_old = Lookup(database, exists_query(workers.c.gone_at < bindparam("before")))
         self._any_running = Lookup(database, exists_query(in_state(State.RUNNING)))
+        self._present = Lookup(database, _PRESENT)
 
     def register(self, process: Process, now: datetime, parent: Process | None = None) -> int:
         """Add a process that will claim tasks. Return its id, which is the owner of these tasks.
@@ -121,8 +122,11 @@ class Workers:
                 add_measures(connection, last.measures, last.at)
 
     def beat(self, worker: int, heartbeat: Heartbeat | None = None) -> bool:
-        """Record that a worker lives, and what it says. Return False if it was marked as gone in the meantime."""
-        with self._database.write() as connection:
+        """Record that a worker lives, and what it says. Return False if it was marked as gone in the meantime.
+
+        A power failure may undo a heartbeat that brings no measures.
+        """
+        with self._database.write(durable=heartbeat is not None and bool(heartbeat.measures)) as connection:
             found = connection.execute(
                 update(workers)
                 .where(ALIVE, workers.c.id == worker)
@@ -148,9 +152,10 @@ class Workers:
 
     def all(self) -> list[Worker]:
         """Return every worker that is not marked as gone. Some of them may be dead."""
-        with self._database.read() as connection:
-            rows = connection.execute(select(workers).where(ALIVE).order_by(workers.c.id)).all()
-        return [Worker(id=row.id, process=process_of(row), beat=row.beat, trouble=row.trouble) for row in rows]
+        return [
+            Worker(id=row.id, process=process_of(row), beat=row.beat, trouble=row.trouble)
+            for row in self._present.all()
+        ]
 
     def details(self, now: datetime) -> list[WorkerDetails]:
         """Return every worker that is not marked as gone, as users see it. Some of them may be dead."""
@@ -264,6 +269,23 @@ def process_of(row: Any) -> Process:
 
 ALIVE = workers.c.gone_at.is_(None)
 """The condition that a worker is not marked as gone."""
+
+_PRESENT = (
+    select(
+        workers.c.id,
+        workers.c.kind,
+        workers.c.host,
+        workers.c.machine,
+        workers.c.pid,
+        workers.c.pid_started,
+        workers.c.name,
+        workers.c.version,
+        workers.c.beat,
+        workers.c.trouble,
+    )
+    .where(ALIVE)
+    .order_by(workers.c.id)
+)
 
 _DETAILS = (
     select(workers, (database_now(bindparam("now", type_=BigInteger)) - workers.c.beat_at).label("silence"))

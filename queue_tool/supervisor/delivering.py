@@ -17,6 +17,9 @@ _log = logging.getLogger("queue_tool.supervisor")
 PAUSE = 0.5
 """Seconds between two looks into the outbox."""
 
+PAUSE_UNHEARD = 1.0
+"""Seconds between two looks whether anybody listens, as long as nobody does."""
+
 LAST_WORD = 1.0
 """Seconds that messages on their way get when the process stops. Another process sends those that take longer again."""
 
@@ -32,7 +35,7 @@ def deliver_until(stopping: threading.Event, runtime: Runtime) -> None:
     """Deliver repeatedly until the event is set. A failure does not prevent the next look."""
     deliver: Deliver | None = None
     is_away = is_prepared = False
-    while not stopping.wait(PAUSE):
+    while not stopping.wait(PAUSE_UNHEARD if deliver is None else PAUSE):
         try:
             if not is_prepared:
                 _prepare(runtime)
