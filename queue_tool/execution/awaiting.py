@@ -6,7 +6,6 @@ import asyncio
 import inspect
 import os
 import queue
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -88,19 +87,19 @@ class LoopWaiter:
         self._loop = loop
         self._tasks: dict[str, asyncio.Task[Outcome]] = {}  # only the loop's thread uses it
 
-    def wait(self, key: str, value: Any, canceled: threading.Event) -> Any:
+    def wait(self, key: str, value: Any, is_canceled: Callable[[], bool]) -> Any:
         """Await a value in a copy of this thread's context, and return what it returns.
 
         Args:
             key: the name under which `cancel` finds it.
             value: the awaitable.
-            canceled: if it is set already, the awaitable is canceled before its first step.
+            is_canceled: returns whether the awaitable is canceled already, before its first step.
 
         Raises:
             BaseException: any error that the awaitable raises; CancelledError if it was canceled.
         """
         ended: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
-        self._loop.call_soon_threadsafe(self._start, key, value, canceled, ended.put)
+        self._loop.call_soon_threadsafe(self._start, key, value, is_canceled, ended.put)
         returned, error = ended.get()
         if error is not None:
             raise error
@@ -110,9 +109,9 @@ class LoopWaiter:
         """Cancel what is awaited under this key at the point where it waits. Do nothing if there is nothing."""
         self._loop.call_soon_threadsafe(self._cancel, key)
 
-    def _start(self, key: str, value: Any, canceled: threading.Event, tell: Callable[[Outcome], None]) -> None:
+    def _start(self, key: str, value: Any, is_canceled: Callable[[], bool], tell: Callable[[Outcome], None]) -> None:
         task = self._loop.create_task(outcome_of(value))
-        if canceled.is_set():
+        if is_canceled():
             task.cancel()
         else:
             self._tasks[key] = task

@@ -134,7 +134,7 @@ def _in_a_process(task_type: TaskType, data: object, context: Context, timeout: 
 def execute_here(
     task_type: TaskType,
     data: object,
-    context: Context | None = None,
+    context: Context,
     timeout: float | None = None,
     wait_for: Callable[[Any], Any] | None = None,
 ) -> Ended:
@@ -147,9 +147,21 @@ def execute_here(
         timeout: seconds until an awaitable is canceled; it does not apply to the call itself. None: no limit.
         wait_for: awaits an awaitable, and returns what that returns; None: it is awaited on a new loop.
     """
-    if context is None:
-        return contextvars.Context().run(_execute_here, task_type, data, context, timeout, wait_for)
-    task = CurrentTask(context.token, task_type.name)
+    return execute_as(
+        CurrentTask(context.token, task_type.name), task_type, data, context, timeout=timeout, wait_for=wait_for
+    )
+
+
+def execute_as(
+    task: CurrentTask,
+    task_type: TaskType,
+    data: object,
+    context: Context | None,
+    *,
+    timeout: float | None = None,
+    wait_for: Callable[[Any], Any] | None = None,
+) -> Ended:
+    """Do what `execute_here` does, for a task that the caller knows. A function without a context needs none."""
     try:
         return task.own_context().run(_execute_here, task_type, data, context, timeout, wait_for)
     finally:

@@ -53,9 +53,10 @@ class CurrentTask:
 
     def flush(self) -> None:
         """Write the unfinished lines of the function's output, and forget its streams, which refer to this task."""
-        outputs, self._unfinished = self._unfinished or {}, None
-        for output in list(outputs.values()):
-            output.flush()
+        outputs, self._unfinished = self._unfinished, None
+        if outputs is not None:
+            for output in list(outputs.values()):
+                output.flush()
 
 
 _current: ContextVar[CurrentTask | None] = ContextVar("current_task", default=None)

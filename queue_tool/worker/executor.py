@@ -1,4 +1,8 @@
-"""What every executor of a worker offers."""
+"""What every executor of a worker offers: it calls the functions of one lane and tells the inbox how they ended.
+
+A run begins when a slot is free. The caller counts the slots. It may start more runs than there are slots in the lanes
+that have threads or processes; the rest waits there, in order.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,16 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from queue_tool.host.begun import Entries
+from queue_tool.model.outcome import Failed
 from queue_tool.model.run import Run
+from queue_tool.model.states import Code
+
+CANCELED = Failed(code=Code.ERROR, error="It was canceled while it ran.")
+"""The end of an abandoned run. It is not stored."""
+
+
+def ignore_returned(run: Run) -> None:
+    """Do nothing when the function of a run has returned."""
 
 
 class Executor(Protocol):

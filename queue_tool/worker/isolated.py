@@ -15,6 +15,7 @@ from queue_tool.worker.handed import Limits
 from queue_tool.worker.inbox import Inbox
 from queue_tool.worker.pool import MOST_HANDED, PoolExecutor
 from queue_tool.worker.suspects import Company, SharedProcess, is_tainted, shares_process
+from queue_tool.worker.thread_executor import InThread
 
 
 class IsolatedExecutor(PoolExecutor):
@@ -63,9 +64,9 @@ class IsolatedExecutor(PoolExecutor):
         if member is not None:
             member[0].stop(ticket)
 
-    def work(self, slot: int, ticket: str, run: Run, context: Context) -> Ended:
+    def work(self, slot: int, ticket: str, run: Run, found: InThread) -> Ended:
         """Let the shared process do the run of a suspect, and wait until it has ended."""
-        return self._work_together(slot, ticket, run, context)
+        return self._work_together(slot, ticket, run, found.context(self._inbox.noted))
 
     def _do(self, slot: int, ticket: str, run: Run) -> None:
         if not shares_process(run):
@@ -110,7 +111,7 @@ class IsolatedExecutor(PoolExecutor):
                         return
                     if self._waiting.pop(ticket, None) is not None and not self._join(ticket, run):
                         self._waiting[ticket] = run  # the process has just been closed
-                        self._wakes.put(None)
+                        self._wake()
 
     def _join(self, ticket: str, run: Run) -> bool:
         """Let a suspect join others. Return False if there is no place."""

@@ -6,7 +6,6 @@ longer than such a function. What waits behind a function that takes long is tak
 
 from __future__ import annotations
 
-import queue
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
@@ -20,12 +19,13 @@ from queue_tool.model.context import Context
 from queue_tool.model.outcome import NOT_BEGUN, Ended, Failed, not_started
 from queue_tool.model.run import Run
 from queue_tool.model.states import TOGETHER_FROM, Code
-from queue_tool.worker.executors import CANCELED, ThreadExecutor
+from queue_tool.worker.executor import CANCELED
 from queue_tool.worker.fork_server import ForkServer
 from queue_tool.worker.handed import Finished, Handed, Limits
 from queue_tool.worker.inbox import Inbox
 from queue_tool.worker.means import Means
 from queue_tool.worker.pool_process import PoolProcess
+from queue_tool.worker.thread_executor import ThreadExecutor
 
 MOST_HANDED = 64
 """The most runs that one process has at the same time."""
@@ -181,7 +181,7 @@ class PoolExecutor(ThreadExecutor):
         handed = []
         for ticket, run in runs:
             self._busy[ticket] = process
-            handed.append(Handed(run, self._contexts[ticket], self._entries[slot].pop()))
+            handed.append(Handed(run, self._runs[ticket].context(self._inbox.noted), self._entries[slot].pop()))
         if not handed:
             return
         if not process.count:
@@ -206,8 +206,6 @@ class PoolExecutor(ThreadExecutor):
             if mean > SHORT or _needs_fresh(run):
                 break
             if self._waiting.pop(ticket, None) is not None:
-                with suppress(queue.Empty):
-                    self._wakes.get_nowait()
                 following.append(first)
                 seconds += mean
         return following
@@ -234,7 +232,7 @@ class PoolExecutor(ThreadExecutor):
             self._waiting[ticket] = handed.run
             with suppress(KeyError):  # another thread has taken it
                 self._waiting.move_to_end(ticket, last=False)
-            self._wakes.put(None)
+            self._wake()
 
     def _finish(self, finished: Finished) -> None:
         """Report the end of a run."""

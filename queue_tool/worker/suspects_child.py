@@ -86,6 +86,6 @@ def _serve(channel: Channel, waiter: LoopWaiter) -> None:
         request = Request(*json_text.loads(line))  # type: ignore[misc] # our own worker has written it
         context = context_of(request, reporter, PipeSender(reporter, arriving))
         reporter.notes(context)  # a sign of life
-        wait_for = partial(waiter.wait, request.token, canceled=context.canceled)
+        wait_for = partial(waiter.wait, request.token, is_canceled=context.canceled.is_set)
         task_type = known_types()[request.task_type]
         reporter.ended(execute_here(task_type, json_text.loads(request.data), context, wait_for=wait_for))

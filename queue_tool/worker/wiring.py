@@ -19,18 +19,19 @@ from queue_tool.runtime import Runtime
 from queue_tool.worker.active_runs import ActiveRuns
 from queue_tool.worker.ending import Ending
 from queue_tool.worker.executor import Executor
-from queue_tool.worker.executors import LoopExecutor, ThreadExecutor
 from queue_tool.worker.handed import Limits
 from queue_tool.worker.inbox import Inbox
 from queue_tool.worker.intake import Intake
 from queue_tool.worker.isolated import IsolatedExecutor
 from queue_tool.worker.loop import LoopThread
+from queue_tool.worker.loop_executor import LoopExecutor
 from queue_tool.worker.pauses import Pauses
 from queue_tool.worker.presence import Presence
 from queue_tool.worker.pump import Pump
 from queue_tool.worker.refill import Refill
 from queue_tool.worker.resignation import Resignation
 from queue_tool.worker.returns import Returns
+from queue_tool.worker.thread_executor import ThreadExecutor
 from queue_tool.worker.ticket_lists import TicketLists
 from queue_tool.worker.waker import Waker
 from queue_tool.worker.watchdog import Watchdog

@@ -10,9 +10,10 @@ from queue_tool.model.run import Run
 from queue_tool.model.task import Claimed
 from queue_tool.model.task_types import TaskType
 from queue_tool.model.ticket import ticket_id
-from queue_tool.worker.executors import LoopExecutor, ThreadExecutor
 from queue_tool.worker.inbox import Inbox
 from queue_tool.worker.loop import LoopThread
+from queue_tool.worker.loop_executor import LoopExecutor
+from queue_tool.worker.thread_executor import ThreadExecutor
 from tests.support import eventually
 
 TOKEN = "019ab2f0c3d47e1aa3378b81ba69d255"

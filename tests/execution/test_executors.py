@@ -10,8 +10,9 @@ from queue_tool.model.outcome import NOTHING, Ended
 from queue_tool.model.run import Run
 from queue_tool.model.task import Claimed
 from queue_tool.model.task_types import make_task_type
-from queue_tool.worker.executors import CANCELED, ThreadExecutor
+from queue_tool.worker.executor import CANCELED
 from queue_tool.worker.inbox import Inbox
+from queue_tool.worker.thread_executor import ThreadExecutor
 from tests.support import LIMIT, eventually
 
 

@@ -15,8 +15,8 @@ from queue_tool.model.task import Claimed
 from queue_tool.model.task_types import make_task_type
 from queue_tool.worker.active_runs import ActiveRun
 from queue_tool.worker.ahead import LATEST, LOOK_AHEAD, MOST, MUCH_TOO_SLOW, SLOW, WAIT, Ahead
-from queue_tool.worker.executors import ThreadExecutor
 from queue_tool.worker.inbox import Inbox
+from queue_tool.worker.thread_executor import ThreadExecutor
 from tests.support import LIMIT, eventually
 
 pytestmark = pytest.mark.sqlite  # no database takes part

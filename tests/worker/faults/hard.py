@@ -305,7 +305,7 @@ def _fork(*, comes_back: bool) -> Any:
 
 def _inject_into(thread: int) -> None:
     """Raise an exception in a thread of the worker as soon as its function has returned and it waits for the next."""
-    while sys._current_frames()[thread].f_code.co_name != "_serve":
+    while sys._current_frames()[thread].f_code.co_name != "_rest":
         pause(0.001)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(Mine))
 
