@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 from contextlib import suppress
@@ -24,10 +25,11 @@ class WorkingDirectory:
         self.path: Path | None = None  # None: it has been removed
         with suppress(OSError):
             self.path = Path.cwd()
+        self._name = None if self.path is None else os.fsencode(self.path)
 
     def restore(self) -> bool:
         """Return to the directory. Return False if this process has not left it, or another thread has returned."""
-        if _identity() == self._id:
+        if (self._name is not None and _name() == self._name) or _identity() == self._id:
             return False
         with self._restoring:
             if _identity() == self._id:
@@ -45,6 +47,18 @@ class WorkingDirectory:
     def close(self) -> None:
         """Forget the directory."""
         os.close(self._descriptor)
+
+
+_BUFFER = ctypes.create_string_buffer(os.pathconf("/", "PC_PATH_MAX"))
+_getcwd = ctypes.PyDLL(None).getcwd  # it keeps the lock of the interpreter, which other threads would take otherwise
+_getcwd.restype = ctypes.c_void_p
+_getcwd.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+_ADDRESS = ctypes.addressof(_BUFFER)
+
+
+def _name() -> bytes | None:
+    """Return the path of the current directory, which is found faster than its identity; None if it is not known."""
+    return _BUFFER.value if _getcwd(_ADDRESS, len(_BUFFER)) else None
 
 
 def _identity() -> tuple[int, int]:
