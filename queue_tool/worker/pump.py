@@ -94,10 +94,10 @@ class Pump:
             self._check_runs()
             took = self._intake.take(self._room(most))
             wrote = self._record_and_claim()
-            self._show()
             if not took and not wrote:
                 self._wait_for_work()
             self._read_inbox()
+            self._show()  # now, because most of what began before the transaction has ended
         return self._claimed
 
     @property
