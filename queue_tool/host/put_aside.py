@@ -10,10 +10,11 @@ import contextlib
 import os
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import asdict
 
 from queue_tool.errors import StoreAway
 from queue_tool.host import files

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import msgspec
+
 from queue_tool.model.bounded_text import described
 from queue_tool.model.states import Code, Move
 
@@ -51,8 +53,7 @@ SETTLING = frozenset({Move.FINISH, Move.FAIL, Move.RETRY_LATER, Move.PUT_BACK, M
 """The moves with which a run can end."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How a run ended: the move to make, and the values to store."""
 
     token: str

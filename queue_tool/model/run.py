@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from queue_tool.model import json_text
 from queue_tool.model.context import Context, ignore_news, refuse_to_send
@@ -18,8 +19,7 @@ from queue_tool.model.task_types import TaskType
 from queue_tool.model.ticket import ticket_id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(msgspec.Struct, frozen=True, kw_only=True):
     """A task that this process has claimed, with everything that its function needs."""
 
     task: Claimed

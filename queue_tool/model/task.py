@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from queue_tool.model.states import Code, State
 
 
@@ -20,8 +22,7 @@ AT_ONCE = Timing()
 """As soon as a worker is free. The task never expires."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
+class Claimed(msgspec.Struct, frozen=True, kw_only=True):
     """A task that this process has just moved to `running`, with everything that its run needs."""
 
     token: str

@@ -56,7 +56,9 @@ class TaskType:
             Exception: any error that this function raises.
         """
         chosen = default if self.timeout is None else self.timeout
-        seconds = chosen(data) if callable(chosen) else chosen
+        if not callable(chosen):  # it was checked when the type was declared, or when the settings were read
+            return chosen or None
+        seconds = chosen(data)
         if not is_timeout(seconds):
             raise ValueError(f"{seconds!r} is not a number of seconds from 0 to {LONGEST_TIMEOUT}")
         return seconds or None

@@ -37,7 +37,9 @@ def read_ticket_id(job_id: str) -> tuple[str, int]:
     Raises:
         ValueError: the id is not that of a ticket.
     """
+    if tokens.is_well_formed(job_id):  # of a first run, as most are
+        return job_id, 1
     token, dash, run = job_id.partition("-")
-    if not tokens.is_well_formed(token) or (dash and not re.fullmatch("[1-9][0-9]{0,17}", run)) or run == "1":
+    if not (dash and tokens.is_well_formed(token) and re.fullmatch("[1-9][0-9]{0,17}", run)) or run == "1":
         raise ValueError(f"The job {job_id[:80]!r} is not a ticket of this service.")
-    return token, int(run or "1")
+    return token, int(run)

@@ -217,7 +217,7 @@ def _claim(connection: Connection, runs: Sequence[tuple[str, int]], owner: int, 
             parameters,
             parent,
             due_at,
-        ) in connection.execute(_CLAIM, shared | {"claimed_run": number} | as_rows(tokens))
+        ) in connection.execute(_CLAIM, shared | {"claimed_run": number} | as_rows(tokens)).all()
     ]
 
 
