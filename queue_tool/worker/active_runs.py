@@ -49,7 +49,7 @@ class ActiveRuns:
         self._abandoned: dict[str, Lane] = {}
         self._busy = dict.fromkeys(slots, 0)
         self._unshown: deque[ActiveRun] = deque()
-        self._waiting: deque[tuple[float, ActiveRun]] = deque()  # unshown, with the moment when they waited for a slot
+        self._young: deque[tuple[float, ActiveRun]] = deque()  # unshown, with the moment when they were too young
         self._deadlines: list[tuple[float, str]] = []
 
     def __len__(self) -> int:
@@ -135,7 +135,9 @@ class ActiveRuns:
                 yield active
 
     def take_unshown(self, now: float) -> list[ActiveRun]:
-        """Return the runs that lasted long enough to be shown: each once, and none that still waits for a slot.
+        """Return the runs that lasted long enough to be shown. Each run is returned once.
+
+        A run that waits for a slot is not shown, nor is one that has ended and whose end the pump will read soon.
 
         Args:
             now: the present time (monotonic).
@@ -143,13 +145,14 @@ class ActiveRuns:
         old: list[ActiveRun] = []
         while self._unshown and self._unshown[0].began + SHOWN_AFTER <= now:
             old.append(self._unshown.popleft())
-        while self._waiting and self._waiting[0][0] + SHOWN_AFTER <= now:
-            old.append(self._waiting.popleft()[1])
+        while self._young and self._young[0][0] + SHOWN_AFTER <= now:
+            old.append(self._young.popleft()[1])
         found: list[ActiveRun] = []
         for active in old:
             if active.ticket in self._active:
-                if self.waits(active):
-                    self._waiting.append((now, active))
+                called = self.called_at(active)
+                if called is None or called + SHOWN_AFTER / 2 > now:
+                    self._young.append((now, active))
                 else:
                     found.append(active)
         return found
@@ -161,8 +164,8 @@ class ActiveRuns:
             self._unshown.popleft()
         if self._unshown:
             times.append(self._unshown[0].began + SHOWN_AFTER)
-        if self._waiting:
-            times.append(self._waiting[0][0] + SHOWN_AFTER)
+        if self._young:
+            times.append(self._young[0][0] + SHOWN_AFTER)
         return min(times, default=None)
 
     def _add(self, active: ActiveRun) -> None:

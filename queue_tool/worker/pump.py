@@ -267,6 +267,9 @@ class Pump:
             self._ending.check_files()
             self._intake.beat(busy=len(self._active) > 0)
 
+    def _called_at(self, active: ActiveRun) -> float | None:
+        return self._executors[active.lane].called_at(active.ticket)
+
     def _abandon_lost(self, now: float) -> None:
         """Abandon the runs that this worker no longer owns: canceled, or given to another worker."""
         old = [active for active in self._active if active.began < now - CHECK_EVERY]
@@ -283,9 +286,7 @@ class Pump:
     def _show(self) -> None:
         """Show the runs in RQ's tools that have lasted for a while."""
         now = self._clock.monotonic()
-        if self._intake.after_backoff(now) > now:
-            return
-        if runs := self._active.take_unshown(now):
+        if self._intake.after_backoff(now) <= now and (runs := self._active.take_unshown(now)):
             self._intake.show(runs)
 
     def _wait_for_work(self) -> None:
