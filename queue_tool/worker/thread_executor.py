@@ -177,6 +177,7 @@ class ThreadExecutor(SharesNothing):
                 if held is not None:
                     self._wake()
                     self._do(slot, *held)
+                    held = None  # a run of the pool may wait again
         except BaseException as error:  # noqa: BLE001 - see above
             _log.warning("a thread of this worker was ended from outside, and is replaced: %.200r", error)
             if held is not None and held[0] in self._runs:
