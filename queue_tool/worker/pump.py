@@ -267,9 +267,6 @@ class Pump:
             self._ending.check_files()
             self._intake.beat(busy=len(self._active) > 0)
 
-    def _called_at(self, active: ActiveRun) -> float | None:
-        return self._executors[active.lane].called_at(active.ticket)
-
     def _abandon_lost(self, now: float) -> None:
         """Abandon the runs that this worker no longer owns: canceled, or given to another worker."""
         old = [active for active in self._active if active.began < now - CHECK_EVERY]

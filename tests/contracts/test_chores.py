@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import Delete, Insert, Update, delete, insert, update
 
 from queue_tool.execution.builtin import sleep_type
-from queue_tool.model.batch import NewTask, judge_of, new_batch
+from queue_tool.model.batch import judge_of, new_batch
+from queue_tool.model.new_task import NewTask
 from queue_tool.model.queues import Lane, Priority
 from queue_tool.model.schedule import Rhythm, Schedule, Work
 from queue_tool.services.submit import make_tokens
