@@ -11,8 +11,8 @@ from flask import Flask, jsonify
 app = Flask(__name__)
 local = threading.local()
 SQL = """
-    SELECT state, task_type, data, attempt, tasks.created_at, started_at, tasks.finished_at, progress, note, result,
-        code, error, batches.public_id
+    SELECT state, tasks.task_type, data, attempt, tasks.created_at, started_at, tasks.finished_at, progress, note,
+        result, code, error, batches.public_id
     FROM tasks JOIN batches ON batches.id = tasks.batch_id WHERE token = ?
 """
 
