@@ -13,8 +13,9 @@ import subprocess
 import threading
 from typing import Any
 
-LONGEST_WAIT = 10.0
-"""Seconds that one of them waits for the others: a program on a disk that hangs must not stop the forks for ever."""
+LONGEST_WAIT = 3.0
+"""Seconds that one of them waits for the others. A program may be on a disk that hangs. An event loop that waits for it
+must go on before its watchdog takes it for stuck."""
 
 _one = threading.RLock()  # a `preexec_fn` forks within the start of a program
 
@@ -38,23 +39,35 @@ def start_one_after_the_other() -> None:
             _give()
 
     subprocess.Popen.__init__ = start_alone  # type: ignore[method-assign] # there is no other way to see its end
-    os.register_at_fork(before=_take, after_in_parent=_give, after_in_child=_give)
+    os.register_at_fork(before=_take, after_in_parent=_give, after_in_child=_begin_anew)
 
 
 def _take() -> None:
-    taken = _one.acquire(timeout=LONGEST_WAIT)
-    _taken().append(taken)
+    global _one  # noqa: PLW0603 - there is one in a process
+    lock = _one
+    has_it = lock.acquire(timeout=LONGEST_WAIT)
+    if not has_it and _one is lock:
+        _one = threading.RLock()  # who has the old one hangs, and nobody waits for that again
+    _taken().append(lock if has_it else None)
 
 
 def _give() -> None:
-    """Release it. In the child of a fork, the thread that has forked holds it, and is the only one."""
-    if _taken().pop():
-        _one.release()
+    taken = _taken()
+    lock = taken.pop() if taken else None
+    if lock is not None:
+        lock.release()
 
 
-def _taken() -> list[bool]:
-    """Return, for each start that this thread is in, whether it got the lock."""
-    found: list[bool] | None = getattr(_has_one, "taken", None)
+def _begin_anew() -> None:
+    """Make the lock anew in the child of a fork, where the threads that wait for the old one do not exist."""
+    global _one  # noqa: PLW0603 - there is one in a process
+    _one = threading.RLock()
+    _has_one.taken = [None] * (len(_taken()) - 1)  # the starts around this fork still call `_give`
+
+
+def _taken() -> list[threading.RLock | None]:
+    """Return, for each start that this thread is in, the lock that it has; None if it has none."""
+    found: list[threading.RLock | None] | None = getattr(_has_one, "taken", None)
     if found is None:
         found = _has_one.taken = []
     return found

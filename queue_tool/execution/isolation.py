@@ -105,6 +105,12 @@ class Hearing:
         sentence = f"The task's own process ended with code {self.child.exitcode}."
         return Report(Failed(code=Code.WORKER_LOST, error=sentence))
 
+    def await_death(self) -> None:
+        """Wait until the child has ended."""
+        poll = select.poll()
+        poll.register(self.dead, select.POLLIN)
+        poll.poll()
+
     def close(self) -> None:
         """Close the pipes. The child must have ended."""
         self.outlet.close()

@@ -73,11 +73,17 @@ def end_all(leaders: set[int]) -> None:
 def end_with(child: BaseProcess) -> None:
     """End the process group that a child of this process leads, and reap the child."""
     assert child.pid is not None  # it was started
+    end_group(child)
+    child.join()
+
+
+def end_group(child: BaseProcess) -> None:
+    """End the process group that a child of this process leads, or has led. The child may die a moment later."""
+    assert child.pid is not None  # it was started
     until = time.monotonic() + MOMENT
     _ask(child.pid)
     has_ended(child, until)
     _kill_after_a_moment(child.pid, until)
-    child.join()
 
 
 def has_ended(child: Child, until: float) -> bool:

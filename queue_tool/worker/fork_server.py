@@ -15,6 +15,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from queue_tool.environment import children_search_safely
+from queue_tool.execution import process_group
 from queue_tool.execution.guard import Guard
 from queue_tool.host import processes
 from queue_tool.host.working_directory import WorkingDirectory
@@ -24,6 +25,9 @@ _log = logging.getLogger("queue_tool.worker")
 
 _NONE = 0
 """Stands for the pid of a fork server that does not run."""
+
+LOADING = 3
+"""How much longer the first answer of a server may take: before, it imports the modules of the user."""
 
 MOMENT = 1.0
 """Seconds that the start of a server may take."""
@@ -51,7 +55,7 @@ class ForkServer:
         atexit.register(self._stop)
         atexit.register(self._close_guard)  # before the server: it is the last process that keeps the server alive
         self._starting = threading.Lock()
-        self._started = False
+        self._started = self._was_started = False
         self._killed = _NONE
         self._is_ready = threading.Event()
         self._is_ready.set()  # a first run that starts it waits for it
@@ -75,11 +79,11 @@ class ForkServer:
             EOFError: the server has ended.
         """
         self._ensure_running()
-        with self.answering():
+        with self.patience.waiting(LOADING):
             self.guard.start()
 
-    def start_process(self, process: BaseProcess) -> None:
-        """Let the server fork a process.
+    def start_process(self, process: BaseProcess) -> str | None:
+        """Let the server fork a process, and the guard watch it. Return its start time.
 
         Raises:
             OSError: it cannot be started.
@@ -87,6 +91,28 @@ class ForkServer:
         """
         with self.answering():
             process.start()
+            assert process.pid is not None  # it was started
+            self.guard.watch(process.pid)
+        return processes.started(process.pid)
+
+    def end_process(self, process: BaseProcess, born: str | None, await_death: Callable[[], object]) -> None:
+        """End a process and its group, and wait until the server has reported its end.
+
+        Args:
+            process: the process.
+            born: its start time.
+            await_death: waits for its end. The server need not answer before.
+        """
+        assert process.pid is not None  # it was started
+        if processes.started(process.pid) in (
+            None,
+            born,
+        ):  # otherwise its pid is that of a stranger, and its group has ended
+            process_group.end_group(process)
+        await_death()
+        with self.answering():
+            process.join()
+            self.guard.leave(process.pid)
 
     @contextmanager
     def answering(self) -> Iterator[None]:
@@ -118,8 +144,8 @@ class ForkServer:
                 server._lock.release()
 
     def _close_guard(self) -> None:
-        if self.guard.pid is not None:
-            with self.answering():
+        if self._was_started:
+            with self.answering():  # also for the end of its start, or it would wait for this process for ever
                 self.guard.close()
 
     def _stop(self) -> None:
@@ -138,7 +164,7 @@ class ForkServer:
     def _await_first(self, report: Callable[[], object]) -> None:
         """Wait until the server has started the guard: before, it loads the task types."""
         try:
-            with suppress(OSError, EOFError), self.answering():  # if the server ends, the next run starts another one
+            with suppress(OSError, EOFError), self.patience.waiting(LOADING):  # if it ends, the next run starts another
                 self.guard.start()
         finally:
             self._is_ready.set()
@@ -150,7 +176,7 @@ class ForkServer:
                 self._directory.leave_removed()
                 with children_search_safely():
                     forkserver.ensure_running()
-                self._started = True
+                self._started = self._was_started = True
 
 
 def _running() -> int:
@@ -160,5 +186,5 @@ def _running() -> int:
 
 
 def _send(pid: int, which: int) -> None:
-    with suppress(ProcessLookupError):
+    with suppress(OSError):  # it has ended, or has become another user's
         os.kill(pid, which)

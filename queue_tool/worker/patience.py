@@ -6,10 +6,13 @@ A process may be stopped, or wait for ever for a lock that the user's code held 
 from __future__ import annotations
 
 import itertools
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+_log = logging.getLogger("queue_tool.worker")
 
 SECONDS = 60.0
 """Seconds without a sign of life. To start a process takes a hundredth of a second, but machines may be overloaded."""
@@ -57,15 +60,17 @@ class Patience:
         self.seconds = min(LONGER * self.seconds, LONGEST * self.first)
 
     @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Bound the wait that this block is."""
+    def waiting(self, times: int = 1) -> Iterator[None]:
+        """Bound the wait that this block is, which may take so many times as long as others."""
         number = next(self._numbers)
         with self._changed:
-            self._waits[number] = _Wait(self._subject(), self.seconds)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._look, name="patience", daemon=True)
-                self._thread.start()
-            elif self._is_idle:
+                thread = threading.Thread(target=self._look, name="patience", daemon=True)
+                with suppress(RuntimeError):  # since Python 3.12, no thread starts while the process ends
+                    thread.start()
+                    self._thread = thread
+            self._waits[number] = _Wait(self._subject(), times, times * self.seconds)
+            if self._is_idle:
                 self._changed.notify()
         try:
             yield
@@ -81,21 +86,26 @@ class Patience:
             began = time.monotonic()
             time.sleep(self.every)
             passed = min(time.monotonic() - began, 2 * self.every)
-            for wait in list(self._waits.values()):
-                self._check(wait, passed)
+            for number, wait in list(self._waits.items()):
+                if number in self._waits:
+                    self._check(wait, passed)
 
     def _check(self, wait: _Wait, passed: float) -> None:
         subject = self._subject()
         if subject != wait.subject or wait.left <= 0:
-            wait.subject, wait.left = subject, self.seconds
+            wait.subject, wait.left = subject, wait.times * self.seconds
         wait.left -= passed
         if wait.left <= 0:
-            self._end(subject)
+            try:
+                self._end(subject)
+            except Exception:  # noqa: BLE001 - the other waits need this thread
+                _log.exception("a process that gives no sign of life could not be killed")
 
 
 class _Wait:
     """A wait that has not ended."""
 
-    def __init__(self, subject: int, left: float) -> None:
+    def __init__(self, subject: int, times: int, left: float) -> None:
         self.subject = subject
+        self.times = times
         self.left = left  # seconds

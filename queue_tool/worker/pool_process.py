@@ -85,13 +85,12 @@ class PoolProcess:
             daemon=True,
         )
         try:
-            self._server.start_process(self._child)
+            self._born = self._server.start_process(self._child)
         finally:
             for theirs in (ends.requests, ends.reports, ends.stdout, ends.stderr):  # the others are for both
                 theirs.close()
         assert self._child.pid is not None  # it was started
         self._pid = self._child.pid
-        self._server.guard.watch(self._pid)
         self._hearing = Hearing(self._child, reports[0], requests[1])
         self._for_reports, self._for_bell = select.poll(), select.poll()
         self._for_reports.register(self._hearing.receiving, select.POLLIN)
@@ -132,6 +131,8 @@ class PoolProcess:
     def hand(self, runs: Sequence[Handed]) -> list[Handed]:
         """Give runs to the process, which does them in this order. Return those that are canceled already."""
         was_idle = not self._handed
+        if was_idle:
+            self._quiet = 0.0
         with self._lock:
             accepted = [handed for handed in runs if not handed.context.canceled.is_set()]
             for handed in accepted:
@@ -162,9 +163,10 @@ class PoolProcess:
         If the process dies or reaches a deadline, the run that it does ends, too, and `take_back` returns the others.
         """
         until, found = self._deadline(), self.current()
-        is_quiet = found is not None and found[1] is None
+        is_quiet = found is not None and self._begins_next(found[0])
         is_dead = self._wait(until, is_quiet=is_quiet)
         if finished := self._read():
+            self._quiet = 0.0
             return finished
         if is_dead:
             return self._lost(until)
@@ -190,9 +192,7 @@ class PoolProcess:
 
     def end(self) -> None:
         """End the process and its group, and wait until they have ended."""
-        with self._server.answering():
-            process_group.end_with(self._child)
-        self._server.guard.leave(self._pid)
+        self._server.end_process(self._child, self._born, self._hearing.await_death)
         self._hearing.close()
         self._output.end()
         with self._lock:  # another thread may want to take runs back just now
@@ -225,6 +225,10 @@ class PoolProcess:
         last = self._last_task  # only now: what is popped from `_tasks` is already here
         return last[1] if last is not None and last[0] == number else None
 
+    def _begins_next(self, head: Handed) -> bool:
+        """Return whether the process has begun neither this run nor a later one."""
+        return self._board.last_call()[0] < head.number
+
     def _deadline(self) -> float:
         """Return when the run that has begun, or begins next, reaches its deadline (monotonic)."""
         found = self.current()
@@ -234,10 +238,7 @@ class PoolProcess:
         return (called_at or max(head.handed_at, self._returned_at)) + found[0].run.timeout
 
     def _wait(self, until: float, *, is_quiet: bool) -> bool:
-        """Wait until there is something to read, the process is dead, or the deadline. Return whether it is dead.
-
-        If it is quiet, because it has begun nothing of what it got, wait for a moment only.
-        """
+        """Wait for a report, the end of the process or the deadline; if it is quiet, a moment. Return if it is dead."""
         now, longest = time.monotonic(), self._server.patience.every if is_quiet else LONGEST_POLL
         seconds, poll = min(longest, max(0.0, until - now)), self._for_reports
         if len(self._handed) > 1 and not self._hearing.arriving.is_incomplete:
@@ -252,7 +253,7 @@ class PoolProcess:
     def _check_quiet(self) -> None:
         """Kill the process if it is quiet for too long. What it has not begun is taken back; the rest is lost."""
         patience, found = self._server.patience, self.current()
-        if found is None or found[1] is not None:
+        if found is None or not self._begins_next(found[0]):
             patience.was_rewarded()
         elif self._quiet > patience.seconds:
             patience.was_in_vain()

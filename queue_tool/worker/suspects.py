@@ -57,7 +57,7 @@ class SharedProcess:
             target=serve_together, args=(directory.path, theirs), name="suspects", daemon=True
         )
         try:
-            server.start_process(child)
+            self._born = server.start_process(child)
         finally:
             for channel in theirs:
                 for end in channel:
@@ -65,7 +65,6 @@ class SharedProcess:
         assert child.pid is not None  # it was started
         self.pid = child.pid
         self._child = child
-        server.guard.watch(self.pid)
         self._shared = shared = _Child(child)
         self._hearings = [
             Hearing(shared, heard, asking) for (_, asking), (heard, _) in zip(requests, reports, strict=True)
@@ -92,7 +91,7 @@ class SharedProcess:
             return NOT_BEGUN
         report = hearing.hear(context, min(until, begins_by))
         if report is None and not hearing.has_heard:
-            if begins_by <= min(until, time.monotonic()):
+            if begins_by <= min(until, time.monotonic()) and not any(each.has_heard for each in self._hearings):
                 self._kill()
             if self._is_killed:  # perhaps by another thread
                 return NOT_BEGUN
@@ -109,9 +108,7 @@ class SharedProcess:
 
     def end(self) -> None:
         """End the process and its group, and wait until they have ended. No task may be waited for any more."""
-        with self._server.answering():
-            process_group.end_with(self._child)
-        self._server.guard.leave(self.pid)
+        self._server.end_process(self._child, self._born, self._hearings[0].await_death)
         for hearing in self._hearings:
             hearing.close()
 

@@ -183,6 +183,7 @@ class ThreadExecutor(SharesNothing):
             if held is not None and held[0] in self._runs:
                 self._report(held[0], not_started(error))
             self._idle.discard(slot)
+            self._wake()
             self._start_thread(slot)
 
     def _rest(self, slot: int) -> None:

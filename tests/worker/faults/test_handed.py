@@ -13,6 +13,7 @@ from tests.support import LIMIT
 from tests.worker.faults import brief, late_server, silent
 from tests.worker.faults.site import Site, is_alive
 from tests.worker.faults.test_suspects import accuse
+from tests.worker.tools.place import RQ
 
 pytestmark = pytest.mark.sqlite  # the database plays no part here, so once is enough
 
@@ -87,6 +88,15 @@ def test_a_worker_claims_isolated_tasks_when_its_fork_server_can_start_processes
     site.stop(worker)
     site.require_each_task_ended_once()
     site.require_clean_redis()
+
+
+def test_a_worker_that_exits_while_its_fork_server_starts_the_guard_ends_both(site: Site) -> None:
+    for path in (late_server.GATE, late_server.IS_SLOW):
+        (site.directory / path).touch()
+    site.send("late.exit", [""])
+    burst = ("-u", site.redis_url, "-w", "queue_tool.worker.Worker", "-S", "json", "--burst", "default.threads")
+    worker = site.start(RQ, "worker", *burst, TASKS=late_server.__name__)
+    assert worker.wait(LIMIT / 2) == 0, site.log  # patience would end the server later
 
 
 def test_what_gives_no_sign_of_life_is_killed_and_its_tasks_run_in_another_process(site: Site) -> None:
