@@ -18,6 +18,9 @@ MAX_FAILED_STARTS = 5
 SHORT_LIFE = 10.0
 """Seconds. The delay before a restart grows with each shorter life of a child in a row."""
 
+MOST_DOUBLED = 10
+"""How often the delay before a restart is doubled at most: by then it is longer than the longest one."""
+
 LONGEST_DELAY = 5.0
 """Seconds. The longest delay before a restart."""
 
@@ -82,7 +85,8 @@ class Child:
 
     def delay(self, *, was_ready: bool) -> float:
         """Return the seconds until the next start. They grow with each short life in a row."""
-        return min(LONGEST_DELAY_AFTER_READY if was_ready else LONGEST_DELAY, 0.1 * 2.0**self.short_lives)
+        longest = LONGEST_DELAY_AFTER_READY if was_ready else LONGEST_DELAY
+        return min(longest, 0.1 * 2.0 ** min(self.short_lives, MOST_DOUBLED))
 
 
 def terminate(child: Child, process: Process) -> None:

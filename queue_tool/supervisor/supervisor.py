@@ -198,7 +198,8 @@ class Supervisor:
             self._restart_later(child, was_ready=child.was_ready(), lived=0.0)
 
     def _restart_later(self, child: Child, *, was_ready: bool, lived: float) -> None:
-        child.note_end(was_ready=was_ready, lived=lived, is_excused=not was_ready and self._is_database_away())
+        matters = not (was_ready or child.proved or self._stopping.is_set())
+        child.note_end(was_ready=was_ready, lived=lived, is_excused=matters and self._is_database_away())
         if child.keeps_dying:
             raise ChildKeepsDying(
                 f"{child.name} ended {MAX_FAILED_STARTS} times right after its start: see the lines above."
