@@ -31,7 +31,7 @@ _CHORES = (
     BEING_PUSHED.exists(),
     exists().where(windows.c.list.is_not(None)),
 )
-"""The conditions of all steps of a sweeper that read the database, in any order."""
+"""The conditions of the steps that a sweeper leaves out if the answer is no, in any order."""
 
 
 class Chores:

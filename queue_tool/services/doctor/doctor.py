@@ -160,8 +160,8 @@ def _of_error(check: str, error: QueueToolError) -> Finding:
 
 _REMEDIES: Mapping[type[QueueToolError], str] = {
     AmqpAway: "see that it runs, and that QUEUE_TOOL_AMQP_URL is its address",
-    BadTaskType: "correct it, because no process starts",
+    BadTaskType: "correct this, because no process can start before",
     BrokerAway: "see that it runs, and that QUEUE_TOOL_REDIS_URL is its address",
-    StoreAway: "see that it runs, and that QUEUE_TOOL_DATABASE_URL is its address",
+    StoreAway: "see that it runs and QUEUE_TOOL_DATABASE_URL is its address; of a file, that this user may write it",
 }
 """What to do about errors whose sentence does not say it."""

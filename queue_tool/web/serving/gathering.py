@@ -88,6 +88,8 @@ class Gathering(Generic[Item, Answer]):
     def _sleep(self, expected: Expected) -> None:
         """Return when something waits. Wait a moment for all that is expected, so that it is handled together."""
         if expected.items > 1:
+            with suppress(Empty):
+                self._bell.get_nowait()  # an old ring: it would end the sleep at once
             self._sleep_until(expected.items, expected.seconds)
         while not self._waiting:
             self._sleep_until(1, None)
