@@ -97,7 +97,8 @@ class Cutter:
             if how is not None:
                 self._cut(link, how, data)
                 return
-            link.server.sendall(data)
+            with suppress(OSError):  # the server has just ended the connection
+                link.server.sendall(data)
         close(link.server)
 
     def _cut(self, link: _Link, how: Cut, commit: bytes) -> None:
